@@ -1,0 +1,1 @@
+"""Risk early warning for places."""

@@ -1,0 +1,85 @@
+"""What can go wrong, one class a kind, each with the exit code the command line ends with.
+
+::
+
+    RiskwarnError            1
+     ├─ DefinitionError     10   a feature, label, experiment or mapping is declared wrongly
+     ├─ DataError           11   a table breaks its contract
+     │   ├─ PrivacyError    14   a column or value that may identify a person
+     │   └─ LabelError      15   outcomes cannot train a model: one class, or none settled
+     ├─ StaleDataError      12   a source, a score or a model is too old, or there is nothing for the date
+     ├─ NotFoundError       13   no such grid, table, model or store
+     ├─ GateError           16   a model has not earned promotion
+     └─ BusyError           17   another job holds the store
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class RiskwarnError(Exception):
+    """Base of all errors shown to the user without a traceback."""
+
+    exit_code = 1
+
+
+class DefinitionError(RiskwarnError):
+    """A feature, label, experiment or mapping is declared wrongly."""
+
+    exit_code = 10
+
+
+class DataError(RiskwarnError):
+    """A table breaks its contract."""
+
+    exit_code = 11
+
+
+class StaleDataError(RiskwarnError):
+    """A source, a score or a model is too old, or there is nothing for the date."""
+
+    exit_code = 12
+
+
+class NotFoundError(RiskwarnError):
+    """No such grid, table, model or store."""
+
+    exit_code = 13
+
+
+class PrivacyError(DataError):
+    """A column or value that may identify a person. The value itself is never repeated."""
+
+    exit_code = 14
+
+
+class LabelError(DataError):
+    """Outcomes cannot train a model: only one class, or none settled yet."""
+
+    exit_code = 15
+
+
+class GateError(RiskwarnError):
+    """A model has not earned promotion."""
+
+    exit_code = 16
+
+
+class BusyError(RiskwarnError):
+    """Another job holds the store."""
+
+    exit_code = 17
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Suggestion to append to a message about an unknown word; empty when nothing is near.
+
+    Examples
+    --------
+    >>> did_you_mean("setle_days", ["days", "settle_days"])
+    " (did you mean 'settle_days'?)"
+    >>> did_you_mean("xyz", ["days"])
+    ''
+    """
+    near = difflib.get_close_matches(word, sorted(known), n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""

@@ -1,0 +1,229 @@
+"""Space: areas, neighbours, regular grids for cities without any, and which grid a point lies in."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import geopandas as gpd
+import libpysal
+import numpy as np
+import pandas as pd
+import shapely
+from scipy import sparse
+
+from riskwarn.errors import DataError
+
+WGS84 = 4326
+_CELL_CODE_WIDTH = 3
+
+
+def polygons(grids: pd.DataFrame) -> gpd.GeoDataFrame:
+    """The grids with their `geometry` read from WKT, in WGS 84.
+
+    Raises
+    ------
+    DataError
+        There is no `geometry` column, or a polygon is missing or not valid WKT.
+    """
+    if "geometry" not in grids or grids["geometry"].isna().any():
+        missing = (
+            grids["grid_id"].tolist()
+            if "geometry" not in grids
+            else grids.loc[grids["geometry"].isna(), "grid_id"].tolist()
+        )
+        raise DataError(
+            f"{len(missing)} grids have no geometry, first: {', '.join(missing[:3])}; give polygons as WKT in WGS 84."
+        )
+    try:
+        shapes = shapely.from_wkt(grids["geometry"].to_numpy(dtype=object))
+    except shapely.errors.ShapelyError as error:
+        raise DataError(f"a geometry is not WKT: {error}.") from None
+    return gpd.GeoDataFrame(grids.drop(columns="geometry"), geometry=shapely.make_valid(shapes), crs=WGS84)
+
+
+def neighbors(
+    grids: pd.DataFrame,
+    *,
+    how: Literal["contiguity", "distance", "nearest", "auto"] = "auto",
+    radius_km: float = 1.0,
+    k: int = 6,
+) -> sparse.csr_matrix:
+    """Which grids lie beside each other.
+
+    Parameters
+    ----------
+    grids
+        One row a grid. Contiguity needs `geometry`; distance and nearest need `x_km`, `y_km`.
+    how
+        ``contiguity``: polygons share an edge or corner (queen); ``distance``: centres within `radius_km`; ``nearest``: the `k`
+        nearest centres, made symmetric; ``auto``: contiguity where all grids have a polygon, else nearest where they have
+        centres, else none.
+    radius_km
+        For ``distance``, km.
+    k
+        For ``nearest``.
+
+    Returns
+    -------
+    neighbors
+        (n, n) symmetric 0/1 matrix with an empty diagonal, in the order of the rows of `grids`.
+
+    Raises
+    ------
+    DataError
+        The columns that `how` needs are missing.
+    """
+    n = len(grids)
+    if how == "auto":
+        drawn = "geometry" in grids and grids["geometry"].notna().all()
+        centred = {"x_km", "y_km"} <= set(grids) and bool(grids[["x_km", "y_km"]].notna().all().all())
+        how = "contiguity" if drawn else "nearest" if centred else "auto"
+    if how == "auto" or n < 2:
+        return sparse.csr_matrix((n, n), dtype=np.float32)
+    if how == "contiguity":
+        graph = libpysal.graph.Graph.build_contiguity(polygons(grids).reset_index(drop=True), rook=False)
+        links = graph.sparse.tocsr()
+    else:
+        links = (
+            _by_distance(_centres(grids), radius_km) if how == "distance" else _by_rank(_centres(grids), min(k, n - 1))
+        )
+    links = links.maximum(links.T).tocsr().astype(np.float32)
+    links.setdiag(0)
+    links.eliminate_zeros()
+    links.data[:] = 1.0
+    return links
+
+
+def _centres(grids: pd.DataFrame) -> np.ndarray:
+    if not {"x_km", "y_km"} <= set(grids) or grids[["x_km", "y_km"]].isna().any().any():
+        raise DataError(
+            "neighbours by distance need x_km and y_km for every grid; give them, or polygons for contiguity."
+        )
+    return grids[["x_km", "y_km"]].to_numpy(dtype=np.float64)
+
+
+def _by_distance(centres: np.ndarray, radius_km: float) -> sparse.csr_matrix:
+    from scipy.spatial import cKDTree  # noqa: PLC0415
+
+    pairs = cKDTree(centres).query_pairs(radius_km, output_type="ndarray")
+    ones = np.ones(len(pairs), np.float32)
+    return sparse.csr_matrix((ones, (pairs[:, 0], pairs[:, 1])), shape=(len(centres), len(centres)))
+
+
+def _by_rank(centres: np.ndarray, k: int) -> sparse.csr_matrix:
+    from scipy.spatial import cKDTree  # noqa: PLC0415
+
+    nearest = cKDTree(centres).query(centres, k=k + 1)[1][:, 1:]
+    rows = np.repeat(np.arange(len(centres)), k)
+    return sparse.csr_matrix(
+        (np.ones(rows.size, np.float32), (rows, nearest.ravel())), shape=(len(centres), len(centres))
+    )
+
+
+def measure(grids: pd.DataFrame, *, crs: int | str | None = None) -> pd.DataFrame:
+    """`grids` with `area_km2`, `x_km` and `y_km` computed from the polygons.
+
+    Parameters
+    ----------
+    grids
+        One row a grid, with `geometry`.
+    crs
+        A flat projection in metres; the UTM zone of the city by default.
+    """
+    shapes = polygons(grids)
+    flat = shapes.to_crs(crs or shapes.estimate_utm_crs())
+    centre = flat.geometry.centroid
+    return grids.assign(
+        area_km2=flat.area.to_numpy() / 1e6, x_km=centre.x.to_numpy() / 1e3, y_km=centre.y.to_numpy() / 1e3
+    )
+
+
+def regular(
+    outline: gpd.GeoDataFrame, *, cell_m: float = 400.0, prefix: str = "G", least_share: float = 0.1
+) -> pd.DataFrame:
+    """A regular square grid cut to the outline of a city.
+
+    Parameters
+    ----------
+    outline
+        Polygons that together make up the city, with a CRS.
+    cell_m
+        Edge of a cell, m.
+    prefix
+        Grid ids are `prefix`, row from the south and column from the west, as ``G012034``.
+    least_share
+        Cells with less than this share of their area inside the outline join the neighbour they share the longest edge with.
+
+    Returns
+    -------
+    grids
+        Columns `grid_id`, `area_km2`, `x_km`, `y_km`, `geometry` (WKT, WGS 84).
+    """
+    if outline.crs is None:
+        raise DataError("the outline has no CRS; set it, for example outline.set_crs(4326).")
+    utm = outline.estimate_utm_crs()
+    city = shapely.union_all(shapely.make_valid(outline.to_crs(utm).geometry.to_numpy()))
+    west, south, east, north = city.bounds
+    x0, y0 = np.floor(west / cell_m) * cell_m, np.floor(south / cell_m) * cell_m
+    columns, rows = int(np.ceil((east - x0) / cell_m)), int(np.ceil((north - y0) / cell_m))
+    column, row = (a.ravel() for a in np.meshgrid(np.arange(columns), np.arange(rows)))
+    left, low = x0 + column * cell_m, y0 + row * cell_m
+    cells = shapely.box(left, low, left + cell_m, low + cell_m)
+    shapely.prepare(city)
+    touching = shapely.intersects(city, cells)
+    pieces = shapely.intersection(cells[touching], city)
+    ids = np.array(
+        [
+            f"{prefix}{r:0{_CELL_CODE_WIDTH}d}{c:0{_CELL_CODE_WIDTH}d}"
+            for r, c in zip(row[touching], column[touching], strict=True)
+        ]
+    )
+    kept, shapes = _join_slivers(pieces, least_share * cell_m**2)
+    flat = gpd.GeoSeries(shapes, crs=utm)
+    centre = flat.centroid
+    grids = pd.DataFrame({
+        "grid_id": ids[kept], "area_km2": flat.area.to_numpy() / 1e6,
+        "x_km": centre.x.to_numpy() / 1e3, "y_km": centre.y.to_numpy() / 1e3,
+        "geometry": shapely.to_wkt(flat.to_crs(WGS84).to_numpy(), rounding_precision=6),
+    })  # fmt: skip
+    return grids.sort_values("grid_id", ignore_index=True)
+
+
+def _join_slivers(pieces: np.ndarray, least_area: float) -> tuple[np.ndarray, np.ndarray]:
+    """Merge pieces below `least_area` into the kept piece with the longest common edge; drop those that touch none."""
+    area = shapely.area(pieces)
+    kept = np.flatnonzero(area >= least_area)
+    shapes = pieces[kept].copy()
+    tree = shapely.STRtree(shapes)
+    for sliver in pieces[(area > 0) & (area < least_area)]:
+        near = tree.query(sliver, predicate="intersects")
+        if near.size:
+            edge = shapely.length(shapely.intersection(shapely.boundary(pieces[kept][near]), sliver))
+            best = near[int(np.argmax(edge))]
+            shapes[best] = shapely.union(shapes[best], sliver)
+    return kept, shapes
+
+
+def locate(lon: Sequence[float] | np.ndarray, lat: Sequence[float] | np.ndarray, grids: pd.DataFrame) -> np.ndarray:
+    """The grid each point lies in.
+
+    Parameters
+    ----------
+    lon, lat
+        (n,) degrees, WGS 84.
+    grids
+        One row a grid, with `geometry`.
+
+    Returns
+    -------
+    grid_id
+        (n,) text; empty where the point is missing or in no grid. A point on a border belongs to the first grid by id.
+    """
+    shapes = polygons(grids)
+    ids = shapes["grid_id"].to_numpy(dtype=object)
+    points = shapely.points(np.asarray(lon, dtype=float), np.asarray(lat, dtype=float))
+    there = np.isfinite(np.asarray(lon, dtype=float)) & np.isfinite(np.asarray(lat, dtype=float))
+    found = np.full(len(points), "", dtype=object)
+    at, in_grid = shapely.STRtree(shapes.geometry.to_numpy()).query(points[there], predicate="intersects")
+    order = np.argsort(ids[in_grid], kind="stable")[::-1]
+    found[np.flatnonzero(there)[at[order]]] = ids[in_grid[order]]
+    return found
