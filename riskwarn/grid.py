@@ -1,22 +1,22 @@
 """Space: areas, neighbours, regular grids for cities without any, and which grid a point lies in."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import geopandas as gpd
-import libpysal
 import numpy as np
 import pandas as pd
-import shapely
-from scipy import sparse
 
 from riskwarn.errors import DataError
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    from scipy import sparse
 
 WGS84 = 4326
 _CELL_CODE_WIDTH = 3
 
 
-def polygons(grids: pd.DataFrame) -> gpd.GeoDataFrame:
+def polygons(grids: pd.DataFrame) -> "gpd.GeoDataFrame":
     """The grids with their `geometry` read from WKT, in WGS 84.
 
     Raises
@@ -24,6 +24,9 @@ def polygons(grids: pd.DataFrame) -> gpd.GeoDataFrame:
     DataError
         There is no `geometry` column, or a polygon is missing or not valid WKT.
     """
+    import geopandas as gpd  # noqa: PLC0415
+    import shapely  # noqa: PLC0415
+
     if "geometry" not in grids or grids["geometry"].isna().any():
         missing = (
             grids["grid_id"].tolist()
@@ -46,7 +49,7 @@ def neighbors(
     how: Literal["contiguity", "distance", "nearest", "auto"] = "auto",
     radius_km: float = 1.0,
     k: int = 6,
-) -> sparse.csr_matrix:
+) -> "sparse.csr_matrix":
     """Which grids lie beside each other.
 
     Parameters
@@ -72,6 +75,8 @@ def neighbors(
     DataError
         The columns that `how` needs are missing.
     """
+    from scipy import sparse  # noqa: PLC0415
+
     n = len(grids)
     if how == "auto":
         drawn = "geometry" in grids and grids["geometry"].notna().all()
@@ -80,6 +85,8 @@ def neighbors(
     if how == "auto" or n < 2:
         return sparse.csr_matrix((n, n), dtype=np.float32)
     if how == "contiguity":
+        import libpysal  # noqa: PLC0415
+
         graph = libpysal.graph.Graph.build_contiguity(polygons(grids).reset_index(drop=True), rook=False)
         links = graph.sparse.tocsr()
     else:
@@ -101,7 +108,8 @@ def _centres(grids: pd.DataFrame) -> np.ndarray:
     return grids[["x_km", "y_km"]].to_numpy(dtype=np.float64)
 
 
-def _by_distance(centres: np.ndarray, radius_km: float) -> sparse.csr_matrix:
+def _by_distance(centres: np.ndarray, radius_km: float) -> "sparse.csr_matrix":
+    from scipy import sparse  # noqa: PLC0415
     from scipy.spatial import cKDTree  # noqa: PLC0415
 
     pairs = cKDTree(centres).query_pairs(radius_km, output_type="ndarray")
@@ -109,7 +117,8 @@ def _by_distance(centres: np.ndarray, radius_km: float) -> sparse.csr_matrix:
     return sparse.csr_matrix((ones, (pairs[:, 0], pairs[:, 1])), shape=(len(centres), len(centres)))
 
 
-def _by_rank(centres: np.ndarray, k: int) -> sparse.csr_matrix:
+def _by_rank(centres: np.ndarray, k: int) -> "sparse.csr_matrix":
+    from scipy import sparse  # noqa: PLC0415
     from scipy.spatial import cKDTree  # noqa: PLC0415
 
     nearest = cKDTree(centres).query(centres, k=k + 1)[1][:, 1:]
@@ -138,7 +147,7 @@ def measure(grids: pd.DataFrame, *, crs: int | str | None = None) -> pd.DataFram
 
 
 def regular(
-    outline: gpd.GeoDataFrame, *, cell_m: float = 400.0, prefix: str = "G", least_share: float = 0.1
+    outline: "gpd.GeoDataFrame", *, cell_m: float = 400.0, prefix: str = "G", least_share: float = 0.1
 ) -> pd.DataFrame:
     """A regular square grid cut to the outline of a city.
 
@@ -158,6 +167,9 @@ def regular(
     grids
         Columns `grid_id`, `area_km2`, `x_km`, `y_km`, `geometry` (WKT, WGS 84).
     """
+    import geopandas as gpd  # noqa: PLC0415
+    import shapely  # noqa: PLC0415
+
     if outline.crs is None:
         raise DataError("the outline has no CRS; set it, for example outline.set_crs(4326).")
     utm = outline.estimate_utm_crs()
@@ -190,6 +202,8 @@ def regular(
 
 def _join_slivers(pieces: np.ndarray, least_area: float) -> tuple[np.ndarray, np.ndarray]:
     """Merge pieces below `least_area` into the kept piece with the longest common edge; drop those that touch none."""
+    import shapely  # noqa: PLC0415
+
     area = shapely.area(pieces)
     kept = np.flatnonzero(area >= least_area)
     shapes = pieces[kept].copy()
@@ -218,6 +232,8 @@ def locate(lon: Sequence[float] | np.ndarray, lat: Sequence[float] | np.ndarray,
     grid_id
         (n,) text; empty where the point is missing or in no grid. A point on a border belongs to the first grid by id.
     """
+    import shapely  # noqa: PLC0415
+
     shapes = polygons(grids)
     ids = shapes["grid_id"].to_numpy(dtype=object)
     points = shapely.points(np.asarray(lon, dtype=float), np.asarray(lat, dtype=float))

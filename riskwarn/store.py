@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -151,6 +152,20 @@ class Store:
         self._make()
         results = [self._merge(table, part, rows[mask]) for part, mask in self._split(table, rows)]
         return Written(*(sum(getattr(r, f) for r in results) for f in ("accepted", "duplicate", "conflicting")))
+
+    def novel(self, name: str, frame: pd.DataFrame) -> np.ndarray:
+        """(n,) Which rows of `frame` bear a key that neither the store nor an earlier row of `frame` holds."""
+        table = table_of(name)
+        rows = _full(table, conform(name, frame))
+        keys = rows[list(table.key)]
+        new = ~keys.duplicated().to_numpy()
+        for part, mask in self._split(table, rows):
+            if part.exists():
+                held = pq.read_table(part, columns=list(table.key)).to_pandas()
+                here = np.flatnonzero(mask)
+                both = pd.concat([held.astype(keys.dtypes), keys.iloc[here]], ignore_index=True)
+                new[here] &= ~both.duplicated().to_numpy()[len(held) :]
+        return new
 
     def read(
         self,
@@ -298,7 +313,7 @@ class Store:
             return None
         self._make()
         target = self.path / "quarantine" / name / f"{batch}.parquet"
-        _write_atomic(target, pa.Table.from_pandas(rows, preserve_index=False))
+        _write_atomic(target, _plain_arrow(rows))
         return target
 
     def read_quarantine(self, name: str) -> pd.DataFrame:
@@ -416,10 +431,11 @@ class Store:
         if table.name not in _MONTH_OF:
             yield self.path / "tables" / f"{table.name}.parquet", pd.Series(data=True, index=rows.index)
             return
-        month = rows[_MONTH_OF[table.name]].dt.tz_convert("UTC").dt.strftime("%Y-%m")
-        place = (rows["source"] + "/" + month) if table.name == "events" else month
-        for part in sorted(place.unique()):
-            yield self._folder(table.name) / f"{part}.parquet", place == part
+        months = _months(rows[_MONTH_OF[table.name]])
+        sources = rows["source"] if table.name == "events" else pd.Series("", index=rows.index)
+        for source, month in sorted(set(zip(sources, months, strict=True))):
+            part = self._folder(table.name) / source / f"{month}.parquet"
+            yield part, (sources == source) & (months == month)
 
     def _merge(self, table: Table, part: Path, rows: pd.DataFrame) -> Written:
         before = self._existing(table, part)
@@ -491,6 +507,22 @@ def _arrow_column(values: pd.Series, kind: pa.DataType) -> pa.Array:
     if pa.types.is_timestamp(kind):
         return pa.array(values.dt.tz_convert(None).to_numpy(), from_pandas=True).cast(kind)
     return pa.array(values, type=kind, from_pandas=True)
+
+
+def _months(at: pd.Series) -> np.ndarray:
+    """Month of each instant in UTC, as 2025-01."""
+    utc = at.dt.tz_convert(None).to_numpy().astype("datetime64[M]")
+    months, place = np.unique(utc, return_inverse=True)
+    return months.astype(str).astype(object)[place]
+
+
+def _plain_arrow(rows: pd.DataFrame) -> pa.Table:
+    """Any frame as an Arrow table, times in UTC."""
+    aware = {name for name in rows if isinstance(rows[name].dtype, pd.DatetimeTZDtype)}
+    return pa.table({
+        str(name): _arrow_column(rows[name], _ARROW["time"]) if name in aware else pa.array(rows[name], from_pandas=True)
+        for name in rows
+    })  # fmt: skip
 
 
 def _write_atomic(target: Path, table: pa.Table) -> None:
