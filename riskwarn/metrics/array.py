@@ -1,0 +1,101 @@
+"""What a metric accepts: aligned, finite columns of numbers, one value a grid; anything else is refused by name."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+WHOLE = 1e-9
+"""Rounding error allowed before a share of grids is rounded up to one grid more."""
+
+
+def column(name: str, values: ArrayLike, *, low: float = -np.inf, high: float = np.inf) -> np.ndarray:
+    """`values` as a (n,) float64 column within [`low`, `high`].
+
+    Raises
+    ------
+    ValueError
+        The column is empty, not one-dimensional, or holds a missing, infinite or out-of-range value.
+
+    Examples
+    --------
+    >>> column("y", [2, 0], low=0)
+    array([2., 0.])
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(f"{name} must be one column with at least one value, got shape {array.shape}.")
+    if not np.isfinite(array).all():
+        n = int((~np.isfinite(array)).sum())
+        raise ValueError(
+            f"{name} has {n} missing or infinite values of {array.size}; missing is not zero, drop or fill."
+        )
+    outside = (array < low) | (array > high)
+    if outside.any():
+        raise ValueError(
+            f"{name} must be in [{low:g}, {high:g}], got {array[outside][0]:g} in row {int(outside.argmax())}."
+        )
+    return array
+
+
+def aligned(**columns: np.ndarray) -> None:
+    """Refuse columns of different length.
+
+    Raises
+    ------
+    ValueError
+        The columns do not have the same number of rows.
+    """
+    sizes = {name: len(values) for name, values in columns.items()}
+    if len(set(sizes.values())) > 1:
+        found = ", ".join(f"{name} {n}" for name, n in sizes.items())
+        raise ValueError(f"columns must have the same number of rows, got {found}.")
+
+
+def counts(name: str, values: ArrayLike) -> np.ndarray:
+    """`values` as a (n,) column of numbers of events, at least 0."""
+    return column(name, values, low=0)
+
+
+def some_events(y: ArrayLike) -> np.ndarray:
+    """`y` as counts of which at least one is above 0.
+
+    Raises
+    ------
+    ValueError
+        There was no event.
+    """
+    array = counts("y", y)
+    if array.sum() == 0:
+        raise ValueError(f"no event fell in any of {array.size} grids: the metric is undefined; leave this date out.")
+    return array
+
+
+def flags(y: ArrayLike, *, both: bool = True) -> np.ndarray:
+    """`y` as a (n,) column of 0 and 1; with `both`, each must occur.
+
+    Raises
+    ------
+    ValueError
+        A value is neither 0 nor 1, or `both` is asked and only one class is there.
+    """
+    array = column("y", y)
+    wrong = ~np.isin(array, (0, 1))
+    if wrong.any():
+        raise ValueError(
+            f"y must be 0 or 1, got {array[wrong][0]:g} in row {int(wrong.argmax())}; for counts use y > 0."
+        )
+    if both and array.min() == array.max():
+        raise ValueError(f"y has one class only: all {array.size} rows are {array[0]:g}, the metric is undefined.")
+    return array
+
+
+def inside(name: str, value: float, low: float, high: float) -> float:
+    """`value` if it lies in (`low`, `high`).
+
+    Raises
+    ------
+    ValueError
+        It does not.
+    """
+    if not low < value < high:
+        raise ValueError(f"{name} must be in ({low:g}, {high:g}), got {value:g}.")
+    return float(value)
