@@ -1,0 +1,233 @@
+"""The API under ``/api/v1``: what a night published, for programs. Every answer names its night, model and data cut-off."""
+
+import json
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse, Response
+
+from riskwarn.web import answers
+from riskwarn.web.answers import Ask, AskAlerts, AskGaps, AskPage, AskScores, fields, rows, stated
+from riskwarn.web.geojson import geojson
+from riskwarn.web.nights import Night, Nights, named
+from riskwarn.web.problems import unknown_alert, unknown_grid
+from riskwarn.web.reasons import sentences
+from riskwarn.web.weeks import weeks_of
+from riskwarn.web.words import GAP_KINDS, PHRASES
+
+N_PAST_NIGHTS = 52
+api = APIRouter(prefix="/api/v1")
+
+
+def nights_of(request: Request) -> Nights:
+    """The nights the application serves."""
+    nights: Nights = request.app.state.nights
+    return nights
+
+
+def answer(night: Night, **members: object) -> JSONResponse:
+    """An answer with its envelope."""
+    said = {
+        "as_of": night.date, "model_version": stated(night.facts, "model_version"),
+        "data_until": stated(night.facts, "data_until"), "note": PHRASES["note"].en,
+    }  # fmt: skip
+    return JSONResponse(said | members, headers={"Cache-Control": "no-cache"})
+
+
+def answer_page(night: Night, found: list[dict[str, Any]], total: int, ask: AskPage, **members: object) -> JSONResponse:
+    """One page of a list of `total` rows."""
+    return answer(night, **members, total=total, limit=ask.limit, offset=ask.offset, items=found)
+
+
+def page_of(frame: pd.DataFrame, ask: AskPage) -> pd.DataFrame:
+    """The rows of one page."""
+    return frame.iloc[ask.offset : ask.offset + ask.limit]
+
+
+def score_of(night: Night, grid_id: str) -> pd.DataFrame:
+    """The one row of a grid's score.
+
+    Raises
+    ------
+    Problem
+        404 where the night has no such grid.
+    """
+    found = night.scores[night.scores["grid_id"] == grid_id]
+    if found.empty:
+        raise unknown_grid()
+    return found
+
+
+def changes_of(nights: Nights, night: Night) -> dict[str, Any]:
+    """Grids that entered, left and stayed in the list against the night before; nulls where there is none."""
+    before = nights.before(night)
+    if before is None:
+        return {"previous": None, "entered": None, "left": None, "stayed": None}
+    now, then = night.listed(), before.listed()
+    return {
+        "previous": before.date,
+        "entered": [g for g in now if g not in set(then)],
+        "left": [g for g in then if g not in set(now)],
+        "stayed": [g for g in now if g in set(then)],
+    }
+
+
+def gap_rows(gaps: pd.DataFrame) -> list[dict[str, Any]]:
+    """Gaps with the words of their kind and their evidence read."""
+    found = rows(gaps, [name for name in fields(answers.Gap) if name not in {"zh", "en"}])
+    for gap in found:
+        name = GAP_KINDS[gap["kind"]][0] if gap["kind"] in GAP_KINDS else None
+        gap["zh"], gap["en"] = (name.zh, name.en) if name else (gap["kind"], gap["kind"])
+        gap["evidence"] = evidence(gap["evidence"])
+    return found
+
+
+def evidence(text: object) -> dict[str, Any]:
+    """The numbers behind a gap; text that is no JSON object is kept under ``text``."""
+    try:
+        found = json.loads(str(text))
+    except ValueError:
+        found = str(text)
+    return finite(found) if isinstance(found, dict) else {"text": finite(found)}
+
+
+def alert_rows(alerts: pd.DataFrame) -> list[dict[str, Any]]:
+    """Alerts with their lists taken apart."""
+    found = rows(alerts, fields(answers.Alert))
+    for alert in found:
+        alert["grid_ids"], alert["gap_kinds"] = (str(alert[c] or "").split() for c in ("grid_ids", "gap_kinds"))
+    return found
+
+
+def finite(value: Any) -> Any:
+    """A JSON value with null for what is no number.
+
+    Examples
+    --------
+    >>> finite({"a": [1.0, float("nan")]})
+    {'a': [1.0, None]}
+    """
+    if isinstance(value, dict):
+        return {k: finite(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [finite(v) for v in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+@api.get("/scores", response_model=answers.Scores)
+def scores(request: Request, ask: Annotated[AskScores, Query()]) -> Response:
+    """Scores, riskiest first, unscored last."""
+    night = nights_of(request).at(ask.as_of)
+    found = night.scores
+    if ask.min_probability is not None:
+        found = found[found["probability"] >= ask.min_probability]
+    if ask.state:
+        found = found[found["state"] == ask.state]
+    return answer_page(night, rows(page_of(found, ask), fields(answers.Score)), len(found), ask)
+
+
+@api.get("/scores/{grid_id}", response_model=answers.OneScore)
+def score(request: Request, grid_id: str, ask: Annotated[Ask, Query()]) -> Response:
+    """One grid's score."""
+    night = nights_of(request).at(ask.as_of)
+    return answer(night, score=rows(score_of(night, grid_id), fields(answers.Score))[0])
+
+
+@api.get("/grids/{grid_id}/reasons", response_model=answers.Reasons)
+def reasons(request: Request, grid_id: str, ask: Annotated[Ask, Query()]) -> Response:
+    """Why one grid has its score, in both languages."""
+    night = nights_of(request).at(ask.as_of)
+    score_of(night, grid_id)
+    found = night.reasons[night.reasons["grid_id"] == grid_id].sort_values("place")
+    features = night.facts.get("features", {})
+    told = found.assign(zh=sentences(found, features, "zh"), en=sentences(found, features, "en"))
+    return answer(night, grid_id=score_of(night, grid_id)["grid_id"].iloc[0], items=rows(told, fields(answers.Reason)))
+
+
+@api.get("/grids/{grid_id}/history", response_model=answers.GridHistory)
+def history(request: Request, grid_id: str, ask: Annotated[Ask, Query()]) -> Response:
+    """One grid's last nights and weeks."""
+    nights = nights_of(request)
+    night = nights.at(ask.as_of)
+    known = score_of(night, grid_id)["grid_id"].iloc[0]
+    standings = nights.standings(nights.upto(night, N_PAST_NIGHTS), known)
+    past = rows(standings.assign(as_of=[named(at) for at in standings["as_of"]]), fields(answers.Standing))
+    return answer(night, grid_id=known, nights=past, weeks=_week_rows(nights, night, known))
+
+
+def _week_rows(nights: Nights, night: Night, grid_id: str) -> list[dict[str, Any]] | None:
+    weeks = weeks_of(nights.store, night)
+    if weeks is None:
+        return None
+    counts = weeks.of_grid(grid_id)
+    return [
+        {
+            "from": named(end - pd.DateOffset(weeks=1)), "until": named(end),
+            "counts": {source: counted[week] for source, counted in counts.items()},
+        }
+        for week, end in enumerate(weeks.ends)
+    ]  # fmt: skip
+
+
+@api.get("/grids.geojson", response_class=Response, responses={200: {"content": {"application/geo+json": {}}}})
+def grids(request: Request, ask: Annotated[Ask, Query()]) -> Response:
+    """Polygons of the grids with score, band and level, for the map."""
+    drawn = geojson(nights_of(request).at(ask.as_of))
+    headers = {"ETag": drawn.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+    if drawn.etag in [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]:
+        return Response(status_code=304, headers=headers)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(drawn.compressed, headers=headers | {"Content-Encoding": "gzip"}, media_type="application/geo+json")
+    return Response(drawn.text, headers=headers | {"Content-Encoding": "identity"}, media_type="application/geo+json")
+
+
+@api.get("/changes", response_model=answers.Changes)
+def changes(request: Request, ask: Annotated[Ask, Query()]) -> Response:
+    """Grids that entered, left and stayed in the list against the night before."""
+    nights = nights_of(request)
+    night = nights.at(ask.as_of)
+    return answer(night, **changes_of(nights, night))
+
+
+@api.get("/gaps", response_model=answers.Gaps)
+def gaps(request: Request, ask: Annotated[AskGaps, Query()]) -> Response:
+    """Gaps, most severe first."""
+    night = nights_of(request).at(ask.as_of)
+    found = pd.DataFrame(columns=["kind"]) if night.gaps is None else night.gaps
+    found = found[found["kind"] == ask.kind] if ask.kind else found
+    return answer_page(night, gap_rows(page_of(found, ask)), len(found), ask, made=night.gaps is not None)
+
+
+@api.get("/alerts", response_model=answers.Alerts)
+def alerts(request: Request, ask: Annotated[AskAlerts, Query()]) -> Response:
+    """Alerts, riskiest first."""
+    night = nights_of(request).at(ask.as_of)
+    found = pd.DataFrame(columns=["level"]) if night.alerts is None else night.alerts
+    found = found[found["level"] == ask.level] if ask.level else found
+    return answer_page(night, alert_rows(page_of(found, ask)), len(found), ask, made=night.alerts is not None)
+
+
+@api.get("/alerts/{alert_id}", response_model=answers.OneAlert)
+def alert(request: Request, alert_id: str, ask: Annotated[Ask, Query()]) -> Response:
+    """One alert."""
+    night = nights_of(request).at(ask.as_of)
+    found = night.alerts[night.alerts["alert_id"] == alert_id] if night.alerts is not None else pd.DataFrame()
+    if found.empty:
+        raise unknown_alert()
+    return answer(night, alert=alert_rows(found)[0])
+
+
+@api.get("/model", response_model=answers.Model)
+def model(request: Request, ask: Annotated[Ask, Query()]) -> Response:
+    """What the night says of its model."""
+    night = nights_of(request).at(ask.as_of)
+    return answer(night, facts=finite({k: v for k, v in night.facts.items() if k != "feeds"}))
+
+
+@api.get("/feeds", response_model=answers.Feeds)
+def feeds(request: Request, ask: Annotated[Ask, Query()]) -> Response:
+    """State of each feed."""
+    night = nights_of(request).at(ask.as_of)
+    return answer(night, items=finite(night.facts.get("feeds")))

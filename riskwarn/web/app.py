@@ -1,0 +1,161 @@
+"""The application: one store, read-only, on loopback by default and without any outside host."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.gzip import GZipMiddleware
+from fastapi.responses import PlainTextResponse, Response
+from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel, ConfigDict
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from riskwarn.errors import NotFoundError, RiskwarnError
+from riskwarn.store import Store
+from riskwarn.taxonomy import LANGUAGES
+from riskwarn.web.api import api, nights_of
+from riskwarn.web.nights import Night, Nights
+from riskwarn.web.problems import HEADERS, Problem, of_error, of_faults
+from riskwarn.web.views import STALE_HOURS, age_hours, error_page, views
+
+log = logging.getLogger(__name__)
+Clock = Callable[[], pd.Timestamp]
+
+
+class Nothing(BaseModel):
+    """No parameters."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def create_app(store_path: str | Path, *, language: str = "zh", clock: Clock | None = None) -> FastAPI:
+    """The pages and the API of a store.
+
+    Parameters
+    ----------
+    store_path
+        Folder of the store. It may still be empty: every answer then says that nothing is published.
+    language
+        Language of a page where neither the address nor the cookie names one: ``zh`` or ``en``.
+    clock
+        Tells the present instant, timezone-aware; the machine's clock by default. Says whether the newest night is stale.
+
+    Returns
+    -------
+    app
+        For any ASGI server. It writes nothing, and keeps the last nights asked for in memory.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such folder.
+    """
+    if not Path(store_path).is_dir():
+        raise NotFoundError(f"there is no store at {store_path}; make one with `riskwarn init` or `riskwarn ingest`.")
+    if language not in LANGUAGES:
+        raise NotFoundError(f"language must be one of {', '.join(LANGUAGES)}, got {language!r}.")
+    app = FastAPI(title="riskwarn", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app.state.nights = Nights(Store(store_path))
+    app.state.language = language
+    app.state.clock = clock or (lambda: pd.Timestamp.now("UTC"))
+    app.add_middleware(GZipMiddleware, minimum_size=1024)
+    app.add_middleware(_Guarded)
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+    app.include_router(api)
+    app.include_router(views)
+    _add_watch(app)
+    _add_errors(app)
+    return app
+
+
+class _Guarded:
+    """Adds the security headers to every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        await self.app(scope, receive, guarded)
+
+
+def _add_watch(app: FastAPI) -> None:
+    @app.get("/healthz")
+    def healthz(ask: Annotated[Nothing, Query()]) -> dict[str, str]:
+        """The process answers; says nothing of its data."""
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    def readyz(request: Request, ask: Annotated[Nothing, Query()]) -> dict[str, Any]:
+        """There is a night to show, and how old it is."""
+        night = nights_of(request).at()
+        hours = age_hours(night, app.state.clock())
+        return {"status": "ready", "as_of": night.date, "age_hours": round(hours, 2), "stale": hours > STALE_HOURS}
+
+    @app.get("/metrics", response_class=PlainTextResponse)
+    def metrics(request: Request, ask: Annotated[Nothing, Query()]) -> Response:
+        """Gauges of the newest night, in Prometheus' text format."""
+        text = gauges(nights_of(request).at(), app.state.clock())
+        return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def gauges(night: Night, now: pd.Timestamp) -> str:
+    """Gauges of a night, in Prometheus' text format."""
+    by_state = night.scores["state"].value_counts()
+    lines = _gauge("riskwarn_night_age_seconds", "Time since the newest night.", {"": age_hours(night, now) * 3600})
+    lines += _gauge("riskwarn_grids", "Grids by state of their score.", _labelled("state", by_state))
+    if night.alerts is not None:
+        lines += _gauge("riskwarn_alerts", "Alerts by level.", _labelled("level", night.alerts["level"].value_counts()))
+    if night.gaps is not None:
+        lines += _gauge("riskwarn_gaps", "Gaps by kind.", _labelled("kind", night.gaps["kind"].value_counts()))
+    if night.facts.get("feeds"):
+        feeds = pd.DataFrame(night.facts["feeds"])["state"].value_counts()
+        lines += _gauge("riskwarn_feeds", "Feeds by state.", _labelled("state", feeds))
+    return "\n".join(lines) + "\n"
+
+
+def _labelled(label: str, counts: pd.Series) -> dict[str, float]:
+    escaped = [str(value).replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n") for value in counts.index]
+    return {f'{{{label}="{value}"}}': float(n) for value, n in zip(escaped, counts, strict=True)}
+
+
+def _gauge(name: str, meaning: str, values: dict[str, float]) -> list[str]:
+    return [f"# HELP {name} {meaning}", f"# TYPE {name} gauge", *(f"{name}{label} {v:.15g}" for label, v in values.items())]
+
+
+def _add_errors(app: FastAPI) -> None:
+    async def problem(request: Request, error: Exception) -> Response:
+        found = _problem_of(error)
+        if found.status >= 500 and not isinstance(error, Problem):
+            log.error("%s failed", request.scope.get("path"), exc_info=error)
+        if request.url.path.startswith(("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/static/")):
+            return found.response()
+        return error_page(request, found)
+
+    for kind in (Problem, RiskwarnError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, problem)
+
+
+def _problem_of(error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, RiskwarnError):
+        return of_error(error)
+    if isinstance(error, RequestValidationError):
+        return of_faults(error.errors())
+    if isinstance(error, HTTPException):
+        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http")
+        return Problem(error.status_code, code, "There is nothing here." if code == "not_found" else "This cannot be done here.")
+    return Problem(500, "failed", "Something went wrong; see the log of the server.")
+
+

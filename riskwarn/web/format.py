@@ -1,0 +1,161 @@
+"""How pages write numbers, dates and scopes, in either language."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from riskwarn.taxonomy import words_of
+from riskwarn.web.words import EVIDENCE, MONTHS, PHRASES, WEEKDAYS, word
+
+UNKNOWN = "—"
+
+
+def percent(share: object) -> str:
+    """A probability or share in per cent.
+
+    Examples
+    --------
+    >>> percent(0.384), percent(0.047), percent(0.0002), percent(0.9999), percent(None)
+    ('38%', '4.7%', '<0.1%', '>99%', '—')
+    """
+    number = pd.to_numeric(share, errors="coerce")  # type: ignore[call-overload]
+    if share is None or pd.isna(number):
+        return UNKNOWN
+    if 0 < number < 0.001:
+        return "<0.1%"
+    if 0.995 < number < 1:
+        return ">99%"
+    return f"{number:.1%}" if number < 0.1 else f"{number:.0%}"
+
+
+def signed(share: object) -> str:
+    """A relative change.
+
+    Examples
+    --------
+    >>> signed(0.09), signed(-0.123), signed(float("nan"))
+    ('+9%', '−12%', '—')
+    """
+    number = pd.to_numeric(share, errors="coerce")  # type: ignore[call-overload]
+    return UNKNOWN if share is None or pd.isna(number) else f"{number:+.0%}".replace("-", "−")
+
+
+def number(value: object, decimals: int = 1) -> str:
+    """A number, grouped by thousands, without idle zeros.
+
+    Examples
+    --------
+    >>> number(7181), number(0.94), number(0.9461, 2), number(12.0), number(None)
+    ('7,181', '0.9', '0.95', '12', '—')
+    """
+    found = pd.to_numeric(value, errors="coerce")  # type: ignore[call-overload]
+    if value is None or pd.isna(found):
+        return UNKNOWN
+    text = f"{found:,.{decimals}f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
+
+
+def small(value: object) -> str:
+    """A number of unknown size to three significant digits.
+
+    Examples
+    --------
+    >>> small(1.3e-06), small(84), small(13.72)
+    ('1.3e-06', '84', '13.7')
+    """
+    found = pd.to_numeric(value, errors="coerce")  # type: ignore[call-overload]
+    if pd.isna(found):
+        return UNKNOWN
+    return f"{found:.2g}" if 0 < abs(found) < 0.001 else number(found, 3 if abs(found) < 1 else 1)
+
+
+def day(at: pd.Timestamp, language: str) -> str:
+    """A date in words.
+
+    Examples
+    --------
+    >>> day(pd.Timestamp("2025-01-08"), "zh"), day(pd.Timestamp("2025-01-08"), "en")
+    ('2025年1月8日', '8 January 2025')
+    """
+    return f"{at.year}年{at.month}月{at.day}日" if language == "zh" else f"{at.day} {MONTHS[at.month - 1]} {at.year}"
+
+
+def weekday(at: pd.Timestamp, language: str) -> str:
+    """Day of the week in words."""
+    return WEEKDAYS[at.weekday()][language]
+
+
+def short_day(at: pd.Timestamp, language: str) -> str:
+    """Month and day.
+
+    Examples
+    --------
+    >>> short_day(pd.Timestamp("2025-01-08"), "zh"), short_day(pd.Timestamp("2025-01-08"), "en")
+    ('1月8日', '8 Jan')
+    """
+    return f"{at.month}月{at.day}日" if language == "zh" else f"{at.day} {MONTHS[at.month - 1][:3]}"
+
+
+def moment(at: object, timezone: str) -> str:
+    """An instant on the city's clock; text that is no instant stays as it is.
+
+    Examples
+    --------
+    >>> moment("2025-01-08T00:00:00+00:00", "Asia/Shanghai"), moment(None, "Asia/Shanghai"), moment("soon", "Asia/Shanghai")
+    ('2025-01-08 08:00', '—', 'soon')
+    """
+    if at is None or pd.isna(at):  # type: ignore[call-overload]
+        return UNKNOWN
+    try:
+        found = pd.Timestamp(at)  # type: ignore[arg-type]
+    except ValueError:
+        return str(at)
+    local = found.tz_localize(timezone) if found.tzinfo is None else found.tz_convert(timezone)
+    return local.strftime("%Y-%m-%d %H:%M")
+
+
+def age(hours: float, language: str) -> str:
+    """How long ago, in days from two days on.
+
+    Examples
+    --------
+    >>> age(30.2, "en"), age(75, "zh")
+    ('30 hours', '3 天')
+    """
+    key, n = ("hours_age", hours) if hours < 48 else ("days_age", hours / 24)
+    return PHRASES[key][language].format(n=f"{n:,.0f}")
+
+
+def place(scope: str, names: Mapping[str, str], language: str) -> dict[str, Any]:
+    """Where a gap is: words, and the grid to link to if it is one.
+
+    Examples
+    --------
+    >>> place("grid:G1", {"G1": "East Lake 03"}, "en")
+    {'text': 'East Lake 03', 'grid_id': 'G1'}
+    >>> place("feed:hotline/*", {}, "zh")["text"]
+    '热线工单 · 全市'
+    """
+    kind, _, rest = scope.partition(":")
+    if kind == "grid":
+        return {"text": names.get(rest) or rest, "grid_id": rest if rest in names else None}
+    parts = [p for p in re.split(r"[/|,: ]+", rest or kind) if p]
+    told = [PHRASES["whole_city"][language] if p == "*" else names.get(p) or words_of(p)[language] for p in parts]
+    return {"text": " · ".join(told), "grid_id": None}
+
+
+def proof(evidence: Mapping[str, Any], language: str) -> list[tuple[str, str]]:
+    """Evidence of a gap as pairs of words and value."""
+    return [(word(EVIDENCE, key, language), _told(value, language)) for key, value in evidence.items()]
+
+
+def _told(value: object, language: str) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{words_of(str(k))[language]} {_told(v, language)}" for k, v in value.items())
+    if isinstance(value, list):
+        return ", ".join(_told(v, language) for v in value)
+    if isinstance(value, bool) or value is None:
+        return UNKNOWN if value is None else str(value).lower()
+    return small(value) if isinstance(value, int | float) else words_of(str(value))[language]

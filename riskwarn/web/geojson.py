@@ -1,0 +1,60 @@
+"""The grids of a night as GeoJSON, simplified without tearing shared borders, compressed once."""
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from riskwarn.web.nights import Night
+
+TOLERANCE_DEGREES = 1e-4
+"""Detail smaller than about 10 m is dropped."""
+_DECIMALS = 5
+_PROPERTIES = ("grid_id", "name", "rank", "probability", "expected", "state", "band", "level", "alert_id")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A GeoJSON document: its text compressed with gzip, and its ETag."""
+
+    compressed: bytes
+    etag: str
+
+    @property
+    def text(self) -> bytes:
+        """The document itself."""
+        return gzip.decompress(self.compressed)
+
+
+@lru_cache(maxsize=4)
+def geojson(night: Night) -> Drawn:
+    """One feature a grid with its score, level and band; grids without a polygon are left out."""
+    shapes = night.grids.loc[night.grids["geometry"].notna(), ["grid_id", "geometry"]]
+    scored = shapes.merge(night.scores, on="grid_id")
+    features = '{"type":"Feature","geometry":' + _drawn(scored["geometry"]) + ',"properties":' + _properties(scored) + "}"
+    text = '{"type":"FeatureCollection","as_of":"%s","features":[%s]}' % (night.date, ",\n".join(features))  # noqa: UP031 - braces
+    raw = text.encode()
+    return Drawn(gzip.compress(raw, 6, mtime=0), f'"{hashlib.sha256(raw).hexdigest()[:32]}"')
+
+
+def has_map(night: Night) -> bool:
+    """Whether any grid has a polygon."""
+    return bool("geometry" in night.grids and night.grids["geometry"].notna().any())
+
+
+def _drawn(wkt: pd.Series) -> pd.Series:
+    shapes = shapely.make_valid(shapely.from_wkt(wkt.to_numpy(dtype=object)))
+    areas = np.isin(shapely.get_type_id(shapes), (3, 6))
+    shapes[areas] = shapely.coverage_simplify(shapes[areas], TOLERANCE_DEGREES)
+    rounded = shapely.transform(shapes, lambda corners: corners.round(_DECIMALS))
+    return pd.Series(shapely.to_geojson(rounded), index=wkt.index, dtype="str")
+
+
+def _properties(scores: pd.DataFrame) -> pd.Series:
+    present = scores[[c for c in _PROPERTIES if c in scores]]
+    lines = present.round({"probability": 4, "expected": 3}).to_json(orient="records", lines=True, force_ascii=False)
+    return pd.Series(lines.strip().split("\n") if len(present) else [], index=scores.index, dtype="str")

@@ -1,0 +1,207 @@
+"""The published nights of a store, each read once per run and kept while it is among the last few asked for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from riskwarn.errors import DataError, NotFoundError, RiskwarnError
+from riskwarn.store import Store
+from riskwarn.web.problems import nothing_published, of_faults, unknown_night
+
+BAND_SHARES = (0.01, 0.05, 0.10, 0.25, 1.0)
+"""Upper ends of the bands of the map: shares of the scored grids by rank."""
+_KEPT_NIGHTS = 8
+_PARENTS = ("name", "community_id", "township_id", "county_id", "area_km2", "households", "population")
+
+
+@dataclass(frozen=True, eq=False)
+class Night:
+    """What one run published for one date.
+
+    Parameters
+    ----------
+    as_of, run
+        The date and the run.
+    facts
+        What the run says of itself.
+    grids
+        One row a grid valid then, in the order of `grid_id`, with `geometry`.
+    scores
+        One row a grid, riskiest first, unscored last; with the names of `grids`, `level` and `alert_id` of its alert, `band` 1
+        (riskiest) to 5, and 0 where there is no score.
+    reasons
+        In the order of `place`.
+    gaps, alerts
+        None where the run did not make them, which is not the same as finding none.
+    """
+
+    as_of: pd.Timestamp
+    run: str
+    facts: Mapping[str, Any]
+    grids: pd.DataFrame
+    scores: pd.DataFrame
+    reasons: pd.DataFrame
+    gaps: pd.DataFrame | None
+    alerts: pd.DataFrame | None
+
+    @property
+    def date(self) -> str:
+        """The date as pages and addresses write it."""
+        return named(self.as_of)
+
+    @property
+    def n_scored(self) -> int:
+        """Grids with a score."""
+        return int(self.scores["rank"].notna().sum())
+
+    @property
+    def mean_probability(self) -> float:
+        """Mean probability over scored grids; NaN where there is none."""
+        return float(self.scores["probability"].mean())
+
+    def listed(self) -> list[str]:
+        """Grids in the list of alerts; where no alerts were made, the riskiest grids up to the capacity."""
+        if self.alerts is not None:
+            return list(dict.fromkeys(" ".join(self.alerts["grid_ids"]).split()))
+        return self.scores["grid_id"].head(min(int(self.facts.get("capacity") or 40), self.n_scored)).tolist()
+
+
+def named(as_of: pd.Timestamp) -> str:
+    """A night's date, with the time only where it is not midnight.
+
+    Examples
+    --------
+    >>> named(pd.Timestamp("2025-01-08", tz="Asia/Shanghai"))
+    '2025-01-08'
+    """
+    return as_of.strftime("%Y-%m-%d" if as_of == as_of.normalize() else "%Y-%m-%dT%H:%M:%S")
+
+
+class Nights:
+    """The nights of a store. A request asks once for its night and keeps to it, whatever is published meanwhile."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._kept = lru_cache(maxsize=_KEPT_NIGHTS)(self._read)
+
+    def dates(self) -> list[pd.Timestamp]:
+        """Dates with a published night, oldest first.
+
+        Raises
+        ------
+        Problem
+            503 where there is none.
+        """
+        dates = self.store.nights()
+        if not dates:
+            raise nothing_published()
+        return dates
+
+    def at(self, as_of: str | None = None) -> Night:
+        """The night of `as_of`, the newest by default.
+
+        Raises
+        ------
+        Problem
+            404 naming the nearest night where nothing is published for the date; 422 where it is no date; 503 where nothing is
+            published at all.
+        """
+        dates = self.dates()
+        try:
+            wanted = self.store.instant(as_of) if as_of else dates[-1]
+        except (DataError, ValueError):
+            raise of_faults([{"loc": ("query", "as_of"), "type": "date_invalid"}]) from None
+        if wanted not in dates:
+            raise unknown_night(named(min(dates, key=lambda date: abs(date - wanted))))
+        return self._open(wanted)
+
+    def before(self, night: Night) -> Night | None:
+        """The night published for the date before, if any."""
+        earlier = [date for date in self.dates() if date < night.as_of]
+        return self._open(earlier[-1]) if earlier else None
+
+    def upto(self, night: Night, n: int) -> list[pd.Timestamp]:
+        """The last `n` dates up to the night, oldest first."""
+        return [date for date in self.dates() if date <= night.as_of][-n:]
+
+    def standings(self, dates: list[pd.Timestamp], grid_id: str) -> pd.DataFrame:
+        """Score of one grid on each of `dates`: `as_of`, `probability`, `expected`, `rank`, `state`."""
+        columns = ["as_of", "probability", "expected", "rank", "state", "model_version"]
+        found = [_standing(self.store, date, self.store.run_of(date) or "") for date in dates]
+        rows = [frame.loc[[grid_id]] for frame in found if grid_id in frame.index]
+        return pd.concat(rows)[columns].reset_index(drop=True) if rows else pd.DataFrame(columns=columns)
+
+    def _open(self, as_of: pd.Timestamp) -> Night:
+        return self._kept(as_of, self.store.run_of(as_of) or "")
+
+    def _read(self, as_of: pd.Timestamp, run: str) -> Night:
+        facts: Mapping[str, Any] = self.store.facts(as_of)
+        tables = {name: _table(self.store, name, as_of) for name in ("scores", "reasons", "gaps", "alerts")}
+        now = self.store.run_of(as_of) or ""
+        if now != run:
+            return self._read(as_of, now)
+        scores = _of_target(tables["scores"], facts)
+        if scores is None:
+            raise NotFoundError(f"run {run} of {as_of.date()} published no scores.")
+        alerts, grids = _of_target(tables["alerts"], facts), _grids(self.store, as_of)
+        alerts = None if alerts is None else alerts.sort_values("rank", kind="stable", ignore_index=True)
+        reasons = _of_target(tables["reasons"], facts)
+        gaps = tables["gaps"]
+        return Night(
+            as_of, run, facts, grids,
+            _standing_scores(scores, grids, alerts),
+            pd.DataFrame(columns=["grid_id", "place", "feature", "value", "normal", "contribution", "code"]) if reasons is None else reasons,
+            None if gaps is None else gaps.sort_values(["severity", "gap_id"], ascending=[False, True], ignore_index=True),
+            alerts,
+        )  # fmt: skip
+
+
+@lru_cache(maxsize=128)
+def _standing(store: Store, as_of: pd.Timestamp, run: str) -> pd.DataFrame:
+    """Scores of one run by grid; `run` is part of the key alone, so that a new run is read anew."""
+    scores = _of_target(_table(store, "scores", as_of), store.facts(as_of))
+    return pd.DataFrame() if scores is None else scores.set_index("grid_id")
+
+
+def _table(store: Store, name: str, as_of: pd.Timestamp) -> pd.DataFrame | None:
+    try:
+        return store.read(name, as_of=as_of)
+    except FileNotFoundError:
+        return None
+
+
+def _grids(store: Store, as_of: pd.Timestamp) -> pd.DataFrame:
+    try:
+        return store.grids(as_of)
+    except RiskwarnError:
+        return store.grids()
+
+
+def _of_target(table: pd.DataFrame | None, facts: Mapping[str, Any]) -> pd.DataFrame | None:
+    """Rows of the night's main target; all rows share one where the facts name none."""
+    if table is None or table.empty:
+        return table
+    target = facts.get("target", table["target"].iloc[0])
+    return table[table["target"] == target].reset_index(drop=True)
+
+
+def _standing_scores(scores: pd.DataFrame, grids: pd.DataFrame, alerts: pd.DataFrame | None) -> pd.DataFrame:
+    named_scores = scores.merge(grids[["grid_id", *(c for c in _PARENTS if c in grids)]], on="grid_id", how="left")
+    named_scores = named_scores.assign(band=_band(named_scores["rank"]))
+    spread = pd.DataFrame({"grid_id": [], "level": [], "alert_id": []}, dtype="str")
+    if alerts is not None and len(alerts):
+        spread = alerts.assign(grid_id=alerts["grid_ids"].str.split())[["grid_id", "level", "alert_id"]].explode("grid_id")
+        spread = spread.drop_duplicates("grid_id")
+    joined = named_scores.merge(spread, on="grid_id", how="left")
+    return joined.sort_values(["rank", "grid_id"], na_position="last", ignore_index=True)
+
+
+def _band(rank: pd.Series) -> np.ndarray:
+    """Band 1 to 5 of each rank by :data:`BAND_SHARES`; 0 where there is none. The first band holds at least one grid."""
+    place = rank.to_numpy(dtype=float, na_value=np.nan)
+    ends = np.ceil(np.array(BAND_SHARES) * np.isfinite(place).sum())
+    return np.where(np.isfinite(place), np.minimum(np.searchsorted(ends, np.nan_to_num(place)) + 1, len(ends)), 0)

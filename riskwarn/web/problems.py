@@ -1,0 +1,114 @@
+"""What went wrong, as problem details (RFC 9457). A body names places and kinds of fault, never what the caller sent."""
+
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi.responses import JSONResponse
+
+from riskwarn.errors import BusyError, GateError, NotFoundError, RiskwarnError, StaleDataError
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+"""Sent with every answer, errors too."""
+_STATUS_OF: tuple[tuple[type[RiskwarnError], int], ...] = (
+    (NotFoundError, 404),
+    (StaleDataError, 503),
+    (BusyError, 503),
+    (GateError, 409),
+    (RiskwarnError, 500),
+)
+
+
+class Problem(Exception):  # noqa: N818 - it is the RFC's word
+    """An answer that is not the one asked for.
+
+    Parameters
+    ----------
+    status
+        HTTP status.
+    code
+        Short name of the kind of fault, stable for programs.
+    detail
+        One English sentence; holds nothing the caller sent.
+    extra
+        Further members of the body.
+    """
+
+    def __init__(self, status: int, code: str, detail: str, **extra: object) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail, self.extra = status, code, detail, extra
+
+    def body(self) -> dict[str, object]:
+        """Members of the problem document.
+
+        Examples
+        --------
+        >>> Problem(404, "unknown_grid", "There is no such grid.").body()["title"]
+        'Not Found'
+        """
+        title = HTTPStatus(self.status).phrase
+        members = {"type": f"urn:riskwarn:problem:{self.code}", "title": title, "status": self.status}
+        return {**members, "detail": self.detail, **self.extra}
+
+    def response(self) -> JSONResponse:
+        """The problem as an ``application/problem+json`` answer."""
+        headers = dict(HEADERS) | ({"Retry-After": "60"} if self.status == HTTPStatus.SERVICE_UNAVAILABLE else {})
+        return JSONResponse(self.body(), self.status, headers, "application/problem+json")
+
+
+def of_error(error: RiskwarnError) -> Problem:
+    """The problem for one of the library's errors; its message may name paths of the server and is not repeated.
+
+    Examples
+    --------
+    >>> of_error(BusyError("store /srv/city is held")).detail
+    'BusyError: see the log of the server.'
+    """
+    kind = type(error).__name__
+    status = next(status for known, status in _STATUS_OF if isinstance(error, known))
+    return Problem(status, kind.removesuffix("Error").lower(), f"{kind}: see the log of the server.")
+
+
+def of_faults(faults: Iterable[Mapping[str, Any]]) -> Problem:
+    """The problem for parameters that break their rules: where and which kind, never the value or an unknown name.
+
+    Examples
+    --------
+    >>> of_faults([{"loc": ("query", "<b>"), "type": "extra_forbidden", "input": "x"}]).extra
+    {'errors': [{'loc': ['query'], 'type': 'extra_forbidden'}]}
+    """
+    errors = [
+        {"loc": list(f["loc"][:1] if f["type"] == "extra_forbidden" else f["loc"][:2]), "type": f["type"]}
+        for f in faults
+    ]
+    return Problem(422, "bad_parameter", "A parameter is unknown or breaks its rule.", errors=errors)
+
+
+def nothing_published() -> Problem:
+    """The store holds no night."""
+    return Problem(503, "nothing_published", "Nothing is published yet; run `riskwarn nightly`.")
+
+
+def unknown_night(nearest: str) -> Problem:
+    """No night was published for the date; `nearest` is the one closest to it."""
+    detail = f"Nothing is published for that date; the nearest night is {nearest}."
+    return Problem(404, "unknown_night", detail, nearest=nearest)
+
+
+def unknown_grid() -> Problem:
+    """The night knows no such grid."""
+    return Problem(404, "unknown_grid", "There is no such grid in this night.")
+
+
+def unknown_alert() -> Problem:
+    """The night holds no such alert."""
+    return Problem(404, "unknown_alert", "There is no such alert in this night.")

@@ -1,0 +1,355 @@
+"""The pages: rendered on the server, readable without scripts, each in Chinese and English."""
+
+import math
+from collections.abc import Mapping
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import quote, urlencode
+
+import jinja2
+import numpy as np
+import pandas as pd
+from fastapi import APIRouter, Path as InPath, Query, Request
+from fastapi.responses import HTMLResponse, Response
+from pydantic import Field
+
+from riskwarn import grid as space
+from riskwarn.errors import RiskwarnError
+from riskwarn.taxonomy import ACTIONS, words_of
+from riskwarn.web import format as write
+from riskwarn.web import words
+from riskwarn.web.answers import Ask, Level
+from riskwarn.web.api import alert_rows, changes_of, evidence, nights_of, score_of
+from riskwarn.web.chart import spark, stacked
+from riskwarn.web.geojson import has_map
+from riskwarn.web.nights import Night, Nights
+from riskwarn.web.problems import HEADERS, Problem
+from riskwarn.web.reasons import sentences
+from riskwarn.web.weeks import reading, weeks_of
+
+STALE_HOURS = 26
+"""A night older than this is not today's."""
+ROWS_PER_PAGE = 100
+ROWS_TODAY = 40
+GAPS_TODAY = 12
+N_REASONS = 3
+N_NIGHTS_CHOICE = 60
+_COOKIE = "riskwarn_lang"
+_YEAR_SECONDS = 365 * 24 * 3600
+views = APIRouter(include_in_schema=False)
+GridId = Annotated[str, InPath(max_length=200)]
+
+
+class Look(Ask):
+    """Parameters every page takes; any other is refused."""
+
+    lang: Literal["zh", "en"] | None = None
+
+
+class LookPage(Look):
+    """Parameters of a page of a list."""
+
+    page: int = Field(1, ge=1, le=1_000_000)
+
+
+class LookGaps(LookPage):
+    """Parameters of the gap list."""
+
+    kind: str | None = Field(None, pattern=r"^G\d\d$")
+
+
+class LookAlerts(LookPage):
+    """Parameters of the alert list."""
+
+    level: Level | None = None
+
+
+def age_hours(night: Night, now: pd.Timestamp) -> float:
+    """Hours from a night's `as_of` to `now`."""
+    return float((now - night.as_of).total_seconds() / 3600)
+
+
+# -- what a page is given ------------------------------------------------------------------------------------------------
+
+
+def _environment() -> jinja2.Environment:
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    made.filters.update(percent=write.percent, signed=write.signed, number=write.number, small=write.small)
+    made.globals.update(
+        LEVELS=words.LEVELS, BANDS=words.BANDS, STATES=words.STATES, FEED_STATES=words.FEED_STATES, UNITS=words.UNITS,
+        GAP_KINDS=words.GAP_KINDS, BASELINE=words.BASELINE, ACTIONS=ACTIONS, spark=spark, isna=pd.isna,
+    )  # fmt: skip
+    return made
+
+
+_PAGES = _environment()
+
+
+def _language(request: Request) -> str:
+    """The language asked for in the address, else the cookie's, else the application's."""
+    known = [request.query_params.get("lang"), request.cookies.get(_COOKIE), request.app.state.language]
+    return next(language for language in known if language in {"zh", "en"})
+
+
+def _common(request: Request) -> dict[str, Any]:
+    """What every page is given, with or without a night."""
+    language, path = _language(request), request.url.path
+    default: str = request.app.state.language
+    other = "en" if language == "zh" else "zh"
+    here = {k: v for k, v in request.query_params.items() if k in {"as_of", "page", "kind", "level"}}
+    link = partial(_link, {} if language == default else {"lang": language})
+    timezone = nights_of(request).store.timezone
+    return {
+        "lang": language, "t": lambda key, **values: words.phrase(key, language, **values), "path": path, "link": link,
+        "other": quote(path) + "?" + urlencode(here | {"lang": other}), "other_lang": other,
+        "word": lambda table, code: words.word(table, code, language), "code": lambda code: words_of(str(code))[language],
+        "said": lambda text: words.said(text, language), "moment": lambda at: write.moment(at, timezone),
+        "day": lambda at: write.day(at, language), "short_day": lambda at: write.short_day(at, language),
+        "weekday": lambda at: write.weekday(at, language), "chosen_lang": language if language != default else "",
+    }  # fmt: skip
+
+
+def _link(always: Mapping[str, str], path: str, **params: object) -> str:
+    given = {k: v for k, v in {**params, **always}.items() if v not in {None, ""}}
+    return quote(path) + (f"?{urlencode(given)}" if given else "")
+
+
+def _page(request: Request, template: str, night: Night, **context: Any) -> Response:
+    """A page of a night."""
+    common = _common(request)
+    language: str = common["lang"]
+    dates = nights_of(request).dates()
+    newest = dates[-1] == night.as_of
+    if not newest:
+        common["link"] = partial(common["link"], as_of=night.date)
+    hours = float((request.app.state.clock() - dates[-1]).total_seconds() / 3600)
+    stale = words.phrase("stale", language, as_of=write.day(dates[-1], language), age=write.age(hours, language))
+    given = common | {
+        "night": night, "newest": newest, "stale": stale if hours > STALE_HOURS else "", "choices": dates[::-1][:N_NIGHTS_CHOICE],
+        "facts": night.facts, "names": _names(night),
+    }  # fmt: skip
+    return _html(request, _PAGES.get_template(template).render(given | context))
+
+
+def _html(request: Request, text: str, status: int = 200) -> Response:
+    response = HTMLResponse(text, status, {"Cache-Control": "no-cache", "Vary": "Cookie"})
+    if request.query_params.get("lang") in {"zh", "en"}:
+        response.set_cookie(_COOKIE, request.query_params["lang"], _YEAR_SECONDS, httponly=True, samesite="lax")
+    return response
+
+
+def error_page(request: Request, problem: Problem) -> Response:
+    """A problem as a page."""
+    common = _common(request)
+    key = {404: "not_found", 422: "bad_request"}.get(problem.status, "failed")
+    key = {"nothing_published": "nothing", "unknown_night": "no_night"}.get(problem.code, key)
+    nearest = problem.extra.get("nearest")
+    text = _PAGES.get_template("error.html").render(common | {"key": key, "nearest": nearest, "problem": problem})
+    response = _html(request, text, problem.status)
+    response.headers.update(HEADERS)
+    return response
+
+
+def _names(night: Night) -> dict[str, str]:
+    """Name of each grid, its id where it has none."""
+    ids = night.grids["grid_id"]
+    named = night.grids["name"].fillna(ids) if "name" in night.grids else ids
+    return dict(zip(ids, named, strict=True))
+
+
+def _sentences_of(night: Night, grid_ids: list[str], language: str) -> dict[str, list[str]]:
+    """The strongest raising reasons of each grid, in sentences."""
+    reasons = night.reasons
+    told = reasons[reasons["grid_id"].isin(grid_ids) & (reasons["contribution"] > 0)].sort_values(["grid_id", "place"])
+    told = told.groupby("grid_id").head(N_REASONS)
+    texts = sentences(told, night.facts.get("features", {}), language)
+    return {str(grid): list(found) for grid, found in texts.groupby(told["grid_id"])}
+
+
+def _entries(nights: Nights, night: Night, alerts: pd.DataFrame | None, language: str) -> list[dict[str, Any]]:
+    """Lines of the list: an alert each, or a grid each where no alerts were made."""
+    if alerts is None:
+        lines = [{"grid_ids": [g], "level": None, "alert_id": None, "gap_kinds": []} for g in night.listed()[:ROWS_TODAY]]
+    else:
+        lines = alert_rows(alerts)
+    scores = night.scores.set_index("grid_id")
+    told = _sentences_of(night, [line["grid_ids"][0] for line in lines if line["grid_ids"]], language)
+    before = nights.before(night)
+    moves = _moves(night, before) if before else {}
+    return [
+        line | {"grid": _row(scores, g), "grid_id": g, "others": line["grid_ids"][1:], "reasons": told.get(g, []), "move": moves.get(g)}
+        for line in lines
+        for g in line["grid_ids"][:1]
+    ]
+
+
+def _row(scores: pd.DataFrame, grid_id: str) -> dict[str, Any]:
+    """Score of a grid; all unknown where the night has none for it."""
+    return scores.loc[grid_id].to_dict() if grid_id in scores.index else dict.fromkeys(scores.columns)
+
+
+def _moves(night: Night, before: Night) -> dict[str, int | str]:
+    """By grid in the list: ``new``, or by how many ranks it rose (below zero: fell)."""
+    then = before.scores.set_index("grid_id")["rank"]
+    now = night.scores.set_index("grid_id")["rank"]
+    rise = (then - now).dropna()
+    listed_then = set(before.listed())
+    return {g: int(rise[g]) if g in listed_then and g in rise.index else "new" for g in night.listed()}
+
+
+def _gap_lines(gaps: pd.DataFrame, names: Mapping[str, str], language: str) -> list[dict[str, Any]]:
+    """Gaps with their place and evidence in words."""
+    return [
+        line | {"place": write.place(line["scope"], names, language), "proof": write.proof(evidence(line["evidence"]), language)}
+        for line in gaps.astype(object).where(gaps.notna(), None).to_dict("records")
+    ]
+
+
+def _feed_lines(nights: Nights, night: Night) -> list[dict[str, Any]]:
+    """Feeds by source: the worst state of its organisations first, and how last week compares."""
+    weeks = weeks_of(nights.store, night)
+    weekly = weeks.of_city() if weeks else {}
+    stated = night.facts.get("feeds") or []
+    sources = list(dict.fromkeys([*(feed["source"] for feed in stated), *weekly]))
+    lines = [
+        {
+            "source": source, "feeds": [feed for feed in stated if feed["source"] == source],
+            "weekly": weekly.get(source, []), "reading": reading(weekly[source]) if source in weekly else None,
+        }
+        for source in sources
+    ]  # fmt: skip
+    for line in lines:
+        line["bad"] = [feed for feed in line["feeds"] if feed["state"] != "ok"]
+        line["last_at"] = max((str(feed["last_at"]) for feed in line["feeds"] if feed.get("last_at")), default=None)
+    return lines
+
+
+def _pages(n_rows: int, page: int) -> dict[str, int]:
+    """Numbers of a pager; a page past the end is the last."""
+    last = max(1, math.ceil(n_rows / ROWS_PER_PAGE))
+    page = min(page, last)
+    return {"page": page, "last": last, "start": (page - 1) * ROWS_PER_PAGE, "end": page * ROWS_PER_PAGE, "n": n_rows}
+
+
+# -- the pages -----------------------------------------------------------------------------------------------------------
+
+
+@views.get("/")
+def today(request: Request, look: Annotated[Look, Query()]) -> Response:
+    """Today: can the numbers be trusted, where to look, why, and where we are blind."""
+    nights, language = nights_of(request), _language(request)
+    night = nights.at(look.as_of)
+    shown = None if night.alerts is None else night.alerts.head(ROWS_TODAY)
+    gaps = None if night.gaps is None else night.gaps
+    return _page(
+        request, "today.html", night,
+        entries=_entries(nights, night, shown, language), changes=changes_of(nights, night),
+        feeds=_feed_lines(nights, night), drawn=has_map(night),
+        gap_lines=None if gaps is None else _gap_lines(gaps.head(GAPS_TODAY), _names(night), language),
+        gap_counts={} if gaps is None else gaps["kind"].value_counts(sort=False).sort_index().to_dict(),
+    )  # fmt: skip
+
+
+@views.get("/grids")
+def grids(request: Request, look: Annotated[LookPage, Query()]) -> Response:
+    """All grids by rank."""
+    night = nights_of(request).at(look.as_of)
+    pages = _pages(len(night.scores), look.page)
+    shown = night.scores.iloc[pages["start"] : pages["end"]]
+    told = _sentences_of(night, shown["grid_id"].tolist(), _language(request))
+    return _page(request, "grids.html", night, pages=pages, lines=shown.to_dict("records"), told=told)
+
+
+@views.get("/grids/{grid_id}")
+def grid(request: Request, grid_id: GridId, look: Annotated[Look, Query()]) -> Response:
+    """One grid: score, reasons, gaps, weeks, nights and neighbours."""
+    nights, language = nights_of(request), _language(request)
+    night = nights.at(look.as_of)
+    score = score_of(night, grid_id).iloc[0].to_dict()
+    reasons = night.reasons[night.reasons["grid_id"] == grid_id].sort_values("place")
+    told = reasons.assign(text=sentences(reasons, night.facts.get("features", {}), language), factor=np.exp(reasons["contribution"].astype(float)))
+    weeks = weeks_of(nights.store, night)
+    weekly = weeks.of_grid(grid_id) if weeks else {}
+    mine = None if night.gaps is None else night.gaps[_touches(night.gaps["scope"], grid_id)]
+    return _page(
+        request, "grid.html", night,
+        score=score, reasons=told.to_dict("records"), alert=_alert_of(night, score), drawn=has_map(night),
+        gap_lines=None if mine is None else _gap_lines(mine, _names(night), language),
+        weekly=weekly, ends=weeks.ends if weeks else [], chart=stacked(weekly) if weekly else None,
+        past=nights.standings(nights.upto(night, 14), grid_id).iloc[::-1].to_dict("records"),
+        neighbours=_neighbours(night, grid_id),
+    )  # fmt: skip
+
+
+def _touches(scope: pd.Series, grid_id: str) -> pd.Series:
+    """Which scopes name the grid, alone or in a pair."""
+    return scope.str.partition(":")[2].str.split(r"[/|, ]").map(lambda parts: grid_id in parts).astype(bool)
+
+
+def _alert_of(night: Night, score: Mapping[str, Any]) -> dict[str, Any] | None:
+    if night.alerts is None or pd.isna(score["alert_id"]):
+        return None
+    return alert_rows(night.alerts[night.alerts["alert_id"] == score["alert_id"]])[0]
+
+
+def _neighbours(night: Night, grid_id: str) -> list[dict[str, Any]]:
+    """Scores of the grids beside one, riskiest first."""
+    at = night.grids.index[night.grids["grid_id"] == grid_id]
+    if at.empty:
+        return []
+    links = _links(night)
+    beside = night.grids["grid_id"].iloc[links.indices[links.indptr[at[0]] : links.indptr[at[0] + 1]]]
+    return night.scores[night.scores["grid_id"].isin(beside)].to_dict("records")
+
+
+@lru_cache(maxsize=2)
+def _links(night: Night) -> Any:
+    """(n, n) matrix of the grids beside each other; empty where neither polygons nor centres are known."""
+    try:
+        return space.neighbors(night.grids).tocsr()
+    except RiskwarnError:
+        return space.neighbors(night.grids[["grid_id"]])
+
+
+@views.get("/gaps")
+def gaps(request: Request, look: Annotated[LookGaps, Query()]) -> Response:
+    """Where the centre is blind, late or passing the parcel."""
+    night = nights_of(request).at(look.as_of)
+    found = night.gaps if night.gaps is not None else pd.DataFrame(columns=["kind", "evidence", "scope"])
+    counts = found["kind"].value_counts(sort=False).sort_index().to_dict()
+    chosen = found[found["kind"] == look.kind] if look.kind else found
+    pages = _pages(len(chosen), look.page)
+    lines = _gap_lines(chosen.iloc[pages["start"] : pages["end"]], _names(night), _language(request))
+    return _page(request, "gaps.html", night, made=night.gaps is not None, counts=counts, kind=look.kind, pages=pages, lines=lines)
+
+
+@views.get("/alerts")
+def alerts(request: Request, look: Annotated[LookAlerts, Query()]) -> Response:
+    """All alerts of the night."""
+    nights = nights_of(request)
+    night = nights.at(look.as_of)
+    found = night.alerts if night.alerts is not None else pd.DataFrame(columns=["level", "grid_ids"])
+    counts = found["level"].value_counts().to_dict()
+    chosen = found[found["level"] == look.level] if look.level else found
+    pages = _pages(len(chosen), look.page)
+    lines = _entries(nights, night, chosen.iloc[pages["start"] : pages["end"]], _language(request))
+    return _page(request, "alerts.html", night, made=night.alerts is not None, counts=counts, level=look.level, pages=pages, entries=lines)
+
+
+@views.get("/model")
+def model(request: Request, look: Annotated[Look, Query()]) -> Response:
+    """What the night says of its model."""
+    night = nights_of(request).at(look.as_of)
+    return _page(request, "model.html", night)
+
+
+@views.get("/feeds")
+def feeds(request: Request, look: Annotated[Look, Query()]) -> Response:
+    """State of each feed."""
+    nights = nights_of(request)
+    night = nights.at(look.as_of)
+    return _page(request, "feeds.html", night, lines=_feed_lines(nights, night))
