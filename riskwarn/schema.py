@@ -154,6 +154,7 @@ EVENTS = Table(
         _text("org_code", "the organisation that recorded it"),
         _text("status", "canonical case status"),
         _text("outcome", "how it ended, canonical"),
+        _text("category_raw", "the source's own words where they have no canonical code"),
         _text("tags", "space-separated words of a closed vocabulary (see `riskwarn.taxonomy.TAGS`)"),
         Column("retracted", "flag", "true when this revision withdraws the event"),
     ),

@@ -49,6 +49,7 @@ _DICTIONARY = (
     "source",
     "grid_id",
     "category",
+    "category_raw",
     "origin",
     "org_code",
     "status",
@@ -431,11 +432,10 @@ class Store:
         if table.name not in _MONTH_OF:
             yield self.path / "tables" / f"{table.name}.parquet", pd.Series(data=True, index=rows.index)
             return
-        months = _months(rows[_MONTH_OF[table.name]])
-        sources = rows["source"] if table.name == "events" else pd.Series("", index=rows.index)
-        for source, month in sorted(set(zip(sources, months, strict=True))):
-            part = self._folder(table.name) / source / f"{month}.parquet"
-            yield part, (sources == source) & (months == month)
+        place = pd.Series(_months(rows[_MONTH_OF[table.name]]), index=rows.index, dtype="str")
+        place = (rows["source"] + "/" + place) if table.name == "events" else place
+        for part in sorted(place.unique()):
+            yield self._folder(table.name) / f"{part}.parquet", place == part
 
     def _merge(self, table: Table, part: Path, rows: pd.DataFrame) -> Written:
         before = self._existing(table, part)

@@ -1,7 +1,12 @@
 """The vocabulary of the field: sources, categories, tags, actions, each with its words in Chinese and English."""
 
+import csv
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Literal
+
+from riskwarn.errors import DefinitionError
 
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -110,15 +115,47 @@ ACTIONS = {
 """Service, mediation, verification and data actions; there are no others."""
 
 
+_ADDED: dict[str, "Words"] = {}
+
+
+def read_words(path: str | Path) -> dict[str, Words]:
+    """Words of a city's own category codes, from a CSV with the columns `code`, `zh` and `en`.
+
+    Raises
+    ------
+    DefinitionError
+        The file or one of its columns is missing.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DefinitionError(f"words {path}: no such file; it is a CSV with the columns code, zh, en.")
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        rows = csv.DictReader(handle)
+        lacking = {"code", "zh", "en"} - set(rows.fieldnames or ())
+        if lacking:
+            raise DefinitionError(f"words {path}: column {', '.join(sorted(lacking))} is missing; wanted code, zh, en.")
+        return {row["code"]: Words(row["zh"], row["en"]) for row in rows}
+
+
+def add_words(path: str | Path) -> None:
+    """Let :func:`words_of` know a city's own codes for the rest of the process; canonical codes keep their words."""
+    _ADDED.update(read_words(path))
+
+
+@cache
+def _shipped() -> dict[str, Words]:
+    return read_words(Path(__file__).with_name("words.csv"))
+
+
 def words_of(code: str) -> Words:
-    """Words for a source, category, tag or action; the code itself where there are none.
+    """Words for a source, category, tag or action, canonical or a city's own; the code itself where there are none.
 
     Examples
     --------
-    >>> words_of("D07").en
-    'wage arrears'
+    >>> words_of("D07").en, words_of("street_lights").zh, words_of("no_such").en
+    ('wage arrears', '路灯', 'no_such')
     """
-    for vocabulary in (SOURCES, CATEGORIES, TAGS, ACTIONS):
+    for vocabulary in (SOURCES, CATEGORIES, TAGS, ACTIONS, _ADDED, _shipped()):
         if code in vocabulary:
             return vocabulary[code]
     return Words(code, code)

@@ -1,0 +1,13 @@
+"""From a department's export to clean events: read, mapped, normalised, placed, gated, accounted for.
+
+::
+
+    file ─ reading ─ shaping ┬ clock, folding, categorising, placing ┬ privacy ┬ revision ─ spool ─ Store
+                             └ mapping (TOML)                         └─────────┴ quarantine, feed_log, IngestReport
+"""
+
+from riskwarn.ingest.delivering import ingest
+from riskwarn.ingest.mapping import Mapping, load_mapping
+from riskwarn.ingest.report import IngestReport
+
+__all__ = ["IngestReport", "Mapping", "ingest", "load_mapping"]

@@ -1,0 +1,86 @@
+"""The source's categories become canonical ones, and tell which feed a row belongs to."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from riskwarn.ingest.folding import folded, slug
+from riskwarn.ingest.mapping import CategoryRule, Mapping
+
+NO_FEED = "none"
+"""Feed of rows that a crosswalk gives to no feed."""
+UNKNOWN_CATEGORY = "category: not in the crosswalk"
+_OTHER = {"police_call": "P99"}
+
+
+@dataclass(frozen=True)
+class Categories:
+    """What the categories of some rows say: canonical code, the raw name where it has none, feed, and why a row is left out."""
+
+    code: pd.Series
+    raw: pd.Series
+    source: pd.Series
+    left_out: np.ndarray
+    unknown: np.ndarray
+
+
+def categorise(keys: pd.DataFrame, mapping: Mapping, crosswalk: pd.DataFrame) -> Categories:
+    """Look the categories up in the crosswalk, once for each distinct one.
+
+    Parameters
+    ----------
+    keys
+        The columns that together name a category, as text.
+    mapping
+        Says what becomes of a category that the crosswalk does not have.
+    crosswalk
+        From :meth:`Mapping.crosswalk`.
+    """
+    words = pd.DataFrame({name: folded(keys[name]).fillna("") for name in keys})
+    codes, distinct = _factorize(words)
+    found = _lookup(distinct, mapping, crosswalk)
+    return Categories(
+        code=_spread(found["code"], codes, keys.index),
+        raw=_spread(found["raw"], codes, keys.index),
+        source=_spread(found["source"], codes, keys.index),
+        left_out=found["leave_out"].to_numpy(dtype=object)[codes],
+        unknown=found["unknown"].to_numpy()[codes],
+    )
+
+
+def _factorize(words: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
+    grouped = words.groupby(list(words), sort=False, dropna=False)
+    return grouped.ngroup().to_numpy(), words.drop_duplicates(ignore_index=True)
+
+
+def _spread(values: pd.Series, codes: np.ndarray, index: pd.Index) -> pd.Series:
+    return pd.Series(values.to_numpy(dtype=object)[codes], index=index, dtype="str")
+
+
+def _lookup(distinct: pd.DataFrame, mapping: Mapping, crosswalk: pd.DataFrame) -> pd.DataFrame:
+    rule, names = mapping.category, list(distinct)
+    table = crosswalk.rename(columns=dict(zip(crosswalk.columns[: len(names)], names, strict=True)))
+    found = distinct.merge(table, on=names, how="left", indicator="there")
+    missing = (found.pop("there") == "left_only").to_numpy()
+    for column in ("code", "source", "leave_out"):
+        found[column] = (found[column] if column in found else pd.Series("", index=found.index)).fillna("")
+    label = (
+        distinct.agg(lambda row: " / ".join(word for word in row if word), axis=1)
+        if len(distinct)
+        else pd.Series(dtype="str")
+    )
+    uncoded = missing | (found["code"] == "").to_numpy()
+    found["source"] = found["source"].where(found["source"] != "", "" if mapping.source == "" else mapping.source)
+    found.loc[missing & (found["source"] == ""), "source"] = NO_FEED
+    no_feed = ~missing & (found["source"] == NO_FEED).to_numpy() & (found["leave_out"] == "").to_numpy()
+    found.loc[no_feed, "leave_out"] = "the crosswalk gives it to no feed"
+    found["code"] = found["code"].where(~uncoded, _fallback(rule, label, found["source"]))
+    found["unknown"] = missing & (rule.unknown != "slug")
+    found["raw"] = label.where(pd.Series(found["unknown"], index=label.index) & (rule.unknown == "other"), None)
+    return found
+
+
+def _fallback(rule: CategoryRule, label: pd.Series, source: pd.Series) -> pd.Series:
+    other = source.map(_OTHER).fillna("D99")
+    return label.map(slug).where(label != "", other) if rule.unknown != "other" else other

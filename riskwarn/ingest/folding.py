@@ -1,0 +1,85 @@
+"""One spelling for text: NFKC, trimmed, the many spellings of nothing made empty, Traditional characters made Simplified."""
+
+import re
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+NOTHING = frozenset(
+    "无 / \\ - -- — —— ― _ . NULL null Null None none NaN nan N/A n/a NA 未知 暂无 不详 空 未填 (null) (空) #N/A".split()
+)
+"""Spellings of a missing value, after folding."""
+_HAN = re.compile("[\u4e00-\u9fff]")
+
+
+@cache
+def _simplifier() -> object:
+    import opencc  # noqa: PLC0415
+
+    return opencc.OpenCC("t2s")
+
+
+@cache
+def simplified(text: str) -> str:
+    """`text` with Traditional characters as Simplified.
+
+    Examples
+    --------
+    >>> simplified("糾紛類型")
+    '纠纷类型'
+    """
+    return _simplifier().convert(text) if _HAN.search(text) else text  # type: ignore[attr-defined]
+
+
+def fold(text: object) -> str:
+    r"""One value in the one spelling, as headers and codes are compared.
+
+    Examples
+    --------
+    >>> fold(" ＡＢ１２　類型\n(新) ")
+    'AB12 类型 (新)'
+    """
+    normal = str(pc.utf8_normalize(str(text), form="NFKC").as_py())
+    return simplified(re.sub(r"\s+", " ", normal).strip())
+
+
+def clean(values: pd.Series) -> pa.Array:
+    """Texts normalised (NFKC), trimmed, and missing where they spell nothing.
+
+    Numbers that only look fractional (``320102.0``) lose the fraction.
+    """
+    if pd.api.types.is_float_dtype(values.dtype):
+        whole = values.dropna().mod(1).eq(0).all()
+        values = values.astype("Int64" if whole else "object")
+    texts = pa.array(values.astype("str") if values.dtype != "str" else values, pa.string(), from_pandas=True)
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
+    texts = pc.utf8_trim_whitespace(pc.utf8_normalize(texts, form="NFKC"))
+    empty = pc.is_in(texts, pa.array(["", *sorted(NOTHING)]))
+    return pc.if_else(empty, pa.scalar(None, pa.string()), texts)
+
+
+def cleaned(values: pd.Series) -> pd.Series:
+    """:func:`clean` as a column of text."""
+    return pd.Series(clean(values).to_pandas().to_numpy(dtype=object), index=values.index, dtype="str")
+
+
+def folded(values: pd.Series) -> pd.Series:
+    """Each value as :func:`fold` gives it, missing where it spells nothing; distinct values are folded once."""
+    codes, distinct = pd.factorize(cleaned(values))
+    words = np.array([*(fold(value) for value in distinct), None], dtype=object)
+    return pd.Series(words[codes], index=values.index, dtype="str")
+
+
+def slug(text: str) -> str:
+    """A code made from a name: lower case letters, digits and underscores; other letters stay.
+
+    Examples
+    --------
+    >>> slug("Vandalism/Criminal Mischief"), slug("Trafikolycka, personskada")
+    ('vandalism_criminal_mischief', 'trafikolycka_personskada')
+    """
+    return re.sub(r"\W+", "_", fold(text).lower()).strip("_")

@@ -1,0 +1,68 @@
+"""From a row to revisions: what was known when it was opened, after it was handled, and once it was closed.
+
+One row of an export tells the end of a story. Read as one record it would let a feature of the first day know how the case ended. So a row
+becomes up to three revisions, each known only from its own time on: the opening, the category after handling, the closing.
+"""
+
+import numpy as np
+import pandas as pd
+
+FEEDBACK = "feedback_category"
+CLOSING = ("closed_at", "status", "outcome", "retracted")
+"""Columns that are known only once the case is closed."""
+
+
+def revisions(rows: pd.DataFrame, *, single: bool) -> pd.DataFrame:
+    """Revisions of events, in the order of the rows.
+
+    Parameters
+    ----------
+    rows
+        One row an event: columns of the `events` table, `known_at` being when the opening was known; perhaps `feedback_at` and
+        `feedback_category`.
+    single
+        Each row is one revision already, known at `known_at` with all it says.
+
+    Returns
+    -------
+    revised
+        One row a revision; `feedback_at` and `feedback_category` are gone, the other columns stay.
+    """
+    opened = rows["known_at"]
+    plain = rows.drop(columns=["feedback_at", FEEDBACK], errors="ignore")
+    if single:
+        return plain
+    handled = (
+        _later(rows, "feedback_at", opened).where(rows[FEEDBACK].notna())
+        if FEEDBACK in rows
+        else opened.where(opened.isna())
+    )
+    closed = _later(rows, "closed_at", opened)
+    moments = (
+        (opened, np.ones(len(rows), dtype=bool)),
+        (handled, (handled > opened).to_numpy()),
+        (closed, ((closed > opened) & ((closed != handled) | handled.isna())).to_numpy()),
+    )
+    parts = [_as_known(rows, plain, at, handled, closed)[there] for at, there in moments]
+    return pd.concat(parts).sort_index(kind="stable")
+
+
+def _later(rows: pd.DataFrame, column: str, opened: pd.Series) -> pd.Series:
+    """When something became known: its own time, but not before the opening."""
+    if column not in rows:
+        return opened.where(opened.isna())
+    at = rows[column]
+    return at.where(at.isna() | (at > opened), opened)
+
+
+def _as_known(
+    rows: pd.DataFrame, plain: pd.DataFrame, at: pd.Series, handled: pd.Series, closed: pd.Series
+) -> pd.DataFrame:
+    over = (closed <= at).to_numpy()
+    known = plain.assign(known_at=at)
+    for column in CLOSING:
+        if column in known:
+            known[column] = known[column].where(over, False if column == "retracted" else None)
+    if FEEDBACK in rows:
+        known["category"] = rows["category"].where(~(handled <= at).to_numpy(), rows[FEEDBACK])
+    return known

@@ -1,0 +1,313 @@
+"""One piece of a file becomes rows of the table, each good or with the reasons why it is not."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+
+from riskwarn.errors import DataError, PrivacyError, did_you_mean
+from riskwarn.ingest.categorising import UNKNOWN_CATEGORY, categorise
+from riskwarn.ingest.clock import read_times
+from riskwarn.ingest.folding import clean, cleaned, fold, folded
+from riskwarn.ingest.mapping import EXTRA_FIELDS, Mapping
+from riskwarn.ingest.placing import OUTSIDE, UNKNOWN_GRID, Atlas, by_id, by_point
+from riskwarn.privacy import TEXT_LENGTH, ColumnWatch, denied_header, findings, keyed_hash
+from riskwarn.schema import Column, table_of
+
+_IDENTIFIERS = ("event_id", "case_id", "visit_id", "call_id")
+"""Values that look like person data by chance are hashed here, not refused: a running number may look like a telephone's."""
+_YES = frozenset("1 1.0 true yes y t 是 有 对 重件 已 √".split())
+_NO = frozenset("0 0.0 false no n f 否 无 不是 初件 未 ×".split())
+_POINTS = ("lon", "lat", "lonlat", "address")
+
+
+@dataclass
+class Intake:
+    """What shaping a delivery needs: the mapping, the columns chosen, the grids, the key; and what it has noticed so far."""
+
+    mapping: Mapping
+    chosen: dict[str, str]
+    keys: list[str]
+    atlas: Atlas
+    crosswalk: pd.DataFrame
+    secret: bytes
+    file: str
+    arrived_at: pd.Timestamp
+    notes: Counter[str] = field(default_factory=Counter)
+    watches: dict[str, ColumnWatch] = field(default_factory=dict)
+
+    @property
+    def wanted(self) -> list[str]:
+        """Columns of the file that are read."""
+        return list(dict.fromkeys([*self.chosen.values(), *self.keys]))
+
+
+def choose(mapping: Mapping, header: tuple[str, ...], file: str) -> tuple[dict[str, str], list[str]]:
+    """Which column of the file fills which column of the table, and which ones name the category.
+
+    Raises
+    ------
+    PrivacyError
+        The file has a column of person data that the mapping does not ignore.
+    DataError
+        A column is missing, or neither mapped nor ignored.
+    """
+    by_name = {fold(name): name for name in reversed(header)}
+    chosen = {
+        field: next((by_name[fold(alias)] for alias in aliases if fold(alias) in by_name), "")
+        for field, aliases in mapping.columns.items()
+    }
+    keys = [by_name.get(fold(key), "") for key in mapping.category.keys]
+    wanted = dict(zip(mapping.category.keys, keys, strict=True)) | {
+        " or ".join(mapping.columns[field]): name for field, name in chosen.items() if field in _needed(mapping)
+    }
+    absent = [name for name, found in wanted.items() if not found]
+    if absent:
+        hints = "".join(did_you_mean(name, header) for name in absent)
+        raise DataError(
+            f"{file}: column {', '.join(map(repr, absent))} is missing{hints}; the file has: {', '.join(header)}."
+        )
+    chosen = {field: name for field, name in chosen.items() if name}
+    left = [name for name in header if name not in {*chosen.values(), *keys} and not mapping.ignores(name)]
+    _refuse_left(left, file)
+    return chosen, keys
+
+
+def _needed(mapping: Mapping) -> set[str]:
+    required = {c.name for c in table_of(mapping.table).columns if c.required}
+    return required | {field for field, aliases in mapping.columns.items() if len(aliases) == 1}
+
+
+def _refuse_left(left: list[str], file: str) -> None:
+    left = [name for name in left if not name.startswith("unnamed:")]
+    denied = [name for name in left if denied_header(name)]
+    if denied:
+        raise PrivacyError(
+            f"{file}: column {', '.join(map(repr, denied))} may hold person data; take it out of the export, or name it under `ignore` "
+            "in the mapping, and it is not read."
+        )
+    if left:
+        raise DataError(
+            f"{file}: column {', '.join(map(repr, left))} is neither mapped nor ignored; name it under `columns` or `ignore` in the mapping."
+        )
+
+
+def shape(raw: pd.DataFrame, intake: Intake) -> pd.DataFrame:
+    """Rows of the table from rows of the file.
+
+    Returns
+    -------
+    shaped
+        Columns of the table as far as known, `source` for every table, `row` (number in the file) and `reason` (why the row cannot be
+        accepted, empty when it can).
+    """
+    rows, reasons = pd.DataFrame(index=raw.index), _Reasons(len(raw))
+    for name, constant in intake.mapping.constants.items():
+        rows[name] = _constant(name, constant, intake)[0]
+    for field_name, header in intake.chosen.items():
+        if field_name not in _apart(intake.mapping.table):
+            rows[field_name] = _column(field_name, raw[header], intake, reasons)
+    if intake.mapping.table == "events":
+        _categories(raw, rows, intake, reasons)
+    else:
+        rows["source"] = intake.mapping.table
+    if "grid_id" in table_of(intake.mapping.table).column_names and intake.mapping.table != "grids":
+        _places(raw, rows, intake, reasons)
+    if intake.mapping.table == "events":
+        _known(rows, intake)
+    _required(rows, intake, reasons)
+    _gate(rows, intake, reasons)
+    return rows.assign(row=raw.index.to_numpy(), reason=reasons.texts)
+
+
+def _apart(table: str) -> tuple[str, ...]:
+    """Fields with a step of their own."""
+    places = () if table == "grids" else (*_POINTS, "grid_id")
+    return (*places, "category", "feedback_category") if table == "events" else places
+
+
+class _Reasons:
+    """Why rows cannot be accepted, gathered rule by rule."""
+
+    def __init__(self, n: int) -> None:
+        self.texts = np.full(n, "", dtype=object)
+
+    def add(self, where: np.ndarray, why: str | np.ndarray) -> None:
+        """Add a reason to the rows of a mask."""
+        where = np.asarray(where, dtype=bool)
+        if where.any():
+            new = why[where] if isinstance(why, np.ndarray) else why
+            old = self.texts[where]
+            self.texts[where] = np.where(old == "", new, old + "; " + new)
+
+
+def _kind(name: str, table: str) -> Column:
+    columns = {c.name: c for c in table_of(table).columns}
+    if name in columns:
+        return columns[name]
+    return Column(
+        name, "time" if name.endswith("_at") else "integer" if name == "count" else "text", EXTRA_FIELDS[name]
+    )
+
+
+def _constant(name: str, value: object, intake: Intake) -> pd.Series:
+    column = _kind(name, intake.mapping.table)
+    series = pd.Series([value])
+    if column.kind != "time":
+        return series
+    at, bad = read_times(series.astype("str"), intake.mapping.timezone)
+    if bad.any():
+        raise DataError(f"mapping {intake.mapping.name!r}: constants.{name} is not a time: {value!r}.")
+    return at
+
+
+def _column(name: str, values: pd.Series, intake: Intake, reasons: _Reasons) -> pd.Series:
+    column, mapping = _kind(name, intake.mapping.table), intake.mapping
+    if name in mapping.words:
+        values = _translated(name, values, intake)
+    if column.kind == "time":
+        at, bad = read_times(values, mapping.timezone, order=mapping.dates)
+        reasons.add(bad, f"{name}: not a time")
+        return at
+    if column.kind in {"integer", "number"}:
+        return _numbers(column, values, reasons)
+    if column.kind == "flag":
+        return _flags(name, values, reasons)
+    texts = cleaned(values)
+    allowed = list(column.values)  # noqa: PD011
+    if allowed:
+        odd = texts.notna() & ~texts.isin(allowed)
+        reasons.add(odd.to_numpy(), f"{name}: not one of {', '.join(allowed)}")
+    return texts
+
+
+def _translated(name: str, values: pd.Series, intake: Intake) -> pd.Series:
+    words = {fold(k): str(v) for k, v in intake.mapping.words[name].items()}
+    said = folded(values)
+    known = said.map(words)
+    unknown = said.notna() & known.isna()
+    fallback = words.get("*")
+    intake.notes[f"{name}: {fallback or 'left empty'} for words the mapping does not know"] += int(unknown.sum())
+    return known.where(~unknown, fallback) if fallback else known
+
+
+def _numbers(column: Column, values: pd.Series, reasons: _Reasons) -> pd.Series:
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        numbers = values.astype("float64")
+    else:
+        texts = pc.replace_substring_regex(clean(values), r"[,，\s人户件次起]", "")
+        numbers = pd.Series(pd.to_numeric(texts.to_pandas(), errors="coerce").to_numpy(dtype=float), index=values.index)
+        reasons.add(
+            numbers.isna().to_numpy() & pc.is_valid(texts).to_numpy(zero_copy_only=False),
+            f"{column.name}: not a number",
+        )
+    odd = np.zeros(len(numbers), dtype=bool)
+    if column.kind == "integer":
+        odd |= (numbers % 1 != 0).to_numpy() & numbers.notna().to_numpy()
+    odd |= (numbers < (-np.inf if column.least is None else column.least)).to_numpy()
+    odd |= (numbers > (np.inf if column.most is None else column.most)).to_numpy()
+    reasons.add(odd, f"{column.name}: wanted {column.kind} {column.rule()}".rstrip())
+    numbers = numbers.mask(odd)
+    return numbers.astype("Int64") if column.kind == "integer" else numbers
+
+
+def _flags(name: str, values: pd.Series, reasons: _Reasons) -> pd.Series:
+    said = folded(values).str.lower()
+    yes, no = said.isin(_YES), said.isin(_NO) | said.isna()
+    reasons.add((~yes & ~no).to_numpy(), f"{name}: neither yes nor no")
+    return yes
+
+
+def _categories(raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake, reasons: _Reasons) -> None:
+    mapping = intake.mapping
+    keys = intake.keys or ([intake.chosen["category"]] if "category" in intake.chosen else [])
+    if not keys:
+        rows["source"] = mapping.source
+        return
+    found = categorise(raw[keys], mapping, intake.crosswalk)
+    rows["source"], rows["category"], rows["category_raw"] = found.source, found.code, found.raw
+    left_out = found.left_out != ""
+    reasons.add(left_out, np.array(["left out by the mapping: "], dtype=object) + found.left_out)
+    if mapping.category.unknown == "quarantine":
+        reasons.add(found.unknown, UNKNOWN_CATEGORY)
+    elif found.unknown.any():
+        intake.notes["category: unknown to the crosswalk, kept as other with its raw name"] += int(found.unknown.sum())
+    if "feedback_category" in intake.chosen:
+        after = raw[[intake.chosen["feedback_category"]]]
+        rows["feedback_category"] = categorise(after, mapping, intake.crosswalk).code.where(
+            after.iloc[:, 0].notna().to_numpy()
+        )
+
+
+def _places(raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake, reasons: _Reasons) -> None:
+    chosen, rule = intake.chosen, intake.mapping.place
+    rows["grid_id"] = pd.Series("", index=rows.index, dtype="str")
+    if "grid_id" in chosen:
+        rows["grid_id"], unknown = by_id(raw[chosen["grid_id"]], intake.atlas, rule)
+        reasons.add(unknown, UNKNOWN_GRID)
+    if "lon" in chosen and "lat" in chosen:
+        points = [_coordinate(raw[chosen[name]]) for name in ("lon", "lat")]
+        grids, outside = by_point(points[0], points[1], intake.atlas, rule)
+        unplaced = rows["grid_id"] == ""
+        rows["grid_id"] = rows["grid_id"].where(~unplaced, grids)
+        intake.notes[f"{OUTSIDE}, unplaced"] += int((outside & unplaced.to_numpy()).sum())
+    if "address" in chosen:
+        rows["place_key"] = keyed_hash(folded(raw[chosen["address"]]), intake.secret)
+    intake.notes["no grid, unplaced"] += int((rows["grid_id"] == "").sum())
+
+
+def _coordinate(values: pd.Series) -> pd.Series:
+    return pd.to_numeric(values if values.dtype.kind == "f" else cleaned(values), errors="coerce").astype("float64")
+
+
+def _known(rows: pd.DataFrame, intake: Intake) -> None:
+    mapping = intake.mapping
+    occurred = rows.get("occurred_at")
+    if occurred is None:
+        return
+    if mapping.known == "arrival":
+        rows["known_at"] = intake.arrived_at
+    elif "known_at" not in rows:
+        recorded = rows.get("recorded_at", occurred)
+        rows["known_at"] = recorded.fillna(occurred) + pd.Timedelta(days=mapping.known_delay_days)
+    early = rows["known_at"] < occurred
+    intake.notes["known before it occurred; counted from when it occurred"] += int(early.sum())
+    rows["known_at"] = rows["known_at"].mask(early, occurred)
+
+
+def _required(rows: pd.DataFrame, intake: Intake, reasons: _Reasons) -> None:
+    table = table_of(intake.mapping.table)
+    for column in table.columns:
+        if column.required and column.name not in rows:
+            raise DataError(
+                f"mapping {intake.mapping.name!r}: nothing fills column {column.name!r} of table {table.name!r} ({column.meaning}); "
+                "name it under `columns` or `constants`."
+            )
+        if column.required or column.name in table.key:
+            reasons.add(rows[column.name].isna().to_numpy() & (reasons.texts == ""), f"{column.name} is empty")
+    for earlier, later in table.ordered:
+        if earlier in rows and later in rows:
+            reasons.add((rows[later] < rows[earlier]).to_numpy(), f"{later} before {earlier}")
+
+
+def _gate(rows: pd.DataFrame, intake: Intake, reasons: _Reasons) -> None:
+    """Refuse columns and rows with person data; scrub what would go into quarantine."""
+    for name in [str(n) for n in rows if isinstance(rows[n].dtype, pd.StringDtype) and n != "place_key"]:
+        rules = findings(rows[name])
+        found = rules != ""
+        watch = intake.watches.setdefault(name, ColumnWatch())
+        watch.see(rows[name], rules)
+        if why := watch.verdict():
+            raise PrivacyError(
+                f"{intake.file}: column {intake.chosen.get(name, name)!r}: {why}; take it out of the export."
+            )
+        if name in _IDENTIFIERS:
+            rows[name] = rows[name].mask(found, keyed_hash(rows[name].where(found), intake.secret))
+            continue
+        known = found & ~rows[name].isin(intake.atlas.versions["grid_id"]).to_numpy() if name == "grid_id" else found
+        reasons.add(known, np.array([f"{name}: looks like person data, rule "], dtype=object) + rules)
+        long = (rows[name].str.len() > TEXT_LENGTH).fillna(value=False).to_numpy(dtype=bool) & (name != "geometry")
+        reasons.add(long, f"{name}: longer than {TEXT_LENGTH} characters, looks like free text")
+        rows[name] = rows[name].mask(known | long, "[removed]")

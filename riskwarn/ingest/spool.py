@@ -1,0 +1,58 @@
+"""Rows kept aside on disk, by part, until the whole delivery is read: memory holds one part, not the file."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.feather
+
+from riskwarn.ingest.reading import as_frame
+
+
+class Spool:
+    """Frames put in piece by piece, taken out part by part; gone when the block ends.
+
+    Parameters
+    ----------
+    folder
+        Where the pieces stand meanwhile; made if need be.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = Path(tempfile.mkdtemp(prefix=".incoming-", dir=folder))
+        self._n = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def add(self, frame: pd.DataFrame, part: np.ndarray) -> None:
+        """Put rows aside, each under its part."""
+        self._n += 1
+        for name, places in frame.groupby(part, sort=False).indices.items():
+            piece = self._folder / str(name)
+            piece.mkdir(exist_ok=True)
+            table = pa.Table.from_pandas(frame.iloc[places].assign(**_naive(frame.iloc[places])), preserve_index=False)
+            pyarrow.feather.write_feather(table, str(piece / f"{self._n:06d}"), compression="lz4")
+
+    def parts(self) -> Iterator[pd.DataFrame]:
+        """The rows of each part, in the order they came."""
+        for part in sorted(self._folder.iterdir()):
+            pieces = [pyarrow.feather.read_table(str(piece), memory_map=False) for piece in sorted(part.iterdir())]
+            frame = as_frame(pa.concat_tables(pieces, promote_options="permissive"))
+            yield frame.assign(**{n: frame[n].dt.tz_localize("UTC") for n in frame if frame[n].dtype.kind == "M"})
+
+
+def _naive(frame: pd.DataFrame) -> dict[str, pd.Series]:
+    return {str(n): frame[n].dt.tz_convert(None) for n in frame if isinstance(frame[n].dtype, pd.DatetimeTZDtype)}
