@@ -1,0 +1,12 @@
+"""A synthetic city with known truth, so that prediction and gap finding can be scored.
+
+>>> from riskwarn import simulation
+>>> town = simulation.city("tiny", seed=7)
+>>> len(town.tables["grids"].query("valid_to.isna()")) > 190
+True
+"""
+
+from riskwarn.simulation.city import City, city, read_truth
+from riskwarn.simulation.setting import EFFECTS, PRESETS, Preset
+
+__all__ = ["EFFECTS", "PRESETS", "City", "Preset", "city", "read_truth"]
