@@ -14,14 +14,16 @@ import pandas as pd
 from tqdm import tqdm
 
 from riskwarn.errors import DataError, NotFoundError
-from riskwarn.grid import measure
+from riskwarn.ingest.areas import finish_grids
 from riskwarn.ingest.categorising import NO_FEED
+from riskwarn.ingest.choosing import choose
 from riskwarn.ingest.mapping import Mapping, load_mapping
 from riskwarn.ingest.placing import Atlas
 from riskwarn.ingest.reading import ENDINGS, Delivery, open_delivery
+from riskwarn.ingest.records import open_query
 from riskwarn.ingest.report import COUNTS, IngestReport, remedy
 from riskwarn.ingest.revision import revisions
-from riskwarn.ingest.shaping import Intake, choose, shape
+from riskwarn.ingest.shaping import Intake, shape
 from riskwarn.ingest.spool import Spool
 from riskwarn.schema import table_of
 from riskwarn.store import Store
@@ -86,7 +88,8 @@ def ingest(
     store
         Where to.
     files
-        A file, several, or a folder, of any kind :func:`open_delivery` reads.
+        A file, several, or a folder, of any kind :func:`open_delivery` reads; or the address of a database, whose rows the mapping's
+        `query` fetches.
     mapping
         How they become rows, or the TOML that says it.
     arrived_at
@@ -115,9 +118,12 @@ def ingest(
     return _together(mapping.table, reports, time.perf_counter() - started)
 
 
-def _paths(files: str | Path | Sequence[str | Path]) -> list[Path]:
-    paths: list[Path] = []
+def _paths(files: str | Path | Sequence[str | Path]) -> list[Path | str]:
+    paths: list[Path | str] = []
     for item in [files] if isinstance(files, str | Path) else files:
+        if "://" in str(item):
+            paths.append(str(item))
+            continue
         path = Path(item)
         within = sorted(p for p in path.rglob("*") if p.suffix.lower() in ENDINGS and not p.name.startswith(("~", ".")))
         if path.is_dir() and not within:
@@ -129,10 +135,9 @@ def _paths(files: str | Path | Sequence[str | Path]) -> list[Path]:
 
 
 def _deliver(
-    store: Store, path: Path, mapping: Mapping, arrived_at: pd.Timestamp, *, again: bool, progress: bool | None
+    store: Store, path: Path | str, mapping: Mapping, arrived_at: pd.Timestamp, *, again: bool, progress: bool | None
 ) -> IngestReport:
-    known = [alias for aliases in mapping.columns.values() for alias in aliases] + list(mapping.category.keys)
-    delivery = open_delivery(path, [*known, *mapping.ignore])
+    delivery = open_query(str(path), mapping.query) if "://" in str(path) else open_delivery(path, mapping.headers())
     batch = hashlib.sha256(f"{delivery.digest} {mapping.digest()} {mapping.org_code}".encode()).hexdigest()[:16]
     logged = _logged(store, batch)
     if logged is not None and not again:
@@ -152,9 +157,9 @@ def _deliver(
 
 
 def _intake(store: Store, mapping: Mapping, delivery: Delivery, arrived_at: pd.Timestamp) -> Intake:
-    chosen, keys = choose(mapping, delivery.header, delivery.name)
+    choice = choose(mapping, delivery.header, delivery.name)
     secret = _secret(store) if "address" in mapping.columns else delivery.digest.encode()
-    return Intake(mapping, chosen, keys, Atlas(store), mapping.crosswalk(), secret, delivery.name, arrived_at)
+    return Intake(mapping, choice, Atlas(store), mapping.crosswalk(), secret, delivery.name, arrived_at)
 
 
 def _secret(store: Store) -> bytes:
@@ -172,7 +177,7 @@ def _secret(store: Store) -> bytes:
 def _watched(delivery: Delivery, intake: Intake, *, progress: bool | None) -> Iterator:
     hidden = os.environ.get("RISKWARN_PROGRESS") == "0" if progress is None else not progress
     with tqdm(total=delivery.n_rows, unit=" rows", desc=delivery.name, disable=hidden or None, leave=False) as bar:
-        for piece in delivery.read(intake.wanted):
+        for piece in delivery.read(intake.choice.wanted):
             yield piece
             bar.update(len(piece.rows) + len(piece.broken))
 
@@ -250,9 +255,11 @@ def _write(store: Store, mapping: Mapping, good: Spool, account: _Account) -> li
     table, accepted = table_of(mapping.table), []
     for part in good.parts():
         rows = part[[c for c in table.column_names if c in part]]
-        if mapping.table == "grids" and "geometry" in rows and "area_km2" not in rows:
-            rows = measure(rows)
-        accepted.append(part["row"].to_numpy()[store.novel(table.name, rows)])
+        if mapping.table == "grids":
+            rows = finish_grids(part, mapping)
+        new = store.novel(table.name, rows)
+        one_to_one = len(rows) == len(part)
+        accepted.append(part["row"].to_numpy()[new if one_to_one else np.full(len(part), new.any())])
         written = store.write(table.name, rows)
         counts = account.written.setdefault(str(part["source"].iloc[0]), [0, 0])
         counts[0] += written.accepted

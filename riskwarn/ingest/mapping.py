@@ -93,6 +93,8 @@ class Mapping:
         IANA name of the clock the file's times were read from.
     source
         Feed, where one file is one feed.
+    joins
+        Column of the table to columns of the file whose texts together make it, joined by "-"; missing where one is missing.
     constants
         Column of the table to a value all rows have.
     words
@@ -117,6 +119,7 @@ class Mapping:
     table: str = "events"
     timezone: str = ""
     source: str = ""
+    joins: dict[str, tuple[str, ...]] = field(default_factory=dict)
     constants: dict[str, object] = field(default_factory=dict)
     words: dict[str, dict[str, object]] = field(default_factory=dict)
     category: CategoryRule = field(default_factory=CategoryRule)
@@ -142,6 +145,11 @@ class Mapping:
     def ignores(self, header: str) -> bool:
         """Whether a column of the file is left unread."""
         return any(fnmatchcase(fold(header), fold(pattern)) for pattern in self.ignore)
+
+    def headers(self) -> list[str]:
+        """Every column of a file that the mapping names."""
+        named = [*self.columns.values(), self.category.keys, *self.joins.values(), self.ignore]
+        return list(dict.fromkeys(name for names in named for name in names))
 
     def crosswalk(self) -> pd.DataFrame:
         """The category crosswalk as a table of text: the keys, and `code`, `source`, `leave_out` as far as given.
@@ -188,8 +196,13 @@ def _faults(mapping: Mapping) -> list[str]:
     faults = []
     if mapping.table not in TABLES:
         return [f"unknown table {mapping.table!r}{did_you_mean(mapping.table, TABLES)}"]
-    known = [*table_of(mapping.table).column_names, *(EXTRA_FIELDS if mapping.table == "events" else ())]
-    for place, names in (("columns", mapping.columns), ("constants", mapping.constants), ("words", mapping.words)):
+    known = [*table_of(mapping.table).column_names, *(EXTRA_FIELDS if mapping.table == "events" else ("lon", "lat"))]
+    for place, names in (
+        ("columns", mapping.columns),
+        ("joins", mapping.joins),
+        ("constants", mapping.constants),
+        ("words", mapping.words),
+    ):
         faults += [f"{place}: unknown column {n!r}{did_you_mean(n, known)}" for n in names if n not in known]
     for name, headers in mapping.columns.items():
         if name not in _HIDDEN:
@@ -246,6 +259,8 @@ def mapping_of(said: dict[str, object], *, name: str = "mapping", folder: str = 
     if not isinstance(columns, dict):
         raise DefinitionError(f"{where}: columns must be a table from table column to file column, got {columns!r}.")
     settings["columns"] = {k: (v,) if isinstance(v, str) else tuple(v) for k, v in columns.items()}
+    if isinstance(joins := said.get("joins", {}), dict):
+        settings["joins"] = {k: tuple(v) for k, v in joins.items()}
     return _part(Mapping, settings, where)
 
 

@@ -9,6 +9,7 @@ import csv
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,7 @@ def open_delivery(path: str | Path, known: Sequence[str] = ()) -> Delivery:
     Parameters
     ----------
     path
-        CSV (any usual encoding and delimiter) or Parquet.
+        CSV (any usual encoding and delimiter), ``.xlsx`` or ``.xls``, Parquet, JSON lines, or polygons as GeoJSON, Shapefile or GeoPackage.
     known
         Names of columns that may be expected; they help to find the header below title lines.
 
@@ -122,8 +123,7 @@ def _open_text(path: Path, known: Sequence[str]) -> Delivery:
         raise DataError(f"{path}: the file is empty; an export without events still has a header.")
     delimiter = max(_DELIMITERS, key=lambda mark: max(line.count(mark) for line in lines))
     cells = [next(csv.reader([line], delimiter=delimiter), []) for line in lines]
-    at = header_row(cells, known)
-    header = unique_header(cells[at])
+    header, at = find_header(cells, known)
 
     def read(columns: Sequence[str]) -> Iterator[Piece]:
         return _read_text(path, encoding, delimiter, at + 1, header, columns)
@@ -178,14 +178,38 @@ def _decode_all(path: Path, encoding: str, *, strict: bool) -> bool:
     return False
 
 
-def header_row(cells: Sequence[Sequence[object]], known: Sequence[str]) -> int:
-    """Which of the first rows of a sheet is the header: the one with most known names, else the first one that is widest."""
+def find_header(cells: Sequence[Sequence[object]], known: Sequence[str]) -> tuple[list[str], int]:
+    """Names of the columns, and the row of the last header line, found among the first rows of a sheet.
+
+    Title lines stand above the row with most known names. Where merged cells spread the header over two rows, a column is named by the
+    lowest cell that is filled. Without any known name the first row that is widest is the header.
+
+    Examples
+    --------
+    >>> rows = [["2025年1月台账", None, None], ["编号", "时间", None], [None, "受理时间", "办结时间"], ["1", "2025-01-08", "2025-01-09"]]
+    >>> find_header(rows, ["编号", "受理时间", "办结时间"])
+    (['编号', '受理时间', '办结时间'], 2)
+    """
     names = {fold(name) for name in known}
-    hits = [sum(fold(cell) in names for cell in row if cell is not None) for row in cells]
-    if max(hits) > 0:
-        return hits.index(max(hits))
-    widths = [len({str(cell).strip() for cell in row if cell is not None and str(cell).strip()}) for row in cells]
-    return widths.index(max(widths))
+    filled = [[fold(cell) if cell is not None else "" for cell in row] for row in cells]
+    hits = [sum(cell in names for cell in row if cell) for row in filled]
+    if max(hits) == 0:
+        widths = [len({cell for cell in row if cell}) for row in filled]
+        last = widths.index(max(widths))
+        return unique_header(cells[last]), last
+    last = hits.index(max(hits))
+    while last + 1 < len(cells) and hits[last + 1] and all(cell in names for cell in filled[last + 1] if cell):
+        last += 1
+    first = last
+    while first and len({cell for cell in filled[first - 1] if cell}) > 1:
+        first -= 1
+    width = max(len(row) for row in cells[first : last + 1])
+    block = [[*row, *[None] * (width - len(row))] for row in cells[first : last + 1]]
+    lowest = [
+        next((cell for cell in column[::-1] if cell is not None and str(cell).strip()), None)
+        for column in zip(*block, strict=True)
+    ]
+    return unique_header(lowest), last
 
 
 def unique_header(cells: Sequence[object]) -> list[str]:
@@ -252,17 +276,91 @@ def _open_areas(path: Path, _known: Sequence[str]) -> Delivery:
         raise DataError(f"{path}: the polygons have no CRS; write one into the file, for example EPSG:4326.")
     wkt = shapely.to_wkt(areas.to_crs(4326).geometry.to_numpy(), rounding_precision=7)
     rows = pd.DataFrame(areas.drop(columns=areas.geometry.name)).assign(geometry=pd.Series(wkt, dtype="str"))
-    rows.index = pd.RangeIndex(1, len(rows) + 1)
+    return in_memory(path.name, file_digest(path), rows)
+
+
+def in_memory(name: str, digest: str, rows: pd.DataFrame) -> Delivery:
+    """A delivery from rows that are read already."""
+    rows = rows.set_axis(pd.RangeIndex(1, len(rows) + 1))
 
     def read(columns: Sequence[str]) -> Iterator[Piece]:
-        yield Piece(rows[list(columns)])
+        for start in range(0, len(rows), BATCH_ROWS):
+            yield Piece(rows.iloc[start : start + BATCH_ROWS][list(columns)])
 
-    return Delivery(path.name, file_digest(path), tuple(map(str, rows.columns)), read, len(rows))
+    return Delivery(name, digest, tuple(map(str, rows.columns)), read, len(rows))
+
+
+def from_cells(
+    name: str, digest: str, header: Sequence[str], lines: Callable[[], Iterator[tuple[Sequence[object], str]]]
+) -> Delivery:
+    """A delivery from rows of cells that come one by one, each with the reason why it is broken, if it is.
+
+    Rows without any filled cell are no rows.
+    """
+
+    def read(columns: Sequence[str]) -> Iterator[Piece]:
+        places = [list(header).index(column) for column in columns]
+        rows, numbers, broken, number = [], [], {}, 0
+        for cells, fault in lines():
+            texts = [] if fault else [cell_text(cells[p] if p < len(cells) else None) for p in range(len(header))]
+            if not fault and not any(texts):
+                continue
+            number += 1
+            if fault:
+                broken[number] = fault
+            else:
+                rows.append([texts[p] for p in places])
+                numbers.append(number)
+            if len(rows) + len(broken) >= BATCH_ROWS:
+                yield _piece(rows, columns, numbers, broken)
+                rows, numbers, broken = [], [], {}
+        if rows or broken:
+            yield _piece(rows, columns, numbers, broken)
+
+    return Delivery(name, digest, tuple(header), read)
+
+
+def _piece(rows: list[list[str | None]], columns: Sequence[str], numbers: list[int], broken: dict[int, str]) -> Piece:
+    return Piece(pd.DataFrame(rows, columns=list(columns), index=numbers, dtype="str"), broken)
+
+
+def cell_text(cell: object) -> str | None:
+    """A cell of a sheet, a JSON value or a database as text; whole numbers without fraction, times in ISO form.
+
+    Examples
+    --------
+    >>> cell_text(320102001001.0), cell_text(datetime(2025, 1, 8, 13, 5)), cell_text(None), cell_text(True)
+    ('320102001001', '2025-01-08 13:05:00', None, '1')
+    """
+    if cell is None or (isinstance(cell, float) and cell != cell):  # noqa: PLR0124
+        return None
+    if isinstance(cell, bool):
+        return str(int(cell))
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
+        return str(int(cell))
+    if isinstance(cell, datetime | date):
+        return cell.isoformat(sep=" ") if isinstance(cell, datetime) else cell.isoformat()
+    return str(cell)
+
+
+def open_sheet(path: Path, known: Sequence[str]) -> Delivery:
+    """A spreadsheet; the import stands here because few feeds need it."""
+    from riskwarn.ingest.sheets import open_workbook  # noqa: PLC0415
+
+    return open_workbook(path, known)
+
+
+def open_json(path: Path, _known: Sequence[str]) -> Delivery:
+    """JSON lines, or one JSON list of records."""
+    from riskwarn.ingest.records import open_records  # noqa: PLC0415
+
+    return open_records(path)
 
 
 _OPENERS: dict[str, Callable[[Path, Sequence[str]], Delivery]] = {
     ".csv": _open_text, ".txt": _open_text, ".tsv": _open_text, ".parquet": _open_parquet, ".pq": _open_parquet,
-    ".geojson": _open_areas, ".gpkg": _open_areas, ".shp": _open_areas,
+    ".geojson": _open_areas, ".gpkg": _open_areas, ".shp": _open_areas, ".xlsx": open_sheet, ".xlsm": open_sheet, ".xls": open_sheet,
+    ".jsonl": open_json, ".ndjson": open_json, ".json": open_json,
 }  # fmt: skip
 ENDINGS = frozenset(_OPENERS)
 """Endings of files that are read."""

@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from riskwarn.errors import DataError, PrivacyError, did_you_mean
+from riskwarn.errors import DataError, PrivacyError
 from riskwarn.ingest.categorising import UNKNOWN_CATEGORY, categorise
+from riskwarn.ingest.choosing import JOINED, Choice
 from riskwarn.ingest.clock import read_times
 from riskwarn.ingest.folding import clean, cleaned, fold, folded
 from riskwarn.ingest.mapping import EXTRA_FIELDS, Mapping
 from riskwarn.ingest.placing import OUTSIDE, UNKNOWN_GRID, Atlas, by_id, by_point
-from riskwarn.privacy import TEXT_LENGTH, ColumnWatch, denied_header, findings, keyed_hash
+from riskwarn.privacy import TEXT_LENGTH, ColumnWatch, findings, keyed_hash
 from riskwarn.schema import Column, table_of
 
 _IDENTIFIERS = ("event_id", "case_id", "visit_id", "call_id")
@@ -28,8 +29,7 @@ class Intake:
     """What shaping a delivery needs: the mapping, the columns chosen, the grids, the key; and what it has noticed so far."""
 
     mapping: Mapping
-    chosen: dict[str, str]
-    keys: list[str]
+    choice: Choice
     atlas: Atlas
     crosswalk: pd.DataFrame
     secret: bytes
@@ -39,59 +39,9 @@ class Intake:
     watches: dict[str, ColumnWatch] = field(default_factory=dict)
 
     @property
-    def wanted(self) -> list[str]:
-        """Columns of the file that are read."""
-        return list(dict.fromkeys([*self.chosen.values(), *self.keys]))
-
-
-def choose(mapping: Mapping, header: tuple[str, ...], file: str) -> tuple[dict[str, str], list[str]]:
-    """Which column of the file fills which column of the table, and which ones name the category.
-
-    Raises
-    ------
-    PrivacyError
-        The file has a column of person data that the mapping does not ignore.
-    DataError
-        A column is missing, or neither mapped nor ignored.
-    """
-    by_name = {fold(name): name for name in reversed(header)}
-    chosen = {
-        field: next((by_name[fold(alias)] for alias in aliases if fold(alias) in by_name), "")
-        for field, aliases in mapping.columns.items()
-    }
-    keys = [by_name.get(fold(key), "") for key in mapping.category.keys]
-    wanted = dict(zip(mapping.category.keys, keys, strict=True)) | {
-        " or ".join(mapping.columns[field]): name for field, name in chosen.items() if field in _needed(mapping)
-    }
-    absent = [name for name, found in wanted.items() if not found]
-    if absent:
-        hints = "".join(did_you_mean(name, header) for name in absent)
-        raise DataError(
-            f"{file}: column {', '.join(map(repr, absent))} is missing{hints}; the file has: {', '.join(header)}."
-        )
-    chosen = {field: name for field, name in chosen.items() if name}
-    left = [name for name in header if name not in {*chosen.values(), *keys} and not mapping.ignores(name)]
-    _refuse_left(left, file)
-    return chosen, keys
-
-
-def _needed(mapping: Mapping) -> set[str]:
-    required = {c.name for c in table_of(mapping.table).columns if c.required}
-    return required | {field for field, aliases in mapping.columns.items() if len(aliases) == 1}
-
-
-def _refuse_left(left: list[str], file: str) -> None:
-    left = [name for name in left if not name.startswith("unnamed:")]
-    denied = [name for name in left if denied_header(name)]
-    if denied:
-        raise PrivacyError(
-            f"{file}: column {', '.join(map(repr, denied))} may hold person data; take it out of the export, or name it under `ignore` "
-            "in the mapping, and it is not read."
-        )
-    if left:
-        raise DataError(
-            f"{file}: column {', '.join(map(repr, left))} is neither mapped nor ignored; name it under `columns` or `ignore` in the mapping."
-        )
+    def chosen(self) -> dict[str, str]:
+        """Field to the column that fills it."""
+        return self.choice.fields
 
 
 def shape(raw: pd.DataFrame, intake: Intake) -> pd.DataFrame:
@@ -103,6 +53,7 @@ def shape(raw: pd.DataFrame, intake: Intake) -> pd.DataFrame:
         Columns of the table as far as known, `source` for every table, `row` (number in the file) and `reason` (why the row cannot be
         accepted, empty when it can).
     """
+    raw = raw.assign(**{JOINED + name: _joined(raw[parts]) for name, parts in intake.choice.joined.items()})
     rows, reasons = pd.DataFrame(index=raw.index), _Reasons(len(raw))
     for name, constant in intake.mapping.constants.items():
         rows[name] = _constant(name, constant, intake)[0]
@@ -120,6 +71,14 @@ def shape(raw: pd.DataFrame, intake: Intake) -> pd.DataFrame:
     _required(rows, intake, reasons)
     _gate(rows, intake, reasons)
     return rows.assign(row=raw.index.to_numpy(), reason=reasons.texts)
+
+
+def _joined(parts: pd.DataFrame) -> pd.Series:
+    texts = [cleaned(parts[name]) for name in parts]
+    whole = texts[0]
+    for text in texts[1:]:
+        whole = whole + "-" + text
+    return whole
 
 
 def _apart(table: str) -> tuple[str, ...]:
@@ -176,7 +135,7 @@ def _column(name: str, values: pd.Series, intake: Intake, reasons: _Reasons) -> 
     if column.kind == "flag":
         return _flags(name, values, reasons)
     texts = cleaned(values)
-    allowed = list(column.values)  # noqa: PD011
+    allowed = list(column.values)
     if allowed:
         odd = texts.notna() & ~texts.isin(allowed)
         reasons.add(odd.to_numpy(), f"{name}: not one of {', '.join(allowed)}")
@@ -222,7 +181,7 @@ def _flags(name: str, values: pd.Series, reasons: _Reasons) -> pd.Series:
 
 def _categories(raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake, reasons: _Reasons) -> None:
     mapping = intake.mapping
-    keys = intake.keys or ([intake.chosen["category"]] if "category" in intake.chosen else [])
+    keys = intake.choice.keys or ([intake.chosen["category"]] if "category" in intake.chosen else [])
     if not keys:
         rows["source"] = mapping.source
         return

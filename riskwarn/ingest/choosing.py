@@ -1,0 +1,83 @@
+"""Which column of a file fills which column of the table; a column nobody has spoken for is refused."""
+
+from dataclasses import dataclass
+
+from riskwarn.errors import DataError, PrivacyError, did_you_mean
+from riskwarn.ingest.folding import fold
+from riskwarn.ingest.mapping import Mapping
+from riskwarn.privacy import denied_header
+from riskwarn.schema import table_of
+
+JOINED = "joined:"
+"""Before the name of a field made of several columns."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Columns of one file: by field, those that together name the category, and those joined into one."""
+
+    fields: dict[str, str]
+    keys: list[str]
+    joined: dict[str, list[str]]
+
+    @property
+    def wanted(self) -> list[str]:
+        """Columns of the file that are read."""
+        plain = [name for name in self.fields.values() if not name.startswith(JOINED)]
+        return list(dict.fromkeys([*plain, *self.keys, *(name for names in self.joined.values() for name in names)]))
+
+
+def choose(mapping: Mapping, header: tuple[str, ...], file: str) -> Choice:
+    """Find the mapping's columns in a file's header.
+
+    Raises
+    ------
+    PrivacyError
+        The file has a column of person data that the mapping does not ignore.
+    DataError
+        A column is missing, or neither mapped nor ignored.
+    """
+    by_name = {fold(name): name for name in reversed(header)}
+    fields = {
+        field: next((by_name[fold(alias)] for alias in aliases if fold(alias) in by_name), "")
+        for field, aliases in mapping.columns.items()
+    }
+    joined = {field: [by_name.get(fold(part), "") for part in parts] for field, parts in mapping.joins.items()}
+    keys = {key: by_name.get(fold(key), "") for key in mapping.category.keys}
+    parts = [part for names in mapping.joins.values() for part in names]
+    wanted = keys | {part: by_name.get(fold(part), "") for part in parts}
+    wanted |= {" or ".join(mapping.columns[field]): name for field, name in fields.items() if field in _needed(mapping)}
+    _refuse_absent([name for name, found in wanted.items() if not found], header, file)
+    fields = {field: name for field, name in fields.items() if name} | {field: JOINED + field for field in joined}
+    choice = Choice(fields, list(keys.values()), joined)
+    _refuse_left([name for name in header if name not in choice.wanted and not mapping.ignores(name)], file)
+    return choice
+
+
+def _needed(mapping: Mapping) -> set[str]:
+    """Fields whose column must be there: what the table requires, and what the mapping names without a choice."""
+    required = {c.name for c in table_of(mapping.table).columns if c.required} - {"grid_id", *mapping.constants}
+    alone = {field for field, aliases in mapping.columns.items() if len(aliases) == 1}
+    return required if mapping.preset else required | alone
+
+
+def _refuse_absent(absent: list[str], header: tuple[str, ...], file: str) -> None:
+    if absent:
+        hints = "".join(did_you_mean(name, header) for name in absent)
+        raise DataError(
+            f"{file}: column {', '.join(map(repr, absent))} is missing{hints}; the file has: {', '.join(header)}."
+        )
+
+
+def _refuse_left(left: list[str], file: str) -> None:
+    left = [name for name in left if not name.startswith("unnamed:")]
+    denied = [name for name in left if denied_header(name)]
+    if denied:
+        raise PrivacyError(
+            f"{file}: column {', '.join(map(repr, denied))} may hold person data; take it out of the export, or name it under `ignore` "
+            "in the mapping, and it is not read."
+        )
+    if left:
+        raise DataError(
+            f"{file}: column {', '.join(map(repr, left))} is neither mapped nor ignored; name it under `columns` or `ignore` in the mapping."
+        )
