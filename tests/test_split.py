@@ -20,13 +20,13 @@ def weekly(**changes):
 @st.composite
 def questions(draw):
     """Dates with holes and the settings of a split, not always answerable."""
-    steps = draw(st.lists(st.integers(1, 20), min_size=2, max_size=60))
+    steps = draw(st.lists(st.integers(1, 20), min_size=15, max_size=60))
     dates = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.cumsum(steps), unit="D")
     return pd.DatetimeIndex(dates), {
         "horizon_days": draw(st.integers(1, 60)),
         "settle_days": draw(st.integers(0, 30)),
-        "n_folds": draw(st.integers(1, 5)),
-        "test_dates": draw(st.integers(1, 5)),
+        "n_folds": draw(st.integers(1, 3)),
+        "test_dates": draw(st.integers(1, 4)),
         "min_train_dates": draw(st.integers(1, 5)),
         "max_train_dates": draw(st.none() | st.integers(5, 20)),
     }
