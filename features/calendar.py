@@ -1,0 +1,5 @@
+"""The time of year."""
+
+from riskwarn.feature import Season
+
+FEATURES = [Season("sin"), Season("cos")]

@@ -1,0 +1,235 @@
+"""An experiment: one question, read from TOML into one frozen value. Unknown keys are refused.
+
+::
+
+    question = "…?"
+    [label]      what is predicted: name, streams, days, settle_days
+    [dates]      weekly dates of the panel: first, last, every_days
+    [features]   groups: files of features/
+    [folds]      rolling origin: n_folds, test_dates, min_train_dates
+    [model]      settings of the model
+    [baselines]  weeks of the prior counts
+    [judge]      shares of grids watched, bootstrap draws
+    [gate]       what a champion must reach
+"""
+
+import dataclasses
+import datetime as dt
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from riskwarn.errors import DefinitionError, NotFoundError, did_you_mean
+from riskwarn.feature import Feature, Own, check_names, load_group
+from riskwarn.history import Stream
+from riskwarn.label import Label
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Dates:
+    """The dates of the panel: from `first` to `last`, one every `every_days` days, at local midnight."""
+
+    first: dt.date
+    last: dt.date
+    every_days: int = 7
+
+    def index(self) -> pd.DatetimeIndex:
+        """The dates, without a zone."""
+        return pd.date_range(self.first, self.last, freq=f"{self.every_days}D")
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Rolling origin: `n_folds` folds of `test_dates` dates at the end of the panel; the gap follows from the label."""
+
+    n_folds: int = 4
+    test_dates: int = 4
+    min_train_dates: int = 8
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Settings of the boosted model. Depth is kept small so that contributions stay cheap and few effects are mixed."""
+
+    n_trees: int = 150
+    learning_rate: float = 0.03
+    n_leaves: int = 15
+    max_depth: int = 5
+    min_rows_in_leaf: int = 300
+    l2: float = 20.0
+    feature_share: float = 0.7
+    row_share: float = 0.8
+    seed: int = 7
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """The rivals that every report prints: the label's own events over the last weeks."""
+
+    weeks: tuple[int, ...] = (4, 15, 52, 104)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """How models are compared: shares of grids watched, and block bootstrap over dates."""
+
+    shares: tuple[float, ...] = (0.05, 0.10)
+    bootstrap_draws: int = 1000
+    block_dates: int = 4
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What a champion must reach: `metric` above the best prior count, the interval clear of zero."""
+
+    metric: str = "capture_10"
+    max_calibration_error: float = 0.05
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One question with everything needed to answer it again.
+
+    Examples
+    --------
+    >>> Experiment.load("experiments/weekly.toml").label.days
+    28
+    """
+
+    question: str
+    label: Label
+    dates: Dates
+    declared: tuple[Feature, ...]
+    groups: tuple[str, ...] = ()
+    folds: Folds = field(default_factory=Folds)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    baselines: Baselines = field(default_factory=Baselines)
+    judge: Judge = field(default_factory=Judge)
+    gate: Gate = field(default_factory=Gate)
+    name: str = "experiment"
+    text: str = ""
+
+    @classmethod
+    def load(cls, path: str | Path, *, features: str | Path | None = None) -> "Experiment":
+        """Read an experiment; feature groups come from `features`, by default the folder ``features`` beside ``experiments``.
+
+        Raises
+        ------
+        NotFoundError
+            No such file.
+        DefinitionError
+            The file is not TOML, or a key or value in it is wrong; the message names the place.
+        """
+        path = Path(path)
+        if not path.exists():
+            known = sorted(p.name for p in path.parent.glob("*.toml")) if path.parent.exists() else []
+            raise NotFoundError(f"no experiment {path}{did_you_mean(path.name, known)}.")
+        text = path.read_text("utf-8")
+        try:
+            values = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise DefinitionError(f"{path}: not TOML: {error}.") from None
+        folder = Path(features) if features else path.resolve().parent.parent / "features"
+        return _read(path, values, folder, text)
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """What a model reads: the declared features and the label's own counts."""
+        return (*self.declared, *self.priors)
+
+    @property
+    def priors(self) -> tuple[Own, ...]:
+        """The label's own counts, one a baseline."""
+        return tuple(Own(self.label.streams, weeks) for weeks in self.baselines.weeks)
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Columns of the feature matrix, in order."""
+        return [f.name for f in self.features]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that was declared."""
+        parts = {
+            "label": self.label.to_dict(), "features": [f.to_dict() for f in self.features],
+            **{n: dataclasses.asdict(getattr(self, n)) for n in ("dates", "folds", "model", "baselines", "judge", "gate")},
+        }  # fmt: skip
+        return hashlib.sha256(repr(sorted(parts.items())).encode()).hexdigest()
+
+
+_SECTIONS = {
+    "dates": Dates, "folds": Folds, "model": ModelSettings, "baselines": Baselines, "judge": Judge, "gate": Gate,
+}  # fmt: skip
+
+
+def _read(path: Path, values: Mapping[str, Any], folder: Path, text: str) -> Experiment:
+    known = ("question", "label", "features", *_SECTIONS)
+    _known_keys(path, "", values, known)
+    for needed in ("question", "label", "dates", "features"):
+        if needed not in values:
+            raise DefinitionError(f"{path}: {needed!r} is missing.")
+    label = _label(path, values["label"])
+    groups = _groups(path, values["features"])
+    loaded = tuple(f for g in groups for f in load_group(folder, g))
+    check_names(loaded)
+    sections: dict[str, Any] = {n: _section(path, n, c, values[n]) for n, c in _SECTIONS.items() if n in values}
+    if sections["dates"].first > sections["dates"].last:
+        raise DefinitionError(
+            f"{path}: [dates] first {sections['dates'].first} lies after last {sections['dates'].last}."
+        )
+    return Experiment(values["question"], label, declared=loaded, groups=groups, name=path.stem, text=text, **sections)
+
+
+def _label(path: Path, values: Mapping[str, Any]) -> Label:
+    _known_keys(path, "label", values, ("name", "streams", "days", "settle_days"))
+    streams = values.get("streams", [])
+    for stream in streams:
+        if not isinstance(stream, str):
+            _known_keys(path, "label.streams", stream, [f.name for f in dataclasses.fields(Stream)])
+    try:
+        return Label(**{**values, "streams": tuple(streams)})
+    except (TypeError, DefinitionError) as error:
+        raise DefinitionError(f"{path}: [label]: {error}") from None
+
+
+def _groups(path: Path, values: Mapping[str, Any]) -> tuple[str, ...]:
+    _known_keys(path, "features", values, ("groups",))
+    groups = values.get("groups")
+    if not groups or not all(isinstance(g, str) for g in groups):
+        raise DefinitionError(f"{path}: [features] groups must name at least one file of features/, got {groups!r}.")
+    return tuple(groups)
+
+
+def _section(path: Path, name: str, cls: type[T], values: Mapping[str, Any]) -> T:
+    fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    _known_keys(path, name, values, fields)
+    for key, value in values.items():
+        _check_type(f"{path}: [{name}] {key}", fields[key].type, value)
+    try:
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    except TypeError as error:
+        raise DefinitionError(f"{path}: [{name}]: {error}.") from None
+
+
+def _check_type(where: str, wanted: object, value: object) -> None:
+    fits = {int: (int,), float: (int, float), str: (str,), dt.date: (dt.date,)}.get(wanted, (list,))  # type: ignore[call-overload]
+    if not isinstance(value, fits) or isinstance(value, bool):
+        raise DefinitionError(f"{where}: wanted {getattr(wanted, '__name__', wanted)}, got {value!r}.")
+
+
+def _known_keys(path: Path, section: str, values: Mapping[str, Any], known: Any) -> None:
+    if not isinstance(values, Mapping):
+        raise DefinitionError(f"{path}: [{section}] must be a table, got {values!r}.")
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        where = f" in [{section}]" if section else ""
+        raise DefinitionError(
+            f"{path}: unknown key {unknown[0]!r}{where}{did_you_mean(unknown[0], known)}; known: {', '.join(known)}."
+        )

@@ -1,0 +1,320 @@
+"""The model: boosted trees on the log of the expected count, calibrated on later dates, carrying its own features."""
+
+import dataclasses
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from riskwarn.baseline import Calibration, settled
+from riskwarn.errors import DataError, DefinitionError, LabelError, NotFoundError, StaleDataError
+from riskwarn.experiment import Experiment, ModelSettings
+from riskwarn.feature import Feature, Own, from_dict
+from riskwarn.label import Label
+
+if TYPE_CHECKING:
+    from lightgbm import Booster
+
+_CALIBRATION_SHARE = 0.25
+"""Share of the training dates, the latest, on which the calibration is fitted."""
+
+
+@dataclass(frozen=True, eq=False)
+class RiskModel:
+    """A trained model with all it needs to score: trees, features, label, calibration.
+
+    Parameters
+    ----------
+    features, label
+        What it reads and what it predicts.
+    settings
+        How it was grown.
+    trees
+        LightGBM's text of the trees; empty before :meth:`fit`.
+    level
+        Poisson regression of the outcome on the logs of the label's own counts, where the trees start from: a weight for each
+        prior count and, under ``""``, the constant.
+    calibration
+        From the log rate of level and trees to the distribution of the count.
+    facts
+        Where it comes from: digests, dates, numbers of rows.
+    """
+
+    features: tuple[Feature, ...]
+    label: Label
+    settings: ModelSettings = dataclasses.field(default_factory=ModelSettings)
+    trees: str = ""
+    level: dict[str, float] = dataclasses.field(default_factory=dict)
+    calibration: Calibration = dataclasses.field(default_factory=Calibration)
+    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def of(cls, experiment: Experiment) -> "RiskModel":
+        """The unfitted model an experiment declares."""
+        return cls(experiment.features, experiment.label, experiment.model)
+
+    @property
+    def name(self) -> str:
+        """How reports call it."""
+        return "riskwarn"
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Columns it reads, in order."""
+        return [f.name for f in self.features]
+
+    @property
+    def version(self) -> str:
+        """Twelve hexadecimal digits of the SHA-256 of trees, calibration, features and label."""
+        parts = [
+            self.trees,
+            json.dumps(self.level),
+            json.dumps(dataclasses.asdict(self.calibration)),
+            json.dumps(self._declared(), sort_keys=True),
+        ]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+    def __repr__(self) -> str:
+        """Target and size at a glance."""
+        state = f"version {self.version}" if self.trees else "not fitted"
+        return f"RiskModel({self.label.name!r}, {len(self.features)} features, {state})"
+
+    def fit(self, panel: pd.DataFrame) -> "RiskModel":
+        """A fitted copy: the calibration from the latest quarter of dates, unseen by the trees it judges; then all rows.
+
+        Raises
+        ------
+        LabelError
+            Too few dates, no settled outcome, or only one class.
+        DataError
+            A feature column is missing.
+        """
+        rows = settled(panel)
+        early, late = self._parted(rows)
+        rehearsed = self._grown(early)
+        calibration = Calibration.fit(rehearsed.margin(late), late["y"].to_numpy(dtype=float))
+        grown = self._grown(rows)
+        facts = {
+            "n_rows": len(rows),
+            "n_events": float(rows["y"].sum()),
+            "first": str(rows["as_of"].min()),
+            "last": str(rows["as_of"].max()),
+        }
+        return dataclasses.replace(grown, calibration=calibration, facts={**grown.facts, **facts})
+
+    def predict(self, panel: pd.DataFrame) -> pd.DataFrame:
+        """Columns `score` (log of the expected count), `expected`, `probability`, `lower`, `upper` (90 % of the count)."""
+        margin = self.margin(panel)
+        expected = np.exp(margin)
+        lower, upper = self.calibration.interval(expected)
+        return pd.DataFrame({
+            "score": margin, "expected": expected, "probability": self.calibration.probability(expected),
+            "lower": lower, "upper": upper,
+        }, index=panel.index)  # fmt: skip
+
+    def margin(self, panel: pd.DataFrame) -> np.ndarray:
+        """(n,) log of the expected count, calibrated."""
+        if panel.empty:
+            raise DataError("the panel has no rows: there is no grid to score.")
+        trees = self._booster().predict(self._matrix(panel), raw_score=True, num_threads=n_threads())
+        return self.calibration.level + self.calibration.slope * (np.asarray(trees, dtype=float) + self._level(panel))
+
+    def contributions(self, panel: pd.DataFrame) -> pd.DataFrame:
+        """What each feature adds to :meth:`margin`: a column a feature, and `base`; rows add up to the margin.
+
+        Exact Shapley values of the trees given their paths (Lundberg et al. 2020, Nature Machine Intelligence 2, 56–67).
+        """
+        if panel.empty:
+            raise DataError("the panel has no rows: there is no grid to explain.")
+        parts = self._booster().predict(self._matrix(panel), pred_contrib=True, num_threads=n_threads())
+        found = pd.DataFrame(np.asarray(parts), columns=[*self.feature_names, "base"], index=panel.index)
+        for name in self._priors:
+            found[name] += self.level[name] * (_log(panel[name]) - self.facts["mean_log"][name])
+        found["base"] += self.level[""] + sum(self.level[n] * self.facts["mean_log"][n] for n in self._priors)
+        found *= self.calibration.slope
+        found["base"] += self.calibration.level
+        return found
+
+    def save(self, folder: str | Path) -> Path:
+        """Write ``trees.txt`` and ``model.json``; the latter holds the digest of the former."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "trees.txt").write_text(self.trees, "utf-8")
+        body = {
+            **self._declared(), "settings": dataclasses.asdict(self.settings), "level": self.level, "calibration": dataclasses.asdict(self.calibration),
+            "facts": self.facts, "trees_sha256": hashlib.sha256(self.trees.encode()).hexdigest(),
+        }  # fmt: skip
+        (folder / "model.json").write_text(json.dumps(body, ensure_ascii=False, indent=1), "utf-8")
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "RiskModel":
+        """The model that :meth:`save` wrote.
+
+        Raises
+        ------
+        NotFoundError
+            No model there.
+        DataError
+            The trees are not those the model was saved with; they are not handed to the parser.
+        """
+        folder = Path(folder)
+        if not (folder / "model.json").exists() or not (folder / "trees.txt").exists():
+            raise NotFoundError(f"no model in {folder}: model.json and trees.txt are wanted.")
+        body = json.loads((folder / "model.json").read_text("utf-8"))
+        trees = (folder / "trees.txt").read_bytes()
+        if hashlib.sha256(trees).hexdigest() != body["trees_sha256"]:
+            raise DataError(
+                f"{folder}/trees.txt is damaged or was swapped: its SHA-256 is not the one in model.json. Fetch the model again."
+            )
+        features = tuple(from_dict(f) for f in body["features"])
+        return cls(
+            features, Label.from_dict(body["label"]), ModelSettings(**body["settings"]), trees.decode(), body["level"],
+            Calibration(**body["calibration"]), body["facts"],
+        )  # fmt: skip
+
+    def _declared(self) -> dict[str, Any]:
+        return {"features": [f.to_dict() for f in self.features], "label": self.label.to_dict()}
+
+    def _parted(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+        dates = np.sort(rows["as_of"].unique())
+        cut = pd.Timestamp(dates[int(len(dates) * (1 - _CALIBRATION_SHARE))])
+        early = rows[rows["as_of"] + pd.Timedelta(days=self.label.wait_days) <= cut]
+        late = rows[rows["as_of"] >= cut]
+        if early["y"].nunique() < 2:
+            span = (dates[-1] - dates[0]).days if len(dates) > 1 else 0
+            raise LabelError(
+                f"the settled dates span {span} days, too few to train and calibrate apart with a horizon of "
+                f"{self.label.days:g} days and {self.label.settle_days:g} to settle; give earlier dates."
+            )
+        return early, late
+
+    def _grown(self, rows: pd.DataFrame) -> "RiskModel":
+        """Level and trees fitted to `rows`, without calibration."""
+        import lightgbm  # noqa: PLC0415
+
+        level, means = _fit_level(rows, self._priors)
+        started = dataclasses.replace(
+            self, level=level, calibration=Calibration(), facts={**self.facts, "mean_log": means}
+        )
+        start, options = started._level(rows), self._options(len(rows))  # noqa: SLF001 - its own kind
+        matrix = lightgbm.Dataset(
+            self._matrix(rows), rows["y"].to_numpy(), init_score=start, feature_name=self.feature_names, params=options
+        )
+        return dataclasses.replace(
+            started, trees=lightgbm.train(options, matrix, self.settings.n_trees).model_to_string()
+        )
+
+    def _options(self, n_rows: int) -> dict[str, Any]:
+        s = self.settings
+        return {
+            "objective": "poisson", "learning_rate": s.learning_rate, "num_leaves": s.n_leaves, "max_depth": s.max_depth,
+            "min_data_in_leaf": min(s.min_rows_in_leaf, max(n_rows // 20, 1)), "lambda_l2": s.l2, "feature_fraction": s.feature_share,
+            "bagging_fraction": s.row_share, "bagging_freq": 1, "seed": s.seed, "deterministic": True, "force_col_wise": True,
+            "num_threads": n_threads(), "verbose": -1, "boost_from_average": False,
+            "monotone_constraints": [f.monotone for f in self.features],
+        }  # fmt: skip
+
+    @property
+    def _priors(self) -> list[str]:
+        return [f.name for f in self.features if isinstance(f, Own)]
+
+    def _level(self, panel: pd.DataFrame) -> np.ndarray:
+        level = np.full(len(panel), self.level[""])
+        for name in self._priors:
+            level += self.level[name] * _log(panel[name])
+        return level
+
+    def _matrix(self, panel: pd.DataFrame) -> np.ndarray:
+        missing = [n for n in self.feature_names if n not in panel]
+        if missing:
+            raise DataError(
+                f"the panel lacks {len(missing)} features the model reads, first: {', '.join(missing[:3])}. Build it with the model's own features."
+            )
+        return panel[self.feature_names].to_numpy(dtype=np.float32)
+
+    def _booster(self) -> "Booster":
+        import lightgbm  # noqa: PLC0415
+
+        if not self.trees:
+            raise DefinitionError("the model is not fitted; call fit, or riskwarn.train.")
+        cached = self.__dict__.get("_parsed")
+        if cached is None:
+            cached = lightgbm.Booster(model_str=self.trees)
+            object.__setattr__(self, "_parsed", cached)
+        return cached
+
+
+def _log(count: pd.Series) -> np.ndarray:
+    return np.log(count.to_numpy(dtype=float) + 0.5)
+
+
+def _fit_level(rows: pd.DataFrame, priors: list[str]) -> tuple[dict[str, float], dict[str, float]]:
+    """Weights of the logs of the prior counts, and the means of these logs."""
+    from sklearn.linear_model import PoissonRegressor  # noqa: PLC0415
+
+    y = rows["y"].to_numpy(dtype=float)
+    if not priors:
+        return {"": float(np.log(y.mean()))}, {}
+    logs = np.column_stack([_log(rows[name]) for name in priors])
+    fitted = PoissonRegressor(alpha=1e-3, max_iter=500, solver="newton-cholesky").fit(logs, y)
+    weights = dict(zip(priors, fitted.coef_.tolist(), strict=True))
+    return {**weights, "": float(fitted.intercept_)}, dict(zip(priors, logs.mean(axis=0).tolist(), strict=True))
+
+
+def n_threads() -> int:
+    """Threads a model may use: ``RISKWARN_THREADS``, all cores by default."""
+    return int(os.environ.get("RISKWARN_THREADS", "0")) or os.cpu_count() or 1
+
+
+def score(model: RiskModel, night: pd.DataFrame) -> pd.DataFrame:
+    """Probability, expected count, interval and rank of every grid.
+
+    Parameters
+    ----------
+    model
+        A fitted model.
+    night
+        Panel of one or more dates.
+
+    Returns
+    -------
+    scores
+        Table `scores` (:data:`riskwarn.schema.SCORES`), by date and rank. Ranks are 1 … n within a date, ties in the order of grids.
+
+    Raises
+    ------
+    DataError
+        The panel is empty or lacks a feature.
+    StaleDataError
+        The panel lies before the model's training ended: such scores would have seen their own outcome.
+    """
+    _check_after_training(model, night)
+    predicted = model.predict(night)
+    scores = pd.DataFrame(
+        {"grid_id": night["grid_id"].astype("str"), "as_of": night["as_of"], "target": model.label.name}
+    )
+    scores = scores.join(predicted[["probability", "expected", "lower", "upper"]])
+    order = pd.DataFrame({"as_of": scores["as_of"], "margin": -predicted["score"]})
+    scores["rank"] = order.groupby("as_of")["margin"].rank(method="first").astype("Int64")
+    scores["state"] = "ok"
+    scores["model_version"] = model.version
+    return scores.sort_values(["as_of", "rank"], ignore_index=True)
+
+
+def _check_after_training(model: RiskModel, night: pd.DataFrame) -> None:
+    last = model.facts.get("last")
+    if last is None or night.empty:
+        return
+    settled_at = pd.Timestamp(last) + pd.Timedelta(days=model.label.wait_days)
+    first = night["as_of"].min()
+    if first < settled_at:
+        raise StaleDataError(
+            f"the model trained on outcomes up to {settled_at:%Y-%m-%d}; a score for {first:%Y-%m-%d} would have seen its own outcome. "
+            "Score a later date, or train with an earlier last date."
+        )
