@@ -434,6 +434,13 @@ def conform(name: str, frame: pd.DataFrame) -> pd.DataFrame:
         raise DataError(f"table {name!r}: " + "; ".join(_faults(error, len(typed))) + ".") from None
 
 
+def typed(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` with the columns and dtypes of table `name`, its values unchecked: for rows that were checked before."""
+    table = table_of(name)
+    _check_columns(table, frame)
+    return _typed(table, frame).reset_index(drop=True)
+
+
 def sift(name: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Part the rows of `frame` that keep the rules of table `name` from those that do not.
 

@@ -33,7 +33,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from riskwarn.errors import BusyError, DataError, NotFoundError, StaleDataError
-from riskwarn.schema import TABLES, Table, conform, table_of
+from riskwarn.schema import TABLES, Table, conform, table_of, typed
 
 FORMAT = 1
 NIGHT_TABLES = ("scores", "reasons", "gaps", "alerts")
@@ -151,19 +151,18 @@ class Store:
         if name != "grids" and "grid_id" in table.column_names:
             self._check_grids(name, rows["grid_id"])
         self._make()
-        results = [self._merge(table, part, rows[mask]) for part, mask in self._split(table, rows)]
+        results = [self._merge(table, part, rows.iloc[here]) for part, here in self._split(table, rows)]
         return Written(*(sum(getattr(r, f) for r in results) for f in ("accepted", "duplicate", "conflicting")))
 
     def novel(self, name: str, frame: pd.DataFrame) -> np.ndarray:
         """(n,) Which rows of `frame` bear a key that neither the store nor an earlier row of `frame` holds."""
         table = table_of(name)
-        rows = _full(table, conform(name, frame))
+        rows = _full(table, typed(name, frame))
         keys = rows[list(table.key)]
         new = ~keys.duplicated().to_numpy()
-        for part, mask in self._split(table, rows):
+        for part, here in self._split(table, rows):
             if part.exists():
                 held = pq.read_table(part, columns=list(table.key)).to_pandas()
-                here = np.flatnonzero(mask)
                 both = pd.concat([held.astype(keys.dtypes), keys.iloc[here]], ignore_index=True)
                 new[here] &= ~both.duplicated().to_numpy()[len(held) :]
         return new
@@ -428,14 +427,15 @@ class Store:
             return [single] if single.exists() else []
         return sorted(self._folder(name).glob(f"{source or '*'}/*.parquet" if name == "events" else "*.parquet"))
 
-    def _split(self, table: Table, rows: pd.DataFrame) -> Iterator[tuple[Path, pd.Series]]:
+    def _split(self, table: Table, rows: pd.DataFrame) -> Iterator[tuple[Path, np.ndarray]]:
+        """Each file the rows go to, and the places of its rows."""
         if table.name not in _MONTH_OF:
-            yield self.path / "tables" / f"{table.name}.parquet", pd.Series(data=True, index=rows.index)
+            yield self.path / "tables" / f"{table.name}.parquet", np.arange(len(rows))
             return
         place = pd.Series(_months(rows[_MONTH_OF[table.name]]), index=rows.index, dtype="str")
         place = (rows["source"] + "/" + place) if table.name == "events" else place
-        for part in sorted(place.unique()):
-            yield self._folder(table.name) / f"{part}.parquet", place == part
+        for part, here in sorted(place.groupby(place.to_numpy(dtype=object)).indices.items()):
+            yield self._folder(table.name) / f"{part}.parquet", here
 
     def _merge(self, table: Table, part: Path, rows: pd.DataFrame) -> Written:
         before = self._existing(table, part)
@@ -452,7 +452,7 @@ class Store:
         if not part.exists():
             return _full(table, pd.DataFrame(columns=table.column_names)).iloc[:0]
         frame = pq.read_table(part).to_pandas()
-        return _full(table, conform(table.name, frame))
+        return _full(table, typed(table.name, frame))
 
     def _night(self, as_of: object) -> Path:
         at = self.instant(as_of)

@@ -25,11 +25,13 @@ from riskwarn.ingest.report import COUNTS, IngestReport, remedy
 from riskwarn.ingest.revision import revisions
 from riskwarn.ingest.shaping import Intake, shape
 from riskwarn.ingest.spool import Spool
-from riskwarn.schema import table_of
+from riskwarn.schema import table_of, typed
 from riskwarn.store import Store
 
 DUPLICATE, ACCEPTED, QUARANTINED = range(3)
 _HELPERS = ("row", "reason", "recorded_at", "feedback_at", "feedback_category", "count")
+WRITE_ROWS = 300_000
+"""Rows written at once, more only where one month has more."""
 _KEY_FILE = "place.key"
 
 
@@ -149,7 +151,9 @@ def _deliver(
         for piece in _watched(delivery, intake, progress=progress):
             _take(piece.rows, piece.broken, intake, account, good, bad)
         accepted = _write(store, mapping, good, account)
-        refused = pd.concat([*bad.parts(), pd.DataFrame({"reason": pd.Series(dtype="str")})], ignore_index=True)
+        refused = pd.concat(
+            [*bad.parts(WRITE_ROWS), pd.DataFrame({"reason": pd.Series(dtype="str")})], ignore_index=True
+        )
     _keep(store, mapping, delivery, refused)
     rows = account.table(accepted)
     _log(store, mapping, delivery, batch, arrived_at, rows, account)
@@ -251,20 +255,36 @@ def _part(rows: pd.DataFrame, table: str) -> np.ndarray:
 
 
 def _write(store: Store, mapping: Mapping, good: Spool, account: _Account) -> list[np.ndarray]:
-    """Write the rows part by part; gives the numbers of the rows that told something new."""
-    table, accepted = table_of(mapping.table), []
-    for part in good.parts():
-        rows = part[[c for c in table.column_names if c in part]]
-        if mapping.table == "grids":
-            rows = finish_grids(part, mapping)
-        new = store.novel(table.name, rows)
+    """Write the rows, many parts at a time; gives the numbers of the rows that told something new."""
+    accepted = []
+    for part in good.parts(WRITE_ROWS):
+        rows = finish_grids(part, mapping) if mapping.table == "grids" else part
+        rows = rows[[c for c in table_of(mapping.table).column_names if c in rows]]
+        new = store.novel(mapping.table, rows)
         one_to_one = len(rows) == len(part)
         accepted.append(part["row"].to_numpy()[new if one_to_one else np.full(len(part), new.any())])
-        written = store.write(table.name, rows)
-        counts = account.written.setdefault(str(part["source"].iloc[0]), [0, 0])
-        counts[0] += written.accepted
-        counts[1] += written.conflicting
+        source = (
+            part["source"].to_numpy(dtype=object) if one_to_one else np.full(len(rows), mapping.table, dtype=object)
+        )
+        for feed in np.unique(source):
+            _count(account, feed, *_put(store, mapping.table, rows[source == feed]))
     return accepted
+
+
+def _put(store: Store, name: str, rows: pd.DataFrame) -> tuple[int, int]:
+    """Write rows of which several may share a key: the one that sorts last holds, as in the store. Gives new and conflicting ones."""
+    table = table_of(name)
+    rows = typed(name, rows).drop_duplicates()
+    ordered = rows.sort_values([c for c in table.column_names if c in rows], na_position="first", kind="stable")
+    single = ordered.drop_duplicates(list(table.key), keep="last").sort_index()
+    written = store.write(name, single)
+    return written.accepted, written.conflicting + len(rows) - len(single)
+
+
+def _count(account: _Account, feed: str, accepted: int, conflicting: int) -> None:
+    counts = account.written.setdefault(feed, [0, 0])
+    counts[0] += accepted
+    counts[1] += conflicting
 
 
 def _keep(store: Store, mapping: Mapping, delivery: Delivery, refused: pd.DataFrame) -> None:

@@ -88,14 +88,20 @@ def _apart(table: str) -> tuple[str, ...]:
 
 
 class _Reasons:
-    """Why rows cannot be accepted, gathered rule by rule."""
+    """Why rows cannot be accepted, gathered rule by rule; of a row that is left out nothing else is said."""
 
     def __init__(self, n: int) -> None:
         self.texts = np.full(n, "", dtype=object)
+        self._left_out = np.zeros(n, dtype=bool)
+
+    def leave_out(self, where: np.ndarray, why: np.ndarray) -> None:
+        """Leave rows out, whatever else is wrong with them."""
+        self._left_out |= where
+        self.texts[where] = "left out by the mapping: " + why[where]
 
     def add(self, where: np.ndarray, why: str | np.ndarray) -> None:
         """Add a reason to the rows of a mask."""
-        where = np.asarray(where, dtype=bool)
+        where = np.asarray(where, dtype=bool) & ~self._left_out
         if where.any():
             new = why[where] if isinstance(why, np.ndarray) else why
             old = self.texts[where]
@@ -187,8 +193,7 @@ def _categories(raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake, reasons: 
         return
     found = categorise(raw[keys], mapping, intake.crosswalk)
     rows["source"], rows["category"], rows["category_raw"] = found.source, found.code, found.raw
-    left_out = found.left_out != ""
-    reasons.add(left_out, np.array(["left out by the mapping: "], dtype=object) + found.left_out)
+    reasons.leave_out(found.left_out != "", found.left_out)
     if mapping.category.unknown == "quarantine":
         reasons.add(found.unknown, UNKNOWN_CATEGORY)
     elif found.unknown.any():

@@ -46,12 +46,21 @@ class Spool:
             table = pa.Table.from_pandas(frame.iloc[places].assign(**_naive(frame.iloc[places])), preserve_index=False)
             pyarrow.feather.write_feather(table, str(piece / f"{self._n:06d}"), compression="lz4")
 
-    def parts(self) -> Iterator[pd.DataFrame]:
-        """The rows of each part, in the order they came."""
+    def parts(self, least: int) -> Iterator[pd.DataFrame]:
+        """The rows part by part, in the order they came; small parts together until they make `least` rows."""
+        waiting: list[pa.Table] = []
         for part in sorted(self._folder.iterdir()):
-            pieces = [pyarrow.feather.read_table(str(piece), memory_map=False) for piece in sorted(part.iterdir())]
-            frame = as_frame(pa.concat_tables(pieces, promote_options="permissive"))
-            yield frame.assign(**{n: frame[n].dt.tz_localize("UTC") for n in frame if frame[n].dtype.kind == "M"})
+            waiting += [pyarrow.feather.read_table(str(piece), memory_map=False) for piece in sorted(part.iterdir())]
+            if sum(table.num_rows for table in waiting) >= least:
+                yield _frame(waiting)
+                waiting = []
+        if waiting:
+            yield _frame(waiting)
+
+
+def _frame(tables: list[pa.Table]) -> pd.DataFrame:
+    frame = as_frame(pa.concat_tables(tables, promote_options="permissive"))
+    return frame.assign(**{n: frame[n].dt.tz_localize("UTC") for n in frame if frame[n].dtype.kind == "M"})
 
 
 def _naive(frame: pd.DataFrame) -> dict[str, pd.Series]:
