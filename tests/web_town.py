@@ -143,13 +143,13 @@ def _gaps(scores, as_of):
     busy = scores.loc[scores["rank"] == 2, "grid_id"].iloc[0]
     return pd.DataFrame({
         "gap_id": ["gap-feed", "gap-silent", "gap-surge"], "kind": ["G08", "G01", "G20"],
-        "scope": ["feed:hotline/丙县", f"grid:{silent}", f"grid:{busy}"], "as_of": as_of,
+        "scope": ["feed:hotline", f"grid:{silent}", f"grid:{busy}/police_call"], "as_of": as_of,
         "observed": [0.0, 0.0, 6.0], "expected": [41.0, 9.4, 1.7], "lower": [30.0, 5.0, 0.0], "upper": [53.0, 15.0, 4.0],
         "severity": [92.0, 71.5, 48.0], "confidence": [0.999, 0.98, 0.95], "state": ["open", "open", "open"],
         "evidence": [
-            json.dumps({"days_without": 3, "mean_per_day": 13.7, "p_value": 1.3e-6}),
-            json.dumps({"window_days": 84, "p_value": 8.3e-5}),
-            json.dumps({"window_days": 7, "source": "police_call", "p_value": 0.0021}),
+            json.dumps({"source": "hotline", "last_at": str(as_of - pd.Timedelta(days=3)), "silent_days": 3.0, "records_a_day": 13.7, "records_missing": 41.0, "p": 1.3e-6}),
+            json.dumps({"window_days": 84, "reports": 0, "expected": 9.4, "p": 8.3e-5}),
+            json.dumps({"source": "police_call", "last_7_days": 6, "weekly_mean": 1.7, "p": 0.0021}),
         ],
         "action": ["A8", "A1", "A7"], "suppressed_by": [None, "gap-feed", None],
     })  # fmt: skip

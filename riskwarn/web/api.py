@@ -54,10 +54,9 @@ def score_of(night: Night, grid_id: str) -> pd.DataFrame:
     Problem
         404 where the night has no such grid.
     """
-    found = night.scores[night.scores["grid_id"] == grid_id]
-    if found.empty:
+    if grid_id not in night.by_grid.index:
         raise unknown_grid()
-    return found
+    return night.by_grid.loc[[grid_id]]
 
 
 def changes_of(nights: Nights, night: Night) -> dict[str, Any]:
@@ -65,7 +64,7 @@ def changes_of(nights: Nights, night: Night) -> dict[str, Any]:
     before = nights.before(night)
     if before is None:
         return {"previous": None, "entered": None, "left": None, "stayed": None}
-    now, then = night.listed(), before.listed()
+    now, then = night.grids_listed, before.grids_listed
     return {
         "previous": before.date,
         "entered": [g for g in now if g not in set(then)],
@@ -139,11 +138,11 @@ def score(request: Request, grid_id: str, ask: Annotated[Ask, Query()]) -> Respo
 def reasons(request: Request, grid_id: str, ask: Annotated[Ask, Query()]) -> Response:
     """Why one grid has its score, in both languages."""
     night = nights_of(request).at(ask.as_of)
-    score_of(night, grid_id)
-    found = night.reasons[night.reasons["grid_id"] == grid_id].sort_values("place")
+    known = score_of(night, grid_id)["grid_id"].iloc[0]
+    found = night.reasons_of([known])
     features = night.facts.get("features", {})
     told = found.assign(zh=sentences(found, features, "zh"), en=sentences(found, features, "en"))
-    return answer(night, grid_id=score_of(night, grid_id)["grid_id"].iloc[0], items=rows(told, fields(answers.Reason)))
+    return answer(night, grid_id=known, items=rows(told, fields(answers.Reason)))
 
 
 @api.get("/grids/{grid_id}/history", response_model=answers.GridHistory)
@@ -179,7 +178,9 @@ def grids(request: Request, ask: Annotated[Ask, Query()]) -> Response:
     if drawn.etag in [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]:
         return Response(status_code=304, headers=headers)
     if "gzip" in request.headers.get("accept-encoding", ""):
-        return Response(drawn.compressed, headers=headers | {"Content-Encoding": "gzip"}, media_type="application/geo+json")
+        return Response(
+            drawn.compressed, headers=headers | {"Content-Encoding": "gzip"}, media_type="application/geo+json"
+        )
     return Response(drawn.text, headers=headers | {"Content-Encoding": "identity"}, media_type="application/geo+json")
 
 

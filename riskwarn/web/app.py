@@ -3,15 +3,13 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
 
 import pandas as pd
-from fastapi import FastAPI, Query, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.gzip import GZipMiddleware
-from fastapi.responses import PlainTextResponse, Response
+from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
-from pydantic import BaseModel, ConfigDict
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,19 +17,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from riskwarn.errors import NotFoundError, RiskwarnError
 from riskwarn.store import Store
 from riskwarn.taxonomy import LANGUAGES
-from riskwarn.web.api import api, nights_of
-from riskwarn.web.nights import Night, Nights
+from riskwarn.web.api import api
+from riskwarn.web.nights import Nights
 from riskwarn.web.problems import HEADERS, Problem, of_error, of_faults
-from riskwarn.web.views import STALE_HOURS, age_hours, error_page, views
+from riskwarn.web.views import error_page, views
+from riskwarn.web.watch import watch
 
 log = logging.getLogger(__name__)
 Clock = Callable[[], pd.Timestamp]
-
-
-class Nothing(BaseModel):
-    """No parameters."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 def create_app(store_path: str | Path, *, language: str = "zh", clock: Clock | None = None) -> FastAPI:
@@ -69,7 +62,7 @@ def create_app(store_path: str | Path, *, language: str = "zh", clock: Clock | N
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     app.include_router(api)
     app.include_router(views)
-    _add_watch(app)
+    app.include_router(watch)
     _add_errors(app)
     return app
 
@@ -87,50 +80,6 @@ class _Guarded:
             await send(message)
 
         await self.app(scope, receive, guarded)
-
-
-def _add_watch(app: FastAPI) -> None:
-    @app.get("/healthz")
-    def healthz(ask: Annotated[Nothing, Query()]) -> dict[str, str]:
-        """The process answers; says nothing of its data."""
-        return {"status": "ok"}
-
-    @app.get("/readyz")
-    def readyz(request: Request, ask: Annotated[Nothing, Query()]) -> dict[str, Any]:
-        """There is a night to show, and how old it is."""
-        night = nights_of(request).at()
-        hours = age_hours(night, app.state.clock())
-        return {"status": "ready", "as_of": night.date, "age_hours": round(hours, 2), "stale": hours > STALE_HOURS}
-
-    @app.get("/metrics", response_class=PlainTextResponse)
-    def metrics(request: Request, ask: Annotated[Nothing, Query()]) -> Response:
-        """Gauges of the newest night, in Prometheus' text format."""
-        text = gauges(nights_of(request).at(), app.state.clock())
-        return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-def gauges(night: Night, now: pd.Timestamp) -> str:
-    """Gauges of a night, in Prometheus' text format."""
-    by_state = night.scores["state"].value_counts()
-    lines = _gauge("riskwarn_night_age_seconds", "Time since the newest night.", {"": age_hours(night, now) * 3600})
-    lines += _gauge("riskwarn_grids", "Grids by state of their score.", _labelled("state", by_state))
-    if night.alerts is not None:
-        lines += _gauge("riskwarn_alerts", "Alerts by level.", _labelled("level", night.alerts["level"].value_counts()))
-    if night.gaps is not None:
-        lines += _gauge("riskwarn_gaps", "Gaps by kind.", _labelled("kind", night.gaps["kind"].value_counts()))
-    if night.facts.get("feeds"):
-        feeds = pd.DataFrame(night.facts["feeds"])["state"].value_counts()
-        lines += _gauge("riskwarn_feeds", "Feeds by state.", _labelled("state", feeds))
-    return "\n".join(lines) + "\n"
-
-
-def _labelled(label: str, counts: pd.Series) -> dict[str, float]:
-    escaped = [str(value).replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n") for value in counts.index]
-    return {f'{{{label}="{value}"}}': float(n) for value, n in zip(escaped, counts, strict=True)}
-
-
-def _gauge(name: str, meaning: str, values: dict[str, float]) -> list[str]:
-    return [f"# HELP {name} {meaning}", f"# TYPE {name} gauge", *(f"{name}{label} {v:.15g}" for label, v in values.items())]
 
 
 def _add_errors(app: FastAPI) -> None:
@@ -155,7 +104,7 @@ def _problem_of(error: Exception) -> Problem:
         return of_faults(error.errors())
     if isinstance(error, HTTPException):
         code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http")
-        return Problem(error.status_code, code, "There is nothing here." if code == "not_found" else "This cannot be done here.")
+        return Problem(
+            error.status_code, code, "There is nothing here." if code == "not_found" else "This cannot be done here."
+        )
     return Problem(500, "failed", "Something went wrong; see the log of the server.")
-
-

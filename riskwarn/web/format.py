@@ -20,7 +20,7 @@ def percent(share: object) -> str:
     >>> percent(0.384), percent(0.047), percent(0.0002), percent(0.9999), percent(None)
     ('38%', '4.7%', '<0.1%', '>99%', '—')
     """
-    number = pd.to_numeric(share, errors="coerce")  # type: ignore[call-overload]
+    number = pd.to_numeric(share, errors="coerce")
     if share is None or pd.isna(number):
         return UNKNOWN
     if 0 < number < 0.001:
@@ -38,7 +38,7 @@ def signed(share: object) -> str:
     >>> signed(0.09), signed(-0.123), signed(float("nan"))
     ('+9%', '−12%', '—')
     """
-    number = pd.to_numeric(share, errors="coerce")  # type: ignore[call-overload]
+    number = pd.to_numeric(share, errors="coerce")
     return UNKNOWN if share is None or pd.isna(number) else f"{number:+.0%}".replace("-", "−")
 
 
@@ -50,7 +50,7 @@ def number(value: object, decimals: int = 1) -> str:
     >>> number(7181), number(0.94), number(0.9461, 2), number(12.0), number(None)
     ('7,181', '0.9', '0.95', '12', '—')
     """
-    found = pd.to_numeric(value, errors="coerce")  # type: ignore[call-overload]
+    found = pd.to_numeric(value, errors="coerce")
     if value is None or pd.isna(found):
         return UNKNOWN
     text = f"{found:,.{decimals}f}"
@@ -65,7 +65,7 @@ def small(value: object) -> str:
     >>> small(1.3e-06), small(84), small(13.72)
     ('1.3e-06', '84', '13.7')
     """
-    found = pd.to_numeric(value, errors="coerce")  # type: ignore[call-overload]
+    found = pd.to_numeric(value, errors="coerce")
     if pd.isna(found):
         return UNKNOWN
     return f"{found:.2g}" if 0 < abs(found) < 0.001 else number(found, 3 if abs(found) < 1 else 1)
@@ -106,10 +106,10 @@ def moment(at: object, timezone: str) -> str:
     >>> moment("2025-01-08T00:00:00+00:00", "Asia/Shanghai"), moment(None, "Asia/Shanghai"), moment("soon", "Asia/Shanghai")
     ('2025-01-08 08:00', '—', 'soon')
     """
-    if at is None or pd.isna(at):  # type: ignore[call-overload]
+    if at is None or pd.isna(at):
         return UNKNOWN
     try:
-        found = pd.Timestamp(at)  # type: ignore[arg-type]
+        found = pd.Timestamp(at)
     except ValueError:
         return str(at)
     local = found.tz_localize(timezone) if found.tzinfo is None else found.tz_convert(timezone)
@@ -140,15 +140,30 @@ def place(scope: str, names: Mapping[str, str], language: str) -> dict[str, Any]
     """
     kind, _, rest = scope.partition(":")
     if kind == "grid":
-        return {"text": names.get(rest) or rest, "grid_id": rest if rest in names else None}
+        grid_id, _, source = rest.partition("/")
+        text = (names.get(grid_id) or grid_id) + (f" · {words_of(source)[language]}" if source else "")
+        return {"text": text, "grid_id": grid_id if grid_id in names else None}
     parts = [p for p in re.split(r"[/|,: ]+", rest or kind) if p]
     told = [PHRASES["whole_city"][language] if p == "*" else names.get(p) or words_of(p)[language] for p in parts]
     return {"text": " · ".join(told), "grid_id": None}
 
 
 def proof(evidence: Mapping[str, Any], language: str) -> list[tuple[str, str]]:
-    """Evidence of a gap as pairs of words and value."""
-    return [(word(EVIDENCE, key, language), _told(value, language)) for key, value in evidence.items()]
+    """Evidence of a gap as pairs of words and value.
+
+    Examples
+    --------
+    >>> proof({"silent_days": 3.0, "source": "hotline", "p": 1e-9}, "zh")
+    [('无数据天数', '3'), ('来源', '热线工单'), ('P 值', '<0.001')]
+    """
+    return [
+        (word(EVIDENCE, key, language), _probability(value) if key == "p" else _told(value, language))
+        for key, value in evidence.items()
+    ]
+
+
+def _probability(p: object) -> str:
+    return "<0.001" if isinstance(p, float) and p < 0.001 else small(p)
 
 
 def _told(value: object, language: str) -> str:
@@ -158,4 +173,11 @@ def _told(value: object, language: str) -> str:
         return ", ".join(_told(v, language) for v in value)
     if isinstance(value, bool) or value is None:
         return UNKNOWN if value is None else str(value).lower()
-    return small(value) if isinstance(value, int | float) else words_of(str(value))[language]
+    return small(value) if isinstance(value, int | float) else _text(str(value), language)
+
+
+def _text(value: str, language: str) -> str:
+    """A code in words, an instant to the minute, anything else as it is."""
+    return (
+        value[:16].replace("T", " ") if re.match(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d", value) else words_of(value)[language]
+    )

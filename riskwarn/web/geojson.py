@@ -33,9 +33,15 @@ class Drawn:
 @lru_cache(maxsize=4)
 def geojson(night: Night) -> Drawn:
     """One feature a grid with its score, level and band; grids without a polygon are left out."""
-    shapes = night.grids.loc[night.grids["geometry"].notna(), ["grid_id", "geometry"]]
-    scored = shapes.merge(night.scores, on="grid_id")
-    features = '{"type":"Feature","geometry":' + _drawn(scored["geometry"]) + ',"properties":' + _properties(scored) + "}"
+    shown = night.grids["geometry"].notna() & night.grids["grid_id"].isin(night.by_grid.index)
+    scored = night.by_grid.loc[night.grids.loc[shown, "grid_id"]].reset_index(drop=True)
+    features = (
+        '{"type":"Feature","geometry":'
+        + _drawn(night.shapes[shown.to_numpy()])
+        + ',"properties":'
+        + _properties(scored)
+        + "}"
+    )
     text = '{"type":"FeatureCollection","as_of":"%s","features":[%s]}' % (night.date, ",\n".join(features))  # noqa: UP031 - braces
     raw = text.encode()
     return Drawn(gzip.compress(raw, 6, mtime=0), f'"{hashlib.sha256(raw).hexdigest()[:32]}"')
@@ -46,12 +52,12 @@ def has_map(night: Night) -> bool:
     return bool("geometry" in night.grids and night.grids["geometry"].notna().any())
 
 
-def _drawn(wkt: pd.Series) -> pd.Series:
-    shapes = shapely.make_valid(shapely.from_wkt(wkt.to_numpy(dtype=object)))
+def _drawn(shapes: np.ndarray) -> pd.Series:
+    shapes = shapes.copy()
     areas = np.isin(shapely.get_type_id(shapes), (3, 6))
     shapes[areas] = shapely.coverage_simplify(shapes[areas], TOLERANCE_DEGREES)
     rounded = shapely.transform(shapes, lambda corners: corners.round(_DECIMALS))
-    return pd.Series(shapely.to_geojson(rounded), index=wkt.index, dtype="str")
+    return pd.Series(shapely.to_geojson(rounded), dtype="str")
 
 
 def _properties(scores: pd.DataFrame) -> pd.Series:

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import shapely
 
 from riskwarn.errors import DataError, NotFoundError, RiskwarnError
 from riskwarn.store import Store
@@ -63,7 +64,49 @@ class Night:
         """Mean probability over scored grids; NaN where there is none."""
         return float(self.scores["probability"].mean())
 
-    def listed(self) -> list[str]:
+    @property
+    def mean_expected(self) -> float:
+        """Mean expected count over scored grids; NaN where there is none."""
+        return float(self.scores["expected"].mean())
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Name of each grid, its id where it has none."""
+        ids = self.grids["grid_id"]
+        named_grids = self.grids["name"].fillna(ids) if "name" in self.grids else ids
+        return dict(zip(ids, named_grids, strict=True))
+
+    @cached_property
+    def by_grid(self) -> pd.DataFrame:
+        """Scores by `grid_id`."""
+        return self.scores.set_index("grid_id", drop=False)
+
+    @cached_property
+    def why(self) -> pd.core.groupby.DataFrameGroupBy:
+        """Reasons by `grid_id`, in the order of `place`."""
+        return self.reasons.sort_values(["grid_id", "place"]).groupby("grid_id", sort=False)
+
+    @cached_property
+    def shapes(self) -> np.ndarray:
+        """Polygon of each row of `grids`, in WGS 84; none where there is no polygon."""
+        return shapely.make_valid(
+            shapely.from_wkt(
+                self.grids["geometry"].astype(object).where(self.grids["geometry"].notna(), None).to_numpy()
+            )
+        )
+
+    @cached_property
+    def tree(self) -> shapely.STRtree:
+        """Spatial index of `shapes`."""
+        return shapely.STRtree(self.shapes)
+
+    def reasons_of(self, grid_ids: list[str]) -> pd.DataFrame:
+        """Reasons of some grids, in the order of `place`."""
+        found = [self.why.get_group(g) for g in grid_ids if g in self.why.groups]
+        return pd.concat(found) if found else self.reasons.iloc[:0]
+
+    @cached_property
+    def grids_listed(self) -> list[str]:
         """Grids in the list of alerts; where no alerts were made, the riskiest grids up to the capacity."""
         if self.alerts is not None:
             return list(dict.fromkeys(" ".join(self.alerts["grid_ids"]).split()))
@@ -161,8 +204,8 @@ class Nights:
 
 
 @lru_cache(maxsize=128)
-def _standing(store: Store, as_of: pd.Timestamp, run: str) -> pd.DataFrame:
-    """Scores of one run by grid; `run` is part of the key alone, so that a new run is read anew."""
+def _standing(store: Store, as_of: pd.Timestamp, run: str) -> pd.DataFrame:  # noqa: ARG001 - part of the key
+    """Scores of one run by grid; a new run is read anew."""
     scores = _of_target(_table(store, "scores", as_of), store.facts(as_of))
     return pd.DataFrame() if scores is None else scores.set_index("grid_id")
 
@@ -194,7 +237,9 @@ def _standing_scores(scores: pd.DataFrame, grids: pd.DataFrame, alerts: pd.DataF
     named_scores = named_scores.assign(band=_band(named_scores["rank"]))
     spread = pd.DataFrame({"grid_id": [], "level": [], "alert_id": []}, dtype="str")
     if alerts is not None and len(alerts):
-        spread = alerts.assign(grid_id=alerts["grid_ids"].str.split())[["grid_id", "level", "alert_id"]].explode("grid_id")
+        spread = alerts.assign(grid_id=alerts["grid_ids"].str.split())[["grid_id", "level", "alert_id"]].explode(
+            "grid_id"
+        )
         spread = spread.drop_duplicates("grid_id")
     joined = named_scores.merge(spread, on="grid_id", how="left")
     return joined.sort_values(["rank", "grid_id"], na_position="last", ignore_index=True)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode
@@ -10,12 +10,11 @@ from urllib.parse import quote, urlencode
 import jinja2
 import numpy as np
 import pandas as pd
-from fastapi import APIRouter, Path as InPath, Query, Request
+from fastapi import APIRouter, Query, Request
+from fastapi import Path as InPath
 from fastapi.responses import HTMLResponse, Response
 from pydantic import Field
 
-from riskwarn import grid as space
-from riskwarn.errors import RiskwarnError
 from riskwarn.taxonomy import ACTIONS, words_of
 from riskwarn.web import format as write
 from riskwarn.web import words
@@ -35,6 +34,12 @@ ROWS_TODAY = 40
 GAPS_TODAY = 12
 N_REASONS = 3
 N_NIGHTS_CHOICE = 60
+FACTS = (
+    "target", "question", "horizon_days", "model_version", "mlflow_run", "data_until", "made_at", "features", "feeds",
+    "baseline", "capacity",
+)  # fmt: skip
+"""What a page may say of a night, each "not stated" where the night does not state it."""
+_FEED = {"org_code": "*", "state": "unknown", "last_at": None}
 _COOKIE = "riskwarn_lang"
 _YEAR_SECONDS = 365 * 24 * 3600
 views = APIRouter(include_in_schema=False)
@@ -130,7 +135,7 @@ def _page(request: Request, template: str, night: Night, **context: Any) -> Resp
     stale = words.phrase("stale", language, as_of=write.day(dates[-1], language), age=write.age(hours, language))
     given = common | {
         "night": night, "newest": newest, "stale": stale if hours > STALE_HOURS else "", "choices": dates[::-1][:N_NIGHTS_CHOICE],
-        "facts": night.facts, "names": _names(night),
+        "facts": dict.fromkeys(FACTS) | dict(night.facts), "names": night.names,
     }  # fmt: skip
     return _html(request, _PAGES.get_template(template).render(given | context))
 
@@ -154,34 +159,31 @@ def error_page(request: Request, problem: Problem) -> Response:
     return response
 
 
-def _names(night: Night) -> dict[str, str]:
-    """Name of each grid, its id where it has none."""
-    ids = night.grids["grid_id"]
-    named = night.grids["name"].fillna(ids) if "name" in night.grids else ids
-    return dict(zip(ids, named, strict=True))
-
-
 def _sentences_of(night: Night, grid_ids: list[str], language: str) -> dict[str, list[str]]:
     """The strongest raising reasons of each grid, in sentences."""
-    reasons = night.reasons
-    told = reasons[reasons["grid_id"].isin(grid_ids) & (reasons["contribution"] > 0)].sort_values(["grid_id", "place"])
-    told = told.groupby("grid_id").head(N_REASONS)
+    told = night.reasons_of(grid_ids)
+    told = told[told["contribution"] > 0].groupby("grid_id").head(N_REASONS)
     texts = sentences(told, night.facts.get("features", {}), language)
     return {str(grid): list(found) for grid, found in texts.groupby(told["grid_id"])}
 
 
 def _entries(nights: Nights, night: Night, alerts: pd.DataFrame | None, language: str) -> list[dict[str, Any]]:
     """Lines of the list: an alert each, or a grid each where no alerts were made."""
-    if alerts is None:
-        lines = [{"grid_ids": [g], "level": None, "alert_id": None, "gap_kinds": []} for g in night.listed()[:ROWS_TODAY]]
-    else:
-        lines = alert_rows(alerts)
-    scores = night.scores.set_index("grid_id")
+    bare: dict[str, Any] = {"level": None, "alert_id": None, "gap_kinds": []}
+    riskiest: list[dict[str, Any]] = [bare | {"grid_ids": [g]} for g in night.grids_listed[:ROWS_TODAY]]
+    lines = riskiest if alerts is None else alert_rows(alerts)
     told = _sentences_of(night, [line["grid_ids"][0] for line in lines if line["grid_ids"]], language)
     before = nights.before(night)
     moves = _moves(night, before) if before else {}
     return [
-        line | {"grid": _row(scores, g), "grid_id": g, "others": line["grid_ids"][1:], "reasons": told.get(g, []), "move": moves.get(g)}
+        line
+        | {
+            "grid": _row(night.by_grid, g),
+            "grid_id": g,
+            "others": line["grid_ids"][1:],
+            "reasons": told.get(g, []),
+            "move": moves.get(g),
+        }
         for line in lines
         for g in line["grid_ids"][:1]
     ]
@@ -194,17 +196,20 @@ def _row(scores: pd.DataFrame, grid_id: str) -> dict[str, Any]:
 
 def _moves(night: Night, before: Night) -> dict[str, int | str]:
     """By grid in the list: ``new``, or by how many ranks it rose (below zero: fell)."""
-    then = before.scores.set_index("grid_id")["rank"]
-    now = night.scores.set_index("grid_id")["rank"]
-    rise = (then - now).dropna()
-    listed_then = set(before.listed())
-    return {g: int(rise[g]) if g in listed_then and g in rise.index else "new" for g in night.listed()}
+    listed = night.grids_listed
+    rise = (before.by_grid["rank"].reindex(listed) - night.by_grid["rank"].reindex(listed)).dropna()
+    listed_then = set(before.grids_listed)
+    return {g: int(rise[g]) if g in listed_then and g in rise.index else "new" for g in listed}
 
 
 def _gap_lines(gaps: pd.DataFrame, names: Mapping[str, str], language: str) -> list[dict[str, Any]]:
     """Gaps with their place and evidence in words."""
     return [
-        line | {"place": write.place(line["scope"], names, language), "proof": write.proof(evidence(line["evidence"]), language)}
+        line
+        | {
+            "place": write.place(line["scope"], names, language),
+            "proof": write.proof(evidence(line["evidence"]), language),
+        }
         for line in gaps.astype(object).where(gaps.notna(), None).to_dict("records")
     ]
 
@@ -213,7 +218,7 @@ def _feed_lines(nights: Nights, night: Night) -> list[dict[str, Any]]:
     """Feeds by source: the worst state of its organisations first, and how last week compares."""
     weeks = weeks_of(nights.store, night)
     weekly = weeks.of_city() if weeks else {}
-    stated = night.facts.get("feeds") or []
+    stated = [_FEED | feed for feed in night.facts.get("feeds") or []]
     sources = list(dict.fromkeys([*(feed["source"] for feed in stated), *weekly]))
     lines = [
         {
@@ -249,7 +254,7 @@ def today(request: Request, look: Annotated[Look, Query()]) -> Response:
         request, "today.html", night,
         entries=_entries(nights, night, shown, language), changes=changes_of(nights, night),
         feeds=_feed_lines(nights, night), drawn=has_map(night),
-        gap_lines=None if gaps is None else _gap_lines(gaps.head(GAPS_TODAY), _names(night), language),
+        gap_lines=None if gaps is None else _gap_lines(gaps.head(GAPS_TODAY), night.names, language),
         gap_counts={} if gaps is None else gaps["kind"].value_counts(sort=False).sort_index().to_dict(),
     )  # fmt: skip
 
@@ -270,15 +275,18 @@ def grid(request: Request, grid_id: GridId, look: Annotated[Look, Query()]) -> R
     nights, language = nights_of(request), _language(request)
     night = nights.at(look.as_of)
     score = score_of(night, grid_id).iloc[0].to_dict()
-    reasons = night.reasons[night.reasons["grid_id"] == grid_id].sort_values("place")
-    told = reasons.assign(text=sentences(reasons, night.facts.get("features", {}), language), factor=np.exp(reasons["contribution"].astype(float)))
+    reasons = night.reasons_of([grid_id])
+    told = reasons.assign(
+        text=sentences(reasons, night.facts.get("features", {}), language),
+        factor=np.exp(reasons["contribution"].astype(float)),
+    )
     weeks = weeks_of(nights.store, night)
     weekly = weeks.of_grid(grid_id) if weeks else {}
     mine = None if night.gaps is None else night.gaps[_touches(night.gaps["scope"], grid_id)]
     return _page(
         request, "grid.html", night,
         score=score, reasons=told.to_dict("records"), alert=_alert_of(night, score), drawn=has_map(night),
-        gap_lines=None if mine is None else _gap_lines(mine, _names(night), language),
+        gap_lines=None if mine is None else _gap_lines(mine, night.names, language),
         weekly=weekly, ends=weeks.ends if weeks else [], chart=stacked(weekly) if weekly else None,
         past=nights.standings(nights.upto(night, 14), grid_id).iloc[::-1].to_dict("records"),
         neighbours=_neighbours(night, grid_id),
@@ -297,22 +305,14 @@ def _alert_of(night: Night, score: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _neighbours(night: Night, grid_id: str) -> list[dict[str, Any]]:
-    """Scores of the grids beside one, riskiest first."""
+    """Scores of the grids that touch one, riskiest first; none where its polygon is not known."""
     at = night.grids.index[night.grids["grid_id"] == grid_id]
     if at.empty:
         return []
-    links = _links(night)
-    beside = night.grids["grid_id"].iloc[links.indices[links.indptr[at[0]] : links.indptr[at[0] + 1]]]
+    shape = night.shapes[at[0]]
+    touching = night.tree.query(shape, predicate="intersects") if shape is not None else []
+    beside = [g for g in night.grids["grid_id"].iloc[touching] if g != grid_id]
     return night.scores[night.scores["grid_id"].isin(beside)].to_dict("records")
-
-
-@lru_cache(maxsize=2)
-def _links(night: Night) -> Any:
-    """(n, n) matrix of the grids beside each other; empty where neither polygons nor centres are known."""
-    try:
-        return space.neighbors(night.grids).tocsr()
-    except RiskwarnError:
-        return space.neighbors(night.grids[["grid_id"]])
 
 
 @views.get("/gaps")
@@ -323,8 +323,17 @@ def gaps(request: Request, look: Annotated[LookGaps, Query()]) -> Response:
     counts = found["kind"].value_counts(sort=False).sort_index().to_dict()
     chosen = found[found["kind"] == look.kind] if look.kind else found
     pages = _pages(len(chosen), look.page)
-    lines = _gap_lines(chosen.iloc[pages["start"] : pages["end"]], _names(night), _language(request))
-    return _page(request, "gaps.html", night, made=night.gaps is not None, counts=counts, kind=look.kind, pages=pages, lines=lines)
+    lines = _gap_lines(chosen.iloc[pages["start"] : pages["end"]], night.names, _language(request))
+    return _page(
+        request,
+        "gaps.html",
+        night,
+        made=night.gaps is not None,
+        counts=counts,
+        kind=look.kind,
+        pages=pages,
+        lines=lines,
+    )
 
 
 @views.get("/alerts")
@@ -337,7 +346,16 @@ def alerts(request: Request, look: Annotated[LookAlerts, Query()]) -> Response:
     chosen = found[found["level"] == look.level] if look.level else found
     pages = _pages(len(chosen), look.page)
     lines = _entries(nights, night, chosen.iloc[pages["start"] : pages["end"]], _language(request))
-    return _page(request, "alerts.html", night, made=night.alerts is not None, counts=counts, level=look.level, pages=pages, entries=lines)
+    return _page(
+        request,
+        "alerts.html",
+        night,
+        made=night.alerts is not None,
+        counts=counts,
+        level=look.level,
+        pages=pages,
+        entries=lines,
+    )
 
 
 @views.get("/model")

@@ -88,5 +88,13 @@ def reading(weekly: list[int]) -> dict[str, float | str | int]:
         return {"n": weekly[-1], "mean": float("nan"), "change": float("nan"), "word": "no_history"}
     mean = float(past.mean())
     distance = (weekly[-1] - mean) / max(np.sqrt(max(mean, 1.0)), float(past.std(ddof=1)))
-    word = "very_high" if distance > _VERY_HIGH else "high" if distance > _HIGH else "low" if distance < -_HIGH else "usual"
+    word = (
+        "very_high"
+        if distance > _VERY_HIGH
+        else "high"
+        if distance > _HIGH
+        else "low"
+        if distance < -_HIGH
+        else "usual"
+    )
     return {"n": weekly[-1], "mean": mean, "change": weekly[-1] / mean - 1 if mean else float("nan"), "word": word}

@@ -1,0 +1,625 @@
+"""The pages and the API say what a night published, and say aloud what is missing, old or unknown."""
+
+import gzip
+import hashlib
+import json
+import re
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import web_town
+from hypothesis import given
+from hypothesis import strategies as st
+
+from riskwarn import schema
+from riskwarn.errors import NotFoundError
+from riskwarn.store import Store
+from riskwarn.web import answers, create_app, words
+from riskwarn.web.chart import nice, stacked
+from riskwarn.web.problems import HEADERS
+from riskwarn.web.weeks import reading, weeks_of
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # starlette asks for the successor of httpx
+    from fastapi.testclient import TestClient
+
+PAGES = ("/", "/grids", "/grids/G0001", "/gaps", "/alerts", "/model", "/feeds")
+SHAPES = {
+    "/scores": answers.Scores, "/scores/G0001": answers.OneScore, "/grids/G0001/reasons": answers.Reasons,
+    "/grids/G0001/history": answers.GridHistory, "/changes": answers.Changes, "/gaps": answers.Gaps,
+    "/alerts": answers.Alerts, "/alerts/A-20250108-01": answers.OneAlert, "/model": answers.Model, "/feeds": answers.Feeds,
+}  # fmt: skip
+PACKAGE = Path(answers.__file__).parent
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory):
+    return web_town.build(tmp_path_factory.mktemp("web") / "town")
+
+
+@pytest.fixture
+def client(town):
+    return client_of(town)
+
+
+@pytest.fixture
+def empty(tmp_path):
+    return client_of(Store(tmp_path, timezone=web_town.ZONE))
+
+
+def client_of(store, *, now=web_town.NOW, **options):
+    return TestClient(create_app(store.path, clock=lambda: now, **options), raise_server_exceptions=False)
+
+
+def api(client, path, **params):
+    return client.get(f"/api/v1{path}", params=params)
+
+
+# -- pages ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_in_both_languages(client, path, language):
+    """Each page says its language, its night, its model, its data cut-off and the note."""
+    page = client.get(path, params={"lang": language})
+
+    assert page.status_code == 200
+    assert f'<html lang="{"zh-CN" if language == "zh" else "en"}">' in page.text
+    assert words.PHRASES["note"][language] in page.text
+    assert "2025-01-08 00:00" in page.text
+    assert "3f9c2a7d81b04e55" in page.text
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_need_nothing_from_outside_and_no_inline_code(client, path):
+    """No page names another host, carries inline script or style, or an event handler."""
+    text = client.get(path).text
+    loaded = re.findall(r'(?:src|href|action)="([^"]*)"', text)
+
+    assert loaded
+    assert [a for a in loaded if not a.startswith(("/", "#"))] == []
+    assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", text) == []
+
+
+def test_order_of_the_day(client):
+    """Trust comes first, then the whole, the list, and where we may be blind."""
+    text = client.get("/").text
+    order = [text.index(f'id="{h}"') for h in ("h-trust", "h-all", "h-list", "h-gaps")]
+
+    assert order == sorted(order)
+
+
+def test_today_names_the_feed_that_stopped_and_gives_no_reading_of_it(client):
+    """A feed that is not normal is said in the first section, and its counts are not called usual."""
+    text = client.get("/").text
+
+    assert "热线工单 · 丙县 断报" in text
+    assert "来源异常，不作研判" in text
+
+
+def test_list_gives_rank_level_reasons_and_action(client):
+    """The first line of the list: rank, level in words, three reasons in sentences, an action, who and until when."""
+    first = re.search(r"<tbody>\s*(<tr id=\"A-.*?</tr>)", client.get("/", params={"lang": "en"}).text, re.DOTALL).group(
+        1
+    )
+
+    assert '<b class="rank">1</b>' in first
+    assert '<span class="level red">red</span>' in first
+    assert first.count("<li>") == 3
+    assert "4 dispute calls in 28 days; the median grid has 0.9" in first
+    assert "joint meeting" in first
+    assert "01-08 10:00" in first
+
+
+def test_lowering_reasons_stay_out_of_the_list_and_stand_on_the_page_of_the_grid(client):
+    """Reasons that lower a score are shown where there is room to say so."""
+    assert "call-backs in 90 days" not in client.get("/", params={"lang": "en"}).text
+    assert "6 call-backs in 90 days" in client.get("/grids/G0001", params={"lang": "en"}).text
+
+
+def test_insufficient_data_is_never_calm(client):
+    """A grid without a score has no rank and no probability, and the page says that this is not calm."""
+    text = client.get("/grids/G0012").text
+
+    assert words.PHRASES["not_scored"].zh in text
+    assert words.PHRASES["no_record"].zh in text
+    assert "不等于平安" in client.get("/").text
+    assert api(client, "/scores/G0012").json()["score"]["probability"] is None
+
+
+def test_language_is_remembered(client):
+    """The language chosen in the address holds for later pages, until another is chosen."""
+    assert "Can today’s numbers be trusted?" in client.get("/?lang=en").text
+    assert '<html lang="en">' in client.get("/gaps").text
+    assert '<html lang="zh-CN">' in client.get("/?lang=zh").text
+    assert '<html lang="zh-CN">' in client.get("/gaps").text
+
+
+def test_language_of_the_application(town):
+    """Without a choice the application's own language holds."""
+    assert '<html lang="en">' in client_of(town, language="en").get("/").text
+
+
+def test_past_night_says_so_and_links_stay_in_it(client):
+    """A page of a past night says that it is past, and its links lead to the same night."""
+    text = client.get("/", params={"as_of": "2025-01-06"}).text
+
+    assert "2025年1月6日" in text
+    assert "不是最新一期" in text
+    assert 'href="/gaps?as_of=2025-01-06"' in text
+
+
+@pytest.mark.parametrize(("hours", "stale"), [(26.0, False), (26.1, True), (24 * 40, True)])
+def test_stale_after_26_hours(town, hours, stale):
+    """The newest night is stale when it is older than 26 hours; page and readiness agree."""
+    client = client_of(town, now=pd.Timestamp("2025-01-08", tz=web_town.ZONE) + pd.Timedelta(hours=hours))
+
+    assert ("数据已过期" in client.get("/").text) is stale
+    assert client.get("/readyz").json()["stale"] is stale
+
+
+def test_nothing_published(empty):
+    """An empty store is said aloud on pages, in the API and in readiness; the process is healthy."""
+    page = empty.get("/")
+
+    assert page.status_code == 503
+    assert "尚未发布任何一期结果" in page.text
+    assert "不代表没有风险" in page.text
+    assert api(empty, "/scores").status_code == 503
+    assert api(empty, "/scores").json()["type"] == "urn:riskwarn:problem:nothing_published"
+    assert empty.get("/readyz").status_code == 503
+    assert empty.get("/healthz").json() == {"status": "ok"}
+
+
+def test_tables_a_night_did_not_make_are_not_none_found(tmp_path):
+    """A night without gaps and alerts says that they were not made; the riskiest grids stand in for the list."""
+    store = web_town.build(tmp_path, nights=("2025-01-08",))
+    as_of = pd.Timestamp("2025-01-09", tz=web_town.ZONE)
+    scores = store.read("scores", as_of="2025-01-08").assign(as_of=as_of)
+    store.publish(as_of, {"scores": scores}, run="bare")
+    client = client_of(store)
+
+    today = client.get("/")
+    assert today.status_code == 200
+    assert words.PHRASES["no_alerts_made"].zh in today.text
+    assert words.PHRASES["no_gaps_made"].zh in today.text
+    assert words.PHRASES["feeds_unstated"].zh in today.text
+    assert words.PHRASES["baseline_none"].zh in client.get("/model").text
+    assert api(client, "/gaps").json()["made"] is False
+    assert api(client, "/alerts").json()["made"] is False
+    assert [client.get(p).status_code for p in PAGES] == [200] * len(PAGES)
+
+
+def test_grids_without_polygons(tmp_path):
+    """Without polygons there is no map; the page says so, and neighbours are not known rather than none."""
+    store = Store(tmp_path, timezone=web_town.ZONE)
+    store.write("grids", web_town._grids(4, 3).drop(columns=["geometry", "name", "township_id"]))
+    web_town.publish(store, "2025-01-08")
+    client = client_of(store)
+
+    assert words.PHRASES["map_none"].zh in client.get("/").text
+    assert 'id="map"' not in client.get("/").text
+    assert words.PHRASES["no_neighbours"].zh in client.get("/grids/G0001").text
+    assert api(client, "/grids.geojson").json()["features"] == []
+
+
+def test_neighbours_of_a_grid(client):
+    """The page of a corner grid lists the three grids that touch it."""
+    table = client.get("/grids/G0001").text.split('id="h-near"')[1].split("</table>")[0]
+
+    assert sorted(re.findall(r"/grids/(G\d+)", table)) == ["G0002", "G0005", "G0006"]
+
+
+def test_names_are_escaped(tmp_path):
+    """Text of a table never becomes markup, neither on a page nor in the GeoJSON."""
+    store = Store(tmp_path, timezone=web_town.ZONE)
+    bad = '<script>alert("1")</script>'
+    store.write("grids", web_town._grids(4, 3).assign(name=bad, township_id=bad))
+    web_town.publish(store, "2025-01-08", question={"zh": bad, "en": bad}, model_version=bad)
+    client = client_of(store)
+
+    for path in PAGES:
+        text = client.get(path).text
+        assert bad not in text, path
+    assert "&lt;script&gt;" in client.get("/").text
+
+
+def test_pages_of_a_long_list(tmp_path):
+    """The ranking shows a hundred rows a page; a page past the end is the last."""
+    client = client_of(web_town.build(tmp_path, columns=15, rows=15, nights=("2025-01-08",)))
+
+    assert client.get("/grids").text.count('class="rank"') == 100
+    assert client.get("/grids?page=3").text.count('class="rank"') == 25
+    assert client.get("/grids?page=99").text.count('class="rank"') == 25
+    assert client.get("/grids?page=0").status_code == 422
+
+
+# -- API -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", SHAPES)
+def test_answers_keep_their_shape(client, path):
+    """Every answer has the shape the OpenAPI document declares, with nothing beside it, and names night and model."""
+    found = api(client, path)
+    body = found.json()
+
+    assert found.status_code == 200
+    SHAPES[path].model_validate(body)
+    assert set(body) == set(SHAPES[path].model_fields)
+    assert (body["as_of"], body["model_version"]) == ("2025-01-08", "3f9c2a7d81b04e55")
+
+
+def test_scores_are_those_published(town, client):
+    """The API gives back what the night published, riskiest first, unscored last."""
+    published = town.read("scores", as_of="2025-01-08").sort_values(["rank"], na_position="last")
+    items = api(client, "/scores").json()["items"]
+
+    assert [i["grid_id"] for i in items] == published["grid_id"].tolist()
+    assert [i["probability"] for i in items[:-1]] == published["probability"].tolist()[:-1]
+    assert items[-1]["rank"] is None
+    assert items[-1]["state"] == "insufficient_data"
+
+
+def test_scores_are_filtered_and_paged(client):
+    """Filters narrow the total, paging does not."""
+    every = api(client, "/scores").json()
+    bound = every["items"][4]["probability"]
+
+    assert api(client, "/scores", min_probability=bound).json()["total"] == 5
+    assert api(client, "/scores", state="insufficient_data").json()["total"] == 1
+    page = api(client, "/scores", limit=2, offset=3).json()
+    assert page["items"] == every["items"][3:5]
+    assert page["total"] == 12
+
+
+def test_changes_against_the_night_before(town, client):
+    """Entered, left and stayed part the two lists; the first night has nothing to compare with."""
+
+    def listed(night):
+        return set(" ".join(town.read("alerts", as_of=night)["grid_ids"]).split())
+
+    found = api(client, "/changes").json()
+    now, then = listed("2025-01-08"), listed("2025-01-07")
+    assert (set(found["entered"]), set(found["left"]), set(found["stayed"])) == (now - then, then - now, now & then)
+    assert found["previous"] == "2025-01-07"
+    assert api(client, "/changes", as_of="2025-01-06").json()["previous"] is None
+
+
+def test_reasons_in_both_languages(client):
+    """A reason is a sentence in each language, with value, normal and contribution beside it."""
+    first = api(client, "/grids/G0001/reasons").json()["items"][0]
+
+    assert first["zh"] == "近28天纠纷警情4起，全市网格中位数为0.9起"
+    assert first["en"] == "4 dispute calls in 28 days; the median grid has 0.9"
+    assert (first["value"], first["normal"], first["contribution"]) == (4.0, 0.9, 0.82)
+
+
+def test_history_counts_what_was_known_when_each_week_ended(town, client):
+    """Weeks of a grid count its events that occurred in the week and were known by its end; nights come oldest first."""
+    found = api(client, "/grids/G0001/history").json()
+    events = town.read("events")
+    own = events[events["grid_id"] == "G0001"]
+    end = pd.Timestamp("2025-01-08", tz=web_town.ZONE) - pd.DateOffset(weeks=10)
+    inside = own[
+        (own["occurred_at"] > end - pd.DateOffset(weeks=1)) & (own["occurred_at"] < end) & (own["known_at"] < end)
+    ]
+
+    week = found["weeks"][-11]
+    assert week["until"] == "2024-10-30"
+    assert sum(week["counts"].values()) == len(inside) > 0
+    assert [n["as_of"] for n in found["nights"]] == list(web_town.NIGHTS)
+
+
+def test_gaps_and_alerts_are_filtered(client):
+    """Gaps by kind, alerts by level; evidence is read, lists are lists."""
+    gap = api(client, "/gaps", kind="G08").json()["items"]
+    alert = api(client, "/alerts", level="red").json()["items"]
+
+    assert [g["kind"] for g in gap] == ["G08"]
+    assert gap[0]["evidence"]["silent_days"] == 3.0
+    assert (gap[0]["zh"], gap[0]["en"]) == ("断报缺口", "feed gap")
+    assert len(alert) == 1
+    assert len(alert[0]["grid_ids"]) == 2
+    assert api(client, "/gaps", kind="G13").json()["total"] == 0
+
+
+def test_geojson_draws_every_grid_once_and_is_cached(client):
+    """One polygon a grid with its band; the same night answers 304; both encodings hold the same text."""
+    found = api(client, "/grids.geojson")
+    features = found.json()["features"]
+
+    assert sorted(f["properties"]["grid_id"] for f in features) == [f"G{n + 1:04d}" for n in range(12)]
+    assert {f["geometry"]["type"] for f in features} == {"Polygon"}
+    assert [f["properties"]["band"] for f in features if f["properties"]["state"] != "ok"] == [0]
+    assert found.headers["content-encoding"] == "gzip"
+    again = client.get("/api/v1/grids.geojson", headers={"If-None-Match": found.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    plain = client.get("/api/v1/grids.geojson", headers={"Accept-Encoding": "identity"})
+    assert json.loads(plain.content) == found.json()
+    assert api(client, "/grids.geojson", as_of="2025-01-07").headers["etag"] != found.headers["etag"]
+
+
+def test_simplified_borders_do_not_tear():
+    """Neighbouring grids keep their common border when detail is dropped."""
+    import shapely
+
+    from riskwarn.web.geojson import _drawn
+
+    jagged = shapely.LineString(
+        [(0.01, 0.0)] + [(0.01 + 2e-6 * (i % 2), i / 1e4) for i in range(1, 100)] + [(0.01, 0.01)]
+    )
+    left, right = shapely.get_parts(shapely.ops.split(shapely.box(0, 0, 0.02, 0.01), jagged))
+    drawn = shapely.from_geojson(_drawn(np.array([left, right])).to_numpy(dtype=object))
+
+    assert shapely.get_num_coordinates(drawn).sum() < 30
+    assert shapely.area(shapely.union_all(drawn)) == pytest.approx(0.02 * 0.01, rel=1e-6)
+    assert shapely.area(shapely.intersection(*drawn)) == pytest.approx(0, abs=1e-12)
+
+
+def test_a_night_is_one_run_whatever_is_published_meanwhile(tmp_path):
+    """A new run of the same date is served from the next request on, whole."""
+    store = web_town.build(tmp_path, nights=("2025-01-08",))
+    client = client_of(store)
+    before = api(client, "/scores").json()
+    web_town.publish(store, "2025-01-08", seed=5, run="again", model_version="feedbeef")
+
+    after = api(client, "/scores").json()
+    assert after["model_version"] == "feedbeef"
+    assert after["items"] != before["items"]
+
+
+def test_reading_a_night_while_the_pointer_moves(tmp_path, monkeypatch):
+    """When the pointer moves while a night is read, the night is read again: tables of two runs never mix."""
+    store = web_town.build(tmp_path, nights=("2025-01-08",))
+    client = client_of(store)
+    read, moved = Store.read, []
+
+    def moving(self, name, **options):
+        if name == "alerts" and not moved:
+            moved.append(True)
+            web_town.publish(store, "2025-01-08", seed=5, run="again")
+        return read(self, name, **options)
+
+    monkeypatch.setattr(Store, "read", moving)
+    served = api(client, "/scores").json()["items"]
+
+    monkeypatch.undo()
+    new = store.read("scores", as_of="2025-01-08").sort_values("rank", na_position="last")
+    assert moved
+    assert [s["grid_id"] for s in served] == new["grid_id"].tolist()
+
+
+# -- refusals ------------------------------------------------------------------------------------------------------------
+
+SECRET = "zhang-secret-4711"
+BAD = [
+    ("/api/v1/scores", {"limit": SECRET}, ["query", "limit"], "int_parsing"),
+    ("/api/v1/scores", {"limit": "0"}, ["query", "limit"], "greater_than_equal"),
+    ("/api/v1/scores", {"limit": "10001"}, ["query", "limit"], "less_than_equal"),
+    ("/api/v1/scores", {"offset": "-1"}, ["query", "offset"], "greater_than_equal"),
+    ("/api/v1/scores", {"min_probability": "nan"}, ["query", "min_probability"], "finite_number"),
+    ("/api/v1/scores", {"min_probability": "1e999"}, ["query", "min_probability"], "finite_number"),
+    ("/api/v1/scores", {"state": SECRET}, ["query", "state"], "literal_error"),
+    ("/api/v1/scores", {"as_of": SECRET}, ["query", "as_of"], "string_pattern_mismatch"),
+    ("/api/v1/scores", {"as_of": "2025-02-31"}, ["query", "as_of"], "date_invalid"),
+    ("/api/v1/scores", {"as_of": "0000-00-00"}, ["query", "as_of"], "date_invalid"),
+    ("/api/v1/scores", {SECRET: "1"}, ["query"], "extra_forbidden"),
+    ("/api/v1/model", {SECRET: "1"}, ["query"], "extra_forbidden"),
+    ("/api/v1/gaps", {"kind": SECRET}, ["query", "kind"], "string_pattern_mismatch"),
+    ("/api/v1/alerts", {"level": SECRET}, ["query", "level"], "literal_error"),
+    ("/healthz", {SECRET: "1"}, ["query"], "extra_forbidden"),
+]
+
+
+@pytest.mark.parametrize(("path", "params", "loc", "kind"), BAD)
+def test_bad_parameters_are_refused_without_an_echo(client, path, params, loc, kind):
+    """A parameter that is unknown or breaks its rule gives 422 with place and kind, never the value or the unknown name."""
+    found = client.get(path, params=params)
+
+    assert found.status_code == 422
+    assert found.headers["content-type"] == "application/problem+json"
+    assert {"loc": loc, "type": kind} in found.json()["errors"]
+    assert SECRET not in found.text
+    assert "input" not in found.text
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/scores/", "/api/v1/grids/{}/reasons", "/api/v1/grids/{}/history", "/grids/{}"]
+)
+def test_unknown_grid(client, path):
+    """A grid the night does not know gives 404 without an echo: a problem document in the API, a page on pages."""
+    found = client.get((path if "{}" in path else path + "{}").format(SECRET))
+
+    assert found.status_code == 404
+    assert SECRET not in found.text.split('class="tongue"')[0]
+    assert found.headers["content-type"].startswith("application/problem+json" if "/api/" in path else "text/html")
+
+
+def test_unknown_alert(client):
+    """An alert the night does not hold gives 404."""
+    assert api(client, "/alerts/none").json()["type"] == "urn:riskwarn:problem:unknown_alert"
+
+
+def test_unknown_date_names_the_nearest_night(client):
+    """A date without a night gives 404 and the nearest night, in the API and on pages."""
+    found = api(client, "/scores", as_of="2024-06-01")
+
+    assert found.status_code == 404
+    assert found.json()["nearest"] == "2025-01-06"
+    page = client.get("/", params={"as_of": "2026-01-01"})
+    assert page.status_code == 404
+    assert "2025-01-08" in page.text
+
+
+def test_pages_refuse_bad_parameters_too(client):
+    """A page with a bad parameter is a page that says so, in the language asked for, without an echo."""
+    found = client.get("/", params={"lang": "en", SECRET: "1"})
+
+    assert found.status_code == 422
+    assert "bad parameter" in found.text
+    assert SECRET not in found.text
+    assert client.get("/", params={"lang": SECRET}).status_code == 422
+
+
+def test_broken_store_does_not_tell_of_the_server(tmp_path):
+    """A fault inside gives 500 without paths or a traceback, on pages and in the API."""
+    store = web_town.build(tmp_path, nights=("2025-01-08",))
+    (tmp_path / "nights/2025-01-08/run0/scores.parquet").write_bytes(b"no parquet")
+    client = client_of(store)
+
+    for path in ("/", "/api/v1/scores"):
+        found = client.get(path)
+        assert found.status_code == 500
+        assert str(tmp_path) not in found.text
+        assert "Traceback" not in found.text
+        assert found.headers["x-content-type-options"] == "nosniff"
+
+
+def test_unknown_folder(tmp_path):
+    """An application for a store that is not there is refused before it serves."""
+    with pytest.raises(NotFoundError, match="there is no store"):
+        create_app(tmp_path / "none")
+
+
+# -- headers, documents, vendored files ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/gaps", "/none", "/api/v1/scores", "/api/v1/none", "/static/riskwarn.css", "/healthz"]
+)
+def test_security_headers_everywhere(client, path):
+    """Every answer, errors too, carries the security headers; scripts and styles come from this host alone."""
+    headers = client.get(path).headers
+
+    assert {name: headers.get(name) for name in HEADERS} == HEADERS
+    assert "default-src 'self'" in headers["content-security-policy"]
+    assert "unsafe" not in headers["content-security-policy"]
+
+
+def test_no_docs_page_but_the_document(client):
+    """The framework's docs pages, which load from elsewhere, are off; the OpenAPI document names every answer."""
+    assert [client.get(p).status_code for p in ("/docs", "/redoc")] == [404, 404]
+    paths = client.get("/openapi.json").json()["paths"]
+    assert {p.removeprefix("/api/v1") for p in paths if p.startswith("/api/v1")} == {
+        "/scores", "/scores/{grid_id}", "/grids/{grid_id}/reasons", "/grids/{grid_id}/history", "/grids.geojson",
+        "/changes", "/gaps", "/alerts", "/alerts/{alert_id}", "/model", "/feeds",
+    }  # fmt: skip
+
+
+def test_only_reading(client):
+    """Nothing can be written through the web."""
+    assert client.post("/api/v1/scores").status_code == 405
+    assert client.post("/api/v1/scores").json()["type"] == "urn:riskwarn:problem:method_not_allowed"
+
+
+def test_metrics_count_what_was_published(client):
+    """Gauges of the newest night, in Prometheus' text format."""
+    lines = client.get("/metrics").text.splitlines()
+
+    assert 'riskwarn_grids{state="insufficient_data"} 1' in lines
+    assert 'riskwarn_alerts{level="red"} 1' in lines
+    assert 'riskwarn_gaps{kind="G08"} 1' in lines
+    assert 'riskwarn_feeds{state="stopped"} 1' in lines
+    assert "riskwarn_night_age_seconds 27000" in lines
+
+
+def test_vendored_files_are_those_of_the_manifest():
+    """Every vendored file is named in the manifest with version, licence and its SHA-256, and is what it says."""
+    vendor = PACKAGE / "static" / "vendor"
+    manifest = json.loads((vendor / "manifest.json").read_text("utf-8"))
+    named = {name: digest for library in manifest for name, digest in library["files"].items()}
+    there = {
+        str(p.relative_to(vendor)): hashlib.sha256(p.read_bytes()).hexdigest() for p in vendor.rglob("*") if p.is_file()
+    }
+
+    assert there.pop("manifest.json")
+    assert there == named
+    assert all(library["version"] and library["licence"] and library["licence_file"] in named for library in manifest)
+
+
+def test_scripts_run_on_old_browsers():
+    """Our script keeps to what browsers of 2012 read: no arrows, templates, let, const, promises or fetch."""
+    text = (PACKAGE / "static" / "map.js").read_text("utf-8")
+
+    assert (
+        re.findall(r"=>|`|\b(?:let|const|class|async|await|fetch|Promise)\b(?!\")", re.sub(r"className", "", text))
+        == []
+    )
+
+
+# -- words and small parts -----------------------------------------------------------------------------------------------
+
+
+def test_words_for_every_gap_kind_level_and_phrase():
+    """All twenty gap kinds, the levels and every phrase have words in both languages, with the same blanks."""
+    assert list(words.GAP_KINDS) == [f"G{n:02d}" for n in range(1, 21)]
+    levels = next(c for c in schema.ALERTS.columns if c.name == "level")
+    assert tuple(words.LEVELS) == levels.values  # noqa: PD011 - a column of ours
+    said = [w for pair in words.GAP_KINDS.values() for w in pair] + list(words.PHRASES.values())
+    assert all(w.zh and w.en for w in said)
+    assert [w for w in said if set(re.findall(r"{\w+}", w.zh)) != set(re.findall(r"{\w+}", w.en))] == []
+
+
+def test_every_phrase_is_used():
+    """No phrase is left over from a page that has gone."""
+    text = "".join(p.read_text("utf-8") for p in [*PACKAGE.rglob("*.html"), *PACKAGE.glob("*.py")])
+
+    assert [key for key in words.PHRASES if text.count(f'"{key}"') < 2 and f"'{key}'" not in text] == []
+
+
+def test_weeks_are_not_known_where_events_are_not(tmp_path):
+    """A store without events has no weeks: none, not zeros."""
+    store = Store(tmp_path, timezone=web_town.ZONE)
+    store.write("grids", web_town._grids(4, 3))
+    web_town.publish(store, "2025-01-08")
+    client = client_of(store)
+
+    assert api(client, "/grids/G0001/history").json()["weeks"] is None
+    assert words.PHRASES["no_events"].zh in client.get("/grids/G0001").text
+
+
+@given(st.lists(st.integers(0, 50), min_size=17, max_size=60), st.integers(0, 50))
+def test_reading_rises_with_the_last_week(weekly, last):
+    """More events in the last week never read as fewer."""
+    order = ["no_history", "low", "usual", "high", "very_high"]
+    less, more = reading([*weekly, last]), reading([*weekly, last + 5])
+
+    assert order.index(less["word"]) <= order.index(more["word"])
+
+
+@given(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99)), min_size=1, max_size=60))
+def test_bars_stand_on_each_other_within_the_chart(weeks):
+    """Bars of a week stand on each other, none leaves the chart, and their heights are to one scale."""
+    a, b = zip(*weeks, strict=True)
+    chart = stacked({"a": a, "b": b})
+
+    assert chart["top"] >= max(x + y for x, y in weeks)
+    for bar in chart["bars"]:
+        assert bar["y"] >= -0.1
+        assert bar["height"] == pytest.approx((a, b)[bar["series"]][bar["week"]] / chart["top"] * 120, abs=0.06)
+
+
+@given(st.floats(0, 1e9))
+def test_upper_grid_line_is_not_below(most):
+    """The upper grid line lies at or above the tallest bar, and below ten times it."""
+    assert most <= nice(most)
+    assert nice(most) < 10 * max(most, 0.2)
+
+
+def test_compressed_document_is_the_same_each_time(town):
+    """The same night gives the same bytes, so that caches between hold."""
+    first, second = (client_of(town).get("/api/v1/grids.geojson") for _ in range(2))
+
+    assert first.headers["etag"] == second.headers["etag"]
+    assert gzip.compress(first.content, 6, mtime=0) == gzip.compress(second.content, 6, mtime=0)
+
+
+def test_weeks_cover_all_feeds(town):
+    """The city's weeks hold every feed with events."""
+    from riskwarn.web.nights import Nights
+
+    assert set(weeks_of(town, Nights(town).at()).of_city()) == set(web_town.SOURCES)
