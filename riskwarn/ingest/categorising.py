@@ -1,5 +1,6 @@
 """The source's categories become canonical ones, and tell which feed a row belongs to."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,8 @@ from riskwarn.ingest.mapping import CategoryRule, Mapping
 NO_FEED = "none"
 """Feed of rows that a crosswalk gives to no feed."""
 UNKNOWN_CATEGORY = "category: not in the crosswalk"
+_NUMBER = re.compile(r"^\d{1,4}[-_.、:\s]*")
+_ENDING = re.compile("(?:类|警情|纠纷|矛盾|问题|争议|案件|方面)+$")
 _OTHER = {"police_call": "P99"}
 
 
@@ -61,7 +64,10 @@ def _spread(values: pd.Series, codes: np.ndarray, index: pd.Index) -> pd.Series:
 def _lookup(distinct: pd.DataFrame, mapping: Mapping, crosswalk: pd.DataFrame) -> pd.DataFrame:
     rule, names = mapping.category, list(distinct)
     table = crosswalk.rename(columns=dict(zip(crosswalk.columns[: len(names)], names, strict=True)))
-    found = distinct.merge(table, on=names, how="left", indicator="there")
+    sought = distinct
+    if rule.vocabulary:
+        sought = distinct.assign(**{names[0]: _known_part(distinct[names[0]], set(table[names[0]]), rule.separator)})
+    found = sought.merge(table, on=names, how="left", indicator="there")
     missing = (found.pop("there") == "left_only").to_numpy()
     for column in ("code", "source", "leave_out"):
         found[column] = (found[column] if column in found else pd.Series("", index=found.index)).fillna("")
@@ -79,6 +85,30 @@ def _lookup(distinct: pd.DataFrame, mapping: Mapping, crosswalk: pd.DataFrame) -
     found["unknown"] = missing & (rule.unknown != "slug")
     found["raw"] = label.where(pd.Series(found["unknown"], index=label.index) & (rule.unknown == "other"), None)
     return found
+
+
+def _known_part(labels: pd.Series, known: set[str], separator: str) -> pd.Series:
+    return labels.map(lambda label: next((c for c in candidates(label, separator) if c in known), label))
+
+
+def candidates(label: str, separator: str = "") -> list[str]:
+    """Spellings under which a category may be known: whole, without number and ending, then each shorter path.
+
+    Examples
+    --------
+    >>> candidates("02-邻里纠纷")
+    ['02-邻里纠纷', '邻里纠纷', '邻里', '02-邻里', '02']
+    >>> candidates("城乡建设_拆迁", "_")[-1]
+    '城乡建设'
+    """
+    parts = label.split(separator) if separator else [label]
+    paths = [separator.join(parts[:n]) for n in range(len(parts), 0, -1)]
+    spellings: list[str] = []
+    for path in paths:
+        bare = _NUMBER.sub("", path)
+        spellings += [path, bare, _ENDING.sub("", bare), _ENDING.sub("", path)]
+        spellings += [found[0] for found in [_NUMBER.match(path)] if found]
+    return list(dict.fromkeys(spelling.strip(" -_.、:") for spelling in spellings if spelling.strip(" -_.、:")))
 
 
 def _fallback(rule: CategoryRule, label: pd.Series, source: pd.Series) -> pd.Series:

@@ -50,7 +50,16 @@ def choose(mapping: Mapping, header: tuple[str, ...], file: str) -> Choice:
     _refuse_absent([name for name, found in wanted.items() if not found], header, file)
     fields = {field: name for field, name in fields.items() if name} | {field: JOINED + field for field in joined}
     choice = Choice(fields, list(keys.values()), joined)
-    _refuse_left([name for name in header if name not in choice.wanted and not mapping.ignores(name)], file)
+    if ({"lon", "lonlat"} & set(fields)) and not mapping.place.crs:
+        raise DataError(
+            f"{file}: the rows have points, but the mapping does not say of which kind; add `crs` under [place]: 'EPSG:4326' (GPS), "
+            "'EPSG:4490' (CGCS2000), 'GCJ-02' or 'BD-09' (maps for the public in China)."
+        )
+    spoken = {fold(alias) for aliases in mapping.columns.values() for alias in aliases} if mapping.preset else set()
+    left = [
+        name for name in header if name not in choice.wanted and fold(name) not in spoken and not mapping.ignores(name)
+    ]
+    _refuse_left(left, file)
     return choice
 
 

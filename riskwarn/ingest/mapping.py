@@ -1,10 +1,12 @@
 """How one kind of file becomes rows of a table: declared in TOML, small, and refused where it is not understood."""
 
+import csv
 import hashlib
 import json
 import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
@@ -30,6 +32,8 @@ EXTRA_FIELDS: dict[str, str] = {
 TARGETS = ("code", "source", "leave_out")
 """What a crosswalk may say of a category: its canonical code, its feed, why it is left out."""
 Unknown = Literal["other", "slug", "quarantine"]
+Vocabulary = Literal["", "dispute", "petition", "hotline", "police", "gbt31000", "mediation"]
+PRESETS = Path(__file__).with_name("presets")
 _Part = TypeVar("_Part")
 _HIDDEN = ("address", "lon", "lat", "lonlat")
 
@@ -40,10 +44,13 @@ class CategoryRule:
 
     `keys` are the file's columns that together name a category; `crosswalk` is a CSV beside the mapping with these columns and
     `code`, `source`, `leave_out` (a reason) as far as wanted; `codes` and `leave_out` say the same in the mapping, for one key.
-    A category that is in neither becomes D99 with its name kept (`other`), a code made of its name (`slug`), or goes to quarantine.
+    `vocabulary` adds the names or codes of the field: ``dispute``, ``petition``, ``hotline`` and ``police`` by name, ``gbt31000`` and
+    ``mediation`` by number. There a path such as ``城乡建设_拆迁`` is cut at `separator` until a part is known, and endings such as 纠纷 do
+    not count. A category that is in none becomes D99 with its name kept (`other`), a code made of its name (`slug`), or goes to quarantine.
     """
 
     keys: tuple[str, ...] = ()
+    vocabulary: Vocabulary = ""
     crosswalk: str = ""
     codes: dict[str, str] = field(default_factory=dict)
     leave_out: dict[str, str] = field(default_factory=dict)
@@ -161,7 +168,8 @@ class Mapping:
         """
         if self.category.crosswalk:
             return _read_crosswalk(Path(self.folder) / self.category.crosswalk, self.category.keys)
-        codes, leave_out = self.category.codes, self.category.leave_out
+        leave_out = self.category.leave_out
+        codes = {**vocabulary(self.category.vocabulary), **{fold(k): v for k, v in self.category.codes.items()}}
         names = list({**codes, **leave_out})
         table = {"code": [codes.get(n, "") for n in names], "leave_out": [leave_out.get(n, "") for n in names]}
         return pd.DataFrame({(self.category.keys or ("key",))[0]: [fold(n) for n in names], **table}, dtype="str")
@@ -171,6 +179,46 @@ class Mapping:
         said = {k: v for k, v in asdict(self).items() if k not in {"name", "folder"}}
         whole = json.dumps(said, sort_keys=True, ensure_ascii=False, default=str) + self.crosswalk().to_csv(index=False)
         return hashlib.sha256(whole.encode()).hexdigest()
+
+
+@cache
+def vocabulary(name: str) -> dict[str, str]:
+    """Canonical codes of the field's own category names, folded; none for the empty name."""
+    with (PRESETS / "categories.csv").open(encoding="utf-8", newline="") as handle:
+        return {fold(row["name"]): row["code"] for row in csv.DictReader(handle) if row["vocabulary"] == name}
+
+
+def preset(name: str) -> dict[str, object]:
+    """What the mapping of a usual feed says: aliases of its columns, words, and what is never read.
+
+    Raises
+    ------
+    DefinitionError
+        There is no such preset.
+    """
+    known = preset_names()
+    if name not in known:
+        raise DefinitionError(f"unknown preset {name!r}{did_you_mean(name, known)}; known presets: {', '.join(known)}.")
+    return tomllib.loads((PRESETS / f"{name}.toml").read_text("utf-8"))
+
+
+def preset_names() -> list[str]:
+    """Names of the presets."""
+    return sorted(path.stem for path in PRESETS.glob("*.toml"))
+
+
+def _over(base: dict[str, object], said: dict[str, object]) -> dict[str, object]:
+    """`said` over `base`: tables join key by key, what is ignored adds up, anything else is replaced."""
+    merged = dict(base)
+    for key, value in said.items():
+        old = merged.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            merged[key] = _over(old, value)
+        elif key == "ignore" and isinstance(old, list) and isinstance(value, list):
+            merged[key] = old + value
+        else:
+            merged[key] = value
+    return merged
 
 
 def _read_crosswalk(path: Path, keys: tuple[str, ...]) -> pd.DataFrame:
@@ -213,10 +261,6 @@ def _faults(mapping: Mapping) -> list[str]:
             ]
     if not mapping.timezone and any(c.kind == "time" for c in table_of(mapping.table).columns):
         faults.append("timezone is missing; say which clock the times were read from, for example 'Asia/Shanghai'")
-    if ("lon" in mapping.columns or "lonlat" in mapping.columns) and not mapping.place.crs:
-        faults.append(
-            "place.crs is missing; say which coordinates the points have: 'EPSG:4326', 'EPSG:4490', 'GCJ-02' or 'BD-09'"
-        )
     return faults
 
 
@@ -251,6 +295,8 @@ def mapping_of(said: dict[str, object], *, name: str = "mapping", folder: str = 
     DefinitionError
         A key is not known, or a value is of the wrong kind.
     """
+    if isinstance(chosen := said.get("preset"), str):
+        said = _over(preset(chosen), said)
     parts: dict[str, object] = {}
     for key, kind in (("category", CategoryRule), ("place", PlaceRule), ("area", AreaRule)):
         parts[key] = _part(kind, said.get(key, {}), f"{where}: {key}")

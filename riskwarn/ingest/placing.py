@@ -7,13 +7,15 @@ import numpy as np
 import pandas as pd
 
 from riskwarn.errors import DataError, NotFoundError
-from riskwarn.grid import locate
+from riskwarn.grid import locate, polygons
+from riskwarn.ingest.coordinates import to_wgs84
 from riskwarn.ingest.folding import cleaned
 from riskwarn.ingest.mapping import PlaceRule
 from riskwarn.store import Store
 
 UNKNOWN_GRID = "grid_id: not in the store's grids"
-OUTSIDE = "point outside all grids"
+DAMAGED_GRID = "grid_id: damaged by a spreadsheet, written like 3.2E+11"
+SEVERAL_GRIDS = "grid_id: several codes in one cell"
 
 
 @dataclass(frozen=True)
@@ -32,31 +34,115 @@ class Atlas:
 
     @cached_property
     def drawn(self) -> pd.DataFrame:
-        """The newest version of each grid that has a polygon."""
-        grids = self.store.grids() if len(self.versions) else self.versions
+        """The versions that have a polygon.
+
+        Raises
+        ------
+        DataError
+            None has.
+        """
+        grids = self.versions
         if "geometry" not in grids or grids["geometry"].isna().all():
             raise DataError(
                 f"store {self.store.path}: rows have points, but no grid has a polygon; bring the grids in first, with their geometry."
             )
         return grids[grids["geometry"].notna()].reset_index(drop=True)
 
+    @cached_property
+    def epochs(self) -> list[pd.Timestamp]:
+        """Instants at which the set of drawn grids changes, oldest first."""
+        return sorted({*self.drawn["valid_from"], *self.drawn["valid_to"].dropna()})
 
-def by_id(values: pd.Series, atlas: Atlas, rule: PlaceRule) -> tuple[pd.Series, np.ndarray]:
-    """Grid ids that the store knows; empty where there is none, and which rows name an unknown one."""
+    def valid(self, at: pd.Timestamp) -> pd.DataFrame:
+        """The drawn grids that hold at an instant; before the first, those of the first."""
+        at = max(at, self.epochs[0])
+        grids = self.drawn
+        return grids[(grids["valid_from"] <= at) & (grids["valid_to"].isna() | (grids["valid_to"] > at))]
+
+
+def by_id(values: pd.Series, atlas: Atlas, rule: PlaceRule) -> tuple[pd.Series, dict[str, np.ndarray]]:
+    """Grid ids that the store knows, empty where there is none; and for each fault the rows that have it.
+
+    A code that lost its leading zeros is completed to `grid_width` digits.
+    """
     ids = cleaned(values).fillna("")
+    ids = ids.str.replace(r"^(\d+)\.0$", r"\1", regex=True)
     if rule.grid_width:
         ids = ids.where(ids == "", ids.str.zfill(rule.grid_width))
-    return ids, ~ids.isin(["", *atlas.versions["grid_id"]]).to_numpy()
+    unknown = ~ids.isin(["", *atlas.versions["grid_id"]]).to_numpy()
+    damaged = unknown & ids.str.fullmatch(r"\d(?:\.\d+)?[eE]\+?\d+").to_numpy(dtype=bool)
+    several = unknown & ids.str.contains(r"\w\s*[,;、|/]\s*\w").to_numpy(dtype=bool)
+    return ids, {DAMAGED_GRID: damaged, SEVERAL_GRIDS: several, UNKNOWN_GRID: unknown & ~damaged & ~several}
 
 
-def by_point(lon: pd.Series, lat: pd.Series, atlas: Atlas, rule: PlaceRule) -> tuple[pd.Series, np.ndarray]:
-    """The grid each point lies in; empty where it is missing or in none, and which points are there but in no grid."""
-    x, y = lon.to_numpy(dtype=float, na_value=np.nan), lat.to_numpy(dtype=float, na_value=np.nan)
+@dataclass(frozen=True)
+class Placed:
+    """Where points lie: their grid, a foreign grid within reach, and which points are impossible or in no grid."""
+
+    grid_id: pd.Series
+    near_grid_id: pd.Series
+    impossible: np.ndarray
+    outside: np.ndarray
+
+
+def by_point(lon: pd.Series, lat: pd.Series, occurred: pd.Series, atlas: Atlas, rule: PlaceRule) -> Placed:
+    """Place points in the grids that held when the events occurred."""
+    x, y = (values.to_numpy(dtype=float, na_value=np.nan) for values in (lon, lat))
     for no_x, no_y in rule.no_place:
         nowhere = np.isclose(x, no_x, atol=1e-6) & np.isclose(y, no_y, atol=1e-6)
         x, y = np.where(nowhere, np.nan, x), np.where(nowhere, np.nan, y)
+    given = np.isfinite(x) & np.isfinite(y)
+    x, y = to_wgs84(x, y, rule.crs)
     there = np.isfinite(x) & np.isfinite(y)
-    if not there.any():
-        return pd.Series("", index=lon.index, dtype="str"), there
-    grids = locate(x, y, atlas.drawn)
-    return pd.Series(grids, index=lon.index, dtype="str"), there & (grids == "")
+    grid, near = np.full(len(x), "", dtype=object), np.full(len(x), None, dtype=object)
+    for at, here in _by_epoch(occurred, there, atlas) if there.any() else []:
+        grids = atlas.valid(at)
+        grid[here] = locate(x[here], y[here], grids)
+        if rule.near_m > 0:
+            near[here] = nearest_foreign(x[here], y[here], grid[here], grids, rule)
+    index = lon.index
+    return Placed(
+        pd.Series(grid, index=index, dtype="str"),
+        pd.Series(near, index=index, dtype="str"),
+        given & ~there,
+        there & (grid == ""),
+    )
+
+
+def _by_epoch(occurred: pd.Series, there: np.ndarray, atlas: Atlas) -> list[tuple[pd.Timestamp, np.ndarray]]:
+    """Points that occurred between two changes of the grids, together."""
+    starts = pd.DatetimeIndex(atlas.epochs).as_unit("us")
+    at = pd.DatetimeIndex(occurred.fillna(starts[-1])).tz_convert(starts.tz).as_unit("us")
+    epoch = np.maximum(starts.searchsorted(at, side="right") - 1, 0)
+    return [(starts[e], np.flatnonzero(there & (epoch == e))) for e in np.unique(epoch[there])]
+
+
+def nearest_foreign(x: np.ndarray, y: np.ndarray, own: np.ndarray, grids: pd.DataFrame, rule: PlaceRule) -> np.ndarray:
+    """The nearest grid of another parent within `near_m` metres of each point; missing where there is none.
+
+    Raises
+    ------
+    DataError
+        The grids have no such parent.
+    """
+    import geopandas as gpd  # noqa: PLC0415
+    import shapely  # noqa: PLC0415
+
+    if rule.foreign not in grids or grids[rule.foreign].isna().all():
+        raise DataError(
+            f"place.near_m: no grid has a {rule.foreign}; fill it, or name another parent under place.foreign."
+        )
+    shapes = polygons(grids)
+    utm = shapes.estimate_utm_crs()
+    flat, points = (
+        shapes.to_crs(utm).geometry.to_numpy(),
+        gpd.GeoSeries(gpd.points_from_xy(x, y), crs=4326).to_crs(utm).to_numpy(),
+    )
+    point, area = shapely.STRtree(flat).query(points, predicate="dwithin", distance=rule.near_m)
+    parent = grids.set_index("grid_id")[rule.foreign]
+    ids = grids["grid_id"].to_numpy(dtype=object)
+    pairs = pd.DataFrame({"point": point, "grid": ids[area], "metres": shapely.distance(points[point], flat[area])})
+    home = parent.reindex(own[point]).to_numpy(dtype=object)
+    pairs = pairs[(parent.loc[pairs["grid"]].to_numpy(dtype=object) != home) & pd.notna(home)]
+    best = pairs.sort_values(["metres", "grid"]).drop_duplicates("point").set_index("point")["grid"]
+    return best.reindex(np.arange(len(x))).astype(object).where(lambda s: s.notna(), None).to_numpy()

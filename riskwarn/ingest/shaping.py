@@ -11,9 +11,10 @@ from riskwarn.errors import DataError, PrivacyError
 from riskwarn.ingest.categorising import UNKNOWN_CATEGORY, categorise
 from riskwarn.ingest.choosing import JOINED, Choice
 from riskwarn.ingest.clock import read_times
+from riskwarn.ingest.coordinates import SHIFTED
 from riskwarn.ingest.folding import clean, cleaned, fold, folded
 from riskwarn.ingest.mapping import EXTRA_FIELDS, Mapping
-from riskwarn.ingest.placing import OUTSIDE, UNKNOWN_GRID, Atlas, by_id, by_point
+from riskwarn.ingest.placing import Atlas, by_id, by_point
 from riskwarn.privacy import TEXT_LENGTH, ColumnWatch, findings, keyed_hash
 from riskwarn.schema import Column, table_of
 
@@ -62,7 +63,7 @@ def shape(raw: pd.DataFrame, intake: Intake) -> pd.DataFrame:
             rows[field_name] = _column(field_name, raw[header], intake, reasons)
     if intake.mapping.table == "events":
         _categories(raw, rows, intake, reasons)
-    else:
+    elif "source" not in rows:
         rows["source"] = intake.mapping.table
     if "grid_id" in table_of(intake.mapping.table).column_names and intake.mapping.table != "grids":
         _places(raw, rows, intake, reasons)
@@ -151,11 +152,12 @@ def _column(name: str, values: pd.Series, intake: Intake, reasons: _Reasons) -> 
 def _translated(name: str, values: pd.Series, intake: Intake) -> pd.Series:
     words = {fold(k): str(v) for k, v in intake.mapping.words[name].items()}
     said = folded(values)
-    known = said.map(words)
+    known = said.map(words).astype("str")
     unknown = said.notna() & known.isna()
     fallback = words.get("*")
     intake.notes[f"{name}: {fallback or 'left empty'} for words the mapping does not know"] += int(unknown.sum())
-    return known.where(~unknown, fallback) if fallback else known
+    known = known.where(~unknown, fallback) if fallback else known
+    return known.where(known != "", None)
 
 
 def _numbers(column: Column, values: pd.Series, reasons: _Reasons) -> pd.Series:
@@ -209,21 +211,38 @@ def _places(raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake, reasons: _Rea
     chosen, rule = intake.chosen, intake.mapping.place
     rows["grid_id"] = pd.Series("", index=rows.index, dtype="str")
     if "grid_id" in chosen:
-        rows["grid_id"], unknown = by_id(raw[chosen["grid_id"]], intake.atlas, rule)
-        reasons.add(unknown, UNKNOWN_GRID)
-    if "lon" in chosen and "lat" in chosen:
-        points = [_coordinate(raw[chosen[name]]) for name in ("lon", "lat")]
-        grids, outside = by_point(points[0], points[1], intake.atlas, rule)
-        unplaced = rows["grid_id"] == ""
-        rows["grid_id"] = rows["grid_id"].where(~unplaced, grids)
-        intake.notes[f"{OUTSIDE}, unplaced"] += int((outside & unplaced.to_numpy()).sum())
+        rows["grid_id"], faults = by_id(raw[chosen["grid_id"]], intake.atlas, rule)
+        for fault, where in faults.items():
+            reasons.add(where, fault)
+    points = _points(raw, chosen)
+    if points is not None:
+        placed = by_point(*points, rows.get("occurred_at", pd.Series(pd.NaT, index=rows.index)), intake.atlas, rule)
+        unplaced = (rows["grid_id"] == "").to_numpy()
+        rows["grid_id"] = rows["grid_id"].where(~unplaced, placed.grid_id)
+        rows["near_grid_id"] = placed.near_grid_id
+        intake.notes["point outside all grids, unplaced"] += int((placed.outside & unplaced).sum())
+        intake.notes["point impossible in its CRS (longitude and latitude swapped?), unplaced"] += int(
+            placed.impossible.sum()
+        )
+        if rule.crs.upper() in SHIFTED:
+            intake.notes[f"points set back from {rule.crs} to WGS 84"] += len(raw)
     if "address" in chosen:
         rows["place_key"] = keyed_hash(folded(raw[chosen["address"]]), intake.secret)
     intake.notes["no grid, unplaced"] += int((rows["grid_id"] == "").sum())
 
 
+def _points(raw: pd.DataFrame, chosen: dict[str, str]) -> tuple[pd.Series, pd.Series] | None:
+    if "lon" in chosen and "lat" in chosen:
+        return _coordinate(raw[chosen["lon"]]), _coordinate(raw[chosen["lat"]])
+    if "lonlat" not in chosen:
+        return None
+    both = cleaned(raw[chosen["lonlat"]]).str.extract(r"^\(?\s*([-\d.]+)\s*[,;、\s]\s*([-\d.]+)\s*\)?$")
+    return _coordinate(both[0]), _coordinate(both[1])
+
+
 def _coordinate(values: pd.Series) -> pd.Series:
-    return pd.to_numeric(values if values.dtype.kind == "f" else cleaned(values), errors="coerce").astype("float64")
+    numbers = values if pd.api.types.is_numeric_dtype(values.dtype) else cleaned(values)
+    return pd.to_numeric(numbers, errors="coerce").astype("float64")
 
 
 def _known(rows: pd.DataFrame, intake: Intake) -> None:

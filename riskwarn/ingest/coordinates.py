@@ -1,0 +1,98 @@
+"""Points in the coordinates a file uses, as WGS 84.
+
+Maps for the public in China carry GCJ-02 or BD-09, shifted by 300 to 700 m; mixed with GPS points they put events into the wrong grid in
+silence. So a mapping must say which it has, and shifted points are set back (to about a metre inside China).
+"""
+
+import numpy as np
+
+from riskwarn.errors import DefinitionError
+from riskwarn.grid import WGS84
+
+SHIFTED = ("GCJ-02", "BD-09")
+_AXIS_M, _ECCENTRICITY = 6_378_245.0, 0.006_693_421_622_965_943
+_BD = np.pi * 3000 / 180
+
+
+def to_wgs84(x: np.ndarray, y: np.ndarray, crs: str) -> tuple[np.ndarray, np.ndarray]:
+    """Longitude and latitude of points given in `crs`.
+
+    Parameters
+    ----------
+    x, y
+        (n,) Longitude and latitude, or easting and northing of a flat projection.
+    crs
+        ``EPSG:4326``, ``EPSG:4490``, any other CRS that pyproj knows, ``GCJ-02`` or ``BD-09``.
+
+    Returns
+    -------
+    lon, lat
+        (n,) Degrees, WGS 84; missing where the point is missing or impossible.
+
+    Raises
+    ------
+    DefinitionError
+        The CRS is not known.
+
+    Examples
+    --------
+    >>> lon, lat = to_wgs84(np.array([116.404]), np.array([39.915]), "GCJ-02")
+    >>> round(float(lon[0]), 5), round(float(lat[0]), 5)
+    (116.39776, 39.9136)
+    """
+    if crs.upper() == "BD-09":
+        x, y = _from_bd09(x, y)
+    if crs.upper() in SHIFTED:
+        lon, lat = _from_gcj02(x, y)
+    else:
+        lon, lat = _projected(x, y, crs)
+    possible = (np.abs(lon) <= 180) & (np.abs(lat) <= 90)
+    return np.where(possible, lon, np.nan), np.where(possible, lat, np.nan)
+
+
+def _projected(x: np.ndarray, y: np.ndarray, crs: str) -> tuple[np.ndarray, np.ndarray]:
+    import pyproj  # noqa: PLC0415
+
+    try:
+        known = pyproj.CRS(crs)
+    except pyproj.exceptions.CRSError:
+        raise DefinitionError(
+            f"place.crs: unknown CRS {crs!r}; use 'EPSG:4326', 'EPSG:4490', 'GCJ-02' or 'BD-09'."
+        ) from None
+    if known.to_epsg() in {WGS84, 4490}:
+        return x, y
+    lon, lat = pyproj.Transformer.from_crs(known, WGS84, always_xy=True).transform(x, y)
+    return np.asarray(lon), np.asarray(lat)
+
+
+def _from_bd09(lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    x, y = lon - 0.0065, lat - 0.006
+    radius = np.hypot(x, y) - 0.00002 * np.sin(y * _BD)
+    angle = np.arctan2(y, x) - 0.000003 * np.cos(x * _BD)
+    return radius * np.cos(angle), radius * np.sin(angle)
+
+
+def _from_gcj02(lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Undo the shift by two rounds of subtracting the shift of the estimate."""
+    true_lon, true_lat = lon, lat
+    for _ in range(2):
+        d_lon, d_lat = gcj02_shift(true_lon, true_lat)
+        true_lon, true_lat = lon - d_lon, lat - d_lat
+    return true_lon, true_lat
+
+
+def gcj02_shift(lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """By how many degrees GCJ-02 lies off WGS 84 at a point in WGS 84."""
+    x, y = lon - 105.0, lat - 35.0
+    root = np.sqrt(np.abs(x))
+    waves = (20 * np.sin(6 * x * np.pi) + 20 * np.sin(2 * x * np.pi)) * 2 / 3
+    d_lat = -100 + 2 * x + 3 * y + 0.2 * y * y + 0.1 * x * y + 0.2 * root + waves
+    d_lat += (20 * np.sin(y * np.pi) + 40 * np.sin(y / 3 * np.pi)) * 2 / 3
+    d_lat += (160 * np.sin(y / 12 * np.pi) + 320 * np.sin(y * np.pi / 30)) * 2 / 3
+    d_lon = 300 + x + 2 * y + 0.1 * x * x + 0.1 * x * y + 0.1 * root + waves
+    d_lon += (20 * np.sin(x * np.pi) + 40 * np.sin(x / 3 * np.pi)) * 2 / 3
+    d_lon += (150 * np.sin(x / 12 * np.pi) + 300 * np.sin(x / 30 * np.pi)) * 2 / 3
+    radians = np.deg2rad(lat)
+    magic = 1 - _ECCENTRICITY * np.sin(radians) ** 2
+    meridian = _AXIS_M * (1 - _ECCENTRICITY) / (magic * np.sqrt(magic)) * np.pi / 180
+    return d_lon / (_AXIS_M / np.sqrt(magic) * np.cos(radians) * np.pi / 180), d_lat / (meridian)
