@@ -1,1 +1,51 @@
-"""Risk early warning for places."""
+"""riskwarn: risk early warning for places.
+
+Hold ``Store RiskModel``, declare ``Feature Label Experiment``, do ``build_panel backtest train score explain find_gaps
+raise_alerts``; everything else is one dot deeper. Names are loaded when first used, so importing the package costs little.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+_HOME = {
+    "Store": "store", "RiskModel": "model", "Feature": "feature", "Label": "label", "Experiment": "experiment",
+    "build_panel": "panel", "backtest": "backtesting", "train": "pipeline", "score": "model", "explain": "explanation",
+    "find_gaps": "gaps", "raise_alerts": "alerting",
+}  # fmt: skip
+_MODULES = (
+    "alerting", "backtesting", "baseline", "errors", "example", "experiment", "explanation", "feature", "gaps", "grid", "history",
+    "ingest", "label", "metrics", "model", "panel", "pipeline", "schema", "simulation", "split", "store", "taxonomy", "testing", "tracking",
+)  # fmt: skip
+__all__ = [
+    "Experiment", "Feature", "Label", "RiskModel", "Store", "__version__", "backtest", "build_panel", "explain", "find_gaps",
+    "raise_alerts", "score", "train",
+]  # fmt: skip
+
+if TYPE_CHECKING:
+    from riskwarn.alerting import raise_alerts as raise_alerts
+    from riskwarn.backtesting import backtest as backtest
+    from riskwarn.experiment import Experiment as Experiment
+    from riskwarn.explanation import explain as explain
+    from riskwarn.feature import Feature as Feature
+    from riskwarn.gaps import find_gaps as find_gaps
+    from riskwarn.label import Label as Label
+    from riskwarn.model import RiskModel as RiskModel
+    from riskwarn.model import score as score
+    from riskwarn.panel import build_panel as build_panel
+    from riskwarn.pipeline import train as train
+    from riskwarn.store import Store as Store
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        found = getattr(importlib.import_module(f"riskwarn.{_HOME[name]}"), name)
+        globals()[name] = found
+        return found
+    if name in _MODULES:
+        return importlib.import_module(f"riskwarn.{name}")
+    raise AttributeError(f"module 'riskwarn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_MODULES})

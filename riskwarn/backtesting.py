@@ -1,7 +1,7 @@
 """Backtest: every model beside every baseline on every fold, judged date by date, with intervals.
 
 Numbers are honest in three ways: a fold trains only on outcomes settled before its first test date; ties of a ranking count at
-their expectation; and every report prints the difference to the best prior count with a block-bootstrap interval over dates.
+their expectation unless the experiment says otherwise; and every report prints the difference to the best prior count with a block-bootstrap interval over dates.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ import pandas as pd
 from riskwarn import metrics
 from riskwarn.baseline import Linear, Model, PriorCount, settled
 from riskwarn.errors import LabelError
-from riskwarn.experiment import Experiment
+from riskwarn.experiment import Experiment, Judge
 from riskwarn.model import RiskModel
 from riskwarn.split import Fold, rolling_origin
 
@@ -30,7 +30,7 @@ class Report:
     Attributes
     ----------
     frame
-        One row a model, date and metric: `model`, `fold`, `as_of`, `metric`, `value`.
+        One row a model, date and metric: `model`, `fold`, `as_of`, `n_events`, `metric`, `value`.
     predictions
         One row a model, grid and test date: `model`, `fold`, `grid_id`, `as_of`, `y`, `score`, `expected`, `probability`.
     experiment
@@ -43,8 +43,14 @@ class Report:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """Mean of each metric over the test dates, one row a model; the calibration error is over all rows."""
-        means = self.frame.pivot_table(index="model", columns="metric", values="value", sort=False)
+        """Mean of each metric over the test dates, one row a model.
+
+        Dates weigh alike, except in captures, which are shares of all events of all dates; the calibration error is over all rows.
+        """
+        weighed = self.frame.assign(weight=_weights(self.frame))
+        weighed["value"] *= weighed["weight"]
+        sums = weighed.groupby(["model", "metric"], sort=False)[["value", "weight"]].sum()
+        means = (sums["value"] / sums["weight"]).unstack(sort=False)  # noqa: PD010 - a series has no pivot_table
         means["calibration_error"] = [self._calibration(m) for m in means.index]
         return means.rename_axis(columns=None)
 
@@ -62,7 +68,7 @@ class Report:
             One row a metric and model: `difference` (positive is better, whatever the metric's direction), `lower`, `upper` (95 %
             block bootstrap over dates, paired), `rival`, and `clear`: the interval excludes zero on the good side.
         """
-        wanted = list(metrics_wanted or [m for m in self.frame["metric"].unique()])
+        wanted = list(metrics_wanted or self.frame["metric"].unique())
         rows = [
             self._difference(metric, model)
             for metric in wanted
@@ -94,11 +100,13 @@ class Report:
 
     def _difference(self, metric: str, model: str) -> dict[str, Any]:
         rival = self.best_prior(metric)
-        series = self.frame[self.frame["metric"] == metric].pivot_table(index="as_of", columns="model", values="value")
+        own = self.frame[self.frame["metric"] == metric]
+        series = own.pivot_table(index="as_of", columns="model", values="value")
+        weight = own.assign(weight=_weights(own)).groupby("as_of")["weight"].first().to_numpy()
         sign = -1.0 if metric in BETTER_LOW else 1.0
         judge = self.experiment.judge
         interval = metrics.difference_interval(
-            sign * series[model].to_numpy(), sign * series[rival].to_numpy(), rng=np.random.default_rng(self.experiment.model.seed),
+            sign * series[model].to_numpy(), sign * series[rival].to_numpy(), weight=weight, rng=np.random.default_rng(self.experiment.model.seed),
             n_draws=judge.bootstrap_draws, block_dates=min(judge.block_dates, len(series) - 1),
         )  # fmt: skip
         return {
@@ -144,7 +152,7 @@ def backtest(
         for n, fold, model in tqdm(work, desc="backtest", unit="fit", disable=hidden, leave=False)
     ]
     predictions = pd.concat(parts, ignore_index=True)
-    return Report(_judge(predictions, experiment.judge.shares), predictions, experiment)
+    return Report(_judge(predictions, experiment.judge), predictions, experiment)
 
 
 def contenders_of(experiment: Experiment) -> list[Model]:
@@ -174,28 +182,33 @@ def _forecast(rows: pd.DataFrame, number: int, fold: Fold, model: Model) -> pd.D
     return found
 
 
-def _judge(predictions: pd.DataFrame, shares: Iterable[float]) -> pd.DataFrame:
+def _weights(frame: pd.DataFrame) -> pd.Series:
+    """Captures are pooled: a date weighs as many events as it has."""
+    return frame["n_events"].where(frame["metric"].str.startswith("capture"), 1.0)
+
+
+def _judge(predictions: pd.DataFrame, judge: Judge) -> pd.DataFrame:
     keys = ["model", "fold", "as_of"]
     rows = [
-        (*key, metric, value)
+        (*key, float(date["y"].sum()), metric, value)
         for key, date in predictions.groupby(keys, sort=False, observed=True)
-        for metric, value in _judge_date(date, shares).items()
+        for metric, value in _judge_date(date, judge).items()
     ]
-    return pd.DataFrame(rows, columns=[*keys, "metric", "value"])
+    return pd.DataFrame(rows, columns=[*keys, "n_events", "metric", "value"])
 
 
-def _judge_date(date: pd.DataFrame, shares: Iterable[float]) -> dict[str, float]:
+def _judge_date(date: pd.DataFrame, judge: Judge) -> dict[str, float]:
     y, score, probability, expected = (date[c].to_numpy(dtype=float) for c in ("y", "score", "probability", "expected"))
     if not y.any():
         raise LabelError(
             f"no event follows {date['as_of'].iloc[0]:%Y-%m-%d}: such a date cannot be judged. Widen the horizon or the streams."
         )
     found = {}
-    for share in shares:
+    for share in judge.shares:
         percent = f"{100 * share:g}"
-        found[f"capture_{percent}"] = metrics.capture(y, score, share=share, ties="mean")
-        found[f"pai_{percent}"] = metrics.pai(y, score, share=share, ties="mean")
-        found[f"pei_{percent}"] = metrics.pei(y, score, share=share, ties="mean")
+        found[f"capture_{percent}"] = metrics.capture(y, score, share=share, ties=judge.ties)
+        found[f"pai_{percent}"] = metrics.pai(y, score, share=share, ties=judge.ties)
+        found[f"pei_{percent}"] = metrics.pei(y, score, share=share, ties=judge.ties)
     found["brier"] = metrics.brier(y > 0, probability)
     found["poisson_deviance"] = metrics.poisson_deviance(y, expected)
     return found

@@ -20,7 +20,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pandas as pd
 
@@ -30,6 +30,7 @@ from riskwarn.history import Stream
 from riskwarn.label import Label
 
 T = TypeVar("T")
+TIES = Literal["mean", "worst", "best", "order"]
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,10 @@ class Baselines:
 
 @dataclass(frozen=True)
 class Judge:
-    """How models are compared: shares of grids watched, and block bootstrap over dates."""
+    """How models are compared: shares of grids watched, how ties of a ranking count, and block bootstrap over dates."""
 
     shares: tuple[float, ...] = (0.05, 0.10)
+    ties: TIES = "mean"
     bootstrap_draws: int = 1000
     block_dates: int = 4
 
@@ -219,7 +221,7 @@ def _section(path: Path, name: str, cls: type[T], values: Mapping[str, Any]) -> 
 
 
 def _check_type(where: str, wanted: object, value: object) -> None:
-    fits = {int: (int,), float: (int, float), str: (str,), dt.date: (dt.date,)}.get(wanted, (list,))  # type: ignore[call-overload]
+    fits = {int: (int,), float: (int, float), str: (str,), dt.date: (dt.date,), TIES: (str,)}.get(wanted, (list,))
     if not isinstance(value, fits) or isinstance(value, bool):
         raise DefinitionError(f"{where}: wanted {getattr(wanted, '__name__', wanted)}, got {value!r}.")
 

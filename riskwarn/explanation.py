@@ -4,14 +4,14 @@ Contributions add up: the families of a grid and the base make the log of its ex
 Wording says "possible reason", never cause; the text is made when it is read and never stored.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from riskwarn.errors import DataError
-from riskwarn.feature import Feature
+from riskwarn.feature import Count, Feature, Own
 from riskwarn.model import RiskModel
 from riskwarn.panel import NORMAL
 from riskwarn.taxonomy import LANGUAGES
@@ -51,7 +51,7 @@ def explain(
     parts = model.contributions(rows).drop(columns="base")
     families = pd.Index([f.family for f in model.features])
     total = parts.T.groupby(families.to_numpy(), sort=False).sum().T
-    strongest = _strongest(parts, families, total)
+    strongest = _strongest(parts[model.feature_names].to_numpy() @ _spokesmen(model.features), families, total)
     reasons = _picked(rows, model, total, strongest, raising, lowering)
     words = words_of_features(model.features)
     return reasons.assign(**{language: sentences(reasons, words, language) for language in LANGUAGES})
@@ -118,12 +118,27 @@ def _chosen(night: pd.DataFrame, grids: Iterable[str] | None) -> pd.DataFrame:
     return night[night["grid_id"].astype("str").isin(wanted)]
 
 
-def _strongest(parts: pd.DataFrame, families: pd.Index, total: pd.DataFrame) -> np.ndarray:
+def _spokesmen(features: Sequence[Feature]) -> np.ndarray:
+    """(n, n) 0/1 matrix that credits each feature's pull to the one that speaks for it.
+
+    A prior count is scaled up where the feed is young and so may exceed what was seen: the longest plain count of its family speaks
+    for it, where there is one.
+    """
+    speaks = np.eye(len(features))
+    for k, feature in enumerate(features):
+        plain = [(f.days, i) for i, f in enumerate(features) if isinstance(f, Count) and f.family == feature.family]
+        if isinstance(feature, Own) and plain:
+            speaks[k] = 0
+            speaks[k, max(plain)[1]] = 1
+    return speaks
+
+
+def _strongest(pulls: np.ndarray, families: pd.Index, total: pd.DataFrame) -> np.ndarray:
     """(n_rows, n_families) position of each family's feature that pulls hardest in the family's own direction."""
-    values, found = parts.to_numpy(), np.empty(total.shape, dtype=np.intp)
+    found = np.empty(total.shape, dtype=np.intp)
     for k, family in enumerate(total.columns):
         own = np.flatnonzero(families == family)
-        pull = values[:, own] * np.sign(total[family].to_numpy())[:, None]
+        pull = pulls[:, own] * np.sign(total[family].to_numpy())[:, None]
         found[:, k] = own[pull.argmax(axis=1)]
     return found
 

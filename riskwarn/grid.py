@@ -40,7 +40,11 @@ def polygons(grids: pd.DataFrame) -> "gpd.GeoDataFrame":
         shapes = shapely.from_wkt(grids["geometry"].to_numpy(dtype=object))
     except shapely.errors.ShapelyError as error:
         raise DataError(f"a geometry is not WKT: {error}.") from None
-    return gpd.GeoDataFrame(grids.drop(columns="geometry"), geometry=shapely.make_valid(shapes), crs=WGS84)
+    return gpd.GeoDataFrame(
+        grids.drop(columns="geometry"),
+        geometry=shapely.make_valid(shapes, method="structure", keep_collapsed=False),
+        crs=WGS84,
+    )
 
 
 def neighbors(
@@ -243,3 +247,61 @@ def locate(lon: Sequence[float] | np.ndarray, lat: Sequence[float] | np.ndarray,
     order = np.argsort(ids[in_grid], kind="stable")[::-1]
     found[np.flatnonzero(there)[at[order]]] = ids[in_grid[order]]
     return found
+
+
+def carry(counts: pd.DataFrame, crosswalk: pd.DataFrame, *, until: object = None) -> pd.DataFrame:
+    """Counts of grids that ended, carried over to the grids that took over; the total stays the same.
+
+    Parameters
+    ----------
+    counts
+        Numbers by `grid_id` (the index), any columns.
+    crosswalk
+        The `crosswalk` table: `from_grid_id`, `to_grid_id`, `effective_at`, `weight`.
+    until
+        Only changes effective at or before this instant; all by default. Changes follow one another in time.
+
+    Returns
+    -------
+    carried
+        Like `counts`, one row a grid, in the order of `grid_id`.
+
+    Raises
+    ------
+    DataError
+        The weights of a grid do not add up to 1, so counts would be lost or invented.
+
+    Examples
+    --------
+    >>> change = {"from_grid_id": ["A", "A"], "to_grid_id": ["A1", "A2"], "weight": [0.25, 0.75]}
+    >>> crosswalk = pd.DataFrame(change).assign(effective_at=pd.Timestamp("2025-01-01", tz="UTC"))
+    >>> carry(pd.DataFrame({"n": [8.0, 1.0]}, index=pd.Index(["A", "B"], name="grid_id")), crosswalk)["n"].to_dict()
+    {'A1': 2.0, 'A2': 6.0, 'B': 1.0}
+    """
+    held = crosswalk if until is None else crosswalk[crosswalk["effective_at"] <= until]
+    check_weights(held)
+    carried = counts
+    for _, change in held.groupby("effective_at", sort=True):
+        links = change.set_index("from_grid_id")
+        moved = links[["to_grid_id", "weight"]].join(carried, how="inner")
+        shares = moved[list(counts)].mul(moved["weight"], axis=0).assign(grid_id=moved["to_grid_id"].to_numpy())
+        stayed = carried[~carried.index.isin(links.index)].rename_axis("grid_id").reset_index()
+        carried = pd.concat([stayed, shares], ignore_index=True).groupby("grid_id")[list(counts)].sum()
+    return carried.sort_index()
+
+
+def check_weights(crosswalk: pd.DataFrame) -> None:
+    """Refuse a crosswalk whose weights of one grid do not add up to 1.
+
+    Raises
+    ------
+    DataError
+        Names the grids.
+    """
+    total = crosswalk.groupby(["from_grid_id", "effective_at"])["weight"].sum()
+    odd = total[~np.isclose(total, 1.0, atol=1e-6)]
+    if len(odd):
+        first = ", ".join(f"{grid} {share:g}" for (grid, _), share in odd.head(3).items())
+        raise DataError(
+            f"crosswalk: the weights of {len(odd)} grids do not add up to 1 ({first}); counts would be lost or invented."
+        )

@@ -175,7 +175,7 @@ class Store:
         source: str | None = None,
         as_of: object = None,
     ) -> pd.DataFrame:
-        """Rows of a table, times in the store's zone, in the order of the key.
+        """Rows of a table, times in the store's zone, in the order of the key; those of a night in the order they were published.
 
         Parameters
         ----------
@@ -208,7 +208,7 @@ class Store:
                     frame[column.name] = frame[column.name].astype("Int64")
                 elif column.kind == "flag":
                     frame[column.name] = frame[column.name].fillna(value=False).astype("bool")
-        if source is None and set(table.key) <= set(frame):
+        if name not in NIGHT_TABLES and set(table.key) <= set(frame):
             frame = frame.sort_values(list(table.key), kind="stable", ignore_index=True)
         return frame
 

@@ -1,0 +1,89 @@
+"""The main job on real records, in the open: Boston 2015 from raw file to ranked alerts."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from riskwarn import tracking
+from riskwarn.backtesting import backtest
+from riskwarn.errors import GateError
+from riskwarn.example import boston
+from riskwarn.experiment import Experiment
+from riskwarn.explanation import sentences
+from riskwarn.panel import build_panel
+from riskwarn.pipeline import Night, nightly, starter, train
+from riskwarn.store import Store
+from riskwarn.taxonomy import LANGUAGES, words_of
+
+NIGHT = "2015-12-28"
+CAPACITY = 40
+
+
+def run(folder: Path, *, port: int = 8000) -> Night:
+    """Ingest, backtest, train, ask the gate, run a night; print what was found and how to open the page."""
+    _step(1, f"bring the records of Boston 2015 into {folder}")
+    store = boston(folder)
+    print(f"  {store}")
+    experiment = Experiment.load(starter("experiments") / "weekly.toml", features=starter("features"))
+    _step(2, f"build the panel: {len(experiment.features)} features of every grid, weekly, as known at each date")
+    panel = build_panel(store, experiment)
+    print(f"  {len(panel):,} rows, {panel['grid_id'].nunique()} grids, {panel['as_of'].nunique()} dates")
+    _step(3, "backtest: the model beside the prior counts, on dates it has not seen")
+    report = backtest(experiment, panel)
+    print(report)
+    _step(4, "train, log to MLflow, register")
+    model = train(experiment, panel, report=report, tracking_folder=store.path, data_digest=store.digest())
+    uri = str(model.facts["mlflow_uri"])
+    print(f"  {model}\n  MLflow run {model.facts['mlflow_run']} in {uri}")
+    alias = _promoted(model.label.name, uri, folder)
+    _step(5, f"the night of {NIGHT}")
+    night = nightly(
+        store, model.label.name, as_of=NIGHT, capacity=CAPACITY, alias=alias, say=lambda line: print(f"  {line}")
+    )
+    _show(night, store)
+    print(
+        f"\nOpen the page:   riskwarn serve --store {folder} --port {port}      then http://127.0.0.1:{port}/?lang=en"
+    )
+    print(f"Open the record: mlflow ui --backend-store-uri {uri}")
+    return night
+
+
+def _promoted(target: str, uri: str, folder: Path) -> str:
+    """The alias the night runs with: the champion where the gate opens, else the candidate, said aloud."""
+    try:
+        version = tracking.promote(target, uri=uri, folder=folder)
+    except GateError as error:
+        print(f"  gate: {error}\n  The night below runs with @candidate, and its page says so.")
+        return tracking.CANDIDATE
+    print(f"  gate: passed, version {version} is @champion")
+    return tracking.CHAMPION
+
+
+def _show(night: Night, store: Store) -> None:
+    names = store.grids().set_index("grid_id")["name"]
+    print(f"\nTop ten of {len(night.alerts)} alerts for {night.as_of:%Y-%m-%d} (up to {CAPACITY} grids):")
+    for alert in night.alerts.head(10).itertuples():
+        grids = str(alert.grid_ids).split()
+        beside = f" and {len(grids) - 1} beside it" if len(grids) > 1 else ""
+        score = night.scores.set_index("grid_id").loc[grids[0]]
+        print(
+            f"\n  {alert.rank:>3}. [{alert.level}] {names[grids[0]]}{beside}: {score['expected']:.1f} expected, next step: {words_of(str(alert.action)).en}"
+        )
+        for reason in _in_words(night, grids[0]).itertuples():
+            print(f"       {'+' if reason.contribution > 0 else '−'} {reason.en}  |  {reason.zh}")
+    print(f"\nGaps ({len(night.gaps)}):")
+    for gap in night.gaps.head(12).itertuples():
+        print(
+            f"  {gap.kind} {gap.scope}: observed {gap.observed:g}, expected {gap.expected:.1f}, severity {gap.severity:.0f}, next step: {words_of(str(gap.action)).en}"
+        )
+    if night.gaps.empty:
+        print("  none found")
+
+
+def _in_words(night: Night, grid_id: str) -> pd.DataFrame:
+    own = night.reasons[night.reasons["grid_id"] == grid_id]
+    return own.assign(**{language: sentences(own, night.facts["features"], language) for language in LANGUAGES})
+
+
+def _step(number: int, what: str) -> None:
+    print(f"\n[{number}/5] {what}", flush=True)

@@ -1,0 +1,285 @@
+"""What joins the others: train a model and log it; score a night, explain it, find its gaps, raise its alerts, publish."""
+
+import hashlib
+import json
+import re
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import riskwarn
+from riskwarn import tracking
+from riskwarn.alerting import raise_alerts
+from riskwarn.backtesting import Report
+from riskwarn.errors import DataError, NotFoundError
+from riskwarn.experiment import Baselines, Dates, Experiment
+from riskwarn.explanation import explain, words_of_features
+from riskwarn.feature import Own
+from riskwarn.gaps import find_gaps
+from riskwarn.history import History, Snapshot
+from riskwarn.model import RiskModel, score
+from riskwarn.panel import build_panel
+from riskwarn.schema import REASONS
+from riskwarn.store import Store
+
+
+def train(
+    experiment: Experiment,
+    panel: pd.DataFrame,
+    *,
+    report: Report | None = None,
+    tracking_folder: str | Path = ".",
+    data_digest: str = "",
+) -> RiskModel:
+    """Train on every settled row, log the training to MLflow and register the model as ``@candidate``.
+
+    Parameters
+    ----------
+    experiment
+        What was asked.
+    panel
+        What :func:`riskwarn.build_panel` gave for it.
+    report
+        What :func:`riskwarn.backtest` found. Without it the model cannot be promoted: nothing says that it beats a count.
+    tracking_folder
+        Where MLflow's SQLite file and artifacts lie; ``MLFLOW_TRACKING_URI`` goes before it.
+    data_digest
+        Digest of the store the panel came from; of the panel itself where none is given.
+
+    Returns
+    -------
+    model
+        Fitted, with its features, and its MLflow run in `facts`.
+
+    Raises
+    ------
+    LabelError
+        No settled outcome, one class only, or too few dates.
+    """
+    model = RiskModel.of(experiment).fit(panel)
+    model.facts.update(_judged(report))
+    digest = (
+        data_digest or hashlib.sha256(pd.util.hash_pandas_object(panel, index=False).to_numpy().tobytes()).hexdigest()
+    )
+    uri = tracking.default_uri(tracking_folder)
+    logged = tracking.log_training(model, experiment, panel, report=report, uri=uri, data_digest=digest)
+    tracking.keep(logged, tracking_folder, alias=tracking.CANDIDATE)
+    return logged
+
+
+def _judged(report: Report | None) -> dict[str, Any]:
+    if report is None:
+        return {"gate": None, "gate_reason": "not backtested", "backtest": None}
+    passed, reason = tracking.gate(report)
+    return {"gate": passed, "gate_reason": reason, "backtest": report.table.round(4).to_dict("index")}
+
+
+@dataclass(frozen=True, eq=False)
+class Night:
+    """What a nightly run published.
+
+    Attributes
+    ----------
+    as_of, run
+        The night and the name of its run.
+    scores, reasons, gaps, alerts
+        The tables, reasons with their sentences.
+    facts
+        What the page says of the run.
+    done_before
+        The same run was published earlier; nothing was computed again.
+    """
+
+    as_of: pd.Timestamp
+    run: str
+    scores: pd.DataFrame
+    reasons: pd.DataFrame
+    gaps: pd.DataFrame
+    alerts: pd.DataFrame
+    facts: dict[str, Any]
+    done_before: bool
+
+
+def nightly(
+    store: Store,
+    target: str,
+    *,
+    as_of: object,
+    capacity: int = 50,
+    alias: str = tracking.CHAMPION,
+    tracking_folder: str | Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Night:
+    """Score, explain, find gaps, raise alerts and publish one night. Safe to run twice: the same night of the same data is one run.
+
+    Parameters
+    ----------
+    store
+        The city.
+    target
+        Name of the label whose model is used.
+    as_of
+        The night: a date means its local midnight.
+    capacity
+        Grids that can be attended to.
+    alias
+        ``champion``, or ``candidate`` for a model that has not earned promotion; the page says which.
+    tracking_folder
+        Where MLflow's file lies; the store's folder by default.
+    say
+        Called with a line at each step.
+
+    Raises
+    ------
+    NotFoundError
+        No such model, or no data.
+    StaleDataError
+        The data end before the night.
+    BusyError
+        Another job holds the store.
+    """
+    if capacity < 1:
+        raise DataError(f"capacity must be at least 1, got {capacity}.")
+    at = store.instant(as_of)
+    with store.lock():
+        model = model_of(store, target, alias=alias, tracking_folder=tracking_folder)
+        run = run_key(store, model, at, capacity)
+        if store.run_of(at) == run:
+            say(f"{at:%Y-%m-%d}: run {run} is published already")
+            return _published(store, at, run, done_before=True)
+        return _compute(store, model, at, run, capacity, say)
+
+
+def run_key(store: Store, model: RiskModel, at: pd.Timestamp, capacity: int) -> str:
+    """Name of a run: sixteen hexadecimal digits of the SHA-256 of night, data, model, capacity and code version."""
+    parts = [at.isoformat(), store.digest(), model.version, model.facts.get("alias"), capacity, riskwarn.__version__]
+    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
+
+
+def model_of(
+    store: Store, target: str, *, alias: str = tracking.CHAMPION, tracking_folder: str | Path | None = None
+) -> RiskModel:
+    """The registered model of a store.
+
+    Raises
+    ------
+    NotFoundError
+        Nothing was trained, or no version holds the alias.
+    """
+    folder = tracking_folder or store.path
+    found = tracking.kept(folder, target, alias=alias)
+    if found is not None:
+        return found
+    uri = tracking.default_uri(folder)
+    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+        raise NotFoundError(
+            f"no model {target!r} @{alias} in {folder}: train one with `riskwarn train`, then `riskwarn promote`."
+        )
+    return tracking.fetch(target, uri=uri, alias=alias)
+
+
+def _compute(
+    store: Store, model: RiskModel, at: pd.Timestamp, run: str, capacity: int, say: Callable[[str], None]
+) -> Night:
+    started = time.perf_counter()
+    history = History.load(store, as_of=at)
+    say(f"{at:%Y-%m-%d}: {history}")
+    panel = night_panel(history, model, at)
+    scores = score(model, panel)
+    say(f"{len(scores):,} grids scored by {model}")
+    reasons = explain(model, panel)
+    gaps = find_gaps(store, scores)
+    say(f"{len(reasons):,} reasons, {len(gaps):,} gaps")
+    alerts = raise_alerts(scores, reasons, gaps, capacity=capacity, grids=history.grids)
+    facts = _facts(store, model, at, capacity) | {
+        "feeds": feed_states(history.at([at]), gaps), "seconds": round(time.perf_counter() - started, 2),
+    }  # fmt: skip
+    plain = {
+        "scores": scores,
+        "reasons": reasons[[c for c in reasons if c in REASONS.column_names]],
+        "gaps": gaps,
+        "alerts": alerts,
+    }
+    folder = store.publish(at, plain, run=run, facts=facts)
+    say(f"{len(alerts):,} alerts published in {folder}")
+    return Night(at, run, scores, reasons, gaps, alerts, facts, done_before=False)
+
+
+def night_panel(store: Store | History, model: RiskModel, as_of: object) -> pd.DataFrame:
+    """The panel of one night with the features the model carries."""
+    day = pd.Timestamp("2000-01-01").date()
+    weeks = tuple(f.weeks for f in model.features if isinstance(f, Own))
+    declared = tuple(f for f in model.features if not isinstance(f, Own))
+    question = Experiment("", model.label, Dates(day, day), declared, baselines=Baselines(weeks))
+    return build_panel(store, question, as_of=as_of)
+
+
+def _facts(store: Store, model: RiskModel, at: pd.Timestamp, capacity: int) -> dict[str, Any]:
+    """What a reader of the night should know; all of it plain values."""
+    words = model.label.words
+    return {
+        "target": model.label.name, "question": {"zh": f"哪些网格{words.zh}最多", "en": f"Which grids will see most {words.en}"}, "horizon_days": model.label.days,
+        "model_version": model.version, "mlflow_run": model.facts.get("mlflow_run"), "alias": model.facts.get("alias"),
+        "gate": model.facts.get("gate"), "gate_reason": model.facts.get("gate_reason"), "backtest": model.facts.get("backtest"),
+        "as_of": at.isoformat(), "data_until": str(store.known_until()), "made_at": pd.Timestamp.now(tz=store.timezone).isoformat(),
+        "capacity": capacity, "trained": {k: model.facts.get(k) for k in ("first", "last", "n_rows", "n_events")},
+        "features": words_of_features(model.features),
+    }  # fmt: skip
+
+
+def feed_states(snapshot: Snapshot, gaps: pd.DataFrame) -> list[dict[str, Any]]:
+    """Each feed with its last record before the night, and whether it stopped."""
+    down = {re.split(r"[/@]", scope.removeprefix("feed:"))[0] for scope in gaps.loc[gaps["kind"] == "G08", "scope"]}
+    cases, at = snapshot.history.cases, int(snapshot.micros[0])
+    found = []
+    for code, source in enumerate(snapshot.history.words["source"]):
+        arrived = cases.start[(cases.source == code) & (cases.start < at)]
+        last = (
+            pd.Timestamp(int(arrived.max()), unit="us", tz="UTC").tz_convert(snapshot.history.timezone)
+            if arrived.size
+            else None
+        )
+        found.append(
+            {
+                "source": source,
+                "org_code": "*",
+                "state": "stopped" if source in down else "ok",
+                "last_at": last.isoformat() if last else None,
+            }
+        )
+    return sorted(found, key=lambda feed: str(feed["source"]))
+
+
+def _published(store: Store, at: pd.Timestamp, run: str, *, done_before: bool) -> Night:
+    facts = store.facts(at)
+    tables = {name: store.read(name, as_of=at) for name in ("scores", "reasons", "gaps", "alerts")}
+    return Night(at, run, facts=facts, done_before=done_before, **tables)
+
+
+def init(folder: str | Path) -> Path:
+    """Write the starter, ``features/`` and ``experiments/``, into `folder`.
+
+    Raises
+    ------
+    DataError
+        The folder holds one of them already.
+    """
+    folder = Path(folder)
+    for name in ("features", "experiments"):
+        if (folder / name).exists():
+            raise DataError(f"{folder / name} exists; choose another folder, or take it away first.")
+    for name in ("features", "experiments"):
+        shutil.copytree(starter(name), folder / name, ignore=shutil.ignore_patterns("__pycache__", "results"))
+    return folder
+
+
+def starter(name: str) -> Path:
+    """Folder of the starter shipped with the package: ``features`` or ``experiments``."""
+    package = Path(riskwarn.__file__).parent
+    shipped = package / "starter" / name
+    return shipped if shipped.exists() else package.parent / name

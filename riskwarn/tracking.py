@@ -1,0 +1,264 @@
+"""The only module that knows MLflow: log a training, register the model, promote it, fetch it.
+
+MLflow keeps the record; nothing is served from it. The bundle of a model that was trained or promoted is kept beside the store,
+so a night needs neither MLflow nor a network.
+"""
+
+import dataclasses
+import json
+import logging
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from riskwarn.backtesting import Report
+from riskwarn.errors import GateError, NotFoundError
+from riskwarn.experiment import Experiment
+from riskwarn.model import RiskModel
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+CHAMPION = "champion"
+CANDIDATE = "candidate"
+_BUNDLE = "riskwarn"
+_URI = "MLFLOW_TRACKING_URI"
+
+
+def default_uri(folder: str | Path = ".") -> str:
+    """``MLFLOW_TRACKING_URI``, or a SQLite file in `folder`."""
+    return os.environ.get(_URI) or f"sqlite:///{Path(folder).resolve() / 'mlflow.db'}"
+
+
+def log_training(
+    model: RiskModel, experiment: Experiment, panel: pd.DataFrame, *, report: Report | None, uri: str, data_digest: str
+) -> RiskModel:
+    """Log parameters, metrics, data digest, features and the model; register it under its target's name as ``@candidate``.
+
+    Returns
+    -------
+    model
+        The same model, knowing its run and version (`facts`: ``mlflow_run``, ``mlflow_version``, ``mlflow_uri``).
+    """
+    with _mlflow(uri) as mlflow:
+        experiment_id = _experiment_id(mlflow, uri, experiment.name)
+        with mlflow.start_run(experiment_id=experiment_id, run_name=f"{experiment.label.name} {model.version}") as run:
+            mlflow.set_tags(
+                {
+                    "target": model.label.name,
+                    "model_version": model.version,
+                    "experiment_digest": experiment.digest,
+                    "data_digest": data_digest,
+                }
+            )
+            mlflow.log_params(_parameters(model, experiment))
+            mlflow.log_metrics({"rows": float(len(panel)), "dispersion": model.calibration.dispersion})
+            mlflow.log_text(experiment.text, "experiment.toml")
+            mlflow.log_dict({"features": [f.to_dict() for f in model.features]}, "features.json")
+            mlflow.log_dict(_grid_counts(panel), "data.json")
+            if report is not None:
+                _log_report(mlflow, report)
+            with tempfile.TemporaryDirectory() as folder:
+                mlflow.log_artifacts(str(model.save(folder)), _BUNDLE)
+            version = _register(mlflow, model, run.info.run_id)
+    return dataclasses.replace(
+        model, facts={**model.facts, "mlflow_run": run.info.run_id, "mlflow_version": version, "mlflow_uri": uri}
+    )
+
+
+def promote(target: str, *, uri: str, version: str | None = None, folder: str | Path | None = None) -> str:
+    """Give ``@champion`` to a version of the model (the candidate by default), if the gate passed when it was trained.
+
+    Raises
+    ------
+    NotFoundError
+        No such model or version.
+    GateError
+        The model was not backtested, or did not beat the best prior count; the message says by how much.
+    """
+    with _mlflow(uri) as mlflow:
+        client = mlflow.MlflowClient()
+        chosen = _version(client, target, version or CANDIDATE)
+        tags = client.get_run(chosen.run_id).data.tags
+        if tags.get("gate") != "passed":
+            why = tags.get("gate_reason", "it was not backtested; train it with a report")
+            raise GateError(f"model {target!r} version {chosen.version} keeps out of @{CHAMPION}: {why}.")
+        client.set_registered_model_alias(target, CHAMPION, chosen.version)
+    if folder is not None:
+        keep(fetch(target, uri=uri), folder, alias=CHAMPION)
+    return str(chosen.version)
+
+
+def keep(model: RiskModel, folder: str | Path, *, alias: str) -> Path:
+    """Keep the bundle of a model under ``folder/models``, in place of the one that held the alias."""
+    place = Path(folder) / "models" / model.label.name / alias
+    partial = place.with_name(f".{alias}.{os.getpid()}.partial")
+    model.facts["alias"] = alias
+    model.save(partial)
+    shutil.rmtree(place, ignore_errors=True)
+    return partial.rename(place)
+
+
+def kept(folder: str | Path, target: str, *, alias: str) -> RiskModel | None:
+    """The bundle kept for an alias, none where there is none.
+
+    Raises
+    ------
+    DataError
+        The bundle is damaged.
+    """
+    place = Path(folder) / "models" / target / alias
+    return RiskModel.load(place) if place.exists() else None
+
+
+def kept_targets(folder: str | Path) -> list[str]:
+    """Names of the labels with a kept model."""
+    place = Path(folder) / "models"
+    return sorted(p.name for p in place.iterdir()) if place.exists() else []
+
+
+def fetch(target: str, *, uri: str, alias: str = CHAMPION) -> RiskModel:
+    """The model that holds `alias`.
+
+    Raises
+    ------
+    NotFoundError
+        No such model, or none holds the alias.
+    DataError
+        The bundle is damaged.
+    """
+    with _mlflow(uri) as mlflow:
+        chosen = _version(mlflow.MlflowClient(), target, alias)
+        with tempfile.TemporaryDirectory() as folder:
+            bundle = mlflow.artifacts.download_artifacts(run_id=chosen.run_id, artifact_path=_BUNDLE, dst_path=folder)
+            model = RiskModel.load(bundle)
+    model.facts.update(
+        {"mlflow_run": chosen.run_id, "mlflow_version": str(chosen.version), "mlflow_uri": uri, "alias": alias}
+    )
+    return model
+
+
+def gate(report: Report) -> tuple[bool, str]:
+    """Whether a model has earned promotion, and why.
+
+    It must beat the best prior count at the gate's metric with an interval above zero, be no worse in any capture, and keep its
+    calibration error within the bound.
+    """
+    rules = report.experiment.gate
+    own = report.differences().query("model == 'riskwarn'").set_index("metric")
+    row = own.loc[rules.metric]
+    faults = []
+    if not row["clear"]:
+        faults.append(
+            f"{rules.metric} differs from {row['rival']} by {row['difference']:+.4f}, 95 % interval {row['lower']:+.4f} to {row['upper']:+.4f}, which does not lie above zero"
+        )
+    faults += [
+        f"{metric} is worse than {r['rival']} by {-r['difference']:.4f}"
+        for metric, r in own.iterrows()
+        if str(metric).startswith("capture") and r["upper"] < 0
+    ]
+    error = float(report.table.loc["riskwarn", "calibration_error"])
+    if error > rules.max_calibration_error:
+        faults.append(f"the calibration error is {error:.3f}, more than {rules.max_calibration_error}")
+    return (
+        (False, "; ".join(faults))
+        if faults
+        else (
+            True,
+            f"{rules.metric} beats {row['rival']} by {row['difference']:+.4f} [{row['lower']:+.4f}, {row['upper']:+.4f}]",
+        )
+    )
+
+
+@contextmanager
+def _mlflow(uri: str) -> Iterator[Any]:
+    """MLflow set to `uri`, quiet, and left as it was found: it keeps the URI in the environment too."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    before = os.environ.get(_URI)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import mlflow  # noqa: PLC0415
+
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        mlflow.set_tracking_uri(uri)
+        try:
+            yield mlflow
+        finally:
+            mlflow.set_tracking_uri(before)
+            os.environ.pop(_URI, None)
+            if before is not None:
+                os.environ[_URI] = before
+
+
+def _experiment_id(mlflow: Any, uri: str, name: str) -> str:
+    found = mlflow.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    beside = Path(uri.removeprefix("sqlite:///")).parent / "mlartifacts" if uri.startswith("sqlite:///") else None
+    return str(mlflow.create_experiment(name, artifact_location=beside.as_uri() if beside else None))
+
+
+def _parameters(model: RiskModel, experiment: Experiment) -> dict[str, Any]:
+    settings = {f"model.{k}": v for k, v in vars(model.settings).items()}
+    label = {
+        "label.name": model.label.name,
+        "label.days": model.label.days,
+        "label.settle_days": model.label.settle_days,
+    }
+    return {
+        "question": experiment.question,
+        "groups": " ".join(experiment.groups),
+        "n_features": len(model.features),
+        **label,
+        **settings,
+    }
+
+
+def _grid_counts(panel: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "rows": len(panel), "grids": int(panel["grid_id"].nunique()), "first": str(panel["as_of"].min()), "last": str(panel["as_of"].max()),
+        "columns": [str(c) for c in panel.columns],
+    }  # fmt: skip
+
+
+def _log_report(mlflow: Any, report: Report) -> None:
+    for name, row in report.table.iterrows():
+        prefix = str(name).replace(" ", "_")
+        mlflow.log_metrics({f"{prefix}.{metric}": float(value) for metric, value in row.items()})
+    passed, reason = gate(report)
+    mlflow.set_tags({"gate": "passed" if passed else "refused", "gate_reason": reason})
+    mlflow.log_text(repr(report), "backtest.txt")
+    mlflow.log_text(report._repr_html_(), "backtest.html")
+
+
+def _register(mlflow: Any, model: RiskModel, run_id: str) -> str:
+    client = mlflow.MlflowClient()
+    name = model.label.name
+    if not client.search_registered_models(f"name = '{name}'"):
+        client.create_registered_model(name, description=json.dumps(model.label.words.__dict__, ensure_ascii=False))
+    source = f"{client.get_run(run_id).info.artifact_uri}/{_BUNDLE}"
+    version = client.create_model_version(name, source, run_id)
+    client.set_registered_model_alias(name, CANDIDATE, version.version)
+    return str(version.version)
+
+
+def _version(client: "MlflowClient", target: str, wanted: str) -> Any:
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415
+
+    try:
+        if wanted.isdigit():
+            return client.get_model_version(target, wanted)
+        return client.get_model_version_by_alias(target, wanted)
+    except MlflowException:
+        raise NotFoundError(
+            f"no model {target!r} with {'version ' if wanted.isdigit() else '@'}{wanted} is registered; train one with `riskwarn train`, then `riskwarn promote`."
+        ) from None
