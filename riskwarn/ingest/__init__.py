@@ -3,11 +3,13 @@
 ::
 
     file ─ reading ─ shaping ┬ clock, folding, categorising, placing ┬ privacy ┬ revision ─ spool ─ Store
-                             └ mapping (TOML)                         └─────────┴ quarantine, feed_log, IngestReport
+                             └ mapping (TOML, presets)               └─────────┴ quarantine, feed_log, IngestReport
 """
 
+from riskwarn.ingest.checking import CheckReport, check
 from riskwarn.ingest.delivering import ingest
+from riskwarn.ingest.guessing import Guess, guess
 from riskwarn.ingest.mapping import Mapping, load_mapping
 from riskwarn.ingest.report import IngestReport
 
-__all__ = ["IngestReport", "Mapping", "ingest", "load_mapping"]
+__all__ = ["CheckReport", "Guess", "IngestReport", "Mapping", "check", "guess", "ingest", "load_mapping"]

@@ -1,0 +1,225 @@
+"""What the store's feeds are like: how much, how late, how complete, how well coded, and what changed; in words, numbers and a page."""
+
+import html
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from riskwarn.errors import NotFoundError
+from riskwarn.store import Store
+from riskwarn.taxonomy import NEVER_FEATURES, Language, Words, words_of
+
+QUANTILES = (0.5, 0.9, 0.95, 0.99)
+"""Points of the delay curve."""
+RECENT_DAYS, BEFORE_DAYS = 28, 364
+"""Drift compares the last four weeks with the 52 before."""
+LEAST_PER_DAY = 7.0
+"""From this many events on a weekday an empty one is no chance: it would happen less than once in a thousand days."""
+LEAST_DRIFT = 100
+"""Events either period must have before its mix is judged."""
+_LIMITS = {"unplaced": 0.05, "unknown": 0.02, "late_days": 30.0, "shift": 0.15, "quarantined": 0.05}
+_TITLES = {
+    "events": Words("事件", "events"), "revisions": Words("修订", "revisions"), "first": Words("最早", "first"), "last": Words("最晚", "last"),
+    "per_day": Words("日均", "a day"), "delay_p50": Words("延迟中位（天）", "delay, median (days)"),
+    "delay_p99": Words("延迟99%（天）", "delay, 99 % (days)"), "unknown_share": Words("未识别类别", "unknown codes"),
+    "sensitive": Words("敏感类", "sensitive"), "unplaced_share": Words("未落格", "unplaced"), "missing_days": Words("缺失天数", "missing days"),
+    "duplicate": Words("重复行", "duplicate rows"), "quarantined": Words("隔离行", "quarantined rows"),
+    "shift": Words("类别结构变化", "shift of the mix"), "volume_ratio": Words("近四周/此前", "last 4 weeks / before"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What the feeds of a store are like.
+
+    `feeds` has one line a feed: `events`; `revisions`; `first` and `last` occurrence; `per_day`; `delay_p50` and `delay_p99`, days from
+    occurrence to first knowledge; `unknown_share` of categories without a canonical code and `sensitive` events, which no feature
+    counts; `unplaced_share` without a grid; `missing_days`, local days without any event where that weekday has many (missing where the feed is too sparse
+    to tell);
+    `received`, `duplicate` and `quarantined` rows of the log; `shift`, total variation between the category mix of the last 28 days and of
+    the 364 before, in [0, 1]; `volume_ratio` of their daily means.
+    `delays` is the delay curve, `missing` the empty days, `reasons` what stands in quarantine, `remarks` what a person should see.
+    """
+
+    feeds: pd.DataFrame
+    delays: pd.DataFrame
+    missing: pd.DataFrame
+    reasons: pd.DataFrame
+    remarks: pd.DataFrame
+
+    def words(self, language: Language = "zh") -> list[str]:
+        """The remarks as sentences, gravest first."""
+        return self.remarks[language].tolist()
+
+    def table(self, language: Language = "zh") -> pd.DataFrame:
+        """The feeds as a table for people: one column a feed, shares in per cent."""
+        shown = self.feeds.assign(
+            first=self.feeds["first"].dt.strftime("%Y-%m-%d"), last=self.feeds["last"].dt.strftime("%Y-%m-%d"),
+            unknown_share=_percent(self.feeds["unknown_share"]), unplaced_share=_percent(self.feeds["unplaced_share"]),
+        )  # fmt: skip
+        shown["source"] = [words_of(code)[language] for code in shown["source"]]
+        turned = shown.set_index("source")[list(_TITLES)].rename(columns={k: v[language] for k, v in _TITLES.items()}).T
+        return turned.rename_axis(columns=None)
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain numbers and lists, for JSON; times in ISO form, what is missing as none."""
+        names = ("feeds", "delays", "missing", "reasons", "remarks")
+        return {name: [_plain(row) for row in getattr(self, name).to_dict("records")] for name in names}
+
+    def to_html(self, language: Language = "zh") -> str:
+        """The report as one page that needs nothing else."""
+        title = {"zh": "数据检查", "en": "Data check"}[language]
+        said = "".join(f"<li>{html.escape(line)}</li>" for line in self.words(language)) or "<li>✓</li>"
+        tables = [self.table(language).to_html(na_rep="–", float_format="{:,.2f}".format)]
+        tables += [
+            frame.to_html(index=False, na_rep="–", float_format="{:,.2f}".format)
+            for frame in (self.delays, self.reasons)
+            if len(frame)
+        ]
+        style = "body{font:15px/1.6 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}table{border-collapse:collapse;margin:1rem 0}"
+        style += "td,th{border:1px solid #ccc;padding:.2rem .6rem;text-align:right}th{background:#f4f4f4}"
+        head = f'<meta charset="utf-8"><title>{title}</title><style>{style}</style>'
+        return f'<!doctype html><html lang="{language}"><head>{head}</head><body><h1>{title}</h1><ul>{said}</ul>{"".join(tables)}</body></html>'
+
+    def __repr__(self) -> str:
+        """The remarks and the table, in English."""
+        lines = [f"- {line}" for line in self.words("en")] or ["- nothing to remark"]
+        return "\n".join([*lines, "", self.table("en").to_string(na_rep="–", float_format="{:,.2f}".format)])
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+def _percent(share: pd.Series) -> pd.Series:
+    return (share * 100).map("{:.1f} %".format)
+
+
+def _plain(row: dict) -> dict[str, object]:
+    def value(cell: object) -> object:
+        if cell is None or cell is pd.NaT or (isinstance(cell, float) and np.isnan(cell)):
+            return None
+        return (
+            cell.isoformat()
+            if isinstance(cell, pd.Timestamp)
+            else cell.item()
+            if isinstance(cell, np.generic)
+            else cell
+        )
+
+    return {str(k): value(v) for k, v in row.items()}
+
+
+def check(store: Store) -> CheckReport:
+    """Look at every feed of a store.
+
+    Raises
+    ------
+    NotFoundError
+        The store holds no events.
+    """
+    if not store.has("events"):
+        raise NotFoundError(f"store {store.path} holds no events; bring some in with `riskwarn ingest`.")
+    log = store.read("feed_log") if store.has("feed_log") else None
+    looked = [_look(store, source, log) for source in store.sources()]
+    feeds = pd.DataFrame([feed for feed, _, _ in looked])
+    delays, missing = (pd.concat([item[place] for item in looked], ignore_index=True) for place in (1, 2))
+    return CheckReport(feeds, delays, missing, _reasons(store), _remarks(feeds, missing))
+
+
+def _look(store: Store, source: str, log: pd.DataFrame | None) -> tuple[dict[str, object], pd.DataFrame, pd.DataFrame]:
+    columns = ["event_id", "known_at", "occurred_at", "grid_id", "category", "category_raw"]
+    table = store.arrow("events", columns=columns, source=source, dictionary=False)
+    revisions = table.to_pandas(
+        types_mapper=lambda t: pd.StringDtype(na_value=np.nan) if pa.types.is_string(t) else None
+    )
+    events = revisions.sort_values("known_at", kind="stable").drop_duplicates("event_id")
+    occurred = events["occurred_at"].dt.tz_convert(store.timezone)
+    delay = (events["known_at"] - events["occurred_at"]).dt.total_seconds() / 86_400
+    span = _span(occurred, source, log)
+    missing = _missing(occurred, span)
+    n_days = max((span[1] - span[0]).days, 1)
+    feed = {
+        "source": source, "events": len(events), "revisions": len(revisions), "first": occurred.min(), "last": occurred.max(),
+        "per_day": len(events) / n_days, "delay_p50": delay.quantile(0.5), "delay_p99": delay.quantile(0.99),
+        "unknown_share": events["category_raw"].notna().mean(), "sensitive": int(events["category"].isin(NEVER_FEATURES).sum()),
+        "unplaced_share": (events["grid_id"] == "").mean(), "missing_days": None if missing is None else len(missing),
+        **_logged(source, log), **_drift(events["category"], occurred),
+    }  # fmt: skip
+    curve = pd.DataFrame({"source": source, "share": QUANTILES, "days": delay.quantile(list(QUANTILES)).to_numpy()})
+    days = pd.DataFrame({"source": source, "day": missing if missing is not None else []})
+    return feed, curve, days
+
+
+def _span(occurred: pd.Series, source: str, log: pd.DataFrame | None) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """Local days the feed speaks for: those its deliveries cover, else from its first to its last event."""
+    start, end = occurred.min().normalize(), occurred.max().normalize() + pd.DateOffset(days=1)
+    told = log[log["source"] == source] if log is not None else pd.DataFrame()
+    if len(told) and told["covers_to"].notna().any():
+        end = max(end, told["covers_to"].max().tz_convert(end.tz).normalize())
+        start = min(start, told["covers_from"].min().tz_convert(end.tz).normalize())
+    return start, end
+
+
+def _missing(occurred: pd.Series, span: tuple[pd.Timestamp, pd.Timestamp]) -> pd.DatetimeIndex | None:
+    days = pd.date_range(span[0], span[1], freq="D", inclusive="left")
+    counts = occurred.dt.normalize().value_counts().reindex(days, fill_value=0)
+    usual = counts.groupby(counts.index.dayofweek).transform("median")
+    if usual.max() < LEAST_PER_DAY:
+        return None
+    return days[((counts == 0) & (usual >= LEAST_PER_DAY)).to_numpy()]
+
+
+def _logged(source: str, log: pd.DataFrame | None) -> dict[str, object]:
+    names = ("received", "duplicate", "quarantined")
+    told = log[log["source"] == source] if log is not None else None
+    return {name: None if told is None or told.empty else int(told[name].sum()) for name in names}
+
+
+def _drift(category: pd.Series, occurred: pd.Series) -> dict[str, float]:
+    last = occurred.max()
+    recent = occurred > last - pd.Timedelta(days=RECENT_DAYS)
+    before = ~recent & (occurred > last - pd.Timedelta(days=RECENT_DAYS + BEFORE_DAYS))
+    if min(recent.sum(), before.sum()) < LEAST_DRIFT:
+        return {"shift": np.nan, "volume_ratio": np.nan}
+    now, then = (category[where].value_counts(normalize=True) for where in (recent, before))
+    days_before = min(BEFORE_DAYS, (last - occurred[before].min()).days - RECENT_DAYS + 1)
+    shift = now.sub(then, fill_value=0.0).abs().sum() / 2
+    return {
+        "shift": float(shift),
+        "volume_ratio": float(recent.sum() / RECENT_DAYS / (before.sum() / max(days_before, 1))),
+    }
+
+
+def _reasons(store: Store) -> pd.DataFrame:
+    kept = store.read_quarantine("events")
+    if kept.empty:
+        return pd.DataFrame(columns=["file", "reason", "rows"])
+    return kept.groupby(["file", "reason"]).size().rename("rows").sort_values(ascending=False).reset_index()
+
+
+def _remarks(feeds: pd.DataFrame, missing: pd.DataFrame) -> pd.DataFrame:
+    said = [remark for feed in feeds.to_dict("records") for remark in _of_feed(feed, missing)]
+    table = pd.DataFrame(said, columns=["source", "kind", "weight", "zh", "en"])
+    return table.sort_values("weight", ascending=False, kind="stable", ignore_index=True)
+
+
+def _of_feed(feed: dict, missing: pd.DataFrame) -> list[tuple]:
+    zh, en = words_of(feed["source"]).zh, words_of(feed["source"]).en
+    days = missing.loc[missing["source"] == feed["source"], "day"]
+    first = f"{days.iloc[0]:%Y-%m-%d}" if len(days) else ""
+    unplaced, unknown, late, shift = feed["unplaced_share"], feed["unknown_share"], feed["delay_p99"], feed["shift"]
+    kept = (feed["quarantined"] or 0) / max(feed["received"] or 0, 1)
+    rules = (
+        (bool(len(days)), "missing_days", 5, f"{zh}：{len(days)} 天没有任何记录，首日 {first}，请联系数据提供单位。", f"{en}: {len(days)} days without any record, the first {first}; ask the provider."),
+        (unplaced > _LIMITS["unplaced"], "unplaced", 4, f"{zh}：{unplaced:.1%} 的事件未落到网格，不计入任何网格。", f"{en}: {unplaced:.1%} of the events have no grid and count for none."),
+        (unknown > _LIMITS["unknown"], "unknown_codes", 3, f"{zh}：{unknown:.1%} 的类别未识别，已归入其他，请补充对照表。", f"{en}: {unknown:.1%} of the categories are unknown and became other; complete the crosswalk."),
+        (kept > _LIMITS["quarantined"], "quarantined", 3, f"{zh}：{kept:.1%} 的行被隔离，原因见下表。", f"{en}: {kept:.1%} of the rows are in quarantine; the reasons stand below."),
+        (late > _LIMITS["late_days"], "late", 2, f"{zh}：1% 的事件在发生 {late:.0f} 天后才可知，标签须等待同样久。", f"{en}: one event in a hundred is known only after {late:.0f} days; labels must wait as long."),
+        (bool(shift > _LIMITS["shift"]), "drift", 2, f"{zh}：近四周类别结构变化 {shift:.0%}。", f"{en}: the category mix of the last four weeks moved by {shift:.0%}."),
+        (feed["sensitive"] > 0, "sensitive", 1, f"{zh}：{feed['sensitive']} 件敏感类只计数，不入特征。", f"{en}: {feed['sensitive']} sensitive events are counted here and nowhere else."),
+    )  # fmt: skip
+    return [
+        (feed["source"], kind, weight, text_zh, text_en) for holds, kind, weight, text_zh, text_en in rules if holds
+    ]
