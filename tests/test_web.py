@@ -98,7 +98,7 @@ def test_today_names_the_feed_that_stopped_and_gives_no_reading_of_it(client):
     text = client.get("/").text
 
     assert "热线工单 · 丙县 断报" in text
-    assert "来源异常，不作研判" in text
+    assert "来源异常，不研判" in text
 
 
 def test_list_gives_rank_level_reasons_and_action(client):
@@ -188,10 +188,43 @@ def test_tables_a_night_did_not_make_are_not_none_found(tmp_path):
     assert words.PHRASES["no_alerts_made"].zh in today.text
     assert words.PHRASES["no_gaps_made"].zh in today.text
     assert words.PHRASES["feeds_unstated"].zh in today.text
-    assert words.PHRASES["baseline_none"].zh in client.get("/model").text
+    assert words.PHRASES["gate_unknown"].zh in client.get("/").text
+    assert words.PHRASES["gate_unknown"].zh in client.get("/model").text
     assert api(client, "/gaps").json()["made"] is False
     assert api(client, "/alerts").json()["made"] is False
     assert [client.get(p).status_code for p in PAGES] == [200] * len(PAGES)
+
+
+def test_model_that_has_not_passed_the_gate(tmp_path):
+    """A model that is not shown to beat the prior count says so where today's numbers are judged, and why on its own page."""
+    store = Store(tmp_path, timezone=web_town.ZONE)
+    store.write("grids", web_town._grids(4, 3))
+    web_town.publish(store, "2025-01-08", gate=False, gate_reason="capture_5 is worse")
+    client = client_of(store)
+
+    assert words.PHRASES["gate_failed"].zh in client.get("/").text
+    assert "capture_5 is worse" in client.get("/model").text
+
+
+def test_model_stands_beside_every_prior_count(client):
+    """The model's page shows each prior count with its figures, the best of a column in bold."""
+    text = client.get("/model", params={"lang": "en"}).text
+
+    assert "The model has passed the gate" in text
+    assert "prior count, 15 weeks" in text
+    assert "prior count, 52 weeks" in text
+    assert "<b>0.4120</b>" in text
+    assert "<b>0.0810</b>" in text
+    assert "<b>0.3610</b>" not in text
+
+
+def test_records_after_the_night_are_not_its_cut_off(tmp_path):
+    """A store that holds later records does not move the cut-off of a night past its as_of."""
+    store = Store(tmp_path, timezone=web_town.ZONE)
+    store.write("grids", web_town._grids(4, 3))
+    web_town.publish(store, "2025-01-08", data_until="2025-02-01T00:00:00+08:00")
+
+    assert api(client_of(store), "/scores").json()["data_until"] == "2025-01-08T00:00:00+08:00"
 
 
 def test_grids_without_polygons(tmp_path):

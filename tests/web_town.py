@@ -166,9 +166,13 @@ def _facts(as_of):
         "target": TARGET, "question": QUESTION, "horizon_days": 28, "model_version": "3f9c2a7d81b04e55",
         "mlflow_run": "b7d1c02e9a6f4c33a1f0", "as_of": as_of.isoformat(), "data_until": as_of.isoformat(),
         "made_at": (as_of + pd.Timedelta(hours=5, minutes=12)).isoformat(), "features": FEATURES, "feeds": feeds,
-        "baseline": {
-            "metric": "capture_5", "model": 0.412, "prior_name": "prior_52w", "prior": 0.361,
-            "difference": 0.051, "lower": 0.022, "upper": 0.079,
+        "gate": True, "gate_reason": "capture_5 beats prior count 52 weeks by +0.0510 [+0.0220, +0.0790]",
+        "trained": {"first": "2024-03-04", "last": "2024-12-02", "n_rows": 480, "n_events": 900},
+        "backtest": {
+            "riskwarn": {"capture_5": 0.412, "brier": 0.081, "calibration_error": 0.019},
+            "poisson regression": {"capture_5": 0.398, "brier": 0.083, "calibration_error": 0.043},
+            "prior count 15 weeks": {"capture_5": 0.352, "brier": 0.094, "calibration_error": 0.062},
+            "prior count 52 weeks": {"capture_5": 0.361, "brier": 0.090, "calibration_error": 0.054},
         },
         "capacity": 4,
     }  # fmt: skip

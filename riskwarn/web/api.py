@@ -31,7 +31,7 @@ def answer(night: Night, **members: object) -> JSONResponse:
     """An answer with its envelope."""
     said = {
         "as_of": night.date, "model_version": stated(night.facts, "model_version"),
-        "data_until": stated(night.facts, "data_until"), "note": PHRASES["note"].en,
+        "data_until": night.data_until, "note": PHRASES["note"].en,
     }  # fmt: skip
     return JSONResponse(said | members, headers={"Cache-Control": "no-cache"})
 

@@ -57,6 +57,18 @@ def number(value: object, decimals: int = 1) -> str:
     return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
 
 
+def fixed(value: object) -> str:
+    """A metric to four decimals, as reports print it.
+
+    Examples
+    --------
+    >>> fixed(0.412)
+    '0.4120'
+    """
+    found = pd.to_numeric(value, errors="coerce")
+    return UNKNOWN if value is None or pd.isna(found) else f"{found:.4f}"
+
+
 def small(value: object) -> str:
     """A number of unknown size to three significant digits.
 

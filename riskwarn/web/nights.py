@@ -32,7 +32,7 @@ class Night:
     grids
         One row a grid valid then, in the order of `grid_id`, with `geometry`.
     scores
-        One row a grid, riskiest first, unscored last; with the names of `grids`, `level` and `alert_id` of its alert, `band` 1
+        One row a grid, riskiest first, unscored last; with the names of `grids`, `level` and `alert_id` of its alert, whether it `leads` it, `band` 1
         (riskiest) to 5, and 0 where there is no score.
     reasons
         In the order of `place`.
@@ -53,6 +53,12 @@ class Night:
     def date(self) -> str:
         """The date as pages and addresses write it."""
         return named(self.as_of)
+
+    @property
+    def data_until(self) -> str | None:
+        """The cut-off of the records behind the scores: what the store held, or `as_of` where that is earlier."""
+        stated = self.facts.get("data_until")
+        return None if stated is None else min(pd.Timestamp(stated), self.as_of).isoformat()
 
     @property
     def n_scored(self) -> int:
@@ -235,14 +241,17 @@ def _of_target(table: pd.DataFrame | None, facts: Mapping[str, Any]) -> pd.DataF
 def _standing_scores(scores: pd.DataFrame, grids: pd.DataFrame, alerts: pd.DataFrame | None) -> pd.DataFrame:
     named_scores = scores.merge(grids[["grid_id", *(c for c in _PARENTS if c in grids)]], on="grid_id", how="left")
     named_scores = named_scores.assign(band=_band(named_scores["rank"]))
-    spread = pd.DataFrame({"grid_id": [], "level": [], "alert_id": []}, dtype="str")
-    if alerts is not None and len(alerts):
-        spread = alerts.assign(grid_id=alerts["grid_ids"].str.split())[["grid_id", "level", "alert_id"]].explode(
-            "grid_id"
-        )
-        spread = spread.drop_duplicates("grid_id")
-    joined = named_scores.merge(spread, on="grid_id", how="left")
+    joined = named_scores.merge(_members(alerts), on="grid_id", how="left").astype({"leads": "boolean"})
+    joined["leads"] = joined["leads"].fillna(value=False)
     return joined.sort_values(["rank", "grid_id"], na_position="last", ignore_index=True)
+
+
+def _members(alerts: pd.DataFrame | None) -> pd.DataFrame:
+    """Grids of the alerts: `grid_id`, `level`, `alert_id`, and whether it `leads` its alert."""
+    if alerts is None or alerts.empty:
+        return pd.DataFrame({"grid_id": [], "level": [], "alert_id": [], "leads": []}).astype("str")
+    members = alerts.assign(grid_id=alerts["grid_ids"].str.split())[["grid_id", "level", "alert_id"]].explode("grid_id")
+    return members.assign(leads=~members["alert_id"].duplicated()).drop_duplicates("grid_id")
 
 
 def _band(rank: pd.Series) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The pages: rendered on the server, readable without scripts, each in Chinese and English."""
 
 import math
+import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -36,7 +37,7 @@ N_REASONS = 3
 N_NIGHTS_CHOICE = 60
 FACTS = (
     "target", "question", "horizon_days", "model_version", "mlflow_run", "data_until", "made_at", "features", "feeds",
-    "baseline", "capacity",
+    "gate", "gate_reason", "backtest", "trained", "capacity",
 )  # fmt: skip
 """What a page may say of a night, each "not stated" where the night does not state it."""
 _FEED = {"org_code": "*", "state": "unknown", "last_at": None}
@@ -83,10 +84,10 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    made.filters.update(percent=write.percent, signed=write.signed, number=write.number, small=write.small)
+    made.filters.update(percent=write.percent, signed=write.signed, number=write.number, fixed=write.fixed)
     made.globals.update(
         LEVELS=words.LEVELS, BANDS=words.BANDS, STATES=words.STATES, FEED_STATES=words.FEED_STATES, UNITS=words.UNITS,
-        GAP_KINDS=words.GAP_KINDS, BASELINE=words.BASELINE, ACTIONS=ACTIONS, spark=spark, isna=pd.isna,
+        GAP_KINDS=words.GAP_KINDS, METRICS=words.METRICS, MODELS=words.MODELS, ACTIONS=ACTIONS, spark=spark, isna=pd.isna,
     )  # fmt: skip
     return made
 
@@ -112,7 +113,7 @@ def _common(request: Request) -> dict[str, Any]:
         "lang": language, "t": lambda key, **values: words.phrase(key, language, **values), "path": path, "link": link,
         "other": quote(path) + "?" + urlencode(here | {"lang": other}), "other_lang": other,
         "word": lambda table, code: words.word(table, code, language), "code": lambda code: words_of(str(code))[language],
-        "said": lambda text: words.said(text, language), "moment": lambda at: write.moment(at, timezone),
+        **words.PUNCTUATION[language], "said": lambda text: words.said(text, language), "moment": lambda at: write.moment(at, timezone),
         "day": lambda at: write.day(at, language), "short_day": lambda at: write.short_day(at, language),
         "weekday": lambda at: write.weekday(at, language), "chosen_lang": language if language != default else "",
     }  # fmt: skip
@@ -362,7 +363,21 @@ def alerts(request: Request, look: Annotated[LookAlerts, Query()]) -> Response:
 def model(request: Request, look: Annotated[Look, Query()]) -> Response:
     """What the night says of its model."""
     night = nights_of(request).at(look.as_of)
-    return _page(request, "model.html", night)
+    return _page(request, "model.html", night, backtest=_backtest(night.facts.get("backtest") or {}))
+
+
+def _backtest(table: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
+    """Rows of the backtest table, the best of each metric marked; prior counts know their weeks."""
+    frame = pd.DataFrame.from_dict(table, orient="index")
+    less = [m for m in frame if m in words.METRICS and "↓" in words.METRICS[m].en]
+    best = frame.assign(**{m: -frame[m] for m in less}).pipe(lambda f: f == f.max())
+    return [
+        {
+            "name": name, "weeks": re.sub(r"^prior count (\d+) weeks$", r"\1", name) if name.startswith("prior count") else "",
+            "cells": [{"name": m, "value": frame.loc[name, m], "best": bool(best.loc[name, m])} for m in frame],
+        }
+        for name in frame.index
+    ]  # fmt: skip
 
 
 @views.get("/feeds")

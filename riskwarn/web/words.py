@@ -165,20 +165,33 @@ EVIDENCE = {
     "visits": Words("巡访次数", "visits"),
     "suppressed": Words("暂停", "paused"),
 }
-BASELINE = {
-    "metric": Words("指标", "metric"),
-    "model": Words("模型", "model"),
-    "prior": Words("最佳历史计数", "best prior count"),
-    "prior_name": Words("历史计数", "prior count"),
-    "difference": Words("差值（模型 − 历史计数）", "difference (model − prior count)"),
-    "lower": Words("差值 90% 区间下限", "difference, lower end"),
-    "upper": Words("差值 90% 区间上限", "difference, upper end"),
+METRICS = {
+    "capture_5": Words("命中率（前5%）", "capture, top 5%"),
+    "capture_10": Words("命中率（前10%）", "capture, top 10%"),
+    "pai_5": Words("PAI（前5%）", "PAI, top 5%"),
+    "pai_10": Words("PAI（前10%）", "PAI, top 10%"),
+    "pei_5": Words("PEI（前5%）", "PEI, top 5%"),
+    "pei_10": Words("PEI（前10%）", "PEI, top 10%"),
+    "brier": Words("Brier 分数 ↓", "Brier ↓"),
+    "poisson_deviance": Words("泊松偏差 ↓", "Poisson deviance ↓"),
+    "calibration_error": Words("校准误差 ↓", "calibration error ↓"),
+}
+"""Metrics of a backtest; an arrow marks those of which less is better."""
+MODELS = {
+    "riskwarn": Words("本模型", "this model"),
+    "poisson regression": Words("泊松回归", "Poisson regression"),
+    "logistic regression": Words("逻辑回归", "logistic regression"),
 }
 MONTHS = "January February March April May June July August September October November December".split()
 WEEKDAYS = (
     Words("星期一", "Monday"), Words("星期二", "Tuesday"), Words("星期三", "Wednesday"), Words("星期四", "Thursday"),
     Words("星期五", "Friday"), Words("星期六", "Saturday"), Words("星期日", "Sunday"),
 )  # fmt: skip
+
+PUNCTUATION = {
+    "zh": {"colon": "：", "comma": "、", "semicolon": "；", "stop": "。", "space": ""},
+    "en": {"colon": ": ", "comma": ", ", "semicolon": "; ", "stop": ".", "space": " "},
+}
 
 PHRASES: dict[str, Words] = {
     "product": Words("风险预警", "Risk early warning"),
@@ -236,14 +249,13 @@ PHRASES: dict[str, Words] = {
     "feeds_unstated": Words("本期未说明数据来源状态，不能视为正常。", "This night states no feed health; do not take it as normal."),
     "insufficient": Words("{n} 个网格数据不足、未评分，不等于平安。", "Insufficient data, no score: {n} (this is not calm)."),
     "week": Words("近7天", "Last 7 days"),
-    "mean_15": Words("前15周周均", "Mean of 15 weeks before"),
-    "against_mean": Words("较周均", "Against the mean"),
+    "mean_15": Words("前15周周均", "15-week mean"),
     "reading": Words("研判", "Reading"),
     "usual": Words("正常波动", "usual"),
     "high": Words("偏高", "high"),
     "very_high": Words("明显偏高", "very high"),
     "low": Words("偏低，先查是否漏报", "low: first rule out missing records"),
-    "no_reading": Words("来源异常，不作研判", "no reading: the feed is not normal"),
+    "no_reading": Words("来源异常，不研判", "no reading: see state"),
     "no_history": Words("历史不足", "too little history"),
     "week_note": Words("按各周周末时已知的记录计数，口径一致。", "Each week counts what was known when it ended, so weeks compare like with like."),
     "overall": Words("总体", "Overall"),
@@ -268,6 +280,7 @@ PHRASES: dict[str, Words] = {
     "same": Words("平", "same"),
     "level": Words("级别", "Level"),
     "grid": Words("网格", "Grid"),
+    "joined": Words("并入相邻预警", "joined to an adjacent alert"),
     "and_adjacent": Words("及相邻 {n} 格", "and {n} adjacent"),
     "probability": Words("概率", "Probability"),
     "times_mean": Words("均值的 {n} 倍", "{n}× the mean"),
@@ -341,7 +354,12 @@ PHRASES: dict[str, Words] = {
     "band": Words("分段", "Band"),
     "target": Words("预测目标", "Target"),
     "baseline": Words("与历史计数相比", "Against the prior count"),
-    "baseline_none": Words("本期没有给出与历史计数的比较，不能认为模型更好。", "This night gives no comparison with the prior count; do not assume the model is better."),
+    "metric_note": Words("加粗为该列最好；↓ 表示越小越好。历史计数是必须超过的对手。", "Bold is the best of its column; ↓ means less is better. The prior count is the rival to beat."),
+    "prior_weeks": Words("前 {n} 周计数", "prior count, {n} weeks"),
+    "gate_passed": Words("模型已通过上线门槛：优于最佳历史计数。", "The model has passed the gate: it beats the best prior count."),
+    "gate_failed": Words("模型未通过上线门槛：未证明优于历史计数，排序仅供参考。", "The model has not passed the gate: it is not shown to beat the prior count. Read the ranking with care."),
+    "gate_unknown": Words("模型未经回测，不能认为优于历史计数。", "The model has no backtest; do not assume it beats the prior count."),
+    "trained": Words("训练区间", "Trained on"),
     "features": Words("模型使用的特征", "What the model looks at"),
     "feature": Words("特征", "Feature"),
     "column": Words("字段", "Column"),
