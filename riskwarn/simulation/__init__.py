@@ -6,7 +6,24 @@
 True
 """
 
+from riskwarn.simulation import worlds
+from riskwarn.simulation.chain import TARGETS
 from riskwarn.simulation.city import City, city, read_truth
+from riskwarn.simulation.policy import Alerting, Twins, twins
+from riskwarn.simulation.scoring import score
 from riskwarn.simulation.setting import EFFECTS, PRESETS, Preset
 
-__all__ = ["EFFECTS", "PRESETS", "City", "Preset", "city", "read_truth"]
+__all__ = [
+    "EFFECTS",
+    "PRESETS",
+    "TARGETS",
+    "Alerting",
+    "City",
+    "Preset",
+    "Twins",
+    "city",
+    "read_truth",
+    "score",
+    "twins",
+    "worlds",
+]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -48,26 +49,32 @@ class City:
     ----------
     tables
         What the centre holds, by table name, each in the shape of :mod:`riskwarn.schema`.
-    truth
-        What really happened, by name (see ``docs/simulation.md``). No reader of the library opens it.
     setting
         What the city was asked to be.
+    world
+        Everything it is made of, as arrays.
     """
 
     tables: dict[str, pd.DataFrame]
-    truth: dict[str, pd.DataFrame]
     setting: Setting = field(repr=False)
     world: World = field(repr=False)
 
-    def write(self, path: str | Path) -> Store:
-        """Write the tables as a store at `path`, and the truth apart, as Parquet, at `path` + "-truth"."""
+    @cached_property
+    def truth(self) -> dict[str, pd.DataFrame]:
+        """What really happened, by name (see ``docs/simulation.md``), told when first asked for. No reader of the library opens it."""
+        from riskwarn.simulation.truth import truth_tables  # noqa: PLC0415 - truth is told last
+
+        return truth_tables(self.world, self.tables["events"])
+
+    def write(self, path: str | Path, *, truth: bool = True) -> Store:
+        """Write the tables as a store at `path`, and, if wanted, the truth apart as Parquet at `path` + "-truth"."""
         store = Store(path, timezone=TIMEZONE)
         for name in ORDER:
-            if name in self.tables and len(self.tables[name]):
+            if len(self.tables[name]):
                 store.write(name, self.tables[name])
         folder = Path(f"{path}{TRUTH_SUFFIX}")
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, frame in self.truth.items():
+        for name, frame in self.truth.items() if truth else ():
+            folder.mkdir(parents=True, exist_ok=True)
             frame.to_parquet(folder / f"{name}.parquet", index=False)
         return store
 
@@ -108,9 +115,7 @@ def city(
     """
     setting = make_setting(preset, seed=seed, without=without, reports_per_year=reports_per_year)
     world = make_world(setting, policy=policy)
-    from riskwarn.simulation.truth import truth_tables  # noqa: PLC0415 - truth is told last
-
-    return City(make_tables(world), truth_tables(world), setting, world)
+    return City(make_tables(world), setting, world)
 
 
 def as_of_days(setting: Setting) -> np.ndarray:
@@ -148,13 +153,19 @@ def make_tables(world: World) -> dict[str, pd.DataFrame]:
         "grids": grids_table(geo, codes),
         "crosswalk": changes[told(setting, changes)].reset_index(drop=True),
         "events": events,
-        "visits": visits_table(setting, codes, watch.n_visits),
+        "visits": visits_table(setting, codes, *visits_made(world)),
         "workflow": workflow.workflow_table(world),
         "diversions": workflow.diversions_table(world),
         "roster": roster_table(setting, codes, watch),
         "places": _places(setting, geo),
         "feed_log": feed_log(setting, geo, world.faults, sent),
     }
+
+
+def visits_made(world: World) -> tuple[np.ndarray, np.ndarray | None]:
+    """(days lived, grids) visits made, and those of them that routine made where alerts made others."""
+    routine, extra = world.watch.n_visits, world.course.extra_visits
+    return (routine, None) if extra is None else (routine + extra, routine)
 
 
 def event_ids(events: pd.DataFrame) -> np.ndarray:

@@ -59,12 +59,20 @@ class Course:
     paper: dict[str, np.ndarray]
     snapshots: dict[int, dict[str, np.ndarray]]
     """State of open disputes at the start of chosen days."""
+    extra_visits: np.ndarray | None
+    """(days lived, grids) visits made because of alerts; None without a policy."""
     hazard: dict[str, float]
     """Total chance of each kind of event that was run, to be compared with the number that happened."""
 
 
-Policy = Callable[[int, dict[str, list[np.ndarray]]], np.ndarray]
-"""Called at the start of each day with what was recorded so far; returns extra visits by grid."""
+@dataclass(frozen=True)
+class Policy:
+    """Who is visited beyond routine."""
+
+    visits: Callable[[int, dict[str, list[np.ndarray]]], np.ndarray]
+    """Called at the start of each day with what was recorded so far; returns extra visits by grid."""
+    thorough: float = 1.0
+    """An extra visit finds as much as so many routine ones."""
 
 
 @dataclass(frozen=True)
@@ -148,11 +156,15 @@ def run(
 ) -> Course:
     """Live through every day of the city."""
     life = _Life(setting, geo, disputes, watch)
+    if policy is not None:
+        life.extra, life.thorough = np.zeros(watch.n_visits.shape, np.uint8), policy.thorough
     for day in range(-BURN_DAYS, setting.preset.days):
         life.wake(day)
         if day in snapshot_days:
             life.remember(day)
-        life.live(day, None if policy is None or day < 0 else policy(day, life.log))
+        if policy is not None and life.extra is not None and day >= 0:
+            life.extra[day + BURN_DAYS] = policy.visits(day, life.log)
+        life.live(day)
     return life.course()
 
 
@@ -172,6 +184,8 @@ class _Life:
         self.births = [order[a:b] for a, b in pairwise(first)]
         self.returns: dict[int, list[np.ndarray]] = {}
         self.active = np.zeros(0, np.int64)
+        self.extra: np.ndarray | None = None
+        self.thorough = 1.0
         self.due_after = after_workdays(setting, LIMIT_WORKDAYS) - BURN_DAYS + 1
         self.paper, self.careless = faulty_townships(setting, geo)
         self.loss = np.where(self.careless, LOST_CARELESS, LOST if setting.on("lost_diversions") else 0.0)
@@ -198,7 +212,7 @@ class _Life:
             "ledger": s.ledger[i].copy(), "due": s.due[i].copy(), "seen": s.seen[i].copy(),
         }  # fmt: skip
 
-    def live(self, day: int, extra: np.ndarray | None) -> None:
+    def live(self, day: int) -> None:
         """One day: what happens depends on the state at its start."""
         i = self.active = np.concatenate([self.active, self.births[day + BURN_DAYS]])
         s = self.state
@@ -207,7 +221,7 @@ class _Life:
             Multipliers(*(getattr(self.base, f)[i] for f in ("find", "hotline", "petition", "call", "violence"))),
             np.maximum(day - s.began[i], 0), s.calls[i], s.petitions[i], s.ledger[i] & (day >= s.due[i]),
         )  # fmt: skip
-        hazard["find"] = self._finding(i, day, extra)
+        hazard["find"] = self._finding(i, day)
         hazard["resolve"] = resolution_rate(s.ledger[i], s.calls[i])
         happens = {}
         for what, rate in hazard.items():
@@ -217,11 +231,11 @@ class _Life:
         self._record(day, i, h, happens)
         self._resolve(day, i, happens["resolve"])
 
-    def _finding(self, i: np.ndarray, day: int, extra: np.ndarray | None) -> np.ndarray:
+    def _finding(self, i: np.ndarray, day: int) -> np.ndarray:
         at, grid = day + BURN_DAYS, self.disputes.grid[i]
         visits = self.watch.n_visits[at].astype(float)
-        if extra is not None:
-            visits = visits + extra
+        if self.extra is not None:
+            visits = visits + self.thorough * self.extra[at]
         return np.where(self.state.ledger[i], 0.0, self.base.find[i] * (visits * self.watch.passed_on[at])[grid])
 
     def _record(self, day: int, i: np.ndarray, h: np.ndarray, happens: dict[str, np.ndarray]) -> None:
@@ -295,4 +309,4 @@ class _Life:
             )
             for what, columns in names.items()
         }
-        return Course(**tables, snapshots=self.snapshots, hazard=self.hazard)
+        return Course(**tables, snapshots=self.snapshots, extra_visits=self.extra, hazard=self.hazard)
