@@ -59,6 +59,9 @@ UNITS = {
     "hours": Words("小时", "hours"),
     "share": Words("", ""),
     "ratio": Words("倍", "times"),
+    "z": Words("标准差", "standard deviations"),
+    "weighted count": Words("起（加权）", "weighted"),
+    "as the column says": Words("见特征名", "as named"),
     "km2": Words("平方公里", "km²"),
 }
 
