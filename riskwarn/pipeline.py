@@ -226,7 +226,7 @@ def _facts(store: Store, model: RiskModel, at: pd.Timestamp, capacity: int) -> d
         "target": model.label.name, "question": {"zh": f"哪些网格{words.zh}最多", "en": f"Which grids will see most {words.en}"}, "horizon_days": model.label.days,
         "model_version": model.version, "mlflow_run": model.facts.get("mlflow_run"), "alias": model.facts.get("alias"),
         "gate": model.facts.get("gate"), "gate_reason": model.facts.get("gate_reason"), "backtest": model.facts.get("backtest"),
-        "as_of": at.isoformat(), "data_until": str(store.known_until()), "made_at": pd.Timestamp.now(tz=store.timezone).isoformat(),
+        "as_of": at.isoformat(), "data_until": str(min(at, store.known_until())), "made_at": pd.Timestamp.now(tz=store.timezone).isoformat(),
         "capacity": capacity, "trained": {k: model.facts.get(k) for k in ("first", "last", "n_rows", "n_events")},
         "features": words_of_features(model.features),
     }  # fmt: skip

@@ -1,0 +1,45 @@
+# Two commands for a fresh machine: `make demo` and `make test`. Both start from Python 3.11 and make.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+STAMP = $(VENV)/.installed
+
+.PHONY: demo test slow lint types docs lock clean help
+
+help:  ## list the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "riskwarn needs Python 3.11 or newer; name one with make PYTHON=…"; exit 1; }
+	@test -x $(BIN)/python || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "installing the locked dependencies into $(VENV) (a few minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: $(STAMP)  ## run the main job on Boston 2015, print what it found, say how to open the page
+	@$(BIN)/riskwarn demo --store demo/boston
+
+serve: $(STAMP)  ## serve the page of the demo at http://127.0.0.1:8000/
+	@$(BIN)/riskwarn serve --store demo/boston
+
+test: $(STAMP)  ## run the default tests and the doctests
+	@$(BIN)/python -m pytest
+
+slow: $(STAMP)  ## run every test, also the slow ones
+	@$(BIN)/python -m pytest --slow
+
+lint: $(STAMP)  ## style, with every rule on
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+types: $(STAMP)  ## types, strictly
+	@$(BIN)/mypy
+
+docs: $(STAMP)  ## run every snippet of README and docs
+	@$(BIN)/python -m pytest tests/test_docs.py -q
+
+lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --all-extras --generate-hashes --universal --python-version 3.11 --no-header --no-annotate -o requirements.lock
+
+clean:  ## take away what the commands made
+	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,79 @@
+"""Every command and snippet in README and docs runs, and what they print is what it says."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(python|console|toml)([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page, language):
+    return [(options.strip(), body) for kind, options, body in BLOCK.findall(page.read_text("utf-8")) if kind == language]
+
+
+@pytest.fixture(scope="session")
+def workshop(tmp_path_factory):
+    """A folder with the starter and the example city, where snippets run one after another."""
+    from riskwarn.example import boston
+    from riskwarn.pipeline import init
+
+    folder = init(tmp_path_factory.mktemp("docs") / "work")
+    boston(folder / "city", progress=False)
+    return folder
+
+
+def _with_python(pages):
+    return [p for p in pages if any("norun" not in o for o, _ in blocks(p, "python"))]
+
+
+def _with_commands(pages):
+    return [p for p in pages if any("norun" not in o for o, _ in blocks(p, "console"))]
+
+
+@pytest.mark.parametrize("page", _with_python(PAGES), ids=lambda p: p.name)
+def test_python_snippets_run(page, workshop, monkeypatch):
+    """The Python of a page runs from top to bottom in one namespace, warnings being errors."""
+    monkeypatch.chdir(workshop)
+    namespace = {"__name__": "__docs__"}
+    for options, body in blocks(page, "python"):
+        if "norun" not in options:
+            exec(compile(body, f"{page.name}", "exec"), namespace)
+
+
+@pytest.mark.parametrize("page", _with_commands(PAGES), ids=lambda p: p.name)
+def test_commands_run(page, workshop):
+    """Every ``$ riskwarn …`` line of a page ends with exit code 0, in the order of the page."""
+    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONWARNINGS": "ignore"}
+    for options, body in blocks(page, "console"):
+        if "norun" in options:
+            continue
+        for line in body.splitlines():
+            if line.startswith("$ riskwarn"):
+                done = subprocess.run(shlex.split(line[2:]), cwd=workshop, env=env, capture_output=True, text=True, timeout=300, check=False)
+                assert done.returncode == 0, f"{page.name}: {line}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page):
+    """A relative link of a page leads to a file that is there."""
+    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text("utf-8"))
+    missing = [link for link in links if not (page.parent / link).exists()]
+
+    assert missing == []
+
+
+def test_every_verb_is_documented():
+    """The command line holds no verb that the docs do not name."""
+    from riskwarn.cli import parser
+
+    verbs = next(a for a in parser()._actions if a.choices and "nightly" in a.choices).choices
+    text = "\n".join(p.read_text("utf-8") for p in PAGES)
+
+    assert [v for v in verbs if f"riskwarn {v}" not in text] == []
