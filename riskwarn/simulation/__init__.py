@@ -9,6 +9,7 @@ True
 from riskwarn.simulation import worlds
 from riskwarn.simulation.chain import TARGETS
 from riskwarn.simulation.city import City, city, read_truth
+from riskwarn.simulation.dirt import dirty_export, ingest_table
 from riskwarn.simulation.policy import Alerting, Twins, twins
 from riskwarn.simulation.scoring import score
 from riskwarn.simulation.setting import EFFECTS, PRESETS, Preset
@@ -22,6 +23,8 @@ __all__ = [
     "Preset",
     "Twins",
     "city",
+    "dirty_export",
+    "ingest_table",
     "read_truth",
     "score",
     "twins",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+import shapely
 
 from riskwarn.simulation import season
 from riskwarn.simulation.geography import Geography, borders, points_in
@@ -219,12 +220,24 @@ def _into_strip(
 ) -> np.ndarray:
     mine = np.flatnonzero(columns["seam"] >= 0)
     seam, grid = columns["seam"][mine], columns["grid"][mine]
+    u = setting.uniform("strip", seam, grid, place[mine])
+    along = setting.uniform("along", seam, grid, place[mine]) - 0.5
+    moved = point.copy()
+    for reach in (1.0, 0.3):
+        outside = mine if reach == 1.0 else mine[~shapely.contains_xy(geo.cell[grid], moved[mine])]
+        at = np.searchsorted(mine, outside)
+        moved[outside] = _beside(geo, seams, seam[at], grid[at], reach * u[at] * SEAM_KM, reach * along[at])
+    lost = mine[~shapely.contains_xy(geo.cell[grid], moved[mine])]
+    moved[lost] = point[lost]
+    return moved
+
+
+def _beside(
+    geo: Geography, seams: Seams, seam: np.ndarray, grid: np.ndarray, far_km: np.ndarray, along: np.ndarray
+) -> np.ndarray:
+    """Points in `grid` at a distance from the seam's border, `along` it by a share of its length either way."""
     other = seams.pair[seam].sum(1) - grid
     apart = geo.xy[other] - geo.xy[grid]
     toward = apart / np.linalg.norm(apart, axis=1, keepdims=True).clip(1e-9)
-    u = setting.uniform("strip", seam, grid, place[mine])
-    along = (setting.uniform("along", seam, grid, place[mine]) - 0.5) * seams.length_km[seam]
-    normal = np.column_stack([-toward[:, 1], toward[:, 0]])
-    moved = point.copy()
-    moved[mine] = (geo.xy[grid] + geo.xy[other]) / 2 - toward * (u * SEAM_KM)[:, None] + normal * along[:, None]
-    return moved
+    normal = np.column_stack([-toward[:, 1], toward[:, 0]]) * (along * seams.length_km[seam])[:, None]
+    return np.asarray((geo.xy[grid] + geo.xy[other]) / 2 - toward * far_km[:, None] + normal)
