@@ -5,7 +5,8 @@ Every model here and in :mod:`riskwarn.model` has one face: ``fit(panel)`` retur
 """
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 import numpy as np
@@ -146,12 +147,67 @@ class PriorCount:
 
 
 @dataclass(frozen=True)
+class Line:
+    """A Poisson regression of counts on signed logs of features, ``sign(x) * log(1 + |x|)``: plain numbers, fit to be kept as JSON.
+
+    Parameters
+    ----------
+    weights
+        Weight of each feature's signed log.
+    centres
+        Mean of each feature's signed log in training; a missing value counts as the centre.
+    constant
+        Log rate where every feature is at its centre.
+    """
+
+    weights: dict[str, float] = field(default_factory=dict)
+    centres: dict[str, float] = field(default_factory=dict)
+    constant: float = 0.0
+
+    @classmethod
+    def fit(cls, panel: pd.DataFrame, features: Sequence[str], *, l2: float = 1e-3) -> "Line":
+        """Fit to the rows of `panel` and their `y`; features are standardised before the penalty `l2`."""
+        from sklearn.linear_model import PoissonRegressor  # noqa: PLC0415
+
+        y = panel["y"].to_numpy(dtype=float)
+        if not features:
+            return cls(constant=float(np.log(y.mean())))
+        logs = _signed_log(panel[list(features)].to_numpy(dtype=float))
+        centre = np.nan_to_num(np.nanmean(np.where(np.isnan(logs).all(axis=0), 0.0, logs), axis=0))
+        filled = np.where(np.isnan(logs), centre, logs) - centre
+        scale = np.maximum(filled.std(axis=0), _TINY)
+        fitted = PoissonRegressor(alpha=l2, max_iter=500, solver="newton-cholesky").fit(filled / scale, y)
+        weights = np.where(scale > _TINY, fitted.coef_ / scale, 0.0)
+        names = list(features)
+        return cls(
+            dict(zip(names, weights.tolist(), strict=True)),
+            dict(zip(names, centre.tolist(), strict=True)),
+            float(fitted.intercept_),
+        )
+
+    def parts(self, panel: pd.DataFrame) -> np.ndarray:
+        """(n, features) what each feature adds to the log rate; with the constant they make :meth:`margin`."""
+        names = list(self.weights)
+        logs = _signed_log(panel[names].to_numpy(dtype=float))
+        centre = np.array([self.centres[n] for n in names])
+        return (np.where(np.isnan(logs), centre, logs) - centre) * np.array([self.weights[n] for n in names])
+
+    def margin(self, panel: pd.DataFrame) -> np.ndarray:
+        """(n,) log rate."""
+        return self.constant + self.parts(panel).sum(axis=1)
+
+
+def _signed_log(values: np.ndarray) -> np.ndarray:
+    return np.sign(values) * np.log1p(np.abs(values))
+
+
+@dataclass(frozen=True)
 class Linear:
-    """Poisson regression on the logarithm of the features, standardised: what a model must add to be worth its trees."""
+    """Poisson regression on the logs of the features: what a model must add to be worth its trees."""
 
     features: tuple[str, ...]
     l2: float = 1e-3
-    fitted: object = None
+    line: Line | None = None
     calibration: Calibration = Calibration()
 
     @property
@@ -161,32 +217,18 @@ class Linear:
 
     def fit(self, panel: pd.DataFrame) -> "Linear":
         """A fitted copy."""
-        from sklearn.impute import SimpleImputer  # noqa: PLC0415
-        from sklearn.linear_model import PoissonRegressor  # noqa: PLC0415
-        from sklearn.pipeline import make_pipeline  # noqa: PLC0415
-        from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
-
         rows = settled(panel)
-        y = rows["y"].to_numpy(dtype=float)
-        regression = PoissonRegressor(alpha=self.l2, max_iter=500, solver="newton-cholesky")
-        pipeline = make_pipeline(
-            SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler(), regression
+        line = Line.fit(rows, self.features, l2=self.l2)
+        return dataclasses.replace(
+            self, line=line, calibration=Calibration.fit(line.margin(rows), rows["y"].to_numpy(dtype=float))
         )
-        pipeline.fit(self._matrix(rows), y)
-        margin = np.log(np.maximum(pipeline.predict(self._matrix(rows)), _TINY))
-        return dataclasses.replace(self, fitted=pipeline, calibration=Calibration.fit(margin, y))
 
     def predict(self, panel: pd.DataFrame) -> pd.DataFrame:
         """Columns `score`, `expected`, `probability`."""
-        if self.fitted is None:
+        if self.line is None:
             raise DefinitionError(f"{self.name} is not fitted; call fit first.")
-        rate = self.fitted.predict(self._matrix(panel))  # type: ignore[attr-defined]
-        expected = self.calibration.expected(np.log(np.maximum(rate, _TINY)))
+        expected = self.calibration.expected(self.line.margin(panel))
         return _predicted(panel, expected, expected, self.calibration.probability(expected))
-
-    def _matrix(self, panel: pd.DataFrame) -> np.ndarray:
-        values = panel[list(self.features)].to_numpy(dtype=float)
-        return np.sign(values) * np.log1p(np.abs(values))
 
 
 def _predicted(panel: pd.DataFrame, score: np.ndarray, expected: np.ndarray, probability: np.ndarray) -> pd.DataFrame:

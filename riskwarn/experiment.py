@@ -57,7 +57,7 @@ class Folds:
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """Settings of the boosted model. Depth is kept small so that contributions stay cheap and few effects are mixed."""
+    """Settings of the model. Depth is kept small so that contributions stay cheap and few effects are mixed."""
 
     n_trees: int = 150
     learning_rate: float = 0.03
@@ -67,6 +67,7 @@ class ModelSettings:
     l2: float = 20.0
     feature_share: float = 0.7
     row_share: float = 0.8
+    line_l2: float = 0.01
     seed: int = 7
 
 
@@ -91,7 +92,7 @@ class Judge:
 class Gate:
     """What a champion must reach: `metric` above the best prior count, the interval clear of zero."""
 
-    metric: str = "capture_10"
+    metric: str = "capture_5"
     max_calibration_error: float = 0.05
 
 

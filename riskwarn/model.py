@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from riskwarn.baseline import Calibration, settled
+from riskwarn.baseline import Calibration, Line, settled
 from riskwarn.errors import DataError, DefinitionError, LabelError, NotFoundError, StaleDataError
 from riskwarn.experiment import Experiment, ModelSettings
 from riskwarn.feature import Feature, Own, from_dict
@@ -37,10 +37,11 @@ class RiskModel:
     trees
         LightGBM's text of the trees; empty before :meth:`fit`.
     level
-        Poisson regression of the outcome on the logs of the label's own counts, where the trees start from: a weight for each
-        prior count and, under ``""``, the constant.
+        Poisson regression of the outcome on the label's own counts, where the trees start from.
+    line
+        Poisson regression of the outcome on all features; its share in the log rate is `line_share`, in [0, 1].
     calibration
-        From the log rate of level and trees to the distribution of the count.
+        From that log rate to the distribution of the count.
     facts
         Where it comes from: digests, dates, numbers of rows.
     """
@@ -49,7 +50,9 @@ class RiskModel:
     label: Label
     settings: ModelSettings = dataclasses.field(default_factory=ModelSettings)
     trees: str = ""
-    level: dict[str, float] = dataclasses.field(default_factory=dict)
+    level: Line = dataclasses.field(default_factory=Line)
+    line: Line = dataclasses.field(default_factory=Line)
+    line_share: float = 0.0
     calibration: Calibration = dataclasses.field(default_factory=Calibration)
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -73,10 +76,11 @@ class RiskModel:
         """Twelve hexadecimal digits of the SHA-256 of trees, calibration, features and label."""
         parts = [
             self.trees,
-            json.dumps(self.level),
-            json.dumps(dataclasses.asdict(self.calibration)),
-            json.dumps(self._declared(), sort_keys=True),
+            json.dumps([self.level, self.line], default=vars),
+            str(self.line_share),
+            json.dumps(vars(self.calibration)),
         ]
+        parts.append(json.dumps(self._declared(), sort_keys=True))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
     def __repr__(self) -> str:
@@ -85,7 +89,7 @@ class RiskModel:
         return f"RiskModel({self.label.name!r}, {len(self.features)} features, {state})"
 
     def fit(self, panel: pd.DataFrame) -> "RiskModel":
-        """A fitted copy: the calibration from the latest quarter of dates, unseen by the trees it judges; then all rows.
+        """A fitted copy. The latest quarter of dates, unseen by a rehearsal, says how much to trust trees and line; then all rows.
 
         Raises
         ------
@@ -97,7 +101,9 @@ class RiskModel:
         rows = settled(panel)
         early, late = self._parted(rows)
         rehearsed = self._grown(early)
-        calibration = Calibration.fit(rehearsed.margin(late), late["y"].to_numpy(dtype=float))
+        share, calibration = blend(
+            rehearsed.tree_margin(late), rehearsed.line.margin(late), late["y"].to_numpy(dtype=float)
+        )
         grown = self._grown(rows)
         facts = {
             "n_rows": len(rows),
@@ -105,7 +111,7 @@ class RiskModel:
             "first": str(rows["as_of"].min()),
             "last": str(rows["as_of"].max()),
         }
-        return dataclasses.replace(grown, calibration=calibration, facts={**grown.facts, **facts})
+        return dataclasses.replace(grown, line_share=share, calibration=calibration, facts={**grown.facts, **facts})
 
     def predict(self, panel: pd.DataFrame) -> pd.DataFrame:
         """Columns `score` (log of the expected count), `expected`, `probability`, `lower`, `upper` (90 % of the count)."""
@@ -121,8 +127,13 @@ class RiskModel:
         """(n,) log of the expected count, calibrated."""
         if panel.empty:
             raise DataError("the panel has no rows: there is no grid to score.")
+        raw = (1 - self.line_share) * self.tree_margin(panel) + self.line_share * self.line.margin(panel)
+        return self.calibration.level + self.calibration.slope * raw
+
+    def tree_margin(self, panel: pd.DataFrame) -> np.ndarray:
+        """(n,) log rate of level and trees, before line and calibration."""
         trees = self._booster().predict(self._matrix(panel), raw_score=True, num_threads=n_threads())
-        return self.calibration.level + self.calibration.slope * (np.asarray(trees, dtype=float) + self._level(panel))
+        return np.asarray(trees, dtype=float) + self.level.margin(panel)
 
     def contributions(self, panel: pd.DataFrame) -> pd.DataFrame:
         """What each feature adds to :meth:`margin`: a column a feature, and `base`; rows add up to the margin.
@@ -133,9 +144,10 @@ class RiskModel:
             raise DataError("the panel has no rows: there is no grid to explain.")
         parts = self._booster().predict(self._matrix(panel), pred_contrib=True, num_threads=n_threads())
         found = pd.DataFrame(np.asarray(parts), columns=[*self.feature_names, "base"], index=panel.index)
-        for name in self._priors:
-            found[name] += self.level[name] * (_log(panel[name]) - self.facts["mean_log"][name])
-        found["base"] += self.level[""] + sum(self.level[n] * self.facts["mean_log"][n] for n in self._priors)
+        found *= 1 - self.line_share
+        for line, share in ((self.level, 1 - self.line_share), (self.line, self.line_share)):
+            found[list(line.weights)] += share * line.parts(panel)
+            found["base"] += share * line.constant
         found *= self.calibration.slope
         found["base"] += self.calibration.level
         return found
@@ -146,7 +158,8 @@ class RiskModel:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "trees.txt").write_text(self.trees, "utf-8")
         body = {
-            **self._declared(), "settings": dataclasses.asdict(self.settings), "level": self.level, "calibration": dataclasses.asdict(self.calibration),
+            **self._declared(), "settings": dataclasses.asdict(self.settings), "level": vars(self.level), "line": vars(self.line),
+            "line_share": self.line_share, "calibration": vars(self.calibration),
             "facts": self.facts, "trees_sha256": hashlib.sha256(self.trees.encode()).hexdigest(),
         }  # fmt: skip
         (folder / "model.json").write_text(json.dumps(body, ensure_ascii=False, indent=1), "utf-8")
@@ -174,8 +187,8 @@ class RiskModel:
             )
         features = tuple(from_dict(f) for f in body["features"])
         return cls(
-            features, Label.from_dict(body["label"]), ModelSettings(**body["settings"]), trees.decode(), body["level"],
-            Calibration(**body["calibration"]), body["facts"],
+            features, Label.from_dict(body["label"]), ModelSettings(**body["settings"]), trees.decode(), Line(**body["level"]),
+            Line(**body["line"]), body["line_share"], Calibration(**body["calibration"]), body["facts"],
         )  # fmt: skip
 
     def _declared(self) -> dict[str, Any]:
@@ -195,20 +208,20 @@ class RiskModel:
         return early, late
 
     def _grown(self, rows: pd.DataFrame) -> "RiskModel":
-        """Level and trees fitted to `rows`, without calibration."""
+        """Level, trees and line fitted to `rows`, without calibration."""
         import lightgbm  # noqa: PLC0415
 
-        level, means = _fit_level(rows, self._priors)
-        started = dataclasses.replace(
-            self, level=level, calibration=Calibration(), facts={**self.facts, "mean_log": means}
-        )
-        start, options = started._level(rows), self._options(len(rows))  # noqa: SLF001 - its own kind
+        level, options = Line.fit(rows, self._priors), self._options(len(rows))
         matrix = lightgbm.Dataset(
-            self._matrix(rows), rows["y"].to_numpy(), init_score=start, feature_name=self.feature_names, params=options
+            self._matrix(rows),
+            rows["y"].to_numpy(),
+            init_score=level.margin(rows),
+            feature_name=self.feature_names,
+            params=options,
         )
-        return dataclasses.replace(
-            started, trees=lightgbm.train(options, matrix, self.settings.n_trees).model_to_string()
-        )
+        trees = lightgbm.train(options, matrix, self.settings.n_trees).model_to_string()
+        line = Line.fit(rows, self.feature_names, l2=self.settings.line_l2)
+        return dataclasses.replace(self, trees=trees, level=level, line=line, line_share=0.0, calibration=Calibration())
 
     def _options(self, n_rows: int) -> dict[str, Any]:
         s = self.settings
@@ -223,12 +236,6 @@ class RiskModel:
     @property
     def _priors(self) -> list[str]:
         return [f.name for f in self.features if isinstance(f, Own)]
-
-    def _level(self, panel: pd.DataFrame) -> np.ndarray:
-        level = np.full(len(panel), self.level[""])
-        for name in self._priors:
-            level += self.level[name] * _log(panel[name])
-        return level
 
     def _matrix(self, panel: pd.DataFrame) -> np.ndarray:
         missing = [n for n in self.feature_names if n not in panel]
@@ -250,21 +257,35 @@ class RiskModel:
         return cached
 
 
-def _log(count: pd.Series) -> np.ndarray:
-    return np.log(count.to_numpy(dtype=float) + 0.5)
+def blend(trees: np.ndarray, line: np.ndarray, y: np.ndarray) -> tuple[float, Calibration]:
+    """How to join two log rates: by Poisson maximum likelihood with weights that are not negative.
 
+    Parameters
+    ----------
+    trees, line
+        (n,) log rates of rows that trained neither.
+    y
+        (n,) counts.
 
-def _fit_level(rows: pd.DataFrame, priors: list[str]) -> tuple[dict[str, float], dict[str, float]]:
-    """Weights of the logs of the prior counts, and the means of these logs."""
-    from sklearn.linear_model import PoissonRegressor  # noqa: PLC0415
+    Returns
+    -------
+    share, calibration
+        The line's share of the joint log rate, in [0, 1], and the calibration of the latter.
+    """
+    from scipy.optimize import minimize  # noqa: PLC0415
 
-    y = rows["y"].to_numpy(dtype=float)
-    if not priors:
-        return {"": float(np.log(y.mean()))}, {}
-    logs = np.column_stack([_log(rows[name]) for name in priors])
-    fitted = PoissonRegressor(alpha=1e-3, max_iter=500, solver="newton-cholesky").fit(logs, y)
-    weights = dict(zip(priors, fitted.coef_.tolist(), strict=True))
-    return {**weights, "": float(fitted.intercept_)}, dict(zip(priors, logs.mean(axis=0).tolist(), strict=True))
+    rates = np.column_stack([np.ones(len(y)), trees, line])
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        eta = np.clip(rates @ weights, -30, 30)
+        mean = np.exp(eta)
+        return float((mean - y * eta).mean()), rates.T @ (mean - y) / len(y)
+
+    start = np.array([0.0, 0.5, 0.5])
+    _, of_trees, of_line = minimize(loss, start, jac=True, bounds=[(None, None), (0, None), (0, None)]).x
+    total = of_trees + of_line
+    share = float(of_line / total) if total > 0 else 0.0
+    return share, Calibration.fit((1 - share) * trees + share * line, y)
 
 
 def n_threads() -> int:
