@@ -76,8 +76,7 @@ def make_faults(setting: Setting) -> Faults:
     if setting.on("batches"):
         batched[rng.permutation(p.counties)[: p.counties // 3]] = True
     source, county = feed % len(SOURCES), feed // len(SOURCES)
-    source = np.where(kind == "code_change", np.array([0, 1, 3])[source % 3], source)
-    clear = on & ~((source == 1) & batched[county])
+    clear = on & ~((source == 1) & batched[county] & np.isin(kind, ("outage", "partial", "backlog")))
     return Faults(kind[clear], source[clear], county[clear], first[clear], (first + length)[clear], batched)
 
 
