@@ -1,7 +1,8 @@
 """Find the gap (查漏洞): where the centre is blind, late, or passing the parcel.
 
-Each kind is one function from what was known at a night to rows of table `gaps`; :data:`FINDERS` holds them in the order they are
-run. A feed that stopped explains the silence of its grids: such gaps carry `suppressed_by` and are shown apart.
+Each kind is one function from what was known at a night (:class:`~riskwarn.gaps.evidence.Evidence`) to rows of table `gaps`;
+:data:`FINDERS` holds them in the order they are run. A feed that stopped explains the silence of its area: such gaps carry
+`suppressed_by` and are shown apart. No gap lowers a score.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,17 +10,19 @@ from collections.abc import Callable, Iterable
 import pandas as pd
 
 from riskwarn.errors import DataError, DefinitionError, did_you_mean
-from riskwarn.gaps.feed import stopped_feeds
-from riskwarn.gaps.gap import FEED, KINDS, SILENT, SURGE, Kind, discovered
+from riskwarn.gaps.evidence import Evidence
+from riskwarn.gaps.feed import feed_gaps
+from riskwarn.gaps.gap import FEED, KINDS, SILENT, SURGE, Kind, believed, discovered, unknown
 from riskwarn.gaps.silence import silent_grids
+from riskwarn.gaps.suppression import suppress
 from riskwarn.gaps.surge import surges
-from riskwarn.history import History, Snapshot
+from riskwarn.history import History
 from riskwarn.store import Store
 
-__all__ = ["FINDERS", "KINDS", "Kind", "discovered", "find_gaps"]
+__all__ = ["FINDERS", "KINDS", "Evidence", "Kind", "believed", "discovered", "find_gaps"]
 
-FINDERS: dict[str, Callable[[Snapshot], pd.DataFrame]] = {
-    FEED.code: stopped_feeds,
+FINDERS: dict[str, Callable[[Evidence], pd.DataFrame]] = {
+    FEED.code: feed_gaps,
     SILENT.code: silent_grids,
     SURGE.code: surges,
 }
@@ -37,9 +40,9 @@ def find_gaps(
     Parameters
     ----------
     store
-        Where the events are, or their history.
+        Where the tables are. With a history of events alone the kinds that need other tables are not run.
     scores
-        Tonight's scores; they set `as_of`. No gap ever lowers a score.
+        Tonight's scores; they set `as_of`, and coverage is judged by them. No gap ever lowers a score.
     as_of
         The night, where no scores are given.
     kinds
@@ -48,7 +51,8 @@ def find_gaps(
     Returns
     -------
     gaps
-        Table `gaps` (:data:`riskwarn.schema.GAPS`), gravest first, suppressed ones last.
+        Table `gaps` (:data:`riskwarn.schema.GAPS`), gravest first, suppressed ones last. A kind that could not be looked for has
+        one row of state ``insufficient_data`` whose evidence says what is missing; ``gaps.attrs["not_run"]`` holds the same.
 
     Raises
     ------
@@ -57,24 +61,36 @@ def find_gaps(
     DefinitionError
         An unknown kind.
     """
-    night = as_of if as_of is not None else _night_of(scores)
+    wanted = _wanted(kinds)
+    evidence = Evidence(store, as_of if as_of is not None else _night_of(scores), scores)
+    lacking = {k: why for k in wanted if (why := missing(evidence, KINDS[k]))}
+    run = [k for k in FINDERS if (k in wanted and k not in lacking) or k == FEED.code]
+    found = [FINDERS[k](evidence) for k in run]
+    found += [unknown(KINDS[k], evidence.as_of, ["org:*"], [why]) for k, why in lacking.items()]
+    judged = suppress(evidence, pd.concat(found, ignore_index=True))
+    gaps = _in_order(judged[judged["kind"].isin(wanted)])
+    gaps.attrs["not_run"] = lacking
+    return gaps
+
+
+def missing(evidence: Evidence, kind: Kind) -> dict[str, object]:
+    """What a kind needs and the night does not have; empty when it can be looked for."""
+    tables = [t for t in kind.tables if not evidence.has(t)]
+    if tables:
+        return {"missing_table": tables[0]}
+    if kind.columns and not any(evidence.has_column(c) for c in kind.columns):
+        return {"missing_column": " / ".join(f"events.{c}" for c in kind.columns)}
+    return {}
+
+
+def _wanted(kinds: Iterable[str] | None) -> list[str]:
     wanted = list(FINDERS) if kinds is None else list(kinds)
-    unknown = [k for k in wanted if k not in FINDERS]
-    if unknown:
+    unknown_kinds = [k for k in wanted if k not in FINDERS]
+    if unknown_kinds:
         raise DefinitionError(
-            f"unknown kind of gap {unknown[0]!r}{did_you_mean(unknown[0], FINDERS)}; known: {', '.join(FINDERS)}."
+            f"unknown kind of gap {unknown_kinds[0]!r}{did_you_mean(unknown_kinds[0], FINDERS)}; known: {', '.join(FINDERS)}."
         )
-    history = store if isinstance(store, History) else History.load(store)
-    snapshot = history.at([night])
-    found = pd.concat([FINDERS[k](snapshot) for k in FINDERS if k in {*wanted, FEED.code}], ignore_index=True)
-    judged = _suppress(found)
-    listed = judged[judged["kind"].isin(wanted)]
-    shown = listed["suppressed_by"].notna()
-    return (
-        listed.assign(shown=shown)
-        .sort_values(["shown", "severity", "gap_id"], ascending=[True, False, True], ignore_index=True)
-        .drop(columns="shown")
-    )
+    return wanted
 
 
 def _night_of(scores: pd.DataFrame | None) -> pd.Timestamp:
@@ -86,9 +102,9 @@ def _night_of(scores: pd.DataFrame | None) -> pd.Timestamp:
     return pd.Timestamp(nights[0])
 
 
-def _suppress(found: pd.DataFrame) -> pd.DataFrame:
-    """An outage silences silence."""
-    outage = found.loc[found["kind"] == FEED.code, "gap_id"]
-    if outage.empty:
-        return found
-    return found.assign(suppressed_by=found["suppressed_by"].mask(found["kind"] == SILENT.code, outage.iloc[0]))
+def _in_order(gaps: pd.DataFrame) -> pd.DataFrame:
+    aside = gaps["suppressed_by"].notna()
+    ordered = gaps.assign(aside=aside).sort_values(
+        ["aside", "severity", "gap_id"], ascending=[True, False, True], ignore_index=True
+    )
+    return ordered.drop(columns="aside")

@@ -1,49 +1,301 @@
-"""G08: a feed that stopped. Silence of a source is told from calm by what the source usually delivers."""
+"""G08: feeds that stop, thin out, come late or change their codes. Silence of a source is told from calm by what it usually delivers.
 
-from typing import Any
+Where deliveries are logged a day without one is seen at once; else, and for thinned feeds always, the rows that arrive each day are
+followed by a cumulative sum of the log likelihood ratio of three tenths against all (Page 1954; Lucas 1985, Technometrics 27, 129–144).
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from riskwarn.gaps.gap import FEED, gap_rows
-from riskwarn.history import DAY_US, Snapshot
+from riskwarn.gaps.evidence import Evidence
+from riskwarn.gaps.exposure import normal_days, thin_evidence
+from riskwarn.gaps.gap import FEED, gap_rows, no_gaps
+from riskwarn.history import DAY_US
 
-_MEMORY_DAYS = 84
-_UNLIKELY = 1e-3
+STOPPED_P = 1e-4
+"""A feed without logged deliveries has stopped when so long a run of empty days has at most this probability."""
+THIN_SURE, THIN_CAP = 7.0, 3.0
+"""A feed is thin when its cumulative sum passes the first; the sum is cut at the first plus the second, so a feed that is back is soon cleared."""
+_MEMORY_DAYS = 182
+_LEAST_DELIVERIES = 10
+_LATE_DAYS, _LATE_FACTOR, _LATE_ROWS = 1.0, 3.0, 10
+_CODES_DAYS, _CODES_FACTOR, _CODES_P = 7, 3.0, 1e-6
+_OTHER = ("D99", "P99", "")
 
 
-def stopped_feeds(snapshot: Snapshot) -> pd.DataFrame:
-    """Sources that have delivered nothing for longer than chance allows.
+@dataclass(frozen=True, eq=False)
+class Intake:
+    """Rows of one source that arrived, by organisation and day, the last 24 hours first; `arrivals` deliveries, where they are logged."""
 
-    With `mu` records a day on average over the last 84 days of delivery and dispersion `k` between days, nothing for `d` whole days
-    has probability ``(1 + k * mu) ** (-d / k)``; below 0.001 the feed has stopped. One row a stopped source; `observed` is 0 and
-    `expected` the records missing.
+    source: str
+    orgs: np.ndarray
+    rows: np.ndarray
+    arrivals: dict[str, np.ndarray] | None
+
+    @property
+    def scopes(self) -> np.ndarray:
+        """``feed:source/org``, without the organisation where the whole city is one."""
+        return np.array([f"feed:{self.source}" + ("" if o == "*" else f"/{o}") for o in self.orgs], dtype=object)
+
+
+def feed_gaps(evidence: Evidence) -> pd.DataFrame:
+    """Feeds one cannot trust tonight; one row a feed and fault.
+
+    ========  ==========================================================================================================
+    stopped   no delivery for longer than the feed's usual pause (its median, three times its spread, and an hour), or, where
+              deliveries are not logged, no row for days whose probability under a negative binomial is below 0.0001
+    thin      rows arrive, but fewer than usual: the cumulative sum passes 7; `observed` and `expected` since it left zero
+    late      median delay of a week above three times that of the 60 days before, and above a day
+    codes     share of records without a known category three times that of the 60 days before, p < 0.000001
+    ========  ==========================================================================================================
     """
-    as_of = snapshot.local[0]
-    rows = [_judge(snapshot, source) for source in snapshot.history.sources]
-    found = [r for r in rows if r is not None and r["p"] < _UNLIKELY]
-    missing = np.array([r["records_missing"] for r in found])
-    p = np.array([r["p"] for r in found])
+    found = [row for intake in intakes(evidence) for row in _judge(evidence, intake)]
+    found += _late(evidence) + _codes(evidence)
+    return _rows(evidence, found) if found else no_gaps(FEED, evidence.as_of)
+
+
+def intakes(evidence: Evidence) -> list[Intake]:
+    """Rows that arrived, of every source: from the log where each organisation has one, else from when records became known."""
+    sources = [str(s) for s in np.unique(evidence.events.words["source"]) if s]
+    log = evidence.table("feed_log")
+    return [i for s in sources if (i := _logged(evidence, s, log) or _counted(evidence, s)) is not None]
+
+
+def _logged(evidence: Evidence, source: str, log: pd.DataFrame | None) -> Intake | None:
+    if log is None:
+        return None
+    mine = log[log["source"] == source]
+    size = mine.groupby("org_code").size()
+    if len(size) == 0 or size.median() < _LEAST_DELIVERIES:
+        return None
+    orgs = size.index[size >= _LEAST_DELIVERIES].to_numpy(dtype=object)
+    mine = mine[mine["org_code"].isin(orgs)]
+    at = mine["arrived_at"].dt.tz_convert(None).to_numpy().astype("datetime64[us]").astype(np.int64)
+    org = pd.Index(orgs).get_indexer(mine["org_code"])
+    ago = evidence.days_ago(at)
+    days = int(min(ago.max() + 1, 1096))
+    here = ago < days
+    rows = np.bincount(
+        org[here] * days + ago[here], mine["accepted"].to_numpy(dtype=float)[here], minlength=len(orgs) * days
+    )
+    return Intake(source, orgs, rows.reshape(len(orgs), days), {o: np.sort(at[org == i]) for i, o in enumerate(orgs)})
+
+
+def _counted(evidence: Evidence, source: str) -> Intake | None:
+    grid, known = _known(evidence, source)
+    if len(known) == 0:
+        return None
+    county, names = evidence.parent("county_id")
+    placed = grid >= 0
+    ago = evidence.days_ago(known)
+    days = int(min(ago.max() + 1, 1096))
+    here = placed & (ago < days)
+    rows = np.bincount(county[grid[here]] * days + ago[here], minlength=len(names) * days).reshape(len(names), days)
+    whole = np.bincount(ago[ago < days], minlength=days)[None, :]
+    if len(names) > 1:
+        rows, names = np.vstack([rows, whole]), np.append(names, "*")
+    return Intake(
+        source, np.where(names == "*", "*", names), rows.astype(float) if len(names) > 1 else whole.astype(float), None
+    )
+
+
+def _known(evidence: Evidence, source: str) -> tuple[np.ndarray, np.ndarray]:
+    """Grid and instant of everything that became known of a source: all its revisions, where the store holds them."""
+    events = evidence.events
+    mine = events.of(source)
+    return events.grid[mine], events.first_known[mine]
+
+
+def _judge(evidence: Evidence, intake: Intake) -> list[dict[str, object]]:
+    if intake.arrivals is not None:
+        stopped = [s for i, o in enumerate(intake.orgs) if (s := _overdue(evidence, intake, i, intake.arrivals[o]))]
+    else:
+        stopped = _empty_days(evidence, intake)
+    down = {str(s["scope"]) for s in stopped}
+    return stopped + [t for t in _thin(intake) if t["scope"] not in down]
+
+
+def _overdue(evidence: Evidence, intake: Intake, org: int, arrived: np.ndarray) -> dict[str, object] | None:
+    """Fault of a feed whose next delivery is overdue by its own habit."""
+    recent = arrived[arrived > evidence.at - 2 * _MEMORY_DAYS * DAY_US]
+    pause = np.diff(recent) / DAY_US
+    if len(pause) < _LEAST_DELIVERIES - 1:
+        return None
+    usual, spread = float(np.median(pause)), float(np.quantile(pause, 0.9) - np.quantile(pause, 0.1))
+    since = (evidence.at - int(arrived[-1])) / DAY_US
+    if since <= usual + 3 * spread + 1 / 24:
+        return None
+    a_day = (
+        float(np.median(intake.rows[org].reshape(-1)[: _MEMORY_DAYS // 7 * 7].reshape(-1, 7).sum(axis=1))) / 7
+        if intake.rows.shape[1] >= _MEMORY_DAYS
+        else float(intake.rows[org].mean())
+    )
+    return {
+        "scope": intake.scopes[org], "fault": "stopped", "source": intake.source, "org": intake.orgs[org],
+        "last_at": evidence.local(arrived[-1:])[0], "silent_days": round(since, 2), "usual_pause_days": round(usual, 2),
+        "records_a_day": round(a_day, 2), "observed": 0.0, "expected": round(a_day * since, 1), "p": float(np.exp(-max(a_day * since, 1.0))),
+    }  # fmt: skip
+
+
+def _empty_days(evidence: Evidence, intake: Intake) -> list[dict[str, object]]:
+    """Faults of feeds without a log that brought nothing for days."""
+    found = []
+    for org, rows in enumerate(intake.rows):
+        empty = int(np.argmax(rows > 0)) if (rows > 0).any() else 0
+        past = rows[empty : empty + _MEMORY_DAYS]
+        if empty == 0 or len(past) < 14:
+            continue
+        mean = float(past.mean())
+        size = mean**2 / max(float(past.var()) - mean, 1e-9)
+        p = float((1 + mean / size) ** (-size * empty))
+        if p < STOPPED_P and empty > _longest_pause(past):
+            found.append({
+                "scope": intake.scopes[org], "fault": "stopped", "source": intake.source, "org": intake.orgs[org],
+                "last_at": evidence.as_of - pd.Timedelta(days=empty), "silent_days": float(empty), "records_a_day": round(mean, 2),
+                "observed": 0.0, "expected": round(mean * empty, 1), "p": p,
+            })  # fmt: skip
+    return found
+
+
+def _longest_pause(rows: np.ndarray) -> float:
+    """Nine tenths of the pauses of a feed are at most this long, days; 0 for a daily one."""
+    gaps = np.diff(np.flatnonzero(rows > 0)) - 1
+    return float(np.quantile(gaps, 0.9)) if len(gaps) else 0.0
+
+
+def _thin(intake: Intake) -> list[dict[str, object]]:
+    """Faults of daily feeds that bring a part of their rows."""
+    daily = np.flatnonzero((intake.rows[:, :_MEMORY_DAYS] > 0).mean(axis=1) > 0.5)
+    if len(daily) == 0 or intake.rows.shape[1] < 28:
+        return []
+    rows = intake.rows[daily]
+    expected = normal_days(rows, np.ones(rows.shape[1]), started=rows.shape[1]) * _shared(rows)
+    total, since = thin_sums(thin_evidence(rows, expected))
+    found = []
+    for i in np.flatnonzero(total > THIN_SURE):
+        days = int(since[i])
+        seen, due = float(rows[i, :days].sum()), float(expected[i, :days].sum())
+        if seen < 0.6 * due:
+            found.append({
+                "scope": intake.scopes[daily[i]], "fault": "thin" if seen else "stopped", "source": intake.source, "org": intake.orgs[daily[i]], "days": days,
+                "share": round(seen / due, 3), "records_a_day": round(due / days, 2), "observed": seen, "expected": round(due, 1),
+                "p": float(np.exp(-total[i])),
+            })  # fmt: skip
+    return found
+
+
+def thin_sums(gain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cumulative sum of each feed tonight, and the days since it left zero.
+
+    Parameters
+    ----------
+    gain
+        (feeds, days) log likelihood ratio of each day, the last 24 hours first.
+
+    Examples
+    --------
+    >>> total, days = thin_sums(np.array([[4.0, 5.0, -3.0, 1.0]]))
+    >>> total.tolist(), days.tolist()
+    ([9.0], [2])
+    """
+    total, since = np.zeros(len(gain)), np.zeros(len(gain), dtype=int)
+    for day in range(gain.shape[1] - 1, -1, -1):
+        since = np.where(total > 0, since + 1, 1)
+        total = np.clip(total + gain[:, day], 0, THIN_SURE + THIN_CAP)
+    return total, since
+
+
+def _shared(rows: np.ndarray) -> np.ndarray:
+    """(feeds, days) what the other organisations' days have in common: a holiday is not an outage."""
+    if len(rows) < 3:
+        return np.ones(rows.shape)
+    usual = np.median(rows, axis=1, keepdims=True)
+    others, due = rows.sum(axis=0) - rows, usual.sum() - usual
+    smooth = np.apply_along_axis(lambda v: np.convolve(v, np.ones(7) / 7, mode="same"), 1, others) / np.maximum(
+        due, 1e-9
+    )
+    return np.clip(smooth / np.maximum(np.median(smooth, axis=1, keepdims=True), 1e-9), 0.6, 1.5)
+
+
+def _late(evidence: Evidence) -> list[dict[str, object]]:
+    events = evidence.events
+    county, names = evidence.parent("county_id")
+    placed = events.grid >= 0
+    ago, delay = evidence.days_ago(events.first_known), (events.first_known - events.occurred) / DAY_US
+    recent = placed & (ago < 67)
+    frame = pd.DataFrame(
+        {
+            "source": events.source[recent],
+            "county": county[events.grid[recent]],
+            "now": ago[recent] < 7,
+            "delay": delay[recent],
+        }
+    )
+    by = frame.groupby(["source", "county", "now"])["delay"].agg(["median", "size"]).unstack()
+    if by.shape[1] < 4:
+        return []
+    now, before = by["median"][True], by["median"][False]
+    slow = (
+        (now > _LATE_FACTOR * before)
+        & (now > _LATE_DAYS)
+        & (by["size"][True] >= _LATE_ROWS)
+        & (by["size"][False] >= _LATE_ROWS)
+    )
+    words = events.words["source"]
+    return [{
+        "scope": f"feed:{words[s]}" + ("" if names[c] == "*" else f"/{names[c]}") + "@late", "fault": "late", "source": words[s], "org": names[c],
+        "observed": round(float(now[s, c]), 2), "expected": round(float(before[s, c]), 2), "median_delay_days": round(float(now[s, c]), 2), "p": 1e-3,
+    } for s, c in by.index[slow]]  # fmt: skip
+
+
+def _codes(evidence: Evidence) -> list[dict[str, object]]:
+    """Faults of feeds whose records suddenly carry no known category."""
+    from scipy import stats  # noqa: PLC0415
+
+    events = evidence.events
+    county, names = evidence.parent("county_id")
+    n_areas, words = len(names), events.words["source"]
+    other = np.isin(events.words["category"], _OTHER)[events.category]
+    ago = evidence.days_ago(events.first_known)
+    use = (events.grid >= 0) & (ago < 60 + _CODES_DAYS)
+    cell = events.source[use] * n_areas + county[events.grid[use]]
+    now, odd = ago[use] < _CODES_DAYS, other[use]
+    size = len(words) * n_areas
+    n, k = (np.bincount(cell[m], minlength=size) for m in (now, now & odd))
+    n0, k0 = (np.bincount(cell[m], minlength=size) for m in (~now, ~now & odd))
+    share = (k0 + 1) / (n0 + 20)
+    p = np.asarray(stats.binom.sf(k - 1, n, np.minimum(_CODES_FACTOR * share, 1)))
+    bad = np.flatnonzero((p < _CODES_P) & (n >= 10) & (n0 >= 60) & (k > _CODES_FACTOR * share * n))
+    return [{
+        "scope": f"feed:{words[c // n_areas]}" + ("" if names[c % n_areas] == "*" else f"/{names[c % n_areas]}") + "@codes", "fault": "codes",
+        "source": words[c // n_areas], "org": names[c % n_areas], "observed": float(k[c]), "expected": round(float(share[c] * n[c]), 1), "p": float(p[c]),
+    } for c in bad]  # fmt: skip
+
+
+def _rows(evidence: Evidence, found: list[dict[str, object]]) -> pd.DataFrame:
+    p = np.array([float(r["p"]) for r in found])  # type: ignore[arg-type]
     return gap_rows(
-        FEED, as_of, np.array([f"feed:{r['source']}" for r in found], dtype=object), observed=np.zeros(len(found)), expected=missing,
-        score=-np.log10(np.maximum(p, 1e-12)), confidence=1 - p, evidence=found,
+        FEED, evidence.as_of, [str(r["scope"]) for r in found], observed=np.array([r["observed"] for r in found]),
+        expected=np.array([r["expected"] for r in found]), score=-np.log10(np.maximum(p, 1e-12)), confidence=1 - p,
+        evidence=[{k: v for k, v in r.items() if k not in {"scope", "observed", "expected"}} | {"records_missing": r["expected"]} if r["fault"] == "stopped"
+                  else {k: v for k, v in r.items() if k not in {"scope", "observed", "expected"}} for r in found],
     )  # fmt: skip
 
 
-def _judge(snapshot: Snapshot, source: str) -> dict[str, Any] | None:
-    cases, at = snapshot.history.cases, int(snapshot.micros[0])
-    own = np.flatnonzero(snapshot.history.words["source"] == source)[0]
-    arrived = cases.start[(cases.source == own) & (cases.start < at)]
-    if arrived.size == 0:
-        return None
-    last = int(arrived.max())
-    day = (last - arrived[arrived > last - _MEMORY_DAYS * DAY_US]) // DAY_US
-    per_day = np.bincount(day, minlength=min(_MEMORY_DAYS, int(day.max()) + 1))
-    mean = float(per_day.mean())
-    dispersion = max(float((per_day.var() - mean) / mean**2), 1e-9)
-    silent_days = (at - last) / DAY_US
-    p = float((1 + dispersion * mean) ** (-np.floor(silent_days) / dispersion))
-    return {
-        "source": source, "last_at": str(pd.Timestamp(last, unit="us", tz="UTC").tz_convert(snapshot.history.timezone)),
-        "silent_days": round(silent_days, 2), "records_a_day": round(mean, 2), "records_missing": round(mean * silent_days, 1), "p": p,
-    }  # fmt: skip
+def stands_still(gaps: pd.DataFrame) -> pd.DataFrame:
+    """Of the rows found, the outages: `gap_id`, `source`, `org`."""
+    import json  # noqa: PLC0415
+
+    rows = gaps[(gaps["kind"] == FEED.code) & (gaps["state"] == "open")]
+    told = [json.loads(e) for e in rows["evidence"]]
+    frame = pd.DataFrame(
+        {
+            "gap_id": rows["gap_id"].to_numpy(),
+            "source": [t["source"] for t in told],
+            "org": [t["org"] for t in told],
+            "fault": [t["fault"] for t in told],
+        }
+    )
+    return frame[frame["fault"].isin(["stopped", "thin"])].reset_index(drop=True)

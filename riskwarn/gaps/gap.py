@@ -13,49 +13,118 @@ from riskwarn.taxonomy import Words
 FALSE_DISCOVERY_RATE = 0.1
 """Share of false alarms allowed among the grids of one kind and night (Benjamini & Hochberg 1995, JRSS B 57, 289–300)."""
 SEVERITY_SCALE = 4.0
+NIGHTS, NIGHTS_SEEN = 4, 3
+"""A statistical gap is shown when it is found on three of the last four nights."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of gap: its code, words, and the action that closes it."""
+    """A kind of gap: its code, words, the action that closes it, and what must be there to look for it.
+
+    Attributes
+    ----------
+    tables
+        Tables of the store without which the kind is not run.
+    columns
+        Columns of `events`, of which one at least must hold values.
+    """
 
     code: str
     words: Words
     action: str
+    tables: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 SILENT = Kind("G01", Words("静默网格", "silent grid"), "A1")
-FEED = Kind("G08", Words("断报缺口", "feed stopped"), "A8")
+UNDER = Kind("G02", Words("漏登", "under-recording"), "A6", columns=("case_id", "place_key"))
+COVERAGE = Kind("G03", Words("覆盖缺口", "coverage gap"), "A1", tables=("visits",))
+STAFF = Kind("G04", Words("人员缺口", "staffing gap"), "A9", tables=("roster",))
+HOUR = Kind("G05", Words("时段缺口", "time-of-day gap"), "A1", tables=("visits",))
+RESPONSE = Kind("G06", Words("时限缺口", "response gap"), "A4")
+REPEAT = Kind("G07", Words("反复缺口", "repeat gap"), "A3", columns=("case_id", "place_key"))
+FEED = Kind("G08", Words("断报缺口", "feed gap"), "A8")
+ESCALATION = Kind("G09", Words("升级链缺口", "escalation gap"), "A3", columns=("case_id",))
+SEAM = Kind("G10", Words("接缝缺口", "seam gap"), "A5", columns=("near_grid_id",))
+CROSS = Kind("G11", Words("跨部门未联缺口", "cross-agency gap"), "A3", columns=("place_key",))
+DIVERT = Kind("G12", Words("分流落地缺口", "diversion gap"), "A5", tables=("diversions",))
+BOUNCE = Kind("G13", Words("推诿退单缺口", "bounce gap"), "A5", tables=("workflow",))
+CALLBACK = Kind("G14", Words("回访缺口", "follow-up gap"), "A2", tables=("workflow",))
+PAPER = Kind("G15", Words("纸面化解", "paper closure"), "A7", columns=("case_id", "place_key"))
+LAG = Kind("G16", Words("发现滞后", "discovery lag"), "A1", columns=("case_id",))
+CATEGORY = Kind("G17", Words("类别盲区", "category blind spot"), "A10")
+UNPLACED = Kind("G18", Words("归格缺口", "unassigned events"), "A7", tables=("events",))
+ALERT = Kind("G19", Words("预警未处置", "alert unused"), "A4", tables=("visits", "alerts"))
 SURGE = Kind("G20", Words("突增", "surge"), "A7")
-KINDS = {k.code: k for k in (SILENT, FEED, SURGE)}
+KINDS = {
+    k.code: k
+    for k in (
+        SILENT, UNDER, COVERAGE, STAFF, HOUR, RESPONSE, REPEAT, FEED, ESCALATION, SEAM, CROSS, DIVERT, BOUNCE, CALLBACK,
+        PAPER, LAG, CATEGORY, UNPLACED, ALERT, SURGE,
+    )
+}  # fmt: skip
 
 
 def gap_rows(
     kind: Kind,
     as_of: pd.Timestamp,
-    scopes: np.ndarray,
+    scopes: Sequence[str] | np.ndarray,
     *,
     observed: np.ndarray,
     expected: np.ndarray,
     score: np.ndarray,
-    confidence: np.ndarray,
+    confidence: np.ndarray | float,
     evidence: Sequence[Mapping[str, object]],
     lower: np.ndarray | None = None,
     upper: np.ndarray | None = None,
+    state: str = "open",
 ) -> pd.DataFrame:
     """Rows of table `gaps`, one a scope.
 
     `score` is at least 0 and becomes a severity of 0 to 100 by ``100 * (1 - exp(-score / 4))``.
     """
-    nothing = np.full(len(scopes), np.nan)
+    n = len(scopes)
+    nothing = np.full(n, np.nan)
+    severity = 100 * -np.expm1(-np.maximum(np.asarray(score, dtype=float), 0) / SEVERITY_SCALE)
     return pd.DataFrame({
-        "gap_id": [gap_id(kind.code, str(s), as_of) for s in scopes], "kind": kind.code, "scope": np.asarray(scopes, dtype=object),
-        "as_of": pd.DatetimeIndex([as_of]).repeat(len(scopes)), "observed": np.asarray(observed, dtype=float),
-        "expected": np.asarray(expected, dtype=float), "lower": nothing if lower is None else lower,
-        "upper": nothing if upper is None else upper, "severity": 100 * -np.expm1(-np.maximum(score, 0) / SEVERITY_SCALE),
-        "confidence": np.clip(confidence, 0, 1), "state": "open",
-        "evidence": [json.dumps(dict(e), ensure_ascii=False) for e in evidence], "action": kind.action, "suppressed_by": pd.Series([None] * len(scopes), dtype="str"),
+        "gap_id": pd.array([gap_id(kind.code, str(s), as_of) for s in scopes], dtype="str"),
+        "kind": pd.array([kind.code] * n, dtype="str"), "scope": pd.array([str(s) for s in scopes], dtype="str"),
+        "as_of": pd.DatetimeIndex([as_of]).repeat(n), "observed": np.asarray(observed, dtype=float),
+        "expected": np.asarray(expected, dtype=float), "lower": nothing if lower is None else np.asarray(lower, dtype=float),
+        "upper": nothing if upper is None else np.asarray(upper, dtype=float), "severity": severity,
+        "confidence": np.clip(np.broadcast_to(np.asarray(confidence, dtype=float), n), 0, 1),
+        "state": pd.array([state] * n, dtype="str"),
+        "evidence": pd.array([json.dumps(dict(e), ensure_ascii=False, default=plain) for e in evidence], dtype="str"),
+        "action": pd.array([kind.action] * n, dtype="str"), "suppressed_by": pd.array([None] * n, dtype="str"),
     })  # fmt: skip
+
+
+def no_gaps(kind: Kind, as_of: pd.Timestamp) -> pd.DataFrame:
+    """No row."""
+    nothing = np.zeros(0)
+    return gap_rows(kind, as_of, [], observed=nothing, expected=nothing, score=nothing, confidence=nothing, evidence=[])
+
+
+def unknown(
+    kind: Kind, as_of: pd.Timestamp, scopes: Sequence[str], evidence: Sequence[Mapping[str, object]]
+) -> pd.DataFrame:
+    """Rows that say where nothing can be said: state ``insufficient_data``, severity 0."""
+    nothing = np.full(len(scopes), np.nan)
+    return gap_rows(
+        kind, as_of, scopes, observed=nothing, expected=nothing, score=np.zeros(len(scopes)), confidence=0.0,
+        evidence=evidence, state="insufficient_data",
+    )  # fmt: skip
+
+
+def plain(value: object) -> object:
+    """A numpy or pandas scalar as JSON knows it."""
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat(timespec="minutes")
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return str(value)
 
 
 def gap_id(kind: str, scope: str, as_of: pd.Timestamp) -> str:
@@ -84,3 +153,43 @@ def discovered(p: np.ndarray, *, rate: float = FALSE_DISCOVERY_RATE) -> np.ndarr
     if passing.size:
         found[order[: passing[-1] + 1]] = True
     return found
+
+
+def believed(chance: np.ndarray, *, rate: float = FALSE_DISCOVERY_RATE) -> np.ndarray:
+    """The Bayesian twin of :func:`discovered`: the most tests whose mean chance of being false is at most `rate` [1]_.
+
+    Parameters
+    ----------
+    chance
+        (n,) probability that each finding is false (the local false discovery rate).
+
+    References
+    ----------
+    .. [1] Newton, Noueiry, Sarkar & Ahlquist (2004), Biostatistics 5, 155–176; Efron (2008), Statistical Science 23, 1–22.
+
+    Examples
+    --------
+    >>> believed(np.array([0.01, 0.9, 0.15, 0.3]))
+    array([ True, False,  True, False])
+    """
+    order = np.argsort(chance, kind="stable")
+    mean = np.cumsum(chance[order]) / np.arange(1, len(chance) + 1)
+    found = np.zeros(len(chance), dtype=bool)
+    found[order[: int(np.searchsorted(mean, rate, side="right"))]] = True
+    return found
+
+
+def persistent(found: np.ndarray) -> np.ndarray:
+    """Which are found tonight and on three of the last four nights.
+
+    Parameters
+    ----------
+    found
+        (n, 4) whether each was found on each of the last four nights, tonight last.
+
+    Examples
+    --------
+    >>> persistent(np.array([[False, True, True, True], [True, True, False, False], [False, False, False, True]]))
+    array([ True, False, False])
+    """
+    return np.asarray(found[:, -1] & (found.sum(axis=1) >= min(NIGHTS_SEEN, found.shape[1])))

@@ -1,63 +1,321 @@
-"""G01: a silent grid, judged against its own past, with a window as long as the grid's habit needs."""
+"""G01: a silent grid, told from calm by a two-state filter over its own reports, with every outage taken out.
+
+A grid either reports at its own rate or is silent: a fraction of that rate, 0.15 or nothing. The filter runs over all past weeks and the
+last seven days by the day, over the rate (a gamma law whose mean follows visits and people, learnt from all grids) and the state, and
+gives at every night the odds that the grid is silent now. The window adapts by itself: a run of empty days weighs as much as reports were
+due in it. Rolled up to the community where one grid is due too few reports to tell.
+"""
+
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from riskwarn.gaps.gap import SILENT, discovered, gap_rows
-from riskwarn.history import Snapshot, Stream
+from riskwarn.gaps.evidence import CITIZENS, WORKERS, Evidence
+from riskwarn.gaps.exposure import Feed, feed_of, span_days, unvisited
+from riskwarn.gaps.gap import NIGHTS, SILENT, believed, gap_rows, no_gaps, persistent, unknown
+from riskwarn.history import DAY_US
 
-_PAST_DAYS = 182
-_WINDOWS = (28, 56, 91, 182)
-_LEAST_EXPECTED = 5.0
-_SHRINK = 2.0
+FACTORS = (1.0, 0.15, 0.01)
+"""What a grid reports in each state, as a share of its own rate: as usual, little, nothing (one in a hundred may be misplaced)."""
+ONSET_PER_DAY, MEAN_SPELL_DAYS = 1e-4, 200.0
+"""A grid falls silent once in 27 years, and stays so for 200 days, on average; half of the silences are total."""
+NODES = 21
+LEAST_EXPECTED = 5.0
+"""Reports due in half a year below which a grid cannot be judged by itself."""
+_HALF_YEAR_DAYS = 182
 
 
-def silent_grids(snapshot: Snapshot) -> pd.DataFrame:
-    """Grids whose reports of all kinds fell far below their own habit.
+@dataclass(frozen=True, eq=False)
+class Liveness:
+    """Reports of workers by unit and bin, oldest bin first; the last seven bins are days, those before weeks.
 
-    The window is the shortest of 28, 56, 91 and 182 days in which at least five reports were expected from the 182 days before it,
-    scaled by the change of the whole city. The test is the lower tail of a negative binomial whose size is the number of past
-    reports (the gamma posterior of the grid's rate), held to a false discovery rate of 0.1. Grids where no window expects five
-    reports cannot be judged and are not listed.
+    `counts` and `exposure` are (units, bins); `exposure` is in days of a unit in order; `days` (bins,) their lengths.
     """
-    expected, observed, past, window = _chosen_window(snapshot)
-    judged = np.flatnonzero(expected >= _LEAST_EXPECTED)
-    p = _lower_tail(observed[judged], expected[judged], past[judged])
-    kept = judged[discovered(p) & (p <= 0.01)]
-    p = p[np.isin(judged, kept)]
-    evidence = [
-        {
-            "window_days": int(window[g]),
-            "reports": int(observed[g]),
-            "expected": round(float(expected[g]), 1),
-            "p": float(q),
-        }
-        for g, q in zip(kept, p, strict=True)
-    ]
-    ids = snapshot.history.grids["grid_id"].to_numpy(dtype=object)[kept]
+
+    counts: np.ndarray
+    exposure: np.ndarray
+    days: np.ndarray
+    prior_mean: np.ndarray
+    """(units,) reports a day of a unit of its kind."""
+    prior_size: float
+    """Size (shape) of the gamma law of rates about that mean."""
+    feeds: list[Feed] = field(default_factory=list)
+
+
+def silent_grids(evidence: Evidence) -> pd.DataFrame:
+    """Grids whose workers' reports fell to a fraction of their own rate.
+
+    Listed are the grids likeliest to be silent, as many as keep the expected share of false ones at 0.1, on three nights of four.
+    `observed` and `expected` speak of the time since the likeliest onset, `expected` at the grid's rate before it; `p` in the evidence is
+    the probability that the grid is not silent.
+    Units that are due fewer than five reports in half a year are judged by community; where that is too few as well a row
+    of state ``insufficient_data`` says so.
+    """
+    live = liveness(evidence)
+    if live is None:
+        return unknown(
+            SILENT, evidence.as_of, ["org:*"], [{"reason": "no feed of grid workers", "wanted": list(WORKERS)}]
+        )
+    due = _due(live)
+    grids = np.flatnonzero(due >= LEAST_EXPECTED)
+    found = _judge(evidence, live, grids, np.array([f"grid:{g}" for g in evidence.grid_ids], dtype=object))
+    return pd.concat([found, _rolled_up(evidence, live, np.flatnonzero(due < LEAST_EXPECTED))], ignore_index=True)
+
+
+def liveness(evidence: Evidence) -> Liveness | None:
+    """Reports of grid workers by grid and bin, and what could have come; none where the city has no such feed."""
+    known = set(evidence.events.words["source"][np.unique(evidence.events.source)])
+    feeds = [feed_of(evidence, s, workers=True) for s in WORKERS if s in known]
+    feeds = [f for f in feeds if f.counts.sum() > 0]
+    if not feeds:
+        return None
+    bins, lengths = _bins(span_days(evidence))
+    counts = sum(_counts(evidence, f.source, bins) for f in feeds)
+    exposure = _exposure(evidence, feeds, bins) * _there(evidence, bins, lengths)
+    counts = np.where(exposure > 0, counts, 0.0)
+    mean, size = _prior(evidence, counts.sum(axis=1), exposure.sum(axis=1))
+    return Liveness(counts, exposure, lengths, mean, size, feeds)
+
+
+def _bins(days: int) -> tuple[np.ndarray, np.ndarray]:
+    """For each day ago the bin it falls into, oldest bin 0; and the bins' lengths in days."""
+    ago = np.arange(days)
+    week = np.where(ago < 7, ago, 7 + (ago - 7) // 7)
+    bins = week.max() - week
+    return bins, np.bincount(bins).astype(float)
+
+
+def _counts(evidence: Evidence, source: str, bins: np.ndarray) -> np.ndarray:
+    """(n_grids, bins) reports, those under old codes by their share in each grid of tonight."""
+    events = evidence.events
+    mine = events.of(source)
+    if source != "grid_report":
+        mine &= (events.words["origin"] == "proactive")[events.origin]
+    ago = evidence.days_ago(events.occurred)
+    rows = np.flatnonzero(mine & (ago < len(bins)))
+    n_bins = int(bins.max()) + 1
+    codes = len(events.words["grid_id"])
+    by_code = np.bincount(events.raw_grid[rows] * n_bins + bins[ago[rows]], minlength=codes * n_bins)
+    return np.asarray(evidence.follow @ by_code.reshape(codes, n_bins).astype(float))
+
+
+def _exposure(evidence: Evidence, feeds: list[Feed], bins: np.ndarray) -> np.ndarray:
+    """(n_grids, bins) days' worth of reports that could be known."""
+    area, _ = evidence.parent(feeds[0].level)
+    level = [f.expected.mean(axis=1, keepdims=True) for f in feeds]
+    total = np.maximum(sum(level), 1e-9)
+    daily = sum(f.expected / total * f.exposure for f in feeds)
+    by_bin = np.zeros((len(daily), int(bins.max()) + 1))
+    np.add.at(by_bin.T, bins, daily.T)
+    return np.asarray(by_bin[area])
+
+
+def _there(evidence: Evidence, bins: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """(n_grids, bins) share of each bin in which the grid existed and somebody was in it."""
+    there = _existing(evidence, lengths)
+    if not evidence.has("visits"):
+        return there
+    visits = evidence.visits
+    ago = evidence.days_ago(visits.started)
+    here = ago < len(bins)
+    weeks = int(np.ceil(len(bins) / 7))
+    absent = unvisited(visits.counts(np.where(here, ago // 7, -1), weeks))
+    last_day_of_bin = np.zeros(len(lengths), dtype=int)
+    last_day_of_bin[bins[::-1]] = np.arange(len(bins))[::-1]
+    return np.where(absent[:, last_day_of_bin // 7], 0.0, there)
+
+
+def _existing(evidence: Evidence, lengths: np.ndarray) -> np.ndarray:
+    edges = np.r_[np.cumsum(lengths[::-1])[::-1], 0.0]
+    born = evidence.grids["valid_from"]
+    age = (evidence.as_of - born).dt.total_seconds().to_numpy(dtype=float) / 86_400
+    heir = np.asarray((evidence.follow > 0).sum(axis=1)).ravel() > 1
+    age = np.where(heir | np.isnan(age), np.inf, age)
+    return np.asarray(np.clip((age[:, None] - edges[None, 1:]) / lengths[None, :], 0, 1))
+
+
+def _prior(evidence: Evidence, counts: np.ndarray, exposure: np.ndarray) -> tuple[np.ndarray, float]:
+    """Mean rate of each grid's like by visits and people, and the size of the gamma law about it."""
+    columns = [np.ones(evidence.n_grids)]
+    if evidence.has("visits"):
+        made = evidence.visits.counts(np.zeros(len(evidence.visits.grid), dtype=int), 1)[:, 0]
+        columns.append(np.log(made + 0.02 * max(made.mean(), 1e-9)))
+    people = evidence.attribute("population")
+    if people is not None:
+        columns.append(np.log(np.maximum(people, 1.0)))
+    design = np.column_stack(columns)
+    design[:, 1:] -= design[:, 1:].mean(axis=0)
+    mean = poisson_means(design, counts, np.maximum(exposure, 1e-9))
+    return mean, _size(counts, mean * exposure)
+
+
+def poisson_means(design: np.ndarray, counts: np.ndarray, exposure: np.ndarray) -> np.ndarray:
+    """(n,) rates fitted by a log-linear Poisson regression, by Newton's method with a slight ridge."""
+    weights = np.zeros(design.shape[1])
+    weights[0] = np.log(max(counts.sum(), 0.5) / exposure.sum())
+    ridge = 1e-3 * np.eye(design.shape[1])
+    for _ in range(25):
+        mean = np.exp(np.clip(design @ weights, -30, 30)) * exposure
+        step = np.linalg.solve(design.T @ (design * mean[:, None]) + ridge, design.T @ (counts - mean))
+        weights = weights + step
+        if np.abs(step).max() < 1e-8:
+            break
+    return np.asarray(np.exp(np.clip(design @ weights, -30, 30)))
+
+
+def _size(counts: np.ndarray, mean: np.ndarray) -> float:
+    """Size of the gamma law of rates by moments, in [1, 100]: the variance beyond Poisson is ``mean**2 / size``."""
+    beyond = float(((counts - mean) ** 2 - mean).sum() / max((mean**2).sum(), 1e-9))
+    return float(np.clip(1 / max(beyond, 1e-9), 1.0, 100.0))
+
+
+def awake_chance(live: Liveness, units: np.ndarray, *, nights: int = NIGHTS) -> np.ndarray:
+    """(units, nights) probability that each unit is *not* silent, at the end of each of the last `nights` bins, the oldest first."""
+    spread, weight = _nodes(live.prior_size)
+    factors = np.array(FACTORS)
+    rate = live.prior_mean[units, None, None] * (spread[:, None] * factors)[None, :, :]
+    log_rate, rate = np.log(rate).astype(np.float32), rate.astype(np.float32)
+    counts, exposure = live.counts[units].astype(np.float32), live.exposure[units].astype(np.float32)
+    start = ONSET_PER_DAY * MEAN_SPELL_DAYS
+    begin = weight[:, None] * np.array([1 - start, start / 2, start / 2])[None, :]
+    belief = np.broadcast_to(begin.astype(np.float32), rate.shape).copy()
+    kept = []
+    for b, days in enumerate(live.days):
+        belief = belief @ _moves(float(days)).astype(np.float32)
+        log = counts[:, b, None, None] * log_rate - exposure[:, b, None, None] * rate
+        belief *= np.exp(log - log.max(axis=(1, 2), keepdims=True))
+        belief /= belief.sum(axis=(1, 2), keepdims=True)
+        if b >= len(live.days) - nights:
+            kept.append(belief[:, :, 0].sum(axis=1))
+    return np.column_stack(kept).astype(float)
+
+
+def _nodes(size: float) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights of a gamma law with mean 1 and this size, evenly spaced on the log scale."""
+    reach = 3.2 / np.sqrt(size)
+    spread = np.exp(np.linspace(-1.25 * reach, reach, NODES))
+    log = size * np.log(spread) - size * spread
+    weight = np.exp(log - log.max())
+    return spread, weight / weight.sum()
+
+
+def _moves(days: float) -> np.ndarray:
+    """(3, 3) chances to pass from state to state within `days`."""
+    onset, end = -np.expm1(-ONSET_PER_DAY * days), -np.expm1(-days / MEAN_SPELL_DAYS)
+    return np.array([[1 - onset, onset / 2, onset / 2], [end, 1 - end, 0.0], [end, 0.0, 1 - end]])
+
+
+def _due(live: Liveness) -> np.ndarray:
+    """(units,) reports due in the last half year."""
+    recent = np.cumsum(live.days[::-1])[::-1] <= _HALF_YEAR_DAYS
+    rate = (live.counts.sum(axis=1) + live.prior_size) / (
+        live.exposure.sum(axis=1) + live.prior_size / np.maximum(live.prior_mean, 1e-9)
+    )
+    return np.asarray(rate * live.days[recent].sum())
+
+
+def _judge(evidence: Evidence, live: Liveness, units: np.ndarray, scopes: np.ndarray) -> pd.DataFrame:
+    if len(units) == 0:
+        return no_gaps(SILENT, evidence.as_of)
+    awake = awake_chance(live, units)
+    found = np.flatnonzero(persistent(np.column_stack([believed(night) for night in awake.T])))
+    rows = units[found]
+    since, observed, expected, size = _since(live, rows)
+    spread = np.sqrt(expected + expected**2 / size)
+    lower, upper = _interval(expected, size)
     return gap_rows(
-        SILENT, snapshot.local[0], np.array([f"grid:{g}" for g in ids], dtype=object), observed=observed[kept], expected=expected[kept],
-        score=(expected[kept] - observed[kept]) / np.sqrt(expected[kept]), confidence=1 - p, evidence=evidence,
+        SILENT, evidence.as_of, scopes[rows], observed=observed, expected=expected, score=(expected - observed) / np.maximum(spread, 1e-9),
+        confidence=1 - awake[found, -1], lower=lower, upper=upper,
+        evidence=_told(evidence, scopes[rows], since, observed, expected, awake[found, -1]),
     )  # fmt: skip
 
 
-def _chosen_window(snapshot: Snapshot) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    streams = [Stream(s) for s in snapshot.history.sources]
-    n = snapshot.shape[0]
-    expected, observed, past, window = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
-    for days in reversed(_WINDOWS):
-        now = sum(snapshot.count(s, days)[:, 0].astype(float) for s in streams)
-        before = sum(snapshot.count(s, _PAST_DAYS, ago=days)[:, 0].astype(float) for s in streams)
-        change = np.sum(now) / max(float(np.sum(before)), 1.0)
-        should = before * change
-        better = should >= _LEAST_EXPECTED
-        expected, observed = np.where(better, should, expected), np.where(better, now, observed)
-        past, window = np.where(better, before, past), np.where(better, days, window)
-    return expected, observed, past, window
-
-
-def _lower_tail(observed: np.ndarray, expected: np.ndarray, past: np.ndarray) -> np.ndarray:
+def _interval(expected: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from scipy import stats  # noqa: PLC0415
 
-    size = past / _SHRINK
-    return np.asarray(stats.nbinom.cdf(observed, size, size / (size + expected)))
+    share = size / (size + expected)
+    return np.asarray(stats.nbinom.ppf(0.05, size, share)), np.asarray(stats.nbinom.ppf(0.95, size, share))
+
+
+def _since(live: Liveness, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Days since the likeliest onset, reports since, reports due since by the rate before, and the size of that estimate."""
+    y, e = live.counts[rows], live.exposure[rows]
+    since_y, since_e = (np.cumsum(v[:, ::-1], axis=1)[:, ::-1] for v in (y, e))
+    before_y, before_e = y.sum(axis=1, keepdims=True) - since_y, e.sum(axis=1, keepdims=True) - since_e
+    size = before_y + live.prior_size
+    rate = size / (before_e + live.prior_size / live.prior_mean[rows, None])
+    ratio = np.log(FACTORS[1]) * since_y + (1 - FACTORS[1]) * rate * since_e
+    at = np.argmax(ratio, axis=1)
+    take = (np.arange(len(rows)), at)
+    days = np.cumsum(live.days[::-1])[::-1][at]
+    return days, since_y[take], (rate * since_e)[take], size[take]
+
+
+def _told(
+    evidence: Evidence, scopes: np.ndarray, since: np.ndarray, observed: np.ndarray, expected: np.ndarray, p: np.ndarray
+) -> list[dict[str, object]]:
+    """Evidence of each: the window, and whether residents called and workers came while nothing was reported."""
+    calls, visits = _asked(evidence, scopes, since)
+    sub = np.where(calls > 0, "confirmed", np.where(visits > 0, "visited", "unvisited"))
+    return [
+        {"window_days": int(d), "reports": round(float(o), 1), "expected": round(float(x), 1), "p": float(q), "resident_requests": int(c), "visits": int(v), "subtype": s}
+        for d, o, x, q, c, v, s in zip(since, observed, expected, p, calls, visits, sub, strict=True)
+    ]  # fmt: skip
+
+
+def _asked(evidence: Evidence, scopes: np.ndarray, since: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    at = {f"grid:{g}": i for i, g in enumerate(evidence.grid_ids)}
+    grid = np.array([at.get(s, -1) for s in scopes], dtype=int)
+    window = np.zeros(evidence.n_grids + 1)
+    window[grid] = since
+    window[-1] = 0
+    events = evidence.events
+    mine = np.flatnonzero(events.of(*CITIZENS) & (events.grid >= 0))
+    recent = mine[(evidence.at - events.occurred[mine]) / DAY_US <= window[events.grid[mine]]]
+    calls = np.bincount(events.grid[recent], minlength=evidence.n_grids + 1)[grid]
+    if not evidence.has("visits"):
+        return calls, np.zeros(len(scopes))
+    made = evidence.visits
+    recent = np.flatnonzero((evidence.at - made.started) / DAY_US <= window[made.grid])
+    return calls, np.bincount(made.grid[recent], minlength=evidence.n_grids + 1)[grid]
+
+
+def _rolled_up(evidence: Evidence, live: Liveness, few: np.ndarray) -> pd.DataFrame:
+    """Grids due too few reports, judged together by community; communities due too few are said to be unknown."""
+    if len(few) == 0:
+        return no_gaps(SILENT, evidence.as_of)
+    community, names = evidence.parent("community_id")
+    together = _summed(live, few, community[few], len(names))
+    due = np.where(np.bincount(community[few], minlength=len(names)) > 0, _due(together), -1.0)
+    scopes = np.array([f"org:{n}" for n in names], dtype=object)
+    found = _judge(evidence, together, np.flatnonzero(due >= LEAST_EXPECTED), scopes)
+    dark = np.flatnonzero((due >= 0) & (due < LEAST_EXPECTED))
+    told = [
+        {
+            "n_grids": int((community[few] == c).sum()),
+            "expected_in_182_days": round(float(due[c]), 1),
+            "wanted": LEAST_EXPECTED,
+        }
+        for c in dark
+    ]
+    return pd.concat([found, unknown(SILENT, evidence.as_of, scopes[dark], told)], ignore_index=True)
+
+
+def _summed(live: Liveness, units: np.ndarray, parent: np.ndarray, n: int) -> Liveness:
+    def total(values: np.ndarray) -> np.ndarray:
+        out = np.zeros((n, *values.shape[1:]))
+        np.add.at(out, parent, values[units])
+        return out
+
+    size = np.maximum(np.bincount(parent, minlength=n), 1)
+    mean = total(live.prior_mean)
+    exposure = total(live.exposure * live.prior_mean[:, None]) / np.maximum(mean, 1e-9)[:, None]
+    return Liveness(
+        total(live.counts),
+        exposure,
+        live.days,
+        np.maximum(mean, 1e-9),
+        live.prior_size * float(size.mean()),
+        live.feeds,
+    )
