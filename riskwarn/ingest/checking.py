@@ -165,7 +165,7 @@ def _span(occurred: pd.Series, source: str, log: pd.DataFrame | None) -> tuple[p
 def _missing(occurred: pd.Series, span: tuple[pd.Timestamp, pd.Timestamp]) -> pd.DatetimeIndex | None:
     days = pd.date_range(span[0], span[1], freq="D", inclusive="left")
     counts = occurred.dt.normalize().value_counts().reindex(days, fill_value=0)
-    usual = counts.groupby(counts.index.dayofweek).transform("median")
+    usual = counts.groupby(counts.index.day_of_week).transform("median")
     if usual.max() < LEAST_PER_DAY:
         return None
     return days[((counts == 0) & (usual >= LEAST_PER_DAY)).to_numpy()]

@@ -48,6 +48,8 @@ def choose(mapping: Mapping, header: tuple[str, ...], file: str) -> Choice:
     wanted = keys | {part: by_name.get(fold(part), "") for part in parts}
     wanted |= {" or ".join(mapping.columns[field]): name for field, name in fields.items() if field in _needed(mapping)}
     _refuse_absent([name for name, found in wanted.items() if not found], header, file)
+    if fields.get("recorded_at") == fields.get("occurred_at"):
+        fields.pop("recorded_at", None)
     fields = {field: name for field, name in fields.items() if name} | {field: JOINED + field for field in joined}
     choice = Choice(fields, list(keys.values()), joined)
     if ({"lon", "lonlat"} & set(fields)) and not mapping.place.crs:

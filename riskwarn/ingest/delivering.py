@@ -51,8 +51,8 @@ class _Account:
         self.sources.append(sources)
         self.state.append(state)
 
-    def table(self, accepted: list[np.ndarray]) -> pd.DataFrame:
-        """One line a feed: the counts of :class:`IngestReport`, revisions and conflicting ones."""
+    def table(self, accepted: list[np.ndarray], feed: str) -> pd.DataFrame:
+        """One line a feed: the counts of :class:`IngestReport`, revisions and conflicting ones; `feed` alone where no row came."""
         rows = pd.DataFrame({"source": _joined(self.sources, object), "state": _joined(self.state, np.int8)})
         numbers = _joined(self.numbers, np.int64)
         told = np.isin(numbers, np.unique(_joined(accepted, np.int64))) & (rows["state"] == DUPLICATE)
@@ -60,6 +60,9 @@ class _Account:
         counts = pd.crosstab(rows["source"], rows["state"])
         counts = counts.reindex(columns=[ACCEPTED, QUARANTINED, DUPLICATE], fill_value=0)
         counts.columns = ["accepted", "quarantined", "duplicate"]
+        counts = (
+            counts if len(counts) else pd.DataFrame(0, index=pd.Index([feed], name="source"), columns=counts.columns)
+        )
         counts.insert(0, "received", counts.sum(axis=1))
         extra = pd.DataFrame.from_dict(
             self.written, orient="index", columns=["revisions", "conflicting"], dtype="int64"
@@ -155,7 +158,7 @@ def _deliver(
             [*bad.parts(WRITE_ROWS), pd.DataFrame({"reason": pd.Series(dtype="str")})], ignore_index=True
         )
     _keep(store, mapping, delivery, refused)
-    rows = account.table(accepted)
+    rows = account.table(accepted, mapping.source or mapping.table)
     _log(store, mapping, delivery, batch, arrived_at, rows, account)
     return _report(mapping.table, delivery, rows, refused, intake)
 
@@ -201,11 +204,14 @@ def _take(
         return
     shaped = shape(raw, intake)
     refused = (shaped["reason"] != "").to_numpy()
-    account.enter(
-        shaped["row"].to_numpy(),
-        shaped["source"].to_numpy(dtype=object),
-        np.where(refused, QUARANTINED, DUPLICATE).astype(np.int8),
+    none = (
+        (shaped["count"] == 0).fillna(value=False).to_numpy(dtype=bool)
+        if "count" in shaped
+        else np.zeros(len(shaped), bool)
     )
+    intake.notes["rows that stand for no event"] += int((none & ~refused).sum())
+    state = np.select([refused, none], [QUARANTINED, ACCEPTED], DUPLICATE).astype(np.int8)
+    account.enter(shaped["row"].to_numpy(), shaped["source"].to_numpy(dtype=object), state)
     if refused.any():
         bad.add(shaped[refused], np.full(int(refused.sum()), "refused"))
     rows = shaped[~refused]

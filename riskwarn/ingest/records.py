@@ -115,11 +115,14 @@ def _fetch(engine: "sa.Engine", query: str, target: Path) -> None:
     options = {"stream_results": True, "yield_per": BATCH_ROWS}
     if engine.dialect.name == "postgresql":
         options["postgresql_readonly"] = True
-    with engine.connect().execution_options(**options) as connection:
-        answer = connection.execute(sa.text(query))
-        schema = pa.schema([(name, pa.string()) for name in answer.keys()])  # noqa: SIM118 a result is no dictionary
-        with pq.ParquetWriter(target, schema, compression="zstd") as writer:
-            for rows in answer.partitions():
-                columns = [[cell_text(cell) for cell in column] for column in zip(*rows, strict=True)]
-                writer.write_table(pa.table(dict(zip(schema.names, columns, strict=True)), schema=schema))
-    engine.dispose()
+    try:
+        with engine.connect() as link:
+            connection = link.execution_options(**options)
+            answer = connection.execute(sa.text(query))
+            schema = pa.schema([(name, pa.string()) for name in answer.keys()])  # noqa: SIM118 a result is no dictionary
+            with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+                for rows in answer.partitions():
+                    columns = [[cell_text(cell) for cell in column] for column in zip(*rows, strict=True)]
+                    writer.write_table(pa.table(dict(zip(schema.names, columns, strict=True)), schema=schema))
+    finally:
+        engine.dispose()

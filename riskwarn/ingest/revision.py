@@ -13,7 +13,7 @@ CLOSING = ("closed_at", "status", "outcome", "retracted")
 
 
 def revisions(rows: pd.DataFrame, *, single: bool) -> pd.DataFrame:
-    """Revisions of events, in the order of the rows.
+    """Revisions of events, in the order of the rows and of time.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def revisions(rows: pd.DataFrame, *, single: bool) -> pd.DataFrame:
         (closed, ((closed > opened) & ((closed != handled) | handled.isna())).to_numpy()),
     )
     parts = [_as_known(rows, plain, at, handled, closed)[there] for at, there in moments]
-    return pd.concat(parts).sort_index(kind="stable")
+    return pd.concat(parts).sort_values("known_at", kind="stable").sort_index(kind="stable")
 
 
 def _later(rows: pd.DataFrame, column: str, opened: pd.Series) -> pd.Series:

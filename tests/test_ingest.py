@@ -1,0 +1,460 @@
+"""Bringing files in: every row accounted for, revisions as they became known, nothing twice, nothing silently."""
+
+import shutil
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from riskwarn.errors import DataError, DefinitionError, NotFoundError, PrivacyError
+from riskwarn.ingest import Mapping, ingest, load_mapping
+from riskwarn.ingest.mapping import mapping_of, preset_names
+from riskwarn.ingest.revision import revisions
+from riskwarn.store import Store
+
+ZONE = "Asia/Shanghai"
+SQUARES = {"G1": 0, "G2": 1, "G3": 2}
+
+
+def square(column):
+    x, y = 116.0 + 0.01 * column, 39.9
+    return f"POLYGON (({x} {y}, {x + 0.01} {y}, {x + 0.01} {y + 0.01}, {x} {y + 0.01}, {x} {y}))"
+
+
+def town(path, *, ids=SQUARES):
+    """Three squares in a row; the third belongs to another county."""
+    store = Store(path, timezone=ZONE)
+    grids = pd.DataFrame({
+        "grid_id": list(ids), "valid_from": pd.Timestamp("2020-01-01", tz=ZONE),
+        "geometry": [square(c) for c in ids.values()], "county_id": ["A" if c < 2 else "B" for c in ids.values()],
+    })  # fmt: skip
+    store.write("grids", grids)
+    return store
+
+
+def simple(**changes):
+    said = {
+        "timezone": ZONE, "source": "dispute", "category": {"vocabulary": "dispute"},
+        "columns": {"event_id": "id", "occurred_at": "at", "grid_id": "grid", "category": "kind", "closed_at": "closed"},
+    }  # fmt: skip
+    return mapping_of({**said, **changes})
+
+
+def rows(**changes):
+    plain = {
+        "id": ["a", "b", "c"], "at": ["2025-01-08 13:05:00"] * 3, "grid": ["G1", "G2", ""], "kind": ["邻里", "欠薪", "其他"],
+        "closed": ["2025-01-10", "", ""],
+    }  # fmt: skip
+    return pd.DataFrame({**plain, **changes})
+
+
+def csv(path, frame, **options):
+    frame.to_csv(path, index=False, **options)
+    return path
+
+
+def accounts(report):
+    return report.received, report.accepted, report.quarantined, report.duplicate
+
+
+def test_a_file_comes_in_and_every_row_is_accounted_for(tmp_path):
+    """Accepted, quarantined and duplicate rows add up to those received, in the report and in the log."""
+    frame = rows(id=["a", "b", "b"], grid=["G1", "nowhere", "G2"])
+    frame.loc[3] = frame.loc[0]
+    store = town(tmp_path / "s")
+
+    report = ingest(store, csv(tmp_path / "f.csv", frame), simple())
+
+    assert accounts(report) == (4, 2, 1, 1)
+    log = store.read("feed_log")
+    assert log[["received", "accepted", "quarantined", "duplicate"]].to_numpy().tolist() == [[4, 2, 1, 1]]
+    kept = store.read_quarantine("events")
+    assert kept[["file", "row", "reason"]].to_numpy().tolist() == [["f.csv", 2, "grid_id: not in the store's grids"]]
+    assert "4 rows received = 2 accepted + 1 quarantined + 1 duplicate" in repr(report)
+
+
+def test_a_closed_row_becomes_two_revisions(tmp_path):
+    """The opening knows nothing of the closing; the closing is known from its own time on."""
+    store = town(tmp_path / "s")
+    frame = rows().assign(end=["成功", "", ""])
+    mapping = simple(
+        columns={
+            "event_id": "id",
+            "occurred_at": "at",
+            "grid_id": "grid",
+            "category": "kind",
+            "closed_at": "closed",
+            "outcome": "end",
+        },
+        words={"outcome": {"成功": "success"}},
+    )
+
+    report = ingest(store, csv(tmp_path / "f.csv", frame), mapping)
+
+    events = store.read("events")
+    a = events[events["event_id"] == "a"]
+    assert report.revisions == 4
+    assert a["known_at"].dt.strftime("%m-%d %H:%M").tolist() == ["01-08 13:05", "01-10 00:00"]
+    assert a["closed_at"].isna().tolist() == [True, False]
+    assert a["outcome"].isna().tolist() == [True, False]
+
+
+def test_the_category_after_handling_is_known_only_when_it_was_recorded(tmp_path):
+    """A police call's intake category holds until the feedback; no feature before it sees the feedback category."""
+    frame = pd.DataFrame({
+        "警情编号": ["x"], "报警时间": ["2025-01-08 10:00:00"], "接警报警类别": ["群众紧急求助"], "反馈报警类别": ["纠纷"],
+        "反馈时间": ["2025-01-08 18:00:00"], "所属网格": ["G1"],
+    })  # fmt: skip
+    store = town(tmp_path / "s")
+
+    ingest(store, csv(tmp_path / "f.csv", frame), mapping_of({"preset": "police_call", "timezone": ZONE}))
+
+    events = store.read("events")
+    assert events["category"].tolist() == ["P05", "P04"]
+    assert events["known_at"].dt.hour.tolist() == [10, 18]
+
+
+@given(
+    opened=st.integers(0, 50),
+    handled=st.one_of(st.none(), st.integers(0, 60)),
+    closed=st.one_of(st.none(), st.integers(0, 60)),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_revision_knows_what_came_after_it(opened, handled, closed):
+    """For any order of opening, handling and closing: times rise strictly, and each revision holds only what had happened."""
+    start = pd.Timestamp("2025-01-01", tz="UTC")
+
+    def at(hours):
+        return start + pd.Timedelta(hours=hours) if hours is not None else pd.NaT
+
+    row = pd.DataFrame({
+        "event_id": ["x"], "occurred_at": [start], "known_at": [at(opened)], "category": ["P05"], "feedback_category": ["P04"],
+    })  # fmt: skip
+    row["feedback_at"] = pd.Series([at(handled)], dtype="datetime64[us, UTC]")
+    row["closed_at"] = pd.Series([at(closed)], dtype="datetime64[us, UTC]")
+
+    made = revisions(row, single=False)
+
+    assert made["known_at"].is_monotonic_increasing
+    assert made["known_at"].is_unique
+    assert made["known_at"].iloc[0] == at(opened)
+    for revision in made.itertuples():
+        assert pd.isna(revision.closed_at) == (closed is None or at(closed) > revision.known_at)
+        assert (revision.category == "P04") == (handled is not None and at(handled) <= revision.known_at)
+
+
+def test_the_same_file_twice_changes_nothing(tmp_path):
+    """A delivery that is in the log is not read again; read again on demand, all its rows are duplicates."""
+    store, file = town(tmp_path / "s"), csv(tmp_path / "f.csv", rows())
+    ingest(store, file, simple())
+    before = store.digest()
+
+    again, forced = ingest(store, file, simple()), ingest(store, file, simple(), again=True)
+
+    assert accounts(again) == accounts(forced) == (3, 0, 0, 3)
+    assert store.digest() == before
+    assert len(store.read("feed_log")) == 1
+
+
+def test_rows_that_came_before_their_grid_are_accepted_afterwards(tmp_path):
+    """A row refused for its grid comes in once the grid is there and the file is read again."""
+    store, file = town(tmp_path / "s", ids={"G1": 0}), csv(tmp_path / "f.csv", rows(grid=["G1", "G2", "G2"]))
+    first = ingest(store, file, simple())
+    store.write("grids", pd.DataFrame({"grid_id": ["G2"], "valid_from": pd.Timestamp("2020-01-01", tz=ZONE)}))
+
+    second = ingest(store, file, simple(), again=True)
+
+    assert accounts(first) == (3, 1, 2, 0)
+    assert accounts(second) == (3, 2, 0, 1)
+
+
+def permuted(tmp_path, trials):
+    """Digests of stores that got the same rows in random orders, pieces and repeats."""
+    rng = np.random.default_rng(7)
+    n = 60
+    at = pd.Timestamp("2025-01-01") + pd.to_timedelta(rng.integers(0, 60 * 24, n), unit="h")
+    closed = at + pd.to_timedelta(rng.integers(1, 700, n), unit="h")
+    frame = pd.DataFrame({
+        "id": [f"e{i}" for i in rng.integers(0, 50, n)], "at": at, "grid": rng.choice(["G1", "G2", "G3", ""], n),
+        "kind": rng.choice(["邻里", "欠薪", "其他"], n), "closed": pd.Series(closed).where(rng.random(n) < 0.5),
+    })  # fmt: skip
+    town(tmp_path / "empty")
+    for trial in range(trials):
+        shutil.copytree(tmp_path / "empty", tmp_path / f"s{trial}")
+        order = rng.permutation(np.concatenate([np.arange(n), rng.integers(0, n, rng.integers(0, 10))]))
+        cuts = np.sort(rng.integers(0, len(order), rng.integers(0, 3)))
+        pieces = np.split(order, cuts)
+        files = [tmp_path / f"{trial}-{k}.parquet" for k in range(len(pieces))]
+        for file, piece in zip(files, pieces, strict=True):
+            frame.iloc[piece].to_parquet(file, index=False)
+        store = Store(tmp_path / f"s{trial}")
+        report = ingest(store, files, simple())
+        assert report.received == len(order) == report.accepted + report.duplicate
+        yield store.digest()
+
+
+def test_deliveries_in_any_order_and_pieces_give_one_store(tmp_path):
+    """Permutations, splits and repeats of the same rows give one digest."""
+    assert len(set(permuted(tmp_path, 12))) == 1
+
+
+@pytest.mark.slow
+def test_two_hundred_orders_give_one_store(tmp_path):
+    """200 of them."""
+    assert len(set(permuted(tmp_path, 200))) == 1
+
+
+def test_a_column_nobody_spoke_for_is_refused(tmp_path):
+    """An unmapped column is named; nothing is stored."""
+    store = town(tmp_path / "s")
+    file = csv(tmp_path / "f.csv", rows().assign(extra=1))
+
+    with pytest.raises(DataError, match=r"f\.csv: column 'extra' is neither mapped nor ignored"):
+        ingest(store, file, simple())
+    assert not store.has("events")
+
+
+@pytest.mark.parametrize("header", ["报警人姓名", "联系电话", "phone", "address", "诉求内容", "性别"])
+def test_a_column_of_person_data_is_refused_unless_ignored(tmp_path, header):
+    """The header names the rule, the value is never repeated; ignored, the column is not even read."""
+    store = town(tmp_path / "s")
+    file = csv(tmp_path / "f.csv", rows().assign(**{header: "secret-value"}))
+
+    with pytest.raises(PrivacyError) as refused:
+        ingest(store, file, simple())
+    assert header in str(refused.value)
+    assert "secret-value" not in str(refused.value)
+
+    assert ingest(store, file, simple(ignore=[header])).accepted == 3
+
+
+def test_a_missing_column_names_the_nearest(tmp_path):
+    """The message says what the file has and what may be meant."""
+    with pytest.raises(DataError, match=r"column 'closed' is missing \(did you mean 'closedd'\?\)"):
+        ingest(town(tmp_path / "s"), csv(tmp_path / "f.csv", rows().rename(columns={"closed": "closedd"})), simple())
+
+
+def test_an_unknown_key_of_a_mapping_is_refused(tmp_path):
+    """TOML with a misspelt key or column gives a suggestion, not a silent default."""
+    file = tmp_path / "m.toml"
+    file.write_text('timezon = "Asia/Shanghai"\n[columns]\nevent_id = "id"\n', "utf-8")
+    with pytest.raises(DefinitionError, match="did you mean 'timezone'"):
+        load_mapping(file)
+    file.write_text('timezone = "Asia/Shanghai"\n[columns]\nocurred_at = "id"\n', "utf-8")
+    with pytest.raises(DefinitionError, match="did you mean 'occurred_at'"):
+        load_mapping(file)
+    file.write_text('[columns]\noccurred_at = "id"\n', "utf-8")
+    with pytest.raises(DefinitionError, match="timezone is missing"):
+        load_mapping(file)
+    with pytest.raises(DefinitionError, match="did you mean 'dispute'"):
+        mapping_of({"preset": "disputes", "timezone": ZONE, "columns": {}})
+    with pytest.raises(DefinitionError, match="does not exist"):
+        load_mapping(tmp_path / "none.toml")
+
+
+def test_a_column_of_person_data_cannot_be_mapped():
+    """Not even on purpose can a name become a column of the store."""
+    with pytest.raises(DefinitionError, match="person data"):
+        simple(columns={"event_id": "id", "org_code": "联系人姓名"})
+
+
+def test_files_that_cannot_be_read_say_so(tmp_path):
+    """Absent, empty, damaged and unknown files are told apart."""
+    store = town(tmp_path / "s")
+    with pytest.raises(NotFoundError, match="does not exist"):
+        ingest(store, tmp_path / "none.csv", simple())
+    (tmp_path / "empty.csv").write_bytes(b"")
+    with pytest.raises(DataError, match="the file is empty"):
+        ingest(store, tmp_path / "empty.csv", simple())
+    (tmp_path / "x.parquet").write_bytes(b"PAR1 no")
+    with pytest.raises(DataError, match="not a Parquet file"):
+        ingest(store, tmp_path / "x.parquet", simple())
+    (tmp_path / "x.doc").write_bytes(b"x")
+    with pytest.raises(DataError, match=r"ending in '\.doc' are not read"):
+        ingest(store, tmp_path / "x.doc", simple())
+    (tmp_path / "bad.csv").write_bytes("编号\n".encode("gb18030") + b"\xff\xff\xff\n")
+    with pytest.raises(DataError, match="byte 5 is neither UTF-8"):
+        ingest(store, tmp_path / "bad.csv", simple())
+
+
+def test_a_row_with_too_many_cells_goes_to_quarantine(tmp_path):
+    """A stray delimiter costs one row, with its number, not the file."""
+    text = "id,at,grid,kind,closed\na,2025-01-08,G1,邻里,\nb,2025-01-08,G1,邻里,,x\nc,2025-01-08,G1,邻里,\n"
+    (tmp_path / "f.csv").write_text(text, "utf-8")
+    store = town(tmp_path / "s")
+
+    report = ingest(store, tmp_path / "f.csv", simple())
+
+    assert accounts(report) == (3, 2, 1, 0)
+    assert store.read_quarantine("events")[["row", "reason"]].to_numpy().tolist() == [
+        [2, "the row has 6 cells, the header 5"]
+    ]
+    assert store.read("events")["event_id"].tolist() == ["a", "c"]
+
+
+def test_an_export_without_rows_is_a_statement(tmp_path):
+    """A header alone is logged as zero rows."""
+    store = town(tmp_path / "s")
+
+    report = ingest(
+        store, csv(tmp_path / "f.csv", rows().iloc[:0]), simple(covers_from="2025-01-01", covers_to="2025-01-02")
+    )
+
+    assert accounts(report) == (0, 0, 0, 0)
+    log = store.read("feed_log")
+    assert log["received"].tolist() == [0]
+    assert str(log["covers_to"].iloc[0]) == "2025-01-02 00:00:00+08:00"
+
+
+def test_a_count_stands_for_as_many_events(tmp_path):
+    """A row with a count becomes that many events, known after the delay; a row of zero is accepted and gives none."""
+    frame = pd.DataFrame({"grid": ["G1", "G2"], "month": ["2025-01", "2025-01"], "n": [3, 0]})
+    mapping = mapping_of({
+        "timezone": ZONE, "source": "petition", "known_delay_days": 31, "constants": {"category": "D99"},
+        "columns": {"grid_id": "grid", "occurred_at": "month", "count": "n"}, "joins": {"event_id": ["grid", "month"]},
+    })  # fmt: skip
+    store = town(tmp_path / "s")
+
+    report = ingest(store, csv(tmp_path / "f.csv", frame), mapping)
+
+    events = store.read("events")
+    assert accounts(report) == (2, 2, 0, 0)
+    assert events["event_id"].tolist() == ["G1-2025-01#0", "G1-2025-01#1", "G1-2025-01#2"]
+    assert events["known_at"].dt.strftime("%Y-%m-%d").unique().tolist() == ["2025-02-01"]
+
+
+def test_left_out_rows_are_counted_with_the_reason(tmp_path):
+    """What the mapping leaves out is in quarantine under its reason, whatever else is wrong with the row."""
+    store = town(tmp_path / "s")
+    mapping = simple(category={"vocabulary": "dispute", "leave_out": {"欠薪": "handled elsewhere"}})
+
+    report = ingest(store, csv(tmp_path / "f.csv", rows(grid=["G1", "nowhere", ""])), mapping)
+
+    assert report.reasons[["reason", "rows"]].to_numpy().tolist() == [["left out by the mapping: handled elsewhere", 1]]
+    assert accounts(report) == (3, 2, 1, 0)
+
+
+def test_unknown_categories_are_kept_raw_and_counted(tmp_path):
+    """An unknown category becomes D99 with its own name; a known one keeps none; sensitive ones are D98."""
+    store = town(tmp_path / "s")
+
+    report = ingest(store, csv(tmp_path / "f.csv", rows(kind=["太空垃圾", "民族宗教", "01 邻里纠纷"])), simple())
+
+    events = store.read("events").drop_duplicates("event_id")
+    assert events["category"].tolist() == ["D99", "D98", "D02"]
+    assert events["category_raw"].fillna("").tolist() == ["太空垃圾", "", ""]
+    assert report.notes.set_index("note")["rows"].filter(like="category").tolist() == [1]
+
+
+def test_two_feeds_come_out_of_one_file(tmp_path):
+    """A crosswalk tells each pair of categories its feed; the rows of no feed are accounted for apart."""
+    (tmp_path / "feeds.csv").write_text("kind,sub,source,code\nx,1,dispute,D02\nx,2,petition,D20\nx,3,none,\n", "utf-8")
+    frame = rows(kind="x").assign(sub=["1", "2", "3"])
+    mapping = mapping_of(
+        {
+            "timezone": ZONE, "columns": {"event_id": "id", "occurred_at": "at", "grid_id": "grid", "closed_at": "closed"},
+            "category": {"keys": ["kind", "sub"], "crosswalk": "feeds.csv"},
+        },
+        folder=str(tmp_path),
+    )  # fmt: skip
+    store = town(tmp_path / "s")
+
+    report = ingest(store, csv(tmp_path / "f.csv", frame), mapping)
+
+    assert store.sources() == ["dispute", "petition"]
+    assert report.rows.set_index("source")["quarantined"].to_dict() == {"dispute": 0, "none": 1, "petition": 0}
+    assert sorted(store.read("feed_log")["source"]) == ["dispute", "none", "petition"]
+
+
+def test_a_time_known_before_it_happened_counts_from_then(tmp_path):
+    """No event is known before it occurred, whatever the file says; the report says how many were set right."""
+    store = town(tmp_path / "s")
+    columns = {"event_id": "id", "occurred_at": "at", "grid_id": "grid", "category": "kind", "known_at": "closed"}
+
+    report = ingest(store, csv(tmp_path / "f.csv", rows(closed="2025-01-01")), simple(columns=columns))
+
+    events = store.read("events")
+    assert (events["known_at"] == events["occurred_at"]).all()
+    assert report.notes["rows"].max() == 3
+
+
+def test_closed_before_it_occurred_goes_to_quarantine(tmp_path):
+    """The whole row is refused: its opening cannot be trusted either."""
+    store = town(tmp_path / "s")
+
+    report = ingest(store, csv(tmp_path / "f.csv", rows(closed=["2025-01-01", "", ""])), simple())
+
+    assert report.reasons["reason"].tolist() == ["closed_at before occurred_at"]
+    assert store.read("events")["event_id"].tolist() == ["b", "c"]
+
+
+def test_addresses_become_keyed_hashes(tmp_path, monkeypatch):
+    """Equal addresses give equal keys under one secret, other keys under another, and the address itself is nowhere on disk."""
+    columns = {"event_id": "id", "occurred_at": "at", "category": "kind", "address": "地址"}
+    frame = rows()[["id", "at", "kind"]].assign(地址=["幸福路１号", "幸福路1号", "平安街2号"])
+    keys = {}
+    for secret in ("one", "two"):
+        monkeypatch.setenv("RISKWARN_PLACE_KEY", secret)
+        store = town(tmp_path / secret)
+        ingest(store, csv(tmp_path / "f.csv", frame), simple(columns=columns))
+        keys[secret] = store.read("events")["place_key"].tolist()
+
+    assert keys["one"][0] == keys["one"][1] != keys["one"][2]
+    assert set(keys["one"]).isdisjoint(keys["two"])
+    everything = b"".join(p.read_bytes() for p in (tmp_path / "one").rglob("*") if p.is_file())
+    assert "幸福路".encode() not in everything
+
+
+def test_other_tables_come_in_through_presets(tmp_path):
+    """Visits with Chinese headers, worker columns unread, come in as visits."""
+    frame = pd.DataFrame({
+        "巡查编号": ["v1", "v2"], "签到时间": ["2025-01-08 09:00", "2025-01-08 10:00"], "签退时间": ["2025-01-08 09:30", "2025-01-08 10:30"],
+        "所属网格": ["G1", "G9"], "巡查类型": ["入户走访", "夜巡"], "任务来源": ["预警派单", "自主"], "走访户数": ["３户", "4"],
+        "网格员姓名": ["某甲", "某乙"], "是否有效": ["是", "否"],
+    })  # fmt: skip
+    store = town(tmp_path / "s")
+
+    report = ingest(store, csv(tmp_path / "f.csv", frame), mapping_of({"preset": "visits", "timezone": ZONE}))
+
+    visit = store.read("visits").iloc[0]
+    assert accounts(report) == (2, 1, 1, 0)
+    assert (visit.kind, visit.purpose, visit.n_households, bool(visit.valid)) == ("household", "alert", 3, True)
+
+
+def test_every_preset_is_a_mapping():
+    """Each preset can be loaded, and names only columns of its table."""
+    assert {"dispute", "petition", "police_call", "hotline", "grid_report", "visits", "workflow", "diversions"} <= set(
+        preset_names()
+    )
+    for name in preset_names():
+        assert isinstance(mapping_of({"preset": name, "timezone": ZONE}), Mapping)
+
+
+def test_a_mapping_may_override_its_preset():
+    """Own aliases replace the preset's, what is ignored adds up, words join."""
+    mapping = mapping_of({
+        "preset": "dispute", "timezone": ZONE, "ignore": ["x"], "columns": {"event_id": "案号"}, "words": {"outcome": {"和解": "success"}},
+    })  # fmt: skip
+
+    assert mapping.columns["event_id"] == ("案号",)
+    assert {"x", "序号"} <= set(mapping.ignore)
+    assert mapping.words["outcome"]["和解"] == mapping.words["outcome"]["成功"] == "success"
+
+
+MAPPINGS = sorted((Path(__file__).parent.parent / "examples" / "mappings").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", [p for p in MAPPINGS if p.stem != "accounts"], ids=lambda p: p.stem)
+def test_the_example_mappings_load(path):
+    """Every mapping of the repository is valid, its crosswalk included."""
+    assert load_mapping(path).digest()
+
+
+def test_every_public_set_has_a_mapping():
+    """The list of public data sets names only mappings that are there."""
+    listed = tomllib.loads(next(p for p in MAPPINGS if p.stem == "accounts").read_text("utf-8"))["set"]
+    assert {m for item in listed for _, m in item["files"]} <= {p.stem for p in MAPPINGS}
