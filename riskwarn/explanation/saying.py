@@ -1,0 +1,142 @@
+"""What a feature needs to be spoken of, as plain values: kind, window, noun, what it is compared with, next step.
+
+A night keeps these beside its reasons, so a sentence can be made again, in either language, without the model.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from riskwarn.explanation.noun import Noun, noun_of
+from riskwarn.explanation.template import REMEDIES
+from riskwarn.feature import NORMAL_WEEKS, Feature
+from riskwarn.taxonomy import LANGUAGES
+
+
+def words_of_features(features: Iterable[Feature]) -> dict[str, dict[str, Any]]:
+    """Words, unit, saying and remedy of each feature, by name: all that rendering needs, as plain values.
+
+    Examples
+    --------
+    >>> from riskwarn.feature import Count
+    >>> words_of_features([Count("dispute", days=28)])["dispute_n_28d"]["saying"]["kind"]
+    'habit'
+    """
+    return {f.name: _words(f) for f in features}
+
+
+def _words(feature: Feature) -> dict[str, Any]:
+    saying = saying_of(feature)
+    return {
+        "zh": feature.words.zh, "en": feature.words.en, "unit": feature.unit, "family": feature.family, "code": feature.code,
+        "remedy": REMEDIES[saying["remedy"]][0] if saying["remedy"] else feature.remedy,
+        "template": {language: feature.template[language] for language in LANGUAGES}, "saying": saying,
+    }  # fmt: skip
+
+
+def saying_of(feature: Feature) -> dict[str, Any]:
+    """How a feature is spoken of.
+
+    Returns
+    -------
+    saying
+        `kind`, the group of templates (empty: the feature's own template); `side`, 1 where more than normal raises, -1 where less
+        does, 0 where the number has no side; `remedy`, the next step; `around`, which grids where it is not the grid itself; and the
+        numbers and nouns of its kind.
+    """
+    core, around = _unwrapped(feature)
+    made = SPOKEN.get(type(core).__name__)
+    if made is None:
+        return {"kind": "", "side": int(core.monotone), "remedy": "", "around": around}
+    saying = {"side": 1, "around": around, **made(core)}
+    return saying | ({"remedy": "around"} if around else {})
+
+
+def core_of(feature: Feature) -> Feature:
+    """The feature that is averaged over the grids around, or the feature itself."""
+    return _unwrapped(feature)[0]
+
+
+def _unwrapped(feature: Feature) -> tuple[Feature, str]:
+    inner = getattr(feature, "of", None)
+    if not isinstance(inner, Feature):
+        return feature, ""
+    level: str = getattr(feature, "level", "nearby")
+    return _unwrapped(inner)[0], level.removesuffix("_id")
+
+
+def _plain(noun: Noun) -> dict[str, str]:
+    return {"what_zh": noun.zh, "one": noun.one, "many": noun.many, "measure": noun.measure}
+
+
+def _count(feature: Any) -> dict[str, Any]:
+    kind = "lasting" if feature.days > 7 * NORMAL_WEEKS / 2 else "habit"
+    return {
+        "kind": kind,
+        "days": feature.days,
+        "remedy": _remedy(feature.stream.source),
+        **_plain(noun_of(feature.stream)),
+    }
+
+
+def _own(feature: Any) -> dict[str, Any]:
+    nouns = [noun_of(s) for s in feature.streams]
+    joined = Noun(
+        "和".join(n.zh for n in nouns),
+        " or ".join(n.one for n in nouns),
+        " and ".join(n.many for n in nouns),
+        nouns[0].measure,
+    )
+    return {
+        "kind": "lasting",
+        "days": 7 * feature.weeks,
+        "remedy": _remedy(feature.streams[0].source),
+        **_plain(joined),
+    }
+
+
+def _streamed(kind: str, field: str) -> Callable[[Any], dict[str, Any]]:
+    def made(feature: Any) -> dict[str, Any]:
+        side = -1 if kind == "since" else 1
+        return {
+            "kind": kind, "days": getattr(feature, field), "side": side, "remedy": _remedy(feature.stream.source),
+            **_plain(noun_of(feature.stream)),
+        }  # fmt: skip
+
+    return made
+
+
+def _standing(zh: str, en: str, remedy: str) -> Callable[[Any], dict[str, Any]]:
+    def made(feature: Any) -> dict[str, Any]:
+        noun = noun_of(feature.stream)
+        held = Noun(f"{zh}{noun.zh}", f"{en} {noun.one}", f"{en} {noun.many}", "件")
+        return {"kind": "standing", "remedy": remedy, **_plain(held)}
+
+    return made
+
+
+def _share(feature: Any) -> dict[str, Any]:
+    part, whole = noun_of(feature.part), noun_of(feature.whole)
+    return {
+        "kind": "share", "days": feature.days, "remedy": _remedy(feature.part.source), "whole_zh": whole.zh, "whole_en": whole.many,
+        **_plain(part),
+    }  # fmt: skip
+
+
+def _remedy(source: str) -> str:
+    return source if source in REMEDIES else "grid_report"
+
+
+SPOKEN: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "Count": _count,
+    "Own": _own,
+    "Rise": _streamed("rise", "days"),
+    "Recent": _streamed("recent", "half_life"),
+    "DaysSince": _streamed("since", "cap"),
+    "Open": _standing("未办结", "open", "open"),
+    "Overdue": _standing("超期未办结", "overdue", "overdue"),
+    "Share": _share,
+    "Attribute": lambda feature: {"kind": "attribute", "side": 0, "column": feature.column, "remedy": "grid"},
+    "Season": lambda _: {"kind": "season", "side": 0, "remedy": "calendar"},
+    "SpringFestival": lambda feature: {"kind": "festival", "side": 0, "days": feature.reach, "remedy": "calendar"},
+}
+"""By kind of feature, what is said of it. A kind that is not here speaks with its own template."""
