@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _CALIBRATION_SHARE = 0.25
 """Share of the training dates, the latest, on which the calibration is fitted."""
+_MANY_ROWS = 200_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +133,7 @@ class RiskModel:
 
     def tree_margin(self, panel: pd.DataFrame) -> np.ndarray:
         """(n,) log rate of level and trees, before line and calibration."""
-        trees = self._booster().predict(self._matrix(panel), raw_score=True, num_threads=n_threads())
+        trees = self._booster().predict(self._matrix(panel), raw_score=True, num_threads=n_threads(len(panel)))
         return np.asarray(trees, dtype=float) + self.level.margin(panel)
 
     def contributions(self, panel: pd.DataFrame) -> pd.DataFrame:
@@ -142,7 +143,7 @@ class RiskModel:
         """
         if panel.empty:
             raise DataError("the panel has no rows: there is no grid to explain.")
-        parts = self._booster().predict(self._matrix(panel), pred_contrib=True, num_threads=n_threads())
+        parts = self._booster().predict(self._matrix(panel), pred_contrib=True, num_threads=n_threads(len(panel)))
         found = pd.DataFrame(np.asarray(parts), columns=[*self.feature_names, "base"], index=panel.index)
         found *= 1 - self.line_share
         for line, share in ((self.level, 1 - self.line_share), (self.line, self.line_share)):
@@ -229,7 +230,7 @@ class RiskModel:
             "objective": "poisson", "learning_rate": s.learning_rate, "num_leaves": s.n_leaves, "max_depth": s.max_depth,
             "min_data_in_leaf": min(s.min_rows_in_leaf, max(n_rows // 20, 1)), "lambda_l2": s.l2, "feature_fraction": s.feature_share,
             "bagging_fraction": s.row_share, "bagging_freq": 1, "seed": s.seed, "deterministic": True, "force_col_wise": True,
-            "num_threads": n_threads(), "verbose": -1, "boost_from_average": False,
+            "num_threads": n_threads(n_rows), "verbose": -1, "boost_from_average": False,
             "monotone_constraints": [f.monotone for f in self.features],
         }  # fmt: skip
 
@@ -288,9 +289,9 @@ def blend(trees: np.ndarray, line: np.ndarray, y: np.ndarray) -> tuple[float, Ca
     return share, Calibration.fit((1 - share) * trees + share * line, y)
 
 
-def n_threads() -> int:
-    """Threads a model may use: ``RISKWARN_THREADS``, all cores by default."""
-    return int(os.environ.get("RISKWARN_THREADS", "0")) or os.cpu_count() or 1
+def n_threads(n_rows: int = 0) -> int:
+    """Threads for `n_rows` rows: ``RISKWARN_THREADS``; else one for a small job, where threads wait more than they work, or all cores."""
+    return int(os.environ.get("RISKWARN_THREADS", "0")) or ((os.cpu_count() or 1) if n_rows >= _MANY_ROWS else 1)
 
 
 def score(model: RiskModel, night: pd.DataFrame) -> pd.DataFrame:
