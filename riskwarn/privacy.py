@@ -9,13 +9,14 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_WEIGHTS = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2])
+_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECK = "10X98765432"
 _PROVINCES = "1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3]|91"
 _YMD = r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
@@ -23,13 +24,14 @@ _LEFT, _RIGHT = r"(?:^|[^0-9A-Za-z])", r"(?:$|[^0-9A-Za-z])"
 _RESIDENT = rf"(?:{_PROVINCES})\d{{4}}(?:18|19|20)\d{{2}}{_YMD}\d{{3}}[0-9Xx]"
 _CARD = r"[3-6]\d{15,18}"
 
+_PLATE_FIRST = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 _PATTERNS: dict[str, str] = {
     "resident_id": rf"{_LEFT}{_RESIDENT}{_RIGHT}",
     "mobile": r"(?:^|[^0-9])(?:(?:\+?86|0086)[-\s]?)?1[3-9]\d[-\s]?\d{4}[-\s]?\d{4}(?:$|[^0-9])",
     "landline": r"(?:^|[^0-9])0\d{2,3}[-\s]?[2-9]\d{6,7}(?:$|[^0-9])",
     "passport": rf"{_LEFT}(?:[EeGg]\d{{8}}|[EeGg][A-Za-z]\d{{7}}){_RIGHT}",
     "permit": rf"{_LEFT}(?:[HhMm]\d{{8}}(?:\d{{2}})?|[Tt]\d{{8}}){_RIGHT}",
-    "plate": "[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-HJ-NP-Z][·\\s]?[A-HJ-NP-Z0-9]{4,5}[A-HJ-NP-Z0-9挂学警港澳]",
+    "plate": f"[{_PLATE_FIRST}][A-HJ-NP-Z][·\\s]?[A-HJ-NP-Z0-9]{{4,5}}[A-HJ-NP-Z0-9挂学警港澳]",
     "email": r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,190}\.[A-Za-z]{2,24}",
     "bank_card": rf"(?:^|[^0-9]){_CARD}(?:$|[^0-9])",
 }
@@ -37,7 +39,7 @@ RULES = tuple(_PATTERNS)
 """Names of the value rules, in the order they are tried."""
 _CHECKED = ("resident_id", "bank_card")
 _ANY = "|".join(f"(?:{pattern})" for pattern in _PATTERNS.values())
-_WORTH_A_LOOK = "[0-9０-９@＠]"
+_WORTH_A_LOOK = f"[0-9０-９@＠]|[{_PLATE_FIRST}][A-ZＡ-Ｚ]"
 COLUMN_SHARE = 0.5
 """A column with at least this share of checked identity numbers among its values holds persons."""
 COLUMN_LEAST = 10
@@ -139,10 +141,18 @@ def _check_digit(rule: str, found: str) -> bool:
 
 def resident_checks(number: str) -> bool:
     """Whether an 18-character resident identity number has a real date and the right check digit (ISO 7064, MOD 11-2)."""
-    if len(number) != 18 or pd.isna(pd.to_datetime(number[6:14], format="%Y%m%d", errors="coerce")):
+    if len(number) != 18 or not _is_date(number[6:14]):
         return False
-    total = int(np.dot(_WEIGHTS, [int(digit) for digit in number[:17]]))
+    total = sum(weight * int(digit) for weight, digit in zip(_WEIGHTS, number, strict=False))
     return number[17] == _CHECK[total % 11]
+
+
+def _is_date(digits: str) -> bool:
+    try:
+        date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+    except ValueError:
+        return False
+    return True
 
 
 def luhn_checks(number: str) -> bool:

@@ -358,7 +358,9 @@ def postgres(tmp_path_factory):
         [folder / "initdb", "-D", home / "data", "-A", "trust", "-U", "tester", "-E", "UTF8"], check=True, **run
     )
     subprocess.run(
-        [folder / "pg_ctl", "-D", home / "data", "-w", "-o", f"-k {home} -h ''", "-l", home / "log", "start"], **run
+        [folder / "pg_ctl", "-D", home / "data", "-w", "-o", f"-k {home} -h ''", "-l", home / "log", "start"],
+        check=True,
+        **run,
     )
     yield f"postgresql+psycopg://tester:pa55word@/postgres?host={home}"
     subprocess.run([folder / "pg_ctl", "-D", home / "data", "-m", "immediate", "stop"], check=True, **run)

@@ -26,7 +26,7 @@ BLOCK_BYTES = 8 << 20
 BATCH_ROWS = 100_000
 """Rows of any other file read at once."""
 _PEEK_LINES = 30
-_DELIMITERS = ",\t;|，"
+_DELIMITERS = ",\t;|"
 
 
 @dataclass(frozen=True)
@@ -121,14 +121,26 @@ def _open_text(path: Path, known: Sequence[str]) -> Delivery:
         lines = [line for _, line in zip(range(_PEEK_LINES), handle, strict=False)]
     if not any(line.strip() for line in lines):
         raise DataError(f"{path}: the file is empty; an export without events still has a header.")
-    delimiter = max(_DELIMITERS, key=lambda mark: max(line.count(mark) for line in lines))
-    cells = [next(csv.reader([line], delimiter=delimiter), []) for line in lines]
-    header, at = find_header(cells, known)
+    delimiter = max(_DELIMITERS, key=lambda mark: _fit(lines, mark, known))
+    header, at = find_header(_split(lines, delimiter), known)
 
     def read(columns: Sequence[str]) -> Iterator[Piece]:
         return _read_text(path, encoding, delimiter, at + 1, header, columns)
 
     return Delivery(path.name, digest, tuple(header), read, encoding=encoding)
+
+
+def _split(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    return [next(csv.reader([line], delimiter=delimiter), []) for line in lines]
+
+
+def _fit(lines: Sequence[str], delimiter: str, known: Sequence[str]) -> tuple[int, int]:
+    """How well a delimiter splits the lines: known names in the header, then the usual number of cells."""
+    cells = _split(lines, delimiter)
+    header, _ = find_header(cells, known)
+    return len({fold(name) for name in known} & {fold(name) for name in header}), sorted(len(row) for row in cells)[
+        len(cells) // 2
+    ]
 
 
 def sniff_encoding(path: Path) -> tuple[str, str]:
