@@ -57,11 +57,26 @@ def parser() -> argparse.ArgumentParser:
         "bring files into a store through a mapping",
         "riskwarn ingest calls.csv --mapping calls.toml --store city",
     )
-    v.add_argument("files", nargs="+", type=Path)
     v.add_argument(
-        "--mapping", type=Path, required=True, help="how the columns of the files become those of a table (TOML)"
+        "files",
+        nargs="*",
+        help="CSV, XLS, XLSX, Parquet or JSON lines, folders of them, or a database as postgresql+psycopg://…",
+    )
+    v.add_argument("--mapping", type=Path, help="how the columns of the files become those of a table (TOML)")
+    v.add_argument(
+        "--guess",
+        type=Path,
+        metavar="FILE",
+        help="propose a mapping for a file instead, and write it to --out for review",
     )
     v.add_argument("--timezone", help="zone of a store that is made anew, as Asia/Shanghai")
+    _out_argument(v)
+
+    v = _verb(
+        verbs, "check", _check, "say what the feeds of a store are like", "riskwarn check --store city --language en"
+    )
+    v.add_argument("--language", choices=("zh", "en"), default="zh")
+    v.add_argument("--html", type=Path, metavar="FILE", help="write the report as a page")
 
     v = _verb(
         verbs,
@@ -196,9 +211,40 @@ def _ingest(parsed: argparse.Namespace) -> None:
     from riskwarn.ingest import ingest, load_mapping
     from riskwarn.store import Store
 
+    if parsed.guess:
+        _guess(parsed)
+        return
+    if parsed.mapping is None or not parsed.files:
+        raise DataError("name at least one file and a --mapping; --guess FILE proposes one.")
     store = Store(_store_path(parsed), timezone=parsed.timezone)
     report = ingest(store, parsed.files, load_mapping(parsed.mapping))
     _say(parsed, report.to_dict(), repr(report))
+
+
+def _guess(parsed: argparse.Namespace) -> None:
+    from riskwarn.ingest import guess
+
+    found = guess(parsed.guess, timezone=parsed.timezone or "")
+    text = repr(found)
+    if parsed.out:
+        text += f"\n\nwritten to {found.write(parsed.out)}; read it before you use it."
+    body = {
+        "preset": found.preset,
+        "confidence": found.confidence,
+        "columns": found.columns.to_dict("records"),
+        "toml": found.toml,
+    }
+    _say(parsed, body, text)
+
+
+def _check(parsed: argparse.Namespace) -> None:
+    from riskwarn.ingest import check
+
+    report = check(_store(parsed))
+    if parsed.html:
+        parsed.html.write_text(report.to_html(parsed.language), encoding="utf-8")
+    lines = [f"- {line}" for line in report.words(parsed.language)]
+    _say(parsed, report.to_dict(), "\n".join([*lines, "", report.table(parsed.language).to_string(na_rep="–")]))
 
 
 def _panel(parsed: argparse.Namespace) -> None:
