@@ -75,9 +75,11 @@ def workflow_table(world: "World") -> pd.DataFrame:
     end = np.where(np.isnan(cases["closed"]), world.setting.preset.days, cases["closed"])
     after = np.isin(steps["action"], (5, 6))
     steps = steps[(after | (steps["at"].to_numpy() < end[steps["row"]])) & (steps["at"] < world.setting.preset.days)]
-    steps = steps.sort_values(["row", "at"], kind="stable")
+    steps = steps.assign(case=pd.factorize(cases["case_id"])[0][steps["row"]]).sort_values(
+        ["case", "at"], kind="stable"
+    )
     case = cases["case_id"].to_numpy()[steps["row"]]
-    number = steps.groupby(pd.Series(case, index=steps.index)).cumcount()
+    number = steps.groupby("case").cumcount()
     township, county = cases["township"].to_numpy()[steps["row"]], cases["county"].to_numpy()[steps["row"]]
     geo, community = world.geo, world.geo.community[cases["grid"].to_numpy()[steps["row"]]]
     org = _orgs(geo, community, township, county)
