@@ -1,0 +1,328 @@
+"""What each verb does: read the arguments, call one function, print."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from riskwarn.errors import DataError, NotFoundError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from riskwarn.experiment import Experiment
+    from riskwarn.history import History
+    from riskwarn.model import RiskModel
+    from riskwarn.store import Store
+
+
+def init(parsed: argparse.Namespace) -> None:
+    """Write the starter."""
+    from riskwarn import pipeline
+
+    folder = pipeline.init(parsed.folder)
+    _say(
+        parsed,
+        {"folder": str(folder)},
+        f"features/ and experiments/ are in {folder}; edit experiments/weekly.toml for your city.",
+    )
+
+
+def ingest(parsed: argparse.Namespace) -> None:
+    """Bring files in, or propose a mapping."""
+    from riskwarn import ingest as bringing
+    from riskwarn.store import Store
+
+    if parsed.guess:
+        _guess(parsed)
+        return
+    if parsed.mapping is None or not parsed.files:
+        raise DataError("name at least one file and a --mapping; --guess FILE proposes one.")
+    store = Store(_store_path(parsed), timezone=parsed.timezone)
+    report = bringing.ingest(store, parsed.files, bringing.load_mapping(parsed.mapping))
+    _say(parsed, report.to_dict(), repr(report))
+
+
+def _guess(parsed: argparse.Namespace) -> None:
+    from riskwarn.ingest import guess
+
+    found = guess(parsed.guess, timezone=parsed.timezone or "")
+    text = repr(found)
+    if parsed.out:
+        text += f"\n\nwritten to {found.write(parsed.out)}; read it before you use it."
+    body = {
+        "preset": found.preset,
+        "confidence": found.confidence,
+        "columns": found.columns.to_dict("records"),
+        "toml": found.toml,
+    }
+    _say(parsed, body, text)
+
+
+def check(parsed: argparse.Namespace) -> None:
+    """Report on the feeds."""
+    from riskwarn import ingest as bringing
+
+    report = bringing.check(_store(parsed))
+    if parsed.html:
+        parsed.html.write_text(report.to_html(parsed.language), encoding="utf-8")
+    lines = [f"- {line}" for line in report.words(parsed.language)]
+    _say(parsed, report.to_dict(), "\n".join([*lines, "", report.table(parsed.language).to_string(na_rep="–")]))
+
+
+def panel(parsed: argparse.Namespace) -> None:
+    """Write the feature matrix."""
+    import pandas as pd
+
+    from riskwarn.history import History
+    from riskwarn.panel import build_panel
+
+    history = History.load(_store(parsed))
+    question = _question(parsed, history)
+    dates = parsed.as_of.split(",") if parsed.as_of else [None]
+    rows = pd.concat([build_panel(history, question, as_of=d) for d in dates], ignore_index=True)
+    columns = [c for c in rows.columns if not str(c).startswith("normal:") and (parsed.experiment or c != "y")]
+    _write(rows[columns], parsed.out)
+    _say(parsed, {"rows": len(rows), "columns": columns, "out": str(parsed.out)}, f"{len(rows):,} rows in {parsed.out}")
+
+
+def _question(parsed: argparse.Namespace, history: "History") -> "Experiment":
+    """The experiment, or, where only a folder of features is named, all of them that read feeds the store holds."""
+    import datetime as dt
+
+    from riskwarn.experiment import Baselines, Dates, Experiment
+    from riskwarn.feature import load_group
+    from riskwarn.history import Stream
+    from riskwarn.label import Label
+
+    if parsed.experiment:
+        return Experiment.load(parsed.experiment, features=parsed.features)
+    if not parsed.features or not parsed.as_of:
+        raise DataError(
+            "name an experiment, or --features DIR and --as-of DATE for the raw matrix of a folder of features."
+        )
+    features = tuple(f for path in sorted(parsed.features.glob("*.py")) for f in load_group(parsed.features, path.stem))
+    day = dt.date(2000, 1, 1)
+    label = Label("none", (Stream(history.sources[0]),), days=1)
+    return Experiment("", label, Dates(day, day), features, baselines=Baselines(()))
+
+
+def backtest(parsed: argparse.Namespace) -> None:
+    """Compare models on past dates."""
+    from riskwarn.backtesting import backtest
+    from riskwarn.panel import build_panel
+
+    experiment = _experiment(parsed)
+    report = backtest(experiment, build_panel(_store(parsed), experiment))
+    if parsed.out:
+        _write(report.frame, parsed.out)
+    body = {"table": report.table.to_dict("index"), "differences": report.differences().to_dict("records")}
+    _say(parsed, body, repr(report))
+
+
+def train(parsed: argparse.Namespace) -> None:
+    """Backtest, train, register."""
+    from riskwarn.backtesting import backtest
+    from riskwarn.panel import build_panel
+    from riskwarn.pipeline import train
+
+    store, experiment = _store(parsed), _experiment(parsed)
+    panel = build_panel(store, experiment)
+    report = None if parsed.no_backtest else backtest(experiment, panel)
+    model = train(experiment, panel, report=report, tracking_folder=store.path, data_digest=store.digest())
+    body = {
+        "target": model.label.name,
+        "model_version": model.version,
+        **{k: model.facts[k] for k in ("mlflow_run", "mlflow_version", "gate", "gate_reason")},
+    }
+    text = f"{model} is registered as @candidate, version {model.facts['mlflow_version']}, MLflow run {model.facts['mlflow_run']}"
+    _say(parsed, body, f"{'' if report is None else repr(report)}\n\n{text}\ngate: {model.facts['gate_reason']}")
+
+
+def promote(parsed: argparse.Namespace) -> None:
+    """Make the candidate the champion."""
+    from riskwarn import tracking
+
+    folder = _store_path(parsed)
+    version = tracking.promote(
+        parsed.target, uri=tracking.default_uri(folder), version=parsed.model_version, folder=folder
+    )
+    _say(parsed, {"target": parsed.target, "champion": version}, f"version {version} of {parsed.target} is @champion")
+
+
+def score(parsed: argparse.Namespace) -> None:
+    """Score a date."""
+    _, _, scores = _scored(parsed)
+    _table(parsed, scores)
+
+
+def explain(parsed: argparse.Namespace) -> None:
+    """Say why."""
+    from riskwarn.explanation import explain
+
+    model, panel, _ = _scored(parsed)
+    reasons = explain(model, panel, grids=parsed.grids or None)
+    columns = ["grid_id", "place", "contribution", parsed.language]
+    _table(parsed, reasons, shown=reasons[columns])
+
+
+def find_gaps(parsed: argparse.Namespace) -> None:
+    """Find the gaps of a date."""
+    from riskwarn.gaps import find_gaps
+
+    kinds = parsed.kinds.split(",") if parsed.kinds else None
+    _table(parsed, find_gaps(_store(parsed), as_of=parsed.as_of, kinds=kinds))
+
+
+def raise_alerts(parsed: argparse.Namespace) -> None:
+    """Raise the alerts of a date."""
+    from riskwarn.alerting import raise_alerts
+    from riskwarn.explanation import explain
+    from riskwarn.gaps import find_gaps
+
+    model, panel, scores = _scored(parsed)
+    store = _store(parsed)
+    alerts = raise_alerts(
+        scores,
+        explain(model, panel),
+        find_gaps(store, scores),
+        capacity=parsed.capacity,
+        grids=store.grids(parsed.as_of),
+    )
+    _table(parsed, alerts)
+
+
+def nightly(parsed: argparse.Namespace) -> None:
+    """Run and publish a night."""
+    from riskwarn.pipeline import nightly
+
+    store = _store(parsed)
+    target = parsed.target or _only_target(parsed)
+    say = (lambda _: None) if parsed.json else print
+    night = nightly(store, target, as_of=parsed.as_of, capacity=parsed.capacity, alias=parsed.alias, say=say)
+    body = {
+        "as_of": night.as_of.isoformat(), "run": night.run, "done_before": night.done_before, "grids": len(night.scores),
+        "alerts": len(night.alerts), "gaps": len(night.gaps), "model_version": night.facts["model_version"],
+    }  # fmt: skip
+    _say(
+        parsed,
+        body,
+        f"run {night.run}: {len(night.scores):,} grids, {len(night.alerts)} alerts, {len(night.gaps)} gaps",
+    )
+
+
+def serve(parsed: argparse.Namespace) -> None:
+    """Serve the page."""
+    import uvicorn
+
+    from riskwarn.web import create_app
+
+    print(f"serving {_store_path(parsed)} at http://{parsed.host}:{parsed.port}/  (Ctrl-C ends)")
+    uvicorn.run(
+        create_app(_store_path(parsed), language=parsed.language),
+        host=parsed.host,
+        port=parsed.port,
+        log_level="warning",
+    )
+
+
+def simulate(parsed: argparse.Namespace) -> None:
+    """Make a synthetic city."""
+    from riskwarn.simulation import city
+
+    made = city(parsed.preset, seed=parsed.seed)
+    store = made.write(parsed.out)
+    _say(
+        parsed, {"store": str(store.path), "tables": store.tables()}, f"{store}\nthe truth lies apart, beside the store"
+    )
+
+
+def demo(parsed: argparse.Namespace) -> None:
+    """Run the main job on Boston 2015."""
+    from riskwarn.demo import run
+
+    run(parsed.store or Path("demo/boston"), port=parsed.port)
+    if parsed.serve:
+        parsed.store, parsed.host, parsed.language = parsed.store or Path("demo/boston"), "127.0.0.1", "zh"
+        serve(parsed)
+
+
+def doctor(parsed: argparse.Namespace) -> None:
+    """Say what is installed."""
+    import importlib.metadata
+    import platform
+
+    packages = ("riskwarn", "numpy", "pandas", "pyarrow", "lightgbm", "mlflow", "scikit-learn", "geopandas", "fastapi")
+    body: dict[str, Any] = {"python": platform.python_version(), **{p: importlib.metadata.version(p) for p in packages}}
+    if parsed.store:
+        store = _store(parsed)
+        body |= {
+            "store": str(store.path),
+            "timezone": store.timezone,
+            "tables": store.tables(),
+            "nights": [str(n.date()) for n in store.nights()],
+        }
+    _say(parsed, body, "\n".join(f"{key:<14}{value}" for key, value in body.items()))
+
+
+def _store_path(parsed: argparse.Namespace) -> Path:
+    if not parsed.store:
+        raise DataError("no store named: give --store DIR or set RISKWARN_STORE.")
+    return Path(parsed.store)
+
+
+def _store(parsed: argparse.Namespace) -> "Store":
+    from riskwarn.store import Store
+
+    return Store(_store_path(parsed))
+
+
+def _experiment(parsed: argparse.Namespace) -> "Experiment":
+    from riskwarn.experiment import Experiment
+
+    return Experiment.load(parsed.experiment)
+
+
+def _only_target(parsed: argparse.Namespace) -> str:
+    from riskwarn import tracking
+
+    names = tracking.kept_targets(_store_path(parsed))
+    if len(names) != 1:
+        found = (
+            f"several models are kept, name one with --target: {', '.join(names)}"
+            if names
+            else "no model is kept; train one with `riskwarn train`"
+        )
+        raise NotFoundError(f"{_store_path(parsed)}: {found}.")
+    return names[0]
+
+
+def _scored(parsed: argparse.Namespace) -> "tuple[RiskModel, pd.DataFrame, pd.DataFrame]":
+    from riskwarn.model import score
+    from riskwarn.pipeline import model_of, night_panel
+
+    store = _store(parsed)
+    model = model_of(store, parsed.target or _only_target(parsed), alias=parsed.alias)
+    panel = night_panel(store, model, parsed.as_of)
+    return model, panel, score(model, panel)
+
+
+def _table(parsed: argparse.Namespace, table: "pd.DataFrame", *, shown: "pd.DataFrame | None" = None) -> None:
+    if parsed.out:
+        _write(table, parsed.out)
+    if parsed.json:
+        print(table.to_json(orient="records", date_format="iso", force_ascii=False))
+    elif not parsed.out:
+        print((table if shown is None else shown).head(100).to_string(index=False))
+        if len(table) > 100:
+            print(f"… {len(table) - 100:,} more rows; write them all with --out FILE")
+
+
+def _write(table: "pd.DataFrame", target: Path) -> None:
+    from riskwarn.exporting import write_table
+
+    write_table(table, target)
+
+
+def _say(parsed: argparse.Namespace, body: Any, text: str) -> None:
+    print(json.dumps(body, ensure_ascii=False, default=str) if parsed.json else text)
