@@ -15,6 +15,8 @@ from riskwarn.store import Store
 
 UNKNOWN_GRID = "grid_id: not in the store's grids"
 DAMAGED_GRID = "grid_id: damaged by a spreadsheet, written like 3.2E+11"
+SAME_POINT = 1e-6
+"""Degrees within which a point is one that stands for a missing place."""
 SEVERAL_GRIDS = "grid_id: several codes in one cell"
 
 
@@ -89,7 +91,7 @@ def by_point(lon: pd.Series, lat: pd.Series, occurred: pd.Series, atlas: Atlas, 
     """Place points in the grids that held when the events occurred."""
     x, y = (values.to_numpy(dtype=float, na_value=np.nan) for values in (lon, lat))
     for no_x, no_y in rule.no_place:
-        nowhere = np.isclose(x, no_x, atol=1e-6) & np.isclose(y, no_y, atol=1e-6)
+        nowhere = (np.abs(x - no_x) < SAME_POINT) & (np.abs(y - no_y) < SAME_POINT)
         x, y = np.where(nowhere, np.nan, x), np.where(nowhere, np.nan, y)
     given = np.isfinite(x) & np.isfinite(y)
     x, y = to_wgs84(x, y, rule.crs)

@@ -1,0 +1,98 @@
+"""The data check says what is missing, late, unplaced, unknown and changed, in words and numbers."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from riskwarn.errors import NotFoundError
+from riskwarn.ingest import check
+from riskwarn.store import Store
+
+ZONE = "Asia/Shanghai"
+
+
+def feed(store, *, days=420, per_day=10, skip=(), delay_days=0.0, late_share=0.0, unplaced=0.0, raw=0.0, newest="D02"):
+    """`per_day` events on every day but those skipped; the newest four weeks of category `newest`."""
+    rng = np.random.default_rng(5)
+    day = np.repeat(np.setdiff1d(np.arange(days), skip), per_day)
+    occurred = pd.Timestamp("2024-01-01", tz=ZONE) + pd.to_timedelta(day * 24 + rng.integers(0, 24, len(day)), unit="h")
+    late = rng.random(len(day)) < late_share
+    frame = pd.DataFrame({
+        "source": "dispute", "event_id": [f"e{k}" for k in range(len(day))], "occurred_at": occurred,
+        "known_at": occurred + pd.to_timedelta(np.where(late, 40.0, delay_days), unit="D"),
+        "grid_id": np.where(rng.random(len(day)) < unplaced, "", "G1"), "category": np.where(day >= days - 28, newest, "D02"),
+        "category_raw": pd.Series("怪").where(pd.Series(rng.random(len(day)) < raw), None).reindex(range(len(day))),
+    })  # fmt: skip
+    frame["category_raw"] = pd.Series(np.where(rng.random(len(day)) < raw, "怪", None), dtype="str")
+    store.write("grids", pd.DataFrame({"grid_id": ["G1"], "valid_from": pd.Timestamp("2020-01-01", tz=ZONE)}))
+    store.write("events", frame)
+    return store
+
+
+def kinds(report):
+    return set(report.remarks["kind"])
+
+
+def test_a_calm_feed_gives_no_remark(tmp_path):
+    """Nothing is said where nothing is wrong; the numbers are right."""
+    report = check(feed(Store(tmp_path, timezone=ZONE)))
+    row = report.feeds.iloc[0]
+    assert kinds(report) == set()
+    assert (row.events, row.revisions, row.missing_days, row.sensitive) == (4200, 4200, 0, 0)
+    assert row.per_day == pytest.approx(10)
+    assert row["shift"] == 0
+    assert row.volume_ratio == pytest.approx(1)
+
+
+def test_missing_days_are_named(tmp_path):
+    """Days without an event are counted, the first is named, in both languages."""
+    report = check(feed(Store(tmp_path, timezone=ZONE), skip=(100, 101)))
+    assert report.feeds["missing_days"].tolist() == [2]
+    assert report.missing["day"].dt.strftime("%Y-%m-%d").tolist() == ["2024-04-10", "2024-04-11"]
+    assert "2024-04-10" in report.words("zh")[0]
+    assert "2 days without any record" in report.words("en")[0]
+
+
+def test_a_sparse_feed_is_not_accused(tmp_path):
+    """With one event a day an empty day says nothing."""
+    report = check(feed(Store(tmp_path, timezone=ZONE), per_day=1, skip=range(50, 60)))
+    assert report.feeds["missing_days"].isna().all()
+    assert "missing_days" not in kinds(report)
+
+
+def test_late_unplaced_and_unknown_are_said(tmp_path):
+    """Each fault has its share and its sentence."""
+    report = check(feed(Store(tmp_path, timezone=ZONE), late_share=0.05, unplaced=0.2, raw=0.1))
+    row = report.feeds.iloc[0]
+    assert kinds(report) == {"late", "unplaced", "unknown_codes"}
+    assert row.unplaced_share == pytest.approx(0.2, abs=0.02)
+    assert row.unknown_share == pytest.approx(0.1, abs=0.02)
+    assert row.delay_p99 == pytest.approx(40)
+    assert report.delays.loc[report.delays["share"] == 0.5, "days"].tolist() == [0]
+
+
+def test_a_changed_mix_is_said(tmp_path):
+    """Four weeks of another category are a drift; sensitive ones are counted."""
+    report = check(feed(Store(tmp_path, timezone=ZONE), newest="D98"))
+    assert report.feeds["shift"].tolist() == [pytest.approx(1.0)]
+    assert report.feeds["sensitive"].tolist() == [280]
+    assert {"drift", "sensitive"} <= kinds(report)
+
+
+def test_the_report_is_plain_numbers_and_a_page(tmp_path):
+    """It survives JSON, and the page holds words and table in the language asked for, escaped."""
+    report = check(feed(Store(tmp_path, timezone=ZONE), skip=(3,)))
+    again = json.loads(json.dumps(report.to_dict()))
+    assert again["feeds"][0]["missing_days"] == 1
+    assert "矛盾纠纷" in report.to_html("zh")
+    assert "disputes: 1 days without any record" in report.to_html("en")
+    assert "<script" not in report.to_html()
+    assert "disputes" in repr(report)
+
+
+def test_an_empty_store_is_said(tmp_path):
+    """There is nothing to check."""
+    with pytest.raises(NotFoundError, match="holds no events"):
+        check(Store(tmp_path))
