@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 from pandera.engines import pandas_engine
@@ -52,7 +53,7 @@ class Column:
 
     def pandera(self, *, nullable: bool) -> pa.Column:
         """The column as pandera knows it."""
-        checks = []
+        checks = [pa.Check(np.isfinite, ignore_na=True, error="a finite number")] if self.kind == "number" else []
         if self.values:
             checks.append(pa.Check.isin(self.values, error=self.rule()))
         if self.pattern:
@@ -495,10 +496,17 @@ def _cast(table: Table, column: Column, values: pd.Series) -> pd.Series:
         return _aware(values, where)
     try:
         if column.kind == "flag":
-            return values.fillna(value=False).astype("bool") if values.dtype != "bool" else values
+            return values if values.dtype == "bool" else _flags(values)
         return values.astype(str(_DTYPES[column.kind]))
     except (TypeError, ValueError) as error:
         raise DataError(f"{where}: wanted {column.kind}, found {values.dtype} ({type(error).__name__}).") from None
+
+
+def _flags(values: pd.Series) -> pd.Series:
+    """Flags from booleans, 0 and 1; empty is false. Words are refused: the text "false" would be true."""
+    if not values.dropna().isin([True, False]).all():
+        raise ValueError(values.dtype)
+    return values.where(values.notna(), other=False).astype("bool")
 
 
 def _aware(values: pd.Series, where: str) -> pd.Series:

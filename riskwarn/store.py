@@ -10,6 +10,7 @@
       nights/2025-03-03/<run>/….parquet   what a night published, never changed afterwards
       nights/2025-03-03/current           which run holds; replaced in one step
       ledger.sqlite                       alerts and their transitions
+      .lock                               held by the one job that writes
 
 Every file is written beside its place, flushed and renamed, so a reader sees the old one or the new one, never a part.
 The same records give the same files in whatever order and pieces they arrive.
@@ -24,6 +25,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -32,7 +34,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from riskwarn.errors import BusyError, DataError, NotFoundError, StaleDataError
+from riskwarn.errors import BusyError, DataError, NotFoundError, StaleDataError, did_you_mean
 from riskwarn.schema import TABLES, Table, conform, table_of, typed
 
 FORMAT = 1
@@ -111,7 +113,7 @@ class Store:
     def __init__(self, path: str | Path, *, timezone: str | None = None) -> None:
         self.path = Path(path)
         meta = self.path / "store.json"
-        found = json.loads(meta.read_text("utf-8")) if meta.exists() else {}
+        found = _read_meta(meta) if meta.exists() else {}
         if found.get("format", FORMAT) != FORMAT:
             raise DataError(f"{meta}: store format {found['format']}, this version reads {FORMAT}.")
         if timezone and found and timezone != found["timezone"]:
@@ -123,6 +125,7 @@ class Store:
             ZoneInfo(self.timezone)
         except (KeyError, ValueError):
             raise DataError(f"unknown time zone {self.timezone!r}; use an IANA name such as 'Asia/Shanghai'.") from None
+        self._n_holds = 0
 
     def __repr__(self) -> str:
         """Path, zone and tables at a glance."""
@@ -143,15 +146,17 @@ class Store:
         ------
         DataError
             The frame breaks the table's contract, or names a grid that the `grids` table does not hold.
+        BusyError
+            Another job holds the store.
         """
         table = table_of(name)
         if name in NIGHT_TABLES:
             raise DataError(f"table {name!r} is published by a night; use Store.publish.")
         rows = _full(table, conform(name, frame))
-        if name != "grids" and "grid_id" in table.column_names:
-            self._check_grids(name, rows["grid_id"])
-        self._make()
-        results = [self._merge(table, part, rows.iloc[here]) for part, here in self._split(table, rows)]
+        with self.lock():
+            if name != "grids" and "grid_id" in table.column_names:
+                self._check_grids(name, rows["grid_id"])
+            results = [self._merge(table, part, rows.iloc[here]) for part, here in self._split(table, rows)]
         return Written(*(sum(getattr(r, f) for r in results) for f in ("accepted", "duplicate", "conflicting")))
 
     def novel(self, name: str, frame: pd.DataFrame) -> np.ndarray:
@@ -194,6 +199,8 @@ class Store:
             The store or the table holds nothing.
         StaleDataError
             Nothing was published for `as_of`.
+        DataError
+            The table has no such column.
         """
         arrow = self.arrow(name, columns=columns, source=source, as_of=as_of, dictionary=False)
         frame = arrow.to_pandas(
@@ -223,6 +230,9 @@ class Store:
     ) -> pa.Table:
         """The rows as an Arrow table, times in UTC; repeated words as dictionaries unless `dictionary` is false."""
         table = table_of(name)
+        for column in columns or ():
+            if column not in table.column_names:
+                raise DataError(f"table {name!r} has no column {column!r}{did_you_mean(column, table.column_names)}.")
         parts = self._night_parts(name, as_of) if name in NIGHT_TABLES else self._parts(name, source)
         if not parts:
             here = f"{self.path}" + (f" (source {source!r})" if source else "")
@@ -282,6 +292,9 @@ class Store:
     def instant(self, as_of: object) -> pd.Timestamp:
         """`as_of` as an instant in the store's zone; a date means its local midnight.
 
+        Where clocks were put forward over midnight the day begins with the first instant there was; of an hour that came twice
+        the first is meant.
+
         Raises
         ------
         DataError
@@ -293,8 +306,9 @@ class Store:
             raise DataError(f"as_of must be a date such as '2025-03-03', got {as_of!r}.") from None
         if at is pd.NaT:
             raise DataError(f"as_of must be a date such as '2025-03-03', got {as_of!r}.")
-        at = at.tz_localize(self.timezone) if at.tzinfo is None else at.tz_convert(self.timezone)
-        return at.as_unit("us")
+        if at.tzinfo is None:
+            at = at.tz_localize(self.timezone, ambiguous=True, nonexistent="shift_forward")
+        return at.tz_convert(self.timezone).as_unit("us")
 
     def digest(self) -> str:
         """SHA-256 over all source tables: equal exactly when the records are equal."""
@@ -340,25 +354,45 @@ class Store:
             Name of the run; a run that is there already is pointed to again and not rewritten.
         facts
             What a reader should know of the run, kept as JSON beside the tables.
+
+        Raises
+        ------
+        BusyError
+            Another job holds the store.
         """
-        self._make()
         night = self._night(as_of)
-        target = night / run
-        if not target.exists():
-            partial = night / f".{run}.{os.getpid()}.partial"
-            partial.mkdir(parents=True)
-            for name, frame in tables.items():
-                table = table_of(name)
-                _write_atomic(partial / f"{name}.parquet", _to_arrow(table, _full(table, conform(name, frame))))
-            _write_bytes(
-                partial / "facts.json",
-                json.dumps(dict(facts or {}), ensure_ascii=False, indent=1, default=str).encode(),
+        with self.lock():
+            if not (night / run).exists():
+                partial = night / f".{run}.{os.getpid()}.partial"
+                for name, frame in tables.items():
+                    table = table_of(name)
+                    _write_atomic(partial / f"{name}.parquet", _to_arrow(table, _full(table, conform(name, frame))))
+                said = json.dumps(dict(facts or {}), ensure_ascii=False, indent=1, default=str)
+                _write_bytes(partial / "facts.json", said.encode())
+                partial.rename(night / run)
+            _write_bytes(night / "current", run.encode())
+        return night / run
+
+    def roll_back(self, as_of: object, run: str) -> Path:
+        """Let an earlier run of a night hold again: one pointer moves, nothing is computed.
+
+        Raises
+        ------
+        NotFoundError
+            The night has no such run; the message names those it has.
+        """
+        if run not in self.runs(as_of):
+            found = ", ".join(self.runs(as_of)) or "none"
+            raise NotFoundError(
+                f"store {self.path}: {self.instant(as_of).date()} has no run {run!r}; its runs: {found}."
             )
-            partial.rename(target)
-        _write_bytes(night / "current", run.encode())
-        for left in night.glob(".*.partial"):
-            shutil.rmtree(left, ignore_errors=True)
-        return target
+        return self.publish(as_of, {}, run=run)
+
+    def runs(self, as_of: object) -> list[str]:
+        """Names of the runs kept for a night, the one published last at the end."""
+        night = self._night(as_of)
+        kept = [p for p in night.iterdir() if p.is_dir() and not p.name.startswith(".")] if night.exists() else []
+        return [p.name for p in sorted(kept, key=lambda p: (p.stat().st_mtime_ns, p.name))]
 
     def nights(self) -> list[pd.Timestamp]:
         """Dates with published scores, oldest first."""
@@ -383,20 +417,36 @@ class Store:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the store for one job; freed when the process ends, however it ends.
+        """Hold the store for one job; freed when the process ends, however it ends. Who holds it may write and lock again.
 
         Raises
         ------
         BusyError
             Another job holds it.
         """
-        self._make()
+        if self._n_holds == 0:
+            self._make()
         with (self.path / ".lock").open("w") as handle:
+            if self._n_holds == 0:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise BusyError(f"store {self.path} is held by another job; wait for it to end.") from None
+                self._sweep()
+            self._n_holds += 1
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise BusyError(f"store {self.path} is held by another job; wait for it to end.") from None
-            yield
+                yield
+            finally:
+                self._n_holds -= 1
+
+    def _sweep(self) -> None:
+        """Take away what a job that was killed left half written; whoever holds the store is the only one writing."""
+        for kind in ("tables", "quarantine", "nights"):
+            for left in [*(self.path / kind).rglob(".*.partial")]:
+                if left.is_dir():
+                    shutil.rmtree(left)
+                else:
+                    left.unlink(missing_ok=True)
 
     # -- files --------------------------------------------------------------------------------------------------------
 
@@ -456,7 +506,7 @@ class Store:
 
     def _night(self, as_of: object) -> Path:
         at = self.instant(as_of)
-        name = at.strftime("%Y-%m-%d") if at == at.normalize() else at.strftime("%Y-%m-%dT%H_%M_%S")
+        name = at.strftime("%Y-%m-%d") if at == self.instant(at.date()) else at.strftime("%Y-%m-%dT%H_%M_%S")
         return self.path / "nights" / name
 
     def _night_parts(self, name: str, as_of: object) -> list[Path]:
@@ -473,6 +523,16 @@ class Store:
     def _nights_in_words(self) -> str:
         nights = self.nights()
         return f"the last night is {nights[-1].date()}." if nights else "run `riskwarn nightly` first."
+
+
+def _read_meta(meta: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(meta.read_text("utf-8"))
+        return found | {"timezone": str(found["timezone"])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f'{meta} is damaged ({type(error).__name__}); write it again as {{"format": {FORMAT}, "timezone": "Asia/Shanghai"}} with the city\'s zone.'
+        ) from None
 
 
 def _full(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
