@@ -10,21 +10,57 @@ from collections.abc import Callable, Iterable
 import pandas as pd
 
 from riskwarn.errors import DataError, DefinitionError, did_you_mean
+from riskwarn.gaps import record
+from riskwarn.gaps.coverage import coverage_gaps, hour_gaps, quadrants, redistribute, staff_gaps
+from riskwarn.gaps.escalation import escalation_gaps
 from riskwarn.gaps.evidence import Evidence
 from riskwarn.gaps.feed import feed_gaps
-from riskwarn.gaps.gap import FEED, KINDS, SILENT, SURGE, Kind, believed, discovered, unknown
+from riskwarn.gaps.gap import FEED, KINDS, Kind, believed, discovered, unknown
+from riskwarn.gaps.handoff import bounce_gaps, cross_gaps, divert_gaps
+from riskwarn.gaps.quality import category_gaps, lag_gaps, under_gaps, unplaced_gaps
+from riskwarn.gaps.repeat import paper_gaps, repeat_gaps
+from riskwarn.gaps.response import alert_gaps, callback_gaps, response_gaps
+from riskwarn.gaps.seam import seam_gaps
 from riskwarn.gaps.silence import silent_grids
 from riskwarn.gaps.suppression import suppress
 from riskwarn.gaps.surge import surges
 from riskwarn.history import History
 from riskwarn.store import Store
 
-__all__ = ["FINDERS", "KINDS", "Evidence", "Kind", "believed", "discovered", "find_gaps"]
+__all__ = [
+    "FINDERS",
+    "KINDS",
+    "Evidence",
+    "Kind",
+    "believed",
+    "discovered",
+    "find_gaps",
+    "history",
+    "quadrants",
+    "redistribute",
+]
 
 FINDERS: dict[str, Callable[[Evidence], pd.DataFrame]] = {
     FEED.code: feed_gaps,
-    SILENT.code: silent_grids,
-    SURGE.code: surges,
+    "G01": silent_grids,
+    "G02": under_gaps,
+    "G03": coverage_gaps,
+    "G04": staff_gaps,
+    "G05": hour_gaps,
+    "G06": response_gaps,
+    "G07": repeat_gaps,
+    "G09": escalation_gaps,
+    "G10": seam_gaps,
+    "G11": cross_gaps,
+    "G12": divert_gaps,
+    "G13": bounce_gaps,
+    "G14": callback_gaps,
+    "G15": paper_gaps,
+    "G16": lag_gaps,
+    "G17": category_gaps,
+    "G18": unplaced_gaps,
+    "G19": alert_gaps,
+    "G20": surges,
 }
 
 
@@ -71,6 +107,17 @@ def find_gaps(
     gaps = _in_order(judged[judged["kind"].isin(wanted)])
     gaps.attrs["not_run"] = lacking
     return gaps
+
+
+def history(store: Store, grid_id: str, as_of: object, *, kinds: Iterable[str] | None = None) -> pd.DataFrame:
+    """What would have been said of a grid on a past night (or several), from what was known then: rows of table `gaps`.
+
+    Raises
+    ------
+    NotFoundError
+        The grid is not valid on a night.
+    """
+    return record.history(store, grid_id, as_of, find=find_gaps, kinds=kinds)
 
 
 def missing(evidence: Evidence, kind: Kind) -> dict[str, object]:

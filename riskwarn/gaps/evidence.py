@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from scipy import sparse
 
+from riskwarn.gaps.calendar import Basis, Workdays, workdays
 from riskwarn.history import DAY_US, History, Snapshot
 from riskwarn.store import Store
 
@@ -21,6 +22,7 @@ WORKERS = ("grid_report", "dispute")
 """Feeds in which grid workers write; what residents ask for directly comes in :data:`CITIZENS`."""
 CITIZENS = ("police_call", "hotline", "petition")
 _WORDS = ("source", "grid_id", "category", "origin", "near_grid_id", "org_code", "status", "outcome", "tags")
+_CHINESE = {"Asia/Shanghai", "Asia/Chongqing", "Asia/Harbin", "Asia/Urumqi", "PRC"}
 _KEYS = ("place_key", "case_id")
 _TIMES = ("known_at", "occurred_at", "closed_at", "due_at")
 
@@ -79,6 +81,8 @@ class Revisions:
 
     columns: dict[str, np.ndarray]
     words: dict[str, np.ndarray]
+    keys: dict[str, pa.Array]
+    """Words of `place_key` and `case_id`, by code."""
 
 
 class Evidence:
@@ -98,7 +102,7 @@ class Evidence:
         self.store = store if isinstance(store, Store) else None
         self.history = None if isinstance(store, Store) else store
         self.timezone = store.timezone
-        at = pd.Timestamp(as_of)  # type: ignore[arg-type]
+        at = pd.Timestamp(as_of)
         at = at.tz_localize(self.timezone) if at.tzinfo is None else at.tz_convert(self.timezone)
         self.as_of = at.as_unit("us")
         self.at = micros(self.as_of)
@@ -145,12 +149,15 @@ class Evidence:
         codes, words = {}, {}
         for name in _WORDS:
             codes[name], words[name] = _encode(table[name])
-        arrays = codes | {name: _codes(table[name]) for name in _KEYS} | {name: _times(table[name]) for name in _TIMES}
-        arrays["number"] = _codes(table["event_id"]) * len(words["source"]) + codes["source"]
+        keys = {name: _dictionary(table[name]) for name in _KEYS}
+        arrays = codes | {name: _codes(keys[name]) for name in _KEYS} | {name: _times(table[name]) for name in _TIMES}
+        arrays["number"] = _codes(_dictionary(table["event_id"])) * len(words["source"]) + codes["source"]
         arrays["severity"] = table["severity"].fill_null(0).to_numpy()
         arrays["retracted"] = table["retracted"].fill_null(fill_value=False).to_numpy()
         known = np.flatnonzero(arrays["known_at"] < self.at)
-        return Revisions({name: values[known] for name, values in arrays.items()}, words)
+        return Revisions(
+            {name: values[known] for name, values in arrays.items()}, words, {n: k.dictionary for n, k in keys.items()}
+        )
 
     @cached_property
     def events(self) -> Events:
@@ -207,6 +214,36 @@ class Evidence:
             org=zero, outcome=zero, tags=rows.tags, severity=rows.severity, occurred=rows.occurred, first_known=rows.start,
             known=rows.start, closed=_past(rows.closed, self.at), due=rows.due, place=none, case=none, words=words,
         )  # fmt: skip
+
+    def key_words(self, name: str, codes: np.ndarray) -> list[str]:
+        """Words of `place_key` or `case_id` for some codes."""
+        return list(self.revisions.keys[name].take(pa.array(codes)).to_pylist())
+
+    @cached_property
+    def case_codes(self) -> dict[str, int]:
+        """Code of each `case_id`."""
+        return {w: i for i, w in enumerate(self.revisions.keys["case_id"].to_pylist())}
+
+    @cached_property
+    def workdays(self) -> Workdays:
+        """Working days from four years before the night to one year after; the file ``calendar.csv`` of the store holds."""
+        own = self.store.path / "calendar.csv" if self.store is not None else None
+        first, last = (self.as_of + pd.Timedelta(days=d) for d in (-4 * 366, 366))
+        basis: Basis = "auto" if self.timezone in _CHINESE else "plain"
+        return workdays(
+            first.date(), last.date(), basis=basis, changes=own if own is not None and own.exists() else None
+        )
+
+    def wall(self, instants: np.ndarray) -> np.ndarray:
+        """Instants in µs as wall-clock time of the city, datetime64[us]; NaT for :data:`NEVER`."""
+        known = instants < NEVER
+        at = self.local(np.where(known, instants, 0)).tz_localize(None).to_numpy().astype("datetime64[us]")
+        return np.where(known, at, np.datetime64("NaT", "us"))
+
+    @property
+    def now(self) -> np.datetime64:
+        """The night on the city's wall clock."""
+        return self.as_of.tz_localize(None).to_datetime64().astype("datetime64[us]")
 
     # -- other tables -------------------------------------------------------------------------------------------------
 
@@ -321,8 +358,8 @@ def _encode(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
     return code, np.array([*words, ""], dtype=object)
 
 
-def _codes(column: pa.ChunkedArray) -> np.ndarray:
-    return np.asarray(_dictionary(column).indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64))
+def _codes(array: pa.DictionaryArray) -> np.ndarray:
+    return np.asarray(array.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64))
 
 
 def _dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:

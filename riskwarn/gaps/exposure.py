@@ -79,7 +79,7 @@ def span_days(evidence: Evidence) -> int:
     events = evidence.events
     if events.n == 0:
         return 1
-    return int(min(evidence.days_ago(events.occurred.min()) + 1, LOOK_BACK_DAYS))
+    return min(int(evidence.days_ago(events.occurred).max()) + 1, LOOK_BACK_DAYS)
 
 
 def normal_days(counts: np.ndarray, curve: np.ndarray, *, started: int) -> np.ndarray:

@@ -233,21 +233,16 @@ def _late(evidence: Evidence) -> list[dict[str, object]]:
             "delay": delay[recent],
         }
     )
-    by = frame.groupby(["source", "county", "now"])["delay"].agg(["median", "size"]).unstack()
-    if by.shape[1] < 4:
-        return []
-    now, before = by["median"][True], by["median"][False]
-    slow = (
-        (now > _LATE_FACTOR * before)
-        & (now > _LATE_DAYS)
-        & (by["size"][True] >= _LATE_ROWS)
-        & (by["size"][False] >= _LATE_ROWS)
-    )
+    key = ["source", "county"]
+    now, before = (frame[frame["now"] == w].groupby(key)["delay"].agg(["median", "size"]) for w in (True, False))
+    both = now.join(before, lsuffix="_now", how="inner")
+    slow = both[(both["median_now"] > _LATE_FACTOR * both["median"]) & (both["median_now"] > _LATE_DAYS)]
+    slow = slow[(slow["size_now"] >= _LATE_ROWS) & (slow["size"] >= _LATE_ROWS)]
     words = events.words["source"]
     return [{
         "scope": f"feed:{words[s]}" + ("" if names[c] == "*" else f"/{names[c]}") + "@late", "fault": "late", "source": words[s], "org": names[c],
-        "observed": round(float(now[s, c]), 2), "expected": round(float(before[s, c]), 2), "median_delay_days": round(float(now[s, c]), 2), "p": 1e-3,
-    } for s, c in by.index[slow]]  # fmt: skip
+        "observed": round(float(r.median_now), 2), "expected": round(float(r.median), 2), "median_delay_days": round(float(r.median_now), 2), "p": 1e-3,
+    } for (s, c), r in zip(slow.index, slow.itertuples(), strict=True)]  # fmt: skip
 
 
 def _codes(evidence: Evidence) -> list[dict[str, object]]:

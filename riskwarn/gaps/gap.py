@@ -106,7 +106,7 @@ def no_gaps(kind: Kind, as_of: pd.Timestamp) -> pd.DataFrame:
 
 
 def unknown(
-    kind: Kind, as_of: pd.Timestamp, scopes: Sequence[str], evidence: Sequence[Mapping[str, object]]
+    kind: Kind, as_of: pd.Timestamp, scopes: Sequence[str] | np.ndarray, evidence: Sequence[Mapping[str, object]]
 ) -> pd.DataFrame:
     """Rows that say where nothing can be said: state ``insufficient_data``, severity 0."""
     nothing = np.full(len(scopes), np.nan)

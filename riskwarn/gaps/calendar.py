@@ -1,0 +1,141 @@
+"""Working days: Monday to Friday, less public holidays, with make-up days (调休), and what the operator says in a table of his own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from riskwarn.errors import DataError
+
+Basis = Literal["auto", "china", "plain"]
+_DAY = np.timedelta64(1, "D")
+
+
+@dataclass(frozen=True, eq=False)
+class Workdays:
+    """Which days are worked, from `first` on; `basis` says in words how that is known."""
+
+    first: np.datetime64
+    working: np.ndarray
+    basis: str
+
+    def between(self, earlier: np.ndarray, later: np.ndarray) -> np.ndarray:
+        """(n,) working days after the day of `earlier`, up to and with the day of `later`; 0 where `later` is not later.
+
+        Parameters
+        ----------
+        earlier, later
+            (n,) local days, datetime64[D].
+
+        Examples
+        --------
+        >>> week = workdays(date(2025, 3, 3), date(2025, 3, 31), basis="plain")
+        >>> friday, monday = np.array(["2025-03-07"], "datetime64[D]"), np.array(["2025-03-10"], "datetime64[D]")
+        >>> week.between(friday, monday).tolist()
+        [1]
+        """
+        total = np.r_[0, np.cumsum(self.working)]
+        a, b = (
+            np.clip((np.asarray(d, "datetime64[D]") - self.first) // _DAY + 1, 0, len(self.working))
+            for d in (earlier, later)
+        )
+        return np.asarray(np.maximum(total[b] - total[a], 0))
+
+    def after(self, start: np.ndarray, days: np.ndarray | int) -> np.ndarray:
+        """(n,) the `days`-th working day after each day `start`, datetime64[D].
+
+        Raises
+        ------
+        DataError
+            It lies beyond the calendar's last day.
+
+        Examples
+        --------
+        A make-up Sunday counts, and the seven days of Spring Festival do not.
+
+        >>> winter = workdays(date(2025, 1, 1), date(2025, 3, 1))
+        >>> winter.after(np.array(["2025-01-24"], "datetime64[D]"), 3)
+        array(['2025-02-05'], dtype='datetime64[D]')
+        """
+        worked = np.flatnonzero(self.working)
+        begun = np.searchsorted(worked, (np.asarray(start, "datetime64[D]") - self.first) // _DAY, side="right")
+        at = begun + np.asarray(days) - 1
+        if at.size and at.max() >= len(worked):
+            raise DataError(
+                f"the calendar of working days ends on {self.first + len(self.working) - 1}; a deadline lies beyond it."
+            )
+        return np.asarray(self.first + worked[at] * _DAY)
+
+
+def workdays(
+    first: date, last: date, *, basis: Basis = "auto", changes: Mapping[date, bool] | str | Path | None = None
+) -> Workdays:
+    """The calendar from `first` to `last`.
+
+    Parameters
+    ----------
+    basis
+        ``china``: public holidays and make-up days as announced by the State Council, from the package ``chinesecalendar``; ``plain``:
+        Monday to Friday; ``auto``: the first for the years it knows where the package is there, else the second; `basis` of the result
+        says which.
+    changes
+        Days that differ, True for worked; or a CSV with the columns `date` and `workday` (1 or 0). They come last and hold.
+
+    Raises
+    ------
+    DataError
+        ``china`` without the package or past its years, or a table that cannot be read.
+    """
+    days = np.arange(np.datetime64(first, "D"), np.datetime64(last, "D") + 1)
+    working = (days.astype("datetime64[D]").view("int64") + 3) % 7 < 5
+    told = "Monday to Friday"
+    if basis != "plain":
+        working, told = _chinese(days, working, strict=basis == "china")
+    listed = _read(changes) if isinstance(changes, str | Path) else dict(changes or {})
+    for day, flag in listed.items():
+        at = int((np.datetime64(day, "D") - days[0]) // _DAY)
+        if 0 <= at < len(days):
+            working[at] = flag
+    return Workdays(days[0], working, told + (f"; {len(listed)} days by the operator's table" if listed else ""))
+
+
+def _chinese(days: np.ndarray, working: np.ndarray, *, strict: bool) -> tuple[np.ndarray, str]:
+    try:
+        import chinese_calendar  # noqa: PLC0415
+        from chinese_calendar import constants  # noqa: PLC0415
+    except ImportError:
+        if strict:
+            raise DataError(
+                "Chinese public holidays need the package chinesecalendar: pip install chinesecalendar, or use basis='plain'."
+            ) from None
+        return working, "Monday to Friday (package chinesecalendar is not installed)"
+    years = sorted({d.year for d in constants.holidays})
+    year = days.astype("datetime64[Y]").astype(int) + 1970
+    known = (year >= years[0]) & (year <= years[-1])
+    if strict and not known.all():
+        raise DataError(
+            f"the calendar of Chinese public holidays knows {years[0]} to {years[-1]}, asked for {year.min()} to {year.max()}; "
+            "update the package chinesecalendar, or give the days in a table (columns date, workday) with basis='auto'."
+        )
+    made = working.copy()
+    made[known] = [chinese_calendar.is_workday(d) for d in days[known].astype(object)]
+    told = f"Chinese public holidays and make-up days {years[0]} to {years[-1]}"
+    return made, told if known.all() else told + ", Monday to Friday outside"
+
+
+def _read(path: str | Path) -> dict[date, bool]:
+    try:
+        table = pd.read_csv(path, dtype=str, encoding="utf-8-sig")
+        days = pd.to_datetime(table["date"]).dt.date
+        flags = table["workday"].str.strip().map({"1": True, "0": False})
+    except (OSError, KeyError, ValueError) as error:
+        raise DataError(
+            f"{path}: wanted a CSV with the columns date and workday (1 or 0); {type(error).__name__}: {error}."
+        ) from None
+    if flags.isna().any():
+        raise DataError(f"{path}: workday must be 1 or 0, got {table.loc[flags.isna(), 'workday'].iloc[0]!r}.")
+    return dict(zip(days, flags.astype(bool), strict=True))

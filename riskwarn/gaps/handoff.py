@@ -1,0 +1,113 @@
+"""Passed parcels: G11 places that several agencies handle apart, G12 calls handed over and lost, G13 cases sent back and forth."""
+
+import numpy as np
+import pandas as pd
+
+from riskwarn.gaps.evidence import NEVER, Evidence
+from riskwarn.gaps.gap import BOUNCE, CROSS, DIVERT, gap_rows
+from riskwarn.history import DAY_US
+
+CROSS_DAYS, CROSS_EVENTS, CROSS_FEEDS = 28, 3, 2
+RECEIPT_HOURS, DIVERT_DAYS = 24, 28
+RETURNS, OWNERS = 2, 3
+_HANDLING = ("dispute", "petition", "police_call", "hotline")
+
+
+def cross_gaps(evidence: Evidence) -> pd.DataFrame:
+    """G11: places with three records or more from two feeds or more within 28 days that no common case joins.
+
+    The window is the last 28 days before the place's newest record, and that record is at most 28 days old. The
+    score is ``feeds + log2(events)``.
+    """
+    events = evidence.events
+    ago = (evidence.at - events.occurred) / DAY_US
+    rows = np.flatnonzero((events.place >= 0) & events.of(*_HANDLING) & (ago <= 2 * CROSS_DAYS))
+    frame = pd.DataFrame(
+        {"place": events.place[rows], "source": events.source[rows], "case": events.case[rows], "ago": ago[rows]}
+    )
+    newest = frame.groupby("place")["ago"].transform("min")
+    frame = frame[(newest <= CROSS_DAYS) & (frame["ago"] <= newest + CROSS_DAYS)]
+    frame = frame.assign(case=frame["case"].where(frame["case"] >= 0, -1 - np.arange(len(frame))))
+    by = frame.groupby("place").agg(
+        n=("ago", "size"), feeds=("source", "nunique"), cases=("case", "nunique"), newest=("ago", "min")
+    )
+    kept = by[(by["n"] >= CROSS_EVENTS) & (by["feeds"] >= CROSS_FEEDS) & (by["cases"] > 1)]
+    words = events.words["source"]
+    feeds = frame[frame["place"].isin(kept.index)].groupby(["place", "source"]).size()
+    told = [{"events": int(r.n), "feeds": {str(words[s]): int(k) for s, k in feeds[p].items()}, "separate_cases": int(r.cases), "window_days": CROSS_DAYS, "days_since_last": round(float(r.newest), 1)}
+            for p, r in zip(kept.index, kept.itertuples(), strict=True)]  # fmt: skip
+    score = kept["feeds"].to_numpy() + np.log2(np.maximum(kept["n"].to_numpy(), 1))
+    scopes = [f"place:{w}" for w in evidence.key_words("place_key", kept.index.to_numpy())]
+    return gap_rows(
+        CROSS,
+        evidence.as_of,
+        scopes,
+        observed=kept["cases"].to_numpy(),
+        expected=np.ones(len(kept)),
+        score=score,
+        confidence=1.0,
+        evidence=told,
+    )
+
+
+def divert_gaps(evidence: Evidence) -> pd.DataFrame:
+    """G12: bodies to which police calls of the last 28 days were handed more than 24 hours ago, and which have no record of them.
+
+    `observed` are the calls received, `expected` those handed over; the evidence names the missing ones and the rate at which calls land.
+    """
+    handed = evidence.diversions
+    age = (evidence.as_of - handed["sent_at"]) / pd.Timedelta(hours=1)
+    due = handed[(age > RECEIPT_HOURS) & (age <= RECEIPT_HOURS + 24 * DIVERT_DAYS)]
+    lost = due["received_at"].isna()
+    by = due.assign(lost=lost).groupby("to_org").agg(n=("lost", "size"), lost=("lost", "sum"))
+    by = by[by["lost"] > 0]
+    missing = due[lost].groupby("to_org")["call_id"].agg(sorted)
+    told = [{"lost_calls": int(r.lost), "handed_over": int(r.n), "landing_rate": round(1 - r.lost / r.n, 3), "calls": missing[o], "window_days": DIVERT_DAYS, "after_hours": RECEIPT_HOURS}
+            for o, r in zip(by.index, by.itertuples(), strict=True)]  # fmt: skip
+    return gap_rows(DIVERT, evidence.as_of, [f"org:{o}" for o in by.index], observed=(by["n"] - by["lost"]).to_numpy(), expected=by["n"].to_numpy(),
+                    score=by["lost"].to_numpy(dtype=float), confidence=1.0, evidence=told)  # fmt: skip
+
+
+def bounce_gaps(evidence: Evidence) -> pd.DataFrame:
+    """G13: open cases that were sent back twice or more, or named three owners or more at one level.
+
+    Passing a case up a level, as the scheme wants, is no bounce. The score is ``returns + days since the last step``, at most 14 days.
+    """
+    steps = evidence.workflow
+    opened = steps["action"].eq("report").groupby(steps["case"]).cumsum()
+    steps = steps[opened == opened.groupby(steps["case"]).transform("max")]
+    ended = steps.loc[steps["action"].eq("close"), "case"].unique()
+    live = steps[~steps["case"].isin(ended)]
+    returns = live["action"].eq("return").groupby(live["case"]).sum()
+    owners = (
+        live[live["action"].isin(["assign", "transfer"])]
+        .groupby(["case", "level"])["to_org"]
+        .nunique()
+        .groupby("case")
+        .max()
+        .reindex(returns.index, fill_value=0)
+    )
+    kept = returns.index[(returns >= RETURNS) | (owners >= OWNERS)]
+    last = live.groupby("case").agg(at=("at_us", "max"), grid=("grid_id", "first"), case_id=("case_id", "first"))
+    pairs = live[live["action"].eq("return")].drop_duplicates("case", keep="last").set_index("case")
+    idle = ((evidence.at - last["at"]) / DAY_US).clip(upper=14)
+    told = [{"case": last["case_id"][c], "returns": int(returns[c]), "owners": int(owners[c]), "idle_days": round(float(idle[c]), 1)}
+            | ({"between": [str(pairs["from_org"][c]), str(pairs["to_org"][c])]} if c in pairs.index else {}) for c in kept]  # fmt: skip
+    place = [g if isinstance(g, str) and g else "*" for g in last["grid"].reindex(kept)]
+    scopes = [f"grid:{g}/case:{c}" for g, c in zip(place, last["case_id"].reindex(kept), strict=True)]
+    score = returns.reindex(kept).to_numpy(dtype=float) + idle.reindex(kept).to_numpy()
+    return gap_rows(
+        BOUNCE,
+        evidence.as_of,
+        scopes,
+        observed=returns.reindex(kept).to_numpy(),
+        expected=np.zeros(len(kept)),
+        score=score,
+        confidence=1.0,
+        evidence=told,
+    )
+
+
+def open_now(evidence: Evidence) -> np.ndarray:
+    """(n,) whether each event is an open case."""
+    return np.asarray(evidence.events.closed == NEVER)

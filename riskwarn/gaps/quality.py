@@ -1,0 +1,186 @@
+"""What the ledger does not say: G02 under-recording, G16 discovery lag, G17 blind categories, G18 events without a grid."""
+
+import numpy as np
+import pandas as pd
+
+from riskwarn.gaps.evidence import CITIZENS, Evidence
+from riskwarn.gaps.gap import CATEGORY, LAG, UNDER, UNPLACED, discovered, gap_rows, no_gaps
+from riskwarn.gaps.reporting import capture
+from riskwarn.history import DAY_US
+
+WINDOW_DAYS, CATEGORY_DAYS, UNPLACED_DAYS = 365, 182, 14
+LEAST_MATTERS, LEAST_EVENTS = 30, 10
+UNPLACED_SHARE = 0.05
+LAG_TOP = 0.10
+
+
+def matters(evidence: Evidence) -> pd.DataFrame:
+    """Matters of the last year, by the case, else the place and category, their records name: township, whether residents and ledger have it, and when first.
+
+    A record that names neither is a matter of its own.
+    """
+    events = evidence.events
+    rows = np.flatnonzero(
+        events.of("dispute", *CITIZENS) & (events.grid >= 0) & (evidence.at - events.occurred <= WINDOW_DAYS * DAY_US)
+    )
+    key = np.where(events.case[rows] >= 0, events.case[rows], -1 - rows)
+    ledger = events.of("dispute")[rows]
+    proactive = (events.words["origin"] == "proactive")[events.origin[rows]]
+    at = events.occurred[rows].astype(float)
+    frame = pd.DataFrame({"key": key, "grid": events.grid[rows], "citizen_at": np.where(ledger, np.nan, at), "ledger_at": np.where(ledger, at, np.nan),
+                          "found_at": np.where(ledger & proactive, at, np.nan)})  # fmt: skip
+    by = frame.groupby("key", sort=False).agg(
+        grid=("grid", "first"),
+        citizen_at=("citizen_at", "min"),
+        ledger_at=("ledger_at", "min"),
+        found_at=("found_at", "min"),
+    )
+    township, _ = evidence.parent("township_id")
+    return by.assign(township=township[by["grid"].to_numpy()], linked=by.index >= 0)
+
+
+def under_gaps(evidence: Evidence) -> pd.DataFrame:
+    """G02: townships where fewer of the matters that residents brought are in the ledger than the county's habit allows.
+
+    Capture ratio ``(both + a) / (brought + a + b)``, shrunk by a beta law to the city's; lower binomial tail against the county's
+    ratio, false discovery rate 0.1. The evidence holds Chapman's count of all matters and of those on no list, a lower bound.
+    """
+    from scipy import stats  # noqa: PLC0415
+
+    table = matters(evidence)
+    table = table[table["linked"]]
+    _, names = evidence.parent("township_id")
+    county_of = _parent_of(evidence, len(names))
+    brought, in_ledger = table["citizen_at"].notna().to_numpy(), table["ledger_at"].notna().to_numpy()
+    unit = table["township"].to_numpy()
+    n, m, k = (
+        np.bincount(unit, x.astype(float), minlength=len(names)) for x in (brought, brought & in_ledger, in_ledger)
+    )
+    size = county_of.max(initial=0) + 1
+    usual = (np.bincount(county_of, m, minlength=size) + 1) / (np.bincount(county_of, n, minlength=size) + 2)
+    base = usual[county_of]
+    over = _overdispersion(m, n, base)
+    p = np.asarray(stats.norm.cdf((m - n * base + 0.5) / np.sqrt(np.maximum(n * base * (1 - base) * over, 1e-9))))
+    judged = np.flatnonzero(n >= LEAST_MATTERS)
+    kept = judged[discovered(p[judged])]
+    told = []
+    for t in kept:
+        both = capture(np.flatnonzero(brought & (unit == t)), np.flatnonzero(in_ledger & (unit == t)))
+        told.append({"brought_by_residents": int(n[t]), "of_them_in_ledger": int(m[t]), "in_ledger": int(k[t]), "capture_ratio": round((m[t] + 10 * base[t]) / (n[t] + 10), 3),
+                     "county_ratio": round(float(base[t]), 3), "matters_at_least": round(both.total), "unseen_at_least": round(both.unseen), "p": float(p[t])})  # fmt: skip
+    expected = n * base
+    return gap_rows(UNDER, evidence.as_of, [f"org:{names[t]}" for t in kept], observed=m[kept], expected=expected[kept], score=-np.log10(np.maximum(p[kept], 1e-12)),
+                    confidence=1 - p[kept], evidence=told)  # fmt: skip
+
+
+def _parent_of(evidence: Evidence, n_townships: int) -> np.ndarray:
+    township, _ = evidence.parent("township_id")
+    county, _ = evidence.parent("county_id")
+    of = np.zeros(n_townships, dtype=np.int64)
+    of[township] = county
+    return of
+
+
+def _overdispersion(k: np.ndarray, n: np.ndarray, share: np.ndarray) -> float:
+    """Spread of shares between units over that of chance, by the median, at least 1."""
+    z2 = (k - n * share) ** 2 / np.maximum(n * share * (1 - share), 1e-9)
+    return float(max(np.median(z2[n > 0]) / 0.455, 1.0)) if (n > 0).any() else 1.0
+
+
+def lag_gaps(evidence: Evidence) -> pd.DataFrame:
+    """G16: the tenth of townships where residents have to come first most often, and where that is beyond chance.
+
+    Of the matters of a year that residents brought or workers found, the share first brought by residents; the evidence holds the
+    median days from a resident's first word to the ledger. p < 0.05 against the city's share, over the spread between townships.
+    """
+    from scipy import stats  # noqa: PLC0415
+
+    table = matters(evidence)
+    table = table[table["citizen_at"].notna() | table["found_at"].notna()]
+    _, names = evidence.parent("township_id")
+    first = (table["citizen_at"] < table["found_at"].fillna(np.inf)).to_numpy()
+    unit = table["township"].to_numpy()
+    n, k = (
+        np.bincount(unit, minlength=len(names)).astype(float),
+        np.bincount(unit, first.astype(float), minlength=len(names)),
+    )
+    judged = n >= LEAST_MATTERS
+    if judged.sum() < 2:
+        return no_gaps(LAG, evidence.as_of)
+    share = (k + 1) / (n + 2)
+    base = k.sum() / n.sum()
+    z = (k - n * base) / np.sqrt(np.maximum(n * base * (1 - base), 1e-9))
+    kept = np.flatnonzero(judged & (share >= np.quantile(share[judged], 1 - LAG_TOP)) & (stats.norm.sf(z) < 0.05))
+    wait = ((table["ledger_at"] - table["citizen_at"]) / DAY_US).groupby(table["township"]).median()
+    told = [{"matters": int(n[t]), "residents_first": int(k[t]), "share": round(float(share[t]), 3), "city_share": round(float(base), 3),
+             "median_wait_days": round(float(wait.get(t, np.nan)), 1) if np.isfinite(wait.get(t, np.nan)) else None} for t in kept]  # fmt: skip
+    return gap_rows(LAG, evidence.as_of, [f"org:{names[t]}" for t in kept], observed=share[kept], expected=np.full(len(kept), base), score=z[kept],
+                    confidence=1 - stats.norm.sf(z[kept]), evidence=told)  # fmt: skip
+
+
+def category_gaps(evidence: Evidence) -> pd.DataFrame:
+    """G17: communities with a category in what residents bring, of which the ledger should hold three and holds none.
+
+    Expected: the community's requests of the category (three at least in 182 days) times the city's ledger cases a request of that
+    category; p = exp(-expected), false discovery rate 0.1.
+    """
+    events = evidence.events
+    recent = (events.grid >= 0) & (evidence.at - events.occurred <= CATEGORY_DAYS * DAY_US)
+    community, names = evidence.parent("community_id")
+    codes = events.words["category"]
+    matter = np.array([str(c).startswith("D") and c not in {"D98", "D99"} for c in codes], dtype=bool)
+    rows = np.flatnonzero(recent & matter[events.category])
+    ledger, asked = events.of("dispute")[rows], events.of("hotline", "petition")[rows]
+    cell = community[events.grid[rows]] * len(codes) + events.category[rows]
+    shape = (len(names), len(codes))
+    kept_n, asked_n = (
+        np.bincount(cell[m], minlength=shape[0] * shape[1]).reshape(shape).astype(float) for m in (ledger, asked)
+    )
+    rate = kept_n.sum(axis=0) / np.maximum(asked_n.sum(axis=0), 1)
+    due = asked_n * rate[None, :]
+    tested = np.argwhere((asked_n >= 3) & (due >= 3))
+    if len(tested) == 0:
+        return no_gaps(CATEGORY, evidence.as_of)
+    c, k = tested.T
+    p = np.where(kept_n[c, k] == 0, np.exp(-due[c, k]), 1.0)
+    found = np.flatnonzero(discovered(p) & (p < 0.05))
+    told = [
+        {
+            "category": str(codes[k[i]]),
+            "asked_by_residents": int(asked_n[c[i], k[i]]),
+            "in_ledger": 0,
+            "expected": round(float(due[c[i], k[i]]), 1),
+            "window_days": CATEGORY_DAYS,
+            "p": float(p[i]),
+        }
+        for i in found
+    ]
+    return gap_rows(CATEGORY, evidence.as_of, [f"org:{names[c[i]]}/{codes[k[i]]}" for i in found], observed=np.zeros(len(found)), expected=due[c[found], k[found]],
+                    score=-np.log10(np.maximum(p[found], 1e-12)), confidence=1 - p[found], evidence=told)  # fmt: skip
+
+
+def unplaced_gaps(evidence: Evidence) -> pd.DataFrame:
+    """G18: feeds and bodies with more than one event in twenty of the last 14 days without a grid, with an unknown one, or with one no longer valid.
+
+    Binomial tail against 0.05, false discovery rate 0.1.
+    """
+    from scipy import stats  # noqa: PLC0415
+
+    events = evidence.events
+    recent = np.flatnonzero(evidence.days_ago(events.first_known) < UNPLACED_DAYS)
+    n_orgs, words = len(events.words["org_code"]), events.words
+    cell = events.source[recent] * n_orgs + events.org[recent]
+    lost = events.grid[recent] < 0
+    size = len(words["source"]) * n_orgs
+    n, k = np.bincount(cell, minlength=size), np.bincount(cell, lost.astype(float), minlength=size)
+    p = np.asarray(stats.binom.sf(k - 1, n, UNPLACED_SHARE))
+    judged = np.flatnonzero(n >= LEAST_EVENTS)
+    kept = judged[discovered(p[judged]) & (p[judged] < 0.01)]
+    blank = np.bincount(cell, (lost & (words["grid_id"][events.raw_grid[recent]] == "")).astype(float), minlength=size)
+    told = [{"source": str(words["source"][i // n_orgs]), "unplaced": int(k[i]), "of_them_without_code": int(blank[i]), "events": int(n[i]), "share": round(k[i] / n[i], 3),
+             "window_days": UNPLACED_DAYS, "p": float(p[i])} for i in kept]  # fmt: skip
+    scopes = [
+        f"feed:{words['source'][i // n_orgs]}" + (f"/{o}" if (o := words["org_code"][i % n_orgs]) else "") for i in kept
+    ]
+    return gap_rows(UNPLACED, evidence.as_of, scopes, observed=k[kept], expected=UNPLACED_SHARE * n[kept], score=-np.log10(np.maximum(p[kept], 1e-12)),
+                    confidence=1 - p[kept], evidence=told)  # fmt: skip

@@ -1,0 +1,57 @@
+"""What we would have said: the gaps of a grid on any past night, from what was known then."""
+
+from collections.abc import Callable, Iterable
+
+import pandas as pd
+
+from riskwarn.errors import NotFoundError
+from riskwarn.store import Store
+
+
+def gaps_of(gaps: pd.DataFrame, grid_id: str, bodies: Iterable[str] = ()) -> pd.DataFrame:
+    """Of a night's gaps those that touch a grid: its own, its pairs', and those of the bodies it belongs to.
+
+    Examples
+    --------
+    >>> night = pd.DataFrame({"scope": ["grid:G1/case:7", "pair:G0|G1", "org:T1", "grid:G11", "feed:hotline/C1"]})
+    >>> gaps_of(night, "G1", ["T1", "C1"])["scope"].tolist()
+    ['grid:G1/case:7', 'pair:G0|G1', 'org:T1', 'feed:hotline/C1']
+    """
+    kind, place = gaps["scope"].str.partition(":")[0], gaps["scope"].str.partition(":")[2]
+    parts = place.str.split("/")
+    own = (kind == "grid") & (parts.str[0] == grid_id)
+    pair = (kind == "pair") & place.str.split("|").map(lambda ids: grid_id in ids)
+    body = set(bodies)
+    org = (kind == "org") & parts.str[0].isin(body)
+    feed = (kind == "feed") & (parts.str[1].str.split("@").str[0].isin(body) | (parts.str.len() == 1))
+    return gaps[own | pair | org | feed].reset_index(drop=True)
+
+
+def history(
+    store: Store,
+    grid_id: str,
+    as_of: object | Iterable[object],
+    *,
+    find: Callable[..., pd.DataFrame],
+    kinds: Iterable[str] | None = None,
+) -> pd.DataFrame:
+    """The gaps that would have been told of a grid on each night.
+
+    Raises
+    ------
+    NotFoundError
+        The grid is not valid on a night.
+    """
+    nights = [as_of] if isinstance(as_of, str | pd.Timestamp) or not isinstance(as_of, Iterable) else list(as_of)
+    told = []
+    for night in nights:
+        grids = store.grids(night).set_index("grid_id")
+        if grid_id not in grids.index:
+            raise NotFoundError(f"store {store.path}: no grid {grid_id!r} is valid on {night}.")
+        bodies = [
+            v
+            for c in ("community_id", "township_id", "county_id")
+            if c in grids and isinstance(v := grids.loc[grid_id, c], str)
+        ]
+        told.append(gaps_of(find(store, as_of=night, kinds=kinds), grid_id, bodies))
+    return pd.concat(told, ignore_index=True)

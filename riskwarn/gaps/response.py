@@ -1,0 +1,243 @@
+"""Late hands: G06 cases past their limit, G14 grave cases nobody called back, G19 alerts that moved nobody."""
+
+import numpy as np
+import pandas as pd
+
+from riskwarn.gaps.deadlines import AMBER, Scheme, scheme
+from riskwarn.gaps.evidence import NEVER, Evidence
+from riskwarn.gaps.gap import ALERT, CALLBACK, RESPONSE, gap_rows, no_gaps
+from riskwarn.history import DAY_US
+
+SCHEMES = {"dispute": "dingxi_5x9", "petition": "petition_15_60_30", "hotline": "hotline_a"}
+"""Scheme that sets the limit of a case whose source gives none."""
+WEIGHTS = {"D07": 2.0, "D05": 1.5, "D04": 1.5, "D16": 1.5}
+"""Weight of a category in the score of G06; 1 elsewhere."""
+CALLBACK_DAYS, CALLBACK_WINDOW_DAYS, GRAVE = 7, 60, 2
+FIRST_VISIT_HOURS = {"red": 24, "orange": 48, "yellow": 168}
+"""By when an alert should have led to a visit."""
+ALERT_WINDOW_DAYS = 14
+RED_NIGHTS = 3
+_LISTED = 20
+
+
+def response_gaps(evidence: Evidence) -> pd.DataFrame:
+    """G06: grids with open cases past their limit, one row a grid; bodies with cases past the limit of their level, one row a body.
+
+    The limit is the source's own `due_at`, or, where it gives none, the total of the source's scheme in working days. The
+    score of a grid is ``sum of weight * log2(1 + working days overdue)``; `observed` are its overdue cases, `expected` none.
+    """
+    return pd.concat([_overdue_grids(evidence), _overdue_levels(evidence)], ignore_index=True)
+
+
+def open_cases(evidence: Evidence) -> pd.DataFrame:
+    """Open cases with a limit: row in `events`, grid, source, due (wall clock), `overdue` in working days, `used` share of the budget."""
+    events = evidence.events
+    rows = np.flatnonzero((events.closed == NEVER) & (events.grid >= 0))
+    opened, due = evidence.wall(events.occurred[rows]), evidence.wall(events.due[rows])
+    source = events.words["source"][events.source[rows]]
+    due = np.where(np.isnat(due), _scheme_due(evidence, source, opened), due)
+    has = ~np.isnat(due)
+    rows, opened, due, source = rows[has], opened[has], due[has], source[has]
+    length = (due - opened).astype("int64")
+    used = (evidence.now - opened).astype("int64") / np.maximum(length, 1)
+    late = np.where(
+        due < evidence.now,
+        np.maximum(
+            evidence.workdays.between((due - 1).astype("datetime64[D]"), evidence.now.astype("datetime64[D]") - 1), 0
+        ),
+        0,
+    )
+    return pd.DataFrame(
+        {
+            "row": rows,
+            "grid": events.grid[rows],
+            "source": source,
+            "due": due,
+            "past": due < evidence.now,
+            "overdue": late,
+            "used": used,
+        }
+    )
+
+
+def _scheme_due(evidence: Evidence, source: np.ndarray, opened: np.ndarray) -> np.ndarray:
+    due = np.full(len(opened), np.datetime64("NaT", "us"))
+    for name, chosen in SCHEMES.items():
+        mine = np.flatnonzero((source == name) & (opened >= evidence.now - np.timedelta64(3 * 365, "D")))
+        total = scheme(chosen).limit("total")
+        if len(mine) == 0 or total is None:
+            continue
+        day = opened[mine].astype("datetime64[D]")
+        if total.unit == "wd":
+            due[mine] = evidence.workdays.after(day, int(total.budget)).astype("datetime64[us]") + np.timedelta64(
+                1, "D"
+            )
+        else:
+            due[mine] = (day + int(total.budget) + 1).astype("datetime64[us]")
+    return due
+
+
+def _overdue_grids(evidence: Evidence) -> pd.DataFrame:
+    cases = open_cases(evidence)
+    late = cases[cases["past"]]
+    if late.empty:
+        return no_gaps(RESPONSE, evidence.as_of)
+    events = evidence.events
+    category = events.words["category"][events.category[late["row"]]]
+    weight = np.array([WEIGHTS.get(c, 1.0) for c in category])
+    late = late.assign(score=weight * np.log2(1 + late["overdue"].clip(lower=1)))
+    by = late.groupby("grid").agg(n=("row", "size"), worst=("overdue", "max"), score=("score", "sum"))
+    amber = cases[~cases["past"] & (cases["used"] >= AMBER)].groupby("grid").size().reindex(by.index, fill_value=0)
+    open_now = cases.groupby("grid").size().reindex(by.index)
+    sources = late.groupby(["grid", "source"]).size()
+    told = [
+        {"clock": "total", "overdue_cases": int(r.n), "working_days": int(r.worst), "open_cases": int(open_now[g]), "amber_cases": int(amber[g]),
+         "by_source": {str(k): int(v) for k, v in sources[g].items()}, "calendar": evidence.workdays.basis}
+        for g, r in zip(by.index, by.itertuples(), strict=True)
+    ]  # fmt: skip
+    scopes = [f"grid:{g}" for g in evidence.grid_ids[by.index]]
+    return gap_rows(
+        RESPONSE,
+        evidence.as_of,
+        scopes,
+        observed=by["n"].to_numpy(),
+        expected=np.zeros(len(by)),
+        score=by["score"].to_numpy(),
+        confidence=1.0,
+        evidence=told,
+    )
+
+
+def _overdue_levels(evidence: Evidence) -> pd.DataFrame:
+    """Bodies that hold cases past the limit of their own level or stage, as the workflow gives it."""
+    if not evidence.has("workflow"):
+        return no_gaps(RESPONSE, evidence.as_of)
+    steps = evidence.workflow
+    held = last_steps(steps)
+    held = held[~held["action"].isin(["close", "callback"]) & (held["limit_us"] < evidence.at) & held["to_org"].notna()]
+    if held.empty:
+        return no_gaps(RESPONSE, evidence.as_of)
+    limit = evidence.wall(held["limit_us"].to_numpy())
+    days = evidence.workdays.between((limit - 1).astype("datetime64[D]"), evidence.now.astype("datetime64[D]") - 1)
+    by = (
+        held.assign(days=days, score=np.log2(1 + days))
+        .groupby("to_org")
+        .agg(n=("case", "size"), worst=("days", "max"), score=("score", "sum"), level=("level", "first"))
+    )
+    told = [
+        {
+            "clock": "level",
+            "level": str(r.level),
+            "overdue_cases": int(r.n),
+            "working_days": int(r.worst),
+            "calendar": evidence.workdays.basis,
+        }
+        for r in by.itertuples()
+    ]
+    return gap_rows(
+        RESPONSE,
+        evidence.as_of,
+        [f"org:{o}" for o in by.index],
+        observed=by["n"].to_numpy(),
+        expected=np.zeros(len(by)),
+        score=by["score"].to_numpy(),
+        confidence=1.0,
+        evidence=told,
+    )
+
+
+def last_steps(steps: pd.DataFrame) -> pd.DataFrame:
+    """The latest step of each case that sets a limit or ends it; signing and helping leave both as they were."""
+    setting = steps[~steps["action"].isin(["sign", "assist", "supervise"])]
+    return setting.drop_duplicates("case", keep="last")
+
+
+def level_budgets(chosen: Scheme) -> dict[str, float]:
+    """Working days by when each level must have settled a case; see :meth:`Scheme.by_level`."""
+    return chosen.by_level()
+
+
+def callback_gaps(evidence: Evidence) -> pd.DataFrame:
+    """G14: grids whose grave cases (severity 2 and more) were closed more than seven days ago, and nobody called back.
+
+    Cases closed within the last 60 days count; a call back after the closing, however late, clears the gap.
+    """
+    steps = evidence.workflow
+    closed = steps[steps["action"] == "close"].groupby("case_id")["at_us"].max()
+    called = steps[steps["action"] == "callback"].groupby("case_id")["at_us"].max().reindex(closed.index)
+    age = (evidence.at - closed) / DAY_US
+    missed = closed[(age > CALLBACK_DAYS) & (age <= CALLBACK_WINDOW_DAYS) & ~(called >= closed)]
+    events = evidence.events
+    code = missed.index.map(evidence.case_codes).to_numpy(dtype=float, na_value=-1).astype(int)
+    worst = np.zeros(len(evidence.case_codes) + 1, dtype=np.int64)
+    own = np.flatnonzero(events.of("dispute") & (events.case >= 0))
+    np.maximum.at(worst, events.case[own], events.severity[own].astype(np.int64))
+    place = np.full(len(worst), -1)
+    place[events.case[own]] = events.grid[own]
+    grave = np.flatnonzero((code >= 0) & (worst[code] >= GRAVE) & (place[code] >= 0))
+    frame = pd.DataFrame(
+        {
+            "grid": place[code[grave]],
+            "days": (evidence.at - missed.to_numpy()[grave]) / DAY_US,
+            "case": missed.index[grave],
+        }
+    )
+    by = frame.groupby("grid").agg(
+        n=("days", "size"), days=("days", "max"), cases=("case", lambda c: sorted(c)[:_LISTED])
+    )
+    told = [
+        {
+            "cases": r.cases,
+            "not_called_back": int(r.n),
+            "days_since_closing": round(float(r.days), 1),
+            "wanted_within_days": CALLBACK_DAYS,
+        }
+        for r in by.itertuples()
+    ]
+    return gap_rows(CALLBACK, evidence.as_of, [f"grid:{g}" for g in evidence.grid_ids[by.index]], observed=np.zeros(len(by)), expected=by["n"].to_numpy(),
+                    score=2 * by["n"].to_numpy(), confidence=1.0, evidence=told)  # fmt: skip
+
+
+def alert_gaps(evidence: Evidence) -> pd.DataFrame:
+    """G19: grids that an alert of the last fourteen days named and nobody visited within the level's time, or red on three nights unvisited.
+
+    A gap closes by evidence, a visit in the table, not by a button.
+    """
+    alerts = evidence.table("alerts")
+    assert alerts is not None
+    recent = alerts[
+        (alerts["as_of"] >= evidence.as_of - pd.Timedelta(days=ALERT_WINDOW_DAYS))
+        & alerts["level"].isin(FIRST_VISIT_HOURS)
+    ]
+    if recent.empty:
+        return no_gaps(ALERT, evidence.as_of)
+    each = recent.assign(grid_id=recent["grid_ids"].str.split()).explode("grid_id", ignore_index=True)
+    each["grid"] = pd.Index(evidence.grid_ids).get_indexer(each["grid_id"])
+    each = each[each["grid"] >= 0]
+    visits = evidence.visits
+    last = np.full(evidence.n_grids, np.iinfo(np.int64).min)
+    np.maximum.at(last, visits.grid, visits.started)
+    raised = each["as_of"].dt.tz_convert(None).to_numpy().astype("datetime64[us]").astype(np.int64)
+    allowed = each["level"].map(FIRST_VISIT_HOURS).to_numpy() * DAY_US // 24
+    each = each.assign(raised=raised, late=(evidence.at - raised > allowed) & (last[each["grid"]] < raised))
+    by = each.groupby("grid").agg(
+        raised=("raised", "min"),
+        late=("late", "any"),
+        red=("level", lambda x: int((x == "red").sum())),
+        level=("level", "first"),
+    )
+    red_unseen = (by["red"] >= RED_NIGHTS) & (last[by.index] < by["raised"])
+    kept = by[by["late"] | red_unseen]
+    told = [
+        {
+            "level": str(r.level),
+            "first_alert": evidence.local(np.array([r.raised]))[0],
+            "red_nights": int(r.red),
+            "visits_since": 0,
+            "wanted_within_hours": FIRST_VISIT_HOURS[str(r.level)],
+        }
+        for r in kept.itertuples()
+    ]
+    days = (evidence.at - kept["raised"].to_numpy()) / DAY_US
+    return gap_rows(ALERT, evidence.as_of, [f"grid:{g}" for g in evidence.grid_ids[kept.index]], observed=np.zeros(len(kept)), expected=np.ones(len(kept)),
+                    score=days, confidence=1.0, evidence=told)  # fmt: skip

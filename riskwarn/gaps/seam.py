@@ -1,0 +1,60 @@
+"""G10: borders between jurisdictions where events gather and clerks disagree."""
+
+import numpy as np
+import pandas as pd
+
+from riskwarn.gaps.evidence import Evidence
+from riskwarn.gaps.gap import SEAM, discovered, gap_rows, no_gaps
+from riskwarn.history import DAY_US
+
+WINDOW_DAYS = 365
+LEAST, SIR = 5, 2.0
+P = 0.01
+
+
+def pairs(evidence: Evidence) -> pd.DataFrame:
+    """Pairs of grids with events near their common border in a year: `one`, `other` (positions), `n`, `expected`, `places`, `conflicts`.
+
+    `n` counts events of either grid that name the other in `near_grid_id`; `expected` what all events of the two bring near a border,
+    by the middle pair of the city; `places` are distinct places (or cases) among them, `conflicts` those coded to both grids.
+    """
+    events = evidence.events
+    near = pd.Index(evidence.grid_ids).get_indexer(events.words["near_grid_id"])[events.near]
+    recent = (events.grid >= 0) & (evidence.at - events.occurred <= WINDOW_DAYS * DAY_US)
+    rows = np.flatnonzero(recent & (near >= 0) & (near != events.grid))
+    one, other = np.minimum(events.grid[rows], near[rows]), np.maximum(events.grid[rows], near[rows])
+    key = np.where(events.place[rows] >= 0, events.place[rows], -1 - rows)
+    frame = pd.DataFrame({"one": one, "other": other, "key": key, "side": events.grid[rows]})
+    total = np.bincount(events.grid[recent], minlength=evidence.n_grids)
+    by = frame.groupby(["one", "other"]).agg(n=("key", "size"), places=("key", "nunique")).reset_index()
+    sides = frame.groupby(["one", "other", "key"])["side"].nunique()
+    conflicts = (sides > 1).groupby(level=[0, 1]).sum()
+    by["conflicts"] = conflicts.reindex(pd.MultiIndex.from_frame(by[["one", "other"]])).to_numpy()
+    both = total[by["one"]] + total[by["other"]]
+    share = float(np.median(by["n"] / np.maximum(both, 1))) if len(by) else 0.0
+    return by.assign(expected=np.maximum(both * share, 0.2))
+
+
+def seam_gaps(evidence: Evidence) -> pd.DataFrame:
+    """G10: pairs with five events or more near their border, twice what is expected, p < 0.01 (false discovery rate 0.1).
+
+    The p-value is the upper Poisson tail of the events near the border, times that of the places coded to both grids against the city's
+    share of such places (Fisher's combination of the two). `observed` are the events near the border.
+    """
+    from scipy import stats  # noqa: PLC0415
+
+    table = pairs(evidence)
+    if table.empty:
+        return no_gaps(SEAM, evidence.as_of)
+    usual = float(table["conflicts"].sum() / max(table["places"].sum(), 1))
+    p_many = stats.poisson.sf(table["n"] - 1, table["expected"])
+    p_both = stats.binom.sf(table["conflicts"] - 1, table["places"], max(usual, 1e-4))
+    joint = np.maximum(np.asarray(p_many) * np.asarray(p_both), 1e-300)
+    p = joint * (1 - np.log(joint))
+    enough = (table["n"] >= LEAST) & ((table["n"] >= SIR * table["expected"]) | (table["conflicts"] >= 2))
+    kept = np.flatnonzero(discovered(p) & (p < P) & enough.to_numpy())
+    ids, rows = evidence.grid_ids, table.iloc[kept]
+    told = [{"near_border": int(r.n), "expected": round(float(r.expected), 1), "places": int(r.places), "coded_to_both": int(r.conflicts), "window_days": WINDOW_DAYS, "p": float(q)}
+            for r, q in zip(rows.itertuples(), p[kept], strict=True)]  # fmt: skip
+    return gap_rows(SEAM, evidence.as_of, [f"pair:{ids[a]}|{ids[b]}" for a, b in zip(rows["one"], rows["other"], strict=True)], observed=rows["n"].to_numpy(),
+                    expected=rows["expected"].to_numpy(), score=-np.log10(np.maximum(p[kept], 1e-12)), confidence=1 - p[kept], evidence=told)  # fmt: skip
