@@ -44,7 +44,7 @@ def raise_alerts(
     Raises
     ------
     DataError
-        `capacity` is below 1, or the scores hold several nights.
+        `capacity` is below 1, the scores hold several nights, or a listed grid is not among `grids`.
     """
     if capacity < 1:
         raise DataError(f"capacity must be at least 1, got {capacity}.")
@@ -95,6 +95,9 @@ def _groups(listed: pd.DataFrame, grids: pd.DataFrame | None) -> Iterator[list[i
         return
     place = grids.drop_duplicates("grid_id", keep="last").reset_index(drop=True)
     position = pd.Index(place["grid_id"]).get_indexer(listed["grid_id"])
+    if (position < 0).any():
+        unknown = listed.loc[position < 0, "grid_id"]
+        raise DataError(f"{len(unknown)} scored grids are not among `grids`, first: {', '.join(unknown[:3])}.")
     links = neighbors(place)[position][:, position].toarray() > 0
     left = np.ones(len(listed), dtype=bool)
     for lead in range(len(listed)):

@@ -17,10 +17,10 @@ import dataclasses
 import datetime as dt
 import hashlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import pandas as pd
 
@@ -183,19 +183,58 @@ def _read(path: Path, values: Mapping[str, Any], folder: Path, text: str) -> Exp
     loaded = tuple(f for g in groups for f in load_group(folder, g))
     check_names(loaded)
     sections: dict[str, Any] = {n: _section(path, n, c, values[n]) for n, c in _SECTIONS.items() if n in values}
-    if sections["dates"].first > sections["dates"].last:
-        raise DefinitionError(
-            f"{path}: [dates] first {sections['dates'].first} lies after last {sections['dates'].last}."
-        )
-    return Experiment(values["question"], label, declared=loaded, groups=groups, name=path.stem, text=text, **sections)
+    _check_type(f"{path}: question", str, values["question"])
+    found = Experiment(values["question"], label, declared=loaded, groups=groups, name=path.stem, text=text, **sections)
+    faults = list(_out_of_range(found))
+    if faults:
+        raise DefinitionError(f"{path}: {'; '.join(faults)}.")
+    return found
+
+
+def _out_of_range(experiment: Experiment) -> Iterator[str]:
+    """What no backtest could use, said before anything is computed."""
+    dates, folds, judge, gate = experiment.dates, experiment.folds, experiment.judge, experiment.gate
+    if dates.first > dates.last:
+        yield f"[dates] first {dates.first} lies after last {dates.last}"
+    whole = (
+        ("dates", "every_days", dates.every_days), ("folds", "n_folds", folds.n_folds), ("folds", "test_dates", folds.test_dates),
+        ("folds", "min_train_dates", folds.min_train_dates), ("model", "n_trees", experiment.model.n_trees),
+        ("judge", "bootstrap_draws", judge.bootstrap_draws), ("judge", "block_dates", judge.block_dates),
+        *(("baselines", "weeks", w) for w in experiment.baselines.weeks),
+    )  # fmt: skip
+    yield from (
+        f"[{section}] {key} must be a whole number of at least 1, got {value!r}"
+        for section, key, value in whole
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1
+    )
+    if folds.n_folds * folds.test_dates < 2:
+        yield "[folds] one test date alone gives no interval; test at least two"
+    if not experiment.baselines.weeks:
+        yield "[baselines] weeks is empty: a model without a prior count to beat can never be promoted"
+    yield from (
+        f"[judge] shares must lie between 0 and 1, got {share!r}"
+        for share in judge.shares
+        if not isinstance(share, float) or not 0 < share < 1
+    )
+    if judge.ties not in get_args(TIES):
+        yield f"[judge] ties must be one of {', '.join(get_args(TIES))}, got {judge.ties!r}{did_you_mean(judge.ties, get_args(TIES))}"
+    known = [f"{kind}_{100 * s:g}" for s in judge.shares if isinstance(s, float) for kind in ("capture", "pai", "pei")]
+    known += ["brier", "poisson_deviance"]
+    if gate.metric not in known:
+        yield f"[gate] metric {gate.metric!r} is not among those judged{did_you_mean(gate.metric, known)}: {', '.join(known)}"
 
 
 def _label(path: Path, values: Mapping[str, Any]) -> Label:
     _known_keys(path, "label", values, ("name", "streams", "days", "settle_days"))
     streams = values.get("streams", [])
+    if not isinstance(streams, list):
+        raise DefinitionError(f'{path}: [label] streams must be a list such as ["dispute"], got {streams!r}.')
     for stream in streams:
         if not isinstance(stream, str):
             _known_keys(path, "label.streams", stream, [f.name for f in dataclasses.fields(Stream)])
+    for key, wanted in (("name", str), ("days", float), ("settle_days", float)):
+        if key in values:
+            _check_type(f"{path}: [label] {key}", wanted, values[key])
     try:
         return Label(**{**values, "streams": tuple(streams)})
     except (TypeError, DefinitionError) as error:
@@ -223,7 +262,7 @@ def _section(path: Path, name: str, cls: type[T], values: Mapping[str, Any]) -> 
 
 def _check_type(where: str, wanted: object, value: object) -> None:
     fits = {int: (int,), float: (int, float), str: (str,), dt.date: (dt.date,), TIES: (str,)}.get(wanted, (list,))
-    if not isinstance(value, fits) or isinstance(value, bool):
+    if not isinstance(value, fits) or isinstance(value, bool | dt.datetime):
         raise DefinitionError(f"{where}: wanted {getattr(wanted, '__name__', wanted)}, got {value!r}.")
 
 

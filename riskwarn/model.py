@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from riskwarn.label import Label
 if TYPE_CHECKING:
     from lightgbm import Booster
 
+_FILES, _SUMS = ("model.json", "trees.txt"), "SHA256SUMS"
 _CALIBRATION_SHARE = 0.25
 """Share of the training dates, the latest, on which the calibration is fitted."""
 _MANY_ROWS = 200_000
@@ -99,7 +101,8 @@ class RiskModel:
         DataError
             A feature column is missing.
         """
-        rows = settled(panel)
+        # one order of rows, so that the same panel in any order grows the same trees
+        rows = settled(panel).sort_values(["grid_id", "as_of"], kind="stable")
         early, late = self._parted(rows)
         rehearsed = self._grown(early)
         share, calibration = blend(
@@ -154,16 +157,17 @@ class RiskModel:
         return found
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``trees.txt`` and ``model.json``; the latter holds the digest of the former."""
+        """Write ``trees.txt`` and ``model.json``, and their digests as ``sha256sum`` writes them."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "trees.txt").write_text(self.trees, "utf-8")
         body = {
             **self._declared(), "settings": dataclasses.asdict(self.settings), "level": vars(self.level), "line": vars(self.line),
             "line_share": self.line_share, "calibration": vars(self.calibration),
-            "facts": self.facts, "trees_sha256": hashlib.sha256(self.trees.encode()).hexdigest(),
+            "facts": self.facts,
         }  # fmt: skip
         (folder / "model.json").write_text(json.dumps(body, ensure_ascii=False, indent=1), "utf-8")
+        (folder / _SUMS).write_bytes(_sums(folder))
         return folder
 
     @classmethod
@@ -175,17 +179,18 @@ class RiskModel:
         NotFoundError
             No model there.
         DataError
-            The trees are not those the model was saved with; they are not handed to the parser.
+            A file is not what it was when the model was saved; nothing of it is handed to a parser.
         """
         folder = Path(folder)
-        if not (folder / "model.json").exists() or not (folder / "trees.txt").exists():
-            raise NotFoundError(f"no model in {folder}: model.json and trees.txt are wanted.")
+        missing = [name for name in (*_FILES, _SUMS) if not (folder / name).exists()]
+        if missing:
+            raise NotFoundError(f"no model in {folder}: {' and '.join(missing)} wanted.")
+        if (folder / _SUMS).read_bytes() != _sums(folder):
+            raise DataError(
+                f"the model in {folder} is damaged or was swapped: its files do not have the SHA-256 of {_SUMS}. Train or fetch it again."
+            )
         body = json.loads((folder / "model.json").read_text("utf-8"))
         trees = (folder / "trees.txt").read_bytes()
-        if hashlib.sha256(trees).hexdigest() != body["trees_sha256"]:
-            raise DataError(
-                f"{folder}/trees.txt is damaged or was swapped: its SHA-256 is not the one in model.json. Fetch the model again."
-            )
         features = tuple(from_dict(f) for f in body["features"])
         return cls(
             features, Label.from_dict(body["label"]), ModelSettings(**body["settings"]), trees.decode(), Line(**body["level"]),
@@ -220,7 +225,9 @@ class RiskModel:
             feature_name=self.feature_names,
             params=options,
         )
-        trees = lightgbm.train(options, matrix, self.settings.n_trees).model_to_string()
+        text = lightgbm.train(options, matrix, self.settings.n_trees).model_to_string()
+        # how many threads grew the trees is no part of the model
+        trees = re.sub(r"\[num_threads: \d+\]", "[num_threads: 0]", text)
         line = Line.fit(rows, self.feature_names, l2=self.settings.line_l2)
         return dataclasses.replace(self, trees=trees, level=level, line=line, line_share=0.0, calibration=Calibration())
 
@@ -292,6 +299,11 @@ def blend(trees: np.ndarray, line: np.ndarray, y: np.ndarray) -> tuple[float, Ca
 def n_threads(n_rows: int = 0) -> int:
     """Threads for `n_rows` rows: ``RISKWARN_THREADS``; else one for a small job, where threads wait more than they work, or all cores."""
     return int(os.environ.get("RISKWARN_THREADS", "0")) or ((os.cpu_count() or 1) if n_rows >= _MANY_ROWS else 1)
+
+
+def _sums(folder: Path) -> bytes:
+    """Digests of the bundle's files, a line each."""
+    return "".join(f"{hashlib.sha256((folder / n).read_bytes()).hexdigest()}  {n}\n" for n in _FILES).encode()
 
 
 def score(model: RiskModel, night: pd.DataFrame) -> pd.DataFrame:

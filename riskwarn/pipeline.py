@@ -18,7 +18,7 @@ from riskwarn.alerting import raise_alerts
 from riskwarn.backtesting import Report
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.experiment import Baselines, Dates, Experiment
-from riskwarn.explanation import explain, words_of_features
+from riskwarn.explanation import explain, in_words, words_of_features
 from riskwarn.feature import Own
 from riskwarn.gaps import find_gaps
 from riskwarn.history import History, Snapshot
@@ -151,7 +151,7 @@ def nightly(
         run = run_key(store, model, at, capacity)
         if store.run_of(at) == run:
             say(f"{at:%Y-%m-%d}: run {run} is published already")
-            return _published(store, at, run, done_before=True)
+            return _published(store, model, at, run)
         return _compute(store, model, at, run, capacity, say)
 
 
@@ -255,10 +255,11 @@ def feed_states(snapshot: Snapshot, gaps: pd.DataFrame) -> list[dict[str, Any]]:
     return sorted(found, key=lambda feed: str(feed["source"]))
 
 
-def _published(store: Store, at: pd.Timestamp, run: str, *, done_before: bool) -> Night:
+def _published(store: Store, model: RiskModel, at: pd.Timestamp, run: str) -> Night:
     facts = store.facts(at)
     tables = {name: store.read(name, as_of=at) for name in ("scores", "reasons", "gaps", "alerts")}
-    return Night(at, run, facts=facts, done_before=done_before, **tables)
+    tables["reasons"] = in_words(tables["reasons"], model.features)
+    return Night(at, run, facts=facts, done_before=True, **tables)
 
 
 def init(folder: str | Path) -> Path:

@@ -5,6 +5,7 @@ so a night needs neither MLflow nor a network.
 """
 
 import dataclasses
+import hashlib
 import json
 import logging
 import os
@@ -97,13 +98,30 @@ def promote(target: str, *, uri: str, version: str | None = None, folder: str | 
 
 
 def keep(model: RiskModel, folder: str | Path, *, alias: str) -> Path:
-    """Keep the bundle of a model under ``folder/models``, in place of the one that held the alias."""
-    place = Path(folder) / "models" / model.label.name / alias
-    partial = place.with_name(f".{alias}.{os.getpid()}.partial")
+    """Keep the bundle of a model under ``folder/models`` and let the alias point to it.
+
+    The alias is a link that is replaced in one step: a night finds the model that held it or the one that holds it, never none.
+    The bundle it pointed to before stays until the next one comes.
+    """
+    place = Path(folder) / "models" / model.label.name
+    partial = place / f".{alias}.{os.getpid()}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
     model.facts["alias"] = alias
     model.save(partial)
-    shutil.rmtree(place, ignore_errors=True)
-    return partial.rename(place)
+    bundle = place / f".{alias}-{hashlib.sha256((partial / 'SHA256SUMS').read_bytes()).hexdigest()[:16]}"
+    if bundle.exists():
+        shutil.rmtree(partial)
+    else:
+        partial.rename(bundle)
+    before = (place / alias).resolve()
+    link = place / f".{alias}.{os.getpid()}.link"
+    link.unlink(missing_ok=True)
+    link.symlink_to(bundle.name)
+    link.replace(place / alias)
+    for old in place.glob(f".{alias}-*"):
+        if old not in {bundle, before}:
+            shutil.rmtree(old, ignore_errors=True)
+    return place / alias
 
 
 def kept(folder: str | Path, target: str, *, alias: str) -> RiskModel | None:

@@ -1,0 +1,95 @@
+"""Experiments: what a file may say, and what is said of a slip."""
+
+import pytest
+import towns
+
+from riskwarn.errors import DefinitionError, NotFoundError
+from riskwarn.experiment import Experiment
+from riskwarn.feature import Own
+
+
+def load(tmp_path, **changes):
+    return Experiment.load(
+        towns.write_experiment(tmp_path / "experiments" / "e.toml", **changes), features=towns.FEATURES
+    )
+
+
+def test_a_file_says_everything(tmp_path):
+    """Question, label, dates, features, folds and baselines are what the file says; the text is kept for the record."""
+    found = load(tmp_path)
+
+    assert found.question.startswith("Where will")
+    assert (found.label.name, found.label.days, found.label.settle_days) == (towns.TARGET, 14, 7)
+    assert len(found.dates.index()) == 42
+    assert found.groups == ("police_calls", "disputes")
+    assert [w.weeks for w in found.priors] == [4, 15, 52]
+    assert found.feature_names[-3:] == ["prior_4w", "prior_15w", "prior_52w"]
+    assert all(isinstance(f, Own) for f in found.features[-3:])
+    assert found.text == towns.EXPERIMENT
+    assert found.name == "e"
+
+
+def test_the_digest_tells_questions_apart(tmp_path):
+    """Equal declarations have one digest wherever the file lies; any change of what is asked gives another."""
+    first = load(tmp_path).digest
+
+    assert load(tmp_path / "other").digest == first
+    for old, new in {
+        "days = 14": "days = 15",
+        "n_trees = 20": "n_trees = 21",
+        "[4, 15, 52]": "[4, 15]",
+        '["P04"]': '["P05"]',
+    }.items():
+        assert load(tmp_path, **{old: new}).digest != first
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("[folds]", "[fold]", r"unknown key 'fold' \(did you mean 'folds'\?\)"),
+        ("settle_days", "setle_days", r"unknown key 'setle_days' in \[label\] \(did you mean 'settle_days'\?\)"),
+        ("n_folds", "nfolds", r"unknown key 'nfolds' in \[folds\] \(did you mean 'n_folds'\?\)"),
+        ("categories", "category", r"unknown key 'category' in \[label\.streams\] \(did you mean 'categories'\?\)"),
+        ("[dates]\nfirst = 2023-03-06\nlast = 2023-12-18\nevery_days = 7\n", "", "'dates' is missing"),
+        ("last = 2023-12-18\n", "", r"\[dates\].*'last'"),
+        ('name = "dispute_call_14d"\n', "", r"\[label\].*'name'"),
+        ("days = 14", 'days = "14"', r"\[label\] days: wanted float, got '14'"),
+        ("days = 14", "days = 0", r"days must be above 0"),
+        ('[[label.streams]]\nsource = "police_call"\ncategories = ["P04"]', 'streams = "police_call"', r"streams must be a list"),
+        ("first = 2023-03-06", 'first = "2023-03-06"', r"\[dates\] first: wanted date"),
+        ("first = 2023-03-06", "first = 2023-03-06T08:00:00Z", r"\[dates\] first: wanted date"),
+        ("first = 2023-03-06", "first = 2024-03-06", r"first 2024-03-06 lies after last 2023-12-18"),
+        ("every_days = 7", "every_days = 0", r"\[dates\] every_days must be a whole number of at least 1, got 0"),
+        ("n_trees = 20", "n_trees = true", r"\[model\] n_trees: wanted int, got True"),
+        ("[4, 15, 52]", "[4, 15.5]", r"\[baselines\] weeks must be a whole number of at least 1, got 15\.5"),
+        ("[4, 15, 52]", "[]", r"weeks is empty"),
+        ("bootstrap_draws = 200", "shares = [0.05, 10]", r"shares must lie between 0 and 1, got 10"),
+        ("bootstrap_draws = 200", 'ties = "first"', r"ties must be one of mean, worst, best, order, got 'first'"),
+        ("bootstrap_draws = 200", "shares = [0.1]", r"\[gate\] metric 'capture_5' is not among those judged \(did you mean 'capture_10'\?\)"),
+        ("n_folds = 3\ntest_dates = 4", "n_folds = 1\ntest_dates = 1", "one test date alone gives no interval"),
+        ('"disputes"]', '"disptes"]', "did you mean"),
+        ('"police_calls", "disputes"', "", "groups must name at least one file"),
+        ('question = "', "question = ", "not TOML"),
+    ],
+    ids=lambda v: v[:25].replace("\n", " "),
+)  # fmt: skip
+def test_a_slip_is_told_with_its_place(tmp_path, old, new, said):
+    """Every mistake in a file is one message that names the file, the place and, where there is one, the nearest word."""
+    with pytest.raises((DefinitionError, NotFoundError), match=said):
+        load(tmp_path, **{old: new})
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    """The nearest file of the folder is offered."""
+    load(tmp_path)
+    with pytest.raises(NotFoundError, match=r"no experiment .*ee\.toml \(did you mean 'e\.toml'\?\)"):
+        Experiment.load(tmp_path / "experiments" / "ee.toml")
+
+
+@pytest.mark.parametrize("path", sorted((towns.FEATURES.parent / "experiments").glob("*.toml")), ids=lambda p: p.stem)
+def test_every_experiment_of_the_starter_loads(path):
+    """What is shipped is declared rightly."""
+    found = Experiment.load(path)
+
+    assert found.question.endswith("?")
+    assert len(found.feature_names) == len(set(found.feature_names))

@@ -1,0 +1,262 @@
+"""The model: the same from the same panel, whole after a trip to disk, honest about what it may score."""
+
+import dataclasses
+import json
+import random
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import towns
+
+from riskwarn.errors import DataError, DefinitionError, LabelError, NotFoundError, StaleDataError
+from riskwarn.experiment import ModelSettings
+from riskwarn.feature import Own
+from riskwarn.model import RiskModel, score
+
+SMALL = RiskModel(
+    tuple(Own(towns.LABEL.streams, weeks) for weeks in (4, 8)),
+    towns.LABEL,
+    ModelSettings(n_trees=8, min_rows_in_leaf=20),
+)
+OUTPUT = ["score", "expected", "probability", "lower", "upper"]
+
+
+def test_the_same_panel_gives_the_same_version():
+    """Training twice gives the same trees, calibration and version; another outcome gives another version."""
+    panel = towns.drawn_panel()
+    first = SMALL.fit(panel)
+
+    assert SMALL.fit(panel.copy()).version == first.version
+    assert SMALL.fit(panel.assign(y=panel["y"] + (panel.index == 7))).version != first.version
+
+
+def test_order_of_rows_and_columns_does_not_matter():
+    """A shuffled panel trains the same model, and is scored the same, row by row."""
+    panel = towns.drawn_panel()
+    shuffled = panel.sample(frac=1, random_state=1)[list(reversed(panel.columns))]
+    first = SMALL.fit(panel)
+
+    assert SMALL.fit(shuffled).version == first.version
+    pd.testing.assert_frame_equal(first.predict(shuffled).sort_index(), first.predict(panel))
+
+
+def test_scoring_some_is_scoring_all():
+    """A grid's numbers do not depend on which others are asked for."""
+    model, night = towns.model(), towns.night()
+    some = night.sample(15, random_state=2)
+
+    pd.testing.assert_frame_equal(model.predict(some), model.predict(night).loc[some.index])
+
+
+def test_contributions_add_up():
+    """The contributions of a row and the base make the margin, to 1e-9, and the margin is the log of the expected count."""
+    model, night = towns.model(), towns.night()
+    parts = model.contributions(night)
+
+    assert parts.columns.tolist() == [*model.feature_names, "base"]
+    assert np.abs(parts.sum(axis=1) - model.margin(night)).max() < 1e-9
+    assert np.allclose(np.exp(model.margin(night)), model.predict(night)["expected"])
+    assert (parts["base"] == parts["base"].iloc[0]).all()
+
+
+def test_numbers_keep_their_ranges():
+    """Probability is in (0, 1), expected counts are positive, the interval is ordered and holds the expected count's whole part."""
+    found = towns.model().predict(towns.panel())
+
+    assert np.isfinite(found.to_numpy()).all()
+    assert found["probability"].between(0, 1, inclusive="neither").all()
+    assert (found["expected"] > 0).all()
+    assert (found["lower"] <= found["upper"]).all()
+    assert (found["expected"] <= found["upper"] + 1).all()
+    assert (found["probability"] <= found["expected"] + 1e-12).all()
+
+
+def test_a_higher_score_is_a_higher_probability():
+    """Score, expected count and probability order grids alike."""
+    found = towns.model().predict(towns.night()).sort_values("score")
+
+    assert found["expected"].is_monotonic_increasing
+    assert found["probability"].is_monotonic_increasing
+
+
+# --- on disk
+
+
+def test_a_model_survives_save_and_load(tmp_path):
+    """The model read back has the same version, facts, numbers and contributions, bit for bit."""
+    model, night = towns.model(), towns.night()
+    found = RiskModel.load(model.save(tmp_path / "bundle"))
+
+    assert found.version == model.version
+    assert found.facts == model.facts
+    assert found.features == model.features
+    assert found.settings == model.settings
+    pd.testing.assert_frame_equal(found.predict(night), model.predict(night), check_exact=True)
+    pd.testing.assert_frame_equal(found.contributions(night), model.contributions(night), check_exact=True)
+    assert RiskModel.load(found.save(tmp_path / "again")).version == model.version
+
+
+def damaged(bundle, target, luck):
+    """A copy of the bundle with one change: a bit, a byte, a cut, an added line, or two files swapped."""
+    shutil.copytree(bundle, target)
+    part = target / luck.choice(["model.json", "trees.txt", "SHA256SUMS"])
+    content = bytearray(part.read_bytes())
+    at = luck.randrange(len(content))
+    kind = luck.choice(["bit", "byte", "cut", "line", "swap"])
+    if kind == "bit":
+        content[at] ^= 1 << luck.randrange(8)
+    elif kind == "byte":
+        content[at] = (content[at] + luck.randrange(1, 256)) % 256
+    elif kind == "cut":
+        del content[at:]
+    elif kind == "line":
+        content[at:at] = b"\n"
+    else:
+        content = bytearray((target / ("trees.txt" if part.name != "trees.txt" else "model.json")).read_bytes())
+    part.write_bytes(content)
+
+
+def refuse_all(tmp_path, monkeypatch, times):
+    bundle = SMALL.fit(towns.drawn_panel()).save(tmp_path / "bundle")
+    read = []
+    monkeypatch.setattr("riskwarn.model.json.loads", read.append)
+    monkeypatch.setattr("lightgbm.Booster", lambda **_: read.append("trees"))
+    luck = random.Random(5)
+    for n in range(times):
+        damaged(bundle, tmp_path / f"d{n}", luck)
+        with pytest.raises(DataError, match="damaged or was swapped"):
+            RiskModel.load(tmp_path / f"d{n}")
+        shutil.rmtree(tmp_path / f"d{n}")
+    assert read == []
+
+
+def test_a_damaged_bundle_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    """Of 100 damaged bundles none is loaded, and no parser sees a byte of them."""
+    refuse_all(tmp_path, monkeypatch, 100)
+
+
+@pytest.mark.slow
+def test_two_thousand_damaged_bundles(tmp_path, monkeypatch):
+    """The same for 2,000."""
+    refuse_all(tmp_path, monkeypatch, 2000)
+
+
+@pytest.mark.parametrize("name", ["model.json", "trees.txt", "SHA256SUMS"])
+def test_a_bundle_lacks_a_file(tmp_path, name):
+    """The message names the file that is missing."""
+    bundle = SMALL.fit(towns.drawn_panel()).save(tmp_path / "bundle")
+    (bundle / name).unlink()
+    with pytest.raises(NotFoundError, match=f"no model in .*{name} wanted"):
+        RiskModel.load(bundle)
+
+
+def test_a_bundle_is_plain_text_that_sha256sum_can_check(tmp_path):
+    """Nothing in a bundle can run: JSON, LightGBM's text, and digests in the usual form."""
+    bundle = SMALL.fit(towns.drawn_panel()).save(tmp_path / "bundle")
+
+    assert sorted(p.name for p in bundle.iterdir()) == ["SHA256SUMS", "model.json", "trees.txt"]
+    assert json.loads((bundle / "model.json").read_text("utf-8"))["label"]["name"] == "call_7d"
+    assert all(len(line.split("  ")[0]) == 64 for line in (bundle / "SHA256SUMS").read_text().splitlines())
+
+
+# --- what may train, what may be scored
+
+
+def test_labels_that_are_not_settled_never_train():
+    """A row without an outcome changes nothing, whatever its features say."""
+    panel = towns.drawn_panel()
+    late = panel["as_of"] > panel["as_of"].unique()[-6]
+    wild = panel.assign(prior_4w=panel["prior_4w"].mask(late, 1e6), y=panel["y"].mask(late))
+
+    assert SMALL.fit(wild).version == SMALL.fit(panel[~late]).version
+
+
+@pytest.mark.parametrize("y", [0.0, 3.0])
+def test_one_class_cannot_train(y):
+    """If every outcome is alike there is nothing to learn, and it is said so."""
+    with pytest.raises(LabelError, match="one class cannot train"):
+        SMALL.fit(towns.drawn_panel().assign(y=y))
+
+
+def test_too_few_dates_cannot_train():
+    """A rehearsal needs dates before the calibration's, a horizon apart."""
+    panel = towns.drawn_panel()
+    with pytest.raises(LabelError, match="too few to train and calibrate apart"):
+        SMALL.fit(panel[panel["as_of"] == panel["as_of"].min()])
+
+
+def test_a_model_that_is_not_fitted_says_so():
+    """Scoring before training is told."""
+    with pytest.raises(DefinitionError, match="not fitted"):
+        SMALL.predict(towns.drawn_panel())
+
+
+def test_a_missing_feature_is_told():
+    """A panel built with other features is refused, naming what it lacks; an empty one too."""
+    model = SMALL.fit(towns.drawn_panel())
+    with pytest.raises(DataError, match="lacks 1 features the model reads, first: prior_8w"):
+        model.predict(towns.drawn_panel().drop(columns="prior_8w"))
+    with pytest.raises(DataError, match="no rows"):
+        model.predict(towns.drawn_panel().iloc[:0])
+
+
+def test_scores_of_the_past_are_refused():
+    """A date whose outcome the model may have seen is refused; the first date after the last training outcome settled is not."""
+    panel = towns.drawn_panel()
+    model = SMALL.fit(panel)
+    last = panel["as_of"].max()
+    rows = panel[panel["as_of"] == last]
+    with pytest.raises(StaleDataError, match="would have seen its own outcome"):
+        score(model, rows.assign(as_of=last + pd.Timedelta(days=7) - pd.Timedelta(seconds=1)))
+
+    assert len(score(model, rows.assign(as_of=last + pd.Timedelta(days=7)))) == 30
+
+
+def test_a_scored_night_is_a_table_of_ranks():
+    """Ranks are 1 to n, the riskiest first, one row a grid, each knowing the model that made it."""
+    model, night = towns.model(), towns.night()
+    found = score(model, night)
+
+    assert found["rank"].tolist() == list(range(1, len(night) + 1))
+    assert found["expected"].is_monotonic_decreasing
+    assert set(found["grid_id"]) == set(night["grid_id"])
+    assert set(found["model_version"]) == {model.version}
+    assert set(found["target"]) == {towns.TARGET}
+
+
+def test_ties_of_a_night_are_broken_by_grid():
+    """Grids with equal scores are ranked in the order of the panel, so a rerun gives the same list."""
+    panel = towns.drawn_panel()
+    rows = panel[panel["as_of"] == panel["as_of"].max()].assign(prior_4w=1.0, prior_8w=2.0)
+    found = score(SMALL.fit(panel), rows.assign(as_of=rows["as_of"] + pd.Timedelta(days=30)))
+
+    assert found["grid_id"].tolist() == sorted(found["grid_id"])
+
+
+def test_a_model_learns_what_is_there():
+    """Where half the grids are ten times as busy, the model expects them to be, and says how many."""
+    panel = towns.drawn_panel(effect=2.0)
+    found = SMALL.fit(panel).predict(panel)
+    busy = panel.groupby("grid_id", observed=True)["y"].transform("mean")
+
+    assert np.corrcoef(found["expected"], busy)[0, 1] > 0.9
+    assert found["expected"].mean() == pytest.approx(panel["y"].mean(), rel=0.15)
+
+
+def test_threads_do_not_change_a_model(monkeypatch):
+    """One thread or two grow the same model."""
+    panel = towns.drawn_panel()
+    monkeypatch.setenv("RISKWARN_THREADS", "2")
+    two = SMALL.fit(panel).version
+    monkeypatch.setenv("RISKWARN_THREADS", "1")
+
+    assert SMALL.fit(panel).version == two
+
+
+def test_settings_reach_the_trees():
+    """As many trees are grown as were asked for."""
+    grown = dataclasses.replace(SMALL, settings=ModelSettings(n_trees=3, min_rows_in_leaf=20)).fit(towns.drawn_panel())
+
+    assert grown.trees.count("Tree=") == 3
