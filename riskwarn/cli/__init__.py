@@ -19,4 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except BrokenPipeError:
         sys.stderr.close()
+    except OSError as error:
+        print(f"riskwarn: {error.strerror or error}: {error.filename or 'the system refused'}", file=sys.stderr)
+        return RiskwarnError.exit_code
     return 0

@@ -130,6 +130,9 @@ def _nights(verbs: Any) -> None:
     v = _night(verbs, "nightly", run.nightly, "do it all for a date and publish; safe to run twice")
     _model(v)
     _capacity(v)
+    v.add_argument(
+        "--run", dest="earlier_run", metavar="RUN", help="roll back: let this earlier run of the date hold again"
+    )
 
 
 def _around(verbs: Any) -> None:

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riskwarn.errors import DataError, NotFoundError
+from riskwarn.errors import DataError, NotFoundError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,6 +77,7 @@ def panel(parsed: argparse.Namespace) -> None:
     from riskwarn.history import History
     from riskwarn.panel import build_panel
 
+    _check_out(parsed)
     history = History.load(_store(parsed))
     question = _question(parsed, history)
     dates = parsed.as_of.split(",") if parsed.as_of else [None]
@@ -112,6 +113,7 @@ def backtest(parsed: argparse.Namespace) -> None:
     from riskwarn.backtesting import backtest
     from riskwarn.panel import build_panel
 
+    _check_out(parsed)
     experiment = _experiment(parsed)
     report = backtest(experiment, build_panel(_store(parsed), experiment))
     if parsed.out:
@@ -161,6 +163,7 @@ def explain(parsed: argparse.Namespace) -> None:
     from riskwarn.explanation import explain
 
     model, panel, _ = _scored(parsed)
+    _check_grids(parsed, panel)
     reasons = explain(model, panel, grids=parsed.grids or None)
     columns = ["grid_id", "place", "contribution", parsed.language]
     _table(parsed, reasons, shown=reasons[columns])
@@ -170,6 +173,7 @@ def find_gaps(parsed: argparse.Namespace) -> None:
     """Find the gaps of a date."""
     from riskwarn.gaps import find_gaps
 
+    _check_out(parsed)
     kinds = parsed.kinds.split(",") if parsed.kinds else None
     _table(parsed, find_gaps(_store(parsed), as_of=parsed.as_of, kinds=kinds))
 
@@ -197,6 +201,10 @@ def nightly(parsed: argparse.Namespace) -> None:
     from riskwarn.pipeline import nightly
 
     store = _store(parsed)
+    if parsed.earlier_run:
+        folder = store.roll_back(parsed.as_of, parsed.earlier_run)
+        _say(parsed, {"run": parsed.earlier_run, "folder": str(folder)}, f"run {parsed.earlier_run} holds again")
+        return
     target = parsed.target or _only_target(parsed)
     say = (lambda _: None) if parsed.json else print
     night = nightly(store, target, as_of=parsed.as_of, capacity=parsed.capacity, alias=parsed.alias, say=say)
@@ -301,6 +309,7 @@ def _scored(parsed: argparse.Namespace) -> "tuple[RiskModel, pd.DataFrame, pd.Da
     from riskwarn.model import score
     from riskwarn.pipeline import model_of, night_panel
 
+    _check_out(parsed)
     store = _store(parsed)
     model = model_of(store, parsed.target or _only_target(parsed), alias=parsed.alias)
     panel = night_panel(store, model, parsed.as_of)
@@ -316,6 +325,23 @@ def _table(parsed: argparse.Namespace, table: "pd.DataFrame", *, shown: "pd.Data
         print((table if shown is None else shown).head(100).to_string(index=False))
         if len(table) > 100:
             print(f"… {len(table) - 100:,} more rows; write them all with --out FILE")
+
+
+def _check_out(parsed: argparse.Namespace) -> None:
+    """Refuse a file name of no known format before anything is computed."""
+    from riskwarn.exporting import check_ending
+
+    if parsed.out:
+        check_ending(parsed.out)
+
+
+def _check_grids(parsed: argparse.Namespace, panel: "pd.DataFrame") -> None:
+    known = set(panel["grid_id"].astype("str"))
+    unknown = sorted(set(parsed.grids) - known)
+    if unknown:
+        raise NotFoundError(
+            f"no grid {unknown[0]!r} that night{did_you_mean(unknown[0], known)}; {len(known):,} grids are known."
+        )
 
 
 def _write(table: "pd.DataFrame", target: Path) -> None:
