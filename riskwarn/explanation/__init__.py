@@ -4,12 +4,21 @@ Contributions add up: the families of a grid and the base make the log of its ex
 Wording says "possible reason", never cause; the text is made when it is read and never stored.
 """
 
+from riskwarn.explanation.change import change_sentences, changes
 from riskwarn.explanation.denied import denied
 from riskwarn.explanation.reasons import explain, families_of, family_contributions, in_words
+from riskwarn.explanation.review import Review, review, review_sentences
+from riskwarn.explanation.rows import rows
 from riskwarn.explanation.saying import words_of_features
+from riskwarn.explanation.whatif import WhatIf, actionable, seen_ranges, what_if, what_ifs
 from riskwarn.explanation.wording import lead, remedies, sentence, sentences
 
 __all__ = [
+    "Review",
+    "WhatIf",
+    "actionable",
+    "change_sentences",
+    "changes",
     "denied",
     "explain",
     "families_of",
@@ -17,7 +26,13 @@ __all__ = [
     "in_words",
     "lead",
     "remedies",
+    "review",
+    "review_sentences",
+    "rows",
+    "seen_ranges",
     "sentence",
     "sentences",
+    "what_if",
+    "what_ifs",
     "words_of_features",
 ]

@@ -144,7 +144,7 @@ SINCE = {
         "The last {one} was {value} {day_s} ago; city median {normal} {day_n}",
     ),
     "today": Words(
-        "一天之内刚有{what}，全市中位数{normal}天",
+        "距上一起{what}不到1天，全市中位数{normal}天",
         "The last {one} was less than a day ago; city median {normal} {day_n}",
     ),
     "quiet": Words(
@@ -155,7 +155,7 @@ SINCE = {
         "The last {one} was {value} {day_s} ago; most grids had none in {cap} days",
     ),
     "today_rare": Words(
-        "一天之内刚有{what}，全市过半网格近{cap}天没有",
+        "距上一起{what}不到1天，全市过半网格近{cap}天没有",
         "The last {one} was less than a day ago; most grids had none in {cap} days",
     ),
     "never": Words("近{cap}天没有{what}", "No {one} in the last {cap} days"),

@@ -1,0 +1,198 @@
+"""What changed since yesterday: who entered, left and stayed, and what moved each score, in parts that add up exactly.
+
+The score is evaluated along one fixed path from the night before to this night, one thing at a time::
+
+    yesterday ─ aged_out ─ new_events ─ neighbours ─ calendar ─ model ─ today
+
+Each part is the difference between two neighbouring steps, so the parts sum to the whole change whatever the model does between
+its inputs. In another order the parts would differ; the sum would not.
+"""
+
+import itertools
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from riskwarn.errors import DataError
+from riskwarn.explanation.moment import features_at, known_before
+from riskwarn.explanation.saying import core_of, saying_of
+from riskwarn.feature import Feature
+from riskwarn.history import History
+from riskwarn.model import RiskModel
+from riskwarn.store import Store
+from riskwarn.taxonomy import Words
+
+PARTS = {
+    "aged_out": Words("旧事件淡出", "older events ageing out"),
+    "new_events": Words("新增事件", "new events"),
+    "neighbours": Words("邻近网格", "neighbouring grids"),
+    "calendar": Words("时令", "time of year"),
+    "model": Words("模型更新", "the new model"),
+}
+"""Parts of a change, in the order of the path, in words."""
+Status = Literal["entered", "left", "stayed", "off"]
+_CALENDAR = frozenset({"Season", "SpringFestival"})
+
+
+def changes(
+    store: Store | History, model: RiskModel, as_of: object, *, since: object = None, before: RiskModel | None = None, capacity: int = 50
+) -> pd.DataFrame:  # fmt: skip
+    """How each grid's score and rank moved between two nights, and what moved them.
+
+    Parameters
+    ----------
+    store
+        The city, or its history.
+    model
+        The model of the later night.
+    as_of, since
+        The two nights; `since` is the day before by default.
+    before
+        The model of the earlier night; the same by default.
+    capacity
+        Length of the list.
+
+    Returns
+    -------
+    changes
+        One row a grid scored on both nights, by rank: `status` (entered, left, stayed, off: beside the list on both), `rank_before`,
+        `rank`, `moved` (places, up is positive), `expected_before`, `expected`, `change` of the log of the expected count; one column
+        a part, summing to `change`, and one ``places_…``, summing to `moved`. `aged_out` is the passing of time over what was known
+        at the earlier night; `new_events` what became known since; `neighbours` all features of the grids around; `calendar` the date.
+
+    Raises
+    ------
+    DataError
+        `since` is not before `as_of`, or `capacity` is below 1.
+    """
+    now, then = _histories(store, as_of, since)
+    at, past = _instant(now, as_of), _instant(now, since, default=as_of)
+    if capacity < 1 or past >= at:
+        raise DataError(
+            f"changes: wanted a capacity of at least 1 and `since` before `as_of`, got {capacity}, {past} and {at}."
+        )
+    steps = _path(now, then, before or model, at, past)
+    margins = {name: (before or model).margin(step) for name, step in steps.items()}
+    grids = steps["calendar"].index
+    margins["model"] = model.margin(features_at(now, model.features, at).loc[grids])
+    return _told(grids, margins, capacity)
+
+
+def _histories(store: Store | History, as_of: object, since: object) -> tuple[History, History]:
+    """The history over the grids of each night; one and the same where the grids did not change."""
+    if isinstance(store, History):
+        return store, store
+    now = History.load(store, as_of=as_of)
+    past = _instant(now, since, default=as_of)
+    same = store.grids(past).equals(store.grids(as_of))
+    return now, now if same else History.load(store, as_of=past)
+
+
+def _instant(history: History, at: object, *, default: object = None) -> pd.Timestamp:
+    """An instant on the city's clock; without `at` the day before `default`."""
+    if at is None:
+        return _instant(history, default) - pd.DateOffset(days=1)
+    found = pd.Timestamp(at)
+    return found.tz_localize(history.timezone) if found.tzinfo is None else found.tz_convert(history.timezone)
+
+
+def _path(
+    now: History, then: History, model: RiskModel, at: pd.Timestamp, past: pd.Timestamp
+) -> dict[str, pd.DataFrame]:
+    """The features at each step, of the grids of both nights; each step takes over one group of columns."""
+    start = features_at(then, model.features, past)
+    aged = features_at(known_before(now, past), model.features, at)
+    end = features_at(now, model.features, at)
+    grids = end.index.intersection(start.index)
+    group = {f.name: _group(f) for f in model.features}
+    steps, current = {"start": start.loc[grids]}, start.loc[grids]
+    for part, source, wanted in (
+        ("aged_out", aged, "own"), ("new_events", end, "own"), ("neighbours", end, "neighbours"), ("calendar", end, "calendar"),
+    ):  # fmt: skip
+        columns = [name for name in current if group[name] == wanted]
+        current = current.assign(**{name: source.loc[grids, name] for name in columns})
+        steps[part] = current
+    return steps
+
+
+def _group(feature: Feature) -> str:
+    if saying_of(feature)["around"]:
+        return "neighbours"
+    return "calendar" if feature.family == "calendar" or type(core_of(feature)).__name__ in _CALENDAR else "own"
+
+
+def _told(grids: pd.Index, margins: dict[str, np.ndarray], capacity: int) -> pd.DataFrame:
+    ranks = {name: _rank(margin) for name, margin in margins.items()}
+    names = list(margins)
+    first, last = margins["start"], margins["model"]
+    was, on = ranks["start"] <= capacity, ranks["model"] <= capacity
+    found = pd.DataFrame({
+        "grid_id": grids.to_numpy(), "status": np.select([on & ~was, was & ~on, on], ["entered", "left", "stayed"], "off"),
+        "rank_before": ranks["start"], "rank": ranks["model"], "moved": ranks["start"] - ranks["model"],
+        "expected_before": np.exp(first), "expected": np.exp(last), "change": last - first,
+    })  # fmt: skip
+    for earlier, part in itertools.pairwise(names):
+        found[part] = margins[part] - margins[earlier]
+    for earlier, part in itertools.pairwise(names):
+        found[f"places_{part}"] = ranks[earlier] - ranks[part]
+    return found.sort_values("rank", ignore_index=True)
+
+
+def _rank(margin: np.ndarray) -> np.ndarray:
+    """1 is the riskiest; ties in the order of the grids, as :func:`riskwarn.score` breaks them."""
+    order = np.argsort(-margin, kind="stable")
+    rank = np.empty(len(margin), dtype=np.int64)
+    rank[order] = np.arange(1, len(margin) + 1)
+    return rank
+
+
+_STATUS = {
+    "entered": Words("新进名单", "Entered the list"),
+    "left": Words("退出名单", "Left the list"),
+    "stayed": Words("仍在名单", "Stayed on the list"),
+    "off": Words("不在名单", "Not on the list"),
+}
+_MOVES = {
+    "up": Words("由第{before}位升至第{now}位", "up from rank {before} to {now}"),
+    "down": Words("由第{before}位降至第{now}位", "down from rank {before} to {now}"),
+    "same": Words("位次未变（第{now}位）", "still at rank {now}"),
+}
+LEAST_PERCENT = 1
+"""Parts that move the expected count by less are not said."""
+
+
+def change_sentences(found: pd.DataFrame, language: str) -> pd.Series:
+    """Each row of :func:`changes` as a sentence: status, move, and the parts that matter, the greatest first.
+
+    A part is said as a percentage: how much it alone, in its place on the path, changed the expected count.
+
+    Examples
+    --------
+    >>> one = pd.DataFrame({"status": ["entered"], "rank_before": [31], "rank": [4], "aged_out": [-0.05], "new_events": [0.62],
+    ...                     "neighbours": [0.0], "calendar": [0.0], "model": [0.0]})
+    >>> change_sentences(one, "en").iloc[0]
+    'Entered the list, up from rank 31 to 4: new events +86 %, older events ageing out −5 %'
+    >>> change_sentences(one, "zh").iloc[0]
+    '新进名单，由第31位升至第4位：新增事件使预计数+86%，旧事件淡出使预计数−5%'
+    """
+    return pd.Series([_sentence(row, language) for row in found.to_dict("records")], index=found.index, dtype="str")
+
+
+def _sentence(row: dict[str, float], language: str) -> str:
+    before, now = int(row["rank_before"]), int(row["rank"])
+    move = _MOVES["same" if before == now else "up" if now < before else "down"][language].format(
+        before=before, now=now
+    )
+    percents = {part: round(100 * float(np.expm1(row[part]))) for part in PARTS}
+    said = [p for p in sorted(PARTS, key=lambda p: -abs(row[p])) if abs(percents[p]) >= LEAST_PERCENT]
+    status = _STATUS[str(row["status"])][language]
+    parts = [_part(p, percents[p], language) for p in said]
+    if language == "zh":
+        return f"{status}，{move}" + (f"：{'，'.join(parts)}" if parts else "，评分几乎未变")
+    return f"{status}, {move}" + (f": {', '.join(parts)}" if parts else ", its score almost unchanged")
+
+
+def _part(part: str, percent: int, language: str) -> str:
+    signed = f"{'+' if percent > 0 else '−'}{abs(percent)}"
+    return f"{PARTS[part].zh}使预计数{signed}%" if language == "zh" else f"{PARTS[part].en} {signed} %"

@@ -1,0 +1,216 @@
+"""Looking back: for each serious event, whether its grid stood on the list, how early, and what kept it off.
+
+Read from what was published, so it judges the nights as they were, not as a newer model would have them.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from riskwarn.errors import DataError, NotFoundError
+from riskwarn.store import Store
+from riskwarn.taxonomy import NEVER_FEATURES, Words
+
+REACH = 0.15
+"""Share of the grids that can reach a level, however long the list: the largest of :data:`riskwarn.alerting.LEVELS`."""
+VERDICTS = {
+    "listed": Words("在名单上", "on the list"),
+    "score": Words("评分不够", "its score was too low"),
+    "cap": Words("名额已满", "the list was full"),
+    "cool_down": Words("处于冷却期", "it was cooling down"),
+    "outage": Words("来源断报，未评分", "a feed was out, so it was not scored"),
+    "unscored": Words("当晚没有该网格的评分", "no night scored it"),
+}
+"""What became of the grid of an event, in words."""
+
+
+@dataclass(frozen=True, eq=False)
+class Review:
+    """What the published nights made of the events that followed.
+
+    Attributes
+    ----------
+    frame
+        One row an event: `source`, `event_id`, `grid_id`, `occurred_at`, `category`, `severity`; `verdict` (:data:`VERDICTS`) and
+        `rank`, `expected`, `listed`, `n_listed`, `short_by` (times the expected count would have had to be larger to be listed) on the
+        last night before it, `as_of`; `first_listed_at`, `lead_days` (from the first night of the horizon that listed the grid to the
+        event); `reason`, the feature told first that night.
+    horizon_days
+        How long before an event a list still warns of it.
+    """
+
+    frame: pd.DataFrame
+    horizon_days: float
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Events in all, caught within the horizon, by verdict of the last night, and the median lead, days."""
+        caught = self.frame["first_listed_at"].notna()
+        lead = self.frame.loc[caught, "lead_days"]
+        return {
+            "events": len(self.frame), "caught": int(caught.sum()), "share": float(caught.mean()) if len(self.frame) else float("nan"),
+            "median_lead_days": float(lead.median()) if len(lead) else float("nan"),
+            "verdicts": {v: int((self.frame["verdict"] == v).sum()) for v in VERDICTS},
+        }  # fmt: skip
+
+    def __repr__(self) -> str:
+        """The summary in words."""
+        s = self.summary
+        kept = ", ".join(f"{VERDICTS[v].en}: {n}" for v, n in s["verdicts"].items() if n)
+        lead = f", median lead {s['median_lead_days']:.1f} days" if s["caught"] else ""
+        return f"{s['caught']} of {s['events']} events were on a list within {self.horizon_days:g} days before{lead}. On the last night: {kept or 'none'}."
+
+
+def review(
+    store: Store, *, since: object, until: object = None, source: str | None = None, severity: int = 2, horizon_days: float | None = None,
+) -> Review:  # fmt: skip
+    """The missed-event autopsy over published nights.
+
+    Parameters
+    ----------
+    store
+        With published nights.
+    since, until
+        Events that occurred from `since` on and before `until` (all later ones by default) and after the first published night.
+    source
+        Only events of this feed; all by default.
+    severity
+        Least severity, 0 to 3.
+    horizon_days
+        How long before an event a list still warns of it; by default as the nights say.
+
+    Raises
+    ------
+    NotFoundError
+        No night is published.
+    DataError
+        No event is that serious.
+    """
+    nights = store.nights()
+    if not nights:
+        raise NotFoundError(f"store {store.path}: no night is published; run `riskwarn nightly` first.")
+    horizon = horizon_days or float(str(store.facts(nights[-1]).get("horizon_days", 28)))
+    events = _serious(store, nights[0], since, until, source, severity)
+    lists = _lists(store, nights, events["occurred_at"].max(), events["occurred_at"].min() - pd.Timedelta(days=horizon))
+    return Review(_with_lead(_judged(events, lists), lists, horizon), horizon)
+
+
+def _serious(
+    store: Store, first: pd.Timestamp, since: object, until: object, source: str | None, severity: int
+) -> pd.DataFrame:
+    """The newest word on each event of the span."""
+    wanted = ["source", "event_id", "known_at", "occurred_at", "grid_id", "category", "severity", "retracted"]
+    events = store.read("events", source=source)
+    events = events[[c for c in wanted if c in events]].sort_values("known_at", kind="stable")
+    newest = events.drop_duplicates(["source", "event_id"], keep="last")
+    at, end = newest["occurred_at"], store.instant(until) if until is not None else None
+    mask = (
+        (at >= max(store.instant(since), first))
+        & newest["grid_id"].notna()
+        & (newest["grid_id"] != "")
+        & ~newest["category"].isin(NEVER_FEATURES)
+    )
+    mask &= (at < end) if end is not None else True
+    if "retracted" in newest:
+        mask &= ~newest["retracted"]
+    if severity:
+        mask &= newest["severity"].fillna(0) >= severity if "severity" in newest else False
+    found = newest[mask.fillna(value=False)].drop(columns=["retracted", "known_at"], errors="ignore")
+    if found.empty:
+        raise DataError(
+            f"store {store.path}: no event of severity {severity} or more since {store.instant(since).date()} that follows a published night; "
+            "choose an earlier date or a lower severity."
+        )
+    return found.sort_values("occurred_at", kind="stable", ignore_index=True)
+
+
+def _lists(store: Store, nights: list[pd.Timestamp], last: pd.Timestamp, first: pd.Timestamp) -> pd.DataFrame:
+    """Every scored grid of every night that matters, whether it was listed, and what is known of why not."""
+    wanted = [n for n in nights if first <= n <= last] or nights[:1]
+    return pd.concat([_list(store, night) for night in wanted], ignore_index=True)
+
+
+def _list(store: Store, night: pd.Timestamp) -> pd.DataFrame:
+    scores, facts = store.read("scores", as_of=night), store.facts(night)
+    listed = _listed(store, night)
+    found = scores[["grid_id", "as_of", "rank", "expected", "state"]].assign(
+        listed=scores["grid_id"].isin(listed), capacity=int(str(facts.get("capacity") or 0))
+    )
+    n_listed = int(found["listed"].sum())
+    cut = found.loc[found["listed"], "expected"].min()
+    first = _first_reasons(store, night).reindex(found["grid_id"]).to_numpy()
+    kept_off: Any = facts.get("kept_off") or {}
+    return found.assign(
+        n_listed=n_listed, short_by=cut / found["expected"], reason=first, kept_off=found["grid_id"].map(dict(kept_off))
+    )
+
+
+def _listed(store: Store, night: pd.Timestamp) -> list[str]:
+    try:
+        alerts = store.read("alerts", as_of=night)
+    except (NotFoundError, DataError):
+        return []
+    return [g for grids in alerts["grid_ids"] for g in str(grids).split()]
+
+
+def _first_reasons(store: Store, night: pd.Timestamp) -> pd.Series:
+    try:
+        reasons = store.read("reasons", as_of=night)
+    except (NotFoundError, DataError):
+        return pd.Series(dtype="str")
+    return reasons[reasons["place"] == 1].drop_duplicates("grid_id").set_index("grid_id")["feature"]
+
+
+def _judged(events: pd.DataFrame, lists: pd.DataFrame) -> pd.DataFrame:
+    """Each event with the last night before it."""
+    nights = pd.DataFrame({"as_of": np.sort(lists["as_of"].unique())})
+    left = events.assign(occurred_at=events["occurred_at"].astype(nights["as_of"].dtype))
+    dated = pd.merge_asof(left, nights, left_on="occurred_at", right_on="as_of")
+    found = dated.merge(lists, on=["grid_id", "as_of"], how="left")
+    n_grids = found["as_of"].map(lists.groupby("as_of")["grid_id"].size())
+    within = found["rank"].astype("float64") <= np.maximum(REACH * n_grids, 1)
+    full = found["n_listed"] >= found["capacity"].where(found["capacity"] > 0, np.inf)
+    state = found["state"].fillna("")
+    verdict = np.select(
+        [found["rank"].isna() & (state == ""), found["listed"].eq(True), found["kept_off"].notna(), state != "ok", within & full],
+        ["unscored", "listed", found["kept_off"].fillna(""), "outage", "cap"], "score",
+    )  # fmt: skip
+    return found.assign(verdict=verdict, listed=found["listed"].eq(True)).drop(
+        columns=["state", "capacity", "kept_off"]
+    )
+
+
+def _with_lead(judged: pd.DataFrame, lists: pd.DataFrame, horizon: float) -> pd.DataFrame:
+    """The first night of the horizon that listed the grid, and how long before the event it was."""
+    listed = lists.loc[lists["listed"], ["grid_id", "as_of"]].rename(columns={"as_of": "first_listed_at"})
+    keyed = judged.reset_index(names="row")[["row", "grid_id", "occurred_at"]].merge(listed, on="grid_id")
+    away = keyed["occurred_at"] - keyed["first_listed_at"]
+    near = keyed[(away >= pd.Timedelta(0)) & (away <= pd.Timedelta(days=horizon))]
+    first = near.groupby("row")["first_listed_at"].min().reindex(judged.index)
+    lead = (judged["occurred_at"] - first) / pd.Timedelta(days=1)
+    return judged.assign(first_listed_at=first, lead_days=lead)
+
+
+def review_sentences(found: Review, language: str) -> pd.Series:
+    """Each event as a sentence: what the last night made of its grid, and the lead."""
+    return pd.Series(
+        [_sentence(r, language) for r in found.frame.to_dict("records")], index=found.frame.index, dtype="str"
+    )
+
+
+def _sentence(row: dict[str, Any], language: str) -> str:
+    rank = "" if pd.isna(row["rank"]) else str(int(row["rank"]))
+    verdict, lead = VERDICTS[str(row["verdict"])][language], row["lead_days"]
+    if language == "zh":
+        place = f"，第{rank}位" if rank else ""
+        early = f"；最早提前{lead:.0f}天列入名单" if pd.notna(lead) else "；期内未列入名单"
+        return f"事发前一晚{verdict}{place}{early}"
+    place = f", rank {rank}" if rank else ""
+    early = (
+        f"; first listed {lead:.0f} {'day' if round(lead) == 1 else 'days'} before"
+        if pd.notna(lead)
+        else "; never listed within the horizon"
+    )
+    return f"On the night before: {verdict}{place}{early}"
