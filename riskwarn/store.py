@@ -490,6 +490,12 @@ class Store:
     def _merge(self, table: Table, part: Path, rows: pd.DataFrame) -> Written:
         before = self._existing(table, part)
         both = pd.concat([before, rows], ignore_index=True) if len(before) else rows
+        if not both.duplicated(list(table.key)).any():
+            if len(rows):
+                _write_atomic(
+                    part, _to_arrow(table, both.sort_values(list(table.key), kind="stable", ignore_index=True))
+                )
+            return Written(len(rows), 0)
         both = both.sort_values(table.column_names, kind="stable", na_position="first", ignore_index=True)
         distinct = len(both.drop_duplicates())
         merged = both.drop_duplicates(list(table.key), keep="last")

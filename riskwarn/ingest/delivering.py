@@ -280,11 +280,13 @@ def _write(store: Store, mapping: Mapping, good: Spool, account: _Account) -> li
 def _put(store: Store, name: str, rows: pd.DataFrame) -> tuple[int, int]:
     """Write rows of which several may share a key: the one that sorts last holds, as in the store. Gives new and conflicting ones."""
     table = table_of(name)
-    rows = typed(name, rows).drop_duplicates()
-    ordered = rows.sort_values([c for c in table.column_names if c in rows], na_position="first", kind="stable")
-    single = ordered.drop_duplicates(list(table.key), keep="last").sort_index()
+    rows, key = typed(name, rows), list(table.key)
+    shared = rows.duplicated(key, keep=False)
+    apart = rows[shared].drop_duplicates()
+    ordered = apart.sort_values([c for c in table.column_names if c in rows], na_position="first", kind="stable")
+    single = pd.concat([rows[~shared], ordered.drop_duplicates(key, keep="last")]) if shared.any() else rows
     written = store.write(name, single)
-    return written.accepted, written.conflicting + len(rows) - len(single)
+    return written.accepted, written.conflicting + len(apart) + int((~shared).sum()) - len(single)
 
 
 def _count(account: _Account, feed: str, accepted: int, conflicting: int) -> None:

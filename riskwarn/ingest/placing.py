@@ -68,12 +68,13 @@ def by_id(values: pd.Series, atlas: Atlas, rule: PlaceRule) -> tuple[pd.Series, 
     A code that lost its leading zeros is completed to `grid_width` digits.
     """
     ids = cleaned(values).fillna("")
-    ids = ids.str.replace(r"^(\d+)\.0$", r"\1", regex=True)
     if rule.grid_width:
         ids = ids.where(ids == "", ids.str.zfill(rule.grid_width))
     unknown = ~ids.isin(["", *atlas.versions["grid_id"]]).to_numpy()
-    damaged = unknown & ids.str.fullmatch(r"\d(?:\.\d+)?[eE]\+?\d+").to_numpy(dtype=bool)
-    several = unknown & ids.str.contains(r"\w\s*[,;、|/]\s*\w").to_numpy(dtype=bool)
+    odd = ids[unknown]
+    damaged, several = np.zeros(len(ids), dtype=bool), np.zeros(len(ids), dtype=bool)
+    damaged[unknown] = odd.str.fullmatch(r"\d(?:\.\d+)?[eE]\+?\d+").to_numpy(dtype=bool)
+    several[unknown] = odd.str.contains(r"\w\s*[,;、|/]\s*\w").to_numpy(dtype=bool)
     return ids, {DAMAGED_GRID: damaged, SEVERAL_GRIDS: several, UNKNOWN_GRID: unknown & ~damaged & ~several}
 
 
