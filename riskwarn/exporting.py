@@ -56,10 +56,10 @@ def _write(table: pd.DataFrame, target: Path) -> None:
         table.to_parquet(target, index=False)
     elif target.suffix == ".csv":
         # ended as RFC 4180 has it: with a bare line feed a carriage return within a cell would go unquoted and break the row
-        _plain_times(table).map(defused).to_csv(target, index=False, encoding="utf-8-sig", lineterminator="\r\n")
+        plain_times(table).map(defused).to_csv(target, index=False, encoding="utf-8-sig", lineterminator="\r\n")
     else:
         options = {"options": {"strings_to_formulas": False, "strings_to_urls": False}}
-        _plain_times(table).to_excel(target, index=False, engine="xlsxwriter", engine_kwargs=options)
+        plain_times(table).to_excel(target, index=False, engine="xlsxwriter", engine_kwargs=options)
 
 
 def defused(cell: object) -> object:
@@ -76,7 +76,7 @@ def defused(cell: object) -> object:
     return f"'{cell}" if start in _LIVE and start else cell
 
 
-def _plain_times(table: pd.DataFrame) -> pd.DataFrame:
+def plain_times(table: pd.DataFrame) -> pd.DataFrame:
     """Times with a zone as text with their offset: spreadsheets know no zones."""
     zoned = table.select_dtypes("datetimetz").columns
     plain = {c: table[c].map(lambda t: "" if pd.isna(t) else t.isoformat()).astype("str") for c in zoned}

@@ -317,10 +317,12 @@ def _scored(parsed: argparse.Namespace) -> "tuple[RiskModel, pd.DataFrame, pd.Da
 
 
 def _table(parsed: argparse.Namespace, table: "pd.DataFrame", *, shown: "pd.DataFrame | None" = None) -> None:
+    from riskwarn.exporting import plain_times
+
     if parsed.out:
         _write(table, parsed.out)
     if parsed.json:
-        print(table.to_json(orient="records", date_format="iso", force_ascii=False))
+        print(plain_times(table).to_json(orient="records", double_precision=15, force_ascii=False))
     elif not parsed.out:
         print((table if shown is None else shown).head(100).to_string(index=False))
         if len(table) > 100:
