@@ -56,9 +56,8 @@ def test_reliability_bars_are_intervals_around_what_was_seen(report: Report):
     expected = metrics.reliability(rows["y"] > 0, rows["probability"], bands=4)
     bars = axes.containers[0].lines[2][0].get_segments()
 
-    assert [b[:, 1].tolist() for b in bars] == pytest.approx(
-        expected[["observed_low", "observed_high"]].to_numpy().tolist()
-    )
+    seen = np.array([b[:, 1] for b in bars])
+    assert seen == pytest.approx(expected[["observed_low", "observed_high"]].to_numpy())
 
 
 def test_unknown_model_is_refused(report: Report):
