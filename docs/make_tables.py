@@ -1,11 +1,14 @@
-"""Write docs/tables.md from riskwarn.schema: ``python docs/make_tables.py``."""
+"""Write docs/tables.md from riskwarn.schema and docs/metrics.md from riskwarn.metrics: ``python docs/make_tables.py``."""
 
+import inspect
+import re
 from pathlib import Path
 
+from riskwarn import metrics
 from riskwarn.schema import TABLES, Column, Table
 from riskwarn.store import NIGHT_TABLES
 
-TARGET = Path(__file__).with_name("tables.md")
+DOCS = Path(__file__).parent
 KINDS = {"time": "timezone-aware time", "geometry": "text", "flag": "true or false"}
 
 
@@ -43,6 +46,39 @@ def row(column: Column) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
+def metrics_page() -> str:
+    """The page of metrics as text: the first line of each docstring, by module."""
+    found: dict[str, list[str]] = {}
+    for name in metrics.__all__:
+        metric = getattr(metrics, name)
+        if callable(metric):
+            found.setdefault(metric.__module__, []).append(name)
+    lines = [
+        "# Metrics",
+        "",
+        "Made from the docstrings of `riskwarn.metrics` by `docs/make_tables.py`; change them there.",
+        "Each docstring gives the formula, units, range, source and an example: `help(riskwarn.metrics.pai)`.",
+        "",
+        "A backtest prints capture, PAI and PEI at the shares of the experiment, Brier score, Poisson deviance and calibration error.",
+        "Captures are pooled: events caught on all test dates over all events of all test dates.",
+        "The calibration error is over all rows; every other metric is the mean over test dates.",
+        "Ties of a ranking count at their mean unless the experiment says otherwise.",
+    ]
+    for module, names in found.items():
+        head = (inspect.getdoc(inspect.getmodule(getattr(metrics, names[0]))) or "").splitlines()[0]
+        lines += ["", f"## {module.rsplit('.', 1)[-1]}", "", head, "", "| metric | what it is |", "| --- | --- |"]
+        lines += [f"| `{name}` | {_first_line(getattr(metrics, name))} |" for name in names]
+    return "\n".join(lines) + "\n"
+
+
+def _first_line(metric: object) -> str:
+    text = (inspect.getdoc(metric) or "").splitlines()[0]
+    return re.sub(r" ?\[\d+\]_,?", "", text).replace(" .", ".").replace("|", "\\|")
+
+
+PAGES = {"tables.md": page, "metrics.md": metrics_page}
+
 if __name__ == "__main__":
-    TARGET.write_text(page(), "utf-8")
-    print(f"{TARGET} written")
+    for name, made in PAGES.items():
+        (DOCS / name).write_text(made(), "utf-8")
+        print(f"{DOCS / name} written")
