@@ -409,6 +409,29 @@ def test_addresses_become_keyed_hashes(tmp_path, monkeypatch):
     assert "幸福路".encode() not in everything
 
 
+def test_what_is_known_only_on_arrival_is_known_then(tmp_path):
+    """Where a file tells no time of recording, its rows are one revision each, known when the delivery arrived."""
+    store = town(tmp_path / "s")
+
+    ingest(store, csv(tmp_path / "f.csv", rows()), simple(known="arrival"), arrived_at="2025-02-01 06:00")
+
+    events = store.read("events")
+    assert len(events) == 3
+    assert events["known_at"].dt.strftime("%Y-%m-%d %H:%M").unique().tolist() == ["2025-02-01 06:00"]
+    assert store.read("feed_log")["arrived_at"].dt.day.tolist() == [1]
+
+
+def test_a_hashed_identifier_is_the_same_in_every_delivery(tmp_path):
+    """An identifier that looks like a telephone is hashed by the store's key, so a re-sent row is still a duplicate."""
+    store = town(tmp_path / "s")
+    ingest(store, csv(tmp_path / "f.csv", rows(id=["13812345678", "b", "c"])), simple())
+
+    report = ingest(store, csv(tmp_path / "g.csv", rows(id=["13812345678", "x", "y"])), simple())
+
+    assert accounts(report) == (3, 2, 0, 1)
+    assert (store.path / "place.key").stat().st_mode & 0o077 == 0
+
+
 def test_other_tables_come_in_through_presets(tmp_path):
     """Visits with Chinese headers, worker columns unread, come in as visits."""
     frame = pd.DataFrame({

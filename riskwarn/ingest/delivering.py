@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import secrets
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -32,7 +31,6 @@ DUPLICATE, ACCEPTED, QUARANTINED = range(3)
 _HELPERS = ("row", "reason", "recorded_at", "feedback_at", "feedback_category", "count")
 WRITE_ROWS = 300_000
 """Rows written at once, more only where one month has more."""
-_KEY_FILE = "place.key"
 
 
 @dataclass
@@ -165,20 +163,7 @@ def _deliver(
 
 def _intake(store: Store, mapping: Mapping, delivery: Delivery, arrived_at: pd.Timestamp) -> Intake:
     choice = choose(mapping, delivery.header, delivery.name)
-    secret = _secret(store) if "address" in mapping.columns else delivery.digest.encode()
-    return Intake(mapping, choice, Atlas(store), mapping.crosswalk(), secret, delivery.name, arrived_at)
-
-
-def _secret(store: Store) -> bytes:
-    """The key of hashed places: `RISKWARN_PLACE_KEY`, else a file of the store that only its owner can read."""
-    if key := os.environ.get("RISKWARN_PLACE_KEY"):
-        return key.encode()
-    path = store.path / _KEY_FILE
-    if not path.exists():
-        store.path.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_hex(32), "ascii")
-    return path.read_bytes()
+    return Intake(mapping, choice, Atlas(store), mapping.crosswalk(), delivery.name, arrived_at)
 
 
 def _watched(delivery: Delivery, intake: Intake, *, progress: bool | None) -> Iterator:

@@ -1,5 +1,7 @@
 """Rows find their grid, by id or by point. Coordinates go no further than here."""
 
+import os
+import secrets
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,11 +22,26 @@ SAME_POINT = 1e-6
 SEVERAL_GRIDS = "grid_id: several codes in one cell"
 
 
+_KEY_FILE = "place.key"
+
+
 @dataclass(frozen=True)
 class Atlas:
-    """The store's grids, read once for a delivery."""
+    """The store's grids, read once for a delivery, and the key of its hashes."""
 
     store: Store
+
+    @cached_property
+    def secret(self) -> bytes:
+        """The key of hashed places and identifiers: `RISKWARN_PLACE_KEY`, else a file of the store that only its owner can read."""
+        if key := os.environ.get("RISKWARN_PLACE_KEY"):
+            return key.encode()
+        path = self.store.path / _KEY_FILE
+        if not path.exists():
+            self.store.path.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_hex(32), "ascii")
+        return path.read_bytes()
 
     @cached_property
     def versions(self) -> pd.DataFrame:

@@ -33,7 +33,6 @@ class Intake:
     choice: Choice
     atlas: Atlas
     crosswalk: pd.DataFrame
-    secret: bytes
     file: str
     arrived_at: pd.Timestamp
     notes: Counter[str] = field(default_factory=Counter)
@@ -227,7 +226,7 @@ def _places(raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake, reasons: _Rea
         if rule.crs.upper() in SHIFTED:
             intake.notes[f"points set back from {rule.crs} to WGS 84"] += len(raw)
     if "address" in chosen:
-        rows["place_key"] = keyed_hash(folded(raw[chosen["address"]]), intake.secret)
+        rows["place_key"] = keyed_hash(folded(raw[chosen["address"]]), intake.atlas.secret)
     intake.notes["no grid, unplaced"] += int((rows["grid_id"] == "").sum())
 
 
@@ -287,7 +286,8 @@ def _gate(rows: pd.DataFrame, intake: Intake, reasons: _Reasons) -> None:
                 f"{intake.file}: column {intake.chosen.get(name, name)!r}: {why}; take it out of the export."
             )
         if name in _IDENTIFIERS:
-            rows[name] = rows[name].mask(found, keyed_hash(rows[name].where(found), intake.secret))
+            if found.any():
+                rows[name] = rows[name].mask(found, keyed_hash(rows[name].where(found), intake.atlas.secret))
             continue
         known = found & ~rows[name].isin(intake.atlas.versions["grid_id"]).to_numpy() if name == "grid_id" else found
         reasons.add(known, np.array([f"{name}: looks like person data, rule "], dtype=object) + rules)
