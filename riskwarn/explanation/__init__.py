@@ -4,8 +4,11 @@ Contributions add up: the families of a grid and the base make the log of its ex
 Wording says "possible reason", never cause; the text is made when it is read and never stored.
 """
 
+from riskwarn.explanation.analyst import shap_explanation
+from riskwarn.explanation.card import model_card
 from riskwarn.explanation.change import change_sentences, changes
 from riskwarn.explanation.denied import denied
+from riskwarn.explanation.importance import dependence, importance, stability
 from riskwarn.explanation.reasons import explain, families_of, family_contributions, in_words
 from riskwarn.explanation.review import Review, review, review_sentences
 from riskwarn.explanation.rows import rows
@@ -20,11 +23,14 @@ __all__ = [
     "change_sentences",
     "changes",
     "denied",
+    "dependence",
     "explain",
     "families_of",
     "family_contributions",
+    "importance",
     "in_words",
     "lead",
+    "model_card",
     "remedies",
     "review",
     "review_sentences",
@@ -32,6 +38,8 @@ __all__ = [
     "seen_ranges",
     "sentence",
     "sentences",
+    "shap_explanation",
+    "stability",
     "what_if",
     "what_ifs",
     "words_of_features",

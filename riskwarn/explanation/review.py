@@ -143,7 +143,10 @@ def _list(store: Store, night: pd.Timestamp) -> pd.DataFrame:
     first = _first_reasons(store, night).reindex(found["grid_id"]).to_numpy()
     kept_off: Any = facts.get("kept_off") or {}
     return found.assign(
-        n_listed=n_listed, short_by=cut / found["expected"], reason=first, kept_off=found["grid_id"].map(dict(kept_off))
+        n_listed=n_listed,
+        short_by=cut / found["expected"],
+        reason=first,
+        kept_off=found["grid_id"].map(dict(kept_off)).astype("object"),
     )
 
 
