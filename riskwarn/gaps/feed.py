@@ -235,7 +235,7 @@ def _late(evidence: Evidence) -> list[dict[str, object]]:
     )
     key = ["source", "county"]
     now, before = (frame[frame["now"] == w].groupby(key)["delay"].agg(["median", "size"]) for w in (True, False))
-    both = now.join(before, lsuffix="_now", how="inner")
+    both = now.join(before, suffixes=("_now", ""), how="inner")
     slow = both[(both["median_now"] > _LATE_FACTOR * both["median"]) & (both["median_now"] > _LATE_DAYS)]
     slow = slow[(slow["size_now"] >= _LATE_ROWS) & (slow["size"] >= _LATE_ROWS)]
     words = events.words["source"]
