@@ -1,5 +1,6 @@
 """Bringing files in: every row accounted for, revisions as they became known, nothing twice, nothing silently."""
 
+import json
 import shutil
 import tomllib
 from pathlib import Path
@@ -308,6 +309,35 @@ def test_an_export_without_rows_is_a_statement(tmp_path):
     log = store.read("feed_log")
     assert log["received"].tolist() == [0]
     assert str(log["covers_to"].iloc[0]) == "2025-01-02 00:00:00+08:00"
+
+
+def test_a_manifest_speaks_for_the_delivery(tmp_path):
+    """It says which days an empty export covers, so two empty days are two statements; lost rows and changed bytes are refused."""
+    store, covers = town(tmp_path / "s"), {}
+    for day in (8, 9):
+        file = csv(tmp_path / f"{day}.csv", rows().iloc[:0])
+        said = {
+            "rows": 0,
+            "covers_from": f"2025-01-{day:02d}",
+            "covers_to": f"2025-01-{day + 1:02d}",
+            "arrived_at": f"2025-01-{day + 1:02d} 03:00",
+        }
+        Path(f"{file}.manifest.json").write_text(json.dumps(said), "utf-8")
+        covers[day] = ingest(store, file, simple())
+    log = store.read("feed_log").sort_values("covers_from")
+    assert log["covers_to"].dt.day.tolist() == [9, 10]
+    assert log["arrived_at"].dt.strftime("%d %H").tolist() == ["09 03", "10 03"]
+
+    file = csv(tmp_path / "f.csv", rows())
+    for said, fault in (
+        ({"rows": 4}, "says 4 rows, the file has 3"),
+        ({"sha256": "0" * 64}, "SHA-256 differs"),
+        ({"row": 3}, "did you mean 'rows'"),
+    ):
+        Path(f"{file}.manifest.json").write_text(json.dumps(said), "utf-8")
+        with pytest.raises(DataError, match=fault):
+            ingest(store, file, simple())
+    assert not store.has("events")
 
 
 def test_a_count_stands_for_as_many_events(tmp_path):

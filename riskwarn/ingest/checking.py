@@ -61,7 +61,7 @@ class CheckReport:
         )  # fmt: skip
         shown["source"] = [words_of(code)[language] for code in shown["source"]]
         turned = shown.set_index("source")[list(_TITLES)].rename(columns={k: v[language] for k, v in _TITLES.items()}).T
-        return turned.rename_axis(columns=None)
+        return turned.rename_axis(columns=None).astype(object).where(turned.notna(), "–")
 
     def to_dict(self) -> dict[str, object]:
         """Plain numbers and lists, for JSON; times in ISO form, what is missing as none."""
@@ -98,7 +98,7 @@ def _percent(share: pd.Series) -> pd.Series:
 
 def _plain(row: dict) -> dict[str, object]:
     def value(cell: object) -> object:
-        if cell is None or cell is pd.NaT or (isinstance(cell, float) and np.isnan(cell)):
+        if pd.isna(cell):
             return None
         return (
             cell.isoformat()
@@ -124,6 +124,7 @@ def check(store: Store) -> CheckReport:
     log = store.read("feed_log") if store.has("feed_log") else None
     looked = [_look(store, source, log) for source in store.sources()]
     feeds = pd.DataFrame([feed for feed, _, _ in looked])
+    feeds = feeds.astype(dict.fromkeys(("missing_days", "received", "duplicate", "quarantined"), "Int64"))
     delays, missing = (pd.concat([item[place] for item in looked], ignore_index=True) for place in (1, 2))
     return CheckReport(feeds, delays, missing, _reasons(store), _remarks(feeds, missing))
 
@@ -210,7 +211,7 @@ def _of_feed(feed: dict, missing: pd.DataFrame) -> list[tuple]:
     days = missing.loc[missing["source"] == feed["source"], "day"]
     first = f"{days.iloc[0]:%Y-%m-%d}" if len(days) else ""
     unplaced, unknown, late, shift = feed["unplaced_share"], feed["unknown_share"], feed["delay_p99"], feed["shift"]
-    kept = (feed["quarantined"] or 0) / max(feed["received"] or 0, 1)
+    kept = 0.0 if pd.isna(feed["received"]) else feed["quarantined"] / max(feed["received"], 1)
     rules = (
         (bool(len(days)), "missing_days", 5, f"{zh}：{len(days)} 天没有任何记录，首日 {first}，请联系数据提供单位。", f"{en}: {len(days)} days without any record, the first {first}; ask the provider."),
         (unplaced > _LIMITS["unplaced"], "unplaced", 4, f"{zh}：{unplaced:.1%} 的事件未落到网格，不计入任何网格。", f"{en}: {unplaced:.1%} of the events have no grid and count for none."),

@@ -16,6 +16,7 @@ from riskwarn.errors import DataError, NotFoundError
 from riskwarn.ingest.areas import finish_grids
 from riskwarn.ingest.categorising import NO_FEED
 from riskwarn.ingest.choosing import choose
+from riskwarn.ingest.manifest import ENDING, read_manifest
 from riskwarn.ingest.mapping import Mapping, load_mapping
 from riskwarn.ingest.placing import Atlas
 from riskwarn.ingest.reading import ENDINGS, Delivery, open_delivery
@@ -28,15 +29,17 @@ from riskwarn.schema import table_of, typed
 from riskwarn.store import Store
 
 DUPLICATE, ACCEPTED, QUARANTINED = range(3)
+_STATES = ("duplicate", "accepted", "quarantined")
 _HELPERS = ("row", "reason", "recorded_at", "feedback_at", "feedback_category", "count")
-WRITE_ROWS = 300_000
+WRITE_ROWS = 150_000
 """Rows written at once, more only where one month has more."""
 
 
 @dataclass
 class _Account:
-    """What became of the rows of one delivery, row by row."""
+    """What became of the rows of one delivery, row by row, in a few bytes a row."""
 
+    feeds: dict[str, int] = field(default_factory=dict)
     state: list[np.ndarray] = field(default_factory=list)
     numbers: list[np.ndarray] = field(default_factory=list)
     sources: list[np.ndarray] = field(default_factory=list)
@@ -45,31 +48,33 @@ class _Account:
 
     def enter(self, numbers: np.ndarray, sources: np.ndarray, state: np.ndarray) -> None:
         """Receive rows; those neither quarantined nor accepted later are duplicates."""
-        self.numbers.append(numbers)
-        self.sources.append(sources)
+        codes, names = pd.factorize(sources)
+        known = np.array([self.feeds.setdefault(str(name), len(self.feeds)) for name in names], dtype=np.int16)
+        self.numbers.append(numbers.astype(np.int64))
+        self.sources.append(known[codes])
         self.state.append(state)
 
     def table(self, accepted: list[np.ndarray], feed: str) -> pd.DataFrame:
         """One line a feed: the counts of :class:`IngestReport`, revisions and conflicting ones; `feed` alone where no row came."""
-        rows = pd.DataFrame({"source": _joined(self.sources, object), "state": _joined(self.state, np.int8)})
-        numbers = _joined(self.numbers, np.int64)
-        told = np.isin(numbers, np.unique(_joined(accepted, np.int64))) & (rows["state"] == DUPLICATE)
-        rows["state"] = rows["state"].mask(told, ACCEPTED)
-        counts = pd.crosstab(rows["source"], rows["state"])
-        counts = counts.reindex(columns=[ACCEPTED, QUARANTINED, DUPLICATE], fill_value=0)
-        counts.columns = ["accepted", "quarantined", "duplicate"]
-        counts = (
-            counts if len(counts) else pd.DataFrame(0, index=pd.Index([feed], name="source"), columns=counts.columns)
-        )
-        counts.insert(0, "received", counts.sum(axis=1))
+        numbers, state = _joined(self.numbers, np.int64), _joined(self.state, np.int8)
+        told = np.zeros(int(numbers.max(initial=0)) + 1, dtype=bool)
+        for piece in accepted:
+            told[piece] = True
+        state = np.where(told[numbers] & (state == DUPLICATE), ACCEPTED, state)
+        names = list(self.feeds) or [feed]
+        places = _joined(self.sources, np.int16).astype(np.int64) * len(_STATES) + state
+        counts = np.bincount(places, minlength=len(names) * len(_STATES)).reshape(len(names), len(_STATES))
+        table = pd.DataFrame(counts, columns=list(_STATES), index=pd.Index(names, name="source"))
+        table.insert(0, "received", table.sum(axis=1))
         extra = pd.DataFrame.from_dict(
             self.written, orient="index", columns=["revisions", "conflicting"], dtype="int64"
         )
-        return counts.join(extra).fillna(0).astype("int64").reset_index()
+        columns = ["received", "accepted", "quarantined", "duplicate", "revisions", "conflicting"]
+        return table.join(extra).fillna(0).astype("int64")[columns].sort_index().reset_index()
 
 
-def _joined(pieces: list[np.ndarray], dtype: object) -> np.ndarray:
-    return np.concatenate(pieces) if pieces else np.empty(0, dtype=dtype)  # type: ignore[call-overload]
+def _joined(pieces: list[np.ndarray], dtype: type[np.generic]) -> np.ndarray:
+    return np.concatenate(pieces) if pieces else np.empty(0, dtype=dtype)
 
 
 def ingest(
@@ -128,7 +133,7 @@ def _paths(files: str | Path | Sequence[str | Path]) -> list[Path | str]:
             paths.append(str(item))
             continue
         path = Path(item)
-        within = sorted(p for p in path.rglob("*") if p.suffix.lower() in ENDINGS and not p.name.startswith(("~", ".")))
+        within = sorted(p for p in path.rglob("*") if _is_delivery(p))
         if path.is_dir() and not within:
             raise NotFoundError(
                 f"folder {path} holds no file that is read; known endings: {', '.join(sorted(ENDINGS))}."
@@ -137,20 +142,28 @@ def _paths(files: str | Path | Sequence[str | Path]) -> list[Path | str]:
     return paths
 
 
+def _is_delivery(path: Path) -> bool:
+    return path.suffix.lower() in ENDINGS and not path.name.startswith(("~", ".")) and not path.name.endswith(ENDING)
+
+
 def _deliver(
     store: Store, path: Path | str, mapping: Mapping, arrived_at: pd.Timestamp, *, again: bool, progress: bool | None
 ) -> IngestReport:
     delivery = open_query(str(path), mapping.query) if "://" in str(path) else open_delivery(path, mapping.headers())
+    manifest = read_manifest(path)
+    manifest.check_digest(delivery.digest, delivery.name)
+    mapping = manifest.applied(mapping)
     batch = hashlib.sha256(f"{delivery.digest} {mapping.digest()} {mapping.org_code}".encode()).hexdigest()[:16]
     logged = _logged(store, batch)
     if logged is not None and not again:
         return _known_delivery(mapping.table, delivery, logged)
-    intake = _intake(store, mapping, delivery, arrived_at)
-    account = _Account()
+    arrived_at = store.instant(manifest.arrived_at) if manifest.arrived_at else arrived_at
+    intake, account = _intake(store, mapping, delivery, arrived_at), _Account()
     with ExitStack() as stack:
         good, bad = (stack.enter_context(Spool(store.path)) for _ in range(2))
         for piece in _watched(delivery, intake, progress=progress):
             _take(piece.rows, piece.broken, intake, account, good, bad)
+        manifest.check_rows(sum(map(len, account.numbers)), delivery.name)
         accepted = _write(store, mapping, good, account)
         refused = pd.concat(
             [*bad.parts(WRITE_ROWS), pd.DataFrame({"reason": pd.Series(dtype="str")})], ignore_index=True

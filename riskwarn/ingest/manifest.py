@@ -1,0 +1,80 @@
+"""What the sender says of a delivery, in a file beside it: how many rows, which digest, which days. Zero rows are a statement, silence is not.
+
+Beside ``calls.csv`` stands ``calls.csv.manifest.json``: ``{"rows": 812, "sha256": "…", "covers_from": "2025-01-08", "covers_to": "2025-01-09",
+"arrived_at": "2025-01-09 03:00"}``, each key optional.
+"""
+
+import json
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from riskwarn.errors import DataError, did_you_mean
+from riskwarn.ingest.mapping import Mapping
+
+ENDING = ".manifest.json"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the sender says: number of rows, SHA-256 of the file, the time it speaks for, when it was sent."""
+
+    rows: int | None = None
+    sha256: str = ""
+    covers_from: str = ""
+    covers_to: str = ""
+    arrived_at: str = ""
+
+    def check_digest(self, digest: str, file: str) -> None:
+        """Refuse a file that is not the one that was sent.
+
+        Raises
+        ------
+        DataError
+            The digests differ.
+        """
+        if self.sha256 and self.sha256.lower() != digest:
+            raise DataError(
+                f"{file}: the content is not what its manifest says (SHA-256 differs); send the file again."
+            )
+
+    def check_rows(self, received: int, file: str) -> None:
+        """Refuse a file that lost rows on its way.
+
+        Raises
+        ------
+        DataError
+            The numbers differ.
+        """
+        if self.rows is not None and self.rows != received:
+            raise DataError(
+                f"{file}: the manifest says {self.rows} rows, the file has {received}; send the file again."
+            )
+
+    def applied(self, mapping: Mapping) -> Mapping:
+        """The mapping with the time this delivery speaks for."""
+        said = {name: value for name in ("covers_from", "covers_to") if (value := getattr(self, name))}
+        return replace(mapping, **said) if said else mapping
+
+
+def read_manifest(path: Path | str) -> Manifest:
+    """The manifest beside a file, an empty one where there is none.
+
+    Raises
+    ------
+    DataError
+        It is not JSON, or has a key that is not known.
+    """
+    beside = Path(f"{path}{ENDING}")
+    if "://" in str(path) or not beside.is_file():
+        return Manifest()
+    try:
+        said = json.loads(beside.read_text("utf-8-sig"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{beside}: not JSON: {error}.") from None
+    known = [f.name for f in fields(Manifest)]
+    unknown = [key for key in said if key not in known] if isinstance(said, dict) else ["(no object)"]
+    if unknown:
+        raise DataError(
+            f"{beside}: unknown key {unknown[0]!r}{did_you_mean(unknown[0], known)}; known keys: {', '.join(known)}."
+        )
+    return Manifest(**said)
