@@ -169,6 +169,12 @@ def street_experiment() -> rw.Experiment:
     return rw.Experiment.load(target, features=FEATURES)
 
 
+@cache
+def street_panel() -> pd.DataFrame:
+    """The street's weekly panel."""
+    return rw.build_panel(street(), street_experiment())
+
+
 def street_model(store: Store) -> rw.RiskModel:
     """A model of five trees."""
     return rw.RiskModel.of(street_experiment()).fit(rw.build_panel(store, street_experiment()))
@@ -240,3 +246,17 @@ def run_night(path: str, ready, told) -> None:
         told.put(("done" if night.done_before else "made", night.run))
     except RiskwarnError as error:
         told.put((type(error).__name__, ""))
+
+
+@cache
+def street_night() -> pd.DataFrame:
+    """The street's panel of its night."""
+    return rw.build_panel(street(), street_experiment(), as_of=STREET_NIGHT)
+
+
+def load_and_score(path: str, night: pd.DataFrame, told) -> None:
+    """Score a night with the kept candidate; tell how many rows, and whether MLflow was loaded on the way."""
+    import sys
+
+    model = tracking.kept(path, TARGET, alias=tracking.CANDIDATE)
+    told.put((len(rw.score(model, night)), "mlflow" in sys.modules))

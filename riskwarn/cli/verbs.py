@@ -78,9 +78,10 @@ def panel(parsed: argparse.Namespace) -> None:
     from riskwarn.panel import build_panel
 
     _check_out(parsed)
-    history = History.load(_store(parsed))
+    store = _store(parsed)
+    history = History.load(store)
     question = _question(parsed, history)
-    dates = parsed.as_of.split(",") if parsed.as_of else [None]
+    dates = [store.instant(day) for day in parsed.as_of.split(",")] if parsed.as_of else [None]
     rows = pd.concat([build_panel(history, question, as_of=d) for d in dates], ignore_index=True)
     columns = [c for c in rows.columns if not str(c).startswith("normal:") and (parsed.experiment or c != "y")]
     _write(rows[columns], parsed.out)
@@ -312,7 +313,7 @@ def _scored(parsed: argparse.Namespace) -> "tuple[RiskModel, pd.DataFrame, pd.Da
     _check_out(parsed)
     store = _store(parsed)
     model = model_of(store, parsed.target or _only_target(parsed), alias=parsed.alias)
-    panel = night_panel(store, model, parsed.as_of)
+    panel = night_panel(store, model, store.instant(parsed.as_of))
     return model, panel, score(model, panel)
 
 

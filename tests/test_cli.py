@@ -1,0 +1,249 @@
+"""The command line: every verb has help with an example, prints JSON for machines, and writes what it is asked to."""
+
+import argparse
+import json
+
+import pandas as pd
+import pytest
+import towns
+
+from riskwarn import tracking
+from riskwarn.cli import main, parser
+
+VERBS = next(a for a in parser()._actions if isinstance(a, argparse._SubParsersAction)).choices
+DESIGNED = "init ingest check backtest train score explain find-gaps raise-alerts nightly serve simulate promote doctor panel".split()
+NIGHT = ("--as-of", towns.STREET_NIGHT)
+MODEL = ("--alias", "candidate")
+
+
+def no_such_number(text):
+    raise AssertionError(f"{text} is no JSON")
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory):
+    """A copy of the street, and an experiment file with its features beside it."""
+    store = towns.copy(towns.street(), tmp_path_factory.mktemp("cli") / "street")
+    folder = store.path.parent / "config"
+    assert main(["init", str(folder)]) == 0
+    path = towns.write_experiment(
+        folder / "experiments" / "street.toml", towns.STREET_EXPERIMENT, **{"n_trees = 20": "n_trees = 5", "bootstrap_draws = 200": "bootstrap_draws = 50"}
+    )  # fmt: skip
+    return store, path
+
+
+@pytest.fixture
+def ask(street, capsys):
+    """Run a verb on the street with --json; give what it printed, read as strict JSON."""
+
+    def asked(*arguments):
+        capsys.readouterr()
+        assert main([*arguments, "--json", "--store", str(street[0].path)]) == 0
+        return json.loads(capsys.readouterr().out, parse_constant=no_such_number)
+
+    return asked
+
+
+def test_every_verb_of_the_design_is_there():
+    """No verb is missing."""
+    assert set(DESIGNED) <= set(VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_an_example(verb, capsys):
+    """--help ends with 0, says what the verb does, and shows a line one can copy, which the parser understands."""
+    with pytest.raises(SystemExit) as ended:
+        main([verb, "--help"])
+    said = capsys.readouterr().out
+    example = VERBS[verb].epilog.removeprefix("example: riskwarn ")
+
+    assert ended.value.code == 0
+    assert "example: riskwarn" in said
+    assert "--json" in said
+    assert parser().parse_args(example.split()).run is VERBS[verb].get_default("run")
+
+
+def test_the_version_is_told(capsys):
+    """--version prints the package's version."""
+    import riskwarn
+
+    with pytest.raises(SystemExit):
+        main(["--version"])
+
+    assert capsys.readouterr().out == f"riskwarn {riskwarn.__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["scor"], ["score"], ["score", "--as-of"]])
+def test_a_line_that_cannot_be_read_ends_with_2(arguments, capsys):
+    """No verb, an unknown verb, or a missing argument: usage on standard error, exit code 2."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+
+    assert ended.value.code == 2
+    assert "usage: riskwarn" in capsys.readouterr().err
+
+
+# --- verbs, with --json
+
+
+def test_score_prints_every_grid(ask):
+    """One record a grid, in the order of rank, times on the city's clock, numbers to the last digit."""
+    rows = ask("score", *NIGHT, *MODEL)
+    scores = towns.rw.score(tracking.kept(towns.street().path, towns.TARGET, alias="candidate"), towns.street_night())
+
+    assert [r["rank"] for r in rows] == list(range(1, 13))
+    assert {r["as_of"] for r in rows} == {"2025-12-15T00:00:00+08:00"}
+    assert [r["expected"] for r in rows] == pytest.approx(scores["expected"].tolist(), rel=1e-14)
+
+
+def test_explain_prints_reasons_of_the_grids_asked_for(ask):
+    """Only those grids, each reason with its sentences."""
+    rows = ask("explain", "G11", "G00", *NIGHT, *MODEL)
+
+    assert {r["grid_id"] for r in rows} == {"G00", "G11"}
+    assert all(r["zh"] and r["en"] for r in rows)
+
+
+def test_find_gaps_prints_kinds(ask):
+    """Only the kinds asked for."""
+    assert {r["kind"] for r in ask("find-gaps", *NIGHT, "--kinds", "G08,G01")} <= {"G01", "G08"}
+
+
+def test_raise_alerts_keeps_the_capacity(ask):
+    """No more grids than can be attended to."""
+    rows = ask("raise-alerts", *NIGHT, *MODEL, "--capacity", "2")
+
+    assert 1 <= len(" ".join(r["grid_ids"] for r in rows).split()) <= 2
+
+
+def test_nightly_twice_and_back(ask, street):
+    """The second time nothing is done; an earlier run holds again by name."""
+    first, second = (ask("nightly", *NIGHT, *MODEL, "--capacity", "3") for _ in range(2))
+    other = ask("nightly", *NIGHT, *MODEL, "--capacity", "4")
+
+    assert (first["done_before"], second["done_before"]) == (False, True)
+    assert first["run"] == second["run"] != other["run"]
+    assert ask("nightly", *NIGHT, "--run", first["run"])["run"] == first["run"]
+    assert street[0].run_of(towns.STREET_NIGHT) == first["run"]
+
+
+def test_doctor_says_what_there_is(ask):
+    """Versions, and the store's tables and nights."""
+    found = ask("doctor")
+
+    assert found["timezone"] == "Asia/Shanghai"
+    assert {"events", "grids"} <= set(found["tables"])
+    assert found["pandas"] == pd.__version__
+
+
+def test_check_speaks_of_every_feed(ask):
+    """One entry a feed."""
+    assert [feed["source"] for feed in ask("check")["feeds"]] == ["police_call"]
+
+
+def test_backtest_prints_every_rival(ask, street):
+    """The table has a row for each model and count, the differences one for each metric and model."""
+    found = ask("backtest", str(street[1]))
+
+    assert list(found["table"]) == [
+        "riskwarn",
+        "poisson regression",
+        "prior count 4 weeks",
+        "prior count 15 weeks",
+        "prior count 52 weeks",
+    ]
+    assert {"metric", "model", "difference", "lower", "upper", "clear", "rival"} == set(found["differences"][0])
+
+
+def test_train_then_promote(ask, street, capsys):
+    """Training registers a candidate and says why it may not be promoted; promoting it ends with the gate's exit code."""
+    found = ask("train", str(street[1]), "--no-backtest")
+
+    assert found["target"] == towns.TARGET
+    assert found["gate_reason"] == "not backtested"
+    assert main(["promote", towns.TARGET, "--store", str(street[0].path)]) == 16
+    assert "keeps out of @champion" in capsys.readouterr().err
+
+
+def test_ingest_says_what_became_of_every_row(ask, tmp_path):
+    """Received is accepted and quarantined and duplicate; the same file again is all known."""
+    (tmp_path / "calls.csv").write_text("id,at,grid,kind\nn1,2025-06-01 08:00,G01,P04\nn2,2025-06-01 09:00,G99,P04\n")
+    (tmp_path / "calls.toml").write_text(
+        'table = "events"\nsource = "police_call"\ntimezone = "Asia/Shanghai"\n'
+        '[columns]\nevent_id = "id"\noccurred_at = "at"\ngrid_id = "grid"\n[category]\nkeys = ["kind"]\nunknown = "slug"\n'
+    )
+    first, second = (
+        ask("ingest", str(tmp_path / "calls.csv"), "--mapping", str(tmp_path / "calls.toml")) for _ in range(2)
+    )
+
+    assert (first["received"], first["accepted"], first["quarantined"], first["duplicate"]) == (2, 1, 1, 0)
+    assert second["accepted"] == 0
+
+
+@pytest.mark.slow
+def test_simulate_writes_a_store(ask, tmp_path, capsys):
+    """A made-up town with all its tables."""
+    assert main(["simulate", "--out", str(tmp_path / "town"), "--json"]) == 0
+    assert {"events", "grids", "visits", "workflow"} <= set(json.loads(capsys.readouterr().out)["tables"])
+
+
+# --- files, text, environment
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "xlsx"])
+def test_tables_are_written_to_files(street, tmp_path, ending, capsys):
+    """--out writes the whole table and prints nothing."""
+    target = tmp_path / f"scores.{ending}"
+    capsys.readouterr()
+    assert main(["score", *NIGHT, *MODEL, "--store", str(street[0].path), "--out", str(target)]) == 0
+    read = {"parquet": pd.read_parquet, "csv": pd.read_csv, "xlsx": pd.read_excel}[ending]
+
+    assert capsys.readouterr().out == ""
+    assert read(target)["rank"].tolist() == list(range(1, 13))
+
+
+def test_the_feature_matrix_of_several_dates(street, tmp_path, capsys):
+    """One row a grid and date, the features alone beside the keys and the outcome."""
+    target = tmp_path / "panel.parquet"
+    assert (
+        main(
+            [
+                "panel",
+                str(street[1]),
+                "--as-of",
+                "2025-11-03,2025-11-10",
+                "--out",
+                str(target),
+                "--store",
+                str(street[0].path),
+            ]
+        )
+        == 0
+    )
+    found = pd.read_parquet(target)
+
+    assert len(found) == 24
+    assert found["as_of"].nunique() == 2
+    assert not [c for c in found if c.startswith("normal:")]
+    assert "24 rows" in capsys.readouterr().out
+
+
+def test_the_store_may_stand_in_the_environment(street, monkeypatch, capsys):
+    """RISKWARN_STORE is used where --store is not given; neither is an error that says so."""
+    monkeypatch.setenv("RISKWARN_STORE", str(street[0].path))
+    assert main(["score", *NIGHT, *MODEL]) == 0
+    assert "G11" in capsys.readouterr().out
+    monkeypatch.delenv("RISKWARN_STORE")
+    assert main(["score", *NIGHT, *MODEL]) == 11
+    assert "give --store DIR or set RISKWARN_STORE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_reasons_are_said_in_the_language_asked_for(street, language, capsys):
+    """Sentences are printed in Chinese or English."""
+    capsys.readouterr()
+    assert main(["explain", "G11", *NIGHT, *MODEL, "--language", language, "--store", str(street[0].path)]) == 0
+    said = capsys.readouterr().out
+
+    assert ("纠纷" in said) == (language == "zh")
+    assert ("calls" in said) == (language == "en")

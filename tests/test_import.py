@@ -1,0 +1,88 @@
+"""Importing costs little, and says truly what is there."""
+
+import os
+import resource
+import subprocess
+import sys
+
+import pytest
+
+import riskwarn
+
+HEAVY = {
+    "mlflow",
+    "shap",
+    "lightgbm",
+    "sklearn",
+    "fastapi",
+    "geopandas",
+    "matplotlib",
+    "libpysal",
+    "uvicorn",
+    "openpyxl",
+    "xlsxwriter",
+}
+
+
+def cpu_seconds(code, repeats=3):
+    """Least processor time of a fresh Python that runs `code`."""
+    spent = []
+    for _ in range(repeats):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(
+            [sys.executable, "-c", code],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return min(spent)
+
+
+def loaded(code):
+    """Names of the modules a fresh Python has loaded after `code`."""
+    told = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"], check=True, capture_output=True, text=True
+    )
+    return set(told.stdout.split())
+
+
+def test_importing_costs_no_more_than_numpy_and_pandas():
+    """In one run, on one machine: `import riskwarn` and `riskwarn --help` take less processor time than importing numpy and pandas."""
+    tables = cpu_seconds("import numpy, pandas")
+    package = cpu_seconds("import riskwarn")
+    help_text = cpu_seconds("import sys\nfrom riskwarn.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass")
+
+    assert package < tables
+    assert help_text < tables
+
+
+def test_help_loads_no_tables():
+    """Reading the command line needs neither numpy nor pandas."""
+    assert not {"numpy", "pandas"} & loaded("from riskwarn.cli import parser; parser()")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["store", "history", "feature", "experiment", "panel", "model", "backtesting", "alerting", "tracking", "pipeline"],
+)
+def test_heavy_guests_wait(name):
+    """Loading a module loads none of the heavy libraries: they come when a verb needs them."""
+    assert not HEAVY & loaded(f"import riskwarn.{name}")
+
+
+def test_the_public_face_is_what_is_there():
+    """Every name of __all__ can be had and is listed; an unknown one is an error that names it."""
+    for name in riskwarn.__all__:
+        assert getattr(riskwarn, name) is not None
+    assert set(riskwarn.__all__) <= set(dir(riskwarn))
+    assert set("Store RiskModel Feature Label Experiment build_panel backtest train score explain find_gaps raise_alerts".split()) == set(riskwarn.__all__) - {"__version__"}  # fmt: skip
+    with pytest.raises(AttributeError, match="no attribute 'predict_persons'"):
+        _ = riskwarn.predict_persons
+
+
+@pytest.mark.parametrize("name", riskwarn._MODULES)
+def test_every_module_is_one_dot_away(name):
+    """`rw.metrics`, `rw.grid` and the others load when first used."""
+    assert getattr(riskwarn, name).__name__ == f"riskwarn.{name}"

@@ -1,0 +1,275 @@
+"""The night: one run however often it is asked for, whole or not at all, and the same after a kill."""
+
+import dataclasses
+import random
+import time
+
+import pandas as pd
+import pytest
+import towns
+
+from riskwarn import pipeline, tracking
+from riskwarn.errors import BusyError, DataError, NotFoundError, StaleDataError
+from riskwarn.pipeline import init, nightly, train
+from riskwarn.schema import TABLES, conform
+from riskwarn.store import NIGHT_TABLES, Store
+
+ALIAS = tracking.CANDIDATE
+
+
+def run(store, **changes):
+    return nightly(store, towns.TARGET, **{"as_of": towns.STREET_NIGHT, "alias": ALIAS, **changes})
+
+
+@pytest.fixture
+def street(tmp_path):
+    """A copy of the street to write in."""
+    return towns.copy(towns.street(), tmp_path / "street")
+
+
+def files(store):
+    return {p.relative_to(store.path): p.stat().st_mtime_ns for p in (store.path / "nights").rglob("*") if p.is_file()}
+
+
+def test_a_night_publishes_all_its_tables(street):
+    """Scores of every grid, ranked 1 to n, and reasons, gaps and alerts of the same night, each in the shape of its table."""
+    night = run(street)
+
+    assert street.run_of(towns.STREET_NIGHT) == night.run
+    assert sorted(night.scores["rank"]) == list(range(1, 13))
+    for name in NIGHT_TABLES:
+        found = street.read(name, as_of=towns.STREET_NIGHT)
+        conform(name, found)
+        assert len(found) == len(getattr(night, name))
+        assert set(found["as_of"]) <= {night.as_of}
+    assert set(night.scores["model_version"]) == {street.facts(towns.STREET_NIGHT)["model_version"]}
+
+
+def test_the_busy_end_of_the_street_is_on_top(street):
+    """The grid that calls most is expected to call most, the quietest least."""
+    scores = run(street).scores.set_index("grid_id")
+
+    assert scores.loc["G11", "rank"] <= 3
+    assert scores.loc["G00", "rank"] >= 10
+    assert (
+        scores["expected"].corr(pd.Series(range(12), index=[f"G{i:02d}" for i in range(12)]), method="spearman") > 0.85
+    )
+
+
+def test_twice_is_once(street):
+    """The same night of the same data is one run: nothing is computed or written again, and what is told is the same."""
+    first = run(street)
+    before = files(street)
+    said = []
+    second = run(street, say=said.append)
+
+    assert (first.done_before, second.done_before) == (False, True)
+    assert second.run == first.run
+    assert files(street) == before
+    assert said == [f"2025-12-15: run {first.run} is published already"]
+    for name in NIGHT_TABLES:
+        columns = [c for c in TABLES[name].column_names if c in getattr(first, name)]
+        one, two = (conform(name, getattr(night, name)[columns]).fillna({"owner": ""}) for night in (first, second))
+        pd.testing.assert_frame_equal(one, two)
+    assert {"zh", "en"} <= set(second.reasons)
+
+
+def test_changed_data_are_a_new_run(street):
+    """One more record makes another run; the earlier one is kept and can hold again."""
+    first = run(street)
+    one = towns.street_events(days=2, seed=5).head(1).assign(event_id="late")
+    street.write("events", one)
+    second = run(street)
+
+    assert second.run != first.run
+    assert street.runs(towns.STREET_NIGHT) == [first.run, second.run]
+    assert street.run_of(towns.STREET_NIGHT) == second.run
+    street.roll_back(towns.STREET_NIGHT, first.run)
+    assert street.read("scores", as_of=towns.STREET_NIGHT)["expected"].tolist() == first.scores["expected"].tolist()
+
+
+def test_records_known_later_change_no_score(street):
+    """A record that became known at the night or after it makes a new run with the very same scores."""
+    first = run(street)
+    late = towns.street_events(first="2025-12-01", days=9, seed=5).head(3).assign(event_id=["x", "y", "z"])
+    street.write("events", late.assign(known_at=first.as_of))
+    second = run(street)
+
+    assert second.run != first.run
+    pd.testing.assert_frame_equal(second.scores, first.scores)
+
+
+@pytest.mark.parametrize("change", [{"capacity": 3}, {"as_of": "2025-12-16"}])
+def test_another_question_is_another_run(street, change):
+    """Capacity and date are part of a run's name."""
+    assert run(street).run != run(street, **change).run
+
+
+def test_another_model_is_another_run(street):
+    """So are the model and the alias it runs under."""
+    first = run(street)
+    model = tracking.kept(street.path, towns.TARGET, alias=ALIAS)
+    tracking.keep(dataclasses.replace(model, line_share=model.line_share / 2 + 0.25), street.path, alias=ALIAS)
+    second = run(street)
+    tracking.keep(tracking.kept(street.path, towns.TARGET, alias=ALIAS), street.path, alias=tracking.CHAMPION)
+
+    assert len({first.run, second.run, run(street, alias=tracking.CHAMPION).run}) == 3
+
+
+def test_capacity_bounds_the_list(street):
+    """No more grids are listed than can be attended to."""
+    assert len(" ".join(run(street, capacity=2).alerts["grid_ids"]).split()) <= 2
+
+
+# --- several jobs, killed jobs
+
+
+def test_of_two_jobs_one_wins(street):
+    """Two jobs that start together make one run: the other finds the store busy, or the run published; both then agree."""
+    ready, told = towns.processes().Event(), towns.processes().Queue()
+    jobs = [towns.job(towns.run_night, str(street.path), ready, told) for _ in range(2)]
+    ready.set()
+    found = [told.get(timeout=300) for _ in jobs]
+    for job in jobs:
+        job.join()
+    outcomes = sorted(outcome for outcome, _ in found)
+
+    assert outcomes in (["BusyError", "made"], ["done", "made"])
+    assert street.runs(towns.STREET_NIGHT) == [run_name for outcome, run_name in found if outcome == "made"]
+    assert run(street).done_before
+
+
+def test_a_job_does_not_wait_for_another(street):
+    """While the store is held a night ends at once with the busy error and publishes nothing."""
+    with Store(street.path).lock(), pytest.raises(BusyError, match="held by another job"):
+        run(street)
+
+    assert street.nights() == []
+
+
+def killed_nights(street, kills):
+    """Kill the night's job at random times; each time what is published is whole."""
+    ready, told, luck = towns.processes().Event(), towns.processes().Queue(), random.Random(3)
+    ready.set()
+    began = time.monotonic()
+    towns.job(towns.run_night, str(towns.copy(street, street.path.with_name("warm")).path), ready, told).join()
+    length = time.monotonic() - began
+    for _ in range(kills):
+        job = towns.job(towns.run_night, str(street.path), ready, towns.processes().Queue())
+        time.sleep(luck.uniform(0, length))
+        job.kill()
+        job.join()
+        if street.nights():
+            assert len(street.read("scores", as_of=towns.STREET_NIGHT)) == 12
+            assert len(street.read("alerts", as_of=towns.STREET_NIGHT)) > 0
+
+
+def assert_undisturbed(street, calm):
+    found, wanted = run(street), run(calm)
+
+    assert found.run == wanted.run
+    for name in NIGHT_TABLES:
+        one, two = (s.read(name, as_of=towns.STREET_NIGHT) for s in (street, calm))
+        pd.testing.assert_frame_equal(one, two)
+    assert not list(street.path.rglob(".*.partial"))
+
+
+def test_a_rerun_after_a_kill_is_as_if_undisturbed(street, tmp_path):
+    """A job killed in the middle leaves nothing half published; the rerun has the same run, tables and no scraps."""
+    calm = towns.copy(street, tmp_path / "calm")
+    killed_nights(street, 3)
+    assert_undisturbed(street, calm)
+
+
+@pytest.mark.slow
+def test_a_hundred_killed_nights(street, tmp_path):
+    """The same for a hundred kills."""
+    calm = towns.copy(street, tmp_path / "calm")
+    killed_nights(street, 100)
+    assert_undisturbed(street, calm)
+
+
+def test_a_failure_in_the_middle_publishes_nothing(street, monkeypatch):
+    """If a step fails the last run holds, and the next try does everything."""
+
+    def fail(*args, **kwargs):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(pipeline, "find_gaps", fail)
+    with pytest.raises(OSError, match="disk full"):
+        run(street)
+
+    assert street.nights() == []
+    monkeypatch.undo()
+    assert not run(street).done_before
+
+
+# --- refusals
+
+
+def test_no_model_is_told(street):
+    """Without a champion the message says how to get one; nothing is published."""
+    with pytest.raises(NotFoundError, match=r"no model 'dispute_call_14d' @champion.*riskwarn train"):
+        run(street, alias=tracking.CHAMPION)
+
+    assert street.nights() == []
+
+
+@pytest.mark.parametrize(
+    ("as_of", "kind", "said"),
+    [
+        ("2026-06-01", StaleDataError, "the data end at 2025-12-24"),
+        ("2024-06-01", DataError, "nothing was known at 2024-06-01"),
+        ("2025-11-20", StaleDataError, "would have seen its own outcome"),
+        ("tomorrow", DataError, "as_of must be a date"),
+    ],
+)
+def test_a_date_that_cannot_be_scored_is_told(street, as_of, kind, said):
+    """After the data, before the data, within the training, or no date at all: each is said, nothing is published."""
+    with pytest.raises(kind, match=said):
+        run(street, as_of=as_of)
+
+    assert street.nights() == []
+
+
+def test_no_capacity_is_told(street):
+    """Before anything is computed."""
+    with pytest.raises(DataError, match="capacity must be at least 1, got 0"):
+        run(street, capacity=0)
+
+
+# --- training and starting
+
+
+@pytest.mark.parametrize("set_before", [True, False])
+def test_training_without_a_backtest_cannot_be_promoted(tmp_path, monkeypatch, set_before):
+    """Nothing says that such a model beats a count; it is kept as candidate, in the folder or where MLFLOW_TRACKING_URI says."""
+    from riskwarn.errors import GateError
+
+    uri = f"sqlite:///{tmp_path / 'elsewhere.db'}"
+    if set_before:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    else:
+        monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    panel = pd.DataFrame(towns.street_panel())
+    model = train(towns.street_experiment(), panel, tracking_folder=tmp_path)
+
+    assert model.facts["mlflow_uri"] == uri
+    assert model.facts["gate"] is None
+    assert tracking.kept(tmp_path, towns.TARGET, alias=ALIAS).version == model.version
+    with pytest.raises(GateError, match="not backtested"):
+        tracking.promote(towns.TARGET, uri=uri)
+
+
+def test_the_starter_is_written_once(tmp_path):
+    """A new city gets features and experiments that load; a folder that has some is left alone."""
+    from riskwarn.experiment import Experiment
+
+    folder = init(tmp_path / "city")
+
+    assert Experiment.load(folder / "experiments" / "weekly.toml").feature_names
+    (folder / "features" / "disputes.py").write_text("mine")
+    with pytest.raises(DataError, match="features exists"):
+        init(folder)
+    assert (folder / "features" / "disputes.py").read_text() == "mine"

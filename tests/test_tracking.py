@@ -1,0 +1,209 @@
+"""Tracking: what a run holds, who may become champion, and what is kept for the night."""
+
+import dataclasses
+import os
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import towns
+
+from riskwarn import tracking
+from riskwarn.backtesting import backtest
+from riskwarn.baseline import Linear, PriorCount
+from riskwarn.errors import DataError, GateError, NotFoundError
+from riskwarn.experiment import Dates, Experiment, Folds, Gate, Judge
+from riskwarn.model import RiskModel
+
+DAY = pd.Timestamp("2025-01-06").date()
+
+
+class Candidate(Linear):
+    """A line over a column that stands for the model in a report."""
+
+    name = "riskwarn"
+
+
+def report(column, **gate):
+    """A backtest of a drawn panel whose model reads one column: `hint` knows the grid's rate and leaks some of the outcome, `noise` says nothing."""
+    panel = towns.drawn_panel(60, 60)
+    noise = np.random.default_rng(2).normal(size=len(panel))
+    rate = panel.groupby("grid_id", observed=True)["y"].transform("mean")
+    panel = panel.assign(hint=rate + 0.2 * panel["y"], noise=noise)
+    question = Experiment(
+        "?", towns.LABEL, Dates(DAY, DAY), (), folds=Folds(4, 4, 8), judge=Judge(bootstrap_draws=300), gate=Gate(**{"max_calibration_error": 0.2, **gate}),
+    )  # fmt: skip
+    return backtest(question, panel, models=[Candidate((column,)), PriorCount(4), PriorCount(8)], progress=False)
+
+
+@pytest.fixture(scope="module")
+def tracked(tmp_path_factory):
+    """An MLflow file with two versions: the first passed the gate, the second, the candidate, did not. The URI was set to something else."""
+    folder = tmp_path_factory.mktemp("tracked")
+    model, experiment = towns.street_model(towns.street()), towns.street_experiment()
+    rows = towns.drawn_panel()
+    uri = tracking.default_uri(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", "sqlite:////nowhere/else.db")
+        good, poor = (
+            tracking.log_training(model, experiment, rows, report=report(column), uri=uri, data_digest="d1")
+            for column in ("hint", "noise")
+        )
+        left = os.environ["MLFLOW_TRACKING_URI"]
+    return folder, uri, good, poor, left
+
+
+def test_a_run_holds_all_it_takes_to_judge_and_repeat_it(tracked):
+    """Parameters, metrics of every rival, digests, the features, the experiment's text, the report and the bundle are in the run."""
+    _, uri, good, _, _ = tracked
+    with tracking._mlflow(uri) as mlflow:
+        client = mlflow.MlflowClient()
+        run = client.get_run(good.facts["mlflow_run"])
+        files = {f.path for f in client.list_artifacts(run.info.run_id)}
+        bundle = {f.path for f in client.list_artifacts(run.info.run_id, "riskwarn")}
+        text = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/experiment.toml")
+        features = mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/features.json")["features"]
+
+    assert run.data.params["label.name"] == towns.TARGET
+    assert run.data.params["model.n_trees"] == "5"
+    assert run.data.params["n_features"] == str(len(good.features))
+    assert {"riskwarn.capture_10", "prior_count_4_weeks.capture_10", "prior_count_8_weeks.brier", "rows"} <= set(
+        run.data.metrics
+    )
+    assert run.data.tags["data_digest"] == "d1"
+    assert run.data.tags["model_version"] == good.version
+    assert run.data.tags["experiment_digest"] == towns.street_experiment().digest
+    assert files == {"experiment.toml", "features.json", "data.json", "backtest.txt", "backtest.html", "riskwarn"}
+    assert bundle == {"riskwarn/SHA256SUMS", "riskwarn/model.json", "riskwarn/trees.txt"}
+    assert text == towns.street_experiment().text
+    assert features == [f.to_dict() for f in good.features]
+
+
+def test_the_uri_is_left_as_it_was_found(tracked):
+    """MLFLOW_TRACKING_URI, set or not, is after a training what it was before."""
+    *_, left = tracked
+
+    assert left == "sqlite:////nowhere/else.db"
+    assert "MLFLOW_TRACKING_URI" not in os.environ
+
+
+def test_a_model_that_does_not_beat_the_count_is_refused(tracked):
+    """The message names the version, the rival and the figure with its interval; the champion stays who it was."""
+    folder, uri, _, poor, _ = tracked
+    said = rf"version {poor.facts['mlflow_version']} keeps out of @champion: capture_5 differs from prior count . weeks by -0\.\d+, 95 % interval -0\.\d+ to [-+]0\.\d+, which does not lie above zero"
+    with pytest.raises(GateError, match=said):
+        tracking.promote(towns.TARGET, uri=uri, folder=folder)
+
+    assert tracking.kept(folder, towns.TARGET, alias=tracking.CHAMPION) is None
+
+
+def test_a_model_that_beats_it_is_promoted(tracked, tmp_path):
+    """By its version number it becomes champion; what is fetched and what is kept for the night is that very model."""
+    _, uri, good, _, _ = tracked
+    version = good.facts["mlflow_version"]
+
+    assert tracking.promote(towns.TARGET, uri=uri, version=version, folder=tmp_path) == version
+    for found in (
+        tracking.fetch(towns.TARGET, uri=uri),
+        tracking.kept(tmp_path, towns.TARGET, alias=tracking.CHAMPION),
+    ):
+        assert found.version == good.version
+        assert found.facts["mlflow_version"] == version
+        assert found.facts["alias"] == tracking.CHAMPION
+        night = towns.street_night()
+        assert found.predict(night).equals(good.predict(night))
+    assert tracking.kept_targets(tmp_path) == [towns.TARGET]
+
+
+@pytest.mark.parametrize("changes", [{"version": "99"}, {"target": "none_7d"}])
+def test_what_is_not_registered_is_told(tracked, changes):
+    """An unknown model or version says which, and how to get one."""
+    _, uri, *_ = tracked
+    asked = {"target": towns.TARGET, "version": None, **changes}
+    with pytest.raises(NotFoundError, match="is registered; train one with `riskwarn train`"):
+        tracking.promote(asked["target"], uri=uri, version=asked["version"])
+
+
+# --- the gate itself
+
+
+def test_the_gate_opens_for_a_clear_gain_alone():
+    """It passes with the figure where the interval lies above zero, and refuses with the figure where it does not."""
+    passed, why = tracking.gate(report("hint"))
+    refused, why_not = tracking.gate(report("noise"))
+
+    assert passed
+    assert why.startswith("capture_5 beats prior count ")
+    assert not refused
+    assert "which does not lie above zero" in why_not
+
+
+def test_the_gate_asks_for_calibration():
+    """A model that ranks well and whose probabilities are off stays out."""
+    passed, why = tracking.gate(report("hint", max_calibration_error=0.0001))
+
+    assert not passed
+    assert "the calibration error is 0." in why
+
+
+def test_the_gate_follows_the_metric_of_the_experiment():
+    """Whatever metric is declared is the one that must be clear."""
+    assert tracking.gate(report("hint", metric="brier"))[1].startswith("brier beats prior count ")
+
+
+def test_the_gate_refuses_harm_in_another_capture():
+    """A gain in one capture does not excuse a loss in another."""
+    found = report("hint")
+    frame = found.frame.copy()
+    worse = (frame["model"] == "riskwarn") & (frame["metric"] == "capture_10")
+    frame.loc[worse, "value"] *= 0.2
+    passed, why = tracking.gate(dataclasses.replace(found, frame=frame))
+
+    assert not passed
+    assert "capture_10 is worse than prior count" in why
+
+
+# --- what is kept beside the store
+
+
+def test_a_kept_model_is_replaced_in_one_step(tmp_path):
+    """The alias always points to a whole bundle; the one before stays for readers who have just opened it, older ones go."""
+    models = [dataclasses.replace(towns.street_model(towns.street()), facts={"mean": n}) for n in range(4)]
+    for n, model in enumerate(models):
+        place = tracking.keep(model, tmp_path, alias=tracking.CHAMPION)
+        assert tracking.kept(tmp_path, towns.TARGET, alias=tracking.CHAMPION).facts["mean"] == n
+        assert place.is_symlink()
+
+    assert len([p for p in place.parent.iterdir() if p.is_dir() and not p.is_symlink()]) == 2
+    assert not [p for p in place.parent.iterdir() if p.suffix in {".partial", ".link"}]
+    assert tracking.keep(models[3], tmp_path, alias=tracking.CHAMPION) == place
+
+
+def test_a_damaged_kept_model_is_refused(tmp_path):
+    """One byte of the bundle changed: the night does not run with it."""
+    place = tracking.keep(towns.street_model(towns.street()), tmp_path, alias=tracking.CHAMPION)
+    content = bytearray((place / "trees.txt").read_bytes())
+    content[len(content) // 2] ^= 1
+    (place / "trees.txt").write_bytes(content)
+    with pytest.raises(DataError, match="damaged or was swapped"):
+        tracking.kept(tmp_path, towns.TARGET, alias=tracking.CHAMPION)
+
+
+def test_nothing_kept_is_none(tmp_path):
+    """A folder without models has none, and no targets."""
+    assert tracking.kept(tmp_path, towns.TARGET, alias=tracking.CHAMPION) is None
+    assert tracking.kept_targets(tmp_path) == []
+
+
+def test_only_tracking_knows_mlflow():
+    """Scoring with a kept model never loads MLflow."""
+    models = towns.processes()
+    told = models.Queue()
+    job = towns.job(towns.load_and_score, str(towns.street().path), towns.street_night(), told)
+    n_scores, loaded = told.get(timeout=120)
+    job.join()
+
+    assert n_scores == 12
+    assert not loaded
+    assert RiskModel.__module__ in sys.modules
