@@ -72,7 +72,7 @@ def told(feature, value, normal, raising=True, language="en", **more):  # noqa: 
     (Share(Stream("dispute", categories=("D07",)), "dispute", days=364), 0.32, 0.12, True, "近364天矛盾纠纷中，拖欠工资类矛盾纠纷占32%，全市中位数12%", "32 % of the disputes in the last 364 days were wage arrears disputes; city median 12 %"),
     (Attribute("area_km2"), 0.16, 0.14, True, "网格面积0.16平方公里，全市中位数0.14平方公里", "The grid covers 0.16 km²; city median 0.14 km²"),
     (SpringFestival(), -12, -12, True, "距春节12天，通常多发", "12 days before Spring Festival, usually a busier time"),
-    (Count("dispute", days=28), 2, 2, True, "近28天矛盾纠纷2起，此前15周平均每28天2起；单看不高，与其他情况合看时抬高评分", "2 disputes in the last 28 days; the 15 weeks before averaged 2 per 28 days; not high by itself, it raises the score together with other facts"),
+    (Count("dispute", days=28), 2, 2, True, "近28天矛盾纠纷2起，此前15周平均每28天2起（单看不高，与其他情况合看时抬高评分）", "2 disputes in the last 28 days; the 15 weeks before averaged 2 per 28 days (not high by itself; it raises the score together with other facts)"),
 ])  # fmt: skip
 def test_a_reason_is_the_sentence_a_person_would_write(feature, value, normal, raising, zh, en):
     """Value, unit, window and normal stand in the sentence, with one and many told apart and ratios only where both numbers carry them."""
@@ -154,7 +154,7 @@ counted = st.sampled_from([f for f in FEATURES.values() if saying_of(f)["kind"] 
 def test_a_raising_reason_reads_as_raising(feature, value, normal, language):
     """A count that raises is never told as none unless the sentence says that it does so only together with other facts."""
     text = told(feature, float(value), float(normal), True, language)
-    plain = "；单看" not in text and "by itself" not in text
+    plain = "（单看" not in text and "by itself" not in text
 
     assert plain == tells(saying_of(feature), float(value), float(normal), True)
     assert not (plain and (text.startswith("No ") or "没有" in text.split("，")[0]))

@@ -16,7 +16,7 @@ def test_a_planted_cause_is_the_first_reason_where_it_drives(world):
 
 
 @pytest.mark.parametrize(
-    "made", [overdue(), repeated(), season(night="2024-10-07")], ids=["overdue", "repeated", "season"]
+    "world", [overdue, repeated, lambda: season(night="2024-10-07")], ids=["overdue", "repeated", "season"]
 )
 def test_a_planted_cause_is_seldom_named_where_it_is_absent(world):
     """Where there is no overdue case or repeat, and in the quiet half of the year, the cause is seldom the first reason."""

@@ -238,12 +238,12 @@ FESTIVAL = {
 """Days from Spring Festival."""
 TOGETHER = {
     "raising": Words(
-        "{text}；单看不高，与其他情况合看时抬高评分",
-        "{text}; not high by itself, it raises the score together with other facts",
+        "{text}（单看不高，与其他情况合看时抬高评分）",
+        "{text} (not high by itself; it raises the score together with other facts)",
     ),
     "lowering": Words(
-        "{text}；单看不低，与其他情况合看时压低评分",
-        "{text}; not low by itself, it lowers the score together with other facts",
+        "{text}（单看不低，与其他情况合看时压低评分）",
+        "{text} (not low by itself; it lowers the score together with other facts)",
     ),
 }
 """Where no number of a family lies on the side to which the family moves the score."""
