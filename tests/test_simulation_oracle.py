@@ -147,8 +147,8 @@ def moments(city):
 
 
 BANDS = {
-    "ledger disputes per grid-year": (4.5, 9), "dispute calls": (5, 8), "dispute-like hotline": (5, 12), "petitions": (0.5, 2),
-    "violent incidents": (0.5, 1.5), "violent disputes ever in the ledger": (0.2, 0.45), "repeat share of calls": (0.2, 0.35),
+    "ledger disputes per grid-year": (5, 9), "dispute calls": (5, 8), "dispute-like hotline": (5, 12), "petitions": (0.5, 2),
+    "violent incidents": (0.5, 1.5), "violent disputes ever in the ledger": (0.2, 0.4), "repeat share of calls": (0.2, 0.35),
     "grids without ledger entry in 365 d": (0.05, 0.2), "visits per worker-day": (0.5, 3), "viol28 prevalence": (0.03, 0.07),
 }  # fmt: skip
 

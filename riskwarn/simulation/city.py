@@ -204,9 +204,13 @@ def events_table(world: World) -> tuple[pd.DataFrame, pd.DataFrame]:
     sent = pd.DataFrame({c: events[c].to_numpy()[revisions["event"]] for c in ("source", "county", "occurred")}).assign(
         day=revisions["day"].to_numpy()
     )
-    revisions = revisions.sort_values(["event", "known", "recorded"], kind="stable").drop_duplicates(
-        ["event", "known"], keep="last"
+    by_source = np.argsort(np.argsort(SOURCES))[events["source"].to_numpy()]
+    place = np.empty(len(events), np.int64)
+    place[np.lexsort((events["key"].to_numpy() % 10**14, by_source))] = np.arange(len(events))
+    revisions = revisions.assign(place=place[revisions["event"]]).sort_values(
+        ["place", "known", "recorded"], kind="stable"
     )
+    revisions = revisions.drop_duplicates(["event", "known"], keep="last")
     at = revisions["event"].to_numpy()
     take = {c: events[c].to_numpy()[at] for c in events}
     keys = np.array([*place_keys(world), None], dtype=object)
@@ -229,7 +233,7 @@ def events_table(world: World) -> tuple[pd.DataFrame, pd.DataFrame]:
         "tags": words([" ".join(t for i, t in enumerate(FLAGS) if bits >> i & 1) for bits in vocabulary], np.searchsorted(vocabulary, tags)),
         "retracted": np.zeros(len(at), dtype=bool),
     })  # fmt: skip
-    return table.sort_values(["source", "event_id", "known_at"], kind="stable", ignore_index=True), sent
+    return table, sent
 
 
 _KINDS = {

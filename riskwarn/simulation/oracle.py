@@ -70,13 +70,13 @@ class Worth:
 
 @dataclass(frozen=True)
 class Past:
-    """Disputes of the past that matter still, with positions in the tables of :class:`Worth`."""
+    """Disputes of the past that matter still, with flat positions in the tables of :class:`Worth`."""
 
     parent: np.ndarray
-    begetting: tuple[np.ndarray, ...]
+    begetting: np.ndarray
     parent_seen: np.ndarray
     rest: np.ndarray
-    relapsing: tuple[np.ndarray, ...]
+    relapsing: np.ndarray
     rest_seen: np.ndarray
     rest_petitioned: np.ndarray
 
@@ -252,10 +252,12 @@ class Oracle:
         d = self.world.disputes
         one = np.flatnonzero((d.born < day) & (d.born > day - _PAST_DAYS) & (d.seam < 0))
         one = one if self.world.setting.on("excitation") else one[:0]
-        at = (np.floor(day - d.born[one]).astype(int), d.kind[one], level[d.grid[one]])
+        shape = (_PAST_DAYS + 1, len(KINDS), _FINDS)
+        at = np.ravel_multi_index((np.floor(day - d.born[one]).astype(int), d.kind[one], level[d.grid[one]]), shape)
         rest, rested = self._at_rest(day)
         calls = np.minimum(self._before("call", day)[rest], 3)
-        again = (rested, d.kind[rest], self.node[rest], calls, level[d.grid[rest]])
+        wide = (_PAST_DAYS + 1, len(KINDS), len(_NODES), 4, _FINDS)
+        again = np.ravel_multi_index((rested, d.kind[rest], self.node[rest], calls, level[d.grid[rest]]), wide)
         petitioned = self._before("petition", day)[rest] > 0
         return Past(one, at, self.first_seen[one] < day, rest, again, self.first_seen[rest] < day, petitioned)
 
@@ -273,10 +275,10 @@ class Oracle:
 
     def _from_past(self, worth: Worth, past: Past) -> tuple[np.ndarray, np.ndarray]:
         """By side: children and relapses still to come of past disputes; the same of the seen ones, with their unseen children."""
-        ahead, again = worth.ahead[past.begetting], worth.again[past.relapsing]
+        ahead, again = worth.ahead.ravel()[past.begetting], worth.again.ravel()[past.relapsing]
         if worth.once:
             again = np.where(past.rest_petitioned, 0.0, again)
-        known = ahead + worth.behind[past.begetting]
+        known = ahead + worth.behind.ravel()[past.begetting]
         total = self._spread(past.parent, ahead) + self._by_side(past.rest, again)
         seen = past.rest_seen
         return total, self._spread(past.parent[past.parent_seen], known[past.parent_seen]) + self._by_side(

@@ -131,7 +131,7 @@ def outage(one: City, plt: Any) -> Any:
     """What arrived each day from the feeds of one county: a stop is a missing delivery, a quiet day a delivery of zero."""
     feed, log = one.truth["feed"], one.tables["feed_log"]
     stopped = feed[feed["kind"].isin(["outage", "partial", "backlog"])]
-    org = stopped["org_code"].mode()[0]
+    org = stopped.groupby("org_code")["kind"].nunique().idxmax()
     start = instants(0.0)[0]
     figure, axes = plt.subplots(len(_SOURCES), 1, figsize=(9, 8), sharex=True)
     colours = {"outage": "#d1495b", "partial": "#edae49", "backlog": "#66a182"}
@@ -144,6 +144,7 @@ def outage(one: City, plt: Any) -> Any:
             panel.axvspan(first, last, color=colours[spell.kind], alpha=0.6, label=spell.kind)
         if panel.get_legend_handles_labels()[0]:
             panel.legend(loc="upper right", fontsize=8)
+        panel.set_ylim(bottom=-0.04 * panel.get_ylim()[1])
         panel.set_ylabel(source.replace("_", " "), fontsize=8)
     axes[0].set_title(f"Rows received a day from county {org}")
     axes[-1].set_xlabel("days since the start")

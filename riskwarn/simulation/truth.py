@@ -115,16 +115,12 @@ def probability_truth(world: "World", events: pd.DataFrame) -> pd.DataFrame:
     knows the state of those that left a record; `n` true events; `n_recorded` events counted from the `events` table.
     """
     oracle, parts = Oracle(world), []
-    happened, told_of = _happened(world), _recorded(events)
-    position = pd.Series(np.arange(len(world.codes.vocabulary)), index=world.codes.vocabulary)
-    told_of["code"] = position.reindex(told_of["grid_id"]).to_numpy()
+    happened, told_of, n_codes = _happened(world), _recorded(world, events), len(world.codes.vocabulary)
     for day in sorted(world.course.snapshots):
         here = np.flatnonzero(_valid(world, day))
         for name, probability, expected, known in oracle.ask(day):
-            n = _count(world, happened[name], day, TARGETS[name].days, position.size, true=True)
-            n_recorded = _count(
-                world, told_of[told_of["target"] == name], day, TARGETS[name].days, position.size, true=False
-            )
+            n = _count(world, happened[name], day, TARGETS[name].days, n_codes)
+            n_recorded = _count(world, told_of[name], day, TARGETS[name].days, n_codes)
             settled = day + TARGETS[name].days <= world.setting.preset.days
             parts.append({
                 "code": here, "day": np.full(len(here), day), "target": np.full(len(here), list(TARGETS).index(name)),
@@ -156,7 +152,7 @@ def _happened(world: "World") -> dict[str, pd.DataFrame]:
     """True events of each target."""
     from riskwarn.simulation.observation import FLAGS  # noqa: PLC0415
 
-    events = world.records.events
+    events = world.records.events[["source", "nth", "violent", "occurred", "grid", "side"]]
     source, nth, violent = (events[c].to_numpy() for c in ("source", "nth", "violent"))
     redress = np.zeros(len(events), bool)
     bit = 1 << FLAGS.index("seeks_redress")
@@ -195,23 +191,23 @@ def recorded(events: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _recorded(events: pd.DataFrame) -> pd.DataFrame:
+def _recorded(world: "World", events: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Recorded events of each target: `code` as written and `occurred`."""
     told_of = recorded(events)
-    start = instants(0.0)[0]
-    return told_of.assign(occurred=(told_of["occurred_at"] - start) / pd.Timedelta(days=1))
+    occurred = (told_of["occurred_at"] - instants(0.0)[0]) / pd.Timedelta(days=1)
+    code = pd.Index(world.codes.vocabulary).get_indexer(told_of["grid_id"])
+    numbers = pd.DataFrame({"code": code, "occurred": occurred.to_numpy()})[code >= 0]
+    return dict(iter(numbers.groupby(told_of.loc[code >= 0, "target"].to_numpy())))
 
 
-def _count(world: "World", rows: pd.DataFrame, day: int, days: int, n_codes: int, *, true: bool) -> np.ndarray:
-    """Events in ``[day, day + days)`` by code: true ones by the code that holds on `day`, recorded ones by the code as written."""
+def _count(world: "World", rows: pd.DataFrame, day: int, days: int, n_codes: int) -> np.ndarray:
+    """Events in ``[day, day + days)`` by code: as written where that is given, else by the code that holds on `day`."""
     when = rows["occurred"].to_numpy()
     inside = (when >= day) & (when < day + days)
-    if true:
+    if "side" in rows:
         grid, side = rows["grid"].to_numpy()[inside], rows["side"].to_numpy()[inside]
-        code = world.codes.at(grid, side, np.full(len(grid), day))
-    else:
-        code = rows["code"].to_numpy()[inside]
-        code = code[~np.isnan(code)].astype(int)
-    return np.bincount(code, minlength=n_codes)
+        return np.bincount(world.codes.at(grid, side, np.full(len(grid), day)), minlength=n_codes)
+    return np.bincount(rows["code"].to_numpy()[inside], minlength=n_codes)
 
 
 def spell_truth(world: "World", name: str) -> pd.DataFrame:
