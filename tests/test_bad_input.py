@@ -210,6 +210,15 @@ def test_a_date_without_data(end, verb, as_of, code, said):
     assert said in line
 
 
+@pytest.mark.parametrize("verb", ["find-gaps", "raise-alerts", "explain"])
+def test_no_date(end, verb):
+    """11 for every verb that takes one."""
+    code, said = end(verb, "--as-of", "someday", *(MODEL if verb != "find-gaps" else ()))
+
+    assert code == 11
+    assert "as_of must be a date such as '2025-03-03', got 'someday'" in said
+
+
 @pytest.mark.parametrize("verb", ["raise-alerts", "nightly"])
 def test_no_capacity(end, verb):
     """11."""

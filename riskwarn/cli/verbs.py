@@ -176,7 +176,8 @@ def find_gaps(parsed: argparse.Namespace) -> None:
 
     _check_out(parsed)
     kinds = parsed.kinds.split(",") if parsed.kinds else None
-    _table(parsed, find_gaps(_store(parsed), as_of=parsed.as_of, kinds=kinds))
+    store = _store(parsed)
+    _table(parsed, find_gaps(store, as_of=store.instant(parsed.as_of), kinds=kinds))
 
 
 def raise_alerts(parsed: argparse.Namespace) -> None:
