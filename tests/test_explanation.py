@@ -1,5 +1,6 @@
 """The sentences: what a duty officer reads, in both languages, for every feature that is declared."""
 
+import json
 import re
 from pathlib import Path
 
@@ -195,6 +196,20 @@ def test_a_kind_without_templates_speaks_with_its_own():
 
     assert sentence(words, 4, 0.93, language="zh") == words["template"]["zh"].format(value="4", normal="0.9")
     assert set(SPOKEN) <= set(KINDS)
+
+
+def test_a_missing_number_is_said_to_be_missing():
+    """A value that is not known is never told as nought."""
+    assert told(Attribute("area_km2"), float("nan"), 0.2) == "Not recorded: area, km² of the grid"
+    assert told(Count("dispute", days=28), float("nan"), 0.2, language="zh") == "没有记录：近28天矛盾纠纷"
+
+
+def test_words_survive_the_facts_of_a_night():
+    """What a night keeps as JSON makes the same sentences as the model's own features."""
+    reasons = pd.DataFrame({"feature": sorted(FEATURES), "value": 4.0, "normal": 0.9, "contribution": 0.2})
+    kept = json.loads(json.dumps(WORDS))
+    for language in LANGUAGES:
+        assert sentences(reasons, kept, language).tolist() == sentences(reasons, WORDS, language).tolist()
 
 
 def test_nouns_are_one_or_many():

@@ -249,6 +249,8 @@ TOGETHER = {
 """Where no number of a family lies on the side to which the family moves the score."""
 AROUND = Words("{where}平均：{text}", "{where}, on average: {text}")
 """Any other number of the grids around."""
+MISSING = Words("没有记录：{name}", "Not recorded: {name}")
+"""A number that is not known is said to be missing, never nought."""
 LEAD = {
     "raising": Words("可能原因", "Possible reason"),
     "lowering": Words("可能的缓和因素", "Possible easing factor"),
@@ -284,7 +286,7 @@ REMEDIES = {
 ALL: dict[str, dict[str, Words]] = {
     "HABIT": HABIT, "LASTING": LASTING, "STANDING": STANDING, "AROUND_HABIT": AROUND_HABIT, "AROUND_LASTING": AROUND_LASTING,
     "AROUND_STANDING": AROUND_STANDING, "SINCE": SINCE, "RISE": RISE, "RECENT": RECENT, "SHARE": SHARE, "ATTRIBUTE": ATTRIBUTE,
-    "SEASON": SEASON, "FESTIVAL": FESTIVAL, "TOGETHER": TOGETHER, "AROUND": {"any": AROUND}, "LEAD": LEAD, "WHERE": WHERE,
+    "SEASON": SEASON, "FESTIVAL": FESTIVAL, "TOGETHER": TOGETHER, "AROUND": {"any": AROUND}, "MISSING": {"any": MISSING}, "LEAD": LEAD, "WHERE": WHERE,
     "REMEDIES": {name: words for name, (_, words) in REMEDIES.items()},
 }  # fmt: skip
 """Every reviewed text by group and case."""

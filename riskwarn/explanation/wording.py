@@ -99,7 +99,9 @@ def sentence(
     '近28天矛盾纠纷4起，为此前15周均值的4.3倍'
     """
     saying = feature.get("saying") or {"kind": ""}
-    if not saying["kind"] or pd.isna(value):
+    if pd.isna(value) and language in feature:
+        return template.MISSING[language].format(name=feature[language])
+    if not saying["kind"]:
         return str(feature["template"][language]).format(value=number(value), normal=number(normal))
     words = _SPEAK[saying["kind"]](_Reading(saying, float(value), float(normal), raising))
     fields = _fields(saying, float(value), float(normal), season, n_nearby, language)
