@@ -417,7 +417,7 @@ class Season(Feature):
         return Words("时令影响：每年此时的常见水平", "time of year: the usual level of this season")
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        angle = 2 * np.pi * snapshot.local.dayofyear.to_numpy() / 365.25
+        angle = 2 * np.pi * snapshot.local.day_of_year.to_numpy() / 365.25
         return snapshot.calendar(np.sin(angle) if self.wave == "sin" else np.cos(angle))
 
 
