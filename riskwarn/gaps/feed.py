@@ -16,7 +16,7 @@ from riskwarn.history import DAY_US
 
 STOPPED_P = 1e-4
 """A feed without logged deliveries has stopped when so long a run of empty days has at most this probability."""
-THIN_SURE, THIN_CAP = 7.0, 3.0
+THIN_SURE, THIN_CAP = 4.5, 3.0
 """A feed is thin when its cumulative sum passes the first; the sum is cut at the first plus the second, so a feed that is back is soon cleared."""
 _MEMORY_DAYS = 182
 _LEAST_DELIVERIES = 10
@@ -46,7 +46,7 @@ def feed_gaps(evidence: Evidence) -> pd.DataFrame:
     ========  ==========================================================================================================
     stopped   no delivery for longer than the feed's usual pause (its median, three times its spread, and an hour), or, where
               deliveries are not logged, no row for days whose probability under a negative binomial is below 0.0001
-    thin      rows arrive, but fewer than usual: the cumulative sum passes 7; `observed` and `expected` since it left zero
+    thin      rows arrive, but fewer than usual: the cumulative sum passes 4.5; `observed` and `expected` since it left zero
     late      median delay of a week above three times that of the 60 days before, and above a day
     codes     share of records without a known category three times that of the 60 days before, p < 0.000001
     ========  ==========================================================================================================

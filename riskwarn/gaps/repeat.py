@@ -11,6 +11,7 @@ FOLLOW_UP_DAYS = 30
 REPEAT_WITHIN_DAYS, REPEAT_SHOWN_DAYS = 90, 60
 PAPER_DAYS = 365
 PAPER_Z = 3.0
+_CASES_TELL = 0.1
 LATE_DAYS = 1.0
 """A closing on the last day of its limit, days before it."""
 
@@ -19,7 +20,7 @@ def recurrences(evidence: Evidence) -> pd.DataFrame:
     """Closed ledger cases and their first return: `grid`, `closed`, `again` (µs, NEVER for none), `row` of the case.
 
     A return is a record of any feed, up to 30 days after the closing, of the same case, or of the same place and a category that can be the
-    same matter (police categories fit all).
+    same matter.
     """
     events = evidence.events
     closed = np.flatnonzero(events.of("dispute") & (events.closed != NEVER) & (events.grid >= 0))
@@ -57,11 +58,20 @@ def _first_after(evidence: Evidence, closed: np.ndarray, key: np.ndarray, *, ali
 
 
 def _alike(evidence: Evidence, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Whether records of one place can be one matter: like categories, and no case that says otherwise.
+
+    A police category says little of the matter; where calls carry cases, those tell it, and without one a call does not count.
+    """
     events = evidence.events
-    police = np.array([str(w).startswith("P") or w == "D99" for w in events.words["category"]], dtype=bool)
-    return np.asarray(
-        (events.category[one] == events.category[other]) | police[events.category[other]] | police[events.category[one]]
-    )
+    police = np.array([str(w).startswith("P") for w in events.words["category"]], dtype=bool)
+    calls = events.of("police_call")
+    told = bool(calls.any()) and float((events.case[calls] >= 0).mean()) >= _CASES_TELL
+    fits = (events.category[one] == events.category[other]) | (police[events.category[other]] & (not told))
+    shared = np.bincount(events.case[events.case >= 0], minlength=1) > 1
+    case = events.case[other]
+    numbered = events.of("dispute")[other] & ~(shared[np.maximum(case, 0)] & (case >= 0))
+    elsewhere = (case >= 0) & (case != events.case[one]) & ~numbered
+    return np.asarray(fits & ~elsewhere)
 
 
 def repeat_gaps(evidence: Evidence) -> pd.DataFrame:

@@ -32,7 +32,7 @@ def response_gaps(evidence: Evidence) -> pd.DataFrame:
 def open_cases(evidence: Evidence) -> pd.DataFrame:
     """Open cases with a limit: row in `events`, grid, source, due (wall clock), `overdue` in working days, `used` share of the budget."""
     events = evidence.events
-    rows = np.flatnonzero((events.closed == NEVER) & (events.grid >= 0))
+    rows = np.flatnonzero((events.closed == NEVER) & (events.grid >= 0) & ~closed_elsewhere(evidence))
     opened, due = evidence.wall(events.occurred[rows]), evidence.wall(events.due[rows])
     source = events.words["source"][events.source[rows]]
     due = np.where(np.isnat(due), _scheme_due(evidence, source, opened), due)
@@ -58,6 +58,22 @@ def open_cases(evidence: Evidence) -> pd.DataFrame:
             "used": used,
         }
     )
+
+
+def closed_elsewhere(evidence: Evidence) -> np.ndarray:
+    """(n,) whether the workflow closed the case of a ledger entry after it was made: the closing itself may have been lost on the way."""
+    events = evidence.events
+    done = np.zeros(events.n, dtype=bool)
+    if not evidence.has("workflow"):
+        return done
+    steps = evidence.workflow
+    closed = steps[steps["action"] == "close"].groupby("case_id")["at_us"].max()
+    code = closed.index.map(evidence.case_codes).to_numpy(dtype=float, na_value=-1).astype(int)
+    last = np.full(len(evidence.case_codes) + 1, -1)
+    last[code[code >= 0]] = closed.to_numpy()[code >= 0]
+    own = np.flatnonzero(events.of("dispute") & (events.case >= 0))
+    done[own] = last[events.case[own]] >= events.occurred[own]
+    return done
 
 
 def _scheme_due(evidence: Evidence, source: np.ndarray, opened: np.ndarray) -> np.ndarray:

@@ -7,13 +7,13 @@ from riskwarn.gaps.evidence import Evidence
 from riskwarn.gaps.gap import SEAM, discovered, gap_rows, no_gaps
 from riskwarn.history import DAY_US
 
-WINDOW_DAYS = 365
+WINDOW_DAYS = 730
 LEAST, SIR = 5, 2.0
 P = 0.01
 
 
 def pairs(evidence: Evidence) -> pd.DataFrame:
-    """Pairs of grids with events near their common border in a year: `one`, `other` (positions), `n`, `expected`, `places`, `conflicts`.
+    """Pairs of grids with events near their common border in two years: `one`, `other` (positions), `n`, `expected`, `places`, `conflicts`.
 
     `n` counts events of either grid that name the other in `near_grid_id`; `expected` what all events of the two bring near a border,
     by the middle pair of the city; `places` are distinct places (or cases) among them, `conflicts` those coded to both grids.
@@ -38,20 +38,24 @@ def pairs(evidence: Evidence) -> pd.DataFrame:
 def seam_gaps(evidence: Evidence) -> pd.DataFrame:
     """G10: pairs with five events or more near their border, twice what is expected, p < 0.01 (false discovery rate 0.1).
 
-    The p-value is the upper Poisson tail of the events near the border, times that of the places coded to both grids against the city's
-    share of such places (Fisher's combination of the two). `observed` are the events near the border.
+    The p-value combines (Fisher) the upper tail of the events near the border, under a negative binomial with the spread that borders of
+    all lengths have, and that of the places coded to both grids, against the share that the usual border has. `observed` are the
+    events near the border.
     """
     from scipy import stats  # noqa: PLC0415
 
     table = pairs(evidence)
     if table.empty:
         return no_gaps(SEAM, evidence.as_of)
-    usual = float(table["conflicts"].sum() / max(table["places"].sum(), 1))
-    p_many = stats.poisson.sf(table["n"] - 1, table["expected"])
-    p_both = stats.binom.sf(table["conflicts"] - 1, table["places"], max(usual, 1e-4))
+    few = table["conflicts"] <= table["conflicts"].quantile(0.95)
+    usual = float((table["conflicts"][few].sum() + 1) / (table["places"][few].sum() + 1000))
+    beyond = float(((table["n"] - table["expected"]) ** 2 - table["expected"]).sum() / (table["expected"] ** 2).sum())
+    size = 1 / max(beyond, 1e-3)
+    p_many = stats.nbinom.sf(table["n"] - 1, size, size / (size + table["expected"]))
+    p_both = stats.binom.sf(table["conflicts"] - 1, table["places"], usual)
     joint = np.maximum(np.asarray(p_many) * np.asarray(p_both), 1e-300)
     p = joint * (1 - np.log(joint))
-    enough = (table["n"] >= LEAST) & ((table["n"] >= SIR * table["expected"]) | (table["conflicts"] >= 2))
+    enough = (table["n"] >= LEAST) & ((table["n"] >= SIR * table["expected"]) | (table["conflicts"] > 0))
     kept = np.flatnonzero(discovered(p) & (p < P) & enough.to_numpy())
     ids, rows = evidence.grid_ids, table.iloc[kept]
     told = [{"near_border": int(r.n), "expected": round(float(r.expected), 1), "places": int(r.places), "coded_to_both": int(r.conflicts), "window_days": WINDOW_DAYS, "p": float(q)}
