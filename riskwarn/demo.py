@@ -10,6 +10,7 @@ from riskwarn.errors import GateError
 from riskwarn.example import boston
 from riskwarn.experiment import Experiment
 from riskwarn.explanation import sentences
+from riskwarn.gaps import KINDS
 from riskwarn.panel import build_panel
 from riskwarn.pipeline import Night, nightly, starter, train
 from riskwarn.store import Store
@@ -71,10 +72,11 @@ def _show(night: Night, store: Store) -> None:
         )
         for reason in _in_words(night, grids[0]).itertuples():
             print(f"       {'+' if reason.contribution > 0 else '−'} {reason.en}  |  {reason.zh}")
-    print(f"\nGaps ({len(night.gaps)}):")
-    for gap in night.gaps.head(12).itertuples():
+    print(f"\nGaps ({len(night.gaps):,}), the gravest of each kind:")
+    for kind, gaps in night.gaps.groupby("kind"):
+        words, first = KINDS[str(kind)].words, gaps.iloc[0]
         print(
-            f"  {gap.kind} {gap.scope}: observed {gap.observed:g}, expected {gap.expected:.1f}, severity {gap.severity:.0f}, next step: {words_of(str(gap.action)).en}"
+            f"  {kind} {words.en}, {words.zh} ({len(gaps):,}): {first['scope']}, severity {first['severity']:.0f}, next step: {words_of(str(first['action'])).en}"
         )
     if night.gaps.empty:
         print("  none found")

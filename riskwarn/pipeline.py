@@ -192,7 +192,7 @@ def _compute(
     panel = night_panel(history, model, at)
     scores = score(model, panel)
     say(f"{len(scores):,} grids scored by {model}")
-    reasons = explain(model, panel)
+    reasons = explain(model, panel, history=history)
     gaps = find_gaps(store, scores)
     say(f"{len(reasons):,} reasons, {len(gaps):,} gaps")
     alerts = raise_alerts(scores, reasons, gaps, capacity=capacity, grids=history.grids)

@@ -334,9 +334,10 @@ REASONS = Table(
         _integer("place", "1 is the strongest raising reason; the lowering ones follow", required=True, least=1),
         _text("feature", "the feature", required=True),
         _number("value", "its value, in the feature's unit"),
-        _number("normal", "median of the feature over all grids that night"),
+        _number("normal", "what the value is compared with: the grid's own fifteen weeks, or the city's median"),
         _number("contribution", "what the feature's family adds to the log of the expected count", required=True),
         _text("code", "reason code", required=True),
+        _integer("n_nearby", "neighbouring grids the feature speaks of; empty where it speaks of none", least=0),
     ),
 )
 GAPS = Table(

@@ -8,6 +8,7 @@ from typing import Any
 
 from riskwarn import __version__
 from riskwarn.cli import verbs as run
+from riskwarn.cli import why
 
 
 def parser() -> argparse.ArgumentParser:
@@ -112,10 +113,44 @@ def _nights(verbs: Any) -> None:
     _model(v)
     _out(v)
 
-    v = _night(verbs, "explain", run.explain, "say why grids have their score")
+    v = _night(verbs, "explain", why.explain, "say why grids have their score")
+    v.add_argument("--rows", action="store_true", help="show the records behind one grid instead")
     v.add_argument("grids", nargs="*", metavar="GRID", help="only these grids")
     _model(v)
     _language(v)
+    _out(v)
+
+    v = _night(verbs, "changes", why.changes, "split what changed since an earlier night")
+    v.add_argument("--since", help="the earlier night; the one before by default")
+    _model(v)
+    _capacity(v)
+    _language(v)
+    _out(v)
+
+    v = _night(verbs, "what-if", why.what_if, "say where a grid would stand after closing cases")
+    v.add_argument("grids", nargs=1, metavar="GRID")
+    v.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="FEATURE=VALUE",
+        help="a change to try; every sensible one by default",
+    )
+    _model(v)
+    _language(v)
+    _out(v)
+
+    v = _verb(
+        verbs,
+        "review",
+        why.review,
+        "look back: was each serious event on the list",
+        "riskwarn review --since 2025-03-01 --store city",
+    )
+    v.add_argument("--since", required=True, help="first day looked at")
+    v.add_argument("--until", help="first day no longer looked at")
+    v.add_argument("--source", help="only this feed")
+    v.add_argument("--severity", type=int, default=2, help="least severity, 1 to 3")
     _out(v)
 
     v = _night(verbs, "find-gaps", run.find_gaps, "say where not to trust calm")

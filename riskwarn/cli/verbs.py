@@ -1,19 +1,15 @@
 """What each verb does: read the arguments, call one function, print."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riskwarn.errors import DataError, NotFoundError, did_you_mean
+from riskwarn.cli.shared import check_out, experiment_of, only_target, open_store, say, scored, show, store_path, write
+from riskwarn.errors import DataError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from riskwarn.experiment import Experiment
     from riskwarn.history import History
-    from riskwarn.model import RiskModel
-    from riskwarn.store import Store
 
 
 def init(parsed: argparse.Namespace) -> None:
@@ -21,7 +17,7 @@ def init(parsed: argparse.Namespace) -> None:
     from riskwarn import pipeline
 
     folder = pipeline.init(parsed.folder)
-    _say(
+    say(
         parsed,
         {"folder": str(folder)},
         f"features/ and experiments/ are in {folder}; edit experiments/weekly.toml for your city.",
@@ -38,9 +34,9 @@ def ingest(parsed: argparse.Namespace) -> None:
         return
     if parsed.mapping is None or not parsed.files:
         raise DataError("name at least one file and a --mapping; --guess FILE proposes one.")
-    store = Store(_store_path(parsed), timezone=parsed.timezone)
+    store = Store(store_path(parsed), timezone=parsed.timezone)
     report = bringing.ingest(store, parsed.files, bringing.load_mapping(parsed.mapping))
-    _say(parsed, report.to_dict(), repr(report))
+    say(parsed, report.to_dict(), repr(report))
 
 
 def _guess(parsed: argparse.Namespace) -> None:
@@ -56,18 +52,18 @@ def _guess(parsed: argparse.Namespace) -> None:
         "columns": found.columns.to_dict("records"),
         "toml": found.toml,
     }
-    _say(parsed, body, text)
+    say(parsed, body, text)
 
 
 def check(parsed: argparse.Namespace) -> None:
     """Report on the feeds."""
     from riskwarn import ingest as bringing
 
-    report = bringing.check(_store(parsed))
+    report = bringing.check(open_store(parsed))
     if parsed.html:
         parsed.html.write_text(report.to_html(parsed.language), encoding="utf-8")
     lines = [f"- {line}" for line in report.words(parsed.language)]
-    _say(parsed, report.to_dict(), "\n".join([*lines, "", report.table(parsed.language).to_string(na_rep="–")]))
+    say(parsed, report.to_dict(), "\n".join([*lines, "", report.table(parsed.language).to_string(na_rep="–")]))
 
 
 def panel(parsed: argparse.Namespace) -> None:
@@ -77,15 +73,15 @@ def panel(parsed: argparse.Namespace) -> None:
     from riskwarn.history import History
     from riskwarn.panel import build_panel
 
-    _check_out(parsed)
-    store = _store(parsed)
+    check_out(parsed)
+    store = open_store(parsed)
     history = History.load(store)
     question = _question(parsed, history)
     dates = [store.instant(day) for day in parsed.as_of.split(",")] if parsed.as_of else [None]
     rows = pd.concat([build_panel(history, question, as_of=d) for d in dates], ignore_index=True)
     columns = [c for c in rows.columns if not str(c).startswith("normal:") and (parsed.experiment or c != "y")]
-    _write(rows[columns], parsed.out)
-    _say(parsed, {"rows": len(rows), "columns": columns, "out": str(parsed.out)}, f"{len(rows):,} rows in {parsed.out}")
+    write(rows[columns], parsed.out)
+    say(parsed, {"rows": len(rows), "columns": columns, "out": str(parsed.out)}, f"{len(rows):,} rows in {parsed.out}")
 
 
 def _question(parsed: argparse.Namespace, history: "History") -> "Experiment":
@@ -114,13 +110,13 @@ def backtest(parsed: argparse.Namespace) -> None:
     from riskwarn.backtesting import backtest
     from riskwarn.panel import build_panel
 
-    _check_out(parsed)
-    experiment = _experiment(parsed)
-    report = backtest(experiment, build_panel(_store(parsed), experiment))
+    check_out(parsed)
+    experiment = experiment_of(parsed)
+    report = backtest(experiment, build_panel(open_store(parsed), experiment))
     if parsed.out:
-        _write(report.frame, parsed.out)
+        write(report.frame, parsed.out)
     body = {"table": report.table.to_dict("index"), "differences": report.differences().to_dict("records")}
-    _say(parsed, body, repr(report))
+    say(parsed, body, repr(report))
 
 
 def train(parsed: argparse.Namespace) -> None:
@@ -129,7 +125,7 @@ def train(parsed: argparse.Namespace) -> None:
     from riskwarn.panel import build_panel
     from riskwarn.pipeline import train
 
-    store, experiment = _store(parsed), _experiment(parsed)
+    store, experiment = open_store(parsed), experiment_of(parsed)
     panel = build_panel(store, experiment)
     report = None if parsed.no_backtest else backtest(experiment, panel)
     model = train(experiment, panel, report=report, tracking_folder=store.path, data_digest=store.digest())
@@ -139,45 +135,34 @@ def train(parsed: argparse.Namespace) -> None:
         **{k: model.facts[k] for k in ("mlflow_run", "mlflow_version", "gate", "gate_reason")},
     }
     text = f"{model} is registered as @candidate, version {model.facts['mlflow_version']}, MLflow run {model.facts['mlflow_run']}"
-    _say(parsed, body, f"{'' if report is None else repr(report)}\n\n{text}\ngate: {model.facts['gate_reason']}")
+    say(parsed, body, f"{'' if report is None else repr(report)}\n\n{text}\ngate: {model.facts['gate_reason']}")
 
 
 def promote(parsed: argparse.Namespace) -> None:
     """Make the candidate the champion."""
     from riskwarn import tracking
 
-    folder = _store_path(parsed)
+    folder = store_path(parsed)
     version = tracking.promote(
         parsed.target, uri=tracking.default_uri(folder), version=parsed.model_version, folder=folder
     )
-    _say(parsed, {"target": parsed.target, "champion": version}, f"version {version} of {parsed.target} is @champion")
+    say(parsed, {"target": parsed.target, "champion": version}, f"version {version} of {parsed.target} is @champion")
 
 
 def score(parsed: argparse.Namespace) -> None:
     """Score a date."""
-    _, _, scores = _scored(parsed)
-    _table(parsed, scores)
-
-
-def explain(parsed: argparse.Namespace) -> None:
-    """Say why."""
-    from riskwarn.explanation import explain
-
-    model, panel, _ = _scored(parsed)
-    _check_grids(parsed, panel)
-    reasons = explain(model, panel, grids=parsed.grids or None)
-    columns = ["grid_id", "place", "contribution", parsed.language]
-    _table(parsed, reasons, shown=reasons[columns])
+    _, _, scores = scored(parsed)
+    show(parsed, scores)
 
 
 def find_gaps(parsed: argparse.Namespace) -> None:
     """Find the gaps of a date."""
     from riskwarn.gaps import find_gaps
 
-    _check_out(parsed)
+    check_out(parsed)
     kinds = parsed.kinds.split(",") if parsed.kinds else None
-    store = _store(parsed)
-    _table(parsed, find_gaps(store, as_of=store.instant(parsed.as_of), kinds=kinds))
+    store = open_store(parsed)
+    show(parsed, find_gaps(store, as_of=store.instant(parsed.as_of), kinds=kinds))
 
 
 def raise_alerts(parsed: argparse.Namespace) -> None:
@@ -186,8 +171,8 @@ def raise_alerts(parsed: argparse.Namespace) -> None:
     from riskwarn.explanation import explain
     from riskwarn.gaps import find_gaps
 
-    model, panel, scores = _scored(parsed)
-    store = _store(parsed)
+    model, panel, scores = scored(parsed)
+    store = open_store(parsed)
     alerts = raise_alerts(
         scores,
         explain(model, panel),
@@ -195,26 +180,26 @@ def raise_alerts(parsed: argparse.Namespace) -> None:
         capacity=parsed.capacity,
         grids=store.grids(parsed.as_of),
     )
-    _table(parsed, alerts)
+    show(parsed, alerts)
 
 
 def nightly(parsed: argparse.Namespace) -> None:
     """Run and publish a night."""
     from riskwarn.pipeline import nightly
 
-    store = _store(parsed)
+    store = open_store(parsed)
     if parsed.earlier_run:
         folder = store.roll_back(parsed.as_of, parsed.earlier_run)
-        _say(parsed, {"run": parsed.earlier_run, "folder": str(folder)}, f"run {parsed.earlier_run} holds again")
+        say(parsed, {"run": parsed.earlier_run, "folder": str(folder)}, f"run {parsed.earlier_run} holds again")
         return
-    target = parsed.target or _only_target(parsed)
-    say = (lambda _: None) if parsed.json else print
-    night = nightly(store, target, as_of=parsed.as_of, capacity=parsed.capacity, alias=parsed.alias, say=say)
+    target = parsed.target or only_target(parsed)
+    tell = (lambda _: None) if parsed.json else print
+    night = nightly(store, target, as_of=parsed.as_of, capacity=parsed.capacity, alias=parsed.alias, say=tell)
     body = {
         "as_of": night.as_of.isoformat(), "run": night.run, "done_before": night.done_before, "grids": len(night.scores),
         "alerts": len(night.alerts), "gaps": len(night.gaps), "model_version": night.facts["model_version"],
     }  # fmt: skip
-    _say(
+    say(
         parsed,
         body,
         f"run {night.run}: {len(night.scores):,} grids, {len(night.alerts)} alerts, {len(night.gaps)} gaps",
@@ -227,9 +212,9 @@ def serve(parsed: argparse.Namespace) -> None:
 
     from riskwarn.web import create_app
 
-    print(f"serving {_store_path(parsed)} at http://{parsed.host}:{parsed.port}/  (Ctrl-C ends)")
+    print(f"serving {store_path(parsed)} at http://{parsed.host}:{parsed.port}/  (Ctrl-C ends)")
     uvicorn.run(
-        create_app(_store_path(parsed), language=parsed.language),
+        create_app(store_path(parsed), language=parsed.language),
         host=parsed.host,
         port=parsed.port,
         log_level="warning",
@@ -242,7 +227,7 @@ def simulate(parsed: argparse.Namespace) -> None:
 
     made = city(parsed.preset, seed=parsed.seed)
     store = made.write(parsed.out)
-    _say(
+    say(
         parsed, {"store": str(store.path), "tables": store.tables()}, f"{store}\nthe truth lies apart, beside the store"
     )
 
@@ -265,94 +250,11 @@ def doctor(parsed: argparse.Namespace) -> None:
     packages = ("riskwarn", "numpy", "pandas", "pyarrow", "lightgbm", "mlflow", "scikit-learn", "geopandas", "fastapi")
     body: dict[str, Any] = {"python": platform.python_version(), **{p: importlib.metadata.version(p) for p in packages}}
     if parsed.store:
-        store = _store(parsed)
+        store = open_store(parsed)
         body |= {
             "store": str(store.path),
             "timezone": store.timezone,
             "tables": store.tables(),
             "nights": [str(n.date()) for n in store.nights()],
         }
-    _say(parsed, body, "\n".join(f"{key:<14}{value}" for key, value in body.items()))
-
-
-def _store_path(parsed: argparse.Namespace) -> Path:
-    if not parsed.store:
-        raise DataError("no store named: give --store DIR or set RISKWARN_STORE.")
-    return Path(parsed.store)
-
-
-def _store(parsed: argparse.Namespace) -> "Store":
-    from riskwarn.store import Store
-
-    return Store(_store_path(parsed))
-
-
-def _experiment(parsed: argparse.Namespace) -> "Experiment":
-    from riskwarn.experiment import Experiment
-
-    return Experiment.load(parsed.experiment)
-
-
-def _only_target(parsed: argparse.Namespace) -> str:
-    from riskwarn import tracking
-
-    names = tracking.kept_targets(_store_path(parsed))
-    if len(names) != 1:
-        found = (
-            f"several models are kept, name one with --target: {', '.join(names)}"
-            if names
-            else "no model is kept; train one with `riskwarn train`"
-        )
-        raise NotFoundError(f"{_store_path(parsed)}: {found}.")
-    return names[0]
-
-
-def _scored(parsed: argparse.Namespace) -> "tuple[RiskModel, pd.DataFrame, pd.DataFrame]":
-    from riskwarn.model import score
-    from riskwarn.pipeline import model_of, night_panel
-
-    _check_out(parsed)
-    store = _store(parsed)
-    model = model_of(store, parsed.target or _only_target(parsed), alias=parsed.alias)
-    panel = night_panel(store, model, store.instant(parsed.as_of))
-    return model, panel, score(model, panel)
-
-
-def _table(parsed: argparse.Namespace, table: "pd.DataFrame", *, shown: "pd.DataFrame | None" = None) -> None:
-    from riskwarn.exporting import plain_times
-
-    if parsed.out:
-        _write(table, parsed.out)
-    if parsed.json:
-        print(plain_times(table).to_json(orient="records", double_precision=15, force_ascii=False))
-    elif not parsed.out:
-        print((table if shown is None else shown).head(100).to_string(index=False))
-        if len(table) > 100:
-            print(f"… {len(table) - 100:,} more rows; write them all with --out FILE")
-
-
-def _check_out(parsed: argparse.Namespace) -> None:
-    """Refuse a file name of no known format before anything is computed."""
-    from riskwarn.exporting import check_ending
-
-    if parsed.out:
-        check_ending(parsed.out)
-
-
-def _check_grids(parsed: argparse.Namespace, panel: "pd.DataFrame") -> None:
-    known = set(panel["grid_id"].astype("str"))
-    unknown = sorted(set(parsed.grids) - known)
-    if unknown:
-        raise NotFoundError(
-            f"no grid {unknown[0]!r} that night{did_you_mean(unknown[0], known)}; {len(known):,} grids are known."
-        )
-
-
-def _write(table: "pd.DataFrame", target: Path) -> None:
-    from riskwarn.exporting import write_table
-
-    write_table(table, target)
-
-
-def _say(parsed: argparse.Namespace, body: Any, text: str) -> None:
-    print(json.dumps(body, ensure_ascii=False, default=str) if parsed.json else text)
+    say(parsed, body, "\n".join(f"{key:<14}{value}" for key, value in body.items()))
