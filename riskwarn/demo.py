@@ -72,14 +72,16 @@ def _show(night: Night, store: Store) -> None:
         )
         for reason in _in_words(night, grids[0]).itertuples():
             print(f"       {'+' if reason.contribution > 0 else '−'} {reason.en}  |  {reason.zh}")
-    print(f"\nGaps ({len(night.gaps):,}), the gravest of each kind:")
-    for kind, gaps in night.gaps.groupby("kind"):
+    found = night.gaps[night.gaps["state"] == "open"]
+    print(f"\nGaps ({len(found):,}), the gravest of each kind:")
+    for kind, gaps in found.groupby("kind"):
         words, first = KINDS[str(kind)].words, gaps.iloc[0]
+        step = words_of(str(first["action"])).en
         print(
-            f"  {kind} {words.en}, {words.zh} ({len(gaps):,}): {first['scope']}, severity {first['severity']:.0f}, next step: {words_of(str(first['action'])).en}"
+            f"  {kind} {words.en}, {words.zh} ({len(gaps):,}): {first['scope']}, severity {first['severity']:.0f}, next step: {step}"
         )
-    if night.gaps.empty:
-        print("  none found")
+    blind = sorted(set(night.gaps["kind"]) - set(found["kind"]))
+    print(f"  not to be told from these records: {', '.join(f'{k} {KINDS[k].words.en}' for k in blind) or 'none'}")
 
 
 def _in_words(night: Night, grid_id: str) -> pd.DataFrame:
