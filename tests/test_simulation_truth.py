@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import towns
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import riskwarn as rw
 from riskwarn import simulation
 from riskwarn.errors import NotFoundError
 from riskwarn.simulation import PRESETS, chance
@@ -217,9 +219,9 @@ def test_no_reader_knows_of_the_truth():
         assert not any("-truth" in text for text in texts), path
 
 
-def test_reading_a_store_never_opens_the_truth(tmp_path):
-    """Every table reads the same with the truth deleted, and no file of it is opened on the way."""
-    simulation.city(replace(PRESETS["tiny"], days=120, first_as_of=100), seed=1).write(tmp_path / "town")
+def test_a_night_never_opens_the_truth(tmp_path):
+    """Tables, panel, scores and gaps of a night are the same with the truth deleted, and no file of it is opened on the way."""
+    simulation.city(replace(PRESETS["tiny"], first_as_of=380), seed=7).write(tmp_path / "town")
     opened = []
     watching = True
 
@@ -227,15 +229,25 @@ def test_reading_a_store_never_opens_the_truth(tmp_path):
         if watching and event in {"open", "os.listdir", "os.scandir"} and "-truth" in str(arguments[0]):
             opened.append(arguments)
 
+    def night():
+        store = Store(tmp_path / "town")
+        panel = rw.build_panel(store, towns.experiment(), as_of=towns.NIGHT)
+        scores = rw.score(towns.model(), panel)
+        gaps = rw.find_gaps(store, scores, kinds=["G01", "G08"])
+        return {name: store.read(name) for name in store.tables()} | {"panel": panel, "scores": scores, "gaps": gaps}
+
     sys.addaudithook(watch)
-    store = Store(tmp_path / "town")
-    with_truth = {name: store.read(name) for name in store.tables()}
+    towns.model()
+    opened.clear()
+    with_truth = night()
     watching = False
     shutil.rmtree(tmp_path / "town-truth")
+    without = night()
 
     assert opened == []
     for name, frame in with_truth.items():
-        pd.testing.assert_frame_equal(frame, store.read(name))
+        pd.testing.assert_frame_equal(frame, without[name])
+    assert len(with_truth["scores"]) > 190
 
 
 @settings(max_examples=15, deadline=None)

@@ -62,21 +62,24 @@ def score(
         met = _meet(truth["prob"], scores, targets or {})
         tables |= {"prediction": prediction_table(met), "bands": band_table(met)}
     if gaps is not None:
-        listed = _listed(gaps)
-        when = (
-            pd.DatetimeIndex(sorted(pd.Timestamp(n) for n in nights))
-            if nights is not None
-            else pd.DatetimeIndex(sorted(gaps["as_of"].unique()))
-        )
-        n_grids = (
-            truth["prob"].groupby("as_of")["grid_id"].nunique().max() if len(truth["prob"]) else len(truth["coverage"])
-        )
-        tables |= {
-            "gaps": gap_table(truth["gap"], listed, when, n_grids=int(n_grids)),
-            "silence": silence_table(truth["gap"], listed, when),
-            "suppression": suppression_table(truth["feed"], listed),
-        }
+        tables |= _gap_tables(truth, gaps, nights)
     return tables
+
+
+def _gap_tables(
+    truth: Mapping[str, pd.DataFrame], gaps: pd.DataFrame, nights: Sequence[object] | None
+) -> dict[str, pd.DataFrame]:
+    listed = _listed(gaps)
+    looked = gaps["as_of"].unique() if nights is None else [pd.Timestamp(night) for night in nights]
+    when = pd.DatetimeIndex(sorted(looked))
+    n_grids = (
+        truth["prob"].groupby("as_of")["grid_id"].nunique().max() if len(truth["prob"]) else len(truth["coverage"])
+    )
+    return {
+        "gaps": gap_table(truth["gap"], listed, when, n_grids=int(n_grids)),
+        "silence": silence_table(truth["gap"], listed, when),
+        "suppression": suppression_table(truth["feed"], listed),
+    }
 
 
 def _meet(prob: pd.DataFrame, scores: pd.DataFrame, targets: Mapping[str, str]) -> pd.DataFrame:
