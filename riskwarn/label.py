@@ -66,7 +66,7 @@ class Label:
     def outcome(self, snapshot: Snapshot) -> np.ndarray:
         """(n_grids, n_dates) counts, NaN where the outcome is not settled yet."""
         total = sum(snapshot.coming(s, days=self.days, settle_days=self.settle_days) for s in self.streams)
-        settled = snapshot.micros + int(self.wait_days * DAY_US) <= snapshot.history.until
+        settled = snapshot.micros + round(self.wait_days * DAY_US) <= snapshot.history.until
         return np.where(settled[None, :], total, np.float32(np.nan)).astype(np.float32)
 
     def to_dict(self) -> dict[str, Any]:

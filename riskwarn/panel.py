@@ -3,7 +3,12 @@
 Training asks for many dates, the night for one: the same function.
 """
 
-from collections.abc import Iterable
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -11,11 +16,15 @@ import pandas as pd
 
 from riskwarn.errors import DataError
 from riskwarn.experiment import Experiment
-from riskwarn.history import History, Snapshot
+from riskwarn.feature import Feature, check_names, check_streams
+from riskwarn.history import DAY_US, History, Snapshot
 from riskwarn.store import Store
 
 NORMAL = "normal:{feature}"
 """Column of a night's panel: what a reason compares the feature with."""
+_BLOCK_BYTES = 256 * 2**20
+"""Values worked on together when dates are streamed."""
+_MANIFEST = b"riskwarn"
 
 
 def build_panel(
@@ -44,17 +53,166 @@ def build_panel(
     DataError
         A date lies before the data.
     DefinitionError
-        A feature reads a feed or column that is not there.
+        A feature reads a feed or column that is not there, or two share a name.
     """
     history = store if isinstance(store, History) else History.load(store)
     dates = experiment.dates.index() if as_of is None else [as_of]
-    snapshot = history.at(cast("Iterable[object]", dates))
-    _check_start(snapshot)
-    columns = [(f.name, f.compute(snapshot)) for f in experiment.features]
-    columns += [("y", experiment.label.outcome(snapshot))]
+    snapshot = _snapshot(history, experiment, cast("Iterable[object]", dates))
+    names = [*experiment.feature_names, "y"]
     if as_of is not None:
-        columns += [(NORMAL.format(feature=f.name), f.normal(snapshot)) for f in experiment.features]
-    return _frame(snapshot, columns)
+        names += [NORMAL.format(feature=n) for n in experiment.feature_names]
+    matrix = np.empty((len(names), *snapshot.shape), dtype=np.float32)
+    n = len(experiment.features)
+    fill(snapshot, experiment.features, matrix[:n])
+    matrix[n] = experiment.label.outcome(snapshot)
+    if as_of is not None:
+        for row, feature in zip(matrix[n + 1 :], experiment.features, strict=True):
+            row[:] = feature.normal(snapshot)
+    return _frame(snapshot, names, matrix)
+
+
+def fill(snapshot: Snapshot, features: Sequence[Feature], matrix: np.ndarray) -> np.ndarray:
+    """Compute features into `matrix`, (n_features, n_grids, n_dates) float32, and return it.
+
+    Results the snapshot keeps are written where they belong from the first, so a matrix costs its own memory and no more.
+    """
+    for feature, home in zip(features, matrix, strict=True):
+        key = feature.plane(snapshot)
+        if key is not None:
+            snapshot.lend(key, home)
+    for feature, home in zip(features, matrix, strict=True):
+        values = feature.compute(snapshot)
+        if not np.may_share_memory(values, home):
+            home[:] = values
+    return matrix
+
+
+def blocks(
+    history: History, features: Sequence[Feature], dates: Sequence[object], *, n_dates: int | None = None
+) -> Iterator[tuple[pd.DatetimeIndex, np.ndarray]]:
+    """Dates and their (n_features, n_grids, n_dates) float32 matrix, some dates at a time, in bounded memory.
+
+    The matrix is the same memory each time: copy what you keep.
+
+    Parameters
+    ----------
+    history, features, dates
+        What is computed; dates increasing.
+    n_dates
+        Dates at a time; as many as fit in 256 MB by default.
+    """
+    room = max(_BLOCK_BYTES // (4 * max(len(features), 1) * max(len(history.grids), 1)), 1)
+    size = min(n_dates or room, len(dates))
+    room_for = np.empty(len(features) * len(history.grids) * size, np.float32)
+    for first in range(0, len(dates), max(size, 1)):
+        snapshot = history.at(dates[first : first + size])
+        shape = (len(features), *snapshot.shape)
+        matrix = room_for[: int(np.prod(shape))].reshape(shape)
+        yield snapshot.local, fill(snapshot, features, matrix)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What :func:`write_panel` did: dates written, and dates found as they should be."""
+
+    written: int
+    kept: int
+
+
+def write_panel(
+    store: Store | History,
+    experiment: Experiment,
+    folder: str | Path,
+    *,
+    as_of: Iterable[object] | None = None,
+    n_dates: int | None = None,
+) -> Progress:
+    """Write the panel as Parquet, one file a date: ``folder/as_of=2025-03-03/part.parquet``.
+
+    Resumable: a date whose file was made from the same definitions, grids and known records, and whose outcome was settled, is left
+    alone; one that broke off, or whose outcome has settled since, is written. So a nightly run adds its date and what has settled,
+    and the folder equals one written anew. A file is written beside its place and renamed.
+
+    Parameters
+    ----------
+    store, experiment
+        As for :func:`build_panel`.
+    folder
+        Where to write.
+    as_of
+        Dates; those of the experiment by default.
+    n_dates
+        Dates computed together; as many as fit in 256 MB by default.
+
+    Raises
+    ------
+    StaleDataError
+        A date lies after the data.
+    DataError
+        A date lies before the data.
+    DefinitionError
+        A feature reads what is not there.
+    """
+    from tqdm import tqdm  # noqa: PLC0415
+
+    history = store if isinstance(store, History) else History.load(store)
+    dates = [*(experiment.dates.index() if as_of is None else as_of)]
+    snapshot = _snapshot(history, experiment, dates)
+    marks = _marks(snapshot, experiment)
+    targets = [Path(folder) / f"as_of={_day(at)}" / "part.parquet" for at in snapshot.local]
+    todo = [i for i, target in enumerate(targets) if _mark_of(target) != marks[i]]
+    silent = os.environ.get("RISKWARN_PROGRESS") == "0"
+    with tqdm(
+        total=len(dates), initial=len(dates) - len(todo), unit="date", desc="panel", disable=silent or None
+    ) as bar:
+        for part, matrix in _settled_blocks(history, experiment, [snapshot.local[i] for i in todo], n_dates):
+            frame = _frame(part, [*experiment.feature_names, "y"], matrix)
+            place = {at: i for i, at in enumerate(snapshot.local)}
+            for at, rows in frame.groupby("as_of", sort=True):
+                i = place[at]
+                _write(targets[i], rows, marks[i])
+                bar.update()
+    return Progress(len(todo), len(dates) - len(todo))
+
+
+def read_panel(folder: str | Path) -> pd.DataFrame:
+    """The panel that :func:`write_panel` wrote, sorted by `grid_id`, `as_of`.
+
+    Raises
+    ------
+    DataError
+        No panel there.
+    """
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    parts = sorted(Path(folder).glob("as_of=*/part.parquet"))
+    if not parts:
+        raise DataError(f"no panel in {folder}: wanted folders as_of=2025-03-03 with part.parquet.")
+    frames = [pq.read_table(part, partitioning=None).to_pandas() for part in parts]
+    panel = pd.concat(frames, ignore_index=True)
+    panel["grid_id"] = panel["grid_id"].astype("category")
+    return panel.sort_values(["grid_id", "as_of"], ignore_index=True)
+
+
+def _settled_blocks(
+    history: History, experiment: Experiment, dates: list[pd.Timestamp], n_dates: int | None
+) -> Iterator[tuple[Snapshot, np.ndarray]]:
+    n = len(experiment.features)
+    size = n_dates or max(_BLOCK_BYTES // (4 * (n + 1) * max(len(history.grids), 1)), 1)
+    for first in range(0, len(dates), size):
+        snapshot = history.at(dates[first : first + size])
+        matrix = np.empty((n + 1, *snapshot.shape), np.float32)
+        fill(snapshot, experiment.features, matrix[:n])
+        matrix[n] = experiment.label.outcome(snapshot)
+        yield snapshot, matrix
+
+
+def _snapshot(history: History, experiment: Experiment, dates: Iterable[object]) -> Snapshot:
+    check_names(experiment.features, audit=True)
+    check_streams(experiment.features, history)
+    snapshot = history.at(dates)
+    _check_start(snapshot)
+    return snapshot
 
 
 def _check_start(snapshot: Snapshot) -> None:
@@ -66,12 +224,66 @@ def _check_start(snapshot: Snapshot) -> None:
         )
 
 
-def _frame(snapshot: Snapshot, columns: list[tuple[str, np.ndarray]]) -> pd.DataFrame:
+def _marks(snapshot: Snapshot, experiment: Experiment) -> list[str]:
+    """What the file of each date must have been made from: definitions, grids, what was known then, whether it has settled."""
+    definitions = json.dumps([f.to_dict() for f in experiment.features] + [experiment.label.to_dict()], sort_keys=True)
+    grids = pd.util.hash_pandas_object(snapshot.history.grids.astype(str), index=False).to_numpy().sum()
+    known = _known(snapshot, snapshot.micros)
+    wait = round(experiment.label.wait_days * DAY_US)
+    settled = snapshot.micros + wait <= snapshot.history.until
+    outcome = _known(snapshot, np.where(settled, snapshot.micros + wait, snapshot.micros))
+    base = hashlib.sha256(f"{definitions}|{grids}".encode()).hexdigest()
+    return [f"{base}|{a}|{b}|{s}" for a, b, s in zip(known, outcome, settled, strict=True)]
+
+
+def _known(snapshot: Snapshot, at: np.ndarray) -> list[str]:
+    """Number and digest of the revisions known before each instant."""
+    cases = snapshot.history.cases
+    with np.errstate(over="ignore"):
+        content = (cases.start * 31 + cases.occurred * 7 + cases.closed) ^ (cases.grid.astype(np.int64) << 40)
+        content = content * 6364136223846793005 + cases.category * 1442695040888963407 + cases.severity
+    order = np.argsort(cases.start, kind="stable")
+    with np.errstate(over="ignore"):
+        total = np.r_[0, np.cumsum(content[order])]
+    n = np.searchsorted(cases.start[order], at, side="left")
+    return [f"{k}:{total[k]}" for k in n]
+
+
+def _mark_of(target: Path) -> str | None:
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    if not target.exists():
+        return None
+    try:
+        found = pq.read_schema(target).metadata or {}
+    except (pa.ArrowInvalid, OSError):
+        return None
+    return found.get(_MANIFEST, b"").decode()
+
+
+def _write(target: Path, rows: pd.DataFrame, mark: str) -> None:
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    table = pa.Table.from_pandas(rows.reset_index(drop=True), preserve_index=False)
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), _MANIFEST: mark.encode()})
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".part.{os.getpid()}.partial")
+    try:
+        pq.write_table(table, partial, compression="zstd")
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _day(at: pd.Timestamp) -> str:
+    return at.strftime("%Y-%m-%d") if at == at.normalize() else at.strftime("%Y-%m-%dT%H_%M_%S")
+
+
+def _frame(snapshot: Snapshot, names: Sequence[str], matrix: np.ndarray) -> pd.DataFrame:
     n_grids, n_dates = snapshot.shape
-    matrix = np.empty((len(columns), n_grids * n_dates), dtype=np.float32)
-    for row, (_, values) in zip(matrix, columns, strict=True):
-        row[:] = values.ravel()
-    panel = pd.DataFrame(matrix.T, columns=[name for name, _ in columns], copy=False)
+    panel = pd.DataFrame(matrix.reshape(len(names), n_grids * n_dates).T, columns=list(names), copy=False)
     grid_ids = snapshot.history.grids["grid_id"].to_numpy(dtype=object)
     panel.insert(0, "grid_id", pd.Categorical.from_codes(np.repeat(np.arange(n_grids), n_dates), grid_ids))
     panel.insert(

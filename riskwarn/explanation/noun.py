@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from riskwarn.history import Stream
+from riskwarn.history import TABLE_OF, Stream
 from riskwarn.taxonomy import TAGS, Words, words_of
 
 
@@ -57,6 +57,15 @@ _ORIGIN = {
     "proactive": Words("主动发现的", "found by staff"),
 }
 
+_CHOSEN = {
+    "success": Words("化解成功的", "that were resolved"),
+    "partial": Words("部分化解的", "that were partly resolved"),
+    "fail": Words("未化解的", "that were not resolved"),
+    "border": Words("邻近辖区边界的", "near a border"),
+    "linked": Words("已跨部门关联的", "linked across feeds"),
+}
+"""Further choices of a stream, after the noun."""
+
 
 def noun_of(stream: Stream) -> Noun:
     """The noun of a stream.
@@ -68,6 +77,8 @@ def noun_of(stream: Stream) -> Noun:
     >>> noun_of(Stream("dispute", categories=("D07",), tag="many_people")).many
     'wage arrears disputes with five people or more'
     """
+    if stream.source in TABLE_OF:
+        return Noun(stream.words.zh, stream.words.en, stream.words.en, "件")
     source = _SOURCES.get(stream.source) or _of_source(stream.source)
     kinds = [words_of(c) for c in stream.categories]
     if not kinds:
@@ -88,8 +99,22 @@ def _marked(stream: Stream, plain: Noun) -> Noun:
     """With severity, tag and origin."""
     tag = TAGS[stream.tag].zh + "的" if stream.tag else ""
     origin = _ORIGIN[stream.origin] if stream.origin else Words("", "")
+    chosen = _choices(stream)
     before = " ".join(w for w in ("serious" if stream.severity else "", _BEFORE.get(stream.tag, "")) if w)
-    after = " ".join(w for w in (_AFTER.get(stream.tag, ""), origin.en) if w)
-    zh = f"{origin.zh}{tag}{'较重' if stream.severity else ''}{plain.zh}"
+    after = " ".join(w for w in (_AFTER.get(stream.tag, ""), origin.en, chosen.en) if w)
+    zh = f"{origin.zh}{chosen.zh}{tag}{'较重' if stream.severity else ''}{plain.zh}"
     one, many = (" ".join(w for w in (before, word, after) if w) for word in (plain.one, plain.many))
     return Noun(zh, one, many, plain.measure)
+
+
+def _choices(stream: Stream) -> Words:
+    """Hours, outcome, border, links and what the events must not carry."""
+    found = [_CHOSEN[stream.outcome]] if stream.outcome else []
+    found += [_CHOSEN[name] for name in ("border", "linked") if getattr(stream, name)]
+    if stream.hours:
+        first, last = stream.hours
+        found.append(Words(f"{first}时至{last}时的", f"between {first}:00 and {last}:00"))
+    if stream.without:
+        left = TAGS[stream.without]
+        found.append(Words(f"非{left.zh}的", f"not marked {left.en}"))
+    return Words("".join(w.zh for w in found), " ".join(w.en for w in found))

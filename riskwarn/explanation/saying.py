@@ -46,7 +46,12 @@ def saying_of(feature: Feature) -> dict[str, Any]:
     core, around = _unwrapped(feature)
     made = SPOKEN.get(type(core).__name__)
     if made is None:
-        return {"kind": "", "side": int(core.monotone), "remedy": "", "around": around}
+        return {
+            "kind": "",
+            "side": int(core.monotone),
+            "remedy": "around" if around else _usual(core),
+            "around": around,
+        }
     saying = {"side": 1, "around": around, **made(core)}
     return saying | ({"remedy": "around"} if around else {})
 
@@ -120,6 +125,14 @@ def _share(feature: Any) -> dict[str, Any]:
         "kind": "share", "days": feature.days, "remedy": _remedy(feature.part.source), "whole_zh": whole.zh, "whole_en": whole.many,
         **_plain(part),
     }  # fmt: skip
+
+
+def _usual(feature: Feature) -> str:
+    """The next step of a kind that is not in :data:`SPOKEN`, by its action and by what it reads."""
+    by_action = {"A3": "open", "A4": "overdue", "A10": "calendar"}
+    if feature.remedy in by_action:
+        return by_action[feature.remedy]
+    return _remedy(feature.reads[0].source) if feature.reads else "grid"
 
 
 def _remedy(source: str) -> str:

@@ -1,0 +1,76 @@
+"""The words of a feature. A feature is a function from what was known at `as_of` to one number per grid.
+
+A feature is a frozen value: it names itself, says its unit and its words in Chinese and English, computes itself from a
+:class:`riskwarn.history.Snapshot`, and survives a trip through JSON, so a trained model carries its own. New kinds are
+added here as a class of a few lines; the sentences made of these words stand in ``features/*.py``.
+"""
+
+from riskwarn.feature.base import NORMAL_WEEKS, Feature, Streamed, Windowed
+from riskwarn.feature.calendar import (
+    SPRING_FESTIVAL,
+    DatePart,
+    Season,
+    SinceChange,
+    SpringFestival,
+    WageWindow,
+    Window,
+    Workdays,
+)
+from riskwarn.feature.cases import (
+    Amber,
+    Closed,
+    Delay,
+    Handling,
+    Open,
+    OpenAge,
+    Overdue,
+    OverdueDays,
+    OverdueShare,
+    Recurrence,
+)
+from riskwarn.feature.composed import Coverage, MixTrend, Observed, Product, Ratio, Staff, Trend, Unstaffed
+from riskwarn.feature.counts import (
+    Count,
+    Cusum,
+    DaysSince,
+    Ewma,
+    Level,
+    MeanSeverity,
+    Own,
+    Rate,
+    Recent,
+    Rise,
+    Share,
+    Total,
+    usual,
+)
+from riskwarn.feature.group import (
+    KINDS,
+    catalogue,
+    check_names,
+    check_streams,
+    from_dict,
+    load_group,
+    page,
+)
+from riskwarn.feature.mix import (
+    LADDER,
+    Climb,
+    Entropy,
+    MostAtOnePlace,
+    NewKinds,
+    OpenMatters,
+    RepeatShare,
+    Rung,
+    Unheralded,
+)
+from riskwarn.feature.space import Attribute, Density, Nearby, OfParent, PerHousehold, Places, UrbanClass
+
+__all__ = [
+    "KINDS", "LADDER", "NORMAL_WEEKS", "SPRING_FESTIVAL", "Amber", "Attribute", "Climb", "Closed", "Count", "Coverage", "Cusum", "DatePart",
+    "DaysSince", "Delay", "Density", "Entropy", "Ewma", "Feature", "Handling", "Level", "MeanSeverity", "MixTrend", "MostAtOnePlace",
+    "Nearby", "NewKinds", "Observed", "OfParent", "Open", "OpenAge", "OpenMatters", "Overdue", "OverdueDays", "OverdueShare", "Own",
+    "PerHousehold", "Places", "Product", "Rate", "Ratio", "Recent", "Recurrence", "RepeatShare", "Rise", "Rung", "Season", "Share",
+    "SinceChange", "SpringFestival", "Staff", "Streamed", "Total", "Trend", "Unheralded", "Unstaffed", "UrbanClass", "WageWindow", "Window",
+    "Windowed", "Workdays", "catalogue", "check_names", "check_streams", "from_dict", "load_group", "page", "usual",
+]  # fmt: skip

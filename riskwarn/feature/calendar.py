@@ -1,0 +1,278 @@
+"""The time of year and what it brings."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from riskwarn.errors import DefinitionError, did_you_mean
+from riskwarn.feature.base import Feature, positive
+from riskwarn.history import Snapshot
+from riskwarn.taxonomy import Words
+
+SPRING_FESTIVAL = ("2011-02-03", "2012-01-23", "2013-02-10", "2014-01-31", "2015-02-19", "2016-02-08", "2017-01-28", "2018-02-16", "2019-02-05", "2020-01-25", "2021-02-12", "2022-02-01", "2023-01-22", "2024-02-10", "2025-01-29", "2026-02-17", "2027-02-06", "2028-01-26", "2029-02-13", "2030-02-03")  # fmt: skip
+"""First day of the lunar year."""
+_WINDOWS = {
+    "farm": (Words("灌溉和收获时节", "irrigation and harvest"), (("04-01", "06-30"), ("09-01", "09-30"))),
+    "term": (
+        Words("开学和考试时节", "start of term and exams"),
+        (("02-20", "03-05"), ("06-01", "06-15"), ("08-25", "09-10")),
+    ),
+    "heating": (Words("供暖季", "heating season"), (("10-25", "12-31"), ("01-01", "04-10"))),
+    "summer_nights": (Words("夏夜", "summer nights"), (("06-15", "08-31"),)),
+    "year_end": (Words("年末", "end of the year"), (("12-01", "12-31"),)),
+}
+"""Times of year, as month and day of the city's clock, both ends included."""
+_WAGE_DAYS = 60
+
+
+@dataclass(frozen=True)
+class _OfCalendar(Feature):
+    code: ClassVar[str] = "RC08"
+    remedy: ClassVar[str] = "A10"
+
+    @property
+    def family(self) -> str:
+        return "calendar"
+
+    @property
+    def clock(self) -> bool:
+        return True
+
+    @property
+    def template(self) -> Words:
+        return Words(f"时令影响：{self.words.zh}（{{value}}）", f"time of year: {self.words.en} ({{value}})")
+
+
+@dataclass(frozen=True)
+class Season(_OfCalendar):
+    """Place in the year as one wave: ``sin`` or ``cos`` of the day of year."""
+
+    wave: str
+    unit: ClassVar[str] = "-1 to 1"
+
+    def __post_init__(self) -> None:
+        if self.wave not in {"sin", "cos"}:
+            raise DefinitionError(f"Season: wave must be 'sin' or 'cos', got {self.wave!r}.")
+
+    @property
+    def name(self) -> str:
+        return f"season_{self.wave}"
+
+    @property
+    def words(self) -> Words:
+        return Words("时令", "time of year")
+
+    @property
+    def template(self) -> Words:
+        return Words("时令影响：每年此时的常见水平", "time of year: the usual level of this season")
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        angle = 2 * np.pi * snapshot.local.day_of_year.to_numpy() / 365.25
+        return snapshot.calendar(np.sin(angle) if self.wave == "sin" else np.cos(angle))
+
+
+@dataclass(frozen=True)
+class SpringFestival(_OfCalendar):
+    """Signed days to the nearest Spring Festival, within `reach`: negative before it.
+
+    Raises
+    ------
+    DefinitionError
+        When computed for a year the table of festivals does not hold.
+    """
+
+    reach: float = 60
+    unit: ClassVar[str] = "days"
+
+    def __post_init__(self) -> None:
+        positive(self, "reach")
+
+    @property
+    def name(self) -> str:
+        return "spring_festival_days"
+
+    @property
+    def words(self) -> Words:
+        return Words("距春节天数", "days from Spring Festival")
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        return snapshot.calendar(np.clip(_from_festival(snapshot), -self.reach, self.reach))
+
+
+def _from_festival(snapshot: Snapshot) -> np.ndarray:
+    feasts = np.array(SPRING_FESTIVAL, dtype="datetime64[D]")
+    days = _days(snapshot)
+    beyond = (days < feasts[0] - 366) | (days > feasts[-1] + 200)
+    if beyond.any():
+        raise DefinitionError(
+            f"SpringFestival: no festival is known near {days[beyond][0]}; known: {feasts[0]} to {feasts[-1]}."
+        )
+    away = (days[:, None] - feasts[None, :]).astype(float)
+    return away[np.arange(len(days)), np.abs(away).argmin(axis=1)]
+
+
+def _days(snapshot: Snapshot) -> np.ndarray:
+    return snapshot.local.tz_localize(None).to_numpy().astype("datetime64[D]")
+
+
+@dataclass(frozen=True)
+class WageWindow(_OfCalendar):
+    """How near the settling of wages is: 0 sixty days before Spring Festival, 1 on its eve, 0 after it."""
+
+    unit: ClassVar[str] = "0 to 1"
+
+    @property
+    def name(self) -> str:
+        return "wage_window"
+
+    @property
+    def words(self) -> Words:
+        return Words("年底工资结算期", "the season in which wages are settled")
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        away = _from_festival(snapshot)
+        return snapshot.calendar(np.where(away <= 0, np.clip(1 + away / _WAGE_DAYS, 0, 1), 0))
+
+
+@dataclass(frozen=True)
+class Window(_OfCalendar):
+    """Whether the date lies in a time of year: ``farm``, ``term``, ``heating``, ``summer_nights`` or ``year_end``; 1 or 0."""
+
+    of: str
+    unit: ClassVar[str] = "0 or 1"
+
+    def __post_init__(self) -> None:
+        if self.of not in _WINDOWS:
+            raise DefinitionError(
+                f"Window: unknown time of year {self.of!r}{did_you_mean(self.of, _WINDOWS)}; known: {', '.join(_WINDOWS)}."
+            )
+
+    @property
+    def name(self) -> str:
+        return f"{self.of}_window"
+
+    @property
+    def words(self) -> Words:
+        return _WINDOWS[self.of][0]
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        day = np.array(snapshot.local.strftime("%m-%d"))
+        inside = [(day >= first) & (day <= last) for first, last in _WINDOWS[self.of][1]]
+        return snapshot.calendar(np.logical_or.reduce(inside))
+
+
+@dataclass(frozen=True)
+class DatePart(_OfCalendar):
+    """A part of the date on the city's clock: ``month``, ``week``, ``weekday`` (0 is Monday), ``day_of_year`` or ``quarter``."""
+
+    part: str
+    unit: ClassVar[str] = "number"
+
+    def __post_init__(self) -> None:
+        known = ("month", "week", "weekday", "day_of_year", "quarter")
+        if self.part not in known:
+            raise DefinitionError(
+                f"DatePart: unknown part {self.part!r}{did_you_mean(self.part, known)}; known: {', '.join(known)}."
+            )
+
+    @property
+    def name(self) -> str:
+        return f"date_{self.part}"
+
+    @property
+    def words(self) -> Words:
+        return {
+            "month": Words("月份", "month"), "week": Words("年内周次", "week of the year"), "weekday": Words("星期", "day of the week"),
+            "day_of_year": Words("年内天次", "day of the year"), "quarter": Words("季度", "quarter"),
+        }[self.part]  # fmt: skip
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        local = snapshot.local
+        values = local.isocalendar().week if self.part == "week" else getattr(local, self.part)
+        return snapshot.calendar(np.asarray(values, dtype=np.float32))
+
+
+@dataclass(frozen=True)
+class Workdays(_OfCalendar):
+    """Working days among the `days` days from the date on, by the public calendar of China with its exchanged days.
+
+    Raises
+    ------
+    DefinitionError
+        When computed for a year whose holidays are not published, or without the package ``chinesecalendar``.
+    """
+
+    days: int = 1
+    unit: ClassVar[str] = "days"
+
+    def __post_init__(self) -> None:
+        positive(self, "days")
+
+    @property
+    def name(self) -> str:
+        return f"workdays_next_{self.days}d"
+
+    @property
+    def words(self) -> Words:
+        if self.days == 1:
+            return Words("当日是否工作日", "whether the day is a working day")
+        return Words(f"未来{self.days}天的工作日数", f"working days in the next {self.days} days")
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        first = _days(snapshot)
+        every = np.unique((first[:, None] + np.arange(self.days)[None, :]).ravel())
+        works = dict(zip(every.tolist(), _workdays(every), strict=True))
+        ahead = [[works[d] for d in (at + np.arange(self.days)).tolist()] for at in first]
+        return snapshot.calendar(np.sum(ahead, axis=1))
+
+
+def _workdays(days: np.ndarray) -> list[bool]:
+    try:
+        import chinese_calendar  # noqa: PLC0415
+    except ImportError:
+        raise DefinitionError(
+            "Workdays: the package 'chinesecalendar' is not installed; leave the feature out, or install it."
+        ) from None
+    try:
+        return [bool(chinese_calendar.is_workday(day)) for day in days.tolist()]
+    except NotImplementedError:
+        raise DefinitionError(
+            f"Workdays: the holidays of a day between {days[0]} and {days[-1]} are not published; bring 'chinesecalendar' up to date."
+        ) from None
+
+
+@dataclass(frozen=True)
+class SinceChange(_OfCalendar):
+    """Days since the rule of reporting changed on `date`, 0 before and at most `cap` after: a step a model may learn."""
+
+    date: dt.date
+    cap: float = 365
+    unit: ClassVar[str] = "days"
+
+    def __post_init__(self) -> None:
+        try:
+            day = pd.Timestamp(self.date).date()
+        except (ValueError, TypeError):
+            raise DefinitionError(f"SinceChange: date must be a day such as '2025-01-01', got {self.date!r}.") from None
+        object.__setattr__(self, "date", day)
+        positive(self, "cap")
+
+    @property
+    def name(self) -> str:
+        return f"days_since_change_{self.date:%Y%m%d}"
+
+    @property
+    def words(self) -> Words:
+        return Words(
+            f"距{self.date:%Y年%m月%d日}统计口径调整的天数", f"days since the rule of reporting changed on {self.date}"
+        )
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        gone = (_days(snapshot) - np.datetime64(self.date)).astype(float)
+        return snapshot.calendar(np.clip(gone, 0, self.cap))
+
+    def to_dict(self) -> dict[str, object]:
+        return {**super().to_dict(), "date": str(self.date)}

@@ -1,0 +1,296 @@
+"""Features made of features, and features of the feeds themselves."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from riskwarn.errors import DefinitionError
+from riskwarn.feature.base import Feature, Reach, Streamed, Windowed, divided, per_observed, positive, unless_silent
+from riskwarn.feature.space import LEVELS, _check_level
+from riskwarn.history import Snapshot, Stream
+from riskwarn.taxonomy import Words
+
+_REACHES: tuple[Reach, ...] = ("own", "near", "parent", "city")
+
+
+@dataclass(frozen=True)
+class _Pair(Feature):
+    one: Feature
+    other: Feature
+
+    def __post_init__(self) -> None:
+        for part in (self.one, self.other):
+            if not isinstance(part, Feature):
+                raise DefinitionError(f"{type(self).__name__}: wanted two features, got {part!r}.")
+
+    @property
+    def family(self) -> str:
+        return self.one.family
+
+    @property
+    def parts(self) -> tuple[Feature, ...]:
+        return (self.one, self.other)
+
+    @property
+    def looks(self) -> Reach:  # type: ignore[override]
+        return max((p.looks for p in self.parts), key=_REACHES.index)
+
+
+@dataclass(frozen=True)
+class Ratio(_Pair):
+    """One feature divided by another; NaN where the other is 0."""
+
+    unit: ClassVar[str] = "ratio"
+
+    @property
+    def name(self) -> str:
+        return f"{self.one.name}_over_{self.other.name}"
+
+    @property
+    def words(self) -> Words:
+        return Words(
+            f"{self.one.words.zh}与{self.other.words.zh}之比", f"ratio of {self.one.words.en} to {self.other.words.en}"
+        )
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        return divided(self.one.compute(snapshot), self.other.compute(snapshot))
+
+
+@dataclass(frozen=True)
+class Product(_Pair):
+    """One feature times another: what only both together tell."""
+
+    unit: ClassVar[str] = "product"
+
+    @property
+    def name(self) -> str:
+        return f"{self.one.name}_times_{self.other.name}"
+
+    @property
+    def family(self) -> str:
+        return self.other.family
+
+    @property
+    def words(self) -> Words:
+        return Words(
+            f"{self.one.words.zh}内的{self.other.words.zh}", f"{self.other.words.en}, during {self.one.words.en}"
+        )
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        return np.asarray(self.one.compute(snapshot) * self.other.compute(snapshot), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Trend(Windowed):
+    """Events a day in the last `days` days over events a day in the last `over`, of the grid or of its parent at `level`.
+
+    1 where nothing changed; NaN where nothing happened in the longer window. Each rate is per observed day.
+    """
+
+    over: float = 84
+    level: str = ""
+    unit: ClassVar[str] = "ratio"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive(self, "over")
+        if self.level:
+            _check_level(self, self.level)
+
+    @property
+    def looks(self) -> Reach:  # type: ignore[override]
+        return "parent" if self.level else "own"
+
+    @property
+    def name(self) -> str:
+        where = f"_{self.level.removesuffix('_id')}" if self.level else ""
+        return f"{self.stream.name}_trend_{self.days:g}d_in_{self.over:g}d{where}"
+
+    @property
+    def family(self) -> str:
+        return f"{self.stream.name}_trend"
+
+    @property
+    def words(self) -> Words:
+        zh, en = (LEVELS[self.level].zh, f" in the {LEVELS[self.level].en}") if self.level else ("", "")
+        return Words(
+            f"{zh}近{self.days:g}天{self.stream.words.zh}较近{self.over:g}天日均的倍数",
+            f"{self.stream.words.en}{en} a day over {self.days:g} days, as a multiple of {self.over:g} days",
+        )
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        near, far = (self._rate(snapshot, days) for days in (self.days, self.over))
+        return divided(near, far)
+
+    def _rate(self, snapshot: Snapshot, days: float) -> np.ndarray:
+        count = snapshot.count(self.stream, days)
+        around = snapshot.of_parent(count, self.level, mean=False) if self.level else count
+        return per_observed(around, snapshot, self.stream.source, days)
+
+
+@dataclass(frozen=True)
+class MixTrend(Windowed):
+    """Trend of each kind of event in the parent, weighted by the grid's own mix of kinds over the last year.
+
+    ``sum_k share_k * rate_k(days) / rate_k(over)``, `rate_k` the parent's events of kind `k` a day; 1 where nothing changed. NaN
+    where the grid had no event in the year.
+    """
+
+    over: float = 84
+    level: str = "county_id"
+    unit: ClassVar[str] = "ratio"
+    looks: ClassVar[Reach] = "parent"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive(self, "over")
+        _check_level(self, self.level)
+
+    @property
+    def name(self) -> str:
+        return f"{self.stream.name}_mix_trend_{self.days:g}d_{self.level.removesuffix('_id')}"
+
+    @property
+    def words(self) -> Words:
+        return Words(
+            f"本网格常见类型的{self.stream.words.zh}在上级辖区近{self.days:g}天的走势",
+            f"how the grid's usual kinds of {self.stream.words.en} moved around it over {self.days:g} days",
+        )
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        whole = snapshot.count(self.stream, 365)
+        total = np.zeros(snapshot.shape, np.float32)
+        for kind in self._kinds(snapshot):
+            mine = Stream.parse({**self.stream.to_dict(), "categories": [kind]})
+            near, far = (
+                snapshot.of_parent(snapshot.count(mine, d), self.level, mean=False) for d in (self.days, self.over)
+            )
+            trend = np.where(far > 0, near / np.maximum(far, 1) * np.float32(self.over / self.days), 1)
+            total += snapshot.count(mine, 365) * trend
+        return divided(total, whole)
+
+    def _kinds(self, snapshot: Snapshot) -> list[str]:
+        facts = snapshot.history.rows("facts", self.stream)
+        return sorted({str(facts.words["category"][c]) for c in np.unique(facts.category)})
+
+
+@dataclass(frozen=True)
+class Observed(Feature):
+    """Share of the last `days` days for which a feed speaks: 1 where every day was delivered."""
+
+    source: str
+    days: float = 28
+    unit: ClassVar[str] = "share"
+    code: ClassVar[str] = "RC15"
+    remedy: ClassVar[str] = "A8"
+
+    def __post_init__(self) -> None:
+        Stream(self.source)
+        positive(self, "days")
+
+    @property
+    def name(self) -> str:
+        return f"{self.source}_observed_{self.days:g}d"
+
+    @property
+    def family(self) -> str:
+        return f"{self.source}_feed"
+
+    @property
+    def reads(self) -> tuple[Stream, ...]:
+        return (Stream(self.source),)
+
+    @property
+    def words(self) -> Words:
+        what = Stream(self.source).words
+        return Words(
+            f"近{self.days:g}天{what.zh}数据到位比例",
+            f"share of the last {self.days:g} days that the feed of {what.en} covers",
+        )
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        return snapshot.calendar(snapshot.exposure(self.source, self.days) / self.days)
+
+
+@dataclass(frozen=True)
+class Coverage(Windowed):
+    """Households visited in the last `days` days per household of the grid."""
+
+    unit: ClassVar[str] = "ratio"
+    code: ClassVar[str] = "RC07"
+
+    @property
+    def name(self) -> str:
+        return f"{self.stream.name}_coverage_{self.days:g}d"
+
+    @property
+    def words(self) -> Words:
+        return Words(f"近{self.days:g}天入户覆盖率", f"households visited per household in {self.days:g} days")
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        return divided(snapshot.summed(self.stream, self.days), snapshot.attribute("households"))
+
+
+@dataclass(frozen=True)
+class Staff(Feature):
+    """Mean workers on duty a day over the last `days` days of the roster; NaN where it has no day."""
+
+    days: float = 28
+    unit: ClassVar[str] = "workers"
+    code: ClassVar[str] = "RC11"
+    remedy: ClassVar[str] = "A9"
+
+    def __post_init__(self) -> None:
+        positive(self, "days")
+
+    @property
+    def name(self) -> str:
+        return f"staff_per_day_{self.days:g}d"
+
+    @property
+    def family(self) -> str:
+        return "staff"
+
+    @property
+    def reads(self) -> tuple[Stream, ...]:
+        return (Stream("roster"),)
+
+    @property
+    def words(self) -> Words:
+        return Words(f"近{self.days:g}天日均在岗人数", f"workers on duty a day over the last {self.days:g} days")
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        roster = Stream("roster")
+        return divided(snapshot.summed(roster, self.days), snapshot.count(roster, self.days))
+
+
+@dataclass(frozen=True)
+class Unstaffed(Streamed):
+    """Days of the last `days` that the roster covers and on which nobody was on duty."""
+
+    days: float = 28
+    unit: ClassVar[str] = "days"
+    code: ClassVar[str] = "RC11"
+    remedy: ClassVar[str] = "A9"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive(self, "days")
+
+    @property
+    def name(self) -> str:
+        return f"{self.stream.name}_unstaffed_{self.days:g}d"
+
+    @property
+    def family(self) -> str:
+        return "staff"
+
+    @property
+    def words(self) -> Words:
+        return Words(f"近{self.days:g}天无人在岗的天数", f"days without anybody on duty, of the last {self.days:g}")
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        staffed = snapshot.count(Stream("roster", tag="staffed"), self.days)
+        there = np.round(snapshot.exposure("roster", self.days)).astype(np.float32)
+        return unless_silent(snapshot, "roster", self.days, np.maximum(there[None, :] - staffed, 0))

@@ -1,0 +1,197 @@
+"""Groups of features: files that declare them, plain values that carry them, and the catalogue that lists them."""
+
+import dataclasses
+import traceback
+import types
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from riskwarn.errors import DefinitionError, did_you_mean
+from riskwarn.feature import calendar, cases, composed, counts, mix, space
+from riskwarn.feature.base import Feature
+from riskwarn.history import TABLE_OF, History, Stream
+
+KINDS: dict[str, type[Feature]] = {
+    kind.__name__: kind
+    for module in (counts, cases, mix, space, calendar, composed)
+    for kind in vars(module).values()
+    if isinstance(kind, type)
+    and issubclass(kind, Feature)
+    and kind.__module__ == module.__name__
+    and not kind.__name__.startswith("_")
+}
+"""Every kind of feature by name."""
+
+
+def from_dict(values: Mapping[str, Any]) -> Feature:
+    """The feature that :meth:`Feature.to_dict` described.
+
+    Raises
+    ------
+    DefinitionError
+        Unknown kind or parameter.
+
+    Examples
+    --------
+    >>> from riskwarn.feature import Count
+    >>> feature = Count("dispute", days=28).nearby()
+    >>> from_dict(feature.to_dict()) == feature
+    True
+    """
+    kind = str(values.get("kind"))
+    if kind not in KINDS:
+        raise DefinitionError(
+            f"unknown kind of feature {kind!r}{did_you_mean(kind, KINDS)}; known: {', '.join(KINDS)}."
+        )
+    known = {f.name for f in dataclasses.fields(KINDS[kind])}
+    given = {k: v for k, v in values.items() if k != "kind"}
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise DefinitionError(f"feature {kind}: unknown parameter {unknown[0]!r}{did_you_mean(unknown[0], known)}.")
+    return KINDS[kind](**{k: _rich(v) for k, v in given.items()})
+
+
+def load_group(folder: Path, group: str) -> tuple[Feature, ...]:
+    """The `FEATURES` of the file ``folder/group.py``.
+
+    Raises
+    ------
+    DefinitionError
+        No such file, no `FEATURES` in it, or something in it that is not a feature; the message names the line.
+    """
+    path = folder / f"{group}.py"
+    if not path.exists():
+        known = sorted(p.stem for p in folder.glob("*.py"))
+        raise DefinitionError(
+            f"{folder}: no feature group {group!r}{did_you_mean(group, known)}; known: {', '.join(known)}."
+        )
+    module = types.ModuleType(f"riskwarn_features.{group}")
+    try:
+        exec(compile(path.read_text("utf-8"), str(path), "exec"), module.__dict__)  # noqa: S102 - a declaration file of the user's own
+    except (DefinitionError, TypeError, NameError, SyntaxError, ImportError, AttributeError) as error:
+        raise DefinitionError(f"{path}{_line(path, error)}: {error}") from None
+    features = getattr(module, "FEATURES", None)
+    if not isinstance(features, Sequence) or not all(isinstance(f, Feature) for f in features):
+        raise DefinitionError(f"{path}: wanted FEATURES, a list of features, found {type(features).__name__}.")
+    return tuple(features)
+
+
+def check_names(features: Sequence[Feature], *, audit: bool = False) -> None:
+    """Refuse two features of one name, and, unless for `audit`, features that a model may not read.
+
+    Raises
+    ------
+    DefinitionError
+        Two features share a name, or one is for audit only.
+    """
+    names = [f.name for f in features]
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise DefinitionError(f"two features are called {twice[0]!r}; declare it once.")
+    kept = [f.name for f in features if not f.for_model]
+    if kept and not audit:
+        raise DefinitionError(
+            f"feature {kept[0]!r} is for audit only: what staff do never lowers or raises a grid's score. Leave its group out of the experiment."
+        )
+
+
+def check_streams(features: Iterable[Feature], history: History) -> None:
+    """Refuse features whose feed or table the history does not hold, all at once.
+
+    Raises
+    ------
+    DefinitionError
+        Streams that are absent; a feed that is absent is not a feed of zeros.
+    """
+    known = [*history.sources, *TABLE_OF]
+    readers: dict[str, list[str]] = {}
+    for feature in features:
+        for source in dict.fromkeys(s.source for s in feature.reads):
+            if source not in known:
+                readers.setdefault(source, []).append(feature.name)
+    if readers:
+        faults = [
+            f"no source {source!r}{did_you_mean(source, known)}, which {', '.join(map(repr, names[:3]))}{' and others' if len(names) > 3 else ''} read"
+            for source, names in sorted(readers.items())
+        ]
+        raise DefinitionError(
+            f"the store holds {'; '.join(faults)}. It has: {', '.join(history.sources)}. Leave the feature group out, or ingest the feed."
+        )
+
+
+def catalogue(features: Iterable[Feature] | Path) -> pd.DataFrame:
+    """One row a feature: what it is, in which unit, who answers for it, and whether a model may read it.
+
+    Parameters
+    ----------
+    features
+        Features, or a folder of feature groups.
+
+    Returns
+    -------
+    catalogue
+        Columns `group` (empty for loose features), `name`, `kind`, `unit`, `zh`, `en`, `reason_zh`, `reason_en`, `family`, `code`,
+        `owner_zh`, `owner_en`, `reads`, `for_model`.
+    """
+    if isinstance(features, Path):
+        declared = [(p.stem, f) for p in sorted(features.glob("*.py")) for f in load_group(features, p.stem)]
+    else:
+        declared = [("", f) for f in features]
+    return pd.DataFrame([_entry(group, feature) for group, feature in declared])
+
+
+def page(folder: Path) -> str:
+    """The catalogue of a folder as a page of Markdown: a table a group."""
+    lines = ["# Features", "", _INTRODUCTION.strip(), ""]
+    for path in sorted(folder.glob("*.py")):
+        lines += [f"## {path.stem}", "", _about(path), "", _HEADER, "| --- | --- | --- | --- | --- | --- |"]
+        for row in catalogue(load_group(folder, path.stem)).itertuples():
+            use = "model" if row.for_model else "audit only"
+            lines.append(f"| `{row.name}` | {row.en} | {row.zh} | {row.unit} | {row.owner_en} {row.owner_zh} | {use} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+_HEADER = "| name | what it is | 含义 | unit | owner | use |"
+_INTRODUCTION = """
+Every feature of the starter, as declared in `features/*.py`. This page is generated: `python docs/features.py`.
+
+A feature is a function from what was known at `as_of` to one number per grid; a window of `days` is `days` times 24 hours before it.
+Counts of what residents ask for and of what staff find stand apart. Where a feed spoke for a part of a window, rates are per observed
+day; where it was silent for all of it, the value is missing, never zero. Features of what staff do (visits, rosters) are for audit:
+no experiment may feed them to a model.
+"""
+
+
+def _about(path: Path) -> str:
+    tree = compile(path.read_text("utf-8"), str(path), "exec", flags=0x400)
+    body = getattr(tree, "body", [])
+    text = getattr(getattr(body[0], "value", None), "value", "") if body else ""
+    return " ".join(str(text).split())
+
+
+def _entry(group: str, feature: Feature) -> dict[str, object]:
+    return {
+        "group": group, "name": feature.name, "kind": type(feature).__name__, "unit": feature.unit, "zh": feature.words.zh,
+        "en": feature.words.en, "reason_zh": feature.template.zh, "reason_en": feature.template.en, "family": feature.family,
+        "code": feature.code, "owner_zh": feature.owner.zh, "owner_en": feature.owner.en,
+        "reads": " ".join(dict.fromkeys(s.source for s in feature.reads)), "for_model": feature.for_model,
+    }  # fmt: skip
+
+
+def _line(path: Path, error: BaseException) -> str:
+    if isinstance(error, SyntaxError):
+        return f", line {error.lineno}"
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f", line {lines[-1]}" if lines else ""
+
+
+def _rich(value: object) -> object:
+    if isinstance(value, list):
+        return tuple(_rich(v) for v in value)
+    if isinstance(value, Mapping):
+        return from_dict(value) if "kind" in value else Stream.parse(value)
+    return value

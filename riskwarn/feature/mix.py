@@ -1,0 +1,316 @@
+"""How mixed and how concentrated: kinds of events, and places that report again and again."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from riskwarn.feature.base import AUDIT_ONLY, Feature, Reach, Windowed, positive, unless_silent
+from riskwarn.history import Snapshot, Stream
+from riskwarn.taxonomy import Words
+
+
+def _sums(counts: np.ndarray, first: np.ndarray) -> np.ndarray:
+    return np.add.reduceat(counts, first, axis=0)
+
+
+@dataclass(frozen=True)
+class Entropy(Windowed):
+    """Entropy of the categories of the last `days` days, nats: 0 where all are of one kind, ``log(k)`` where k kinds are equal; NaN without events."""
+
+    unit: ClassVar[str] = "nats"
+
+    @property
+    def name(self) -> str:
+        return f"{self.stream.name}_entropy_{self.days:g}d"
+
+    @property
+    def words(self) -> Words:
+        return Words(
+            f"近{self.days:g}天{self.stream.words.zh}类型混杂程度",
+            f"how mixed the kinds of {self.stream.words.en} were over {self.days:g} days",
+        )
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        found = snapshot.grouped((self.stream,), "category", _entropy, (self.days, 0))
+        return np.where(snapshot.count(self.stream, self.days) > 0, found, np.float32(np.nan))
+
+
+def _entropy(counts: np.ndarray, first: np.ndarray) -> np.ndarray:
+    n = counts[0].astype(float)
+    total = _sums(n, first)
+    part = _sums(n * np.log(np.where(n > 0, n, 1)), first)
+    some = np.where(total > 0, total, 1)
+    return np.where(total > 0, np.log(some) - part / some, 0)
+
+
+@dataclass(frozen=True)
+class NewKinds(Windowed):
+    """Categories seen in the last `days` days and not in the `past` days before them."""
+
+    past: float = 365
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive(self, "past")
+
+    @property
+    def name(self) -> str:
+        return f"{self.stream.name}_new_kinds_{self.days:g}d"
+
+    @property
+    def words(self) -> Words:
+        return Words(
+            f"近{self.days:g}天{self.stream.words.zh}新出现的类型数",
+            f"kinds of {self.stream.words.en} that are new in the last {self.days:g} days",
+        )
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        found = snapshot.grouped((self.stream,), "category", _fresh, (self.days, 0), (self.past, self.days))
+        return unless_silent(snapshot, self.stream.source, self.days, found)
+
+
+def _fresh(counts: np.ndarray, first: np.ndarray) -> np.ndarray:
+    return _sums((counts[0] > 0) & (counts[1] == 0), first).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class _OfStreams(Feature):
+    of: tuple[Stream, ...]
+    days: float
+
+    def __post_init__(self) -> None:
+        declared = self.of if isinstance(self.of, tuple | list) else (self.of,)
+        object.__setattr__(self, "of", tuple(Stream.parse(s) for s in declared))
+        positive(self, "days")
+
+    @property
+    def reads(self) -> tuple[Stream, ...]:
+        return self.of
+
+    @property
+    def _label(self) -> str:
+        return "_".join(s.name for s in self.of)
+
+    @property
+    def _what(self) -> Words:
+        return Words("、".join(s.words.zh for s in self.of), " and ".join(s.words.en for s in self.of))
+
+    @property
+    def for_model(self) -> bool:
+        return not any(s.source in AUDIT_ONLY for s in self.of)
+
+
+@dataclass(frozen=True)
+class MostAtOnePlace(_OfStreams):
+    """Most events of the streams at one place of the grid within the last `days` days."""
+
+    code: ClassVar[str] = "RC02"
+    remedy: ClassVar[str] = "A3"
+
+    @property
+    def name(self) -> str:
+        return f"{self._label}_most_at_one_place_{self.days:g}d"
+
+    @property
+    def family(self) -> str:
+        return "same_place"
+
+    @property
+    def words(self) -> Words:
+        return Words(
+            f"近{self.days:g}天同一地点最多{self._what.zh}", f"most {self._what.en} at one place in {self.days:g} days"
+        )
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        return snapshot.grouped(self.of, "place", _largest, (self.days, 0))
+
+
+def _largest(counts: np.ndarray, first: np.ndarray) -> np.ndarray:
+    return np.maximum.reduceat(counts[0], first, axis=0)
+
+
+@dataclass(frozen=True)
+class RepeatShare(Windowed):
+    """Share of the events of the last `days` days that one of the same place and kind preceded within `within` days.
+
+    Drawn towards the city's share by `weight` pseudo-events.
+    """
+
+    within: float = 30
+    weight: float = 5
+    unit: ClassVar[str] = "share"
+    code: ClassVar[str] = "RC02"
+    looks: ClassVar[Reach] = "city"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive(self, "within")
+
+    @property
+    def name(self) -> str:
+        return f"{self.stream.name}_repeat_share_{self.days:g}d"
+
+    @property
+    def family(self) -> str:
+        return "same_place"
+
+    @property
+    def words(self) -> Words:
+        return Words(
+            f"近{self.days:g}天{self.stream.words.zh}中{self.within:g}天内同地同类重复的比例",
+            f"share of {self.stream.words.en} with one of the same place and kind in the {self.within:g} days before",
+        )
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        again = snapshot.followed(
+            self.stream, self.stream, by=("place", "category"), days=self.within, window=self.days
+        )
+        whole = snapshot.count(self.stream, self.days)
+        city = again.sum(axis=0, keepdims=True) / np.maximum(whole.sum(axis=0, keepdims=True), 1)
+        k = np.float32(self.weight)
+        return (again + k * city) / (whole + k)
+
+
+LADDER: tuple[tuple[Stream, ...], ...] = (
+    (Stream("dispute"),),
+    (Stream("hotline"), Stream("petition")),
+    (Stream("police_call", ("P04",)),),
+    (Stream("police_call", severity=3),),
+)
+"""Rungs an unresolved matter climbs: ledger, request for help, police call, violence."""
+
+
+def _present(snapshot: Snapshot, streams: tuple[Stream, ...]) -> tuple[Stream, ...]:
+    return tuple(s for s in streams if s.source in snapshot.history.sources)
+
+
+@dataclass(frozen=True)
+class _OfLadder(Feature):
+    code: ClassVar[str] = "RC04"
+    remedy: ClassVar[str] = "A3"
+
+    @property
+    def family(self) -> str:
+        return "ladder"
+
+    @property
+    def reads(self) -> tuple[Stream, ...]:
+        return (Stream("police_call", ("P04",)), Stream("dispute"))
+
+
+@dataclass(frozen=True)
+class Rung(_OfLadder):
+    """Highest rung among the linked records of the last `days` days, 0 where there is none.
+
+    1 ledger, 2 hotline or petition, 3 dispute call, 4 violence; a record is linked where its source names a case.
+    """
+
+    days: float = 28
+    unit: ClassVar[str] = "0 to 4"
+
+    def __post_init__(self) -> None:
+        positive(self, "days")
+
+    @property
+    def name(self) -> str:
+        return f"ladder_rung_{self.days:g}d"
+
+    @property
+    def words(self) -> Words:
+        return Words(
+            f"近{self.days:g}天已关联事项达到的最高层级",
+            f"highest rung that linked matters reached in {self.days:g} days",
+        )
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        found = np.zeros(snapshot.shape, np.float32)
+        for height, streams in enumerate(LADDER, start=1):
+            for stream in _present(snapshot, streams):
+                there = snapshot.count(_linked(stream), self.days) > 0
+                found = np.where(there, np.float32(height), found)
+        return found
+
+
+def _linked(stream: Stream) -> Stream:
+    return Stream.parse({**stream.to_dict(), "linked": True})
+
+
+@dataclass(frozen=True)
+class OpenMatters(_OfLadder):
+    """Linked matters with an open record on the second rung or above."""
+
+    @property
+    def name(self) -> str:
+        return "ladder_open_n"
+
+    @property
+    def words(self) -> Words:
+        return Words("已升级且未化解的关联事项", "linked matters that climbed and are open")
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        streams = tuple(_linked(s) for rung in LADDER[1:] for s in _present(snapshot, rung))
+        return snapshot.open_matters(streams)
+
+
+@dataclass(frozen=True)
+class Climb(_OfLadder):
+    """Least days from the first rung to a dispute call of one matter, among the calls of the last `days` days; NaN where none climbed."""
+
+    days: float = 84
+    within: float = 365
+    unit: ClassVar[str] = "days"
+
+    def __post_init__(self) -> None:
+        positive(self, "days", "within")
+
+    @property
+    def name(self) -> str:
+        return f"ladder_climb_days_{self.days:g}d"
+
+    @property
+    def words(self) -> Words:
+        return Words(
+            f"近{self.days:g}天由台账升至警情的最短天数", f"least days from ledger to police call in {self.days:g} days"
+        )
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        return snapshot.fastest(LADDER[2][0], LADDER[0], by=("case",), days=self.within, window=self.days)
+
+
+@dataclass(frozen=True)
+class Unheralded(_OfLadder):
+    """Share of the dispute calls of the last `days` days that no other feed's record of the place preceded in the year before.
+
+    Drawn towards the city's share by `weight` pseudo-calls.
+    """
+
+    days: float = 365
+    weight: float = 5
+    unit: ClassVar[str] = "share"
+    code: ClassVar[str] = "RC13"
+    remedy: ClassVar[str] = "A6"
+    looks: ClassVar[Reach] = "city"
+
+    def __post_init__(self) -> None:
+        positive(self, "days")
+
+    @property
+    def name(self) -> str:
+        return f"ladder_skip_share_{self.days:g}d"
+
+    @property
+    def words(self) -> Words:
+        return Words(
+            f"近{self.days:g}天未经台账、热线或信访而直接报警的比例",
+            f"share of dispute calls with no earlier record at the place in any other feed, {self.days:g} days",
+        )
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        calls, before = LADDER[2][0], tuple(s for rung in LADDER[:2] for s in _present(snapshot, rung))
+        whole = snapshot.count(calls, self.days)
+        known = snapshot.followed(calls, before, by=("place",), days=365, window=self.days) if before else 0 * whole
+        skipped = whole - known
+        city = skipped.sum(axis=0, keepdims=True) / np.maximum(whole.sum(axis=0, keepdims=True), 1)
+        k = np.float32(self.weight)
+        return (skipped + k * city) / (whole + k)

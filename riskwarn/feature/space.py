@@ -1,0 +1,329 @@
+"""What the grid is, and what happens around it."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from riskwarn.errors import DefinitionError, did_you_mean
+from riskwarn.feature.base import Feature, Reach, Windowed, divided, positive
+from riskwarn.history import Snapshot
+from riskwarn.taxonomy import Words
+
+LEVELS = {
+    "community_id": Words("所在社区", "community"),
+    "township_id": Words("所在乡镇街道", "township"),
+    "county_id": Words("所在县区", "county"),
+}
+_COLUMNS = {
+    "area_km2": Words("面积（平方公里）", "area, km²"),
+    "households": Words("户数", "households"),
+    "population": Words("人口", "population"),
+}
+_FORBIDDEN = ("name", "sex", "age", "ethnicity", "religion", "registration", "health", "record")
+_FRINGE = ("112", "122")
+_PLACES = {
+    "school": Words("学校", "schools"),
+    "hospital": Words("医院", "hospitals"),
+    "site": Words("在建工地", "building sites"),
+    "market": Words("市场", "markets"),
+    "station": Words("车站", "stations"),
+    "mall": Words("商场", "malls"),
+    "square": Words("广场", "squares"),
+    "park": Words("公园", "parks"),
+    "hotel": Words("酒店", "hotels"),
+    "old_estate": Words("老旧小区", "old housing estates"),
+    "urban_village": Words("城中村", "urban villages"),
+}
+
+
+@dataclass(frozen=True)
+class _OfGrid(Feature):
+    code: ClassVar[str] = "RC12"
+    unit: ClassVar[str] = "as the column says"
+
+    @property
+    def family(self) -> str:
+        return "grid"
+
+
+def _check_column(feature: Feature, column: str) -> None:
+    if column in _FORBIDDEN:
+        raise DefinitionError(
+            f"{type(feature).__name__}: {column!r} tells of people, and people are no feature; a grid has {', '.join(_COLUMNS)}."
+        )
+    if column not in _COLUMNS:
+        raise DefinitionError(
+            f"{type(feature).__name__}: wanted area_km2, households or population, got {column!r}{did_you_mean(column, _COLUMNS)}."
+        )
+
+
+@dataclass(frozen=True)
+class Attribute(_OfGrid):
+    """A numeric fact of the grid itself: ``area_km2``, ``households`` or ``population``; `log`: log of one more."""
+
+    column: str
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        _check_column(self, self.column)
+
+    @property
+    def name(self) -> str:
+        return f"grid_{self.column}" + ("_log" if self.log else "")
+
+    @property
+    def words(self) -> Words:
+        what = _COLUMNS[self.column]
+        return Words(
+            f"网格{what.zh}" + ("（对数）" if self.log else ""),
+            f"{'log of the ' if self.log else ''}{what.en} of the grid",
+        )
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        values = snapshot.attribute(self.column)
+        return np.log1p(values) if self.log else values
+
+
+@dataclass(frozen=True)
+class Density(_OfGrid):
+    """Log of residents per km²."""
+
+    unit: ClassVar[str] = "log per km²"
+
+    @property
+    def name(self) -> str:
+        return "grid_density_log"
+
+    @property
+    def words(self) -> Words:
+        return Words("网格人口密度（对数）", "log of residents per km²")
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        return np.log1p(divided(snapshot.attribute("population"), snapshot.attribute("area_km2")))
+
+
+@dataclass(frozen=True)
+class UrbanClass(_OfGrid):
+    """Whether the grid's urban–rural class is one of `classes`: 1 or 0; NaN where it has none.
+
+    Examples
+    --------
+    >>> UrbanClass(("112", "122"), "fringe").name
+    'grid_is_fringe'
+    """
+
+    classes: tuple[str, ...] = _FRINGE
+    called: str = "fringe"
+    unit: ClassVar[str] = "0 or 1"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "classes", tuple(self.classes))
+        if not self.classes or not self.called.isidentifier():
+            raise DefinitionError(
+                f"UrbanClass: give classes and what they are called, got {self.classes!r}, {self.called!r}."
+            )
+
+    @property
+    def name(self) -> str:
+        return f"grid_is_{self.called}"
+
+    @property
+    def words(self) -> Words:
+        known = {
+            "fringe": Words("城乡结合部", "urban fringe"), "rural": Words("乡村", "rural"), "urban": Words("主城区", "inner city"),
+            "town": Words("镇区", "town"), "special": Words("特殊区域", "special area"),
+        }.get(self.called, Words(self.called, self.called))  # fmt: skip
+        return Words(f"是否{known.zh}", f"whether the grid is {known.en}")
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        grids = snapshot.history.grids
+        if "urban_class" not in grids or grids["urban_class"].isna().all():
+            raise DefinitionError("the grids have no 'urban_class'; leave the feature out, or give the column.")
+        own = grids["urban_class"]
+        return snapshot.fixed(np.where(own.isna(), np.nan, own.isin(self.classes)))
+
+
+@dataclass(frozen=True)
+class Places(_OfGrid):
+    """Key places of one kind in the grid; `per_1000_households` of them where wanted."""
+
+    of: str
+    per_1000_households: bool = False
+    unit: ClassVar[str] = "count"
+
+    def __post_init__(self) -> None:
+        if self.of not in _PLACES:
+            raise DefinitionError(
+                f"Places: unknown kind {self.of!r}{did_you_mean(self.of, _PLACES)}; known: {', '.join(_PLACES)}."
+            )
+
+    @property
+    def name(self) -> str:
+        return f"grid_{self.of}_n" + ("_per_1000_households" if self.per_1000_households else "")
+
+    @property
+    def words(self) -> Words:
+        what = _PLACES[self.of]
+        per = Words("每千户", " per 1000 households") if self.per_1000_households else Words("", "")
+        return Words(f"{per.zh}{what.zh}数", f"{what.en} in the grid{per.en}")
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        n = snapshot.fixed(snapshot.places(self.of))
+        return 1000 * divided(n, snapshot.attribute("households")) if self.per_1000_households else n
+
+
+@dataclass(frozen=True)
+class PerHousehold(Windowed):
+    """Events of the last `days` days per 1000 households, drawn towards the rate of the parent at `level` and the city.
+
+    ``(n + k * r) / (households + k) * 1000``, `k` pseudo-households of the parent's rate `r`, itself drawn likewise (Clayton &
+    Kaldor 1987, Biometrics 43, 671–681). Where the feed spoke for a part of the window, the rate is scaled up to it.
+    """
+
+    weight: float = 100
+    level: str = ""
+    unit: ClassVar[str] = "per 1000 households"
+    looks: ClassVar[Reach] = "city"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive(self, "weight")
+        if self.level:
+            _check_level(self, self.level)
+
+    @property
+    def name(self) -> str:
+        return f"{self.stream.name}_per_1000_households_{self.days:g}d"
+
+    @property
+    def words(self) -> Words:
+        return Words(
+            f"近{self.days:g}天每千户{self.stream.words.zh}",
+            f"{self.stream.words.en} per 1000 households in the last {self.days:g} days",
+        )
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        count, homes = snapshot.count(self.stream, self.days), np.nan_to_num(snapshot.attribute("households"))
+        k = np.float32(self.weight)
+        rate = divided(count.sum(axis=0, keepdims=True), homes.sum(axis=0, keepdims=True))
+        if self.level:
+            above = [snapshot.of_parent(v, self.level, mean=False) for v in (count, homes)]
+            rate = (above[0] + k * rate) / (above[1] + k)
+        exposure = snapshot.exposure(self.stream.source, self.days)
+        scale = np.where(exposure > 0, self.days / np.maximum(exposure, 1e-9), np.nan)
+        return np.asarray(1000 * scale * (count + k * rate) / (homes + k), dtype=np.float32)
+
+
+def _check_level(feature: Feature, level: str) -> None:
+    if level not in LEVELS:
+        raise DefinitionError(
+            f"{type(feature).__name__}: unknown level {level!r}{did_you_mean(level, LEVELS)}; known: {', '.join(LEVELS)}."
+        )
+
+
+@dataclass(frozen=True)
+class Nearby(Feature):
+    """Another feature, as the mean (or the `total`) over the neighbouring grids that have a value."""
+
+    of: Feature
+    total: bool = False
+    code: ClassVar[str] = "RC05"
+    looks: ClassVar[Reach] = "near"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.of, Nearby | OfParent):
+            raise DefinitionError(
+                f"nearby: {self.of.name!r} looks around already; neighbours of neighbours are not a feature."
+            )
+
+    @property
+    def name(self) -> str:
+        return f"{self.of.name}_nearby" + ("_total" if self.total else "")
+
+    @property
+    def family(self) -> str:
+        return f"{self.of.family}_nearby"
+
+    @property
+    def parts(self) -> tuple[Feature, ...]:
+        return (self.of,)
+
+    @property
+    def words(self) -> Words:
+        zh, en = ("合计", "total") if self.total else ("平均", "mean")
+        return Words(f"邻近网格{zh}：{self.of.words.zh}", f"{en} of the neighbouring grids: {self.of.words.en}")
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        return self._around(snapshot, self.of.compute(snapshot))
+
+    def normal(self, snapshot: Snapshot) -> np.ndarray:
+        return self._around(snapshot, self.of.normal(snapshot))
+
+    def _around(self, snapshot: Snapshot, values: np.ndarray) -> np.ndarray:
+        held = np.isfinite(values)
+        if held.all():
+            return snapshot.nearby(values, mean=not self.total)
+        total, number = (snapshot.nearby(v, mean=False) for v in (np.where(held, values, 0), held.astype(np.float32)))
+        return total if self.total else divided(total, number)
+
+
+@dataclass(frozen=True)
+class OfParent(Feature):
+    """Another feature, as the mean over the grids with the same parent."""
+
+    of: Feature
+    level: str = "township_id"
+    code: ClassVar[str] = "RC05"
+    looks: ClassVar[Reach] = "parent"
+
+    def __post_init__(self) -> None:
+        if self.level not in LEVELS:
+            raise DefinitionError(
+                f"of_parent: unknown level {self.level!r}{did_you_mean(self.level, LEVELS)}; known: {', '.join(LEVELS)}."
+            )
+        if isinstance(self.of, OfParent | Nearby):
+            raise DefinitionError(
+                f"of_parent: {self.of.name!r} looks around already; a parent of a parent would come back to itself."
+            )
+
+    @property
+    def name(self) -> str:
+        return f"{self.of.name}_{self.level.removesuffix('_id')}"
+
+    @property
+    def family(self) -> str:
+        return f"{self.of.family}_{self.level.removesuffix('_id')}"
+
+    @property
+    def parts(self) -> tuple[Feature, ...]:
+        return (self.of,)
+
+    @property
+    def words(self) -> Words:
+        where = LEVELS[self.level]
+        return Words(
+            f"{where.zh}各网格平均：{self.of.words.zh}", f"mean over the grids of the {where.en}: {self.of.words.en}"
+        )
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        return snapshot.of_parent(self.of.compute(snapshot), self.level)
+
+
+def circular_parents(grids: pd.DataFrame) -> str:
+    """An area that lies in itself by way of another, in words; empty where parents are a tree."""
+    levels = [c for c in ("grid_id", *LEVELS) if c in grids]
+    above: dict[str, set[str]] = {}
+    for low, high in pairwise(levels):
+        for child, parent in grids[[low, high]].dropna().drop_duplicates().itertuples(index=False):
+            if child != parent:
+                above.setdefault(str(child), set()).add(str(parent))
+    for start in above:
+        path = [start]
+        while (higher := sorted(above.get(path[-1], ()))) and higher[0] not in path:
+            path.append(higher[0])
+        if higher and higher[0] == start:
+            return " in ".join([*path, start])
+    return ""

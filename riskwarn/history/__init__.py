@@ -1,0 +1,17 @@
+"""Time: what was known, when. :class:`History` is the only door to the past.
+
+A revision of an event is known at every instant after its `known_at` until the next revision of the event is. Of the
+revisions known at `as_of` the newest holds; a retracted one holds nothing. So every fact is true on one interval
+``(start, end]`` of the `as_of` axis, and every count is two index look-ups, one scatter and one cumulative sum, for one
+date as for a thousand::
+
+    known_at ──────┬───────────────┬──────────▶ as_of
+                   (start      end]
+"""
+
+from riskwarn.history.facts import DAY_US, NEVER, Facts
+from riskwarn.history.past import History
+from riskwarn.history.snapshot import Snapshot
+from riskwarn.history.stream import TABLE_OF, Stream
+
+__all__ = ["DAY_US", "NEVER", "TABLE_OF", "Facts", "History", "Snapshot", "Stream"]

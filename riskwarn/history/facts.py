@@ -1,0 +1,170 @@
+"""Facts: what was true on which interval of the `as_of` axis, as plain arrays."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+DAY_US = 86_400_000_000
+"""One day, µs. A window of `days` is `days` times 24 hours."""
+NEVER = int(np.iinfo(np.int64).max)
+WORD_COLUMNS = ("source", "category", "origin", "tags", "outcome")
+_DIGIT_BITS = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """Rows true on ``(start, end]``, instants in µs since 1970 UTC, sorted by source, category and grid.
+
+    Parameters
+    ----------
+    grid
+        Row number of the grid among the history's grids.
+    start, end
+        The interval of `as_of` on which the row holds.
+    known
+        When the event first became known, in whatever form.
+    occurred, closed, due
+        When it happened, was closed and should have been; :data:`NEVER` where it was not.
+    severity, near
+        0 to 3; whether it lies within reach of a foreign border.
+    source, category, origin, tags, outcome
+        Codes into `words`.
+    place, case
+        Numbers of place and case, -1 where there is none.
+    weight
+        Share of the row that belongs to the grid, below 1 only where an old grid was split.
+    amount
+        What is summed besides the row itself: households visited, workers on duty.
+    words
+        Vocabulary by column.
+    """
+
+    grid: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+    occurred: np.ndarray
+    closed: np.ndarray
+    due: np.ndarray
+    severity: np.ndarray
+    source: np.ndarray
+    category: np.ndarray
+    origin: np.ndarray
+    tags: np.ndarray
+    outcome: np.ndarray
+    near: np.ndarray
+    place: np.ndarray
+    case: np.ndarray
+    weight: np.ndarray
+    amount: np.ndarray
+    known: np.ndarray
+    words: Mapping[str, np.ndarray]
+
+    def __getitem__(self, rows: "np.ndarray | slice") -> "Facts":
+        """The chosen rows."""
+        return Facts(**{name: getattr(self, name)[rows] for name in ROW_COLUMNS}, words=self.words)
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.grid)
+
+    @cached_property
+    def whole(self) -> bool:
+        """Whether every row belongs to one grid entirely."""
+        return bool(len(self) == 0 or self.weight.strides[0] == 0 or self.weight.min() >= 1)
+
+    @cached_property
+    def _slices(self) -> dict[tuple[int, int], slice]:
+        """Where the rows of each source and category stand."""
+        pair = self.source.astype(np.int64) * (len(self.words["category"]) + 1) + self.category
+        first = np.flatnonzero(np.r_[True, pair[1:] != pair[:-1]]) if len(pair) else np.zeros(0, np.int64)
+        last = np.r_[first[1:], len(pair)] if len(pair) else first
+        return {
+            (int(self.source[a]), int(self.category[a])): slice(int(a), int(b))
+            for a, b in zip(first, last, strict=True)
+        }
+
+    def pieces(self, source: str, categories: frozenset[str]) -> list[slice]:
+        """Slices that hold the rows of a source in any of `categories`."""
+        wanted = {i for i, word in enumerate(self.words["category"]) if word in categories}
+        sources = {i for i, word in enumerate(self.words["source"]) if word == source}
+        return [rows for (s, c), rows in self._slices.items() if s in sources and c in wanted]
+
+    def sorted(self, n_grids: int) -> "Facts":
+        """The rows in the order this class promises; rows that are in order already are left where they are."""
+        pair = self.source.astype(np.int64) * len(self.words["category"]) + self.category
+        key = pair * max(n_grids, 1) + self.grid
+        if len(key) == 0 or bool((np.diff(key) >= 0).all()):
+            return self
+        return self[radix_order(key)]
+
+
+ROW_COLUMNS = tuple(name for name in Facts.__dataclass_fields__ if name != "words")
+
+
+def constant(value: Any, n: int, dtype: Any) -> np.ndarray:
+    """A column of one value that takes no memory."""
+    return np.broadcast_to(np.asarray(value, dtype=dtype), n)
+
+
+def facts_of(*, words: Mapping[str, np.ndarray], grid: np.ndarray, start: np.ndarray, **columns: np.ndarray) -> Facts:
+    """Facts from the columns that are known; the others hold nothing."""
+    n = len(grid)
+    columns.setdefault("known", start)
+    empty = {
+        "end": (NEVER, np.int64), "closed": (NEVER, np.int64), "due": (NEVER, np.int64), "severity": (0, np.int8),
+        "source": (0, np.int32), "category": (0, np.int32), "origin": (0, np.int32), "tags": (0, np.int32),
+        "outcome": (0, np.int32), "near": (False, bool), "place": (-1, np.int32), "case": (-1, np.int32),
+        "weight": (1, np.float32), "amount": (1, np.float32),
+    }  # fmt: skip
+    rest = {name: constant(value, n, dtype) for name, (value, dtype) in empty.items() if name not in columns}
+    vocabulary = {name: words.get(name, np.array([""], dtype=object)) for name in WORD_COLUMNS}
+    return Facts(grid=grid, start=start, words=vocabulary, **columns, **rest)
+
+
+def radix_order(key: np.ndarray) -> np.ndarray:
+    """The stable order of non-negative integers: one pass of numpy's radix sort for each 16 bits."""
+    order = np.argsort((key & 0xFFFF).astype(np.uint16), kind="stable")
+    shift, top = _DIGIT_BITS, int(key.max(initial=0))
+    while top >> shift:
+        digit = ((key >> shift) & 0xFFFF).astype(np.uint16)
+        order = order[np.argsort(digit[order], kind="stable")]
+        shift += _DIGIT_BITS
+    return order
+
+
+def encode(column: "pa.ChunkedArray | pa.Array") -> tuple[np.ndarray, np.ndarray]:
+    """Codes and vocabulary of a column of words; what is missing is the empty word."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    array = array.chunk(0) if isinstance(array, pa.ChunkedArray) and array.num_chunks else array
+    if isinstance(array, pa.ChunkedArray):
+        array = pa.array([], pa.string())
+    if pa.types.is_integer(array.type):
+        array = array.dictionary_encode()
+    if not isinstance(array, pa.DictionaryArray) or array.null_count or array.dictionary.null_count:
+        array = array.cast(pa.string()).fill_null("").dictionary_encode()
+    codes = array.indices.to_numpy(zero_copy_only=False)
+    words = np.array([str(word) for word in array.dictionary.to_pylist()], dtype=object)
+    return codes if codes.dtype == np.int32 else codes.astype(np.int32), words
+
+
+def instants(column: "pa.ChunkedArray | pa.Array") -> np.ndarray:
+    """µs since 1970 UTC; :data:`NEVER` where empty."""
+    plain = (
+        column
+        if pa.types.is_integer(column.type)
+        else column.cast(pa.timestamp("us", column.type.tz))
+        if pa.types.is_timestamp(column.type)
+        else column
+    )
+    return (
+        plain.cast(pa.int64()).fill_null(NEVER).to_numpy() if column.null_count else plain.cast(pa.int64()).to_numpy()
+    )
+
+
+def numbers(column: "pa.ChunkedArray | pa.Array", missing: float) -> np.ndarray:
+    """Numbers, `missing` where empty."""
+    return column.cast(pa.float64()).fill_null(float(missing)).to_numpy()

@@ -1,0 +1,316 @@
+"""The history of a city: everything that was ever known, with the instant each thing became known."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from scipy import sparse
+
+from riskwarn import grid
+from riskwarn.errors import DataError, DefinitionError, StaleDataError, did_you_mean
+from riskwarn.history.facts import Facts
+from riskwarn.history.log import COLUMNS, arrow_of, punctual, revisions, table_facts
+from riskwarn.history.stream import TABLE_OF, Stream
+from riskwarn.schema import conform
+from riskwarn.store import Store
+from riskwarn.taxonomy import NEVER_FEATURES
+
+if TYPE_CHECKING:
+    from riskwarn.history.snapshot import Snapshot
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """Everything that was ever known of a city, with the instant each thing became known.
+
+    Use :meth:`of`, :meth:`load` or :meth:`punctual` to make one.
+
+    Parameters
+    ----------
+    grids
+        One row a grid, in the order of `grid_id`.
+    facts
+        What counts count.
+    cases
+        Revisions, on the interval each holds: what open and overdue counts look at.
+    until
+        The instant up to which it speaks, µs.
+    timezone
+        Clock of the city.
+    """
+
+    grids: pd.DataFrame
+    facts: Facts
+    cases: Facts
+    until: int
+    timezone: str
+    crosswalk: pd.DataFrame | None = None
+    _read: Callable[[str], pd.DataFrame | None] = lambda _: None
+    _links: dict[str, sparse.csr_matrix] = field(default_factory=dict)
+    _tables: dict[str, Facts] = field(default_factory=dict)
+    _coverage: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, store: Store, *, as_of: object = None) -> "History":
+        """The history of a store, over the grids valid at `as_of` (the newest by default).
+
+        Records of grids that ended go to those that took over, by the shares of table `crosswalk`.
+        """
+        events = store.arrow("events", columns=COLUMNS)
+        crosswalk = store.read("crosswalk") if store.has("crosswalk") else None
+        if crosswalk is not None and as_of is not None:
+            crosswalk = crosswalk[crosswalk["effective_at"] <= store.instant(as_of)]
+
+        def read(name: str) -> pd.DataFrame | None:
+            return store.read(name) if store.has(name) else None
+
+        return cls._make(events, store.grids(as_of), store.known_until(), store.timezone, crosswalk, read)
+
+    @classmethod
+    def of(
+        cls,
+        events: pd.DataFrame,
+        grids: pd.DataFrame,
+        *,
+        timezone: str = "Asia/Shanghai",
+        until: object = None,
+        tables: Mapping[str, pd.DataFrame] | None = None,
+    ) -> "History":
+        """The history of a table of events over a table of grids (one row a grid).
+
+        Parameters
+        ----------
+        events, grids
+            Tables of the schema; a row of `events` written twice counts once.
+        timezone
+            Clock of the city.
+        until
+            The instant up to which the tables speak; the last `known_at` by default.
+        tables
+            Other tables by name: `visits`, `workflow`, `diversions`, `roster`, `places`, `feed_log`, `crosswalk`.
+
+        Raises
+        ------
+        DataError
+            A table breaks its contract, two rows stand for one grid, or there is no event.
+        """
+        events, grids = conform("events", events.drop_duplicates()), conform("grids", grids)
+        if events.empty:
+            raise DataError("table 'events' has no rows; there is no history to compute features from.")
+        if grids["grid_id"].duplicated().any():
+            twice = grids.loc[grids["grid_id"].duplicated(), "grid_id"].iloc[0]
+            raise DataError(
+                f"table 'grids': several versions of grid {twice!r}; give the version to use, one row a grid."
+            )
+        others = {name: conform(name, frame.drop_duplicates()) for name, frame in (tables or {}).items()}
+        last = events["known_at"].max() if until is None else _instant(until, timezone)
+        return cls._make(arrow_of("events", events), grids, last, timezone, others.get("crosswalk"), others.get)
+
+    @classmethod
+    def punctual(
+        cls, events: pa.Table, grids: pd.DataFrame, *, timezone: str = "Asia/Shanghai", until: object = None
+    ) -> "History":
+        """The history of a log of one row an event, each known when it occurs and its closing when it is closed.
+
+        For public data that tell no revisions. `events` needs `source`, `category`, `grid_id`, `occurred_at`, in UTC; it may have
+        `closed_at`, `due_at`, `severity`, `origin`, `tags`, `outcome`.
+
+        Raises
+        ------
+        DataError
+            Times without a zone, or no event.
+        """
+        if events["occurred_at"].type != pa.timestamp("us", "UTC") or len(events) == 0:
+            raise DataError(
+                f"a punctual log needs rows whose occurred_at is timestamp[us, UTC]; got {len(events)} rows of {events['occurred_at'].type}."
+            )
+        place = conform("grids", grids).sort_values("grid_id", ignore_index=True)
+        facts = punctual(events, place["grid_id"].to_numpy(dtype=object), None)
+        last = int(facts.occurred.max(initial=0)) if until is None else int(_micros(_instant(until, timezone)))
+        return cls(place, facts, facts, last, timezone)
+
+    @classmethod
+    def _make(
+        cls,
+        events: pa.Table,
+        grids: pd.DataFrame,
+        until: pd.Timestamp,
+        timezone: str,
+        crosswalk: pd.DataFrame | None,
+        read: Callable[[str], pd.DataFrame | None],
+    ) -> "History":
+        grids = grids.sort_values("grid_id", ignore_index=True)
+        facts, cases = revisions(events, grids["grid_id"].to_numpy(dtype=object), crosswalk)
+        return cls(grids, facts, cases, _micros(until), timezone, crosswalk, read)
+
+    def __repr__(self) -> str:
+        """Size and span at a glance."""
+        return f"History({len(self.cases.grid):,} revisions, {len(self.grids):,} grids, until {pd.Timestamp(self.until, unit='us', tz=self.timezone)})"
+
+    @property
+    def words(self) -> Mapping[str, np.ndarray]:
+        """Vocabulary of the events by column."""
+        return self.cases.words
+
+    @property
+    def sources(self) -> list[str]:
+        """Feeds with events."""
+        return sorted({str(self.words["source"][source]) for source, _ in self.cases._slices})  # noqa: SLF001 - its own kind
+
+    def neighbors(self, how: str = "auto") -> sparse.csr_matrix:
+        """(n, n) 0/1 matrix of grids beside each other."""
+        if how not in self._links:
+            self._links[how] = grid.neighbors(self.grids, how=how)  # type: ignore[arg-type]
+        return self._links[how]
+
+    def at(self, as_ofs: Iterable[object]) -> "Snapshot":
+        """What was known at each of `as_ofs`: dates mean local midnight, instants of any zone are themselves.
+
+        Raises
+        ------
+        DataError
+            No date, a date twice, or dates out of order.
+        StaleDataError
+            A date lies after everything the history speaks for by more than a day.
+        """
+        from riskwarn.history.snapshot import Snapshot  # noqa: PLC0415 - a snapshot is of a history
+
+        dates = pd.DatetimeIndex([_instant(a, self.timezone) for a in as_ofs]).as_unit("us")
+        if len(dates) == 0 or not dates.is_monotonic_increasing or not dates.is_unique:
+            raise DataError(f"as_of dates must be at least one, increasing and distinct; got {len(dates)}.")
+        late = dates[-1] - pd.Timestamp(self.until, unit="us", tz="UTC")
+        if late > pd.Timedelta(days=1):
+            raise StaleDataError(
+                f"nothing is known for as_of {dates[-1].date()}: the data end at {pd.Timestamp(self.until, unit='us', tz=self.timezone)}, "
+                f"{late.days} days before. Bring newer deliveries in, or choose an earlier date."
+            )
+        return Snapshot(self, dates)
+
+    def read(self, name: str) -> pd.DataFrame:
+        """A table beside the events.
+
+        Raises
+        ------
+        DefinitionError
+            There is none; a table that is absent is not a table of zeros.
+        """
+        found = self._read(name)
+        if found is None:
+            raise DefinitionError(f"the store holds no table {name!r}; leave the feature out, or ingest it.")
+        return found
+
+    def rows(self, view: str, stream: Stream) -> Facts:
+        """The rows of a stream, sorted by grid; `view` is ``facts`` or ``cases``.
+
+        Raises
+        ------
+        DefinitionError
+            The history holds no such source; a feed that is absent is not a feed of zeros.
+        """
+        facts = self._facts(view, stream)
+        wanted = frozenset(stream.categories or map(str, facts.words["category"])) - NEVER_FEATURES
+        pieces = facts.pieces(stream.source, wanted)
+        if len(pieces) == 1:
+            found = facts[pieces[0]]
+        else:
+            rows = np.concatenate([np.arange(p.start, p.stop) for p in pieces]) if pieces else np.zeros(0, np.int64)
+            found = facts[rows[np.argsort(facts.grid[rows], kind="stable")]]
+        return found if stream.plain else found[_chosen(found, stream, self.timezone)]
+
+    def select(self, facts: Facts, stream: Stream) -> np.ndarray:
+        """Indices of the rows of `facts` that belong to `stream`.
+
+        Raises
+        ------
+        DefinitionError
+            The history holds no such source.
+        """
+        self._facts("cases", stream)
+        mask = _is(facts.words["source"], {stream.source})[facts.source]
+        mask &= ~_is(facts.words["category"], NEVER_FEATURES)[facts.category]
+        if stream.categories:
+            mask &= _is(facts.words["category"], set(stream.categories))[facts.category]
+        return np.flatnonzero(mask & _chosen(facts, stream, self.timezone))
+
+    def coverage(self, source: str) -> np.ndarray:
+        """(n, 3) deliveries of a feed that say which time they speak for: arrived, from, to; µs, in the order of `from`."""
+        if source not in self._coverage:
+            log = self._read("feed_log")
+            self._coverage[source] = _spoken(log, source) if log is not None else np.zeros((0, 3), np.int64)
+        return self._coverage[source]
+
+    def _facts(self, view: str, stream: Stream) -> Facts:
+        if stream.source in TABLE_OF:
+            return self._table(TABLE_OF[stream.source])
+        if stream.source not in self.sources:
+            raise DefinitionError(
+                f"stream {stream.name!r}: the store holds no source {stream.source!r}{did_you_mean(stream.source, self.sources)}; "
+                f"it has: {', '.join(self.sources)}. Leave the feature group out, or ingest the feed."
+            )
+        found: Facts = getattr(self, view)
+        return found
+
+    def _table(self, name: str) -> Facts:
+        if name not in self._tables:
+            table = arrow_of(name, self.read(name))
+            self._tables[name] = table_facts(name, table, self.grids["grid_id"].to_numpy(dtype=object), self.crosswalk)
+        return self._tables[name]
+
+
+def _chosen(facts: Facts, stream: Stream, timezone: str) -> np.ndarray:
+    """(n,) which rows the choices beside source and category keep."""
+    mask = np.ones(len(facts), dtype=bool)
+    if stream.origin:
+        mask &= _is(facts.words["origin"], {stream.origin})[facts.origin]
+    if stream.outcome:
+        mask &= _is(facts.words["outcome"], {stream.outcome})[facts.outcome]
+    if stream.tag:
+        mask &= np.array([stream.tag in str(t).split() for t in facts.words["tags"]], dtype=bool)[facts.tags]
+    if stream.without:
+        mask &= np.array([stream.without not in str(t).split() for t in facts.words["tags"]], dtype=bool)[facts.tags]
+    if stream.severity:
+        mask &= facts.severity >= stream.severity
+    if stream.border:
+        mask &= facts.near
+    if stream.linked:
+        mask &= facts.case >= 0
+    if stream.hours:
+        hour = (
+            pd.DatetimeIndex(facts.occurred.view("datetime64[us]"))
+            .tz_localize("UTC")
+            .tz_convert(timezone)
+            .hour.to_numpy()
+        )
+        first, last = stream.hours
+        mask &= (hour >= first) & (hour < last) if first <= last else (hour >= first) | (hour < last)
+    return mask
+
+
+def _spoken(log: pd.DataFrame, source: str) -> np.ndarray:
+    if not {"covers_from", "covers_to"} <= set(log):
+        return np.zeros((0, 3), np.int64)
+    own = log[(log["source"] == source) & log["covers_from"].notna() & log["covers_to"].notna()]
+    times = [
+        own[c].dt.tz_convert(None).dt.as_unit("us").to_numpy().astype(np.int64)
+        for c in ("arrived_at", "covers_from", "covers_to")
+    ]
+    spoken = np.column_stack(times)
+    return spoken[np.argsort(spoken[:, 1], kind="stable")]
+
+
+def _is(vocabulary: np.ndarray, words: "set[str] | frozenset[str]") -> np.ndarray:
+    return np.array([str(v) in words for v in vocabulary], dtype=bool)
+
+
+def _instant(as_of: object, timezone: str) -> pd.Timestamp:
+    """`as_of` in UTC; a local time that a change of clocks skips means the first instant after it, one that comes twice the first."""
+    at = pd.Timestamp(as_of)
+    local = at.tz_localize(timezone, ambiguous=True, nonexistent="shift_forward") if at.tzinfo is None else at
+    return local.tz_convert("UTC")
+
+
+def _micros(at: pd.Timestamp) -> int:
+    return int(at.tz_convert("UTC").tz_localize(None).as_unit("us").to_numpy().astype(np.int64))

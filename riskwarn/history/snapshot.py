@@ -1,0 +1,597 @@
+"""A snapshot: what was known at each of some dates, counted."""
+
+from collections.abc import Callable, Hashable, Sequence
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from riskwarn.errors import DefinitionError
+from riskwarn.history import kernel
+from riskwarn.history.facts import DAY_US, NEVER, ROW_COLUMNS, Facts
+from riskwarn.history.kernel import Axis, Cells
+from riskwarn.history.past import History
+from riskwarn.history.stream import Stream
+
+_KEPT_BYTES = 256 * 2**20
+"""Planes kept for the next feature beside those that have a home."""
+Streams = Stream | tuple[Stream, ...]
+
+
+class Snapshot:
+    """What was known at each of some dates. Every method gives one number per grid and date: (n_grids, n_dates) float32.
+
+    Results are kept and handed out again, so they are read-only; copy before you change one.
+    """
+
+    def __init__(self, history: History, dates: pd.DatetimeIndex) -> None:
+        self.history = history
+        self.dates = dates
+        self.micros = dates.tz_convert("UTC").tz_localize(None).to_numpy().astype(np.int64)
+        self.shape = (len(history.grids), len(dates))
+        self._axis = Axis(self.micros)
+        self._rows: dict[tuple[str, Streams], tuple[Facts, Cells]] = {}
+        self._planes: dict[Hashable, np.ndarray] = {}
+        self._homes: dict[Hashable, np.ndarray] = {}
+        self._kept = 0
+        self.kept: dict[Hashable, np.ndarray] = {}
+
+    @property
+    def local(self) -> pd.DatetimeIndex:
+        """The dates on the city's clock."""
+        return self.dates.tz_convert(self.history.timezone)
+
+    def lend(self, key: Hashable, home: np.ndarray) -> None:
+        """Have the result called `key` written into `home`, which the lender will not change: no copy is made of it later."""
+        if key not in self._planes:
+            self._homes.setdefault(key, home)
+
+    # -- how often ----------------------------------------------------------------------------------------------------
+
+    def count(self, stream: Stream, days: float, *, ago: float = 0) -> np.ndarray:
+        """Events that occurred within `days` before the date, or before `ago` days earlier."""
+
+        def fill(out: np.ndarray) -> None:
+            rows, cells = self._of("facts", stream)
+            kernel.count(
+                self._axis,
+                cells,
+                rows.start,
+                rows.end,
+                out,
+                anchor=rows.occurred,
+                ago=_span(ago),
+                length=_span(days),
+                weight=_weight(rows),
+            )
+
+        return self._plane(("count", stream, float(days), float(ago)), fill)
+
+    def summed(self, stream: Stream, days: float) -> np.ndarray:
+        """What the rows of the last `days` amount to: households visited, workers on duty."""
+
+        def fill(out: np.ndarray) -> None:
+            rows, cells = self._of("facts", stream)
+            kernel.count(
+                self._axis,
+                cells,
+                rows.start,
+                rows.end,
+                out,
+                anchor=rows.occurred,
+                length=_span(days),
+                weight=rows.amount * rows.weight,
+            )
+
+        return self._plane(("summed", stream, float(days)), fill)
+
+    def graded(self, stream: Stream, days: float) -> np.ndarray:
+        """Sum of the severities of the events of the last `days`."""
+
+        def fill(out: np.ndarray) -> None:
+            rows, cells = self._of("facts", stream)
+            kernel.count(
+                self._axis,
+                cells,
+                rows.start,
+                rows.end,
+                out,
+                anchor=rows.occurred,
+                length=_span(days),
+                weight=rows.severity * rows.weight,
+            )
+
+        return self._plane(("graded", stream, float(days)), fill)
+
+    def decayed(self, stream: Stream, half_life_days: float) -> np.ndarray:
+        """Sum over past events of one half to the power of age over `half_life_days`."""
+
+        def fill(out: np.ndarray) -> None:
+            rows, cells = self._of("facts", stream)
+            rate = np.log(2) / (half_life_days * DAY_US)
+            kernel.faded(self._axis, cells, rows.start, rows.end, rows.occurred, out, rate=rate, weight=_weight(rows))
+
+        return self._plane(("decayed", stream, float(half_life_days)), fill)
+
+    def days_since(self, stream: Stream, *, cap: float = np.inf, whole: bool = False) -> np.ndarray:
+        """Days since the last event, at most `cap`; `cap` where there was none (NaN where that is infinite). `whole`: days begun."""
+
+        def fill(out: np.ndarray) -> None:
+            rows, cells = self._of("facts", stream)
+            kernel.since(self._axis, cells, rows.start, rows.end, rows.occurred, out, whole=whole)
+            if np.isfinite(cap):
+                np.fmin(out, np.float32(cap), out=out)
+
+        return self._plane(("days_since", stream, float(cap), whole), fill)
+
+    def coming(self, stream: Stream, *, days: float, settle_days: float) -> np.ndarray:
+        """Events that occur in the `days` from the date on, as known `settle_days` after their end. For labels only."""
+        rows, cells = self._of("facts", stream)
+        wait = _span(days + settle_days)
+        start = np.maximum(rows.occurred - _span(days), _sooner(rows.start, wait))
+        out = np.empty(self.shape, np.float32)
+        end = np.minimum(rows.occurred, _sooner(rows.end, wait))
+        kernel.count(self._axis, cells, start, end, out, weight=_weight(rows))
+        return out
+
+    # -- handling -----------------------------------------------------------------------------------------------------
+
+    def open(self, stream: Stream, *, days: float | None = None) -> np.ndarray:
+        """Cases known and not closed; only those that occurred within `days`, where given."""
+
+        def fill(out: np.ndarray) -> None:
+            rows, cells = self._of("cases", stream)
+            length = -1 if days is None else _span(days)
+            end = np.minimum(rows.end, rows.closed)
+            kernel.count(
+                self._axis, cells, rows.start, end, out, anchor=rows.occurred, length=length, weight=_weight(rows)
+            )
+
+        return self._plane(("open", stream, days), fill)
+
+    def overdue(self, stream: Stream, *, elapsed: float = 1.0) -> np.ndarray:
+        """Open cases past `elapsed` of the time they were given; cases without a due time are never overdue."""
+
+        def fill(out: np.ndarray) -> None:
+            rows, cells = self._of("cases", stream)
+            start, end = np.maximum(rows.start, _elapsed(rows, elapsed)), np.minimum(rows.end, rows.closed)
+            kernel.count(self._axis, cells, start, end, out, weight=_weight(rows))
+
+        return self._plane(("overdue", stream, float(elapsed)), fill)
+
+    def closed(self, stream: Stream, days: float) -> np.ndarray:
+        """Cases closed within `days` before the date."""
+
+        def fill(out: np.ndarray) -> None:
+            rows, cells = self._closed(stream)
+            start, end = self._closing(rows, days)
+            kernel.count(self._axis, cells, start, end, out, weight=_weight(rows))
+
+        return self._plane(("closed", stream, float(days)), fill)
+
+    def handling(self, stream: Stream, days: float, *, q: float = 0.5) -> np.ndarray:
+        """Quantile of the days from occurring to closing, of the cases closed within `days`; whole days of the city's calendar."""
+
+        def fill(out: np.ndarray) -> None:
+            rows, cells = self._closed(stream)
+            start, end = self._closing(rows, days)
+            took = self._day(rows.closed) - self._day(rows.occurred)
+            kernel.quantile(self._axis, cells, start, end, took, out, q=q)
+
+        return self._plane(("handling", stream, float(days), q), fill)
+
+    def delay(self, stream: Stream, days: float, *, q: float = 0.5) -> np.ndarray:
+        """Quantile of the days from occurring to being known, of the events that became known within `days`."""
+
+        def fill(out: np.ndarray) -> None:
+            rows, cells = self._of("facts", stream)
+            end = np.minimum(rows.end, rows.known + _span(days))
+            kernel.quantile(self._axis, cells, rows.start, end, (rows.known - rows.occurred) / DAY_US, out, q=q)
+
+        return self._plane(("delay", stream, float(days), q), fill)
+
+    def open_age(self, stream: Stream, *, q: float = 0.9) -> np.ndarray:
+        """Quantile of the age in days of the open cases."""
+
+        def fill(out: np.ndarray) -> None:
+            rows, cells = self._of("cases", stream)
+            self._age(cells, rows.start, np.minimum(rows.end, rows.closed), rows.occurred, q, out)
+
+        return self._plane(("open_age", stream, q), fill)
+
+    def overdue_days(self, stream: Stream) -> np.ndarray:
+        """Days by which the longest overdue open case is late; 0 where none is."""
+
+        def fill(out: np.ndarray) -> None:
+            rows, cells = self._of("cases", stream)
+            end = np.minimum(rows.end, rows.closed)
+            self._age(cells, np.maximum(rows.start, rows.due), end, rows.due, 1.0, out)
+            np.nan_to_num(out, copy=False, nan=0.0)
+
+        return self._plane(("overdue_days", stream), fill)
+
+    def open_matters(self, streams: tuple[Stream, ...]) -> np.ndarray:
+        """Linked matters of which a record is open: each counts once in a grid."""
+        out = np.zeros(self.shape, np.float32)
+        if not streams:
+            return out
+        rows = self._of("cases", streams)[0]
+        end = np.minimum(rows.end, rows.closed)
+        matter = np.unique(np.column_stack([rows.grid, rows.case]), axis=0, return_inverse=True)[1].ravel()
+        grid, start, end = _union(matter, rows.grid, rows.start, end)
+        kernel.count(self._axis, Cells.of(grid, self.shape[0]), start, end, out)
+        return out
+
+    # -- how mixed, how linked ----------------------------------------------------------------------------------------
+
+    def grouped(
+        self,
+        streams: Sequence[Stream],
+        by: str,
+        reduce: Callable[[np.ndarray, np.ndarray], np.ndarray],
+        *windows: tuple[float, float],
+    ) -> np.ndarray:
+        """Counts of each grid by `category`, `place` or `case`, brought down to one number a grid.
+
+        Parameters
+        ----------
+        streams
+            What is counted.
+        by
+            What it is told apart by; rows without a place or case are left out.
+        reduce
+            From (n_windows, n_groups, n_dates) counts and the first group of each grid to (n_grids, n_dates).
+        windows
+            Days, and days ago, of each count.
+        """
+        rows, _ = self._of("facts", tuple(streams))
+        kind = getattr(rows, by).astype(np.int64)
+        wide = int(kind.max(initial=0)) + 2
+        key = rows.grid.astype(np.int64) * wide + kind
+        order = np.flatnonzero(kind >= 0)
+        order = order[np.argsort(key[order], kind="stable")]
+        groups, group = np.unique(key[order], return_inverse=True)
+        out = np.zeros(self.shape, np.float32)
+        if len(groups) == 0:
+            return out
+        rows, cells = rows[order], Cells.of(group, len(groups))
+        counts = np.empty((len(windows), len(groups), self.shape[1]), np.float32)
+        for plane, (days, ago) in zip(counts, windows, strict=True):
+            kernel.count(
+                self._axis,
+                cells,
+                rows.start,
+                rows.end,
+                plane,
+                anchor=rows.occurred,
+                ago=_span(ago),
+                length=_span(days),
+                weight=_weight(rows),
+            )
+        owner = groups // wide
+        first = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
+        out[owner[first]] = reduce(counts, first)
+        return out
+
+    def pairs(
+        self, later: Stream, earlier: Streams, *, by: tuple[str, ...], days: float
+    ) -> tuple[Facts, Facts, np.ndarray]:
+        """Every two events of one grid, and of one `by`, of which the second occurred at most `days` after the first.
+
+        Returns
+        -------
+        later, earlier
+            Rows in pairs, by grid; both hold only where their intervals meet.
+        number
+            Number of the later row of each pair.
+        """
+        after, before = (self._of("facts", s)[0] for s in (later, earlier))
+        second, first = _pairs(after, after.occurred, before, before.occurred, by, _span(days))
+        return after[second], before[first], second
+
+    def followed(
+        self, later: Stream, earlier: Streams, *, by: tuple[str, ...], days: float, window: float
+    ) -> np.ndarray:
+        """Events of `later` in the last `window` days that an event of `earlier` preceded within `days`, at the same `by`."""
+
+        def fill(out: np.ndarray) -> None:
+            second, first, number = self.pairs(later, earlier, by=by, days=days)
+            start = np.maximum(second.start, first.start)
+            end = np.minimum(np.minimum(second.end, first.end), second.occurred + _span(window))
+            grid, start, end = _union(number, second.grid, start, end)
+            kernel.count(self._axis, Cells.of(grid, self.shape[0]), start, end, out)
+
+        return self._plane(("followed", later, earlier, by, float(days), float(window)), fill)
+
+    def fastest(
+        self, later: Stream, earlier: Streams, *, by: tuple[str, ...], days: float, window: float
+    ) -> np.ndarray:
+        """Least days from an event of `earlier` to one of `later` in the last `window` days; NaN where there is none."""
+
+        def fill(out: np.ndarray) -> None:
+            second, first, _ = self.pairs(later, earlier, by=by, days=days)
+            start = np.maximum(second.start, first.start)
+            end = np.minimum(np.minimum(second.end, first.end), second.occurred + _span(window))
+            took = (second.occurred - first.occurred) / DAY_US
+            kernel.quantile(self._axis, Cells.of(second.grid, self.shape[0]), start, end, took, out, q=0.0)
+
+        return self._plane(("fastest", later, earlier, by, float(days), float(window)), fill)
+
+    def recurred(self, stream: Stream, *, days: float, within: float) -> tuple[np.ndarray, np.ndarray]:
+        """Cases followed for `within` days after closing, those days ending in the last `days`.
+
+        Returns
+        -------
+        again, followed
+            Those after whose closing the same place reported again in that time, and all.
+        """
+        cases = self._closed(stream)[0]
+        cases = cases[np.flatnonzero(cases.place >= 0)]
+        told = np.minimum(cases.closed, NEVER - _span(within + days)) + _span(within)
+        start, end = np.maximum(cases.start, told), np.minimum(cases.end, told + _span(days))
+        followed, again = np.empty(self.shape, np.float32), np.empty(self.shape, np.float32)
+        kernel.count(self._axis, Cells.of(cases.grid, self.shape[0]), start, end, followed)
+        events = self._of("facts", stream)[0]
+        late, case = _pairs(events, events.occurred, cases, cases.closed, ("place",), _span(within))
+        began, ended = np.maximum(start[case], events.start[late]), np.minimum(end[case], events.end[late])
+        grid, began, ended = _union(case, cases.grid[case], began, ended)
+        kernel.count(self._axis, Cells.of(grid, self.shape[0]), began, ended, again)
+        return again, followed
+
+    # -- how long the feed spoke --------------------------------------------------------------------------------------
+
+    def exposure(self, source: str, days: float, *, ago: float = 0) -> np.ndarray:
+        """(n_dates,) days of the window for which the feed speaks, 0 to `days`, by what was known at each date.
+
+        A feed speaks from its first record on. From where the log of deliveries tells what each covers, only covered time counts:
+        a delivery without rows says that nothing happened, no delivery says nothing.
+        """
+        last = self.micros - _span(ago)
+        first = last - _span(days)
+        begun = self._begun(source)
+        spoken = self.history.coverage(source)
+        if len(spoken) == 0:
+            return np.clip((last - np.maximum(first, begun)) / DAY_US, 0, days)
+        silent_from = np.maximum(np.minimum(begun, spoken[0, 1]), first)
+        free = np.maximum(np.minimum(last, spoken[0, 1]) - silent_from, 0)
+        covered = np.array([_length(spoken, at, a, b) for at, a, b in zip(self.micros, first, last, strict=True)])
+        return np.clip((free + covered) / DAY_US, 0, days)
+
+    def observed(self, source: str, days: float) -> np.ndarray:
+        """(n_dates,) days of the last `days` for which the source speaks, never below one."""
+        return np.clip(self.exposure(source, days), 1, days)
+
+    def _begun(self, source: str) -> np.ndarray:
+        """(n_dates,) earliest `occurred` of the feed as known at each date; :data:`NEVER` before it spoke."""
+        found = self._planes.get(("begun", source))
+        if found is None:
+            rows = self._of("facts", Stream(source))[0]
+            order = np.argsort(rows.start, kind="stable")
+            earliest = np.minimum.accumulate(rows.occurred[order]) if len(order) else np.zeros(0, np.int64)
+            known = np.searchsorted(rows.start[order], self.micros, side="left")
+            found = np.r_[NEVER, earliest][known]
+            self._planes["begun", source] = found
+        return found
+
+    # -- space, attributes, calendar ----------------------------------------------------------------------------------
+
+    def nearby(self, values: np.ndarray, *, mean: bool = True) -> np.ndarray:
+        """Mean (or sum) of `values` over the neighbours of each grid; zero for a grid without any."""
+        out = np.empty(self.shape, np.float32)
+        kernel.linked(self.history.neighbors(), values, out, mean=mean)
+        return out
+
+    def of_parent(self, values: np.ndarray, level: str, *, mean: bool = True) -> np.ndarray:
+        """Mean (or sum) of `values` over the grids with the same parent at `level`; a grid without one stands alone."""
+        member, parent = self._parents(level)
+        held = np.isfinite(values)
+        total = member @ np.where(held, values, 0)
+        number = np.maximum(member @ held.astype(np.float32), 1) if mean else np.ones_like(total)
+        spread = np.where(member @ held.astype(np.float32) > 0, total / number, np.nan)
+        return np.asarray(spread[parent], dtype=np.float32)
+
+    def attribute(self, column: str) -> np.ndarray:
+        """A numeric fact of the grid itself, the same at every date."""
+        if column not in self.history.grids or self.history.grids[column].isna().all():
+            raise DefinitionError(f"the grids have no {column!r}; leave the feature out, or give the column.")
+        values = pd.to_numeric(self.history.grids[column]).to_numpy(dtype=np.float32, na_value=np.nan)
+        return self.fixed(values)
+
+    def fixed(self, values: np.ndarray) -> np.ndarray:
+        """One value a grid, the same at every date."""
+        return np.broadcast_to(np.asarray(values, dtype=np.float32)[:, None], self.shape)
+
+    def calendar(self, values: np.ndarray) -> np.ndarray:
+        """One value a date, the same in every grid."""
+        return np.broadcast_to(np.asarray(values, dtype=np.float32)[None, :], self.shape)
+
+    def places(self, kind: str) -> np.ndarray:
+        """(n_grids,) key places of a kind, 0 where none is listed."""
+        table = self.history.read("places")
+        known = sorted(set(table["kind"]))
+        if kind not in known:
+            raise DefinitionError(f"table 'places' holds no {kind!r}; it has: {', '.join(known)}.")
+        own = table[table["kind"] == kind]
+        at = pd.Index(self.history.grids["grid_id"]).get_indexer(own["grid_id"])
+        return np.bincount(at[at >= 0], own["n"].to_numpy(dtype=float)[at >= 0], self.shape[0])
+
+    # -- how it is done -----------------------------------------------------------------------------------------------
+
+    def _plane(self, key: Hashable, fill: Callable[[np.ndarray], None]) -> np.ndarray:
+        found = self._planes.get(key)
+        if found is None:
+            home = self._homes.pop(key, None)
+            out = np.empty(self.shape, np.float32) if home is None else home
+            fill(out)
+            found = out.view()
+            found.flags.writeable = False
+            if home is None and self._kept + out.nbytes > _KEPT_BYTES:
+                return found
+            self._kept += out.nbytes if home is None else 0
+            self._planes[key] = found
+        return found
+
+    def _of(self, view: str, stream: Streams) -> tuple[Facts, Cells]:
+        """Rows of one or several streams, sorted by grid, and where the rows of each grid stand."""
+        key = (view, stream)
+        if key not in self._rows:
+            streams = stream if isinstance(stream, tuple) else (stream,)
+            parts = [self.history.rows(view, s) for s in streams]
+            rows = parts[0] if len(parts) == 1 else _together(parts)
+            self._rows[key] = (rows, Cells.of(rows.grid, self.shape[0]))
+        return self._rows[key]
+
+    def _closed(self, stream: Stream) -> tuple[Facts, Cells]:
+        key = ("closed", stream)
+        if key not in self._rows:
+            rows = self._of("cases", stream)[0]
+            done = rows[np.flatnonzero(rows.closed != NEVER)]
+            self._rows[key] = (done, Cells.of(done.grid, self.shape[0]))
+        return self._rows[key]
+
+    def _closing(self, rows: Facts, days: float) -> tuple[np.ndarray, np.ndarray]:
+        return np.maximum(rows.start, rows.closed), np.minimum(rows.end, rows.closed + _span(days))
+
+    def _age(
+        self, cells: Cells, start: np.ndarray, end: np.ndarray, born: np.ndarray, q: float, out: np.ndarray
+    ) -> None:
+        """The quantile of an age is the date less the opposite quantile of birth."""
+        zero = int(self.micros[0])
+        live = np.flatnonzero(start < end)
+        own = Cells.of(cells.row[live], len(cells))
+        kernel.quantile(self._axis, own, start[live], end[live], (born[live] - zero) / DAY_US, out, q=1 - q)
+        np.subtract((self.micros - zero) / DAY_US, out, out=out, casting="same_kind")
+
+    def _day(self, instants: np.ndarray) -> np.ndarray:
+        """Day of the city's calendar, counted from 1970."""
+        zone = self.history.timezone
+        if zone == "UTC":
+            return instants // DAY_US
+        local = pd.DatetimeIndex(instants.view("datetime64[us]")).tz_localize("UTC").tz_convert(zone).tz_localize(None)
+        return local.to_numpy().astype("datetime64[D]").astype(np.int64)
+
+    def _parents(self, level: str) -> tuple[sparse.csr_matrix, np.ndarray]:
+        return (
+            self._by_parent[level]
+            if level in self._by_parent
+            else self._by_parent.setdefault(level, self._members(level))
+        )
+
+    @cached_property
+    def _by_parent(self) -> dict[str, tuple[sparse.csr_matrix, np.ndarray]]:
+        return {}
+
+    def _members(self, level: str) -> tuple[sparse.csr_matrix, np.ndarray]:
+        column = self.history.grids.get(level)
+        if column is None or column.isna().all():
+            raise DefinitionError(f"the grids have no {level!r}; leave the feature out, or give the parents.")
+        alone = "\0" + self.history.grids["grid_id"].astype(str)
+        parent = pd.factorize(column.where(column.notna(), alone))[0]
+        member = sparse.csr_matrix((np.ones(len(parent), np.float32), (parent, np.arange(len(parent)))))
+        return member, parent
+
+
+def _span(days: float) -> int:
+    return round(days * DAY_US)
+
+
+def _weight(rows: Facts) -> np.ndarray | None:
+    return None if rows.whole else rows.weight
+
+
+def _sooner(instants: np.ndarray, wait: int) -> np.ndarray:
+    return np.where(instants == NEVER, NEVER, instants - wait)
+
+
+def _elapsed(rows: Facts, share: float) -> np.ndarray:
+    """The instant at which `share` of the time from occurring to due has passed."""
+    if share == 1:
+        return rows.due
+    known = rows.due != NEVER
+    given = np.where(known, rows.due - rows.occurred, 0)
+    return np.where(known, rows.occurred + (given * share).astype(np.int64), NEVER)
+
+
+def _together(parts: list[Facts]) -> Facts:
+    grid = np.concatenate([p.grid for p in parts])
+    order = np.argsort(grid, kind="stable")
+    columns = {name: np.concatenate([getattr(p, name) for p in parts])[order] for name in ROW_COLUMNS}
+    return Facts(**columns, words=parts[0].words)
+
+
+def _named(rows: Facts, by: tuple[str, ...]) -> np.ndarray:
+    named = np.ones(len(rows), dtype=bool)
+    for column in by:
+        named &= getattr(rows, column) >= 0
+    return named
+
+
+def _pairs(
+    after: Facts, after_at: np.ndarray, before: Facts, before_at: np.ndarray, by: tuple[str, ...], reach: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of `after` and `before` of one grid and one `by`, the first at most `reach` µs later than the second and not together."""
+    rows = [np.flatnonzero(_named(facts, by)) for facts in (after, before)]
+    at_after, at_before = after_at[rows[0]], before_at[rows[1]]
+    key_after, key_before = _keys(after[rows[0]], before[rows[1]], by)
+    order = np.lexsort((at_before, key_before))
+    # instants as ranks make one number with the group: a range of it is a range of time within the group
+    instant = np.unique(np.concatenate([at_before, at_after, at_after - reach]))
+    wide = len(instant) + 1
+    line = (key_before * wide + np.searchsorted(instant, at_before))[order]
+    low = np.searchsorted(line, key_after * wide + np.searchsorted(instant, at_after - reach), "left")
+    high = np.searchsorted(line, key_after * wide + np.searchsorted(instant, at_after), "left")
+    size = np.maximum(high - low, 0)
+    second = np.repeat(np.arange(len(at_after)), size)
+    first = np.arange(len(second)) - np.repeat(np.cumsum(size) - size, size) + low[second]
+    return rows[0][second], rows[1][order[first]]
+
+
+def _keys(after: Facts, before: Facts, by: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """One number for each grid and `by`, the same for rows of both."""
+    columns = [np.concatenate([getattr(rows, c) for rows in (after, before)]).astype(np.int64) for c in ("grid", *by)]
+    if len(columns[0]) == 0:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    key = np.unique(np.column_stack(columns), axis=0, return_inverse=True)[1].ravel()
+    return key[: len(after)], key[len(after) :]
+
+
+def _union(
+    of: np.ndarray, grid: np.ndarray, start: np.ndarray, end: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Intervals joined where those of one fact overlap, sorted by grid."""
+    live = np.flatnonzero(start < end)
+    of, grid, start, end = of[live], grid[live], start[live], end[live]
+    if len(of) == 0:
+        return grid, start, end
+    order = np.lexsort((start, of))
+    of, grid, start, end = of[order], grid[order], start[order], end[order]
+    latest = end.copy()
+    first = np.r_[True, of[1:] != of[:-1]]
+    block = np.cumsum(first)
+    latest = _running_max(latest, block)
+    fresh = first | np.r_[True, start[1:] > latest[:-1]]
+    begins = np.flatnonzero(fresh)
+    ends = np.r_[begins[1:] - 1, len(of) - 1]
+    grid, start, end = grid[begins], start[begins], latest[ends]
+    by_grid = np.argsort(grid, kind="stable")
+    return grid[by_grid], start[by_grid], end[by_grid]
+
+
+def _running_max(values: np.ndarray, block: np.ndarray) -> np.ndarray:
+    """Largest value so far within each block."""
+    rank = np.unique(values, return_inverse=True)[1]
+    wide = len(values) + 1
+    best = np.maximum.accumulate(block.astype(np.int64) * wide + rank) - block.astype(np.int64) * wide
+    return np.sort(np.unique(values))[best]
+
+
+def _length(spoken: np.ndarray, at: int, first: int, last: int) -> int:
+    """µs of ``first`` to ``last`` that deliveries arrived before `at` cover."""
+    known = spoken[spoken[:, 0] < at]
+    a, b = np.clip(known[:, 1], first, last), np.clip(known[:, 2], first, last)
+    if len(a) == 0:
+        return 0
+    reach = np.maximum.accumulate(b)
+    before = np.r_[first, reach[:-1]]
+    return int(np.maximum(reach - np.maximum(a, before), 0).sum())

@@ -1,0 +1,200 @@
+"""Which records a feature or label speaks of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from riskwarn.errors import DefinitionError, did_you_mean
+from riskwarn.taxonomy import NEVER_FEATURES, TAGS, Words, words_of
+
+TABLE_OF = {"visit": "visits", "step": "workflow", "diversion": "diversions", "roster": "roster"}
+"""Streams that are not feeds of events: the table each is read from."""
+_TABLE_WORDS = {
+    "visit": Words("巡访", "visits"),
+    "step": Words("流转环节", "handling steps"),
+    "diversion": Words("警情分流", "diverted calls"),
+    "roster": Words("在岗日", "days on the roster"),
+    "return": Words("退回", "returned"),
+    "extend": Words("延期", "extended"),
+    "supervise": Words("督办", "supervised"),
+    "patrol": Words("巡查", "patrol"),
+    "household": Words("入户走访", "household"),
+    "special": Words("专项", "special"),
+}
+TABLE_TAGS = {
+    "valid": Words("有效", "valid"),
+    "routine": Words("自主", "routine"),
+    "alert": Words("预警派单", "after an alert"),
+    "supervision": Words("督办派单", "under supervision"),
+    "staffed": Words("有人在岗", "somebody on duty"),
+    "again": Words("再次", "not the first time"),
+}
+"""Words the rows of these tables carry as tags, with those of :data:`riskwarn.taxonomy.TAGS`."""
+_TAGS = {**TAGS, **TABLE_TAGS}
+_DAY_HOURS = 24
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Which events a feature or label speaks of. An empty choice means all.
+
+    Parameters
+    ----------
+    source
+        The feed; or ``visit``, ``step`` (of the workflow), ``diversion`` or ``roster``.
+    categories
+        Canonical categories; sensitive ones are refused.
+    tag
+        One word of :data:`riskwarn.taxonomy.TAGS` or :data:`TABLE_TAGS` the event must carry.
+    origin
+        ``citizen`` or ``proactive``.
+    severity
+        Least severity, 1 to 3.
+    hours
+        From which hour to which (exclusive) of the local day it occurred, as ``(20, 6)``; may pass midnight.
+    outcome
+        How it ended: ``success``, ``partial`` or ``fail``.
+    border
+        Only what lies within reach of a foreign border.
+    without
+        One word the event must not carry.
+    linked
+        Only what its source links to other records of the same matter.
+
+    Raises
+    ------
+    DefinitionError
+        No source, a sensitive category, an unknown tag, origin, severity, hour or outcome.
+    """
+
+    source: str
+    categories: tuple[str, ...] = ()
+    tag: str = ""
+    origin: str = ""
+    severity: int = 0
+    hours: tuple[int, ...] = ()
+    outcome: str = ""
+    border: bool = False
+    linked: bool = False
+    without: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "categories", tuple(self.categories))
+        object.__setattr__(self, "hours", tuple(self.hours))
+        if not self.source or not isinstance(self.source, str):
+            raise DefinitionError(f"stream: name a source, as 'dispute'; got {self.source!r}.")
+        forbidden = sorted(NEVER_FEATURES & set(self.categories))
+        if forbidden:
+            raise DefinitionError(
+                f"stream {self.source!r}: categories {', '.join(forbidden)} are sensitive and are never a feature or target."
+            )
+        self._check_choice("tag", self.tag, _TAGS)
+        self._check_choice("without", self.without, _TAGS)
+        self._check_choice("origin", self.origin, ("citizen", "proactive"))
+        self._check_choice("outcome", self.outcome, ("success", "partial", "fail"))
+        if self.severity not in {0, 1, 2, 3}:
+            raise DefinitionError(f"stream {self.source!r}: severity must be 0 to 3, got {self.severity!r}.")
+        if self.hours and not (len(self.hours) == 2 and all(0 <= h <= _DAY_HOURS for h in self.hours)):
+            raise DefinitionError(
+                f"stream {self.source!r}: hours must be two of 0 to 24, as (20, 6), got {self.hours!r}."
+            )
+
+    def _check_choice(self, what: str, value: str, known: "Mapping[str, Words] | tuple[str, ...]") -> None:
+        if value and value not in known:
+            raise DefinitionError(
+                f"stream {self.source!r}: unknown {what} {value!r}{did_you_mean(value, known)}; known: {', '.join(known)}."
+            )
+
+    @classmethod
+    def parse(cls, declared: "str | Mapping[str, Any] | Stream") -> "Stream":
+        """A stream from a source name or from plain values.
+
+        Examples
+        --------
+        >>> Stream.parse({"source": "dispute", "categories": ["D07"]}).name
+        'dispute_d07'
+        """
+        if isinstance(declared, Stream):
+            return declared
+        return cls(declared) if isinstance(declared, str) else cls(**declared)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values from which :meth:`parse` makes an equal stream; choices left open are left out."""
+        chosen = {name: getattr(self, name) for name in self.__dataclass_fields__ if getattr(self, name)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in chosen.items()}
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is told by source and categories alone."""
+        return not (
+            self.tag
+            or self.origin
+            or self.severity
+            or self.hours
+            or self.outcome
+            or self.border
+            or self.linked
+            or self.without
+        )
+
+    @property
+    def name(self) -> str:
+        """The stream as a part of a feature's name.
+
+        Examples
+        --------
+        >>> Stream("police_call", categories=("P04",), tag="weapon", hours=(20, 6)).name
+        'police_call_p04_weapon_20to06h'
+        """
+        parts = [
+            self.source,
+            *(c.lower() for c in self.categories),
+            self.tag,
+            f"without_{self.without}" if self.without else "",
+            self.origin,
+            f"sev{self.severity}" if self.severity else "",
+            f"{self.hours[0]:02d}to{self.hours[1]:02d}h" if self.hours else "",
+            self.outcome,
+            "border" if self.border else "",
+            "linked" if self.linked else "",
+        ]
+        return "_".join(p for p in parts if p)
+
+    @property
+    def words(self) -> Words:
+        """The stream in words."""
+        source = _words(self.source)
+        kinds = [_words(c) for c in self.categories]
+        zh = ("、".join(k.zh for k in kinds) + "类" if kinds else "") + source.zh
+        en = (" and ".join(k.en for k in kinds) + " " if kinds else "") + source.en
+        if self.severity:
+            zh, en = f"较重{zh}", f"serious {en}"
+        if self.hours:
+            first, last = self.hours
+            zh, en = f"{first}时至{last}时的{zh}", f"{en} between {first}:00 and {last}:00"
+        if self.origin:
+            zh, en = (
+                ("群众反映的" if self.origin == "citizen" else "主动发现的") + zh,
+                f"{en} ({'asked for by residents' if self.origin == 'citizen' else 'found by staff'})",
+            )
+        notes = [_TAGS[self.tag]] if self.tag else []
+        if self.without:
+            left = _TAGS[self.without]
+            notes += [Words(f"不含{left.zh}", f"without {left.en}")]
+        notes += [_OUTCOMES[self.outcome]] if self.outcome else []
+        notes += [Words("邻近辖区边界", "near a border")] if self.border else []
+        notes += [Words("已跨部门关联", "linked across feeds")] if self.linked else []
+        for note in notes:
+            zh, en = f"{zh}（{note.zh}）", f"{en} ({note.en})"
+        return Words(zh, en)
+
+
+_OUTCOMES = {
+    "success": Words("化解成功", "resolved"),
+    "partial": Words("部分化解", "partly resolved"),
+    "fail": Words("未化解", "not resolved"),
+}
+
+
+def _words(code: str) -> Words:
+    return _TABLE_WORDS.get(code) or words_of(code)

@@ -1,0 +1,364 @@
+"""Features against the slow oracle, their declarations, and the catalogue."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from oracle import Oracle
+from test_leakage import CALENDAR, FEATURES, PLACE, TABLED, tables
+from worlds import AS_OF, GRIDS, START, ZONE, crowd, logs, revision, table
+
+from riskwarn.errors import DefinitionError
+from riskwarn.feature import (
+    Attribute,
+    Count,
+    DatePart,
+    DaysSince,
+    Feature,
+    Handling,
+    Nearby,
+    Own,
+    Places,
+    Product,
+    Rate,
+    Rise,
+    Season,
+    Share,
+    SinceChange,
+    SpringFestival,
+    Staff,
+    Window,
+    Workdays,
+    catalogue,
+    check_names,
+    check_streams,
+    from_dict,
+    load_group,
+    page,
+)
+from riskwarn.history import History, Stream
+
+FOLDER = Path(__file__).parent.parent / "features"
+EXACT = ("Count", "Open", "Overdue", "Amber", "Closed", "NewKinds", "MostAtOnePlace", "Rung", "OpenMatters")
+MANY = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def name(feature):
+    return feature.name
+
+
+def check(feature, found, wanted):
+    if type(feature).__name__ in EXACT:
+        np.testing.assert_array_equal(found, np.float32(wanted), err_msg=feature.name)
+    else:
+        np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=2e-6, err_msg=feature.name)
+
+
+def test_the_oracle_agrees_on_corners():
+    """On small worlds of late, moved, closed and retracted records each feature is the oracle's: counts bit for bit, others to 1e-6."""
+
+    @MANY
+    @given(logs)
+    def holds(events):
+        snapshot = History.of(events, GRIDS, until=AS_OF).at([AS_OF - pd.Timedelta(days=20), AS_OF])
+        oracle = Oracle(events, GRIDS)
+        for feature in FEATURES:
+            found = feature.compute(snapshot)
+            for t, at in enumerate(snapshot.local):
+                check(feature, found[:, t], oracle(feature, at))
+
+    holds()
+
+
+def test_the_oracle_agrees_on_a_crowd():
+    """On four hundred revisions and irregular dates each feature is the oracle's."""
+    events = crowd(400, seed=5)
+    dates = [START + pd.Timedelta(days=d, hours=h) for d, h in ((20, 0), (60, 5), (61, 0), (110, 0))]
+    snapshot, oracle = History.of(events, GRIDS).at(dates), Oracle(events, GRIDS)
+    for feature in FEATURES:
+        found = feature.compute(snapshot)
+        for t, at in enumerate(dates):
+            check(feature, found[:, t], oracle(feature, at))
+
+
+def deliveries(gaps=()):
+    """One delivery a day at six in the morning for the day before, save the days in `gaps`."""
+    days = [d for d in range(120) if d not in gaps]
+    first = [START + pd.Timedelta(days=d) for d in days]
+    return pd.DataFrame({
+        "source": "dispute", "org_code": "*", "batch_id": [f"b{d}" for d in days], "arrived_at": [d + pd.Timedelta(hours=30) for d in first],
+        "received": 1, "accepted": 1, "quarantined": 0, "duplicate": 0, "covers_from": first, "covers_to": [d + pd.Timedelta(days=1) for d in first],
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "gaps", [(), (30, 31), range(10, 35), range(119)], ids=["none", "two days", "a month", "all but one"]
+)
+def test_missing_days_are_exposure(gaps):
+    """With a log of deliveries rates are per observed day, by what had arrived; counts of an unobserved window are missing, not zero."""
+    events, log = crowd(300), {"feed_log": deliveries(set(gaps))}
+    dates = [START + pd.Timedelta(days=d) for d in (20, 36, 90)]
+    snapshot = History.of(events, GRIDS, tables=log).at(dates)
+    oracle = Oracle(events, GRIDS, tables=log)
+    for feature in FEATURES:
+        found = feature.compute(snapshot)
+        for t, at in enumerate(dates):
+            check(feature, found[:, t], oracle(feature, at))
+
+
+def test_silence_is_missing_and_never_zero():
+    """A feed out for the whole window gives NaN where a calm feed gives 0, and half an outage doubles no rate to nothing."""
+    events = table([revision(event_id=f"e{d}", known=24 * d) for d in range(86)])
+    gone = range(86, 100)
+    calm = deliveries().assign(received=0, accepted=0)
+    at = [START + pd.Timedelta(days=100, hours=12)]
+
+    quiet = History.of(events, GRIDS, tables={"feed_log": calm}, until=at[0]).at(at)
+    out = History.of(events, GRIDS, tables={"feed_log": deliveries(set(gone))}, until=at[0]).at(at)
+
+    assert Count("dispute", days=7).compute(quiet)[2, 0] == 0
+    assert np.isnan(Count("dispute", days=7).compute(out)).all()
+    assert np.isnan(Rate("dispute", days=7).compute(out)).all()
+    assert Rate("dispute", days=28).compute(out)[0, 0] == pytest.approx(7 * 13 / 13.5)
+    assert Own((Stream("dispute"),), 1).compute(out)[0, 0] > 5
+
+
+def test_a_delivery_counts_from_its_arrival():
+    """A delivery that arrives later fills no gap before it does."""
+    events = crowd(100)
+    log = deliveries()
+    log["arrived_at"] = log["arrived_at"].where(
+        log["covers_from"] < START + pd.Timedelta(days=30), START + pd.Timedelta(days=80)
+    )
+    snapshot = History.of(events, GRIDS, tables={"feed_log": log}).at([START + pd.Timedelta(days=d) for d in (50, 81)])
+
+    assert snapshot.exposure("dispute", 10).tolist() == [0, 10]
+
+
+@pytest.mark.parametrize("feature", [*FEATURES, *CALENDAR, *PLACE, *TABLED], ids=name)
+def test_a_feature_survives_json(feature):
+    """Written as JSON and read again a feature is equal, and its name, words and reason are said in both languages."""
+    again = from_dict(json.loads(json.dumps(feature.to_dict())))
+
+    assert again == feature
+    assert feature.name == again.name
+    assert feature.name.replace("_", "").isalnum()
+    assert feature.name == feature.name.lower()
+    assert feature.words.zh
+    assert feature.words.en
+    assert any("\u4e00" <= c <= "\u9fff" for c in feature.words.zh)
+    assert not any("\u4e00" <= c <= "\u9fff" for c in feature.words.en)
+    for language in ("zh", "en"):
+        text = feature.template[language].format(value="3", normal="2")
+        assert "{" not in text
+    assert feature.unit
+    assert feature.owner.zh
+    assert feature.owner.en
+
+
+def test_values_are_float32_and_normal_has_their_shape():
+    """Every feature gives (n_grids, n_dates) float32 and something to compare it with."""
+    log = {"events": crowd(200), **tables()}
+    history = History.of(log["events"], GRIDS, tables={k: v for k, v in log.items() if k != "events"})
+    snapshot = history.at([AS_OF])
+    for feature in [*FEATURES, *CALENDAR, *PLACE, *TABLED]:
+        assert feature.compute(snapshot).shape == (3, 1), feature.name
+        assert feature.compute(snapshot).dtype == np.float32, feature.name
+        assert feature.normal(snapshot).shape == (3, 1), feature.name
+
+
+def test_tables_give_what_they_hold():
+    """Visits, rosters, steps and diverted calls are counted as written by hand."""
+    log = tables()
+    snapshot = History.of(crowd(60), GRIDS, tables=log, until=AS_OF).at([AS_OF])
+
+    def value(feature):
+        return feature.compute(snapshot)[:, 0].tolist()
+
+    assert value(Count(Stream("visit", tag="valid"), days=28)) == [0, 1, 0]
+    assert value(Count("visit", days=28)) == [0, 1, 1]
+    assert value(DaysSince("visit")) == [30, 10, 20]
+    assert value(Staff(days=28))[:2] == [pytest.approx((2.0 + 0.5) / 2), pytest.approx(float("nan"), nan_ok=True)]
+    assert value(Count(Stream("step", ("return",), tag="again"), days=60)) == [1, 0, 0]
+    assert value(Places("school")) == [2, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("declare", "message"),
+    [
+        (lambda: Count("dispute", days=0), "Count: days must be above 0, got 0"),
+        (lambda: Count("dispute", days=-7), "days must be above 0, got -7"),
+        (lambda: Count("dispute", days="7"), "days must be above 0, got '7'"),
+        (lambda: Rise("dispute", days=0), "Rise: days must be above 0"),
+        (lambda: Own(("dispute",), 0), "Own: weeks must be above 0"),
+        (lambda: Handling("dispute", q=2), "q must be in 0 to 1, got 2"),
+        (lambda: Count("", days=7), "name a source"),
+        (lambda: Count(Stream("dispute", ("D98",)), days=7), "sensitive and are never a feature"),
+        (lambda: Stream("police_call", tag="wepon"), "unknown tag 'wepon' .did you mean 'weapon'"),
+        (lambda: Stream("dispute", origin="police"), "unknown origin 'police'"),
+        (lambda: Stream("dispute", severity=4), "severity must be 0 to 3"),
+        (lambda: Stream("dispute", hours=(20,)), "hours must be two of 0 to 24"),
+        (lambda: Attribute("sex"), "tells of people, and people are no feature"),
+        (lambda: Attribute("areakm2"), "did you mean 'area_km2'"),
+        (lambda: Count("dispute", days=7).of_parent("town"), "unknown level 'town'"),
+        (lambda: Count("dispute", days=7).of_parent("township_id").of_parent("township_id"), "come back to itself"),
+        (lambda: Count("dispute", days=7).nearby().nearby(), "neighbours of neighbours"),
+        (lambda: Season("tan"), "wave must be 'sin' or 'cos'"),
+        (lambda: Window("harvest"), "unknown time of year 'harvest'"),
+        (lambda: DatePart("hour"), "unknown part 'hour'"),
+        (lambda: SinceChange("soon"), "date must be a day"),
+        (lambda: Places("prison"), "unknown kind 'prison'"),
+        (lambda: Product(Season("sin"), "dispute"), "wanted two features"),
+        (lambda: from_dict({"kind": "Cuont"}), "did you mean 'Count'"),
+        (
+            lambda: from_dict({"kind": "Count", "stream": "dispute", "day": 7}),
+            "unknown parameter 'day' .did you mean 'days'",
+        ),
+    ],
+)
+def test_bad_declarations_are_refused(declare, message):
+    """A feature that cannot be right is refused when it is declared, in words that say what to change."""
+    with pytest.raises(DefinitionError, match=message):
+        declare()
+
+
+def test_a_file_of_features_is_refused_at_its_line(tmp_path):
+    """The message of a wrong declaration names file and line; a missing group names those there are."""
+    (tmp_path / "wrong.py").write_text(
+        "from riskwarn.feature import Count\n\nFEATURES = [\n    Count('dispute', days=7),\n    Count('dispute', days=0),\n]\n"
+    )
+    (tmp_path / "typo.py").write_text("from riskwarn.feature import Cuont\n")
+    (tmp_path / "none.py").write_text("FEATURES = 3\n")
+
+    with pytest.raises(DefinitionError, match=r"wrong.py, line 5: Count: days must be above 0"):
+        load_group(tmp_path, "wrong")
+    with pytest.raises(DefinitionError, match=r"typo.py, line 1: cannot import name 'Cuont'"):
+        load_group(tmp_path, "typo")
+    with pytest.raises(DefinitionError, match="wanted FEATURES, a list of features, found int"):
+        load_group(tmp_path, "none")
+    with pytest.raises(DefinitionError, match=r"no feature group 'wrog' .did you mean 'wrong'"):
+        load_group(tmp_path, "wrog")
+
+
+def test_an_absent_feed_is_named_before_anything_is_computed():
+    """A feature on a feed the store does not hold is refused, with all its companions, and the nearest known name."""
+    history = History.of(crowd(30), GRIDS)
+
+    with pytest.raises(
+        DefinitionError, match=r"'polcie_call_n_7d' reads 'polcie_call' .did you mean 'police_call'"
+    ) as error:
+        check_streams([Count("polcie_call", days=7), Count("hotline", days=7), Count("dispute", days=7)], history)
+    assert "hotline_n_7d" in str(error.value)
+    assert "dispute_n_7d" not in str(error.value)
+
+
+def test_names_are_distinct_and_audit_stays_out():
+    """Two features of one name are refused, and so is what staff did, which no model may read."""
+    with pytest.raises(DefinitionError, match="two features are called 'dispute_n_7d'"):
+        check_names([Count("dispute", days=7), Count("dispute", days=7.0)])
+    with pytest.raises(DefinitionError, match="'visit_n_28d' is for audit only"):
+        check_names([Count("dispute", days=7), Count("visit", days=28)])
+    assert not Nearby(Count("visit", days=28)).for_model
+
+
+def test_absent_tables_and_columns_are_refused():
+    """A table or column that is not there is not one of zeros."""
+    snapshot = History.of(crowd(30), GRIDS.drop(columns=["households", "county_id"])).at([AS_OF])
+    for feature, message in (
+        (Count("visit", days=7), "no table 'visits'"), (Places("school"), "no table 'places'"), (Attribute("households"), "no 'households'"),
+        (Count("dispute", days=7).of_parent("county_id"), "no 'county_id'"), (Count("hotline", days=7), "no source 'hotline'"),
+    ):  # fmt: skip
+        with pytest.raises(DefinitionError, match=message):
+            feature.compute(snapshot)
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda p: p.stem)
+def test_the_starter_declares_whole_features(path):
+    """Each shipped group loads, each feature once, and whether a model may read it is one answer for the group."""
+    features = load_group(FOLDER, path.stem)
+    names = [f.name for f in features]
+
+    assert len(set(names)) == len(names)
+    assert len({f.for_model for f in features}) == 1
+
+
+def test_the_starter_has_no_two_features_of_one_name():
+    """All groups together can serve one model."""
+    listed = catalogue(FOLDER)
+
+    assert not listed["name"].duplicated().any()
+    assert {"group", "name", "unit", "zh", "en", "reason_zh", "reason_en", "owner_zh", "owner_en", "for_model"} <= set(
+        listed
+    )
+    assert listed["for_model"].any()
+    assert not listed["for_model"].all()
+
+
+def test_the_page_lists_every_feature():
+    """docs/features.md is what the catalogue says."""
+    written = Path(__file__).parent.parent / "docs" / "features.md"
+
+    assert written.read_text("utf-8") == page(FOLDER)
+
+
+def test_asked_for_and_found_stay_apart():
+    """What residents ask for and what staff find are different numbers of the same feed."""
+    events = table(
+        [
+            revision(event_id=f"e{i}", known=24 * i, origin=o)
+            for i, o in enumerate(["citizen", "proactive", "citizen", "unknown"])
+        ]
+    )
+    snapshot = History.of(events, GRIDS, until=AS_OF).at([AS_OF])
+
+    counts = [Count(Stream("dispute", origin=o), days=90).compute(snapshot)[0, 0] for o in ("citizen", "proactive", "")]
+
+    assert counts == [2, 1, 4]
+
+
+def test_spring_festival_and_workdays():
+    """Days from the festival are signed, and a working Sunday is a working day."""
+    events = crowd(30)
+    snapshot = History.of(events, GRIDS, until="2025-03-01").at(
+        ["2025-01-22", "2025-01-26", "2025-01-29", "2025-02-05"]
+    )
+
+    assert SpringFestival().compute(snapshot)[0].tolist() == [-7, -3, 0, 7]
+    assert Workdays(1).compute(snapshot)[0].tolist() == [1, 1, 0, 1]
+    assert Workdays(7).compute(snapshot)[0, 2] == 0 + 0 + 0 + 0 + 0 + 0 + 0 + 0
+
+
+def test_far_festivals_are_refused():
+    """A year the tables do not hold is said, not guessed."""
+    events = table([revision(known=0)]).assign(
+        known_at=pd.Timestamp("2049-01-01", tz=ZONE), occurred_at=pd.Timestamp("2049-01-01", tz=ZONE)
+    )
+    snapshot = History.of(events, GRIDS).at(["2049-01-02"])
+
+    with pytest.raises(DefinitionError, match=r"no festival is known near 2049-01-02"):
+        SpringFestival().compute(snapshot)
+    with pytest.raises(DefinitionError, match="not published"):
+        Workdays(1).compute(snapshot)
+
+
+def test_shares_are_drawn_towards_parent_and_city():
+    """A grid without events has its township's share, a township without any the city's."""
+    rows = [revision(event_id=f"e{i}", known=24, grid="G1", tags="weapon" if i < 2 else "") for i in range(4)]
+    snapshot = History.of(table(rows), GRIDS, until=AS_OF).at([AS_OF])
+    plain, parent = (
+        Share(Stream("dispute", tag="weapon"), "dispute", 90, level=level).compute(snapshot)[:, 0]
+        for level in ("", "township_id")
+    )
+
+    assert plain.tolist() == pytest.approx([0.5, 0.5, 0.5])
+    assert parent.tolist() == pytest.approx([0.5, 0.5, 0.5])
+
+
+def test_what_a_feature_must_say():
+    """A kind that does not say its name, words or formula is refused where it is used."""
+    for use in (lambda: Feature().name, lambda: Feature().words, lambda: Feature().compute(None)):
+        with pytest.raises(DefinitionError, match="does not say"):
+            use()
