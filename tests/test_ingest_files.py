@@ -308,7 +308,7 @@ moments = st.integers(800_000_000, 4_070_000_000).map(lambda s: pd.Timestamp(s, 
     st.lists(moments, min_size=1, max_size=20),
     st.sampled_from(sorted(set(SPELLINGS) - {"slashes", "chinese", "dots", "noon"})),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_any_time_survives_any_exact_spelling(times, spelling):
     """Reading what was spelled gives the time again, for any time and every spelling that holds seconds."""
     spelled = pd.Series([SPELLINGS[spelling](str(t)) for t in times])
