@@ -1,15 +1,20 @@
 """The synthetic city: its shapes, its chance, its moments."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
 from riskwarn import simulation
 from riskwarn.schema import conform
+from riskwarn.simulation import PRESETS
+
+TOWN = replace(PRESETS["tiny"], days=200, first_as_of=150)
 
 
 @pytest.fixture(scope="module")
 def town():
-    return simulation.city("tiny", seed=7)
+    return simulation.city(TOWN, seed=7)
 
 
 def test_tables_keep_the_contract(town):
@@ -29,8 +34,8 @@ def test_a_city_is_written_and_read_back(town, tmp_path):
 
 def test_equal_seeds_give_equal_cities(town):
     """A city is a function of its seed."""
-    again = simulation.city("tiny", seed=7)
-    other = simulation.city("tiny", seed=8)
+    again = simulation.city(TOWN, seed=7)
+    other = simulation.city(TOWN, seed=8)
 
     for name, frame in town.tables.items():
         pd.testing.assert_frame_equal(frame, again.tables[name])
