@@ -35,7 +35,9 @@ def ingest(parsed: argparse.Namespace) -> None:
     if parsed.mapping is None or not parsed.files:
         raise DataError("name at least one file and a --mapping; --guess FILE proposes one.")
     store = Store(store_path(parsed), timezone=parsed.timezone)
-    report = bringing.ingest(store, parsed.files, bringing.load_mapping(parsed.mapping))
+    mapping = bringing.load_mapping(parsed.mapping)
+    with store.lock():
+        report = bringing.ingest(store, parsed.files, mapping)
     say(parsed, report.to_dict(), repr(report))
 
 
