@@ -9,7 +9,7 @@ from riskwarn import simulation
 from riskwarn.schema import conform
 from riskwarn.simulation import PRESETS
 
-TOWN = replace(PRESETS["tiny"], days=200, first_as_of=150)
+TOWN = replace(PRESETS["tiny"], days=380, first_as_of=340)
 
 
 @pytest.fixture(scope="module")
