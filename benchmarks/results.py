@@ -25,13 +25,33 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "experiments" / "results"
 MAPPINGS = ROOT / "examples" / "mappings"
 PUBLIC = {
-    "philadelphia": ("America/New_York", [("philadelphia_tracts", "philadelphia/tracts_2020.geojson"), ("philadelphia", "philadelphia/police_incidents.parquet")]),
-    "nyc": ("America/New_York", [("nyc_zones", "nyc_grid/zones.geojson"), ("nyc_grid", "nyc_grid/felony_complaints.parquet")]),
-    "sweden": ("Europe/Stockholm", [("sweden_municipalities", "sweden_police/municipalities.csv"), ("sweden_police", "sweden_police/events.parquet")]),
+    "philadelphia": (
+        "America/New_York",
+        [
+            ("philadelphia_tracts", "philadelphia/tracts_2020.geojson"),
+            ("philadelphia", "philadelphia/police_incidents.parquet"),
+        ],
+    ),
+    "nyc": (
+        "America/New_York",
+        [("nyc_zones", "nyc_grid/zones.geojson"), ("nyc_grid", "nyc_grid/felony_complaints.parquet")],
+    ),
+    "sweden": (
+        "Europe/Stockholm",
+        [
+            ("sweden_municipalities", "sweden_police/municipalities.csv"),
+            ("sweden_police", "sweden_police/events.parquet"),
+        ],
+    ),
 }
 QUESTIONS = {
-    "weekly": "boston", "philadelphia_disputes": "philadelphia", "philadelphia_violence": "philadelphia", "philadelphia_burglary": "philadelphia",
-    "nyc_assault": "nyc", "sweden_assault": "sweden", "town_calls": "town",
+    "weekly": "boston",
+    "philadelphia_disputes": "philadelphia",
+    "philadelphia_violence": "philadelphia",
+    "philadelphia_burglary": "philadelphia",
+    "nyc_assault": "nyc",
+    "sweden_assault": "sweden",
+    "town_calls": "town",
 }
 SHOWN = ["capture_5", "capture_10", "pei_5", "brier", "poisson_deviance", "calibration_error"]
 
@@ -39,7 +59,9 @@ SHOWN = ["capture_5", "capture_10", "pei_5", "brier", "poisson_deviance", "calib
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("names", nargs="*", default=list(QUESTIONS))
-    arguments.add_argument("--shared", type=Path, default=Path(os.environ.get("RISKWARN_SHARED", ROOT.parent / "shared")) / "data")
+    arguments.add_argument(
+        "--shared", type=Path, default=Path(os.environ.get("RISKWARN_SHARED", ROOT.parent / "shared")) / "data"
+    )
     given = arguments.parse_args()
     RESULTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -75,15 +97,23 @@ def answer(name: str, store: Store) -> None:
     report = backtest(experiment, panel)
     print(report)
     report.frame.to_csv(RESULTS / f"{name}.csv", index=False, float_format="%.6f")
-    (RESULTS / f"{name}.json").write_text(json.dumps(facts(report, panel, time.process_time() - started), indent=1), "utf-8")
+    (RESULTS / f"{name}.json").write_text(
+        json.dumps(facts(report, panel, time.process_time() - started), indent=1), "utf-8"
+    )
 
 
 def facts(report: Report, panel, seconds: float) -> dict:
     dates = report.frame["as_of"].drop_duplicates()
     return {
-        "question": report.experiment.question, "grids": int(panel["grid_id"].nunique()), "rows": len(panel), "test_dates": len(dates),
-        "first": f"{dates.min():%Y-%m-%d}", "last": f"{dates.max():%Y-%m-%d}", "events_a_date": float(report.frame.drop_duplicates("as_of")["n_events"].mean()),
-        "table": report.table.round(4).to_dict("index"), "differences": report.differences(["capture_5", "capture_10", "brier"]).round(4).to_dict("records"),
+        "question": report.experiment.question,
+        "grids": int(panel["grid_id"].nunique()),
+        "rows": len(panel),
+        "test_dates": len(dates),
+        "first": f"{dates.min():%Y-%m-%d}",
+        "last": f"{dates.max():%Y-%m-%d}",
+        "events_a_date": float(report.frame.drop_duplicates("as_of")["n_events"].mean()),
+        "table": report.table.round(4).to_dict("index"),
+        "differences": report.differences(["capture_5", "capture_10", "brier"]).round(4).to_dict("records"),
         "cpu_s": round(seconds, 1),
     }
 
@@ -98,16 +128,29 @@ def page() -> str:
 
 def section(name: str, one: dict) -> str:
     rows = ["| model | " + " | ".join(SHOWN) + " |", "| --- |" + " --- |" * len(SHOWN)]
-    rows += [f"| {model} | " + " | ".join(f"{values[m]:.4f}" for m in SHOWN) + " |" for model, values in one["table"].items()]
+    rows += [
+        f"| {model} | " + " | ".join(f"{values[m]:.4f}" for m in SHOWN) + " |" for model, values in one["table"].items()
+    ]
     lines = [
         f"| {d['metric']} | {d['difference']:+.4f} | {d['lower']:+.4f} to {d['upper']:+.4f} | {'yes' if d['clear'] else 'no'} | {d['rival']} |"
-        for d in one["differences"] if d["model"] == "riskwarn"
+        for d in one["differences"]
+        if d["model"] == "riskwarn"
     ]
     head = f"{one['grids']} grids, {one['test_dates']} test dates from {one['first']} to {one['last']}, {one['events_a_date']:.0f} events in the horizon of a date on average."
-    return "\n".join([
-        f"## {one['question']}", "", f"`experiments/{name}.toml`. {head}", "", *rows, "",
-        "| riskwarn against the best prior count | difference | 95 % interval | clear of zero | rival |", "| --- | --- | --- | --- | --- |", *lines, "",
-    ])
+    return "\n".join(
+        [
+            f"## {one['question']}",
+            "",
+            f"`experiments/{name}.toml`. {head}",
+            "",
+            *rows,
+            "",
+            "| riskwarn against the best prior count | difference | 95 % interval | clear of zero | rival |",
+            "| --- | --- | --- | --- | --- |",
+            *lines,
+            "",
+        ]
+    )
 
 
 HEAD = """# Measured results

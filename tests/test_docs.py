@@ -15,7 +15,9 @@ BLOCK = re.compile(r"^```(python|console|toml)([^\n]*)\n(.*?)^```", re.MULTILINE
 
 
 def blocks(page, language):
-    return [(options.strip(), body) for kind, options, body in BLOCK.findall(page.read_text("utf-8")) if kind == language]
+    return [
+        (options.strip(), body) for kind, options, body in BLOCK.findall(page.read_text("utf-8")) if kind == language
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +58,15 @@ def test_commands_run(page, workshop):
             continue
         for line in body.splitlines():
             if line.startswith("$ riskwarn"):
-                done = subprocess.run(shlex.split(line[2:]), cwd=workshop, env=env, capture_output=True, text=True, timeout=300, check=False)
+                done = subprocess.run(
+                    shlex.split(line[2:]),
+                    cwd=workshop,
+                    env=env,
+                    capture_output=True,
+                    text=True,
+                    timeout=300,
+                    check=False,
+                )
                 assert done.returncode == 0, f"{page.name}: {line}\n{done.stderr}"
 
 

@@ -31,12 +31,19 @@ def test_story(city, monkeypatch):
     gaps = rw.find_gaps(store, scores)
     alerts = rw.raise_alerts(scores, why, gaps, capacity=50)
 
-    assert {"riskwarn", "poisson regression", *(f"prior count {w} weeks" for w in (4, 15, 52, 104))} == set(report.table.index)
+    assert {"riskwarn", "poisson regression", *(f"prior count {w} weeks" for w in (4, 15, 52, 104))} == set(
+        report.table.index
+    )
     assert scores["rank"].tolist() == list(range(1, len(store.grids()) + 1))
     assert scores["expected"].is_monotonic_decreasing
     assert why.groupby("grid_id").size().max() <= 4
     assert 0 < len(alerts) <= 50
-    for name, table in {"scores": scores, "reasons": why.drop(columns=["zh", "en"]), "gaps": gaps, "alerts": alerts}.items():
+    for name, table in {
+        "scores": scores,
+        "reasons": why.drop(columns=["zh", "en"]),
+        "gaps": gaps,
+        "alerts": alerts,
+    }.items():
         conform(name, table)
 
 
@@ -63,4 +70,6 @@ def test_one_date_equals_many(city):
     one = rw.build_panel(store, exp, as_of="2015-11-23")
 
     same = many[many["as_of"] == one["as_of"].iloc[0]].reset_index(drop=True)
-    pd.testing.assert_frame_equal(one[exp.feature_names], same[exp.feature_names], check_exact=False, rtol=1e-5, atol=1e-5)
+    pd.testing.assert_frame_equal(
+        one[exp.feature_names], same[exp.feature_names], check_exact=False, rtol=1e-5, atol=1e-5
+    )
