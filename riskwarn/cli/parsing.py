@@ -188,6 +188,14 @@ def _around(verbs: Any) -> None:
     )
     v.add_argument("--preset", choices=("tiny", "small", "city"), default="tiny")
     v.add_argument("--seed", type=int, default=7)
+    v.add_argument(
+        "--reports-per-year", type=float, default=60.0, help="all-type reports of a grid worker a year, 60 by default"
+    )
+    v.add_argument(
+        "--dirty",
+        action="store_true",
+        help="write files as departments export them, faults included, instead of a store",
+    )
     v.add_argument("--out", type=Path, required=True)
 
     v = _verb(verbs, "demo", run.demo, "run the main job on Boston 2015", "riskwarn demo --store demo/boston")

@@ -225,12 +225,22 @@ def serve(parsed: argparse.Namespace) -> None:
 
 def simulate(parsed: argparse.Namespace) -> None:
     """Make a synthetic city."""
-    from riskwarn.simulation import city
+    from riskwarn.simulation import city, dirty_export
 
-    made = city(parsed.preset, seed=parsed.seed)
+    made = city(parsed.preset, seed=parsed.seed, reports_per_year=parsed.reports_per_year)
+    if parsed.dirty:
+        expected = dirty_export(made, parsed.out)
+        say(
+            parsed,
+            {"folder": str(parsed.out), "rows": len(expected)},
+            f"{len(expected):,} rows as departments export them, in {parsed.out}",
+        )
+        return
     store = made.write(parsed.out)
     say(
-        parsed, {"store": str(store.path), "tables": store.tables()}, f"{store}\nthe truth lies apart, beside the store"
+        parsed,
+        {"store": str(store.path), "tables": store.tables()},
+        f"{store}\nthe truth lies apart, in {parsed.out}-truth",
     )
 
 

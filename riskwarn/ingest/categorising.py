@@ -92,7 +92,7 @@ def _known_part(labels: pd.Series, known: set[str], separator: str) -> pd.Series
 
 
 def candidates(label: str, separator: str = "") -> list[str]:
-    """Spellings under which a category may be known: whole, without number and ending, then each shorter path.
+    """Spellings under which a category may be known: whole, without number and ending, then its deepest part, then each shorter path.
 
     Examples
     --------
@@ -102,7 +102,7 @@ def candidates(label: str, separator: str = "") -> list[str]:
     '城乡建设'
     """
     parts = label.split(separator) if separator else [label]
-    paths = [separator.join(parts[:n]) for n in range(len(parts), 0, -1)]
+    paths = [path for n in range(len(parts), 0, -1) for path in (separator.join(parts[:n]), parts[n - 1])]
     spellings: list[str] = []
     for path in paths:
         bare = _NUMBER.sub("", path)

@@ -1,5 +1,6 @@
 """Spreadsheets as offices keep them: a title on top, merged headers, several sheets, codes stored as numbers."""
 
+import io
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -44,7 +45,7 @@ def _xlsx(path: Path) -> list:
     import openpyxl  # noqa: PLC0415
 
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        book = openpyxl.load_workbook(io.BytesIO(path.read_bytes()), read_only=True, data_only=True)
     except Exception as error:  # noqa: BLE001 the library raises many kinds on a damaged file
         raise DataError(f"{path}: not an .xlsx workbook ({type(error).__name__}); open it and save it again.") from None
 
