@@ -84,6 +84,7 @@ def promote(target: str, *, uri: str, version: str | None = None, folder: str | 
     GateError
         The model was not backtested, or did not beat the best prior count; the message says by how much.
     """
+    _check_there(uri, target)
     with _mlflow(uri) as mlflow:
         client = mlflow.MlflowClient()
         chosen = _version(client, target, version or CANDIDATE)
@@ -152,6 +153,7 @@ def fetch(target: str, *, uri: str, alias: str = CHAMPION) -> RiskModel:
     DataError
         The bundle is damaged.
     """
+    _check_there(uri, target)
     with _mlflow(uri) as mlflow:
         chosen = _version(mlflow.MlflowClient(), target, alias)
         with tempfile.TemporaryDirectory() as folder:
@@ -193,6 +195,12 @@ def gate(report: Report) -> tuple[bool, str]:
             f"{rules.metric} beats {row['rival']} by {row['difference']:+.4f} [{row['lower']:+.4f}, {row['upper']:+.4f}]",
         )
     )
+
+
+def _check_there(uri: str, target: str) -> None:
+    """Asking an SQLite file that does not exist would make it, and take ten seconds to find nothing."""
+    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+        raise NotFoundError(f"no model {target!r}: {uri} does not exist; train one with `riskwarn train`.")
 
 
 @contextmanager

@@ -241,17 +241,12 @@ def test_no_capacity_is_told(street):
 # --- training and starting
 
 
-@pytest.mark.parametrize("set_before", [True, False])
-def test_training_without_a_backtest_cannot_be_promoted(tmp_path, monkeypatch, set_before):
-    """Nothing says that such a model beats a count; it is kept as candidate, in the folder or where MLFLOW_TRACKING_URI says."""
+def test_training_without_a_backtest_cannot_be_promoted(tmp_path, monkeypatch):
+    """Nothing says that such a model beats a count; it is kept as candidate beside MLflow's file, in the folder that was named."""
     from riskwarn.errors import GateError
 
-    uri = f"sqlite:///{tmp_path / 'elsewhere.db'}"
-    if set_before:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    else:
-        monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     panel = pd.DataFrame(towns.street_panel())
     model = train(towns.street_experiment(), panel, tracking_folder=tmp_path)
 
