@@ -155,7 +155,10 @@ def killed_nights(street, kills):
     towns.job(towns.run_night, str(towns.copy(street, street.path.with_name("warm")).path), ready, told).join()
     length = time.monotonic() - began
     for _ in range(kills):
-        job = towns.job(towns.run_night, str(street.path), ready, towns.processes().Queue())
+        unheard = (
+            towns.processes().Queue()
+        )  # held here, or it is gone before the job opens it; a killed writer may leave it locked
+        job = towns.job(towns.run_night, str(street.path), ready, unheard)
         time.sleep(luck.uniform(0, length))
         job.kill()
         job.join()
