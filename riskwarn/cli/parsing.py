@@ -65,6 +65,18 @@ def _records(verbs: Any) -> None:
 def _models(verbs: Any) -> None:
     v = _verb(
         verbs,
+        "features",
+        run.features,
+        "print the catalogue of features",
+        "riskwarn features --folder features",
+        store=False,
+    )
+    v.add_argument("--folder", type=Path, help="folder of feature groups; the starter's by default")
+    _language(v)
+    _out(v)
+
+    v = _verb(
+        verbs,
         "panel",
         run.panel,
         "write the feature matrix",
@@ -75,7 +87,12 @@ def _models(verbs: Any) -> None:
     )
     v.add_argument("--as-of", help="dates separated by commas; the experiment's own by default")
     v.add_argument("--features", type=Path, help="folder of feature groups; beside the experiment by default")
-    _out(v, required=True)
+    v.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help="a .parquet, .csv or .xlsx file, or a folder to fill with one Parquet file a date, resumable",
+    )
 
     v = _verb(
         verbs,

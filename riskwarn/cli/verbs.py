@@ -68,19 +68,38 @@ def check(parsed: argparse.Namespace) -> None:
     say(parsed, report.to_dict(), "\n".join([*lines, "", report.table(parsed.language).to_string(na_rep="–")]))
 
 
+def features(parsed: argparse.Namespace) -> None:
+    """Print the catalogue."""
+    from riskwarn.feature import catalogue
+    from riskwarn.pipeline import starter
+
+    found = catalogue(parsed.folder or starter("features"))
+    columns = ["group", "name", "unit", parsed.language, "for_model"]
+    if parsed.out or parsed.json:
+        show(parsed, found)
+    else:
+        print(found[columns].to_string(index=False))
+
+
 def panel(parsed: argparse.Namespace) -> None:
     """Write the feature matrix."""
     import pandas as pd
 
     from riskwarn.history import History
-    from riskwarn.panel import build_panel
+    from riskwarn.panel import build_panel, write_panel
 
-    check_out(parsed)
+    if parsed.out.suffix:
+        check_out(parsed)
     store = open_store(parsed)
     history = History.load(store)
     question = _question(parsed, history)
-    dates = [store.instant(day) for day in parsed.as_of.split(",")] if parsed.as_of else [None]
-    rows = pd.concat([build_panel(history, question, as_of=d) for d in dates], ignore_index=True)
+    dates = [store.instant(day) for day in parsed.as_of.split(",")] if parsed.as_of else None
+    if not parsed.out.suffix:
+        done = write_panel(history, question, parsed.out, as_of=dates)
+        text = f"{done.written} dates written, {done.kept} kept in {parsed.out}"
+        say(parsed, {"written": done.written, "kept": done.kept, "out": str(parsed.out)}, text)
+        return
+    rows = pd.concat([build_panel(history, question, as_of=d) for d in dates or [None]], ignore_index=True)
     columns = [c for c in rows.columns if not str(c).startswith("normal:") and (parsed.experiment or c != "y")]
     write(rows[columns], parsed.out)
     say(parsed, {"rows": len(rows), "columns": columns, "out": str(parsed.out)}, f"{len(rows):,} rows in {parsed.out}")
