@@ -241,7 +241,7 @@ def _known(snapshot: Snapshot, at: np.ndarray) -> list[str]:
     cases = snapshot.history.cases
     with np.errstate(over="ignore"):
         content = (cases.start * 31 + cases.occurred * 7 + cases.closed) ^ (cases.grid.astype(np.int64) << 40)
-        content = content * 6364136223846793005 + cases.category * 1442695040888963407 + cases.severity
+        content = content * 6364136223846793005 + cases.category.astype(np.int64) * 1442695040888963407 + cases.severity
     order = np.argsort(cases.start, kind="stable")
     with np.errstate(over="ignore"):
         total = np.r_[0, np.cumsum(content[order])]
