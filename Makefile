@@ -24,10 +24,10 @@ serve: $(STAMP)  ## serve the page of the demo at http://127.0.0.1:8000/
 	@$(BIN)/riskwarn serve --store demo/boston
 
 test: $(STAMP)  ## run the default tests and the doctests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 slow: $(STAMP)  ## run every test, also the slow ones
-	@$(BIN)/python -m pytest --slow
+	@$(BIN)/python -m pytest -n auto --dist loadfile --slow
 
 lint: $(STAMP)  ## style, with every rule on
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
