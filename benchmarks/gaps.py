@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-import riskwarn.gaps as gaps
+from riskwarn import gaps
 from riskwarn.gaps import feed as feeds
 from riskwarn.gaps import repeat, silence
 from riskwarn.gaps.evidence import NEVER, Evidence
@@ -73,8 +73,7 @@ def silent_truth(truth, evidence):
     """Age in days of each grid's silence at the night, nan where it is not silent; and of its end, likewise."""
     spells = truth["silent"]
     at = pd.Index(evidence.grid_ids).get_indexer(spells["grid_id"])
-    spells = spells[at >= 0].assign(grid=at[at >= 0])
-    return spells
+    return spells[at >= 0].assign(grid=at[at >= 0])
 
 
 def score_silence(store, truth, nights):
@@ -96,8 +95,16 @@ def score_silence(store, truth, nights):
         listed = found[:, -1] & (found.sum(1) >= NIGHTS_SEEN)
         total = np.zeros(e.n_grids, bool)
         total[on.loc[on["factor"] == 0, "grid"]] = True
-        row |= {"listed": int(listed.sum()), "listed_true": int((listed & true).sum()), "silent": int(true.sum()), "silent60": int(old.sum()), "listed60": int((listed & old).sum()),
-                "total60": int((total & old).sum()), "listed_total60": int((listed & total & old).sum()), "grids": e.n_grids}
+        row |= {
+            "listed": int(listed.sum()),
+            "listed_true": int((listed & true).sum()),
+            "silent": int(true.sum()),
+            "silent60": int(old.sum()),
+            "listed60": int((listed & old).sum()),
+            "total60": int((total & old).sum()),
+            "listed_total60": int((listed & total & old).sum()),
+            "grids": e.n_grids,
+        }
         rows.append(row)
     return rows, detection_times(live, spells, e)
 
@@ -116,13 +123,17 @@ def detection_times(live, spells, evidence, warm=26):
         around[g] |= (ends > a) & (start < b + pd.Timedelta(days=182))
     quiet = ~around[:, warm:weeks]
     out = {}
-    scores = {"filter": -awake[:, warm:weeks]} | {f"lr{d}": np.column_stack([plain_rule(live, d, b) for b in range(warm, weeks)]) for d in (42, 91, 182)}
+    scores = {"filter": -awake[:, warm:weeks]} | {
+        f"lr{d}": np.column_stack([plain_rule(live, d, b) for b in range(warm, weeks)]) for d in (42, 91, 182)
+    }
     listed = np.column_stack([believed(a) for a in awake[:, warm:weeks].T])
     out["listed_false_per_1000"] = float((listed & quiet).sum() / quiet.sum() * 1000)
     for per_1000 in (1.0, 2.0, 5.0):
         for name, score in scores.items():
             cut = np.quantile(score[quiet], 1 - per_1000 / 1000)
-            out[f"{name}@{per_1000:g}"] = _days_to(score > max(cut, 0 if name != "filter" else -1), spell, ends[warm:weeks])
+            out[f"{name}@{per_1000:g}"] = _days_to(
+                score > max(cut, 0 if name != "filter" else -1), spell, ends[warm:weeks]
+            )
     out["filter_listed"] = _days_to(listed, spell, ends[warm:weeks])
     out["lr_listed"] = {}
     cut_rate = out["listed_false_per_1000"] / 1000
@@ -139,7 +150,11 @@ def _days_to(alarm, spell, ends):
         inside = np.flatnonzero(alarm[g] & (ends > a) & (ends <= b))
         days.append(float((ends[inside[0]] - a).total_seconds() / 86_400) if len(inside) else np.inf)
     days = np.array(days)
-    return {"n": len(days), "found": float(np.isfinite(days).mean()), "median": float(np.median(days)) if np.isfinite(np.median(days)) else None}
+    return {
+        "n": len(days),
+        "found": float(np.isfinite(days).mean()),
+        "median": float(np.median(days)) if np.isfinite(np.median(days)) else None,
+    }
 
 
 # -- feeds --------------------------------------------------------------------------------------------------------------
@@ -157,31 +172,55 @@ def score_feeds(store, truth, last, *, first_day=120, sources=None):
         for intake in intakes:
             rows = intake.rows[:, back:]
             arrivals = {o: a[a < then.at] for o, a in intake.arrivals.items()} if intake.arrivals is not None else None
-            told += [(night, r["scope"], r["fault"]) for r in feeds._judge(then, replace(intake, rows=rows, arrivals=arrivals))]
+            told += [
+                (night, r["scope"], r["fault"])
+                for r in feeds.judge(then, replace(intake, rows=rows, arrivals=arrivals))
+            ]
     alarms = pd.DataFrame(told, columns=["night", "scope", "fault"])
     faults = truth["feed"][truth["feed"]["kind"].isin(["outage", "partial", "backlog"])]
-    faults = faults[(faults["from_at"] > e.as_of - pd.Timedelta(days=days - first_day)) & (faults["from_at"] < e.as_of - pd.Timedelta(days=5))]
+    faults = faults[
+        (faults["from_at"] > e.as_of - pd.Timedelta(days=days - first_day))
+        & (faults["from_at"] < e.as_of - pd.Timedelta(days=5))
+    ]
     if sources is not None:
         faults = faults[faults["source"].isin(sources)]
     rows = []
     explained = np.zeros(len(alarms), bool)
     for f in faults.itertuples():
         mine = (alarms["scope"] == f"feed:{f.source}/{f.org_code}").to_numpy()
-        inside = mine & (alarms["night"] > f.from_at).to_numpy() & (alarms["night"] <= f.to_at + pd.Timedelta(days=1)).to_numpy()
-        explained |= mine & (alarms["night"] > f.from_at).to_numpy() & (alarms["night"] <= f.to_at + pd.Timedelta(days=4)).to_numpy()
+        inside = (
+            mine
+            & (alarms["night"] > f.from_at).to_numpy()
+            & (alarms["night"] <= f.to_at + pd.Timedelta(days=1)).to_numpy()
+        )
+        explained |= (
+            mine
+            & (alarms["night"] > f.from_at).to_numpy()
+            & (alarms["night"] <= f.to_at + pd.Timedelta(days=4)).to_numpy()
+        )
         wait = (alarms["night"][inside].min() - f.from_at).total_seconds() / 86_400 if inside.any() else np.inf
         rows.append({"kind": f.kind, "source": f.source, "days": wait})
     all_faults = truth["feed"]
     for f in all_faults[all_faults["kind"].isin(["outage", "partial", "backlog"])].itertuples():
         mine = (alarms["scope"] == f"feed:{f.source}/{f.org_code}").to_numpy()
-        explained |= mine & (alarms["night"] > f.from_at).to_numpy() & (alarms["night"] <= f.to_at + pd.Timedelta(days=4)).to_numpy()
+        explained |= (
+            mine
+            & (alarms["night"] > f.from_at).to_numpy()
+            & (alarms["night"] <= f.to_at + pd.Timedelta(days=4)).to_numpy()
+        )
     false = alarms[~explained]
     spells = 0
     for _, nights in false.groupby("scope")["night"]:
         spells += int((nights.sort_values().diff() != pd.Timedelta(days=1)).sum())
     n_sources = len({i.source for i in intakes})
-    return {"faults": rows, "false_alarms": spells, "false_nights": len(false), "source_years": n_sources * (days - first_day) / 365.25,
-            "feed_years": sum(len(i.orgs) for i in intakes) * (days - first_day) / 365.25, "which": false.groupby("scope").size().to_dict()}
+    return {
+        "faults": rows,
+        "false_alarms": spells,
+        "false_nights": len(false),
+        "source_years": n_sources * (days - first_day) / 365.25,
+        "feed_years": sum(len(i.orgs) for i in intakes) * (days - first_day) / 365.25,
+        "which": false.groupby("scope").size().to_dict(),
+    }
 
 
 # -- all kinds ----------------------------------------------------------------------------------------------------------
@@ -203,7 +242,9 @@ def scopes_of(found, kind):
 
 def score_kinds(store, truth, nights):
     gap, out, cpu, noise = truth["gap"], [], [], []
-    want_of = gap.assign(scope=gap["scope"].map(lambda s: "pair:" + "|".join(sorted(s[5:].split("|"))) if s.startswith("pair:") else s))
+    want_of = gap.assign(
+        scope=gap["scope"].map(lambda s: "pair:" + "|".join(sorted(s[5:].split("|"))) if s.startswith("pair:") else s)
+    )
     for night in nights:
         begun = time.process_time()
         found = gaps.find_gaps(store, as_of=night)
@@ -217,8 +258,18 @@ def score_kinds(store, truth, nights):
             if kind not in set(gap["kind"]):
                 noise.append({"kind": kind, "listed": len(rows), "grids": n_grids})
                 continue
-            hit, n, true = precision_recall(scope, active.loc[active["kind"] == kind, "scope"], near.loc[near["kind"] == kind, "scope"])
-            row = {"kind": kind, "night": night, "hit": hit, "found": n, "true": true, "grids": n_grids, "suppressed": int(rows["suppressed_by"].notna().sum())}
+            hit, n, true = precision_recall(
+                scope, active.loc[active["kind"] == kind, "scope"], near.loc[near["kind"] == kind, "scope"]
+            )
+            row = {
+                "kind": kind,
+                "night": night,
+                "hit": hit,
+                "found": n,
+                "true": true,
+                "grids": n_grids,
+                "suppressed": int(rows["suppressed_by"].notna().sum()),
+            }
             if kind in {"G10", "G15", "G16"}:
                 want = set(active.loc[active["kind"] == kind, "scope"])
                 order = np.argsort(-rows["severity"].to_numpy(), kind="stable")
@@ -234,14 +285,26 @@ def score_kinds(store, truth, nights):
 def outage_silence(found, truth, as_of, store):
     """Silent alarms raised inside a true outage of the workers' feeds, by grids that are not truly silent."""
     feed = truth["feed"]
-    out = feed[feed["kind"].isin(["outage", "backlog", "partial"]) & feed["source"].isin(["grid_report", "dispute"]) & (feed["from_at"] < as_of) & (feed["to_at"] >= as_of)]
+    out = feed[
+        feed["kind"].isin(["outage", "backlog", "partial"])
+        & feed["source"].isin(["grid_report", "dispute"])
+        & (feed["from_at"] < as_of)
+        & (feed["to_at"] >= as_of)
+    ]
     grids = store.grids(as_of).set_index("grid_id")["county_id"]
     rows = found[(found["kind"] == "G01") & (found["state"] == "open") & found["suppressed_by"].isna()]
     inside = rows["scope"].str.removeprefix("grid:").map(grids).isin(set(out["org_code"]))
     silent = truth["silent"]
-    spelled = set(silent.loc[(silent["from_at"] - EDGE < as_of) & (silent["to_at"] + pd.Timedelta(days=60) >= as_of), "grid_id"])
+    spelled = set(
+        silent.loc[(silent["from_at"] - EDGE < as_of) & (silent["to_at"] + pd.Timedelta(days=60) >= as_of), "grid_id"]
+    )
     mine = rows["scope"].str.removeprefix("grid:")
-    return {"kind": "G01-in-outage", "outages": len(out), "alarms": int((inside & ~mine.isin(spelled)).sum()), "shown": int(inside.sum())}
+    return {
+        "kind": "G01-in-outage",
+        "outages": len(out),
+        "alarms": int((inside & ~mine.isin(spelled)).sum()),
+        "shown": int(inside.sum()),
+    }
 
 
 def calls_hit(found, truth, as_of):
@@ -262,8 +325,12 @@ def score_repeats(store, truth, night):
     e = Evidence(store, night)
     events, link = e.events, truth["link"]
     at = link["occurred_at"].dt.tz_convert(None).to_numpy().astype("datetime64[us]").astype(np.int64)
-    known = pd.DataFrame({"source": link["source"], "at": at, "dispute": link["dispute"]}).drop_duplicates(["source", "at"])
-    mine = pd.DataFrame({"source": events.words["source"][events.source], "at": events.occurred}).merge(known, how="left", on=["source", "at"])
+    known = pd.DataFrame({"source": link["source"], "at": at, "dispute": link["dispute"]}).drop_duplicates(
+        ["source", "at"]
+    )
+    mine = pd.DataFrame({"source": events.words["source"][events.source], "at": events.occurred}).merge(
+        known, how="left", on=["source", "at"]
+    )
     dispute = mine["dispute"].fillna(-1).to_numpy(int)
     table = repeat.recurrences(e)
     table["d"] = dispute[table["row"]]
@@ -273,8 +340,16 @@ def score_repeats(store, truth, night):
     found = table["again"] < NEVER
     result = {}
     for name, later in (("same", own), ("same_or_offspring", pd.concat([own, child]))):
-        met = pd.merge_asof(table.sort_values("closed"), later.sort_values("at").rename(columns={"at": "occ"}), left_on="closed", right_on="occ", by="d",
-                            direction="forward", tolerance=repeat.FOLLOW_UP_DAYS * DAY_US, allow_exact_matches=False)
+        met = pd.merge_asof(
+            table.sort_values("closed"),
+            later.sort_values("at").rename(columns={"at": "occ"}),
+            left_on="closed",
+            right_on="occ",
+            by="d",
+            direction="forward",
+            tolerance=repeat.FOLLOW_UP_DAYS * DAY_US,
+            allow_exact_matches=False,
+        )
         true, hit = met["occ"].notna(), met["again"] < NEVER
         result[name] = [int((true & hit).sum()), int(found.sum()), int(true.sum())]
     return result
@@ -292,7 +367,11 @@ def waits(store, truth, first, n_nights):
             for s in set(scope):
                 seen.setdefault((kind, s), []).append(night)
             active = gap[(gap["kind"] == kind) & (gap["from_at"] - EDGE < night) & (gap["to_at"] + EDGE >= night)]
-            names = set(active["scope"].map(lambda s: "pair:" + "|".join(sorted(s[5:].split("|"))) if s.startswith("pair:") else s))
+            names = set(
+                active["scope"].map(
+                    lambda s: "pair:" + "|".join(sorted(s[5:].split("|"))) if s.startswith("pair:") else s
+                )
+            )
             false.setdefault(kind, []).append(len(set(scope) - names))
     out = {}
     begun = gap[(gap["from_at"] >= nights[0]) & (gap["from_at"] < nights[-1] - pd.Timedelta(days=7))]
@@ -302,9 +381,16 @@ def waits(store, truth, first, n_nights):
             scope = "pair:" + "|".join(sorted(r.scope[5:].split("|"))) if r.scope.startswith("pair:") else r.scope
             later = [n for n in seen.get((kind, scope), []) if r.from_at <= n <= min(r.to_at, nights[-1]) + EDGE]
             days.append((later[0] - r.from_at).total_seconds() / 86_400 if later else np.inf)
-        out[kind] = {"n": len(days), "found": float(np.isfinite(days).mean()), "median": float(np.median(days)) if np.isfinite(np.median(days)) else None}
+        out[kind] = {
+            "n": len(days),
+            "found": float(np.isfinite(days).mean()),
+            "median": float(np.median(days)) if np.isfinite(np.median(days)) else None,
+        }
     n_grids = len(store.grids(nights[0]))
-    return {"waits": out, "false_per_1000_grid_nights": {k: float(np.mean(v) / n_grids * 1000) for k, v in false.items()}}
+    return {
+        "waits": out,
+        "false_per_1000_grid_nights": {k: float(np.mean(v) / n_grids * 1000) for k, v in false.items()},
+    }
 
 
 # -- run ----------------------------------------------------------------------------------------------------------------

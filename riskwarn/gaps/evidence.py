@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from scipy import sparse
 
 from riskwarn.gaps.calendar import Basis, Workdays, workdays
@@ -359,7 +360,10 @@ def _encode(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _codes(array: pa.DictionaryArray) -> np.ndarray:
-    return np.asarray(array.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64))
+    """Code of each word, -1 for none; an empty word is none."""
+    code = np.asarray(array.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64))
+    blank = pc.index(array.dictionary, "").as_py()
+    return np.where(code == blank, -1, code)
 
 
 def _dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:

@@ -16,6 +16,8 @@ THIN = 0.3
 """A thinned feed is looked for as one that delivers three tenths."""
 _SURE = 5.0
 """Log likelihood ratio above which days count as missing exposure."""
+_SPARSE = 3.0
+"""Records a fortnight below which the mean stands for the median."""
 _LEAST_UNVISITED = 5.0
 """Visits that should have been made before a stretch without any counts as nobody being there."""
 
@@ -111,7 +113,8 @@ def _weekday_factors(counts: np.ndarray, curve: np.ndarray) -> np.ndarray:
 def _running_median(blocks: np.ndarray, *, half: int) -> np.ndarray:
     padded = np.pad(blocks, ((0, 0), (half, half)), constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, axis=1)
-    return np.asarray(np.nanmedian(windows, axis=2))
+    median, mean = np.nanmedian(windows, axis=2), np.nanmean(windows, axis=2)
+    return np.asarray(np.where(14 * mean < _SPARSE, mean, median))
 
 
 def health_of(counts: np.ndarray, expected: np.ndarray) -> np.ndarray:

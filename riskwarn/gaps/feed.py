@@ -16,7 +16,7 @@ from riskwarn.history import DAY_US
 
 STOPPED_P = 1e-4
 """A feed without logged deliveries has stopped when so long a run of empty days has at most this probability."""
-THIN_SURE, THIN_CAP = 4.5, 3.0
+THIN_SURE, THIN_CAP = 5.5, 3.0
 """A feed is thin when its cumulative sum passes the first; the sum is cut at the first plus the second, so a feed that is back is soon cleared."""
 _MEMORY_DAYS = 182
 _LEAST_DELIVERIES = 10
@@ -46,12 +46,12 @@ def feed_gaps(evidence: Evidence) -> pd.DataFrame:
     ========  ==========================================================================================================
     stopped   no delivery for longer than the feed's usual pause (its median, three times its spread, and an hour), or, where
               deliveries are not logged, no row for days whose probability under a negative binomial is below 0.0001
-    thin      rows arrive, but fewer than usual: the cumulative sum passes 4.5; `observed` and `expected` since it left zero
+    thin      rows arrive, but fewer than usual: the cumulative sum passes 5.5; `observed` and `expected` since it left zero
     late      median delay of a week above three times that of the 60 days before, and above a day
     codes     share of records without a known category three times that of the 60 days before, p < 0.000001
     ========  ==========================================================================================================
     """
-    found = [row for intake in intakes(evidence) for row in _judge(evidence, intake)]
+    found = [row for intake in intakes(evidence) for row in judge(evidence, intake)]
     found += _late(evidence) + _codes(evidence)
     return _rows(evidence, found) if found else no_gaps(FEED, evidence.as_of)
 
@@ -108,7 +108,8 @@ def _known(evidence: Evidence, source: str) -> tuple[np.ndarray, np.ndarray]:
     return events.grid[mine], events.first_known[mine]
 
 
-def _judge(evidence: Evidence, intake: Intake) -> list[dict[str, object]]:
+def judge(evidence: Evidence, intake: Intake) -> list[dict[str, object]]:
+    """Stops and thinnings of one source: scope, fault, and the numbers behind it."""
     if intake.arrivals is not None:
         stopped = [s for i, o in enumerate(intake.orgs) if (s := _overdue(evidence, intake, i, intake.arrivals[o]))]
     else:
@@ -196,9 +197,9 @@ def thin_sums(gain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Examples
     --------
-    >>> total, days = thin_sums(np.array([[4.0, 5.0, -3.0, 1.0]]))
+    >>> total, days = thin_sums(np.array([[3.0, 4.0, -3.0, 1.0]]))
     >>> total.tolist(), days.tolist()
-    ([9.0], [2])
+    ([7.0], [2])
     """
     total, since = np.zeros(len(gain)), np.zeros(len(gain), dtype=int)
     for day in range(gain.shape[1] - 1, -1, -1):

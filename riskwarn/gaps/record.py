@@ -17,14 +17,18 @@ def gaps_of(gaps: pd.DataFrame, grid_id: str, bodies: Iterable[str] = ()) -> pd.
     >>> gaps_of(night, "G1", ["T1", "C1"])["scope"].tolist()
     ['grid:G1/case:7', 'pair:G0|G1', 'org:T1', 'feed:hotline/C1']
     """
-    kind, place = gaps["scope"].str.partition(":")[0], gaps["scope"].str.partition(":")[2]
-    parts = place.str.split("/")
-    own = (kind == "grid") & (parts.str[0] == grid_id)
-    pair = (kind == "pair") & place.str.split("|").map(lambda ids: grid_id in ids)
     body = set(bodies)
-    org = (kind == "org") & parts.str[0].isin(body)
-    feed = (kind == "feed") & (parts.str[1].str.split("@").str[0].isin(body) | (parts.str.len() == 1))
-    return gaps[own | pair | org | feed].reset_index(drop=True)
+
+    def touches(scope: str) -> bool:
+        kind, _, place = scope.partition(":")
+        first, _, second = place.partition("/")
+        if kind == "pair":
+            return grid_id in place.split("|")
+        if kind == "feed":
+            return not second or second.split("@")[0] in body
+        return first == grid_id if kind == "grid" else kind == "org" and first in body
+
+    return gaps[[touches(s) for s in gaps["scope"]]].reset_index(drop=True)
 
 
 def history(

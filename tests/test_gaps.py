@@ -1,0 +1,161 @@
+"""Finding the gap: the contract of find_gaps, what it says when it cannot look, and the rule of outages."""
+
+import json
+
+import gap_worlds as w
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from riskwarn import gaps, simulation
+from riskwarn.errors import DataError, DefinitionError, NotFoundError
+from riskwarn.gaps.gap import believed, discovered, persistent
+from riskwarn.history import History
+from riskwarn.schema import conform
+
+NIGHT = "2023-11-20"
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory):
+    return simulation.city("tiny", seed=7).write(tmp_path_factory.mktemp("gaps") / "town", truth=False)
+
+
+@pytest.fixture(scope="module")
+def found(town):
+    return gaps.find_gaps(town, as_of=NIGHT)
+
+
+def test_gaps_keep_the_contract(found):
+    """What is found passes the schema of table `gaps`, each gap has one name, and every kind is one of the twenty."""
+    conform("gaps", found)
+    assert found["gap_id"].is_unique
+    assert set(found["kind"]) <= set(gaps.KINDS)
+    assert set(gaps.KINDS) == set(gaps.FINDERS) == {f"G{i:02d}" for i in range(1, 21)}
+    assert all(json.loads(e) for e in found["evidence"])
+
+
+def test_the_same_night_gives_the_same_gaps(town, found):
+    """Gaps are a function of the data and the night."""
+    pd.testing.assert_frame_equal(gaps.find_gaps(town, as_of=NIGHT), found)
+
+
+def test_changing_the_future_changes_nothing(town, found, tmp_path):
+    """Rows of any table that became known at the night or later are not seen."""
+    at = town.instant(NIGHT)
+    past = simulation.city("tiny", seed=7).tables
+    clocks = {
+        "events": "known_at",
+        "visits": "known_at",
+        "workflow": "known_at",
+        "diversions": "sent_at",
+        "roster": "day_at",
+        "feed_log": "arrived_at",
+    }
+    store = w.Store(tmp_path / "cut", timezone=town.timezone)
+    for name in ("grids", "crosswalk", "events", "visits", "workflow", "diversions", "roster", "places", "feed_log"):
+        rows = past[name]
+        store.write(name, rows[rows[clocks[name]] < at] if name in clocks else rows)
+    pd.testing.assert_frame_equal(gaps.find_gaps(store, as_of=NIGHT), found)
+
+
+def test_a_kind_that_cannot_be_looked_for_says_so(town):
+    """With a history of events alone the kinds that need tables are reported, never shown as no gap."""
+    seen = gaps.find_gaps(History.load(town), as_of=NIGHT)
+    dark = seen[seen["state"] == "insufficient_data"].set_index("kind")
+
+    assert json.loads(dark.loc["G03", "evidence"]) == {"missing_table": "visits"}
+    assert json.loads(dark.loc["G12", "evidence"]) == {"missing_table": "diversions"}
+    assert set(seen.attrs["not_run"]) == set(dark.index)
+    assert {"G03", "G04", "G12", "G13", "G14", "G18", "G19"} <= set(dark.index)
+    assert (dark["severity"] == 0).all()
+
+
+def test_a_history_and_its_store_agree_on_silence(town):
+    """Without visits the filter still runs; with them it sees no less."""
+    alone = gaps.find_gaps(History.load(town), as_of=NIGHT, kinds=["G01"])
+    whole = gaps.find_gaps(town, as_of=NIGHT, kinds=["G01"])
+    assert len(set(alone["scope"]) & set(whole["scope"])) >= 0.5 * min(len(alone), len(whole)) > 0
+
+
+def test_questions_that_cannot_be_answered(town):
+    """No night, two nights, and an unknown kind are errors that say what to do."""
+    with pytest.raises(DataError, match="as_of"):
+        gaps.find_gaps(town)
+    two = pd.DataFrame({"as_of": pd.to_datetime(["2023-11-20", "2023-11-21"]).tz_localize(w.ZONE)})
+    with pytest.raises(DataError, match="one night"):
+        gaps.find_gaps(town, two)
+    with pytest.raises(DefinitionError, match="unknown kind of gap 'G0l'"):
+        gaps.find_gaps(town, as_of=NIGHT, kinds=["G0l"])
+
+
+def test_an_outage_suppresses_silence_in_its_area_alone(tmp_path):
+    """Gaps that rest on a feed that stopped carry the outage's name, in its county; others stay open."""
+    factor = np.ones((8, 400))
+    factor[0, :150] = 0
+    factor[4, :150] = 0
+    stopped = np.ones((8, 400))
+    stopped[:4, :5] = 0
+    store = w.Store(tmp_path / "two", timezone=w.ZONE)
+    grids = w.grids(8).assign(county_id=["C1"] * 4 + ["C2"] * 4, township_id=["T1"] * 4 + ["T2"] * 4)
+    store.write("grids", grids)
+    store.write("events", w.frame(w.steady("grid_report", 400, 1.0, n_grids=8, factor=factor * stopped)))
+    seen = gaps.find_gaps(store, as_of=w.NIGHT, kinds=["G01", "G08"]).set_index("scope")
+
+    assert seen.loc["grid:G0", "suppressed_by"] == seen.loc["feed:grid_report/C1", "gap_id"]
+    assert pd.isna(seen.loc["grid:G4", "suppressed_by"])
+    assert set(seen.index) == {"grid:G0", "grid:G4", "feed:grid_report/C1"}
+    assert seen.index[-1] == "grid:G0"
+
+
+def test_history_says_what_would_have_been_said(town, found):
+    """The gaps of a grid on a past night are those of find_gaps on that night that touch it."""
+    grid = found.loc[(found["kind"] == "G06") & found["scope"].str.startswith("grid:"), "scope"].str[5:].iloc[0]
+    told = gaps.history(town, grid, [NIGHT], kinds=["G06", "G01"])
+    whole = found[(found["scope"] == f"grid:{grid}") & found["kind"].isin(["G06", "G01"])]
+    assert set(whole["gap_id"]) <= set(told["gap_id"])
+    with pytest.raises(NotFoundError, match="no grid"):
+        gaps.history(town, "nowhere", NIGHT)
+
+
+def test_no_gap_changes_a_score(town):
+    """Scores go in and are not touched."""
+    grids = town.grids(NIGHT)["grid_id"]
+    scores = pd.DataFrame(
+        {
+            "grid_id": grids,
+            "as_of": town.instant(NIGHT),
+            "target": "y",
+            "expected": np.linspace(0.1, 1, len(grids)),
+            "state": "ok",
+        }
+    )
+    before = scores.copy()
+    gaps.find_gaps(town, scores, kinds=["G03"])
+    pd.testing.assert_frame_equal(scores, before)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
+def test_discoveries_keep_the_order_of_p(values):
+    """A test with a smaller p-value is never passed over for one with a larger."""
+    p = np.array(values)
+    kept = discovered(p)
+    assert not kept.any() or p[kept].max() <= np.min(np.r_[p[~kept], 1.0])
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
+def test_belief_keeps_its_rate(values):
+    """The mean chance of being false among those believed is at most the rate, and one more would pass it."""
+    chance = np.array(values)
+    kept = believed(chance)
+    assert not kept.any() or chance[kept].mean() <= 0.1 + 1e-12
+    rest = np.sort(chance[~kept])
+    assert len(rest) == 0 or np.r_[chance[kept], rest[0]].mean() > 0.1
+
+
+def test_one_night_is_not_enough():
+    """A finding of tonight alone is not shown, nor one that is gone tonight."""
+    seen = np.array([[0, 0, 0, 1], [1, 1, 1, 0], [1, 0, 1, 1]], dtype=bool)
+    assert persistent(seen).tolist() == [False, False, True]

@@ -1,0 +1,102 @@
+"""G08: feeds that stop, thin out, come late, or change their codes."""
+
+import json
+
+import gap_worlds as w
+import numpy as np
+import pytest
+
+from riskwarn import gaps
+from riskwarn.gaps.exposure import normal_days, thin_evidence
+from riskwarn.gaps.feed import THIN_SURE, thin_sums
+
+
+def told(tmp_path, events, *, name="town", **tables):
+    store = w.town(tmp_path / name, events, **tables)
+    seen = gaps.find_gaps(store, as_of=w.NIGHT, kinds=["G08"])
+    return {s: json.loads(e) for s, e in zip(seen["scope"], seen["evidence"], strict=True)}
+
+
+def test_a_stop_is_found(tmp_path):
+    """Three empty days of a feed that brings eight rows a day cannot be chance."""
+    factor = np.ones((4, 200))
+    factor[:, :3] = 0
+    seen = told(tmp_path, w.steady("hotline", 200, 2.0, factor=factor))
+    assert seen["feed:hotline/C1"]["fault"] == "stopped"
+    assert seen["feed:hotline/C1"]["silent_days"] == 3
+
+
+def test_a_quiet_feed_has_not_stopped(tmp_path):
+    """Five empty days of a feed that brings a row in five days are nothing."""
+    factor = np.ones((4, 400))
+    factor[:, :5] = 0
+    assert told(tmp_path, w.steady("petition", 400, 0.05, factor=factor)) == {}
+
+
+def test_a_thinned_feed_is_found_within_five_days(tmp_path):
+    """A feed at a fifth of its rows is seen although rows arrive each day."""
+    factor = np.ones((4, 300))
+    factor[:, :5] = 0.2
+    seen = told(tmp_path, w.steady("dispute", 300, 2.5, factor=factor))
+    assert seen["feed:dispute/C1"]["fault"] == "thin"
+    assert seen["feed:dispute/C1"]["share"] < 0.5
+
+
+def test_a_feed_in_order_raises_nothing(tmp_path):
+    """Whole feeds with their weekends raise no alarm."""
+    factor = np.ones((4, 300))
+    weekday = (w.NIGHT.day_of_week - 1 - np.arange(300)) % 7
+    factor[:, weekday >= 5] = 0.4
+    assert told(tmp_path, w.steady("dispute", 300, 3.0, factor=factor)) == {}
+
+
+def log(days, *, skip=()):
+    return w.frame([
+        {"source": "hotline", "org_code": "C1", "batch_id": f"b{d}", "arrived_at": w.days_before(d, hours=0.4), "received": 4, "accepted": 4, "quarantined": 0, "duplicate": 0}
+        for d in range(days) if d not in skip
+    ]).astype({"received": "Int64"})  # fmt: skip
+
+
+def test_a_missing_delivery_is_found_by_the_log(tmp_path):
+    """Where deliveries are logged two days without one are a stop, however few rows they would hold; one on time is not."""
+    events = w.steady("hotline", 200, 0.1)
+    assert told(tmp_path, events, name="on-time", feed_log=log(200)) == {}
+    seen = told(tmp_path, events, name="missing", feed_log=log(200, skip=(0, 1)))
+    assert seen["feed:hotline/C1"]["fault"] == "stopped"
+    assert seen["feed:hotline/C1"]["usual_pause_days"] == 1.0
+
+
+def test_late_records_are_said_to_be_late(tmp_path):
+    """A week whose records come six days late, after two months at once, is flagged."""
+    events = w.steady("hotline", 90, 2.0)
+    slow = [
+        e | {"known_at": e["occurred_at"] + w.pd.Timedelta(days=6)}
+        for e in events
+        if w.days_before(13) < e["occurred_at"] < w.days_before(6)
+    ]
+    prompt = [e for e in events if e["occurred_at"] <= w.days_before(13)]
+    assert "feed:hotline/C1@late" in told(tmp_path, prompt + slow)
+
+
+def test_unknown_codes_are_said(tmp_path):
+    """A feed whose records all turn into 'other' has changed its code list."""
+    events = [
+        e | {"category": "D99" if e["occurred_at"] > w.days_before(7) else "D02"} for e in w.steady("hotline", 90, 2.0)
+    ]
+    assert told(tmp_path, events)["feed:hotline/C1@codes"]["fault"] == "codes"
+
+
+def test_the_sum_forgets_a_feed_that_is_back():
+    """The sum is cut above its limit, so a few whole days clear the feed."""
+    gain = np.full((1, 20), 3.0)
+    gain[0, :3] = -3.0
+    assert thin_sums(gain)[0][0] == 0
+
+
+@pytest.mark.parametrize("mean", [3.0, 30.0])
+def test_false_alarms_of_a_feed_in_order_are_rare(mean):
+    """A feed in order, Poisson by the day, raises less than one false alarm in a year."""
+    rows = np.random.default_rng(8).poisson(mean, (50, 500)).astype(float)
+    gain = thin_evidence(rows, normal_days(rows, np.ones(500), started=500))
+    nights = np.array([thin_sums(gain[:, back:])[0] > THIN_SURE for back in range(365)])
+    assert (nights[:-1] & ~nights[1:]).sum() / 50 < 1.0

@@ -1,0 +1,181 @@
+"""G01: a silent grid is told from calm, from an outage, and from nobody being there."""
+
+import json
+
+import gap_worlds as w
+import numpy as np
+import pytest
+
+from riskwarn import gaps
+from riskwarn.gaps import silence
+from riskwarn.gaps.evidence import Evidence
+from riskwarn.gaps.exposure import feed_of, health_of, unvisited
+
+DAYS = 500
+
+
+def silent_from(days, *, n_grids=12, factor=0.0, which=0):
+    thin = np.ones((n_grids, DAYS))
+    thin[which, :days] = factor
+    return thin
+
+
+def found(tmp_path, thin, per_day=0.3, *, name="town", **more):
+    store = w.town(
+        tmp_path / name,
+        w.steady("grid_report", DAYS, per_day, n_grids=len(thin), factor=thin),
+        n_grids=len(thin),
+        **more,
+    )
+    return gaps.find_gaps(store, as_of=w.NIGHT, kinds=["G01"])
+
+
+def test_a_masked_grid_is_found(tmp_path):
+    """A grid that stopped reporting 100 days ago is the one that is listed, with the window and what was due in it."""
+    seen = found(tmp_path, silent_from(100))
+
+    assert seen["scope"].tolist() == ["grid:G0"]
+    told = json.loads(seen["evidence"].iloc[0])
+    assert 85 <= told["window_days"] <= 115
+    assert seen["observed"].iloc[0] == 0
+    assert seen["lower"].iloc[0] < 0.3 * told["window_days"] < seen["upper"].iloc[0]
+    assert seen["confidence"].iloc[0] > 0.9
+
+
+def test_a_thinned_grid_is_found(tmp_path):
+    """A grid that reports a seventh is silent too."""
+    assert "grid:G3" in found(tmp_path, silent_from(200, factor=0.15, which=3))["scope"].tolist()
+
+
+def test_calm_is_not_silence(tmp_path):
+    """Grids that report little, but as they always did, are not listed."""
+    thin = np.ones((12, DAYS))
+    thin[:3] = 0.3
+    assert found(tmp_path, thin).empty
+
+
+def test_a_grid_that_speaks_again_is_cleared(tmp_path):
+    """A gap closes by evidence: reports that resume end the silence within weeks."""
+    thin = silent_from(150)
+    thin[0, :40] = 1.0
+    assert found(tmp_path, thin).empty
+
+
+def test_an_outage_makes_nobody_silent(tmp_path):
+    """Days on which the feed stood still are missing exposure: no grid becomes likelier to be silent by them."""
+    whole, gone = np.ones((12, DAYS)), np.ones((12, DAYS))
+    gone[:, :25] = 0
+    awake = []
+    for name, thin in (("whole", whole), ("gone", gone)):
+        store = w.town(tmp_path / name, w.steady("grid_report", DAYS, 0.3, n_grids=12, factor=thin), n_grids=12)
+        live = silence.liveness(Evidence(store, w.NIGHT))
+        awake.append(silence.awake_chance(live, np.arange(12))[:, -1])
+    assert awake[1].min() > 0.9
+    assert gaps.find_gaps(w.Store(tmp_path / "gone"), as_of=w.NIGHT, kinds=["G01"]).empty
+
+
+def test_nobody_there_is_no_silence(tmp_path):
+    """A grid whose worker is away is a staffing gap, not a silent grid; one that is visited and says nothing is."""
+    thin = silent_from(120, which=[0, 1])
+    rng = np.random.default_rng(1)
+    visits = [
+        {"visit_id": f"v{g}-{d}", "started_at": w.days_before(d + 0.5), "known_at": w.days_before(d + 0.4), "grid_id": f"G{g}", "valid": True}
+        for g in range(12) for d in range(DAYS) if rng.random() < 0.5 and not (g == 0 and d < 125)
+    ]  # fmt: skip
+    seen = found(tmp_path, thin, visits=visits)
+
+    assert seen["scope"].tolist() == ["grid:G1"]
+    assert json.loads(seen["evidence"].iloc[0])["subtype"] == "visited"
+
+
+def test_residents_who_call_confirm_the_silence(tmp_path):
+    """Requests of residents while workers say nothing make the silence a confirmed one."""
+    events = w.steady("grid_report", DAYS, 0.3, n_grids=12, factor=silent_from(100))
+    events += [w.event(f"h{i}", "hotline", 10 + i, grid="G0") for i in range(3)]
+    store = w.town(tmp_path / "calls", events, n_grids=12)
+    told = json.loads(gaps.find_gaps(store, as_of=w.NIGHT, kinds=["G01"])["evidence"].iloc[0])
+    assert (told["resident_requests"], told["subtype"]) == (3, "confirmed")
+
+
+def test_too_few_reports_are_judged_together_or_said_to_be_unknown(tmp_path):
+    """Grids due less than five reports in half a year are judged by community, and where that is too few, said to be unknown."""
+    thin = np.ones((12, DAYS))
+    thin[::2, :300] = 0
+    together = found(tmp_path, thin, 0.026, name="sparse", communities=2).set_index("scope")
+    assert together.loc["org:V0", "state"] == "open"
+    assert not any(s.startswith("grid:") for s in together.index)
+
+    dark = found(tmp_path, np.ones((4, DAYS)), 0.002, name="dark")
+    assert dark["state"].tolist() == ["insufficient_data"]
+    assert json.loads(dark["evidence"].iloc[0])["n_grids"] == 4
+
+
+def test_a_grid_that_split_is_not_silent(tmp_path):
+    """Reports under the old code count for the grids it turned into, by their share."""
+    events = [
+        e
+        for e in w.steady("grid_report", DAYS, 0.6, n_grids=6)
+        if e["grid_id"] != "G0" or e["occurred_at"] < w.days_before(150)
+    ]
+    halves = w.steady("grid_report", 150, 0.3, n_grids=2, seed=5)
+    events += [
+        e | {"event_id": "half-" + e["event_id"], "grid_id": {"G0": "G0a", "G1": "G0b"}[e["grid_id"]]} for e in halves
+    ]
+    store = w.Store(tmp_path / "split", timezone=w.ZONE)
+    old = w.grids(6)
+    old.loc[0, "valid_to"] = w.days_before(150)
+    new = w.grids(2).assign(grid_id=["G0a", "G0b"], valid_from=w.days_before(150))
+    store.write(
+        "grids",
+        w.pd.concat(
+            [old.assign(valid_to=old["valid_to"].astype("datetime64[us, Asia/Shanghai]")), new], ignore_index=True
+        ),
+    )
+    store.write(
+        "crosswalk",
+        w.frame(
+            [
+                {
+                    "from_grid_id": "G0",
+                    "to_grid_id": g,
+                    "effective_at": w.days_before(150),
+                    "weight": 0.5,
+                    "kind": "split",
+                }
+                for g in ("G0a", "G0b")
+            ]
+        ),
+    )
+    store.write("events", w.frame(events))
+    assert gaps.find_gaps(store, as_of=w.NIGHT, kinds=["G01"]).empty
+
+
+def test_health_marks_the_days_that_are_missing():
+    """A stretch at a fifth of the usual is found with its share; the days beside it are whole."""
+    counts = np.random.default_rng(3).poisson(10.0, (1, 120)).astype(float)
+    counts[0, 30:45] = np.random.default_rng(4).poisson(2.0, 15)
+    health = health_of(counts, np.full((1, 120), 10.0))
+    assert health[0, 31:44].max() < 0.4
+    assert (health[0, :28] == 1).all()
+    assert (health[0, 47:] == 1).all()
+
+
+def test_a_long_empty_stretch_is_absence():
+    """Weeks without a visit count as absence once five visits were due in them."""
+    visits = np.full((1, 30), 4.0)
+    visits[0, 10:13] = 0
+    assert np.flatnonzero(unvisited(visits)[0]).tolist() == [10, 11, 12]
+    visits[0, 20] = 0
+    assert not unvisited(visits)[0, 20]
+
+
+def test_exposure_counts_only_what_could_be_known(tmp_path):
+    """Records that come two days late make the last two days partly unknown, not calm."""
+    late = w.steady("grid_report", 200, 2.0)
+    late = [
+        e | {"known_at": e["occurred_at"] + w.pd.Timedelta(days=2)} for e in late if e["occurred_at"] < w.days_before(2)
+    ]
+    store = w.town(tmp_path / "late", late)
+    feed = feed_of(Evidence(store, w.NIGHT), "grid_report")
+    assert feed.exposure[0, 0] < 0.05
+    assert feed.exposure[0, 10] == pytest.approx(1.0, abs=0.1)
