@@ -144,7 +144,7 @@ def _nights(verbs: Any) -> None:
     _language(v)
     _out(v)
 
-    v = _night(verbs, "what-if", why.what_if, "say where a grid would stand after closing cases")
+    v = _night(verbs, "what-if", why.what_if, "say where a grid would stand after closing cases", of="B036026 ")
     v.add_argument("grids", nargs=1, metavar="GRID")
     v.add_argument(
         "--set",
@@ -240,8 +240,10 @@ def _verb(
     return made
 
 
-def _night(verbs: Any, name: str, does: Callable[[argparse.Namespace], None], what: str) -> argparse.ArgumentParser:
-    made = _verb(verbs, name, does, what, f"riskwarn {name} --as-of 2025-03-03 --store city")
+def _night(
+    verbs: Any, name: str, does: Callable[[argparse.Namespace], None], what: str, *, of: str = ""
+) -> argparse.ArgumentParser:
+    made = _verb(verbs, name, does, what, f"riskwarn {name} {of}--as-of 2025-03-03 --store city")
     made.add_argument("--as-of", required=True, help="the night; a date means its local midnight")
     return made
 

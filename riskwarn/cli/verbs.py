@@ -259,7 +259,7 @@ def simulate(parsed: argparse.Namespace) -> None:
     say(
         parsed,
         {"store": str(store.path), "tables": store.tables()},
-        f"{store}\nthe truth lies apart, in {parsed.out}-truth",
+        f"{store}\nthe truth lies apart, beside it",
     )
 
 
