@@ -22,7 +22,7 @@ from riskwarn.store import Store
 
 NORMAL = "normal:{feature}"
 """Column of a night's panel: what a reason compares the feature with."""
-_BLOCK_BYTES = 256 * 2**20
+_BLOCK_BYTES = 192 * 2**20
 """Values worked on together when dates are streamed."""
 _MANIFEST = b"riskwarn"
 
@@ -99,7 +99,7 @@ def blocks(
     history, features, dates
         What is computed; dates increasing.
     n_dates
-        Dates at a time; as many as fit in 256 MB by default.
+        Dates at a time; as many as fit in 192 MB by default.
     """
     room = max(_BLOCK_BYTES // (4 * max(len(features), 1) * max(len(history.grids), 1)), 1)
     size = min(n_dates or room, len(dates))
@@ -142,7 +142,7 @@ def write_panel(
     as_of
         Dates; those of the experiment by default.
     n_dates
-        Dates computed together; as many as fit in 256 MB by default.
+        Dates computed together; as many as fit in 192 MB by default.
 
     Raises
     ------
@@ -166,11 +166,9 @@ def write_panel(
         total=len(dates), initial=len(dates) - len(todo), unit="date", desc="panel", disable=silent or None
     ) as bar:
         for part, matrix in _settled_blocks(history, experiment, [snapshot.local[i] for i in todo], n_dates):
-            frame = _frame(part, [*experiment.feature_names, "y"], matrix)
             place = {at: i for i, at in enumerate(snapshot.local)}
-            for at, rows in frame.groupby("as_of", sort=True):
-                i = place[at]
-                _write(targets[i], rows, marks[i])
+            for t, at in enumerate(part.local):
+                _write(targets[place[at]], part, t, [*experiment.feature_names, "y"], matrix, marks[place[at]])
                 bar.update()
     return Progress(len(todo), len(dates) - len(todo))
 
@@ -262,12 +260,19 @@ def _mark_of(target: Path) -> str | None:
     return found.get(_MANIFEST, b"").decode()
 
 
-def _write(target: Path, rows: pd.DataFrame, mark: str) -> None:
+def _write(target: Path, snapshot: Snapshot, t: int, names: Sequence[str], matrix: np.ndarray, mark: str) -> None:
+    """One date of a matrix as a file, with what it was made from."""
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    table = pa.Table.from_pandas(rows.reset_index(drop=True), preserve_index=False)
-    table = table.replace_schema_metadata({**(table.schema.metadata or {}), _MANIFEST: mark.encode()})
+    n_grids = snapshot.shape[0]
+    zone = pa.timestamp("us", snapshot.history.timezone)
+    columns = {
+        "grid_id": pa.array(snapshot.history.grids["grid_id"].to_numpy(dtype=object), pa.string()),
+        "as_of": pa.array(np.repeat(snapshot.micros[t], n_grids)).cast(zone),
+        **{name: pa.array(np.ascontiguousarray(values)) for name, values in zip(names, matrix[:, :, t], strict=True)},
+    }
+    table = pa.table(columns).replace_schema_metadata({_MANIFEST: mark.encode()})
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".part.{os.getpid()}.partial")
     try:

@@ -198,12 +198,13 @@ def unless_silent(snapshot: Snapshot, source: str, days: float, values: np.ndarr
     return masked
 
 
-def divided(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
-    """``top / bottom``, NaN where `bottom` is 0."""
+def divided(top: np.ndarray, bottom: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """``top / bottom``, NaN where `bottom` is 0; into `out` if given."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = np.divide(top, bottom, dtype=np.float32)
-    if np.isinf(found).any():
-        found[np.isinf(found)] = np.nan
+        found = np.divide(top, bottom, dtype=np.float32) if out is None else np.divide(top, bottom, out=out)
+    endless = np.isinf(found)
+    if endless.any():
+        found[endless] = np.nan
     return found
 
 

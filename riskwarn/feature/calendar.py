@@ -191,8 +191,7 @@ class DatePart(_OfCalendar):
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         local = snapshot.local
-        part = {"weekday": "day_of_week"}.get(self.part, self.part)
-        values = local.isocalendar().week if part == "week" else getattr(local, part)
+        values = local.isocalendar().week if self.part == "week" else getattr(local, self.part)
         return snapshot.calendar(np.asarray(values, dtype=np.float32))
 
 

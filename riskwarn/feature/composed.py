@@ -1,5 +1,6 @@
 """Features made of features, and features of the feeds themselves."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -54,7 +55,16 @@ class Ratio(_Pair):
         )
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        return divided(self.one.compute(snapshot), self.other.compute(snapshot))
+        top, bottom = self.one.compute(snapshot), self.other.compute(snapshot)
+
+        def fill(out: np.ndarray) -> None:
+            divided(top, bottom, out)
+
+        return snapshot.made(self, fill)
+
+    def plane(self, snapshot: Snapshot) -> Hashable:
+        del snapshot
+        return self
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What the grid is, and what happens around it."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
@@ -257,15 +258,25 @@ class Nearby(Feature):
         return Words(f"邻近网格{zh}：{self.of.words.zh}", f"{en} of the neighbouring grids: {self.of.words.en}")
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        return self._around(snapshot, self.of.compute(snapshot))
+        values = self.of.compute(snapshot)
+
+        def fill(out: np.ndarray) -> None:
+            if np.isfinite(values).all():
+                snapshot.nearby(values, mean=not self.total, out=out)
+            else:
+                out[:] = self._around(snapshot, values)
+
+        return snapshot.made(self, fill)
+
+    def plane(self, snapshot: Snapshot) -> Hashable:
+        del snapshot
+        return self
 
     def normal(self, snapshot: Snapshot) -> np.ndarray:
         return self._around(snapshot, self.of.normal(snapshot))
 
     def _around(self, snapshot: Snapshot, values: np.ndarray) -> np.ndarray:
         held = np.isfinite(values)
-        if held.all():
-            return snapshot.nearby(values, mean=not self.total)
         total, number = (snapshot.nearby(v, mean=False) for v in (np.where(held, values, 0), held.astype(np.float32)))
         return total if self.total else divided(total, number)
 

@@ -64,8 +64,15 @@ class Facts:
     words: Mapping[str, np.ndarray]
 
     def __getitem__(self, rows: "np.ndarray | slice") -> "Facts":
-        """The chosen rows."""
-        return Facts(**{name: getattr(self, name)[rows] for name in ROW_COLUMNS}, words=self.words)
+        """The chosen rows; columns that are one array stay one, and constant ones stay constant."""
+        grid = self.grid[rows]
+        taken = {id(self.grid): grid}
+        for name in ROW_COLUMNS:
+            column = getattr(self, name)
+            if id(column) not in taken:
+                fixed = column.size > 0 and column.strides[0] == 0
+                taken[id(column)] = np.broadcast_to(column[0], len(grid)) if fixed else column[rows]
+        return Facts(**{name: taken[id(getattr(self, name))] for name in ROW_COLUMNS}, words=self.words)
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -93,6 +100,14 @@ class Facts:
         sources = {i for i, word in enumerate(self.words["source"]) if word == source}
         return [rows for (s, c), rows in self._slices.items() if s in sources and c in wanted]
 
+    def elapsed(self, share: float) -> np.ndarray:
+        """The instant at which `share` of the time from occurring to due has passed."""
+        if share == 1:
+            return self.due
+        known = self.due != NEVER
+        given = np.where(known, self.due - self.occurred, 0)
+        return np.where(known, self.occurred + (given * share).astype(np.int64), NEVER)
+
     def sorted(self, n_grids: int) -> "Facts":
         """The rows in the order this class promises; rows that are in order already are left where they are."""
         pair = self.source.astype(np.int64) * len(self.words["category"]) + self.category
@@ -103,6 +118,14 @@ class Facts:
 
 
 ROW_COLUMNS = tuple(name for name in Facts.__dataclass_fields__ if name != "words")
+
+
+def together(parts: list[Facts]) -> Facts:
+    """Rows of several facts of one vocabulary, sorted by grid."""
+    grid = np.concatenate([p.grid for p in parts])
+    order = np.argsort(grid, kind="stable")
+    columns = {name: np.concatenate([getattr(p, name) for p in parts])[order] for name in ROW_COLUMNS}
+    return Facts(**columns, words=parts[0].words)
 
 
 def constant(value: Any, n: int, dtype: Any) -> np.ndarray:

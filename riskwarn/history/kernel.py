@@ -40,7 +40,8 @@ class Axis:
         """Number of dates at or before each instant: the first date strictly after it."""
         if not self.step:
             return np.searchsorted(self.dates, instants, side="right")
-        return np.clip((instants - self.dates[0]) // self.step + 1, 0, len(self.dates))
+        within = np.clip(instants, self.dates[0] - 1, self.dates[-1])
+        return (within - self.dates[0]) // self.step + 1
 
 
 @dataclass(frozen=True, eq=False)

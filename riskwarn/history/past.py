@@ -1,8 +1,8 @@
 """The history of a city: everything that was ever known, with the instant each thing became known."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -52,6 +52,9 @@ class History:
     _links: dict[str, sparse.csr_matrix] = field(default_factory=dict)
     _tables: dict[str, Facts] = field(default_factory=dict)
     _coverage: dict[str, np.ndarray] = field(default_factory=dict)
+    selected: dict[Any, Any] = field(default_factory=dict, init=False)
+    """Rows of streams that were asked for, kept for the next snapshot."""
+    _begun: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, init=False)
 
     @classmethod
     def load(cls, store: Store, *, as_of: object = None) -> "History":
@@ -242,6 +245,19 @@ class History:
             self._coverage[source] = _spoken(log, source) if log is not None else np.zeros((0, 3), np.int64)
         return self._coverage[source]
 
+    def begun(self, source: str) -> tuple[np.ndarray, np.ndarray]:
+        """When the earliest record of a feed became known, and how early it is: (n,) instants known, increasing, and occurred, falling.
+
+        A record that arrives late may tell of a time before all that was known, so the beginning moves back as it becomes known.
+        """
+        if source not in self._begun:
+            facts = self._facts("facts", Stream(source))
+            pieces = facts.pieces(source, frozenset(map(str, facts.words["category"])) - NEVER_FEATURES)
+            steps = sorted({step for piece in pieces for step in _records(facts.start[piece], facts.occurred[piece])})
+            known, occurred = (np.array([step[i] for step in steps], dtype=np.int64) for i in (0, 1))
+            self._begun[source] = known, np.minimum.accumulate(occurred) if len(occurred) else occurred
+        return self._begun[source]
+
     def _facts(self, view: str, stream: Stream) -> Facts:
         if stream.source in TABLE_OF:
             return self._table(TABLE_OF[stream.source])
@@ -258,6 +274,16 @@ class History:
             table = arrow_of(name, self.read(name))
             self._tables[name] = table_facts(name, table, self.grids["grid_id"].to_numpy(dtype=object), self.crosswalk)
         return self._tables[name]
+
+
+def _records(start: np.ndarray, occurred: np.ndarray) -> Iterator[tuple[int, int]]:
+    """The rows that, when they became known, told of an earlier time than all known before, the last first."""
+    while len(start):
+        earliest = occurred.min()
+        known = start[occurred == earliest].min()
+        yield int(known), int(earliest)
+        before = start < known
+        start, occurred = start[before], occurred[before]
 
 
 def _chosen(facts: Facts, stream: Stream, timezone: str) -> np.ndarray:
@@ -314,3 +340,14 @@ def _instant(as_of: object, timezone: str) -> pd.Timestamp:
 
 def _micros(at: pd.Timestamp) -> int:
     return int(at.tz_convert("UTC").tz_localize(None).as_unit("us").to_numpy().astype(np.int64))
+
+
+def covered(spoken: np.ndarray, at: int, first: int, last: int) -> int:
+    """µs of ``first`` to ``last`` that deliveries arrived before `at` cover."""
+    known = spoken[spoken[:, 0] < at]
+    a, b = np.clip(known[:, 1], first, last), np.clip(known[:, 2], first, last)
+    if len(a) == 0:
+        return 0
+    reach = np.maximum.accumulate(b)
+    before = np.r_[first, reach[:-1]]
+    return int(np.maximum(reach - np.maximum(a, before), 0).sum())

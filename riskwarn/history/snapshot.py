@@ -9,9 +9,10 @@ from scipy import sparse
 
 from riskwarn.errors import DefinitionError
 from riskwarn.history import kernel
-from riskwarn.history.facts import DAY_US, NEVER, ROW_COLUMNS, Facts
+from riskwarn.history.facts import DAY_US, NEVER, Facts, together
 from riskwarn.history.kernel import Axis, Cells
-from riskwarn.history.past import History
+from riskwarn.history.pairs import pairs_within, union
+from riskwarn.history.past import History, covered
 from riskwarn.history.stream import Stream
 
 _KEPT_BYTES = 256 * 2**20
@@ -31,7 +32,7 @@ class Snapshot:
         self.micros = dates.tz_convert("UTC").tz_localize(None).to_numpy().astype(np.int64)
         self.shape = (len(history.grids), len(dates))
         self._axis = Axis(self.micros)
-        self._rows: dict[tuple[str, Streams], tuple[Facts, Cells]] = {}
+        self._rows = history.selected
         self._planes: dict[Hashable, np.ndarray] = {}
         self._homes: dict[Hashable, np.ndarray] = {}
         self._kept = 0
@@ -155,7 +156,7 @@ class Snapshot:
 
         def fill(out: np.ndarray) -> None:
             rows, cells = self._of("cases", stream)
-            start, end = np.maximum(rows.start, _elapsed(rows, elapsed)), np.minimum(rows.end, rows.closed)
+            start, end = np.maximum(rows.start, rows.elapsed(elapsed)), np.minimum(rows.end, rows.closed)
             kernel.count(self._axis, cells, start, end, out, weight=_weight(rows))
 
         return self._plane(("overdue", stream, float(elapsed)), fill)
@@ -219,7 +220,7 @@ class Snapshot:
         rows = self._of("cases", streams)[0]
         end = np.minimum(rows.end, rows.closed)
         matter = np.unique(np.column_stack([rows.grid, rows.case]), axis=0, return_inverse=True)[1].ravel()
-        grid, start, end = _union(matter, rows.grid, rows.start, end)
+        grid, start, end = union(matter, rows.grid, rows.start, end)
         kernel.count(self._axis, Cells.of(grid, self.shape[0]), start, end, out)
         return out
 
@@ -287,7 +288,7 @@ class Snapshot:
             Number of the later row of each pair.
         """
         after, before = (self._of("facts", s)[0] for s in (later, earlier))
-        second, first = _pairs(after, after.occurred, before, before.occurred, by, _span(days))
+        second, first = pairs_within(after, after.occurred, before, before.occurred, by, _span(days))
         return after[second], before[first], second
 
     def followed(
@@ -299,7 +300,7 @@ class Snapshot:
             second, first, number = self.pairs(later, earlier, by=by, days=days)
             start = np.maximum(second.start, first.start)
             end = np.minimum(np.minimum(second.end, first.end), second.occurred + _span(window))
-            grid, start, end = _union(number, second.grid, start, end)
+            grid, start, end = union(number, second.grid, start, end)
             kernel.count(self._axis, Cells.of(grid, self.shape[0]), start, end, out)
 
         return self._plane(("followed", later, earlier, by, float(days), float(window)), fill)
@@ -333,9 +334,9 @@ class Snapshot:
         followed, again = np.empty(self.shape, np.float32), np.empty(self.shape, np.float32)
         kernel.count(self._axis, Cells.of(cases.grid, self.shape[0]), start, end, followed)
         events = self._of("facts", stream)[0]
-        late, case = _pairs(events, events.occurred, cases, cases.closed, ("place",), _span(within))
+        late, case = pairs_within(events, events.occurred, cases, cases.closed, ("place",), _span(within))
         began, ended = np.maximum(start[case], events.start[late]), np.minimum(end[case], events.end[late])
-        grid, began, ended = _union(case, cases.grid[case], began, ended)
+        grid, began, ended = union(case, cases.grid[case], began, ended)
         kernel.count(self._axis, Cells.of(grid, self.shape[0]), began, ended, again)
         return again, followed
 
@@ -355,8 +356,8 @@ class Snapshot:
             return np.clip((last - np.maximum(first, begun)) / DAY_US, 0, days)
         silent_from = np.maximum(np.minimum(begun, spoken[0, 1]), first)
         free = np.maximum(np.minimum(last, spoken[0, 1]) - silent_from, 0)
-        covered = np.array([_length(spoken, at, a, b) for at, a, b in zip(self.micros, first, last, strict=True)])
-        return np.clip((free + covered) / DAY_US, 0, days)
+        told = np.array([covered(spoken, at, a, b) for at, a, b in zip(self.micros, first, last, strict=True)])
+        return np.clip((free + told) / DAY_US, 0, days)
 
     def observed(self, source: str, days: float) -> np.ndarray:
         """(n_dates,) days of the last `days` for which the source speaks, never below one."""
@@ -364,21 +365,14 @@ class Snapshot:
 
     def _begun(self, source: str) -> np.ndarray:
         """(n_dates,) earliest `occurred` of the feed as known at each date; :data:`NEVER` before it spoke."""
-        found = self._planes.get(("begun", source))
-        if found is None:
-            rows = self._of("facts", Stream(source))[0]
-            order = np.argsort(rows.start, kind="stable")
-            earliest = np.minimum.accumulate(rows.occurred[order]) if len(order) else np.zeros(0, np.int64)
-            known = np.searchsorted(rows.start[order], self.micros, side="left")
-            found = np.r_[NEVER, earliest][known]
-            self._planes["begun", source] = found
-        return found
+        known, occurred = self.history.begun(source)
+        return np.r_[NEVER, occurred][np.searchsorted(known, self.micros, side="left")]
 
     # -- space, attributes, calendar ----------------------------------------------------------------------------------
 
-    def nearby(self, values: np.ndarray, *, mean: bool = True) -> np.ndarray:
-        """Mean (or sum) of `values` over the neighbours of each grid; zero for a grid without any."""
-        out = np.empty(self.shape, np.float32)
+    def nearby(self, values: np.ndarray, *, mean: bool = True, out: np.ndarray | None = None) -> np.ndarray:
+        """Mean (or sum) of `values` over the neighbours of each grid, into `out` if given; zero for a grid without any."""
+        out = np.empty(self.shape, np.float32) if out is None else out
         kernel.linked(self.history.neighbors(), values, out, mean=mean)
         return out
 
@@ -407,16 +401,17 @@ class Snapshot:
         return np.broadcast_to(np.asarray(values, dtype=np.float32)[None, :], self.shape)
 
     def places(self, kind: str) -> np.ndarray:
-        """(n_grids,) key places of a kind, 0 where none is listed."""
+        """(n_grids,) key places of a kind, 0 where a grid lists none, NaN where no grid of the city does."""
         table = self.history.read("places")
-        known = sorted(set(table["kind"]))
-        if kind not in known:
-            raise DefinitionError(f"table 'places' holds no {kind!r}; it has: {', '.join(known)}.")
+        if kind not in set(table["kind"]):
+            return np.full(self.shape[0], np.nan)
         own = table[table["kind"] == kind]
         at = pd.Index(self.history.grids["grid_id"]).get_indexer(own["grid_id"])
         return np.bincount(at[at >= 0], own["n"].to_numpy(dtype=float)[at >= 0], self.shape[0])
 
-    # -- how it is done -----------------------------------------------------------------------------------------------
+    def made(self, key: Hashable, fill: Callable[[np.ndarray], None]) -> np.ndarray:
+        """The result called `key`, from `fill` the first time it is asked for; in the memory lent for it, where there is any."""
+        return self._plane(key, fill)
 
     def _plane(self, key: Hashable, fill: Callable[[np.ndarray], None]) -> np.ndarray:
         found = self._planes.get(key)
@@ -434,21 +429,27 @@ class Snapshot:
 
     def _of(self, view: str, stream: Streams) -> tuple[Facts, Cells]:
         """Rows of one or several streams, sorted by grid, and where the rows of each grid stand."""
-        key = (view, stream)
-        if key not in self._rows:
+
+        def make() -> Facts:
             streams = stream if isinstance(stream, tuple) else (stream,)
             parts = [self.history.rows(view, s) for s in streams]
-            rows = parts[0] if len(parts) == 1 else _together(parts)
-            self._rows[key] = (rows, Cells.of(rows.grid, self.shape[0]))
-        return self._rows[key]
+            return parts[0] if len(parts) == 1 else together(parts)
+
+        return self._selected((view, stream), make)
 
     def _closed(self, stream: Stream) -> tuple[Facts, Cells]:
-        key = ("closed", stream)
-        if key not in self._rows:
+        def make() -> Facts:
             rows = self._of("cases", stream)[0]
-            done = rows[np.flatnonzero(rows.closed != NEVER)]
-            self._rows[key] = (done, Cells.of(done.grid, self.shape[0]))
-        return self._rows[key]
+            return rows[np.flatnonzero(rows.closed != NEVER)]
+
+        return self._selected(("closed", stream), make)
+
+    def _selected(self, key: tuple[str, Streams], make: Callable[[], Facts]) -> tuple[Facts, Cells]:
+        found = self._rows.get(key)
+        if found is None:
+            rows = make()
+            found = self._rows[key] = (rows, Cells.of(rows.grid, self.shape[0]))
+        return found
 
     def _closing(self, rows: Facts, days: float) -> tuple[np.ndarray, np.ndarray]:
         return np.maximum(rows.start, rows.closed), np.minimum(rows.end, rows.closed + _span(days))
@@ -502,96 +503,3 @@ def _weight(rows: Facts) -> np.ndarray | None:
 
 def _sooner(instants: np.ndarray, wait: int) -> np.ndarray:
     return np.where(instants == NEVER, NEVER, instants - wait)
-
-
-def _elapsed(rows: Facts, share: float) -> np.ndarray:
-    """The instant at which `share` of the time from occurring to due has passed."""
-    if share == 1:
-        return rows.due
-    known = rows.due != NEVER
-    given = np.where(known, rows.due - rows.occurred, 0)
-    return np.where(known, rows.occurred + (given * share).astype(np.int64), NEVER)
-
-
-def _together(parts: list[Facts]) -> Facts:
-    grid = np.concatenate([p.grid for p in parts])
-    order = np.argsort(grid, kind="stable")
-    columns = {name: np.concatenate([getattr(p, name) for p in parts])[order] for name in ROW_COLUMNS}
-    return Facts(**columns, words=parts[0].words)
-
-
-def _named(rows: Facts, by: tuple[str, ...]) -> np.ndarray:
-    named = np.ones(len(rows), dtype=bool)
-    for column in by:
-        named &= getattr(rows, column) >= 0
-    return named
-
-
-def _pairs(
-    after: Facts, after_at: np.ndarray, before: Facts, before_at: np.ndarray, by: tuple[str, ...], reach: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of `after` and `before` of one grid and one `by`, the first at most `reach` µs later than the second and not together."""
-    rows = [np.flatnonzero(_named(facts, by)) for facts in (after, before)]
-    at_after, at_before = after_at[rows[0]], before_at[rows[1]]
-    key_after, key_before = _keys(after[rows[0]], before[rows[1]], by)
-    order = np.lexsort((at_before, key_before))
-    # instants as ranks make one number with the group: a range of it is a range of time within the group
-    instant = np.unique(np.concatenate([at_before, at_after, at_after - reach]))
-    wide = len(instant) + 1
-    line = (key_before * wide + np.searchsorted(instant, at_before))[order]
-    low = np.searchsorted(line, key_after * wide + np.searchsorted(instant, at_after - reach), "left")
-    high = np.searchsorted(line, key_after * wide + np.searchsorted(instant, at_after), "left")
-    size = np.maximum(high - low, 0)
-    second = np.repeat(np.arange(len(at_after)), size)
-    first = np.arange(len(second)) - np.repeat(np.cumsum(size) - size, size) + low[second]
-    return rows[0][second], rows[1][order[first]]
-
-
-def _keys(after: Facts, before: Facts, by: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """One number for each grid and `by`, the same for rows of both."""
-    columns = [np.concatenate([getattr(rows, c) for rows in (after, before)]).astype(np.int64) for c in ("grid", *by)]
-    if len(columns[0]) == 0:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    key = np.unique(np.column_stack(columns), axis=0, return_inverse=True)[1].ravel()
-    return key[: len(after)], key[len(after) :]
-
-
-def _union(
-    of: np.ndarray, grid: np.ndarray, start: np.ndarray, end: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Intervals joined where those of one fact overlap, sorted by grid."""
-    live = np.flatnonzero(start < end)
-    of, grid, start, end = of[live], grid[live], start[live], end[live]
-    if len(of) == 0:
-        return grid, start, end
-    order = np.lexsort((start, of))
-    of, grid, start, end = of[order], grid[order], start[order], end[order]
-    latest = end.copy()
-    first = np.r_[True, of[1:] != of[:-1]]
-    block = np.cumsum(first)
-    latest = _running_max(latest, block)
-    fresh = first | np.r_[True, start[1:] > latest[:-1]]
-    begins = np.flatnonzero(fresh)
-    ends = np.r_[begins[1:] - 1, len(of) - 1]
-    grid, start, end = grid[begins], start[begins], latest[ends]
-    by_grid = np.argsort(grid, kind="stable")
-    return grid[by_grid], start[by_grid], end[by_grid]
-
-
-def _running_max(values: np.ndarray, block: np.ndarray) -> np.ndarray:
-    """Largest value so far within each block."""
-    rank = np.unique(values, return_inverse=True)[1]
-    wide = len(values) + 1
-    best = np.maximum.accumulate(block.astype(np.int64) * wide + rank) - block.astype(np.int64) * wide
-    return np.sort(np.unique(values))[best]
-
-
-def _length(spoken: np.ndarray, at: int, first: int, last: int) -> int:
-    """µs of ``first`` to ``last`` that deliveries arrived before `at` cover."""
-    known = spoken[spoken[:, 0] < at]
-    a, b = np.clip(known[:, 1], first, last), np.clip(known[:, 2], first, last)
-    if len(a) == 0:
-        return 0
-    reach = np.maximum.accumulate(b)
-    before = np.r_[first, reach[:-1]]
-    return int(np.maximum(reach - np.maximum(a, before), 0).sum())
