@@ -89,7 +89,7 @@ CALENDAR = [
     SpringFestival(),
     WageWindow(),
     Window("farm"),
-    DatePart("week"),
+    *(DatePart(part) for part in ("month", "week", "weekday", "day_of_year", "quarter")),
     Workdays(7),
     SinceChange("2025-01-20"),
 ]

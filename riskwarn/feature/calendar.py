@@ -191,7 +191,8 @@ class DatePart(_OfCalendar):
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         local = snapshot.local
-        values = local.isocalendar().week if self.part == "week" else getattr(local, self.part)
+        own = {"weekday": "day_of_week"}.get(self.part, self.part)
+        values = local.isocalendar().week if self.part == "week" else getattr(local, own)
         return snapshot.calendar(np.asarray(values, dtype=np.float32))
 
 
