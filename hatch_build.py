@@ -34,5 +34,7 @@ class KernelHook(BuildHookInterface):
         command = [compiler, *FLAGS, "-o", str(root / LIBRARY), str(root / SOURCE), "-lm"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            self.app.display_warning(f"the kernel did not compile, the package will count in numpy: {done.stderr[:200]}")
+            self.app.display_warning(
+                f"the kernel did not compile, the package will count in numpy: {done.stderr[:200]}"
+            )
         return done.returncode == 0
