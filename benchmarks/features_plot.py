@@ -6,7 +6,7 @@ import matplotlib as mpl
 import pandas as pd
 
 mpl.use("svg")
-import matplotlib.pyplot as plt  # noqa: E402 - after the choice of backend
+import matplotlib.pyplot as plt
 
 HERE = Path(__file__).parent
 JOBS = {
