@@ -16,7 +16,7 @@ import pandas as pd
 
 from riskwarn.errors import DataError
 from riskwarn.experiment import Experiment
-from riskwarn.feature import Feature, check_names, check_streams
+from riskwarn.feature import Feature, check_names, check_streams, circular_parents
 from riskwarn.history import DAY_US, History, Snapshot
 from riskwarn.store import Store
 
@@ -208,6 +208,9 @@ def _settled_blocks(
 def _snapshot(history: History, experiment: Experiment, dates: Iterable[object]) -> Snapshot:
     check_names(experiment.features, audit=True)
     check_streams(experiment.features, history)
+    circle = circular_parents(history.grids)
+    if circle:
+        raise DataError(f"table 'grids': an area lies in itself: {circle}. Give every area one parent above it.")
     snapshot = history.at(dates)
     _check_start(snapshot)
     return snapshot

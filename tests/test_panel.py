@@ -88,6 +88,16 @@ def test_what_cannot_be_computed_is_refused_first(events):
         build_panel(history, twice)
 
 
+def test_a_circle_of_parents_is_refused(events):
+    """An area that lies in another that lies in it is named; two levels of one name are not a circle."""
+    round_ = GRIDS.assign(community_id=["A", "B", "C"], township_id=["B", "A", "T"])
+    twin = GRIDS.assign(community_id=["A", "B", "C"], township_id=["A", "B", "C"])
+
+    with pytest.raises(DataError, match="an area lies in itself: A in B in A"):
+        build_panel(History.of(events, round_), EXPERIMENT)
+    assert len(build_panel(History.of(events, twin), EXPERIMENT, as_of="2025-03-03")) == 3
+
+
 def test_lent_memory_changes_no_number(events):
     """A matrix filled in place holds what each feature computes by itself, in whatever order they are declared."""
     history = History.of(events, GRIDS)

@@ -64,7 +64,16 @@ from riskwarn.feature.mix import (
     Rung,
     Unheralded,
 )
-from riskwarn.feature.space import Attribute, Density, Nearby, OfParent, PerHousehold, Places, UrbanClass
+from riskwarn.feature.space import (
+    Attribute,
+    Density,
+    Nearby,
+    OfParent,
+    PerHousehold,
+    Places,
+    UrbanClass,
+    circular_parents,
+)
 
 __all__ = [
     "KINDS", "LADDER", "NORMAL_WEEKS", "SPRING_FESTIVAL", "Amber", "Attribute", "Climb", "Closed", "Count", "Coverage", "Cusum", "DatePart",
@@ -72,5 +81,5 @@ __all__ = [
     "Nearby", "NewKinds", "Observed", "OfParent", "Open", "OpenAge", "OpenMatters", "Overdue", "OverdueDays", "OverdueShare", "Own",
     "PerHousehold", "Places", "Product", "Rate", "Ratio", "Recent", "Recurrence", "RepeatShare", "Rise", "Rung", "Season", "Share",
     "SinceChange", "SpringFestival", "Staff", "Streamed", "Total", "Trend", "Unheralded", "Unstaffed", "UrbanClass", "WageWindow", "Window",
-    "Windowed", "Workdays", "catalogue", "check_names", "check_streams", "from_dict", "load_group", "page", "usual",
+    "Windowed", "Workdays", "catalogue", "check_names", "check_streams", "circular_parents", "from_dict", "load_group", "page", "usual",
 ]  # fmt: skip
