@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from riskwarn import gaps, simulation
-from riskwarn.errors import DataError, DefinitionError, NotFoundError
+from riskwarn.errors import DataError, DefinitionError, NotFoundError, StaleDataError
 from riskwarn.gaps.gap import believed, discovered, persistent
 from riskwarn.history import History
 from riskwarn.schema import conform
@@ -89,6 +89,16 @@ def test_questions_that_cannot_be_answered(town):
         gaps.find_gaps(town, two)
     with pytest.raises(DefinitionError, match="unknown kind of gap 'G0l'"):
         gaps.find_gaps(town, as_of=NIGHT, kinds=["G0l"])
+
+
+def test_nights_without_data_are_refused_and_a_week_of_silence_is_told(tmp_path):
+    """Before the first record, and a year after the last, there is nothing to say; five days after it the feed has stopped."""
+    store = w.town(tmp_path / "short", w.steady("hotline", 60, 2.0))
+    for night in ("2020-01-01", "2025-06-03"):
+        with pytest.raises(StaleDataError, match="hoose"):
+            gaps.find_gaps(store, as_of=night)
+    late = gaps.find_gaps(store, as_of=w.NIGHT + pd.Timedelta(days=5), kinds=["G08"])
+    assert late["scope"].tolist() == ["feed:hotline/C1"]
 
 
 def test_an_outage_suppresses_silence_in_its_area_alone(tmp_path):

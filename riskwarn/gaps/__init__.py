@@ -96,6 +96,8 @@ def find_gaps(
         Neither `scores` nor `as_of` is given.
     DefinitionError
         An unknown kind.
+    StaleDataError
+        Nothing is known before the night, or nothing came for 90 days.
     """
     wanted = _wanted(kinds)
     evidence = Evidence(store, as_of if as_of is not None else _night_of(scores), scores)

@@ -13,10 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
+from riskwarn.errors import NotFoundError, StaleDataError
 from riskwarn.gaps.calendar import Basis, Workdays, workdays
 from riskwarn.history import DAY_US, History, Snapshot
 from riskwarn.store import Store
 
+LONGEST_SILENCE_DAYS = 90
+"""When nothing at all came for longer than this, the night is refused; up to it the silence is told as feeds that stopped."""
 NEVER = np.iinfo(np.int64).max
 """An instant that has not come, µs."""
 WORKERS = ("grid_report", "dispute")
@@ -162,8 +165,30 @@ class Evidence:
 
     @cached_property
     def events(self) -> Events:
-        """Events as held at the night."""
-        return self._from_store() if self.store is not None else self._from_history()
+        """Events as held at the night.
+
+        Raises
+        ------
+        StaleDataError
+            Nothing is known yet, or nothing came for 90 days.
+        """
+        held = (
+            self._from_store()
+            if self.store is not None and len(self.revisions.columns["number"])
+            else self._from_history()
+            if self.store is None
+            else None
+        )
+        if held is None or held.n == 0:
+            raise StaleDataError(
+                f"nothing is known before {self.as_of}: the first record came later. Choose a later night."
+            )
+        silent_days = (self.at - int(held.known.max())) / DAY_US
+        if silent_days > LONGEST_SILENCE_DAYS:
+            raise StaleDataError(
+                f"nothing became known in the {silent_days:.0f} days before {self.as_of}. Bring newer deliveries in, or choose an earlier night."
+            )
+        return held
 
     @cached_property
     def follow(self) -> sparse.csr_matrix:
@@ -252,7 +277,14 @@ class Evidence:
         """Whether the store holds the table; a history holds `events` and `grids` alone."""
         if self.store is None:
             return False
-        return bool(self.store.nights()) if name == "alerts" else self.store.has(name)
+        return self._has_alerts if name == "alerts" else self.store.has(name)
+
+    @cached_property
+    def _has_alerts(self) -> bool:
+        try:
+            return self.store.arrow("alerts", columns=["alert_id"]) is not None  # type: ignore[union-attr]
+        except NotFoundError:
+            return False
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame | None:
         """Rows of a table known before the night; none where the store has no such table."""

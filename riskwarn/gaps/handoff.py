@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from riskwarn.gaps.evidence import NEVER, Evidence
+from riskwarn.gaps.evidence import Evidence
 from riskwarn.gaps.gap import BOUNCE, CROSS, DIVERT, gap_rows
 from riskwarn.history import DAY_US
 
@@ -106,8 +106,3 @@ def bounce_gaps(evidence: Evidence) -> pd.DataFrame:
         confidence=1.0,
         evidence=told,
     )
-
-
-def open_now(evidence: Evidence) -> np.ndarray:
-    """(n,) whether each event is an open case."""
-    return np.asarray(evidence.events.closed == NEVER)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from riskwarn.gaps.deadlines import AMBER, Scheme, scheme
+from riskwarn.gaps.deadlines import AMBER, scheme
 from riskwarn.gaps.evidence import NEVER, Evidence
 from riskwarn.gaps.gap import ALERT, CALLBACK, RESPONSE, gap_rows, no_gaps
 from riskwarn.history import DAY_US
@@ -166,11 +166,6 @@ def last_steps(steps: pd.DataFrame) -> pd.DataFrame:
     """The latest step of each case that sets a limit or ends it; signing and helping leave both as they were."""
     setting = steps[~steps["action"].isin(["sign", "assist", "supervise"])]
     return setting.drop_duplicates("case", keep="last")
-
-
-def level_budgets(chosen: Scheme) -> dict[str, float]:
-    """Working days by when each level must have settled a case; see :meth:`Scheme.by_level`."""
-    return chosen.by_level()
 
 
 def callback_gaps(evidence: Evidence) -> pd.DataFrame:

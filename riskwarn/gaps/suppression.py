@@ -1,7 +1,5 @@
 """An outage silences silence: which gaps a feed that stands still explains."""
 
-import json
-
 import numpy as np
 import pandas as pd
 
@@ -46,8 +44,3 @@ def _members(evidence: Evidence, org: str) -> set[str]:
     for level in levels:
         inside |= set(grids.loc[mine, level].dropna())
     return inside | {org}
-
-
-def told(gaps: pd.DataFrame) -> list[dict[str, object]]:
-    """The evidence of each row."""
-    return [json.loads(e) for e in gaps["evidence"]]
