@@ -393,6 +393,42 @@ def waits(store, truth, first, n_nights):
     }
 
 
+# -- nights within faults -----------------------------------------------------------------------------------------------
+
+
+def score_faults(store, truth, *, most=6):
+    """Silence on nights within outages of the workers' feeds, and unplaced events on nights within and after their faults."""
+    feed = truth["feed"]
+    late = feed[feed["from_at"] > feed["from_at"].min() + pd.Timedelta(days=200)]
+    still = late[late["kind"].isin(["outage", "backlog", "partial"]) & late["source"].isin(["grid_report", "dispute"])]
+    silent, unplaced = [], []
+    for fault in still.head(most).itertuples():
+        night = fault.to_at
+        found = gaps.find_gaps(store, as_of=night, kinds=["G01", "G08"])
+        counts = outage_silence(found, truth, night, store)
+        silent.append(
+            {
+                "fault": fault.kind,
+                "source": fault.source,
+                **counts,
+                "suppressed": int(found["suppressed_by"].notna().sum()),
+            }
+        )
+    bad = late[late["kind"] == "unplaced"]
+    for fault in bad.itertuples():
+        for days in (7, 14, 28, 45):
+            night = fault.from_at + pd.Timedelta(days=days)
+            if night >= feed["to_at"].max():
+                continue
+            found = gaps.find_gaps(store, as_of=night, kinds=["G18"])
+            on = bad[(bad["from_at"] < night) & (bad["to_at"] >= night)]
+            near = bad[(bad["from_at"] - EDGE < night) & (bad["to_at"] + EDGE >= night)]
+            names = [set("feed:" + b["source"] + "/" + b["org_code"]) for b in (on, near)]
+            hit, n, true = precision_recall(found["scope"], *names)
+            unplaced.append({"days": days, "hit": hit, "found": n, "true": true})
+    return {"silent": silent, "unplaced": unplaced}
+
+
 # -- run ----------------------------------------------------------------------------------------------------------------
 
 
@@ -402,7 +438,7 @@ def main():
     parse.add_argument("--preset", default="city")
     parse.add_argument("--seeds", default="1,2,3,4,5")
     parse.add_argument("--rates", default="12,24,60,120")
-    parse.add_argument("--parts", default="silence,feeds,kinds,waits")
+    parse.add_argument("--parts", default="silence,feeds,kinds,faults,waits")
     parse.add_argument("--nights", default="2024-06-03,2024-12-02,2025-03-03,2025-06-02,2025-09-01,2025-12-01")
     parse.add_argument("--out", type=Path, required=True)
     ask = parse.parse_args()
@@ -419,6 +455,8 @@ def main():
                 mine["feeds"] = score_feeds(store, truth, nights[-1], sources=None if rate == "60" else {"grid_report"})
             if "kinds" in parts and rate == "60":
                 mine["kinds"] = score_kinds(store, truth, nights[1::2])
+            if "faults" in parts and rate == "60":
+                mine["faults"] = score_faults(store, truth)
             if "waits" in parts and rate == "60":
                 mine["waits"] = waits(store, truth, "2024-05-06", 35)
             ask.out.write_text(json.dumps(results, indent=1, default=str))

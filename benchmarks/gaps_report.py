@@ -103,7 +103,7 @@ def kinds_table(results, waits):
         "| kind | true a night | listed a night | precision | recall | F1 | AP | found (of those that began), median days | false a 1,000 grid-nights |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for kind, own in rows[rows["kind"].isin([*gaps.KINDS, "G12-calls"])].groupby("kind"):
+    for kind, own in rows[rows["kind"].isin(sorted({*gaps.KINDS, "G12-calls"} - {"G08", "G18"}))].groupby("kind"):
         hit, found, true = own["hit"].sum(), own["found"].sum(), own["true"].sum()
         p, r = hit / max(found, 1), hit / max(true, 1)
         wait = told.get(kind)
@@ -116,19 +116,22 @@ def kinds_table(results, waits):
         lines.append(
             f"| {kind} | {true / len(own):.0f} | {found / len(own):.0f} | {p:.2f} | {r:.2f} | {2 * p * r / max(p + r, 1e-9):.2f} | {ap} | {when} | {false.get(kind, float('nan')):.2f} |"
         )
-    outage = rows[rows["kind"] == "G01-in-outage"]
-    lines.append(
-        f"\nSilent alarms shown inside a true outage of a workers' feed, of grids that were not silent: {int(outage['alarms'].sum())} over {len(outage)} nights with {int(outage['outages'].sum())} outages."
-    )
-    again = {
-        name: np.sum([v["kinds"]["repeat"][name] for v in results.values() if "kinds" in v], axis=0)
-        for name in ("same", "same_or_offspring")
-    }
-    for name, (hit, found, true) in again.items():
-        p, r = hit / found, hit / true
+    faults = [v["faults"] for v in results.values() if "faults" in v]
+    if faults:
+        inside = pd.DataFrame([r for f in faults for r in f["silent"]])
         lines.append(
-            f"Returns of closed cases one by one ({name.replace('_', ' ')} dispute): precision {p:.2f}, recall {r:.2f}, F1 {2 * p * r / (p + r):.2f}."
+            f"\nSilent alarms shown within an outage of a workers' feed, of grids that were not silent: {int(inside['alarms'].sum())} on {len(inside)} nights at the end of an outage; {int(inside['suppressed'].sum())} suppressed."
         )
+        bad = pd.DataFrame([r for f in faults for r in f["unplaced"]])
+        hit, found, true = bad["hit"].sum(), bad["found"].sum(), bad["true"].sum()
+        lines.append(
+            f"G18 on nights 7, 14, 28 and 45 days into faults: precision {hit / max(found, 1):.2f}, recall {hit / max(true, 1):.2f}, F1 {2 * hit / max(found + true, 1):.2f} ({true} true)."
+        )
+    same = np.sum([v["kinds"]["repeat"]["same"] for v in results.values() if "kinds" in v], axis=0)
+    p, r = same[0] / same[1], same[0] / same[2]
+    lines.append(
+        f"G07, returns of closed cases one by one: precision {p:.2f}, recall {r:.2f}, F1 {2 * p * r / (p + r):.2f}."
+    )
     noise = (
         pd.DataFrame([r for v in results.values() for r in v.get("kinds", {}).get("noise", [])])
         .groupby("kind")["listed"]
@@ -194,7 +197,7 @@ def draw_silence(plt, evidence, truth, _found):
 
 
 def draw_feeds(plt, evidence, truth, _found):
-    feed = feed_of(evidence, "dispute")
+    feed = feed_of(evidence, "grid_report")
     days = min(feed.health.shape[1], 730)
     figure, (top, low) = plt.subplots(2, 1, figsize=(8, 4), sharex=True)
     top.imshow(
@@ -206,9 +209,9 @@ def draw_feeds(plt, evidence, truth, _found):
         interpolation="nearest",
         extent=(-days, 0, len(feed.areas), 0),
     )
-    top.set_title("G08: share of the ledger that came, by county and day (boxes: planted faults)")
+    top.set_title("G08: share of grid reports that came, by county and day (boxes: planted faults)")
     faults = truth["feed"][
-        (truth["feed"]["source"] == "dispute") & truth["feed"]["kind"].isin(["outage", "partial", "backlog"])
+        (truth["feed"]["source"] == "grid_report") & truth["feed"]["kind"].isin(["outage", "partial", "backlog"])
     ]
     for f in faults.itertuples():
         a, b = ((t - evidence.as_of).total_seconds() / 86_400 for t in (f.from_at, f.to_at))
@@ -226,7 +229,7 @@ def draw_feeds(plt, evidence, truth, _found):
     top.set_ylabel("county")
     part = faults[(faults["kind"] == "partial") & (faults["to_at"] < evidence.as_of)]
     area = list(feed.areas).index((part if len(part) else faults)["org_code"].iloc[-1])
-    low.plot(-np.arange(days), feed.counts[area, :days], color="#4c78a8", lw=0.7, label="cases a day, one county")
+    low.plot(-np.arange(days), feed.counts[area, :days], color="#4c78a8", lw=0.7, label="reports a day, one county")
     low.plot(-np.arange(days), feed.expected[area, :days], color="#888", lw=0.7, label="expected")
     low.legend(frameon=False, loc="upper left")
     low.set_xlabel("days before the night")

@@ -206,7 +206,7 @@ def test_events_without_a_grid(tmp_path):
     events += [w.event(f"b{i}", "petition", 1 + i % 10, grid="" if i % 50 == 0 else "G0") for i in range(100)]
     seen = told(tmp_path, "G18", events)
     assert set(seen) == {"feed:hotline/C1"}
-    assert (seen["feed:hotline/C1"]["unplaced"], seen["feed:hotline/C1"]["of_them_without_code"]) == (20, 20)
+    assert (seen["feed:hotline/C1"]["unplaced"], seen["feed:hotline/C1"]["without_code_in_28_days"]) == (20, 20)
 
 
 def test_a_category_the_ledger_never_holds(tmp_path):

@@ -8,7 +8,8 @@ from riskwarn.gaps.gap import CATEGORY, LAG, UNDER, UNPLACED, discovered, gap_ro
 from riskwarn.gaps.reporting import capture
 from riskwarn.history import DAY_US
 
-WINDOW_DAYS, CATEGORY_DAYS, UNPLACED_DAYS = 365, 182, 14
+WINDOW_DAYS, CATEGORY_DAYS = 365, 182
+UNPLACED_DAYS = (7, 14, 28)
 LEAST_MATTERS, LEAST_EVENTS = 30, 10
 UNPLACED_SHARE = 0.05
 LAG_TOP = 0.10
@@ -160,27 +161,41 @@ def category_gaps(evidence: Evidence) -> pd.DataFrame:
 
 
 def unplaced_gaps(evidence: Evidence) -> pd.DataFrame:
-    """G18: feeds and bodies with more than one event in twenty of the last 14 days without a grid, with an unknown one, or with one no longer valid.
+    """G18: feeds and bodies with more than one event in twenty without a grid, with an unknown one, or with one no longer valid.
 
-    Binomial tail against 0.05, false discovery rate 0.1.
+    Looked for in the last 7, 14 and 28 days; p is three times the least binomial tail against 0.05, false discovery rate 0.1, and the
+    last 7 days must still lie above 0.05.
     """
-    from scipy import stats  # noqa: PLC0415
-
     events = evidence.events
-    recent = np.flatnonzero(evidence.days_ago(events.first_known) < UNPLACED_DAYS)
     n_orgs, words = len(events.words["org_code"]), events.words
-    cell = events.source[recent] * n_orgs + events.org[recent]
-    lost = events.grid[recent] < 0
-    size = len(words["source"]) * n_orgs
-    n, k = np.bincount(cell, minlength=size), np.bincount(cell, lost.astype(float), minlength=size)
-    p = np.asarray(stats.binom.sf(k - 1, n, UNPLACED_SHARE))
+    seen = [_unplaced(evidence, days) for days in UNPLACED_DAYS]
+    p = np.minimum(3 * np.min([tail for _, _, tail in seen], axis=0), 1.0)
+    best = np.argmin([tail for _, _, tail in seen], axis=0)
+    n, k = (np.array([s[i] for s in seen])[best, np.arange(len(p))] for i in (0, 1))
     judged = np.flatnonzero(n >= LEAST_EVENTS)
-    kept = judged[discovered(p[judged]) & (p[judged] < 0.01)]
-    blank = np.bincount(cell, (lost & (words["grid_id"][events.raw_grid[recent]] == "")).astype(float), minlength=size)
-    told = [{"source": str(words["source"][i // n_orgs]), "unplaced": int(k[i]), "of_them_without_code": int(blank[i]), "events": int(n[i]), "share": round(k[i] / n[i], 3),
-             "window_days": UNPLACED_DAYS, "p": float(p[i])} for i in kept]  # fmt: skip
+    still = seen[0][1] > UNPLACED_SHARE * seen[0][0]
+    kept = judged[discovered(p[judged]) & (p[judged] < 0.01) & still[judged]]
+    blank = _unplaced(evidence, UNPLACED_DAYS[-1], blank=True)[1]
+    told = [{"source": str(words["source"][i // n_orgs]), "unplaced": int(k[i]), "events": int(n[i]), "share": round(k[i] / n[i], 3),
+             "window_days": UNPLACED_DAYS[best[i]], "without_code_in_28_days": int(blank[i]), "p": float(p[i])} for i in kept]  # fmt: skip
     scopes = [
         f"feed:{words['source'][i // n_orgs]}" + (f"/{o}" if (o := words["org_code"][i % n_orgs]) else "") for i in kept
     ]
-    return gap_rows(UNPLACED, evidence.as_of, scopes, observed=k[kept], expected=UNPLACED_SHARE * n[kept], score=-np.log10(np.maximum(p[kept], 1e-12)),
-                    confidence=1 - p[kept], evidence=told)  # fmt: skip
+    return gap_rows(
+        UNPLACED, evidence.as_of, scopes, observed=k[kept], expected=UNPLACED_SHARE * n[kept], score=-np.log10(np.maximum(p[kept], 1e-12)),
+        confidence=1 - p[kept], evidence=told,
+    )  # fmt: skip
+
+
+def _unplaced(evidence: Evidence, days: int, *, blank: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Events by source and body that became known in the last `days`, those of them unplaced (or without any code), and the binomial tail."""
+    from scipy import stats  # noqa: PLC0415
+
+    events = evidence.events
+    n_orgs, words = len(events.words["org_code"]), events.words
+    recent = np.flatnonzero(evidence.days_ago(events.first_known) < days)
+    cell = events.source[recent] * n_orgs + events.org[recent]
+    lost = (words["grid_id"][events.raw_grid[recent]] == "") if blank else events.grid[recent] < 0
+    size = len(words["source"]) * n_orgs
+    n, k = np.bincount(cell, minlength=size), np.bincount(cell, lost.astype(float), minlength=size)
+    return n, k, np.asarray(stats.binom.sf(k - 1, n, UNPLACED_SHARE))
