@@ -14,7 +14,7 @@ _HOME = {
     "find_gaps": "gaps", "raise_alerts": "alerting",
 }  # fmt: skip
 _MODULES = (
-    "alerting", "backtesting", "baseline", "errors", "example", "experiment", "explanation", "feature", "gaps", "grid", "history",
+    "alerting", "backtesting", "baseline", "calibration", "errors", "example", "experiment", "explanation", "feature", "gaps", "grid", "history",
     "ingest", "label", "metrics", "model", "panel", "pipeline", "schema", "simulation", "split", "store", "taxonomy", "testing", "tracking",
 )  # fmt: skip
 __all__ = [

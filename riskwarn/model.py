@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from riskwarn.baseline import Calibration, Line, settled
+from riskwarn.baseline import Line, settled
+from riskwarn.calibration import Calibration
 from riskwarn.errors import DataError, DefinitionError, LabelError, NotFoundError, StaleDataError
 from riskwarn.experiment import Experiment, ModelSettings
 from riskwarn.feature import Feature, Own, from_dict

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from riskwarn.baseline import Calibration, Linear, PriorCount, settled
+from riskwarn.baseline import Linear, PriorCount, settled
+from riskwarn.calibration import Calibration
 from riskwarn.errors import DefinitionError, LabelError
 
 FACES = [PriorCount(4), PriorCount(8), Linear(("prior_4w", "prior_8w"))]
