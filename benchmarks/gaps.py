@@ -34,7 +34,7 @@ def city_of(folder, preset, seed, rate):
     if not (path / "store.json").exists():
         from riskwarn.simulation import city
 
-        city(preset, seed=seed, reports_per_year=float(rate)).write(path)
+        city(preset, seed=int(seed), reports_per_year=float(rate)).write(path)
     truth = {p.stem: pd.read_parquet(p) for p in Path(f"{path}-truth").glob("*.parquet")}
     if not truth:  # rates share the truth of their seed
         truth = {p.stem: pd.read_parquet(p) for p in Path(f"{folder / f'{seed}-60'}-truth").glob("*.parquet")}
