@@ -92,7 +92,7 @@ class Oracle:
         ]
         if not log:
             return min(max((last - max(first, begun)) / DAY, 0), days)
-        cut = min(d["covers_from"] for d in log)
+        cut = min((d["covers_from"] for d in log if d["arrived_at"] < at), default=math.inf)
         spans = [(max(first, min(begun, cut)), min(last, cut))]
         spans += [(max(first, d["covers_from"]), min(last, d["covers_to"])) for d in log if d["arrived_at"] < at]
         total, reach = 0, -math.inf

@@ -138,6 +138,23 @@ def test_a_delivery_counts_from_its_arrival():
     assert snapshot.exposure("dispute", 10).tolist() == [0, 10]
 
 
+def test_years_brought_in_at_once_are_no_silence():
+    """Records of the past, delivered in one piece long after, are counted at past dates as if there were no log: the feed was not silent."""
+    events = crowd(100)
+    log = (
+        deliveries()
+        .iloc[:1]
+        .assign(covers_to=START + pd.Timedelta(days=120), arrived_at=START + pd.Timedelta(days=400))
+    )
+    dates = [START + pd.Timedelta(days=d) for d in (20, 60, 110)]
+    logged, plain = (History.of(events, GRIDS, tables=t).at(dates) for t in ({"feed_log": log}, {}))
+
+    assert logged.exposure("dispute", 14).tolist() == plain.exposure("dispute", 14).tolist()
+    assert plain.exposure("dispute", 14).min() > 0
+    own = Own((Stream("dispute"),), 2)
+    np.testing.assert_array_equal(own.compute(logged), own.compute(plain))
+
+
 @pytest.mark.parametrize("feature", [*FEATURES, *CALENDAR, *PLACE, *TABLED], ids=name)
 def test_a_feature_survives_json(feature):
     """Written as JSON and read again a feature is equal, and its name, words and reason are said in both languages."""

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from riskwarn import grid
 from riskwarn.errors import DataError, DefinitionError, StaleDataError, did_you_mean
-from riskwarn.history.facts import Facts
+from riskwarn.history.facts import NEVER, Facts
 from riskwarn.history.log import COLUMNS, arrow_of, punctual, revisions, table_facts
 from riskwarn.history.stream import TABLE_OF, Stream
 from riskwarn.schema import conform
@@ -340,6 +340,13 @@ def _instant(as_of: object, timezone: str) -> pd.Timestamp:
 
 def _micros(at: pd.Timestamp) -> int:
     return int(at.tz_convert("UTC").tz_localize(None).as_unit("us").to_numpy().astype(np.int64))
+
+
+def told_since(spoken: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """(n,) earliest time that deliveries arrived before each of `at` speak for, µs; :data:`NEVER` before the first delivery."""
+    order = np.argsort(spoken[:, 0], kind="stable")
+    earliest = np.r_[NEVER, np.minimum.accumulate(spoken[order, 1])]
+    return earliest[np.searchsorted(spoken[order, 0], at, side="left")]
 
 
 def covered(spoken: np.ndarray, at: int, first: int, last: int) -> int:

@@ -12,7 +12,7 @@ from riskwarn.history import kernel
 from riskwarn.history.facts import DAY_US, NEVER, Facts, together
 from riskwarn.history.kernel import Axis, Cells
 from riskwarn.history.pairs import pairs_within, union
-from riskwarn.history.past import History, covered
+from riskwarn.history.past import History, covered, told_since
 from riskwarn.history.stream import Stream
 
 _KEPT_BYTES = 256 * 2**20
@@ -345,8 +345,9 @@ class Snapshot:
     def exposure(self, source: str, days: float, *, ago: float = 0) -> np.ndarray:
         """(n_dates,) days of the window for which the feed speaks, 0 to `days`, by what was known at each date.
 
-        A feed speaks from its first record on. From where the log of deliveries tells what each covers, only covered time counts:
-        a delivery without rows says that nothing happened, no delivery says nothing.
+        A feed speaks from its first record on. From where the deliveries arrived by then tell what each covers, only covered time
+        counts: a delivery without rows says that nothing happened, no delivery says nothing. Before the first delivery, as when
+        years of records are brought in at once, the records speak for themselves.
         """
         last = self.micros - _span(ago)
         first = last - _span(days)
@@ -354,8 +355,9 @@ class Snapshot:
         spoken = self.history.coverage(source)
         if len(spoken) == 0:
             return np.clip((last - np.maximum(first, begun)) / DAY_US, 0, days)
-        silent_from = np.maximum(np.minimum(begun, spoken[0, 1]), first)
-        free = np.maximum(np.minimum(last, spoken[0, 1]) - silent_from, 0)
+        told_from = told_since(spoken, self.micros)
+        silent_from = np.maximum(np.minimum(begun, told_from), first)
+        free = np.maximum(np.minimum(last, told_from) - silent_from, 0)
         told = np.array([covered(spoken, at, a, b) for at, a, b in zip(self.micros, first, last, strict=True)])
         return np.clip((free + told) / DAY_US, 0, days)
 
