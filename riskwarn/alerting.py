@@ -8,9 +8,8 @@ import pandas as pd
 
 from riskwarn.errors import DataError
 from riskwarn.grid import neighbors
+from riskwarn.level import level_of
 
-LEVELS = (("red", 0.005, 6.0), ("orange", 0.02, 3.0), ("yellow", 0.07, 2.0), ("blue", 0.15, 0.0))
-"""Level, largest rank as a share of the city's grids, and least expected count as a multiple of the city's mean: both parts hold."""
 ACKNOWLEDGE_HOURS = {"red": 2, "orange": 4, "yellow": 24, "blue": 168}
 _MOST_GRIDS = 4
 
@@ -70,17 +69,6 @@ def raise_alerts(
     ]
     frame = pd.DataFrame(alerts, columns=columns)
     return frame.astype({"rank": "Int64", "probability": "float64"}).sort_values("rank", ignore_index=True)
-
-
-def level_of(scores: pd.DataFrame) -> pd.Series:
-    """Level of each scored grid, empty below blue and where there is no score."""
-    known = scores["state"] == "ok"
-    share = scores["rank"].astype("float64") / max(int(known.sum()), 1)
-    ratio = scores["expected"] / scores.loc[known, "expected"].mean()
-    level = pd.Series("", index=scores.index, dtype="str")
-    for name, largest, least in reversed(LEVELS):
-        level = level.mask(known & (share <= max(largest, 1 / max(int(known.sum()), 1))) & (ratio >= least), name)
-    return level
 
 
 def _levelled(scores: pd.DataFrame) -> pd.DataFrame:

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_grid import squares
 
-from riskwarn.alerting import ACKNOWLEDGE_HOURS, level_of, raise_alerts
+from riskwarn.alerting import ACKNOWLEDGE_HOURS, raise_alerts
 from riskwarn.errors import DataError
+from riskwarn.level import level_of
 from riskwarn.schema import conform
 
 AT = pd.Timestamp("2025-03-03", tz="Asia/Shanghai")

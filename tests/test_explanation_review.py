@@ -3,10 +3,10 @@
 import pandas as pd
 import pytest
 
-from riskwarn.alerting import LEVELS
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.explanation import denied, review, review_sentences
 from riskwarn.explanation.review import REACH, VERDICTS
+from riskwarn.level import LEVELS
 from riskwarn.store import Store
 from riskwarn.taxonomy import LANGUAGES
 

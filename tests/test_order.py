@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 ORDER = (
-    "errors schema privacy taxonomy store grid ingest history feature label experiment panel split metrics calibration baseline model "
-    "backtesting plotting explanation gaps alerting tracking monitoring pipeline distributed testing simulation example exporting web demo cli"
+    "errors schema privacy taxonomy store grid ingest history feature label experiment panel split metrics level calibration baseline model "
+    "backtesting tuning plotting audit gate selection reporting explanation gaps alerting tracking monitoring pipeline distributed testing simulation example exporting web demo cli"
 ).split()
 PACKAGE = Path(__file__).parent.parent / "riskwarn"
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE or p.stem not in {"__init__", "__main__"})

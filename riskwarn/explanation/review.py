@@ -14,7 +14,7 @@ from riskwarn.store import Store
 from riskwarn.taxonomy import NEVER_FEATURES, Words
 
 REACH = 0.15
-"""Share of the grids that can reach a level, however long the list: the largest of :data:`riskwarn.alerting.LEVELS`."""
+"""Share of the grids that can reach a level, however long the list: the largest of :data:`riskwarn.level.LEVELS`."""
 VERDICTS = {
     "listed": Words("在名单上", "on the list"),
     "score": Words("评分不够", "its score was too low"),

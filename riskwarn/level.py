@@ -1,0 +1,29 @@
+"""The four levels of the morning list, red to blue: which a score reaches. Alerts carry them, calibration is judged by them."""
+
+import pandas as pd
+
+LEVELS = (("red", 0.005, 6.0), ("orange", 0.02, 3.0), ("yellow", 0.07, 2.0), ("blue", 0.15, 0.0))
+"""Level, largest rank as a share of the city's grids, and least expected count as a multiple of the city's mean: both parts hold."""
+
+
+def level_of(scores: pd.DataFrame) -> pd.Series:
+    """Level of each scored grid of one night, empty below blue and where there is no score.
+
+    Parameters
+    ----------
+    scores
+        Columns `rank`, `expected`, `state`; only rows in state ``ok`` reach a level.
+
+    Examples
+    --------
+    >>> night = pd.DataFrame({"rank": range(1, 201), "expected": [50.0] + [1.0] * 199, "state": "ok"})
+    >>> level_of(night).value_counts()[["red", "blue"]].tolist()
+    [1, 29]
+    """
+    known = scores["state"] == "ok"
+    share = scores["rank"].astype("float64") / max(int(known.sum()), 1)
+    ratio = scores["expected"] / scores.loc[known, "expected"].mean()
+    level = pd.Series("", index=scores.index, dtype="str")
+    for name, largest, least in reversed(LEVELS):
+        level = level.mask(known & (share <= max(largest, 1 / max(int(known.sum()), 1))) & (ratio >= least), name)
+    return level
