@@ -539,7 +539,8 @@ def test_no_docs_page_but_the_document(client):
     paths = client.get("/openapi.json").json()["paths"]
     assert {p.removeprefix("/api/v1") for p in paths if p.startswith("/api/v1")} == {
         "/scores", "/scores/{grid_id}", "/grids/{grid_id}/reasons", "/grids/{grid_id}/history", "/grids.geojson",
-        "/changes", "/gaps", "/alerts", "/alerts/{alert_id}", "/model", "/feeds",
+        "/changes", "/gaps", "/alerts", "/alerts/{alert_id}", "/model", "/feeds", "/score", "/review", "/grids/{grid_id}/what-if",
+        "/grids/{grid_id}/rows",
     }  # fmt: skip
 
 

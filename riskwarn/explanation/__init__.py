@@ -13,10 +13,11 @@ from riskwarn.explanation.reasons import explain, families_of, family_contributi
 from riskwarn.explanation.review import Review, review, review_sentences
 from riskwarn.explanation.rows import rows
 from riskwarn.explanation.saying import words_of_features
-from riskwarn.explanation.whatif import WhatIf, actionable, seen_ranges, what_if, what_ifs
+from riskwarn.explanation.whatif import CAVEAT, WhatIf, actionable, seen_ranges, what_if, what_ifs
 from riskwarn.explanation.wording import lead, remedies, sentence, sentences
 
 __all__ = [
+    "CAVEAT",
     "Review",
     "WhatIf",
     "actionable",

@@ -55,12 +55,19 @@ class Review:
             "verdicts": {v: int((self.frame["verdict"] == v).sum()) for v in VERDICTS},
         }  # fmt: skip
 
+    def sentence(self, language: str) -> str:
+        """The summary in words."""
+        s, days = self.summary, f"{self.horizon_days:g}"
+        kept = [f"{VERDICTS[v][language]}{'' if language == 'zh' else ': '}{n}" for v, n in s["verdicts"].items() if n]
+        if language == "zh":
+            lead = f"，提前天数中位数{s['median_lead_days']:.1f}天" if s["caught"] else ""
+            return f"{s['events']}起事件中，{s['caught']}起在事发前{days}天内列入过名单{lead}。事发前一晚：{'，'.join(f'{k}起' for k in kept) or '无'}。"
+        lead = f", median lead {s['median_lead_days']:.1f} days" if s["caught"] else ""
+        return f"{s['caught']} of {s['events']} events were on a list within {days} days before{lead}. On the last night: {', '.join(kept) or 'none'}."
+
     def __repr__(self) -> str:
         """The summary in words."""
-        s = self.summary
-        kept = ", ".join(f"{VERDICTS[v].en}: {n}" for v, n in s["verdicts"].items() if n)
-        lead = f", median lead {s['median_lead_days']:.1f} days" if s["caught"] else ""
-        return f"{s['caught']} of {s['events']} events were on a list within {self.horizon_days:g} days before{lead}. On the last night: {kept or 'none'}."
+        return self.sentence("en")
 
 
 def review(

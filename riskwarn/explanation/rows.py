@@ -10,7 +10,7 @@ from riskwarn.errors import DataError, did_you_mean
 from riskwarn.explanation.moment import features_at
 from riskwarn.explanation.saying import core_of, saying_of
 from riskwarn.feature import NORMAL_WEEKS, Feature
-from riskwarn.history import History, Stream
+from riskwarn.history import TABLE_OF, History, Stream
 from riskwarn.model import RiskModel
 from riskwarn.store import Store
 from riskwarn.taxonomy import NEVER_FEATURES
@@ -19,6 +19,8 @@ COLUMNS = (
     "source", "event_id", "grid_id", "occurred_at", "known_at", "category", "severity", "origin", "tags", "status", "due_at", "closed_at",
 )  # fmt: skip
 """What is shown of an event: nothing that tells a person or an address."""
+_CHOOSING = ("outcome", "near_grid_id", "case_id")
+"""What streams choose by beside them."""
 
 
 def rows(
@@ -46,7 +48,8 @@ def rows(
     rows
         One row a feature and event, newest first: `feature`, `value` (of the feature), `adds` (what the row adds to it), `days_ago`,
         and the event's :data:`COLUMNS`. Where the value is a sum or a mean, `adds` sums to `value`: each event of a count adds 1. It is
-        missing where the number is none (a rise, a share, the days since the last). Features of the calendar and of the grid have no rows.
+        missing where the number is none (a rise, a share, the days since the last). Features of the calendar, of the grid and of tables
+        other than events have no rows.
 
     Raises
     ------
@@ -78,7 +81,7 @@ def _chosen(model: RiskModel, names: Iterable[str] | None) -> list[Feature]:
 
 def _known(store: Store, features: Iterable[Feature], at: pd.Timestamp) -> pd.DataFrame:
     """The newest revision known before `at` of every event of the features' feeds, retracted ones left out."""
-    sources = sorted({s.source for f in features for s in _streams(core_of(f))})
+    sources = sorted({s.source for f in features for s in _streams(core_of(f))} - set(TABLE_OF))
     if not sources:
         return pd.DataFrame({c: [] for c in COLUMNS})
     events = pd.concat([store.read("events", source=s) for s in sources], ignore_index=True)
@@ -89,7 +92,7 @@ def _known(store: Store, features: Iterable[Feature], at: pd.Timestamp) -> pd.Da
         if "retracted" in newest
         else newest[newest["occurred_at"] < at]
     )
-    return past[[c for c in COLUMNS if c in past]]
+    return past[[c for c in (*COLUMNS, *_CHOOSING) if c in past]]
 
 
 def _streams(core: Any) -> list[Stream]:
@@ -135,15 +138,36 @@ def _members(feature: Feature, history: History, grid_id: str) -> list[str]:
 def _matching(events: pd.DataFrame, stream: Stream) -> pd.DataFrame:
     """The events of a stream, by the rules of :meth:`riskwarn.history.History.select`."""
     mask = (events["source"] == stream.source) & ~events["category"].isin(NEVER_FEATURES)
+    tags = _text(events, "tags").str.split()
     if stream.categories:
         mask &= events["category"].isin(stream.categories)
     if stream.origin:
-        mask &= events["origin"] == stream.origin
+        mask &= _text(events, "origin") == stream.origin
     if stream.tag:
-        mask &= events["tags"].fillna("").str.split().map(lambda tags: stream.tag in tags).astype(bool)
+        mask &= tags.map(lambda here: stream.tag in here).astype(bool)
+    if stream.without:
+        mask &= tags.map(lambda here: stream.without not in here).astype(bool)
     if stream.severity:
         mask &= events["severity"].fillna(0) >= stream.severity
+    if stream.outcome:
+        mask &= _text(events, "outcome") == stream.outcome
+    if stream.border:
+        mask &= _text(events, "near_grid_id") != ""
+    if stream.linked:
+        mask &= _text(events, "case_id") != ""
+    if stream.hours:
+        mask &= _between(events["occurred_at"].dt.hour, *stream.hours)
     return events[mask.fillna(value=False)]
+
+
+def _text(events: pd.DataFrame, column: str) -> pd.Series:
+    """A column of words, empty where nothing is said."""
+    return events[column].fillna("").astype("str") if column in events else pd.Series("", index=events.index)
+
+
+def _between(hour: pd.Series, first: int, last: int) -> pd.Series:
+    """Hours from `first` to `last`, exclusive; over midnight where `first` is the later."""
+    return (hour >= first) & (hour < last) if first <= last else (hour >= first) | (hour < last)
 
 
 def _within(events: pd.DataFrame, at: pd.Timestamp, days: float) -> pd.DataFrame:
@@ -177,6 +201,7 @@ def _recent(core: Any, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
 
 def _open(core: Any, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
     own = _matching(events, core.stream)
+    own = _within(own, at, core.days) if core.days else own
     return own[_still_open(own, at)].assign(adds=1.0)
 
 

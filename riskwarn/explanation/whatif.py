@@ -100,7 +100,9 @@ def seen_ranges(model: RiskModel) -> dict[str, tuple[float, float]]:
     return found
 
 
-def what_if(model: RiskModel, night: pd.DataFrame, grid_id: str, values: Mapping[str, float]) -> WhatIf:
+def what_if(
+    model: RiskModel, night: pd.DataFrame, grid_id: str, values: Mapping[str, float], *, margins: np.ndarray | None = None
+) -> WhatIf:  # fmt: skip
     """The score of a grid if some of its actionable features had other values.
 
     Parameters
@@ -114,6 +116,8 @@ def what_if(model: RiskModel, night: pd.DataFrame, grid_id: str, values: Mapping
     values
         New values by feature. Closing overdue cases closes open ones: where overdue cases of a feed are changed, its open cases
         change by as many unless they are given too.
+    margins
+        What ``model.margin(night)`` gave, where it is at hand; then only the one grid is computed.
 
     Raises
     ------
@@ -125,7 +129,7 @@ def what_if(model: RiskModel, night: pd.DataFrame, grid_id: str, values: Mapping
     wanted = _complete(model, row, values)
     _check(model, row, wanted)
     changed = row.assign(**{name: np.float32(value) for name, value in wanted.items()})
-    margins, now = model.margin(night), float(model.margin(changed)[0])
+    margins, now = _margins(model, night, margins), float(model.margin(changed)[0])
     at = int(np.flatnonzero((night["grid_id"].astype("str") == grid_id).to_numpy())[0])
     return WhatIf(
         grid_id, {n: (float(row[n].iloc[0]), float(v)) for n, v in wanted.items()}, _rank(margins, at, margins[at]), _rank(margins, at, now),
@@ -133,9 +137,9 @@ def what_if(model: RiskModel, night: pd.DataFrame, grid_id: str, values: Mapping
     )  # fmt: skip
 
 
-def what_ifs(model: RiskModel, night: pd.DataFrame, grid_id: str) -> list[WhatIf]:
+def what_ifs(model: RiskModel, night: pd.DataFrame, grid_id: str, *, margins: np.ndarray | None = None) -> list[WhatIf]:
     """What can be done for a grid, the greatest fall first: closing its overdue cases, or all its open ones, feed by feed."""
-    row = _row(night, grid_id)
+    row, margins = _row(night, grid_id), _margins(model, night, margins)
     found = []
     for name in actionable(model):
         least = seen_ranges(model).get(name, (0.0, 0.0))[0]
@@ -143,8 +147,12 @@ def what_ifs(model: RiskModel, night: pd.DataFrame, grid_id: str) -> list[WhatIf
             max(least, 0.0) if "Overdue" in _kind(model, name) else max(least, 0.0, _pair(model, row, name, "Overdue"))
         )
         if row[name].iloc[0] > floor:
-            found.append(what_if(model, night, grid_id, {name: floor}))
+            found.append(what_if(model, night, grid_id, {name: floor}, margins=margins))
     return sorted(found, key=lambda w: w.expected)
+
+
+def _margins(model: RiskModel, night: pd.DataFrame, at_hand: np.ndarray | None) -> np.ndarray:
+    return model.margin(night) if at_hand is None else at_hand
 
 
 def _row(night: pd.DataFrame, grid_id: str) -> pd.DataFrame:

@@ -1,14 +1,17 @@
 """Shapes of the API's answers, for the OpenAPI document and for whoever reads it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 Level = Literal["red", "orange", "yellow", "blue"]
 DATE = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?)?$"
 LARGEST_PAGE = 10_000
+LONGEST_NAME = 200
+MOST_VALUES = 20
 
 
 class Ask(BaseModel):
@@ -18,11 +21,16 @@ class Ask(BaseModel):
     as_of: str | None = Field(None, pattern=DATE, description="the night, the newest by default", max_length=19)
 
 
-class AskPage(Ask):
-    """Parameters of a list."""
+class Paged(BaseModel):
+    """Which page of a list."""
 
+    model_config = ConfigDict(extra="forbid")
     limit: int = Field(100, ge=1, le=LARGEST_PAGE, description="rows at most")
     offset: int = Field(0, ge=0, le=10_000_000, description="rows to leave out in front")
+
+
+class AskPage(Paged, Ask):
+    """Parameters of a list of a night."""
 
 
 class AskScores(AskPage):
@@ -42,6 +50,48 @@ class AskAlerts(AskPage):
     """Parameters of the alerts."""
 
     level: Level | None = None
+
+
+class AskRows(AskPage):
+    """Parameters of the rows behind a number."""
+
+    feature: str = Field(max_length=LONGEST_NAME, description="name of a feature, as reasons give it")
+
+
+class AskReview(Paged):
+    """Parameters of the look back."""
+
+    since: str = Field(pattern=DATE, max_length=19, description="events that occurred from then on")
+    until: str | None = Field(
+        None, pattern=DATE, max_length=19, description="and before then; up to the last by default"
+    )
+    severity: int = Field(2, ge=0, le=3, description="least severity")
+    source: str | None = Field(None, pattern=r"^[a-z][a-z0-9_]{0,49}$", description="one feed; all by default")
+
+
+GridId = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
+Value = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class AskScore(BaseModel):
+    """What is posted for scores: some grids, or for one grid the values of a what-if."""
+
+    model_config = ConfigDict(extra="forbid")
+    as_of: str | None = Field(None, pattern=DATE, description="the night, the newest by default", max_length=19)
+    grids: list[GridId] | None = Field(
+        None, min_length=1, max_length=LARGEST_PAGE, description="only these; all by default"
+    )
+    grid_id: GridId | None = Field(None, description="the grid of a what-if")
+    values: dict[GridId, Value] | None = Field(
+        None, min_length=1, max_length=MOST_VALUES, description="by feature, what it would be: open or overdue cases"
+    )
+
+    @model_validator(mode="after")
+    def _one_question(self) -> "AskScore":
+        """A what-if needs a grid and values, and no list of grids."""
+        if (self.grid_id is None) != (self.values is None) or (self.grids is not None and self.grid_id is not None):
+            raise PydanticCustomError("one_question", "give grids, or grid_id and values")
+        return self
 
 
 class Envelope(BaseModel):
@@ -200,6 +250,128 @@ class OneAlert(Envelope):
     """One alert."""
 
     alert: Alert
+
+
+class Changed(BaseModel):
+    """A feature's value as it is and as it would be."""
+
+    before: float
+    after: float
+
+
+class InWords(BaseModel):
+    """A text in both languages."""
+
+    zh: str
+    en: str
+
+
+class WhatIf(BaseModel):
+    """One grid's score as it is and as it would be, all other grids unchanged."""
+
+    grid_id: str
+    changed: dict[str, Changed] = Field(description="by feature; open cases close as overdue ones do")
+    rank_before: int
+    rank: int
+    expected_before: float
+    expected: float
+    zh: str
+    en: str
+    caveat: InWords
+
+
+class Scored(Envelope):
+    """What was posted for: scores in `items`, or the answer to a what-if; the other is null."""
+
+    items: list[Score] | None
+    what_if: WhatIf | None
+
+
+class WhatIfs(Envelope):
+    """What can be done for a grid, the greatest fall first; empty where nothing is open."""
+
+    grid_id: str
+    caveat: InWords
+    items: list[WhatIf]
+
+
+class Row(BaseModel):
+    """One event behind a number; `adds` is null where the number is no sum."""
+
+    feature: str
+    value: float | None
+    adds: float | None
+    days_ago: float
+    source: str
+    event_id: str
+    grid_id: str
+    occurred_at: str
+    known_at: str
+    category: str | None
+    severity: int | None
+    origin: str | None
+    tags: str | None
+    status: str | None
+    due_at: str | None
+    closed_at: str | None
+
+
+class Rows(Page):
+    """The events that make up one number of a grid, newest first, as known that night. No place, person or text."""
+
+    grid_id: str
+    feature: str
+    value: float | None
+    items: list[Row]
+
+
+class Reviewed(BaseModel):
+    """A serious event, and what the last night before it made of its grid."""
+
+    source: str
+    event_id: str
+    grid_id: str
+    occurred_at: str
+    category: str | None
+    severity: int | None
+    as_of: str | None
+    verdict: str
+    rank: int | None
+    expected: float | None
+    listed: bool
+    short_by: float | None
+    first_listed_at: str | None
+    lead_days: float | None
+    reason: str | None
+    zh: str
+    en: str
+
+
+class ReviewSummary(BaseModel):
+    """Events in all, caught within the horizon, and by verdict of the last night."""
+
+    events: int
+    caught: int
+    share: float | None
+    median_lead_days: float | None
+    verdicts: dict[str, int]
+
+
+class Looked(BaseModel):
+    """A look back over the published nights; it speaks of no single night."""
+
+    since: str
+    until: str | None
+    severity: int
+    horizon_days: float
+    note: str
+    summary: ReviewSummary
+    zh: str
+    en: str
+    total: int
+    limit: int
+    offset: int
+    items: list[Reviewed]
 
 
 class Model(Envelope):

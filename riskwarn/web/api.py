@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from riskwarn.web import answers
-from riskwarn.web.answers import Ask, AskAlerts, AskGaps, AskPage, AskScores, fields, rows, stated
+from riskwarn.web.answers import Ask, AskAlerts, AskGaps, AskPage, AskScores, Paged, fields, rows, stated
 from riskwarn.web.geojson import geojson
 from riskwarn.web.nights import Night, Nights, named
 from riskwarn.web.problems import unknown_alert, unknown_grid
@@ -33,7 +33,12 @@ def answer(night: Night, **members: object) -> JSONResponse:
         "as_of": night.date, "model_version": stated(night.facts, "model_version"),
         "data_until": night.data_until, "note": PHRASES["note"].en,
     }  # fmt: skip
-    return JSONResponse(said | members, headers={"Cache-Control": "no-cache"})
+    return api_answer(**said, **members)
+
+
+def api_answer(**members: object) -> JSONResponse:
+    """An answer without an envelope; programs ask anew each time."""
+    return JSONResponse(members, headers={"Cache-Control": "no-cache"})
 
 
 def answer_page(night: Night, found: list[dict[str, Any]], total: int, ask: AskPage, **members: object) -> JSONResponse:
@@ -41,7 +46,7 @@ def answer_page(night: Night, found: list[dict[str, Any]], total: int, ask: AskP
     return answer(night, **members, total=total, limit=ask.limit, offset=ask.offset, items=found)
 
 
-def page_of(frame: pd.DataFrame, ask: AskPage) -> pd.DataFrame:
+def page_of(frame: pd.DataFrame, ask: Paged) -> pd.DataFrame:
     """The rows of one page."""
     return frame.iloc[ask.offset : ask.offset + ask.limit]
 

@@ -22,9 +22,12 @@ from riskwarn.web.nights import Nights
 from riskwarn.web.problems import HEADERS, Problem, of_error, of_faults
 from riskwarn.web.views import error_page, views
 from riskwarn.web.watch import watch
+from riskwarn.web.why import why
 
 log = logging.getLogger(__name__)
 Clock = Callable[[], pd.Timestamp]
+LARGEST_BODY = 1 << 20
+"""Bytes of a request's body; ten thousand grids fit."""
 
 
 def create_app(store_path: str | Path, *, language: str = "zh", clock: Clock | None = None) -> FastAPI:
@@ -61,6 +64,7 @@ def create_app(store_path: str | Path, *, language: str = "zh", clock: Clock | N
     app.add_middleware(_Guarded)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     app.include_router(api)
+    app.include_router(why)
     app.include_router(views)
     app.include_router(watch)
     _add_errors(app)
@@ -68,7 +72,7 @@ def create_app(store_path: str | Path, *, language: str = "zh", clock: Clock | N
 
 
 class _Guarded:
-    """Adds the security headers to every answer."""
+    """Adds the security headers to every answer, and reads no more of a body than :data:`LARGEST_BODY`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -79,7 +83,30 @@ class _Guarded:
                 MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
-        await self.app(scope, receive, guarded)
+        await self.app(scope, _bounded(receive), guarded)
+
+
+def _bounded(receive: Receive) -> Receive:
+    """`receive`, ending with 413 once the body is too long, whatever length it announced."""
+    n_read = 0
+
+    async def bounded() -> Message:
+        nonlocal n_read
+        message = await receive()
+        n_read += len(message.get("body", b""))
+        if n_read > LARGEST_BODY:
+            raise HTTPException(413)
+        return message
+
+    return bounded
+
+
+_KNOWN = {
+    404: ("not_found", "There is nothing here."),
+    405: ("method_not_allowed", "This cannot be done here."),
+    413: ("too_large", "The body is larger than this server reads."),
+}
+"""Code and sentence of the framework's own refusals."""
 
 
 def _add_errors(app: FastAPI) -> None:
@@ -103,8 +130,6 @@ def _problem_of(error: Exception) -> Problem:
     if isinstance(error, RequestValidationError):
         return of_faults(error.errors())
     if isinstance(error, HTTPException):
-        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http")
-        return Problem(
-            error.status_code, code, "There is nothing here." if code == "not_found" else "This cannot be done here."
-        )
+        code, detail = _KNOWN.get(error.status_code, ("http", "This cannot be done here."))
+        return Problem(error.status_code, code, detail)
     return Problem(500, "failed", "Something went wrong; see the log of the server.")

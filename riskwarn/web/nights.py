@@ -150,7 +150,7 @@ class Nights:
             raise nothing_published()
         return dates
 
-    def at(self, as_of: str | None = None) -> Night:
+    def at(self, as_of: str | None = None, *, said_in: str = "query") -> Night:
         """The night of `as_of`, the newest by default.
 
         Raises
@@ -163,7 +163,7 @@ class Nights:
         try:
             wanted = self.store.instant(as_of) if as_of else dates[-1]
         except (DataError, ValueError):
-            raise of_faults([{"loc": ("query", "as_of"), "type": "date_invalid"}]) from None
+            raise of_faults([{"loc": (said_in, "as_of"), "type": "date_invalid"}]) from None
         if wanted not in dates:
             raise unknown_night(named(min(dates, key=lambda date: abs(date - wanted))))
         return self._open(wanted)

@@ -112,3 +112,39 @@ def unknown_grid() -> Problem:
 def unknown_alert() -> Problem:
     """The night holds no such alert."""
     return Problem(404, "unknown_alert", "There is no such alert in this night.")
+
+
+def model_gone() -> Problem:
+    """The model that made the night is not at hand."""
+    detail = "The model of this night is not kept beside the store; run the night again with the present one."
+    return Problem(409, "model_gone", detail)
+
+
+def records_changed() -> Problem:
+    """The store no longer holds the records of which the night speaks."""
+    detail = "The records in the store no longer give the scores of this night; run the night again."
+    return Problem(409, "records_changed", detail)
+
+
+def not_changeable(changeable: Mapping[str, Any]) -> Problem:
+    """A what-if names what service cannot change, or a value the model has not seen; `changeable` holds names and ranges."""
+    detail = (
+        "Only the features in `changeable` can be asked about, with whole numbers within their range, "
+        "and never with fewer open cases than overdue ones."
+    )
+    return Problem(422, "not_changeable", detail, changeable=dict(changeable))
+
+
+def unknown_feature(features: Iterable[str]) -> Problem:
+    """The model has no such feature; `features` are those it has."""
+    return Problem(422, "unknown_feature", "The model has no such feature.", features=list(features))
+
+
+def no_events() -> Problem:
+    """No event is that serious and follows a published night."""
+    return Problem(404, "no_events", "No event of that severity follows a published night in that span.")
+
+
+def not_scored() -> Problem:
+    """Too little is known of the grid to score it, so nothing can be said of another score."""
+    return Problem(409, "not_scored", "The grid has no score in this night: too little is known of it.")

@@ -16,11 +16,13 @@ from fastapi import Path as InPath
 from fastapi.responses import HTMLResponse, Response
 from pydantic import Field
 
+from riskwarn.explanation import CAVEAT, what_ifs
 from riskwarn.taxonomy import ACTIONS, words_of
 from riskwarn.web import format as write
 from riskwarn.web import words
 from riskwarn.web.answers import Ask, Level
 from riskwarn.web.api import alert_rows, changes_of, evidence, nights_of, score_of
+from riskwarn.web.behind import behind
 from riskwarn.web.chart import spark, stacked
 from riskwarn.web.geojson import has_map
 from riskwarn.web.nights import Night, Nights
@@ -87,7 +89,7 @@ def _environment() -> jinja2.Environment:
     made.filters.update(percent=write.percent, signed=write.signed, number=write.number, fixed=write.fixed)
     made.globals.update(
         LEVELS=words.LEVELS, BANDS=words.BANDS, STATES=words.STATES, FEED_STATES=words.FEED_STATES, UNITS=words.UNITS,
-        GAP_KINDS=words.GAP_KINDS, METRICS=words.METRICS, MODELS=words.MODELS, ACTIONS=ACTIONS, spark=spark, isna=pd.isna,
+        GAP_KINDS=words.GAP_KINDS, METRICS=words.METRICS, MODELS=words.MODELS, ACTIONS=ACTIONS, spark=spark, isna=pd.isna, CAVEAT=CAVEAT,
     )  # fmt: skip
     return made
 
@@ -290,8 +292,20 @@ def grid(request: Request, grid_id: GridId, look: Annotated[Look, Query()]) -> R
         gap_lines=None if mine is None else _gap_lines(mine, night.names, language),
         weekly=weekly, ends=weeks.ends if weeks else [], chart=stacked(weekly) if weekly else None,
         past=nights.standings(nights.upto(night, 14), grid_id).iloc[::-1].to_dict("records"),
-        neighbours=_neighbours(night, grid_id),
+        neighbours=_neighbours(night, grid_id), possible=_possible(nights, night, score, language),
     )  # fmt: skip
+
+
+def _possible(nights: Nights, night: Night, score: Mapping[str, Any], language: str) -> list[str] | None:
+    """What could be done for a grid and where it would stand then, a line each; none where the night cannot be computed again."""
+    if pd.isna(score["rank"]):
+        return None
+    try:
+        at = behind(nights.store, night)
+    except Problem:
+        return None
+    found = what_ifs(at.model, at.panel, str(score["grid_id"]), margins=at.margins)
+    return [answer.sentence(language) for answer in found]
 
 
 def _touches(scope: pd.Series, grid_id: str) -> pd.Series:

@@ -53,11 +53,17 @@ def weeks_of(store: Store, night: Night) -> Weeks | None:
     return _weeks(store, night.as_of, night.run)
 
 
+@lru_cache(maxsize=2)
+def history_of(store: Store, as_of: pd.Timestamp, run: str) -> History:  # noqa: ARG001 - part of the key
+    """The history a run could know, read once for all that is asked of it."""
+    return History.load(store, as_of=as_of)
+
+
 @lru_cache(maxsize=4)
-def _weeks(store: Store, as_of: pd.Timestamp, run: str) -> Weeks | None:  # noqa: ARG001 - part of the key
+def _weeks(store: Store, as_of: pd.Timestamp, run: str) -> Weeks | None:
     ends = [as_of - pd.DateOffset(weeks=back) for back in range(N_WEEKS - 1, -1, -1)]
     try:
-        history = History.load(store, as_of=as_of)
+        history = history_of(store, as_of, run)
         known = history.at(ends)
         counts = {source: known.count(Stream(source), days=7) for source in history.sources}
     except RiskwarnError:

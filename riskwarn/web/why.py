@@ -1,0 +1,128 @@
+"""The part of the API that answers why: what if, the rows behind a number, and the look back. It reads, and writes nothing."""
+
+from typing import Annotated, Any
+
+import pandas as pd
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import Response
+
+from riskwarn.errors import DataError, NotFoundError
+from riskwarn.explanation import CAVEAT, review, review_sentences, rows, what_if, what_ifs
+from riskwarn.web import answers
+from riskwarn.web.answers import LONGEST_NAME, Ask, AskReview, AskRows, AskScore, fields
+from riskwarn.web.api import answer, answer_page, api_answer, finite, nights_of, page_of, score_of
+from riskwarn.web.behind import behind
+from riskwarn.web.nights import Night, Nights
+from riskwarn.web.problems import no_events, not_changeable, not_scored, of_faults, unknown_feature
+from riskwarn.web.words import PHRASES
+
+MOST_DAYS = 800
+"""How far a look back may reach, days: each night in it is read."""
+why = APIRouter(prefix="/api/v1")
+GridId = Annotated[str, Path(max_length=LONGEST_NAME)]
+
+
+@why.post("/score", response_model=answers.Scored)
+def score(request: Request, ask: AskScore) -> Response:
+    """Scores of some grids of a night, or the score of one grid as it would be with other open and overdue cases."""
+    nights = nights_of(request)
+    night = nights.at(ask.as_of, said_in="body")
+    if ask.grid_id is not None:
+        values = ask.model_dump(include={"values"})["values"]
+        return answer(night, items=None, what_if=_what_if(nights, night, ask.grid_id, values))
+    wanted = night.scores
+    if ask.grids is not None:
+        asked = set(ask.grids)
+        for grid_id in sorted(asked):
+            score_of(night, grid_id)
+        wanted = wanted[wanted["grid_id"].isin(asked)]
+    found = answers.rows(wanted.head(answers.LARGEST_PAGE), fields(answers.Score))
+    return answer(night, items=found, what_if=None)
+
+
+@why.get("/grids/{grid_id}/what-if", response_model=answers.WhatIfs)
+def whatever_can_be_done(request: Request, grid_id: GridId, ask: Annotated[Ask, Query()]) -> Response:
+    """Every sensible change for one grid: its overdue cases closed, or all its open ones, feed by feed."""
+    nights = nights_of(request)
+    night = nights.at(ask.as_of)
+    known = scored_grid(night, grid_id)
+    at = behind(nights.store, night)
+    found = [finite(w.to_dict()) for w in what_ifs(at.model, at.panel, known, margins=at.margins)]
+    return answer(night, grid_id=known, caveat={"zh": CAVEAT.zh, "en": CAVEAT.en}, items=found)
+
+
+@why.get("/grids/{grid_id}/rows", response_model=answers.Rows)
+def rows_behind(request: Request, grid_id: GridId, ask: Annotated[AskRows, Query()]) -> Response:
+    """The events that make up one number of a grid, newest first."""
+    nights = nights_of(request)
+    night = nights.at(ask.as_of)
+    known = str(score_of(night, grid_id)["grid_id"].iloc[0])
+    at = behind(nights.store, night)
+    if ask.feature not in at.model.feature_names:
+        raise unknown_feature(at.model.feature_names)
+    found = rows(nights.store, at.model, known, night.as_of, features=[ask.feature], history=at.history)
+    value = at.panel.loc[at.panel["grid_id"].astype("str") == known, ask.feature].astype(float).iloc[0]
+    told = answers.rows(page_of(found, ask), fields(answers.Row))
+    return answer_page(night, told, len(found), ask, grid_id=known, feature=ask.feature, value=finite(float(value)))
+
+
+@why.get("/review", response_model=answers.Looked)
+def look_back(request: Request, ask: Annotated[AskReview, Query()]) -> Response:
+    """Serious events after the first published night: was the grid on the list, how early, and what kept it off."""
+    nights = nights_of(request)
+    since, until = _span(nights, ask)
+    try:
+        found = review(nights.store, since=since, until=until, source=ask.source, severity=ask.severity)
+    except (DataError, NotFoundError):
+        raise no_events() from None
+    page = page_of(found.frame, ask)
+    told = {language: review_sentences(found, language).reindex(page.index) for language in ("zh", "en")}
+    return api_answer(
+        since=ask.since, until=ask.until, severity=ask.severity, horizon_days=found.horizon_days, note=PHRASES["note"].en,
+        summary=finite(found.summary), zh=found.sentence("zh"), en=found.sentence("en"),
+        total=len(found.frame), limit=ask.limit, offset=ask.offset,
+        items=answers.rows(page.assign(**told), fields(answers.Reviewed)),
+    )  # fmt: skip
+
+
+def scored_grid(night: Night, grid_id: str) -> str:
+    """The grid's id.
+
+    Raises
+    ------
+    Problem
+        404 where the night has no such grid; 409 where it has no score for it.
+    """
+    known = score_of(night, grid_id).iloc[0]
+    if pd.isna(known["rank"]):
+        raise not_scored()
+    return str(known["grid_id"])
+
+
+def _what_if(nights: Nights, night: Night, grid_id: str, values: dict[str, float]) -> dict[str, Any]:
+    known = scored_grid(night, grid_id)
+    at = behind(nights.store, night)
+    try:
+        found = what_if(at.model, at.panel, known, values, margins=at.margins)
+    except DataError:
+        raise not_changeable(at.changeable) from None
+    told: dict[str, Any] = finite(found.to_dict())
+    return told
+
+
+def _span(nights: Nights, ask: AskReview) -> tuple[pd.Timestamp, pd.Timestamp | None]:
+    last = nights.dates()[-1]
+    since = _instant(nights, ask.since, "since")
+    until = None if ask.until is None else _instant(nights, ask.until, "until")
+    if (until or last) - since > pd.Timedelta(days=MOST_DAYS):
+        raise of_faults([{"loc": ("query", "since"), "type": "span_too_long"}])
+    if until is not None and until <= since:
+        raise of_faults([{"loc": ("query", "until"), "type": "not_after_since"}])
+    return since, until
+
+
+def _instant(nights: Nights, said: str, name: str) -> pd.Timestamp:
+    try:
+        return nights.store.instant(said)
+    except (DataError, ValueError):
+        raise of_faults([{"loc": ("query", name), "type": "date_invalid"}]) from None

@@ -1,0 +1,337 @@
+"""What programs can ask about a score: what if, the rows behind a number, and the look back; and what a page says of it."""
+
+import warnings
+
+import explanation_town as town
+import pandas as pd
+import pytest
+
+from riskwarn import tracking
+from riskwarn.explanation import CAVEAT, actionable, review, rows, seen_ranges, what_if, what_ifs
+from riskwarn.history import History
+from riskwarn.pipeline import night_panel, nightly
+from riskwarn.store import Store
+from riskwarn.web import answers, create_app
+from riskwarn.web.behind import behind
+from riskwarn.web.nights import Nights
+from riskwarn.web.words import PHRASES
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # starlette asks for the successor of httpx
+    from fastapi.testclient import TestClient
+
+SECRET = "<b>320102199001011234</b>"
+TARGET = town.LABEL.name
+NOW = pd.Timestamp("2025-05-10 07:30", tz=town.ZONE)
+
+
+def client_of(store):
+    return TestClient(create_app(store.path, clock=lambda: NOW), raise_server_exceptions=False)
+
+
+def published(folder):
+    """The town with a kept model and two nights."""
+    store = town.store(folder)
+    _, model = town.trained(History.load(store))
+    tracking.keep(model, store.path, alias=tracking.CANDIDATE)
+    for night in (town.YESTERDAY, town.NIGHT):
+        nightly(store, TARGET, as_of=night, capacity=6, alias=tracking.CANDIDATE)
+    return store
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    store = published(tmp_path_factory.mktemp("why") / "town")
+    return store, tracking.kept(store.path, TARGET, alias=tracking.CANDIDATE)
+
+
+@pytest.fixture(scope="module")
+def client(made):
+    return client_of(made[0])
+
+
+@pytest.fixture(scope="module")
+def panel(made):
+    return night_panel(made[0], made[1], town.NIGHT)
+
+
+@pytest.fixture(scope="module")
+def busy(panel):
+    """A grid with overdue cases."""
+    return str(panel.sort_values("dispute_overdue_n", ascending=False)["grid_id"].iloc[0])
+
+
+def get(client, path, **params):
+    return client.get(f"/api/v1{path}", params=params)
+
+
+def post(client, **body):
+    return client.post("/api/v1/score", json=body)
+
+
+# -- scores --------------------------------------------------------------------------------------------------------------
+
+
+def test_posted_grids_give_the_published_scores(client):
+    """A list of grids gives exactly their published scores, riskiest first, each once however often it was named."""
+    published = {s["grid_id"]: s for s in get(client, "/scores").json()["items"]}
+    found = post(client, as_of=town.NIGHT, grids=["G03", "G01", "G03"]).json()
+
+    answers.Scored.model_validate(found)
+    assert found["items"] == sorted((published[g] for g in ("G01", "G03")), key=lambda s: s["rank"])
+    assert found["what_if"] is None
+    assert post(client).json()["items"] == list(published.values())
+
+
+def test_a_what_if_is_the_one_of_the_library(client, made, panel, busy):
+    """A posted what-if gives rank, count, both sentences and both caveats of :func:`what_if`, to the digit."""
+    found = post(client, grid_id=busy, values={"dispute_overdue_n": 0}).json()
+    wanted = what_if(made[1], panel, busy, {"dispute_overdue_n": 0})
+
+    answers.Scored.model_validate(found)
+    assert found["items"] is None
+    assert found["what_if"] == wanted.to_dict()
+    assert found["what_if"]["caveat"] == {"zh": CAVEAT.zh, "en": CAVEAT.en}
+    assert found["what_if"]["rank_before"] == get(client, f"/scores/{busy}").json()["score"]["rank"]
+
+
+def test_all_that_can_be_done(client, made, panel, busy):
+    """Every sensible change of a grid is answered, the greatest fall first, with the caveat."""
+    found = get(client, f"/grids/{busy}/what-if").json()
+
+    answers.WhatIfs.model_validate(found)
+    assert found["items"] == [w.to_dict() for w in what_ifs(made[1], panel, busy)]
+    assert len(found["items"]) >= 2
+    assert found["caveat"]["zh"] == CAVEAT.zh
+
+
+def test_every_published_rank_is_the_rank_a_what_if_starts_from(client, panel):
+    """What-ifs speak of the published list: their first rank is the published one in every grid."""
+    ranks = {s["grid_id"]: s["rank"] for s in get(client, "/scores").json()["items"]}
+    told = {g: get(client, f"/grids/{g}/what-if").json()["items"] for g in panel["grid_id"].astype(str)[:12]}
+
+    assert sum(map(len, told.values())) >= 12
+    assert all(w["rank_before"] == ranks[g] for g, items in told.items() for w in items)
+
+
+def test_the_history_is_read_once_for_all_questions(made, client, busy, monkeypatch):
+    """After the first question of a night, what-ifs and rows read no history and build no panel."""
+    get(client, f"/grids/{busy}/what-if")
+
+    def refuse(*_, **__):
+        raise AssertionError("read again")
+
+    monkeypatch.setattr(History, "load", refuse)
+    monkeypatch.setattr("riskwarn.web.behind.night_panel", refuse)
+    for grid in ("G01", "G02", busy):
+        assert get(client, f"/grids/{grid}/what-if").status_code == 200
+    assert post(client, grid_id=busy, values={"dispute_overdue_n": 0}).status_code == 200
+    assert get(client, f"/grids/{busy}/rows", feature="dispute_n_28d").status_code == 200
+
+
+# -- refusals ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "values", [{"dispute_n_28d": 0}, {SECRET: 0}, {"dispute_overdue_n": 1e6}, {"dispute_overdue_n": 0.5}, {"dispute_overdue_n": -1}, {"dispute_open_n": 0}]
+)  # fmt: skip
+def test_what_service_cannot_change_is_refused(client, made, busy, values):
+    """What happened, an unknown name, a value beyond training, half a case, and fewer open than overdue cases: 422 with what can be asked."""
+    found = post(client, grid_id=busy, values=values)
+
+    assert found.status_code == 422
+    assert found.headers["content-type"] == "application/problem+json"
+    assert found.json()["type"] == "urn:riskwarn:problem:not_changeable"
+    assert SECRET not in found.text
+    assert found.json()["changeable"] == {n: list(seen_ranges(made[1])[n]) for n in actionable(made[1])}
+
+
+@pytest.mark.parametrize(
+    ("body", "loc"),
+    [
+        ({"grid_id": "G01"}, ["body"]),
+        ({"values": {"dispute_overdue_n": 0}}, ["body"]),
+        ({"grids": ["G01"], "grid_id": "G01", "values": {"dispute_overdue_n": 0}}, ["body"]),
+        ({"grids": []}, ["body", "grids"]),
+        ({"grid_id": "G01", "values": {}}, ["body", "values"]),
+        ({"grid_id": "G01", "values": {f"f{i}": 0 for i in range(21)}}, ["body", "values"]),
+        ({"grid_id": "G01", "values": {SECRET: "x"}}, ["body", "values"]),
+        ({"grid_id": "G" * 201, "values": {"dispute_overdue_n": 0}}, ["body", "grid_id"]),
+        ({SECRET: 1}, ["body"]),
+        ({"as_of": SECRET}, ["body", "as_of"]),
+        ({"as_of": "2025-02-31"}, ["body", "as_of"]),
+    ],
+)
+def test_bodies_that_break_their_rule(client, body, loc):
+    """A body that is no question, too long or unknown gives 422 with the place, never with what was sent."""
+    found = client.post("/api/v1/score", json=body)
+
+    assert found.status_code == 422
+    assert [e["loc"] for e in found.json()["errors"]] == [loc]
+    assert SECRET not in found.text
+    assert "input" not in found.text
+
+
+@pytest.mark.parametrize("text", ["{", '{"grid_id": "G01", "values": {"dispute_overdue_n": NaN}}', "[]", ""])
+def test_bodies_that_are_no_question(client, text):
+    """What is no JSON object of numbers gives 422."""
+    found = client.post("/api/v1/score", content=text, headers={"content-type": "application/json"})
+
+    assert (found.status_code, found.headers["content-type"]) == (422, "application/problem+json")
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_body_without_end_is_not_read(client, announced):
+    """A body beyond the bound gives 413, whether it announces its length or comes in pieces."""
+    body = b'{"grids": ["' + b"G" * (2 << 20) + b'"]}'
+    pieces = body if announced else (body[i : i + 65536] for i in range(0, len(body), 65536))
+    found = client.post("/api/v1/score", content=pieces, headers={"content-type": "application/json"})
+
+    assert (found.status_code, found.json()["type"]) == (413, "urn:riskwarn:problem:too_large")
+
+
+@pytest.mark.parametrize("path", ["/grids/{}/what-if", "/grids/{}/rows?feature=dispute_n_28d"])
+def test_unknown_grid(client, path):
+    """A grid the night does not know gives 404 without an echo."""
+    found = client.get("/api/v1" + path.format("<b>none"))
+
+    assert (found.status_code, found.json()["type"]) == (404, "urn:riskwarn:problem:unknown_grid")
+    assert "none" not in found.text
+    for body in ({"grids": ["G01", "none"]}, {"grid_id": "none", "values": {"dispute_overdue_n": 0}}):
+        assert post(client, **body).status_code == 404
+
+
+def test_only_this_one_thing_is_posted_and_nothing_is_written(client, made, busy):
+    """A question leaves the store's files as they were; everything else refuses to be posted to."""
+    before = {p: p.stat().st_mtime_ns for p in made[0].path.rglob("*")}
+    post(client, grid_id=busy, values={"dispute_overdue_n": 0})
+    get(client, "/review", since="2025-05-01", severity=0)
+
+    assert {p: p.stat().st_mtime_ns for p in made[0].path.rglob("*")} == before
+    assert client.post("/api/v1/review").status_code == 405
+    assert client.post(f"/api/v1/grids/{busy}/what-if").status_code == 405
+
+
+def test_a_night_whose_model_is_gone(tmp_path):
+    """Where the night's model is not kept any more, or the records no longer give its scores, what-ifs are refused with 409 and the page says so."""
+    store = published(tmp_path / "town")
+    night = store.path / "nights" / town.NIGHT
+    for path in night.rglob("facts.json"):
+        path.write_text(path.read_text("utf-8").replace('"model_version": "', '"model_version": "0'), "utf-8")
+    client = client_of(store)
+    found = get(client, "/grids/G01/what-if")
+
+    assert (found.status_code, found.json()["type"]) == (409, "urn:riskwarn:problem:model_gone")
+    assert PHRASES["no_what_if"].zh in client.get("/grids/G01").text  # the application's own language
+
+    late = town.events().iloc[:30].assign(event_id=[f"L{i}" for i in range(30)], grid_id="G39")
+    store.write("events", late)
+    found = get(client_of(Store(store.path)), "/grids/G01/what-if", as_of=town.YESTERDAY)
+    assert (found.status_code, found.json()["type"]) == (409, "urn:riskwarn:problem:records_changed")
+
+
+def test_a_grid_without_a_score(made, busy):
+    """A what-if for a grid that the night could not score is refused with 409: nothing is known of its standing."""
+    store = made[0]
+    nights = Nights(store)
+    night = nights.at(town.NIGHT)
+    night.scores.loc[night.scores["grid_id"] == busy, "rank"] = pd.NA
+    app = create_app(store.path, clock=lambda: NOW)
+    app.state.nights = nights
+    found = TestClient(app, raise_server_exceptions=False).get(f"/api/v1/grids/{busy}/what-if")
+
+    assert (found.status_code, found.json()["type"]) == (409, "urn:riskwarn:problem:not_scored")
+    assert behind(store, night).panel["grid_id"].nunique() == town.N_GRIDS
+
+
+# -- rows and review -----------------------------------------------------------------------------------------------------
+
+
+def test_rows_behind_a_number_add_up_to_it(client, made, busy):
+    """The rows of a count are as many as the count, each adding one, page by page; they hold no place key, person or text."""
+    feature = "dispute_n_364d"
+    whole = get(client, f"/grids/{busy}/rows", feature=feature, limit=1000).json()
+    pages = [get(client, f"/grids/{busy}/rows", feature=feature, limit=7, offset=o).json() for o in range(0, 14, 7)]
+
+    answers.Rows.model_validate(whole)
+    assert whole["total"] == len(whole["items"]) == whole["value"] == sum(r["adds"] for r in whole["items"])
+    assert [r for p in pages for r in p["items"]] == whole["items"][:14]
+    assert [r["event_id"] for r in whole["items"]] == rows(made[0], made[1], busy, town.NIGHT, features=[feature])["event_id"].tolist()  # fmt: skip
+    assert not {"place_key", "case_id", "near_grid_id"} & set(whole["items"][0])
+
+
+def test_rows_of_an_unknown_feature(client, busy, made):
+    """A feature the model does not have gives 422 with those it has; without one 422 too."""
+    found = get(client, f"/grids/{busy}/rows", feature=SECRET)
+
+    assert (found.status_code, found.json()["type"]) == (422, "urn:riskwarn:problem:unknown_feature")
+    assert found.json()["features"] == made[1].feature_names
+    assert SECRET not in found.text
+    assert get(client, f"/grids/{busy}/rows").status_code == 422
+
+
+def test_looking_back(client, made):
+    """The look back is the library's: summary, sentences and rows, page by page."""
+    found = get(client, "/review", since="2025-05-01", severity=1, limit=3, offset=2).json()
+    wanted = review(made[0], since="2025-05-01", severity=1)
+
+    answers.Looked.model_validate(found)
+    assert found["total"] == len(wanted.frame) > 3
+    assert found["summary"]["verdicts"] == wanted.summary["verdicts"]
+    assert found["summary"]["caught"] == wanted.summary["caught"]
+    assert [i["event_id"] for i in found["items"]] == wanted.frame["event_id"].tolist()[2:5]
+    assert (found["zh"], found["en"]) == (wanted.sentence("zh"), wanted.sentence("en"))
+    assert all(i["zh"] and i["en"].startswith("On the night before") for i in found["items"])
+
+
+@pytest.mark.parametrize(
+    ("params", "status", "kind"),
+    [
+        ({"since": "2025-05-10", "until": "2025-05-11", "source": "hotline"}, 404, "no_events"),
+        ({"since": "2001-01-01"}, 422, "bad_parameter"),
+        ({"since": "2025-05-10", "until": "2025-05-09"}, 422, "bad_parameter"),
+        ({"since": "2025-02-31"}, 422, "bad_parameter"),
+        ({}, 422, "bad_parameter"),
+        ({"since": "2025-05-01", "severity": 4}, 422, "bad_parameter"),
+        ({"since": "2025-05-01", "source": "../events"}, 422, "bad_parameter"),
+    ],
+)
+def test_a_look_back_that_cannot_be(client, params, status, kind):
+    """No such event is 404; a span that is too long, turned round or no date, a wrong severity or feed is 422."""
+    found = get(client, "/review", **params)
+
+    assert (found.status_code, found.json()["type"]) == (status, f"urn:riskwarn:problem:{kind}")
+
+
+# -- the page ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_page_of_a_grid_says_what_could_be_done(client, made, panel, busy, language):
+    """One plain line for each possible change, and the caveat, in the reader's language."""
+    text = client.get(f"/grids/{busy}", params={"lang": language}).text
+    said = [w.sentence(language) for w in what_ifs(made[1], panel, busy)]
+
+    assert said
+    assert [line for line in said if f"<li>{line}</li>" not in text] == []
+    assert text.count(CAVEAT[language]) == 1
+
+
+def test_the_page_of_a_grid_with_nothing_open(client, panel):
+    """Where nothing is open the page says so, and gives no caveat about nothing."""
+    clear = panel[(panel[["dispute_open_n", "petition_open_n", "dispute_overdue_n"]] == 0).all(axis=1)]["grid_id"]
+    text = client.get(f"/grids/{clear.iloc[0]}", params={"lang": "zh"}).text
+
+    assert PHRASES["nothing_open"].zh in text
+    assert CAVEAT.zh not in text
+
+
+def test_openapi_names_the_questions(client):
+    """The OpenAPI document describes the four questions, with bounds on what is sent."""
+    document = client.get("/openapi.json").json()
+    asked = document["components"]["schemas"]["AskScore"]["properties"]
+
+    for path in ("/score", "/review", "/grids/{grid_id}/what-if", "/grids/{grid_id}/rows"):
+        assert f"/api/v1{path}" in document["paths"]
+    assert "maxItems" in str(asked["grids"])
+    assert "maxProperties" in str(asked["values"])
