@@ -3,7 +3,7 @@
 ::
 
     question = "…?"
-    [label]      what is predicted: name, streams, days, settle_days
+    [label]      what is predicted: name, streams, days, settle_days, and kind with what it needs
     [dates]      weekly dates of the panel: first, last, every_days
     [features]   groups: files of features/
     [folds]      rolling origin: n_folds, test_dates, min_train_dates
@@ -144,8 +144,9 @@ class Experiment:
 
     @property
     def features(self) -> tuple[Feature, ...]:
-        """What a model reads: the declared features and the label's own counts."""
-        return (*self.declared, *self.priors)
+        """What a model reads: the declared features, the signs of the label's kind, and the label's own counts."""
+        signs = (sign for sign in self.label.signs if sign not in self.declared)
+        return (*self.declared, *signs, *self.priors)
 
     @property
     def priors(self) -> tuple[Own, ...]:
@@ -219,26 +220,38 @@ def _out_of_range(experiment: Experiment) -> Iterator[str]:
     if judge.ties not in get_args(TIES):
         yield f"[judge] ties must be one of {', '.join(get_args(TIES))}, got {judge.ties!r}{did_you_mean(judge.ties, get_args(TIES))}"
     known = [f"{kind}_{100 * s:g}" for s in judge.shares if isinstance(s, float) for kind in ("capture", "pai", "pei")]
-    known += ["brier", "poisson_deviance"]
+    known += ["brier", "poisson_deviance", *([] if experiment.label.is_count else ["average_precision", "roc_auc"])]
     if gate.metric not in known:
         yield f"[gate] metric {gate.metric!r} is not among those judged{did_you_mean(gate.metric, known)}: {', '.join(known)}"
 
 
 def _label(path: Path, values: Mapping[str, Any]) -> Label:
-    _known_keys(path, "label", values, ("name", "streams", "days", "settle_days"))
-    streams = values.get("streams", [])
-    if not isinstance(streams, list):
-        raise DefinitionError(f'{path}: [label] streams must be a list such as ["dispute"], got {streams!r}.')
-    for stream in streams:
-        if not isinstance(stream, str):
-            _known_keys(path, "label.streams", stream, [f.name for f in dataclasses.fields(Stream)])
-    for key, wanted in (("name", str), ("days", float), ("settle_days", float)):
-        if key in values:
-            _check_type(f"{path}: [label] {key}", wanted, values[key])
+    wanted = {
+        "name": str,
+        "days": float,
+        "settle_days": float,
+        "kind": str,
+        "past_days": float,
+        "quantile": float,
+        "at_least": int,
+    }
+    _known_keys(path, "label", values, ("name", "streams", *[k for k in wanted if k != "name"], "lower"))
+    streams = {key: _streams(path, key, values[key]) for key in ("streams", "lower") if key in values}
+    for key in wanted.keys() & values.keys():
+        _check_type(f"{path}: [label] {key}", wanted[key], values[key])
     try:
-        return Label(**{**values, "streams": tuple(streams)})
+        return Label(**{"streams": (), **values, **streams})
     except (TypeError, DefinitionError) as error:
         raise DefinitionError(f"{path}: [label]: {error}") from None
+
+
+def _streams(path: Path, key: str, values: Any) -> tuple[Any, ...]:
+    if not isinstance(values, list):
+        raise DefinitionError(f'{path}: [label] {key} must be a list such as ["dispute"], got {values!r}.')
+    for stream in values:
+        if not isinstance(stream, str):
+            _known_keys(path, f"label.{key}", stream, [f.name for f in dataclasses.fields(Stream)])
+    return tuple(values)
 
 
 def _groups(path: Path, values: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,19 +1,38 @@
 """What counts as an outcome, over how many days, and when it is settled."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from riskwarn.errors import DefinitionError
+from riskwarn.errors import DefinitionError, did_you_mean
+from riskwarn.feature import (
+    YEAR_DAYS,
+    Count,
+    Cusum,
+    DaysSince,
+    Ewma,
+    Feature,
+    LastYear,
+    OwnNormal,
+    Part,
+    Rise,
+    Trend,
+)
 from riskwarn.history import DAY_US, Snapshot, Stream
 from riskwarn.taxonomy import Words
+
+Kind = Literal["count", "emergence", "first", "escalation"]
+PAST_DAYS = {"count": 0.0, "emergence": float(YEAR_DAYS), "first": 182.0, "escalation": 91.0}
+"""Days a kind looks back, where a label says nothing else."""
+_HEARD = 0.9
+"""Least share of those days for which the feeds must have spoken, before silence counts as calm."""
 
 
 @dataclass(frozen=True)
 class Label:
-    """Events of some streams that occur in ``[as_of, as_of + days)``, counted once they are settled.
+    """Events of some streams that occur in ``[as_of, as_of + days)``, counted once they are settled; or what they mean for the grid.
 
     Parameters
     ----------
@@ -25,32 +44,70 @@ class Label:
         Horizon, days.
     settle_days
         Records arrive late: the count is read `settle_days` after the horizon ended, and a row trains only from then on.
+    kind
+        ``count``: the number of events. The others are 1 or 0, and NaN where the question does not arise:
+
+        - ``emergence``: more events than the grid's own normal (:class:`riskwarn.feature.OwnNormal`), as known at `as_of`;
+        - ``first``: any event, where none occurred in the last `past_days`;
+        - ``escalation``: any event of `streams`, the graver rung, where none occurred in the last `past_days` but one of `lower` did.
+    past_days
+        How far back the kind looks: by default 364 days for the normal, 182 for a first event, 91 for an escalation.
+    quantile, at_least
+        Of the normal: its level, in 0 to 1, and the fewest events that may exceed it.
+    lower
+        Streams of the lower rungs, for an escalation.
 
     Raises
     ------
     DefinitionError
-        No stream, or a horizon or wait that is not a positive number.
+        No stream, a horizon or wait that is not a positive number, an unknown kind, or a parameter of another kind.
 
     Examples
     --------
     >>> label = Label("dispute_28d", (Stream("dispute"),), days=28, settle_days=7)
     >>> label.wait_days
     35
+    >>> Label("first_burglary_28d", (Stream("police_call"),), days=28, kind="first").past_days
+    182.0
     """
 
     name: str
     streams: tuple[Stream, ...]
     days: float
     settle_days: float = 0
+    kind: Kind = "count"
+    past_days: float = 0
+    quantile: float = 0.95
+    at_least: int = 2
+    lower: tuple[Stream, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "streams", tuple(Stream.parse(s) for s in self.streams))
+        for streams in ("streams", "lower"):
+            object.__setattr__(self, streams, tuple(Stream.parse(s) for s in getattr(self, streams)))
+        faults = [*self._faults()]
+        if faults:
+            raise DefinitionError(f"label {self.name!r}: {'; '.join(faults)}.")
+        object.__setattr__(self, "past_days", self.past_days or PAST_DAYS[self.kind])
+        if self.kind == "emergence":
+            _ = self.normal
+
+    def _faults(self) -> Iterator[str]:
         if not self.streams:
-            raise DefinitionError(f"label {self.name!r}: name at least one stream to count.")
+            yield "name at least one stream to count"
         if not self.days > 0 or self.settle_days < 0:
-            raise DefinitionError(
-                f"label {self.name!r}: days must be above 0 and settle_days at least 0, got {self.days} and {self.settle_days}."
-            )
+            yield f"days must be above 0 and settle_days at least 0, got {self.days} and {self.settle_days}"
+        if self.kind not in get_args(Kind):
+            yield f"kind must be one of {', '.join(get_args(Kind))}, got {self.kind!r}{did_you_mean(self.kind, get_args(Kind))}"
+            return
+        if self.past_days < 0:
+            yield f"past_days must be above 0, got {self.past_days}"
+        if self.kind == "escalation" and not self.lower:
+            yield "an escalation needs the streams of the lower rungs: give lower"
+        yield from (
+            f"{parameter} has no meaning for kind {self.kind!r}"
+            for parameter, default, kinds in _OF_KIND
+            if getattr(self, parameter) != default and self.kind not in kinds
+        )
 
     @property
     def wait_days(self) -> float:
@@ -58,27 +115,115 @@ class Label:
         return self.days + self.settle_days
 
     @property
+    def is_count(self) -> bool:
+        """Whether the outcome is a number of events; otherwise it is 1, 0 or unjudged."""
+        return self.kind == "count"
+
+    @property
     def words(self) -> Words:
         """What is counted, for staff."""
-        zh, en = ("、".join(s.words.zh for s in self.streams), " and ".join(s.words.en for s in self.streams))
-        return Words(f"未来{self.days:g}天{zh}", f"{en} in the next {self.days:g} days")
+        what, past = _joined(self.streams), f"{self.past_days:g}"
+        zh, en = f"未来{self.days:g}天{what.zh}", f"{what.en} in the next {self.days:g} days"
+        if self.kind == "emergence":
+            return Words(f"{zh}超出本网格常态", f"more {en} than the grid's own normal")
+        if self.kind == "first":
+            return Words(f"{zh}（此前{past}天未发生）", f"first {en} after {past} days without")
+        if self.kind == "escalation":
+            before = _joined(self.lower)
+            return Words(f"{zh}（此前{past}天仅有{before.zh}）", f"{en} after {past} days of {before.en} alone")
+        return Words(zh, en)
+
+    @property
+    def normal(self) -> OwnNormal:
+        """The count above which an emergence begins, known at `as_of`."""
+        return OwnNormal(
+            self.streams, self.days, self.past_days or PAST_DAYS["emergence"], self.quantile, self.at_least
+        )
+
+    @property
+    def signs(self) -> tuple[Feature, ...]:
+        """Features in which such an outcome announces itself: change against the grid's own past, and what happens around it.
+
+        None for a count, whose features the experiment chooses.
+        """
+        if self.is_count:
+            return ()
+        own = tuple(replace(self.normal, part=part) for part in get_args(Part)) if self.kind == "emergence" else ()
+        found = [*own, *(sign for s in (*self.streams, *self.lower) for sign in _signs(s, self.days))]
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What a panel keeps of it: the outcome `y`, and `n_events`, the count, where that is something else."""
+        return ("y",) if self.is_count else ("y", "n_events")
+
+    def outcomes(self, snapshot: Snapshot) -> np.ndarray:
+        """(n_columns, n_grids, n_dates) the values of :attr:`columns`."""
+        return np.stack([self.outcome(snapshot), self.n_events(snapshot)][: len(self.columns)])
 
     def outcome(self, snapshot: Snapshot) -> np.ndarray:
-        """(n_grids, n_dates) counts, NaN where the outcome is not settled yet."""
+        """(n_grids, n_dates) counts, or 0 and 1; NaN where the outcome is not settled yet or the question does not arise."""
+        total = self.n_events(snapshot)
+        if self.kind == "emergence":
+            exceeded = self.normal.compute(snapshot)
+            return np.where(np.isnan(total + exceeded), np.nan, total > exceeded).astype(np.float32)
+        if self.is_count:
+            return total
+        return np.where(self._arises(snapshot) & ~np.isnan(total), total > 0, np.nan).astype(np.float32)
+
+    def n_events(self, snapshot: Snapshot) -> np.ndarray:
+        """(n_grids, n_dates) events within the horizon, whatever the kind; NaN where they are not settled yet."""
         total = sum(snapshot.coming(s, days=self.days, settle_days=self.settle_days) for s in self.streams)
         settled = snapshot.micros + round(self.wait_days * DAY_US) <= snapshot.history.until
         return np.where(settled[None, :], total, np.float32(np.nan)).astype(np.float32)
 
+    def _arises(self, snapshot: Snapshot) -> np.ndarray:
+        """(n_grids, n_dates) where nothing of the streams is known to have occurred of late; of an escalation, something lower."""
+        heard = [snapshot.exposure(s.source, self.past_days) >= _HEARD * self.past_days for s in self.streams]
+        calm = sum(snapshot.count(s, self.past_days) for s in self.streams) == 0
+        if self.kind == "escalation":
+            calm &= sum(snapshot.count(s, self.past_days) for s in self.lower) > 0
+        return np.asarray(calm & np.all(heard, axis=0)[None, :])
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain values from which :meth:`from_dict` makes an equal label."""
-        return {
+        """Plain values from which :meth:`from_dict` makes an equal label; what a count does not need is left out."""
+        found = {
             "name": self.name,
             "streams": [s.to_dict() for s in self.streams],
             "days": self.days,
             "settle_days": self.settle_days,
         }
+        if self.is_count:
+            return found
+        found |= {"kind": self.kind, "past_days": self.past_days, "lower": [s.to_dict() for s in self.lower]}
+        return found | {"quantile": self.quantile, "at_least": self.at_least}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Label":
         """The label that :meth:`to_dict` described."""
-        return cls(**{**values, "streams": tuple(values["streams"])})
+        return cls(**{**values, "streams": tuple(values["streams"]), "lower": tuple(values.get("lower", ()))})
+
+
+_OF_KIND = (
+    ("past_days", 0, ("emergence", "first", "escalation")),
+    ("quantile", 0.95, ("emergence",)),
+    ("at_least", 2, ("emergence",)),
+    ("lower", (), ("escalation",)),
+)
+"""Parameters, their defaults, and the kinds they mean something for."""
+
+
+def _joined(streams: tuple[Stream, ...]) -> Words:
+    return Words("、".join(s.words.zh for s in streams), " and ".join(s.words.en for s in streams))
+
+
+def _signs(stream: Stream, days: float) -> list[Feature]:
+    """How a stream moves: counts short and long, short over long, above normal, how lately, around, and a year ago."""
+    shift = Trend(stream, days=28, over=YEAR_DAYS)
+    return [
+        *(Count(stream, days=n) for n in (7, 14, 28, 56, 105, 182, YEAR_DAYS)),
+        *(Rise(stream, days=n) for n in (7, 28)), *(Cusum(stream, weeks=n) for n in (4, 8)),
+        *(Ewma(stream, half_life=n) for n in (7, 28)), DaysSince(stream, cap=2 * YEAR_DAYS),
+        Trend(stream, days=28, over=105), shift, Trend(stream, days=105, over=2 * YEAR_DAYS), LastYear(stream, days=min(days, YEAR_DAYS)),
+        shift.nearby(), Rise(stream, days=28).nearby(), Count(stream, days=28).nearby(), Count(stream, days=YEAR_DAYS).nearby(),
+    ]  # fmt: skip

@@ -44,7 +44,7 @@ def build_panel(
     Returns
     -------
     panel
-        Sorted by `grid_id`, `as_of`. One float32 column a feature, the prior counts ``prior_…w`` last; `y`, the outcome, NaN where it is not settled. A single night also has ``normal:…``, what each feature is compared with in a reason.
+        Sorted by `grid_id`, `as_of`. One float32 column a feature, the prior counts ``prior_…w`` last; `y`, the outcome, NaN where it is not settled; beside an outcome that is no count `n_events`, the count. A single night also has ``normal:…``, what each feature is compared with in a reason.
 
     Raises
     ------
@@ -58,15 +58,16 @@ def build_panel(
     history = store if isinstance(store, History) else History.load(store)
     dates = experiment.dates.index() if as_of is None else [as_of]
     snapshot = _snapshot(history, experiment, cast("Iterable[object]", dates))
-    names = [*experiment.feature_names, "y"]
+    names = [*experiment.feature_names, *experiment.label.columns]
     if as_of is not None:
         names += [NORMAL.format(feature=n) for n in experiment.feature_names]
     matrix = np.empty((len(names), *snapshot.shape), dtype=np.float32)
     n = len(experiment.features)
     fill(snapshot, experiment.features, matrix[:n])
-    matrix[n] = experiment.label.outcome(snapshot)
+    outcomes = experiment.label.outcomes(snapshot)
+    matrix[n : n + len(outcomes)] = outcomes
     if as_of is not None:
-        for row, feature in zip(matrix[n + 1 :], experiment.features, strict=True):
+        for row, feature in zip(matrix[n + len(outcomes) :], experiment.features, strict=True):
             row[:] = feature.normal(snapshot)
     return _frame(snapshot, names, matrix)
 
@@ -168,7 +169,8 @@ def write_panel(
         for part, matrix in _settled_blocks(history, experiment, [snapshot.local[i] for i in todo], n_dates):
             place = {at: i for i, at in enumerate(snapshot.local)}
             for t, at in enumerate(part.local):
-                _write(targets[place[at]], part, t, [*experiment.feature_names, "y"], matrix, marks[place[at]])
+                names = [*experiment.feature_names, *experiment.label.columns]
+                _write(targets[place[at]], part, t, names, matrix, marks[place[at]])
                 bar.update()
     return Progress(len(todo), len(dates) - len(todo))
 
@@ -195,13 +197,13 @@ def read_panel(folder: str | Path) -> pd.DataFrame:
 def _settled_blocks(
     history: History, experiment: Experiment, dates: list[pd.Timestamp], n_dates: int | None
 ) -> Iterator[tuple[Snapshot, np.ndarray]]:
-    n = len(experiment.features)
-    size = n_dates or max(_BLOCK_BYTES // (4 * (n + 1) * max(len(history.grids), 1)), 1)
+    n, m = len(experiment.features), len(experiment.label.columns)
+    size = n_dates or max(_BLOCK_BYTES // (4 * (n + m) * max(len(history.grids), 1)), 1)
     for first in range(0, len(dates), size):
         snapshot = history.at(dates[first : first + size])
-        matrix = np.empty((n + 1, *snapshot.shape), np.float32)
+        matrix = np.empty((n + m, *snapshot.shape), np.float32)
         fill(snapshot, experiment.features, matrix[:n])
-        matrix[n] = experiment.label.outcome(snapshot)
+        matrix[n:] = experiment.label.outcomes(snapshot)
         yield snapshot, matrix
 
 

@@ -2,9 +2,11 @@
 
 import datetime as dt
 import math
+import statistics
 from zoneinfo import ZoneInfo
 
 import pandas as pd
+from scipy import stats
 
 DAY = 86_400_000_000
 NEVER_A_FEATURE = {"D98", "P09"}
@@ -163,6 +165,32 @@ class Oracle:
                 step = total + (n - mean * there) / math.sqrt(mean * there + 1) - 0.5
                 total = step if math.isnan(step) else max(step, 0.0)
         return total
+
+    def _LastYear(self, f, g, at):
+        if self.exposure(f.stream.source, at, f.days, ago=364 - f.days) <= 0:
+            return math.nan
+        then = self.count(f.stream, at, g, f.days, ago=364 - f.days)
+        return (then + 1) / (self.count(f.stream, at, g, 364) * f.days / 364 + 1)
+
+    def _OwnNormal(self, f, g, at):
+        agos = [f.days * b for b in range(int(f.past_days // f.days))]
+        heard = [a for a in agos if all(self.exposure(s.source, at, f.days, ago=a) >= 0.99 * f.days for s in f.streams)]
+        n = len(heard)
+        if n < 3:
+            return math.nan
+        blocks = {i: [sum(self.count(s, at, i, f.days, ago=a) for s in f.streams) for a in heard] for i in self.grids}
+        mean = {i: statistics.mean(b) for i, b in blocks.items()}
+        noise = {i: statistics.variance(b) for i, b in blocks.items()}
+        below = max(sum(m**2 - noise[i] / n for i, m in mean.items()), 1e-6)
+        within = max(sum(noise[i] - m for i, m in mean.items()) / below, 0)
+        city = max(statistics.mean(mean.values()), 1e-6)
+        counting = (city + within * statistics.mean(m**2 for m in mean.values())) / n
+        between = max(statistics.pvariance(mean.values()) - counting, 1e-6 * city)
+        shape, rate = city**2 / between, city / between
+        mu, k = (shape + sum(blocks[g])) / (rate + n), within + 1 / (shape + sum(blocks[g]))
+        spread = stats.nbinom(1 / k, 1 / (1 + k * mu))
+        threshold = max(spread.ppf(f.quantile), f.at_least - 1)
+        return {"expected": mu, "threshold": threshold, "tail": spread.sf(threshold)}[f.part]
 
     def _DaysSince(self, f, g, at):
         ages = [(at - r["occurred_at"]) / DAY for r in self.of(f.stream, at, g)]

@@ -69,6 +69,11 @@ def test_the_digest_tells_questions_apart(tmp_path):
         ("n_folds = 3\ntest_dates = 4", "n_folds = 1\ntest_dates = 1", "one test date alone gives no interval"),
         ('"disputes"]', '"disptes"]', "did you mean"),
         ('"police_calls", "disputes"', "", "groups must name at least one file"),
+        ("days = 14", 'days = 14\nkind = "emergent"', r"kind must be one of .*did you mean 'emergence'"),
+        ("days = 14", "days = 14\npast_days = 30", r"past_days has no meaning for kind 'count'"),
+        ("days = 14", 'days = 14\nkind = "escalation"\nlower = "dispute"', r"\[label\] lower must be a list"),
+        ("days = 14", 'days = 14\nkind = "emergence"\nat_least = 1.5', r"\[label\] at_least: wanted int, got 1\.5"),
+        ("[judge]", '[gate]\nmetric = "average_precision"\n[judge]', r"\[gate\] metric 'average_precision' is not among those judged"),
         ('question = "', "question = ", "not TOML"),
     ],
     ids=lambda v: v[:25].replace("\n", " "),
@@ -77,6 +82,22 @@ def test_a_slip_is_told_with_its_place(tmp_path, old, new, said):
     """Every mistake in a file is one message that names the file, the place and, where there is one, the nearest word."""
     with pytest.raises((DefinitionError, NotFoundError), match=said):
         load(tmp_path, **{old: new})
+
+
+def test_a_file_may_ask_for_an_emergence(tmp_path):
+    """Kind and its parameters are read; its signs are features, and its own metrics may be the gate's."""
+    found = load(
+        tmp_path,
+        **{
+            "days = 14": 'days = 14\nkind = "emergence"\nquantile = 0.9',
+            "[judge]": '[gate]\nmetric = "average_precision"\n[judge]',
+        },
+    )
+
+    assert (found.label.kind, found.label.quantile, found.label.past_days) == ("emergence", 0.9, 364)
+    assert "own_tail_14d" in found.feature_names
+    assert len(set(found.feature_names)) == len(found.feature_names)
+    assert found.digest != load(tmp_path / "other").digest
 
 
 def test_a_file_that_is_not_there(tmp_path):

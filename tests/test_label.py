@@ -1,13 +1,22 @@
 """Outcomes: which events count, from when to when, and when they are settled."""
 
+import dataclasses
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
-from worlds import GRIDS, START, revision, table
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from worlds import GRIDS, START, crowd, revision, table
 
 from riskwarn.errors import DefinitionError
+from riskwarn.experiment import Baselines, Dates, Experiment
+from riskwarn.feature.normal import expected_of
 from riskwarn.history import History, Stream
 from riskwarn.label import Label
+from riskwarn.panel import build_panel, read_panel, write_panel
 
 
 def day(n):
@@ -71,3 +80,188 @@ def test_labels_that_cannot_be_are_refused(wrong):
     """No stream, no horizon, a negative wait and an unknown tag are refused when declared."""
     with pytest.raises(DefinitionError):
         Label(**{"name": "x", "streams": ("dispute",), "days": 7, **wrong})
+
+
+# --- what a count means for the grid
+
+
+def weekly(counts, grid="G1", source="dispute"):
+    """One event an hour from noon on, as many in each week as `counts` says, the last week ending at day 7 * len(counts)."""
+    return [
+        revision(source=source, event_id=f"{source}{grid}{week}-{i}", known=24 * 7 * week + 12 + i, grid=grid)
+        for week, n in enumerate(counts)
+        for i in range(n)
+    ]
+
+
+def history(rows, until=99):
+    first = [revision(source=s, event_id="first", known=0, grid="G2") for s in ("dispute", "police_call")]
+    return History.of(table([*first, *rows]), GRIDS, until=day(until))
+
+
+EMERGENCE = Label("rise_7d", ("dispute",), days=7, kind="emergence", past_days=56)
+
+
+def test_an_emergence_is_more_than_the_grids_own_normal():
+    """The same count is a rise where a grid is used to less, and none where it is used to as many; the count itself is kept."""
+    rows = weekly([1, 0, 1, 0, 1, 0, 1, 0, 8], "G1") + weekly([8] * 9, "G10")
+    found = history(rows).at([day(56)])
+
+    assert EMERGENCE.outcome(found)[:2, 0].tolist() == [1, 0]
+    assert EMERGENCE.n_events(found)[:2, 0].tolist() == [8, 8]
+    assert EMERGENCE.columns == ("y", "n_events")
+    np.testing.assert_array_equal(EMERGENCE.outcomes(found)[0], EMERGENCE.outcome(found))
+
+
+def test_one_event_alone_is_no_emergence():
+    """In a grid that never had an event one is within its normal, and two are not; at_least says how many it takes."""
+    for n, at_least, wanted in ((1, 2, 0), (2, 2, 1), (2, 3, 0), (1, 1, 1)):
+        label = dataclasses.replace(EMERGENCE, at_least=at_least, quantile=0.5)
+        assert label.outcome(history(weekly([0] * 8 + [n])).at([day(56)]))[0, 0] == wanted
+
+
+def test_a_normal_needs_three_whole_blocks():
+    """Until the feed has spoken for three horizons there is no normal, so nothing is judged."""
+    found = EMERGENCE.outcome(history(weekly([1] * 9)).at([day(14), day(20), day(21), day(28)]))[0]
+
+    assert np.isnan(found).tolist() == [True, True, False, False]
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 9), min_size=9, max_size=9), min_size=2, max_size=2))
+def test_a_normal_is_known_at_as_of(counts):
+    """Threshold and chance of exceeding it are the same whatever follows; the outcome is the count against that threshold."""
+    rows = weekly(counts[0]) + weekly(counts[1], "G10")
+    at = day(56)
+    whole, cut = (history(part).at([at]) for part in (rows, [r for r in rows if r["known_at"] < at]))
+    threshold = EMERGENCE.normal.compute(whole)
+
+    np.testing.assert_array_equal(threshold, EMERGENCE.normal.compute(cut))
+    np.testing.assert_array_equal(EMERGENCE.outcome(whole), EMERGENCE.n_events(whole) > threshold)
+
+
+def test_a_normal_is_exceeded_as_often_as_it_says():
+    """Where counts are Gamma–Poisson and nothing changes, grids exceed their normal as often as `tail` says, and no grid more than 5 %."""
+    rng = np.random.default_rng(5)
+    rate = rng.gamma(1.5, 2.0, 4000)
+    past = rng.poisson(rate[:, None], (4000, 13)).astype(float)
+    n, total, squares = np.array([13]), past.sum(axis=1)[:, None], (past**2).sum(axis=1)[:, None]
+    mean, dispersion = expected_of(n, total, squares)
+    size = 1 / dispersion
+    threshold = stats.nbinom.ppf(0.95, size, size / (size + mean))
+    tail = stats.nbinom.sf(threshold, size, size / (size + mean))
+    exceeded = np.mean([(rng.poisson(rate)[:, None] > threshold).mean() for _ in range(20)])
+
+    assert exceeded == pytest.approx(tail.mean(), rel=0.1)
+    assert tail.max() <= 0.05
+    assert mean.mean() == pytest.approx(rate.mean(), rel=0.05)
+
+
+def test_counts_that_swing_widen_the_normal():
+    """Of two cities with the same means the one whose weeks differ more expects more at the top."""
+    n = np.array([12])
+    calm, wild = np.full((50, 12), 4.0), np.tile([0.0, 8.0], (50, 6))
+    spread = [expected_of(n, c.sum(axis=1)[:, None], (c**2).sum(axis=1)[:, None])[1].mean() for c in (calm, wild)]
+
+    assert spread[1] > spread[0] + 0.5
+
+
+FIRST = Label("first_7d", ("dispute",), days=7, kind="first", past_days=21)
+
+
+def test_a_first_event_is_asked_for_only_where_there_was_none():
+    """Rows with an event in the last past_days are not judged; of the others those with one in the horizon are first events."""
+    found = FIRST.outcome(history(weekly([1, 0, 0, 0, 1]) + weekly([0] * 5, "G10")).at([day(21), day(28), day(35)]))
+
+    np.testing.assert_array_equal(found[0], [np.nan, 1, np.nan])
+    np.testing.assert_array_equal(found[1], [0, 0, 0])
+
+
+def test_silence_of_the_feed_is_not_calm():
+    """Before the feed has spoken for nine tenths of past_days nobody knows whether an event is the first."""
+    found = FIRST.outcome(history([]).at([day(10), day(18), day(19)]))[0]
+
+    assert np.isnan(found).tolist() == [True, True, False]
+
+
+ESCALATION = Label("graver_7d", ("police_call",), days=7, kind="escalation", lower=("dispute",), past_days=14)
+
+
+def test_an_escalation_is_asked_for_only_above_a_lower_rung():
+    """Judged where the lower rung was known of late and the graver was not; 1 where the graver follows."""
+    rows = [
+        *weekly([0, 0, 1, 0], "G1"), *weekly([0, 0, 0, 1], "G1", "police_call"),  # lower, then graver
+        *weekly([0, 0, 1, 0], "G10"),  # lower alone
+        *weekly([0, 0, 0, 1], "G2", "police_call"),  # graver out of nothing
+    ]  # fmt: skip
+    found = ESCALATION.outcome(history(rows).at([day(21)]))[:, 0]
+
+    np.testing.assert_array_equal(found, [1, 0, np.nan])
+
+
+@pytest.mark.parametrize("label", [EMERGENCE, FIRST, ESCALATION], ids=lambda v: v.kind)
+def test_every_kind_waits_until_it_is_settled_and_survives_json(label):
+    """No outcome before horizon and waiting time have passed; plain values make an equal label; it has words in both languages."""
+    late = dataclasses.replace(label, settle_days=5)
+    found = late.outcomes(history(weekly([1] * 12)).at([day(80), day(87), day(88)]))
+
+    assert np.isnan(found[:, :, 2]).all()
+    assert (~np.isnan(found[1, :, :2])).all()
+    assert Label.from_dict(json.loads(json.dumps(late.to_dict()))) == late
+    assert late.words.zh != Label("x", ("dispute",), days=7).words.zh
+    assert "{" not in late.words.en
+
+
+@pytest.mark.parametrize("label", [EMERGENCE, FIRST, ESCALATION], ids=lambda v: v.kind)
+def test_whether_a_row_is_judged_is_known_at_as_of(label):
+    """What becomes known later decides 1 or 0, never whether the question arises."""
+    events = crowd(300, n_days=60)
+    at = START + pd.Timedelta(days=40)
+    judged = [
+        ~np.isnan(label.outcome(History.of(part, GRIDS, until=day(99)).at([at])))
+        for part in (events, events[events["known_at"] < at])
+    ]
+
+    np.testing.assert_array_equal(*judged)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"kind": "emergent"}, r"kind must be one of .*, got 'emergent' \(did you mean 'emergence'\?\)"),
+        ({"kind": "escalation"}, "needs the streams of the lower rungs"),
+        ({"kind": "first", "lower": ("dispute",)}, "lower has no meaning for kind 'first'"),
+        ({"past_days": 30}, "past_days has no meaning for kind 'count'"),
+        ({"kind": "first", "quantile": 0.9}, "quantile has no meaning"),
+        ({"kind": "first", "past_days": -1}, "past_days must be above 0"),
+        ({"kind": "emergence", "quantile": 1.5}, "quantile must be in 0 to 1"),
+        ({"kind": "emergence", "past_days": 14}, "past_days must hold 3 times 7 days"),
+        ({"kind": "emergence", "at_least": 0}, "at_least must be above 0"),
+    ],
+)
+def test_kinds_that_cannot_be_are_refused(wrong, said):
+    """An unknown kind, a parameter of another kind and a past too short are refused with what was wanted."""
+    with pytest.raises(DefinitionError, match=said):
+        Label(**{"name": "x", "streams": ("dispute",), "days": 7, **wrong})
+
+
+def test_a_panel_holds_outcome_and_count():
+    """The panel of such a label has `y` and `n_events`, and reads its signs as features; a night's and a written panel agree."""
+    question = Experiment("?", FIRST, Dates(day(22).date(), day(36).date()), (), baselines=Baselines((4,)))
+    past = history(weekly([1, 0, 0, 0, 1]))
+    panel = build_panel(past, question)
+
+    assert list(panel.columns[-2:]) == ["y", "n_events"]
+    assert {s.name for s in FIRST.signs} <= set(panel)
+    assert panel["n_events"].notna().all()
+    assert list(build_panel(past, question, as_of=day(22)).columns[: panel.shape[1]]) == list(panel)
+
+
+def test_a_written_panel_holds_them_too(tmp_path):
+    """Streamed to disk and read again the panel of such a label is the same."""
+    question = Experiment("?", FIRST, Dates(day(22).date(), day(36).date()), (), baselines=Baselines((4,)))
+    past = history(weekly([1, 0, 0, 0, 1]))
+    write_panel(past, question, tmp_path, n_dates=1)
+    wanted = build_panel(past, question)
+
+    pd.testing.assert_frame_equal(read_panel(tmp_path)[wanted.columns], wanted, check_categorical=False)

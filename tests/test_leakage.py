@@ -28,6 +28,7 @@ from riskwarn.feature import (
     Entropy,
     Ewma,
     Handling,
+    LastYear,
     Level,
     MeanSeverity,
     MixTrend,
@@ -41,6 +42,7 @@ from riskwarn.feature import (
     OverdueDays,
     OverdueShare,
     Own,
+    OwnNormal,
     PerHousehold,
     Places,
     Product,
@@ -82,7 +84,8 @@ FEATURES = [
     Count("dispute", days=28).nearby(), Count("dispute", days=28).nearby(total=True), Rise("dispute").nearby(),
     Count("dispute", days=28).of_parent("township_id"), Ratio(Count("dispute", days=28), Count("dispute", days=84)),
     Product(Count("dispute", days=28), Count("police_call", days=28)), MixTrend("dispute", days=28, level="township_id"),
-    Trend("dispute", days=28), Trend("dispute", days=28, level="township_id"),
+    Trend("dispute", days=28), Trend("dispute", days=28, level="township_id"), LastYear("dispute", days=28),
+    *(OwnNormal((Stream("dispute"), Stream("police_call")), 7, past_days=28, part=part) for part in ("expected", "threshold", "tail")),
 ]  # fmt: skip
 CALENDAR = [
     Season("sin"),

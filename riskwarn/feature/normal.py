@@ -1,0 +1,174 @@
+"""A grid's own normal: what its past lets one expect of the next days, and the count that would be more than that."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, get_args
+
+import numpy as np
+
+from riskwarn.errors import DefinitionError
+from riskwarn.feature.base import Feature, Reach, Windowed, divided, positive, share, unless_silent
+from riskwarn.history import Snapshot, Stream
+from riskwarn.taxonomy import Words
+
+Part = Literal["expected", "threshold", "tail"]
+YEAR_DAYS = 364
+"""52 whole weeks, so that a year before is the same day of the week."""
+_FEWEST_BLOCKS = 3
+_FULL = 0.99
+_TINY = 1e-6
+_PARTS = {
+    "expected": Words("自身常态预期数", "own normal of"),
+    "threshold": Words("自身常态上限", "own 95 % normal of"),
+    "tail": Words("超过自身常态上限的概率", "chance of more than the own normal of"),
+}
+
+
+@dataclass(frozen=True)
+class OwnNormal(Feature):
+    """One number of the grid's own normal over `days` days: `expected`, `threshold`, or `tail`, the chance to exceed it.
+
+    The last `past_days` days are cut into blocks of `days` days; only blocks for all of which the feeds spoke count, and with fewer
+    than three nothing is known (NaN). Of `n` blocks, ``c`` the grid's events in them:
+
+    1. *Within a grid* counts vary more than Poisson: ``f = max(sum(s2 - m) / sum(m**2 - s2 / n), 0)`` over all grids, `m` and `s2` the mean
+       and variance of a grid's blocks.
+    2. *Between grids* rates are Gamma with mean ``a / b`` and variance ``a / b**2``: the mean over the grids, and their variance less
+       what counting alone makes of it.
+    3. *Of this grid* one expects ``mu = (a + c) / (b + n)``, its own rate drawn towards the city's (Gamma–Poisson; Clayton & Kaldor 1987,
+       Biometrics 43, 671-681), and the count to come is negative binomial with variance ``mu + (f + 1 / (a + c)) * mu**2``.
+
+    `threshold` is the `quantile` of that distribution, and never below ``at_least - 1``: in a grid that hardly ever has an event one alone
+    is no rise. `tail` is the probability of more; it differs between grids because counts are whole numbers.
+
+    Examples
+    --------
+    >>> OwnNormal(("dispute",), days=28, part="tail").name
+    'own_tail_28d'
+    """
+
+    streams: tuple[Stream, ...]
+    days: float
+    past_days: float = YEAR_DAYS
+    quantile: float = 0.95
+    at_least: int = 2
+    part: Part = "threshold"
+    looks: ClassVar[Reach] = "city"
+    unit: ClassVar[str] = "count or probability"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "streams", tuple(Stream.parse(s) for s in self.streams))
+        positive(self, "days", "past_days", "at_least")
+        share(self, "quantile")
+        if self.part not in get_args(Part):
+            raise DefinitionError(f"OwnNormal: part must be one of {', '.join(get_args(Part))}, got {self.part!r}.")
+        if self.past_days < _FEWEST_BLOCKS * self.days:
+            raise DefinitionError(
+                f"OwnNormal: past_days must hold {_FEWEST_BLOCKS} times {self.days:g} days, got {self.past_days:g}."
+            )
+
+    @property
+    def name(self) -> str:
+        return f"own_{self.part}_{self.days:g}d"
+
+    @property
+    def family(self) -> str:
+        return "_and_".join(s.name for s in self.streams)
+
+    @property
+    def reads(self) -> tuple[Stream, ...]:
+        return self.streams
+
+    @property
+    def words(self) -> Words:
+        zh, en = ("和".join(s.words.zh for s in self.streams), " and ".join(s.words.en for s in self.streams))
+        what = _PARTS[self.part]
+        return Words(f"{self.days:g}天{zh}的{what.zh}", f"{what.en} {en} over {self.days:g} days")
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        key = ("normal", self.streams, self.days, self.past_days, self.quantile, self.at_least)
+        found = snapshot.kept.get(key)
+        if found is None:
+            found = snapshot.kept[key] = self._normal(snapshot)
+        return found[get_args(Part).index(self.part)]
+
+    def _normal(self, snapshot: Snapshot) -> np.ndarray:
+        """(3, n_grids, n_dates) expected count, threshold and tail."""
+        from scipy import stats  # noqa: PLC0415
+
+        n, total, squares = self._blocks(snapshot)
+        known = n >= _FEWEST_BLOCKS
+        mean, spread = expected_of(np.maximum(n, _FEWEST_BLOCKS), total, squares)
+        size = 1 / spread
+        chance = size / (size + mean)
+        threshold = np.maximum(stats.nbinom.ppf(self.quantile, size, chance), self.at_least - 1)
+        tail = stats.nbinom.sf(threshold, size, chance)
+        return np.where(known, np.stack([mean, threshold, tail]), np.nan).astype(np.float32)
+
+    def _blocks(self, snapshot: Snapshot) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(n_dates,) blocks for which every feed spoke, and (n_grids, n_dates) sums of their counts and squared counts."""
+        n, total, squares = np.zeros(snapshot.shape[1]), np.zeros(snapshot.shape), np.zeros(snapshot.shape)
+        sources = {s.source for s in self.streams}
+        for block in range(int(self.past_days // self.days)):
+            ago = block * self.days
+            spoke = np.min([snapshot.exposure(s, self.days, ago=ago) for s in sources], axis=0) >= _FULL * self.days
+            count = sum(snapshot.count(s, self.days, ago=ago).astype(float) for s in self.streams) * spoke
+            n, total, squares = n + spoke, total + count, squares + count**2
+        return n, total, squares
+
+
+def expected_of(n: np.ndarray, total: np.ndarray, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of the next block of each grid, and the dispersion `k` of its negative binomial, variance ``mu + k * mu**2``.
+
+    Parameters
+    ----------
+    n
+        (n_dates,) blocks looked at, at least 2.
+    total, squares
+        (n_grids, n_dates) sums of the counts of the blocks, and of their squares.
+
+    Returns
+    -------
+    mean, dispersion
+        (n_grids, n_dates), both above 0.
+    """
+    own = total / n
+    variance = np.maximum(squares - total * own, 0) / (n - 1)
+    squared = own**2 - variance / n  # what the squared rate is without the noise in it
+    within = np.maximum((variance - own).sum(axis=0) / np.maximum(squared.sum(axis=0), _TINY), 0)
+    city = np.maximum(own.mean(axis=0), _TINY)
+    counting = (city + within * (own**2).mean(axis=0)) / n
+    between = np.maximum(own.var(axis=0) - counting, _TINY * city)
+    shape, rate = city**2 / between, city / between
+    return (shape + total) / (rate + n), within + 1 / (shape + total)
+
+
+@dataclass(frozen=True)
+class LastYear(Windowed):
+    """What the `days` days from the date on brought a year before, against that year's own mean: ``(n + 1) / (m + 1)``.
+
+    `n` counts the days from 364 days before the date on, `m` is the mean of as many days over the last 364; NaN where the feed was silent.
+    """
+
+    unit: ClassVar[str] = "ratio"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.days > YEAR_DAYS:
+            raise DefinitionError(f"LastYear: days must be at most {YEAR_DAYS}, got {self.days:g}.")
+
+    @property
+    def name(self) -> str:
+        return f"{self.stream.name}_last_year_{self.days:g}d"
+
+    @property
+    def words(self) -> Words:
+        return Words(
+            f"{self.stream.words.zh}去年同期{self.days:g}天较全年均值的倍数",
+            f"{self.stream.words.en} in the same {self.days:g} days a year before, as a multiple of the year's mean",
+        )
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        ago = YEAR_DAYS - self.days
+        then = snapshot.count(self.stream, self.days, ago=ago)
+        mean = snapshot.count(self.stream, YEAR_DAYS) * np.float32(self.days / YEAR_DAYS)
+        return unless_silent(snapshot, self.stream.source, self.days, divided(then + 1, mean + 1), ago=ago)
