@@ -15,7 +15,8 @@ _HOME = {
 }  # fmt: skip
 _MODULES = (
     "alerting", "backtesting", "baseline", "calibration", "errors", "example", "experiment", "explanation", "feature", "gaps", "grid", "history",
-    "ingest", "label", "level", "metrics", "model", "panel", "pipeline", "schema", "simulation", "split", "store", "taxonomy", "testing", "tracking",
+    "ingest", "label", "level", "metrics", "model", "monitoring", "panel", "pipeline", "schema", "simulation", "split", "store", "taxonomy", "testing",
+    "tracking",
 )  # fmt: skip
 __all__ = [
     "Experiment", "Feature", "Label", "RiskModel", "Store", "__version__", "backtest", "build_panel", "explain", "find_gaps",

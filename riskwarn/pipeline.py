@@ -1,4 +1,4 @@
-"""What joins the others: train a model and log it; score a night, explain it, find its gaps, raise its alerts, publish."""
+"""What joins the others: train a model and log it; score a night, explain it, find its gaps, raise its alerts, look at its monitors, publish."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 import riskwarn
-from riskwarn import tracking
+from riskwarn import monitoring, tracking
 from riskwarn.alerting import raise_alerts
 from riskwarn.backtesting import Report
 from riskwarn.errors import DataError, NotFoundError
@@ -25,7 +25,7 @@ from riskwarn.history import History, Snapshot
 from riskwarn.model import RiskModel, score
 from riskwarn.panel import build_panel
 from riskwarn.schema import REASONS
-from riskwarn.store import Store
+from riskwarn.store import NIGHT_TABLES, Store
 
 
 def train(
@@ -87,8 +87,8 @@ class Night:
     ----------
     as_of, run
         The night and the name of its run.
-    scores, reasons, gaps, alerts
-        The tables, reasons with their sentences.
+    scores, reasons, gaps, alerts, marks
+        The tables, reasons with their sentences; marks are what the monitors of the night measured.
     facts
         What the page says of the run.
     done_before
@@ -101,6 +101,7 @@ class Night:
     reasons: pd.DataFrame
     gaps: pd.DataFrame
     alerts: pd.DataFrame
+    marks: pd.DataFrame
     facts: dict[str, Any]
     done_before: bool
 
@@ -196,18 +197,21 @@ def _compute(
     gaps = find_gaps(store, scores)
     say(f"{len(reasons):,} reasons, {len(gaps):,} gaps")
     alerts = raise_alerts(scores, reasons, gaps, capacity=capacity, grids=history.grids)
+    marks = monitoring.check(history, model, at)
+    say(f"{len(marks):,} monitors: {monitoring.summary(marks)}")
     facts = _facts(store, model, at, capacity) | {
-        "feeds": feed_states(history.at([at]), gaps), "seconds": round(time.perf_counter() - started, 2),
+        "feeds": feed_states(history.at([at]), gaps), "monitors": monitoring.counts(marks), "seconds": round(time.perf_counter() - started, 2),
     }  # fmt: skip
     plain = {
         "scores": scores,
         "reasons": reasons[[c for c in reasons if c in REASONS.column_names]],
         "gaps": gaps,
         "alerts": alerts,
+        "marks": marks,
     }
     folder = store.publish(at, plain, run=run, facts=facts)
     say(f"{len(alerts):,} alerts published in {folder}")
-    return Night(at, run, scores, reasons, gaps, alerts, facts, done_before=False)
+    return Night(at, run, scores, reasons, gaps, alerts, marks, facts, done_before=False)
 
 
 def night_panel(store: Store | History, model: RiskModel, as_of: object) -> pd.DataFrame:
@@ -257,7 +261,7 @@ def feed_states(snapshot: Snapshot, gaps: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _published(store: Store, model: RiskModel, at: pd.Timestamp, run: str) -> Night:
     facts = store.facts(at)
-    tables = {name: store.read(name, as_of=at) for name in ("scores", "reasons", "gaps", "alerts")}
+    tables = {name: store.read(name, as_of=at) for name in NIGHT_TABLES}
     tables["reasons"] = in_words(tables["reasons"], model.features)
     return Night(at, run, facts=facts, done_before=True, **tables)
 

@@ -386,10 +386,33 @@ ALERTS = Table(
         _text("model_version", "digest of the model", required=True),
     ),
 )
+MARKS = Table(
+    "marks",
+    "What the monitors of a night measured: one row a monitor and what it looked at.",
+    ("as_of", "monitor", "scope"),
+    (
+        _AS_OF,
+        _text(
+            "monitor",
+            "what was looked at",
+            required=True,
+            values=("volume", "category", "feature", "score", "rank", "calibration"),
+        ),
+        _text("scope", "feed:…, feature:…, score, order, list, count or probability", required=True),
+        _text("state", "from calm to loud", required=True, values=("ok", "unknown", "warn", "alarm")),
+        _text("fault", "code of what is odd, put into words when it is read"),
+        _number("observed", "what was seen"),
+        _number("expected", "what is usual"),
+        _number("days", "days looked at together", least=0),
+        _number("value", "what is graded; empty when the state is unknown", least=0),
+        _number("warn", "the value above which it is a warning", least=0),
+        _number("alarm", "the value above which it is an alarm", least=0),
+    ),
+)
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        EVENTS, GRIDS, CROSSWALK, VISITS, WORKFLOW, DIVERSIONS, ROSTER, PLACES, FEED_LOG, SCORES, REASONS, GAPS, ALERTS,
+        EVENTS, GRIDS, CROSSWALK, VISITS, WORKFLOW, DIVERSIONS, ROSTER, PLACES, FEED_LOG, SCORES, REASONS, GAPS, ALERTS, MARKS,
     )
 }  # fmt: skip
 

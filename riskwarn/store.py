@@ -38,7 +38,7 @@ from riskwarn.errors import BusyError, DataError, NotFoundError, StaleDataError,
 from riskwarn.schema import TABLES, Table, conform, table_of, typed
 
 FORMAT = 1
-NIGHT_TABLES = ("scores", "reasons", "gaps", "alerts")
+NIGHT_TABLES = ("scores", "reasons", "gaps", "alerts", "marks")
 """Tables a night publishes together."""
 _MONTH_OF = {
     "events": "known_at",

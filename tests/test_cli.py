@@ -136,6 +136,17 @@ def test_doctor_says_what_there_is(ask):
     assert found["pandas"] == pd.__version__
 
 
+def test_monitor_tells_of_feeds_and_scores(ask):
+    """One mark a monitor and scope; --feeds leaves the model out; after a night the doctor repeats what was loud."""
+    whole = ask("monitor", *NIGHT, *MODEL)
+    feeds = ask("monitor", *NIGHT, "--feeds")
+    ask("nightly", *NIGHT, *MODEL)
+
+    assert {m["monitor"] for m in whole} > {m["monitor"] for m in feeds} == {"volume", "category"}
+    assert {"ok"} <= {m["state"] for m in whole} <= {"ok", "unknown", "warn", "alarm"}
+    assert len(ask("doctor")["loud"]) == sum(m["state"] in {"warn", "alarm"} for m in whole)
+
+
 def test_check_speaks_of_every_feed(ask):
     """One entry a feed."""
     assert [feed["source"] for feed in ask("check")["feeds"]] == ["police_call"]

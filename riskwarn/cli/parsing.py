@@ -174,6 +174,13 @@ def _nights(verbs: Any) -> None:
     v.add_argument("--kinds", help="only these kinds, as G01,G08")
     _out(v)
 
+    v = _night(verbs, "monitor", run.monitor, "say what of a date is unlike what came before, in feeds and scores")
+    v.add_argument("--feeds", action="store_true", help="only the feeds; needs no model")
+    v.add_argument("--all", action="store_true", help="also what is as usual")
+    _model(v)
+    _language(v)
+    _out(v)
+
     v = _night(verbs, "raise-alerts", run.raise_alerts, "raise the alerts of a date under a capacity")
     _model(v)
     _capacity(v)

@@ -10,6 +10,7 @@ from riskwarn.errors import DataError
 if TYPE_CHECKING:
     from riskwarn.experiment import Experiment
     from riskwarn.history import History
+    from riskwarn.store import Store
 
 
 def init(parsed: argparse.Namespace) -> None:
@@ -227,6 +228,27 @@ def nightly(parsed: argparse.Namespace) -> None:
     )
 
 
+def monitor(parsed: argparse.Namespace) -> None:
+    """Show the monitors of a date."""
+    from riskwarn import monitoring
+    from riskwarn.pipeline import model_of
+
+    check_out(parsed)
+    store = open_store(parsed)
+    target = None if parsed.feeds else parsed.target or only_target(parsed)
+    model = model_of(store, target, alias=parsed.alias) if target else None
+    marks = monitoring.check(store, model, store.instant(parsed.as_of))
+    if parsed.out or parsed.json:
+        show(parsed, marks)
+        return
+    shown = marks if parsed.all else marks[marks["state"] != "ok"]
+    lines = [
+        f"{r.state:<8}{text}"
+        for r, text in zip(shown.itertuples(), monitoring.in_words(shown, parsed.language), strict=True)
+    ]
+    print("\n".join([*lines, monitoring.summary(marks)]))
+
+
 def serve(parsed: argparse.Namespace) -> None:
     """Serve the page."""
     import uvicorn
@@ -273,6 +295,20 @@ def demo(parsed: argparse.Namespace) -> None:
         serve(parsed)
 
 
+def _monitors(store: "Store") -> dict[str, Any]:
+    """What the monitors of the last night said, where there is one."""
+    from riskwarn import monitoring
+
+    nights = store.nights()
+    found = store.facts(nights[-1]).get("monitors") if nights else None
+    if not found:
+        return {}
+    marks = store.read("marks", as_of=nights[-1])
+    loud = marks[marks["state"].isin(["warn", "alarm"])]
+    told = [f"{state} {text}" for state, text in zip(loud["state"], monitoring.in_words(loud), strict=True)]
+    return {"monitors": monitoring.summary(marks), "loud": told}
+
+
 def doctor(parsed: argparse.Namespace) -> None:
     """Say what is installed."""
     import importlib.metadata
@@ -287,5 +323,6 @@ def doctor(parsed: argparse.Namespace) -> None:
             "timezone": store.timezone,
             "tables": store.tables(),
             "nights": [str(n.date()) for n in store.nights()],
+            **_monitors(store),
         }
     say(parsed, body, "\n".join(f"{key:<14}{value}" for key, value in body.items()))

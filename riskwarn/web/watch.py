@@ -57,6 +57,9 @@ def gauges(night: Night, now: pd.Timestamp) -> str:
     if night.facts.get("feeds"):
         states = pd.Series([feed.get("state", "unknown") for feed in night.facts["feeds"]])
         lines += _gauge("riskwarn_feeds", "Feeds by state.", _labelled("state", states))
+    if night.facts.get("monitors"):
+        states = {f'{{state="{state}"}}': float(n) for state, n in sorted(night.facts["monitors"].items())}
+        lines += _gauge("riskwarn_monitors", "Monitors by state.", states)
     return "\n".join(lines) + "\n"
 
 

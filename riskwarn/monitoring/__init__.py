@@ -1,0 +1,122 @@
+"""Monitoring: what of tonight is unlike what came before, in the feeds and in the scores; each night, before anyone reads the list.
+
+A gap says where the centre is blind; a monitor says that the data or the model changed. It changes no score and closes no list.
+
+===========  ==============================  ==============================================================================
+monitor      scope                           value, and what is usual
+===========  ==============================  ==============================================================================
+volume       feed, feed/category             -log10 p of its oddest day, two days or week among all feeds and categories;
+                                             warn and alarm are passed by chance one night in a month and one in a year
+category     feed@unknown, feed@new          share of the week's records without a category, and in new ones
+feature      every feature                   population stability against the training time
+score        score                           the same of the log of the expected count
+rank         order, list                     1 - rank correlation with the night before, 1 - overlap of the riskiest tenth
+calibration  count, probability              abs(log(events / forecast)) of the newest settled date, calibration error of the settled ones
+===========  ==============================  ==============================================================================
+
+Drifts of features, scores, ranks and calibration warn above the largest one within the training time, and alarm above 2.5 times that.
+
+::
+
+    mark ─┬ volume ── category
+          ├ drift
+          └ saying
+"""
+
+import numpy as np
+import pandas as pd
+
+from riskwarn.history import History
+from riskwarn.model import RiskModel
+from riskwarn.monitoring.category import category_marks
+from riskwarn.monitoring.drift import calibration_marks, drift_marks, panel_of, rank_marks, training_dates
+from riskwarn.monitoring.mark import COLUMNS, STATES, counts, summary, worst
+from riskwarn.monitoring.saying import in_words
+from riskwarn.monitoring.volume import flows, replay, volume_marks
+from riskwarn.store import Store
+
+__all__ = [
+    "COLUMNS",
+    "STATES",
+    "check",
+    "check_feeds",
+    "check_scores",
+    "counts",
+    "in_words",
+    "replay",
+    "summary",
+    "worst",
+]
+_DAY = pd.Timedelta(days=1)
+_N_SETTLED = 4
+
+
+def check(store: Store | History, model: RiskModel | None, as_of: object) -> pd.DataFrame:
+    """All monitors of one night, the loudest first.
+
+    Parameters
+    ----------
+    store
+        Where the events are, or their history.
+    model
+        The model of the night; without one only the feeds are looked at.
+    as_of
+        The night: a date means its local midnight. Nothing known later is used.
+
+    Returns
+    -------
+    marks
+        Table `marks` (:data:`riskwarn.schema.MARKS`), one row a monitor and scope: `state` (``ok``, ``unknown``, ``warn``, ``alarm``), `fault`, `observed`, `expected`, `days`, and `value`
+        with its limits `warn` and `alarm`. :func:`in_words` says them in a sentence.
+
+    Raises
+    ------
+    StaleDataError
+        The night lies after the data.
+    DataError
+        Nothing was known at `as_of`.
+
+    Examples
+    --------
+    >>> import riskwarn as rw
+    >>> town = rw.simulation.city("tiny", seed=7)
+    >>> marks = check(town.history, None, "2024-07-01")
+    >>> set(marks["monitor"]) == {"volume", "category"}
+    True
+    """
+    history = store if isinstance(store, History) else History.load(store, as_of=as_of)
+    found = [check_feeds(history, as_of)] + ([check_scores(history, model, as_of)] if model is not None else [])
+    table = pd.concat(found, ignore_index=True)
+    order = table.assign(
+        loud=[-STATES.index(s) for s in table["state"]], odd=-(table["value"] / table["alarm"]).replace(np.inf, np.nan)
+    )
+    sorted_table = table.loc[order.sort_values(["loud", "odd", "scope"], kind="stable").index].reset_index(drop=True)
+    sorted_table.insert(0, "as_of", history.at([as_of]).local[0])
+    return sorted_table
+
+
+def check_feeds(history: History, as_of: object) -> pd.DataFrame:
+    """Volume and categories of every feed."""
+    found = list(flows(history, int(history.at([as_of]).micros[0])))
+    return pd.concat([volume_marks(found), category_marks(found)], ignore_index=True)
+
+
+def check_scores(history: History, model: RiskModel, as_of: object) -> pd.DataFrame:
+    """Drift of features and scores, ranks against the night before, and calibration of what has settled since the training."""
+    at = history.at([as_of]).local[0]
+    trained, recent = training_dates(model, history.timezone), _settling(history, model, at)
+    panel = panel_of(history, model, sorted({*trained, *(d + _DAY for d in trained), *recent, at - _DAY, at}))
+    days = dict(list(panel.groupby("as_of")))
+    usual = [days[d] for d in trained]
+    return pd.concat([
+        drift_marks(model.feature_names, usual, days[at]),
+        rank_marks([(days[d], days[d + _DAY]) for d in trained], (days[at - _DAY], days[at])),
+        calibration_marks([d.dropna(subset=["y"]) for d in usual], [days[d].dropna(subset=["y"]) for d in recent], days=model.label.days),
+    ], ignore_index=True)  # fmt: skip
+
+
+def _settling(history: History, model: RiskModel, at: pd.Timestamp) -> list[pd.Timestamp]:
+    """The last dates since the training whose outcomes should have settled at `at`, a horizon apart."""
+    wait, step = pd.Timedelta(days=model.label.wait_days), pd.Timedelta(days=model.label.days)
+    trained = training_dates(model, history.timezone)
+    return [d for d in (at - wait - k * step for k in range(_N_SETTLED)) if len(trained) and d > trained[-1]]

@@ -1,0 +1,273 @@
+"""Monitoring: quiet nights stay quiet, what breaks is told the next night, nothing of the future is used."""
+
+import os
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import towns
+
+from riskwarn import monitoring
+from riskwarn.explanation.moment import known_before
+from riskwarn.history import History
+from riskwarn.monitoring import drift, volume
+from riskwarn.monitoring.mark import A_MONTH, A_YEAR, marks
+from riskwarn.schema import conform
+
+SHARED = Path(os.environ.get("RISKWARN_SHARED", Path(__file__).parents[2] / "shared")) / "data"
+ZONE = "Asia/Shanghai"
+FIRST = pd.Timestamp("2022-01-01", tz=ZONE)
+WEEK = np.array([1.2, 1.1, 1.0, 1.0, 0.9, 0.7, 1.1])
+RATES = {"noise": 20.0, "parking": 8.0, "water": 3.0, "trees": 0.6}
+
+
+def records(counts, first=FIRST, source="hotline"):
+    """Events of one source: `counts` has a row a day and a column a category; times spread over the day."""
+    day, kind = (np.repeat(i, counts.to_numpy().ravel()) for i in np.indices(counts.shape).reshape(2, -1))
+    share = (np.arange(len(day)) * 0.618) % 1
+    at = first + pd.to_timedelta(day * 86400 + np.floor(share * 86400), unit="s")
+    return pd.DataFrame({
+        "source": source, "event_id": [f"e{i}" for i in range(len(day))], "known_at": at, "occurred_at": at, "grid_id": np.array(["G1", "G2"])[kind % 2],
+        "category": counts.columns[kind],
+    })  # fmt: skip
+
+
+def quiet(days, seed=0, spread=1.6):
+    """Counts of a feed with a weekly rhythm and more spread than Poisson's; a row a day."""
+    rng = np.random.default_rng(seed)
+    mean = np.outer(WEEK[np.arange(days) % 7], list(RATES.values()))
+    return pd.DataFrame(rng.negative_binomial(mean / (spread - 1), 1 / spread), columns=list(RATES))
+
+
+def history(counts, **more):
+    events = records(counts, **more)
+    for column in ("known_at", "occurred_at"):
+        events[column] = events[column].dt.as_unit("us")
+    grids = pd.DataFrame({"grid_id": ["G1", "G2"], "valid_from": FIRST - pd.Timedelta(days=9)})
+    return History.of(events, grids, timezone=ZONE, until=FIRST + pd.Timedelta(days=len(counts)))
+
+
+def night(day):
+    return FIRST + pd.Timedelta(days=day)
+
+
+def state(table, scope):
+    return table.set_index("scope").loc[scope, "state"]
+
+
+def test_quiet_feeds_alarm_about_as_seldom_as_promised():
+    """Over 3,000 quiet nights of an over-dispersed weekly feed: at most two alarms a year (one promised) and two warnings a month."""
+    nights = monitoring.replay(history(quiet(3200)))
+    loud = nights["value"]
+
+    assert len(nights) > 3000
+    assert (loud > A_YEAR).mean() < 2 / 365
+    assert (loud > A_MONTH).mean() < 2 / 30
+
+
+@pytest.mark.parametrize(
+    ("change", "scope", "fault"),
+    [
+        ({"noise": 0, "parking": 0, "water": 0, "trees": 0}, "feed:hotline", "fewer"),
+        ({"noise": 0}, "feed:hotline/noise", "fewer"),
+        ({"parking": 40}, "feed:hotline/parking", "more"),
+        ({"trees": 12}, "feed:hotline/trees", "more"),
+    ],
+)
+def test_a_broken_day_is_an_alarm_the_next_night(change, scope, fault):
+    """A feed that stops, or a category that stops or jumps, is told within a day, and only then."""
+    counts = quiet(500)
+    counts.loc[counts.index[-1], list(change)] = list(change.values())
+    told = monitoring.check_feeds(history(counts), night(500)).set_index("scope")
+    before = monitoring.check_feeds(history(counts), night(499)).set_index("scope")
+
+    assert told.loc[scope, ["state", "fault"]].tolist() == ["alarm", fault]
+    assert before.loc[scope, "state"] == "ok"
+
+
+def test_unrest_does_not_become_the_habit():
+    """After three days of twenty times the records the next week is expected as before, to a tenth."""
+    counts = quiet(500, seed=3)
+    wild = counts.copy()
+    wild.loc[480:482, "noise"] *= 20
+    due = [volume.surprise(c[["noise"]].to_numpy(dtype=float).T, 7)[1][0, -1] for c in (counts, wild)]
+
+    assert due[1] == pytest.approx(due[0], rel=0.1)
+
+
+def test_a_new_level_is_accepted_in_the_end():
+    """A category that doubles for good alarms within days, and no longer after ten weeks."""
+    counts = quiet(700, seed=5)
+    counts.loc[400:, "parking"] *= 2
+    nights = monitoring.replay(history(counts))
+    loud = nights[nights["scope"] == "feed:hotline/parking"]["state"] == "alarm"
+    days = (loud.index[loud] - night(400)).days
+
+    assert 1 <= days[days > 0].min() <= 7
+    assert days.max() < 70
+
+
+def test_the_replay_says_what_the_nights_said():
+    """A replay of all nights at once gives each night the value its own check gave, to nine digits."""
+    past = history(quiet(950, seed=8))
+    nights = monitoring.replay(past)["value"]
+    for day in (85, 200, 600, 949, 950):
+        own = monitoring.check_feeds(past, night(day)).query("monitor == 'volume'")["value"].max()
+        assert nights[night(day)] == pytest.approx(own, rel=1e-9)
+
+
+def test_young_feeds_are_unknown_not_calm():
+    """A feed younger than twelve weeks has no state to show but unknown."""
+    told = monitoring.check(history(quiet(60)), None, night(60))
+
+    assert told["state"].tolist() == ["unknown"]
+    assert monitoring.in_words(told).item() == "feed:hotline: younger than twelve weeks: nothing to compare with yet"
+
+
+def test_new_and_unknown_categories_are_told():
+    """A week with a category never seen is told by its share; one without categories is an alarm; a week as ever is neither."""
+    calm = quiet(500).assign(P99=1, novel=0)
+    calm.loc[490:, "novel"] = 0
+    new, blank = calm.copy(), calm.copy()
+    new.loc[498:, "novel"] = 3
+    blank.loc[493:, "P99"] = 12
+    told = [monitoring.check_feeds(history(c), night(500)) for c in (calm, new, blank)]
+
+    assert [state(t, "feed:hotline@new") for t in told] == ["ok", "alarm", "ok"]
+    assert [state(t, "feed:hotline@unknown") for t in told] == ["ok", "ok", "alarm"]
+
+
+def test_a_night_uses_nothing_known_later():
+    """Marks of a night are the same whether or not the history knows what came after it."""
+    whole, model = History.load(towns.street()), towns.street_model(towns.street())
+    at = pd.Timestamp(towns.STREET_NIGHT, tz=ZONE) - pd.Timedelta(days=2)
+    told = [monitoring.check(h, model, at) for h in (whole, known_before(whole, at))]
+
+    pd.testing.assert_frame_equal(*told)
+    assert set(told[0]["monitor"]) == {"volume", "category", "feature", "score", "rank", "calibration"}
+    assert len(conform("marks", told[0])) == len(told[0])
+
+
+def panels(rng, *, shift=0.0, n=300, date=0):
+    """A drawn panel of one date: a feature, a month that is the same everywhere, score, forecast and outcome."""
+    rate = rng.gamma(2.0, 0.3, n)
+    return pd.DataFrame({
+        "as_of": night(date), "busy": rng.normal(shift, 1, n), "gone": np.where(rng.random(n) < 0.1, np.nan, 1.0), "month": float(date),
+        "score": np.log(rate), "expected": rate, "probability": -np.expm1(-rate), "y": rng.poisson(rate).astype(float),
+    })  # fmt: skip
+
+
+def test_a_shifted_feature_alarms_and_the_calendar_does_not():
+    """A feature moved by a standard deviation alarms, one as in training does not; one number for all grids is left out."""
+    rng = np.random.default_rng(1)
+    usual = [panels(rng, date=d) for d in range(8)]
+    told = [drift.drift_marks(["busy", "gone", "month"], usual, panels(rng, shift=s, date=99)) for s in (0.0, 1.0)]
+
+    assert [state(t, "feature:busy") for t in told] == ["ok", "alarm"]
+    assert {state(t, "feature:gone") for t in told} == {state(t, "score") for t in told} == {"ok"}
+    assert "feature:month" not in set(told[0]["scope"])
+
+
+def test_a_feature_that_goes_missing_alarms():
+    """Missing is a value of its own: a feature that is empty tonight has moved."""
+    rng = np.random.default_rng(1)
+    usual, tonight = [panels(rng, date=d) for d in range(8)], panels(rng, date=99).assign(busy=np.nan)
+
+    assert state(drift.drift_marks(["busy"], usual, tonight), "feature:busy") == "alarm"
+
+
+def test_an_order_that_jumps_overnight_alarms():
+    """Nights that agree as in training are ok, a night with another order is an alarm, a score that ranks nothing is unknown."""
+    rng = np.random.default_rng(2)
+    first = panels(rng)
+
+    def next_night(noise):
+        return first.assign(score=first["score"] + rng.normal(0, noise, len(first)))
+
+    usual = [(first, next_night(0.02)) for _ in range(5)]
+    told = [
+        drift.rank_marks(usual, (first, second))
+        for second in (next_night(0.02), next_night(3), first.assign(score=0.0))
+    ]
+
+    assert [state(t, "order") for t in told] == ["ok", "alarm", "unknown"]
+    assert [state(t, "list") for t in told][1:] == ["alarm", "unknown"]
+
+
+def test_twice_the_forecast_alarms_once_settled():
+    """Twice the events of the forecast are an alarm, as many as forecast are ok, and before anything settles nothing is said."""
+    rng = np.random.default_rng(3)
+    usual = [panels(rng, date=d, n=3000) for d in range(8)]
+    now = panels(rng, date=99, n=3000)
+    told = [drift.calibration_marks(usual, [rows], days=28) for rows in (now, now.assign(y=now["y"] * 2), now.iloc[:0])]
+
+    assert [state(t, "count") for t in told] == ["ok", "alarm", "unknown"]
+    assert [state(t, "probability") for t in told] == ["ok", "ok", "unknown"]
+
+
+def test_every_fault_has_words_in_both_languages():
+    """Each mark of a night is a sentence in zh and en that names its scope; an unmeasured one says so."""
+    told = pd.concat([
+        monitoring.check(towns.street(), towns.street_model(towns.street()), towns.STREET_NIGHT),
+        marks("rank", ["order"], [np.nan], warn=1, alarm=2, fault="drift"), marks("calibration", ["count"], [np.nan], warn=1, alarm=2, fault="unsettled"),
+    ], ignore_index=True)  # fmt: skip
+    for language in ("zh", "en"):
+        said = monitoring.in_words(told, language)
+        assert all(text.startswith(scope) for text, scope in zip(said, told["scope"], strict=True))
+        assert not said.str.contains("nan").any()
+
+
+def test_the_loudest_state_and_the_counts_lead():
+    """The table begins with what is loudest; the summary counts from loud to calm."""
+    counts = quiet(500)
+    counts.loc[499] = 0
+    told = monitoring.check(history(counts), None, night(500))
+
+    assert told["state"].iloc[0] == monitoring.worst(told) == "alarm"
+    assert list(monitoring.counts(told)) == [s for s in ("alarm", "warn", "unknown", "ok") if s in set(told["state"])]
+
+
+# --- Philadelphia: a real shock, a real break of recording, and four quiet years
+
+
+@cache
+def philadelphia():
+    path = SHARED / "philadelphia" / "police_incidents.parquet"
+    if not path.exists():
+        pytest.skip(f"no {path}: set RISKWARN_SHARED to the folder that holds data/philadelphia")
+    rows = pd.read_parquet(path, columns=["occurred_at", "tract_2020", "category"]).dropna()
+    at = rows["occurred_at"].dt.tz_localize("America/New_York", ambiguous=True, nonexistent="shift_forward")
+    events = pa.table({
+        "source": pa.array(["police_call"] * len(rows)), "category": rows["category"].to_numpy(), "grid_id": rows["tract_2020"].to_numpy(),
+        "occurred_at": pa.array(at.dt.tz_convert(None).dt.as_unit("us")).cast(pa.timestamp("us", "UTC")),
+    })  # fmt: skip
+    grids = pd.DataFrame(
+        {"grid_id": sorted(rows["tract_2020"].unique()), "valid_from": pd.Timestamp("2015-01-01", tz="UTC")}
+    )
+    return History.punctual(events, grids, timezone="America/New_York")
+
+
+def test_philadelphia_shock_and_break_are_told_within_a_day():
+    """The unrest from 30 May 2020 and the change of recording from 29 March 2021 are alarms the next midnight, and were not the night before."""
+    told = {
+        at: monitoring.check_feeds(philadelphia(), at)
+        for at in ("2020-05-30", "2020-05-31", "2021-03-29", "2021-03-31", "2021-03-30")
+    }
+    loud = {at: set(t.loc[t["state"] == "alarm", "scope"]) for at, t in told.items()}
+
+    assert "feed:police_call/Burglary Non-Residential" in loud["2020-05-31"]
+    assert loud["2021-03-30"]
+    assert "feed:police_call/Motor Vehicle Theft" in loud["2021-03-31"]
+    assert not loud["2020-05-30"] | loud["2021-03-29"]
+
+
+def test_philadelphia_quiet_years_seldom_alarm():
+    """From 2016 to 2019 there are at most six spells of alarm a year (a week without one ends a spell), holidays and snow among them."""
+    nights = monitoring.replay(philadelphia(), until="2020-01-01")
+    loud = nights.index[(nights["state"] == "alarm") & (nights.index >= "2016-01-02")]
+    spells = 1 + int((np.diff(loud) > pd.Timedelta(days=7.5)).sum())
+
+    assert 0 < spells / 4 <= 6
