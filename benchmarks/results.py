@@ -7,6 +7,7 @@ them. Boston and the synthetic city need nothing; the others read the public dat
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import tempfile
@@ -17,6 +18,7 @@ from riskwarn.backtesting import Report, backtest
 from riskwarn.example import boston
 from riskwarn.experiment import Experiment
 from riskwarn.ingest import ingest, load_mapping
+from riskwarn.ingest.mapping import Mapping, PlaceRule
 from riskwarn.panel import build_panel
 from riskwarn.simulation import city
 from riskwarn.store import Store
@@ -29,6 +31,13 @@ PUBLIC = {
         "America/New_York",
         [
             ("philadelphia_tracts", "philadelphia/tracts_2020.geojson"),
+            ("philadelphia", "philadelphia/police_incidents.parquet"),
+        ],
+    ),
+    "philadelphia_cells": (
+        "America/New_York",
+        [
+            ("philadelphia_cells", "philadelphia/tracts_2020.geojson"),
             ("philadelphia", "philadelphia/police_incidents.parquet"),
         ],
     ),
@@ -86,8 +95,18 @@ def open_store(place: str, folder: Path, shared: Path) -> Store | None:
         return None
     store = Store(path, timezone=zone)
     for mapping, file in deliveries:
-        print(ingest(store, [shared / file], load_mapping(MAPPINGS / f"{mapping}.toml"), progress=False))
+        print(ingest(store, [shared / file], mapping_of(place, mapping), progress=False))
     return store
+
+
+def mapping_of(place: str, name: str) -> Mapping:
+    """The mapping of that name; by cells the incidents of Philadelphia lie where their points do, not in the tract of the file."""
+    mapping = load_mapping(MAPPINGS / f"{name}.toml")
+    if (place, name) != ("philadelphia_cells", "philadelphia"):
+        return mapping
+    columns = {k: v for k, v in mapping.columns.items() if k != "grid_id"} | {"lon": ("lon",), "lat": ("lat",)}
+    ignore = tuple(sorted({*mapping.ignore, "tract_2020"} - {"lon", "lat"}))
+    return dataclasses.replace(mapping, columns=columns, ignore=ignore, place=PlaceRule(crs="EPSG:4326"))
 
 
 def answer(name: str, store: Store) -> None:

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from riskwarn import metrics
-from riskwarn.baseline import Linear, Model, PriorCount, settled
+from riskwarn.baseline import Linear, Model, PriorCount, rules_of, settled
 from riskwarn.errors import LabelError
 from riskwarn.experiment import Experiment, Judge
+from riskwarn.label import Label
 from riskwarn.model import RiskModel
 from riskwarn.split import Fold, rolling_origin
 
@@ -56,7 +57,7 @@ class Report:
 
     def best_prior(self, metric: str) -> str:
         """The prior count that did best at `metric`."""
-        priors = self.table.loc[[m for m in self.table.index if m.startswith("prior count")], metric]
+        priors = self.table.loc[[m for m in self.table.index if m.startswith(("prior count", "rule "))], metric]
         return str(priors.idxmin() if metric in BETTER_LOW else priors.idxmax())
 
     def differences(self, metrics_wanted: Iterable[str] | None = None) -> pd.DataFrame:
@@ -73,7 +74,7 @@ class Report:
             self._difference(metric, model)
             for metric in wanted
             for model in self.table.index
-            if not model.startswith("prior count")
+            if not model.startswith(("prior count", "rule "))
         ]
         return pd.DataFrame(rows)
 
@@ -152,15 +153,16 @@ def backtest(
         for n, fold, model in tqdm(work, desc="backtest", unit="fit", disable=hidden, leave=False)
     ]
     predictions = pd.concat(parts, ignore_index=True)
-    return Report(_judge(predictions, experiment.judge), predictions, experiment)
+    return Report(_judge(predictions, experiment.judge, experiment.label), predictions, experiment)
 
 
 def contenders_of(experiment: Experiment) -> list[Model]:
-    """The model, the linear model and the prior counts."""
+    """The model, the linear model, the prior counts, and rules of thumb where the label is no count."""
     return [
         RiskModel.of(experiment),
         Linear(tuple(experiment.feature_names)),
         *(PriorCount(w) for w in experiment.baselines.weeks),
+        *rules_of(experiment.label),
     ]
 
 
@@ -187,12 +189,12 @@ def _weights(frame: pd.DataFrame) -> pd.Series:
     return frame["n_events"].where(frame["metric"].str.startswith("capture"), 1.0)
 
 
-def _judge(predictions: pd.DataFrame, judge: Judge) -> pd.DataFrame:
+def _judge(predictions: pd.DataFrame, judge: Judge, label: Label) -> pd.DataFrame:
     keys = ["model", "fold", "as_of"]
     rows = [
         (*key, float(date["y"].sum()), metric, value)
         for key, date in predictions.groupby(keys, sort=False, observed=True)
-        for metric, value in _judge_date(date, judge).items()
+        for metric, value in (_judge_date(date, judge) if label.is_count else _judge_events(date, judge)).items()
     ]
     return pd.DataFrame(rows, columns=[*keys, "n_events", "metric", "value"])
 
@@ -212,3 +214,15 @@ def _judge_date(date: pd.DataFrame, judge: Judge) -> dict[str, float]:
     found["brier"] = metrics.brier(y > 0, probability)
     found["poisson_deviance"] = metrics.poisson_deviance(y, expected)
     return found
+
+
+def _judge_events(date: pd.DataFrame, judge: Judge) -> dict[str, float]:
+    """Of an outcome that is 1 or 0. A date on which it is everywhere the same says nothing about the ranking, and is judged by Brier alone."""
+    y, score, probability = (date[c].to_numpy(dtype=float) for c in ("y", "score", "probability"))
+    if y.min() == y.max():
+        return {"brier": metrics.brier(y > 0, probability)}
+    return {
+        "average_precision": metrics.average_precision(y, score, ties=judge.ties),
+        "roc_auc": metrics.roc_auc(y, score, ties=judge.ties),
+        **_judge_date(date, judge),
+    }

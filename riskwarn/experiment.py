@@ -145,7 +145,7 @@ class Experiment:
     @property
     def features(self) -> tuple[Feature, ...]:
         """What a model reads: the declared features, the signs of the label's kind, and the label's own counts."""
-        signs = (sign for sign in self.label.signs if sign not in self.declared)
+        signs = (sign for sign in self.label.signs if sign not in (*self.declared, *self.priors))
         return (*self.declared, *signs, *self.priors)
 
     @property

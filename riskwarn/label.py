@@ -15,6 +15,7 @@ from riskwarn.feature import (
     Ewma,
     Feature,
     LastYear,
+    Own,
     OwnNormal,
     Part,
     Rise,
@@ -26,6 +27,7 @@ from riskwarn.taxonomy import Words
 Kind = Literal["count", "emergence", "first", "escalation"]
 PAST_DAYS = {"count": 0.0, "emergence": float(YEAR_DAYS), "first": 182.0, "escalation": 91.0}
 """Days a kind looks back, where a label says nothing else."""
+_WEEKS = (4, 15, 52, 104)
 _HEARD = 0.9
 """Least share of those days for which the feeds must have spoken, before silence counts as calm."""
 
@@ -149,7 +151,8 @@ class Label:
         if self.is_count:
             return ()
         own = tuple(replace(self.normal, part=part) for part in get_args(Part)) if self.kind == "emergence" else ()
-        found = [*own, *(sign for s in (*self.streams, *self.lower) for sign in _signs(s, self.days))]
+        counts = tuple(Own(self.streams, weeks) for weeks in _WEEKS)
+        found = [*own, *counts, *(sign for s in (*self.streams, *self.lower) for sign in _signs(s, self.days))]
         return tuple(dict.fromkeys(found))
 
     @property

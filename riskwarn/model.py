@@ -124,9 +124,13 @@ class RiskModel:
         expected = np.exp(margin)
         lower, upper = self.calibration.interval(expected)
         return pd.DataFrame({
-            "score": margin, "expected": expected, "probability": self.calibration.probability(expected),
+            "score": margin, "expected": expected, "probability": self._probability(expected),
             "lower": lower, "upper": upper,
         }, index=panel.index)  # fmt: skip
+
+    def _probability(self, expected: np.ndarray) -> np.ndarray:
+        """Of any event; what is expected of an outcome that is 1 or 0 is its probability."""
+        return self.calibration.probability(expected) if self.label.is_count else np.minimum(expected, 1)
 
     def margin(self, panel: pd.DataFrame) -> np.ndarray:
         """(n,) log of the expected count, calibrated."""

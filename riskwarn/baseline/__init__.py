@@ -7,5 +7,6 @@ Every model here and in :mod:`riskwarn.model` has one face: ``fit(panel)`` retur
 from riskwarn.baseline.count import PRIOR, PriorCount
 from riskwarn.baseline.face import Model, predicted, settled
 from riskwarn.baseline.line import Line, Linear
+from riskwarn.baseline.rule import Rule, rules_of
 
-__all__ = ["PRIOR", "Line", "Linear", "Model", "PriorCount", "predicted", "settled"]
+__all__ = ["PRIOR", "Line", "Linear", "Model", "PriorCount", "Rule", "predicted", "rules_of", "settled"]
