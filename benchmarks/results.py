@@ -14,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import scored
+
 from riskwarn.backtesting import Report, backtest
 from riskwarn.example import boston
 from riskwarn.experiment import Experiment
@@ -67,14 +69,16 @@ SHOWN = ["capture_5", "capture_10", "pei_5", "brier", "poisson_deviance", "calib
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("names", nargs="*", default=list(QUESTIONS))
+    arguments.add_argument("names", nargs="*", default=[*QUESTIONS, *scored.ANSWERS])
     arguments.add_argument(
         "--shared", type=Path, default=Path(os.environ.get("RISKWARN_SHARED", ROOT.parent / "shared")) / "data"
     )
     given = arguments.parse_args()
     RESULTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        for name in given.names:
+        for name in [n for n in given.names if n in scored.ANSWERS]:
+            scored.answer(name, given.shared, RESULTS)
+        for name in [n for n in given.names if n not in scored.ANSWERS]:
             store = open_store(QUESTIONS[name], Path(folder), given.shared)
             if store is not None:
                 answer(name, store)
@@ -142,6 +146,8 @@ def page() -> str:
     parts = [HEAD]
     for name in [n for n in QUESTIONS if n in found]:
         parts.append(section(name, found[name]))
+    for name in [n for n in scored.ANSWERS if n in found]:
+        parts += scored.section(found[name], scored.FINDINGS.get(name, ""))
     return "\n".join(parts)
 
 

@@ -4,7 +4,7 @@
 
     question = "…?"
     [label]      what is predicted: name, streams, days, settle_days, and kind with what it needs
-    [dates]      weekly dates of the panel: first, last, every_days
+    [dates]      dates of the panel: first, last, every_days or every_months
     [features]   groups: files of features/
     [folds]      rolling origin: n_folds, test_dates, min_train_dates
     [model]      settings of the model
@@ -35,15 +35,20 @@ TIES = Literal["mean", "worst", "best", "order"]
 
 @dataclass(frozen=True)
 class Dates:
-    """The dates of the panel: from `first` to `last`, one every `every_days` days, at local midnight."""
+    """The dates of the panel: from `first` to `last`, one every `every_days` days, at local midnight.
+
+    Where `every_months` is not 0, one that many months, on the day of the month of `first`: for records that come by the month.
+    """
 
     first: dt.date
     last: dt.date
     every_days: int = 7
+    every_months: int = 0
 
     def index(self) -> pd.DatetimeIndex:
         """The dates, without a zone."""
-        return pd.date_range(self.first, self.last, freq=f"{self.every_days}D")
+        step = pd.DateOffset(months=self.every_months) if self.every_months else f"{self.every_days}D"
+        return pd.date_range(self.first, self.last, freq=step)
 
 
 @dataclass(frozen=True)
@@ -195,6 +200,8 @@ def _read(path: Path, values: Mapping[str, Any], folder: Path, text: str) -> Exp
 def _out_of_range(experiment: Experiment) -> Iterator[str]:
     """What no backtest could use, said before anything is computed."""
     dates, folds, judge, gate = experiment.dates, experiment.folds, experiment.judge, experiment.gate
+    if dates.every_months < 0:
+        yield f"[dates] every_months must be at least 0, got {dates.every_months}"
     if dates.first > dates.last:
         yield f"[dates] first {dates.first} lies after last {dates.last}"
     whole = (

@@ -114,3 +114,13 @@ def test_every_experiment_of_the_starter_loads(path):
 
     assert found.question.endswith("?")
     assert len(found.feature_names) == len(set(found.feature_names))
+
+
+def test_dates_by_the_month_are_the_same_day_of_every_month(tmp_path):
+    """A panel by months has one date a month, on the day of the first; months cannot be negative."""
+    found = load(tmp_path, **{"every_days = 7": "every_months = 1"}).dates.index()
+
+    assert set(found.day) == {6}
+    assert [d.month for d in found] == [3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
+    with pytest.raises(DefinitionError, match="every_months must be at least 0, got -1"):
+        load(tmp_path, **{"every_days = 7": "every_months = -1"})
