@@ -170,7 +170,7 @@ def section(name: str, one: dict) -> str:
             "",
             *rows,
             "",
-            "| riskwarn against the best prior count | difference | 95 % interval | clear of zero | rival |",
+            "| riskwarn against the best baseline | difference | 95 % interval | clear of zero | rival |",
             "| --- | --- | --- | --- | --- |",
             *lines,
             "",

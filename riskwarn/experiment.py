@@ -8,7 +8,7 @@
     [features]   groups: files of features/
     [folds]      rolling origin: n_folds, test_dates, min_train_dates
     [model]      settings of the model
-    [baselines]  weeks of the prior counts
+    [baselines]  weeks of the prior counts, names of other rules
     [judge]      shares of grids watched, bootstrap draws
     [gate]       what a champion must reach
 """
@@ -24,6 +24,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 import pandas as pd
 
+from riskwarn.baseline import RULES, Baseline, PriorCount, rules_of
 from riskwarn.errors import DefinitionError, NotFoundError, did_you_mean
 from riskwarn.feature import Feature, Own, check_names, load_group
 from riskwarn.history import Stream
@@ -78,9 +79,10 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class Baselines:
-    """The rivals that every report prints: the label's own events over the last weeks."""
+    """The rivals that every report prints: the label's own events over the last weeks, and `rules` by name (:data:`riskwarn.baseline.RULES`)."""
 
     weeks: tuple[int, ...] = (4, 15, 52, 104)
+    rules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Judge:
 
 @dataclass(frozen=True)
 class Gate:
-    """What a champion must reach: `metric` above the best prior count, the interval clear of zero."""
+    """What a champion must reach: `metric` above the best baseline, the interval clear of zero."""
 
     metric: str = "capture_5"
     max_calibration_error: float = 0.05
@@ -164,6 +166,20 @@ class Experiment:
         return [f.name for f in self.features]
 
     @property
+    def rivals(self) -> tuple[Baseline, ...]:
+        """The baselines, unfitted: a prior count for each of the weeks, rules of thumb where the label is no count, and those named."""
+        found: list[Baseline] = [PriorCount(weeks, self.label.streams) for weeks in self.baselines.weeks]
+        found += [*rules_of(self.label), *(RULES[rule](self.label) for rule in self.baselines.rules)]
+        return tuple({rival.name: rival for rival in reversed(found)}.values())[::-1]
+
+    @property
+    def columns(self) -> tuple[Feature, ...]:
+        """What the panel holds: what a model reads, then what baselines need beside it."""
+        needed = {f.name: f for rival in self.rivals for f in rival.needs}
+        read = set(self.feature_names)
+        return (*self.features, *(f for name, f in needed.items() if name not in read))
+
+    @property
     def digest(self) -> str:
         """SHA-256 of all that was declared."""
         parts = {
@@ -219,6 +235,11 @@ def _out_of_range(experiment: Experiment) -> Iterator[str]:
         yield "[folds] one test date alone gives no interval; test at least two"
     if not experiment.baselines.weeks:
         yield "[baselines] weeks is empty: a model without a prior count to beat can never be promoted"
+    yield from (
+        f"[baselines] rules: unknown rule {rule!r}{did_you_mean(str(rule), RULES)}; known: {', '.join(RULES)}"
+        for rule in experiment.baselines.rules
+        if str(rule) not in RULES
+    )
     yield from (
         f"[judge] shares must lie between 0 and 1, got {share!r}"
         for share in judge.shares

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from scipy import sparse
 
 WGS84 = 4326
+SHAPES = ("gauss", "bands")
+"""How :func:`closeness` falls with distance."""
 _CELL_CODE_WIDTH = 3
+_GAUSS_END = 3
+_ROUND = 1e-9
+"""Distances that equal a bound but for rounding lie within it."""
 
 
 def polygons(grids: pd.DataFrame) -> "gpd.GeoDataFrame":
@@ -102,6 +107,69 @@ def neighbors(
     links.eliminate_zeros()
     links.data[:] = 1.0
     return links
+
+
+def spacing(grids: pd.DataFrame) -> float:
+    """Median distance from the centre of a grid to the next one, km; 1 where there is one grid, or all lie on one spot."""
+    from scipy.spatial import cKDTree  # noqa: PLC0415
+
+    centres = _centres(grids.dropna(subset=["x_km", "y_km"]))
+    if len(centres) < 2:
+        return 1.0
+    return float(np.median(cKDTree(centres).query(centres, k=2)[0][:, 1])) or 1.0
+
+
+def closeness(grids: pd.DataFrame, *, reach: float = 1.0, shape: str = "gauss") -> "sparse.csr_matrix":
+    """How much each grid counts for each, by the distance between centres in units of :func:`spacing`.
+
+    Parameters
+    ----------
+    grids
+        One row a grid, with `x_km`, `y_km`; one without a centre counts for itself alone.
+    reach
+        Bandwidth (``gauss``) or greatest distance (``bands``), in spacings.
+    shape
+        ``gauss``: ``exp(-d² / 2 reach²)`` up to ``3 reach``, columns summing to one: what a grid gives is spread, not multiplied.
+        ``bands``: ``1 / (1 + b)`` where `b` whole half spacings lie between, up to `reach`.
+
+    Returns
+    -------
+    closeness
+        (n, n) weights of column for row, in the order of the rows of `grids`.
+
+    Raises
+    ------
+    DataError
+        No grid has a centre.
+
+    Examples
+    --------
+    >>> street = pd.DataFrame({"x_km": [0.0, 2.0, 4.0], "y_km": 0.0})
+    >>> closeness(street, reach=1, shape="bands").toarray().astype(float).round(2).tolist()
+    [[1.0, 0.33, 0.0], [0.33, 1.0, 0.33], [0.0, 0.33, 1.0]]
+    """
+    from scipy import sparse  # noqa: PLC0415
+    from scipy.spatial import cKDTree  # noqa: PLC0415
+
+    if not {"x_km", "y_km"} <= set(grids) or not len(
+        placed := np.flatnonzero(grids[["x_km", "y_km"]].notna().all(axis=1))
+    ):
+        raise DataError(
+            "weights by distance need x_km and y_km; give them, or polygons, or leave out what looks around."
+        )
+    tree = cKDTree(_centres(grids.iloc[placed]) / spacing(grids))
+    far = (_GAUSS_END if shape == "gauss" else 1) * reach
+    pairs = tree.sparse_distance_matrix(tree, far * (1 + _ROUND), output_type="ndarray")
+    if shape == "gauss":
+        weights = np.exp(-0.5 * (pairs["v"] / reach) ** 2)
+    else:
+        weights = 1 / (1 + np.floor(2 * pairs["v"] * (1 + _ROUND)))
+    alone = np.setdiff1d(np.arange(len(grids)), placed)
+    row, column = (np.r_[placed[pairs[end]], alone] for end in ("i", "j"))
+    found = sparse.csr_matrix((np.r_[weights, np.ones(len(alone))], (row, column)), shape=(len(grids), len(grids)))
+    if shape == "gauss":
+        found = found @ sparse.diags(1 / np.asarray(found.sum(axis=0)).ravel())
+    return found.tocsr().astype(np.float32)
 
 
 def _centres(grids: pd.DataFrame) -> np.ndarray:

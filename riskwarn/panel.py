@@ -44,7 +44,7 @@ def build_panel(
     Returns
     -------
     panel
-        Sorted by `grid_id`, `as_of`. One float32 column a feature, the prior counts ``prior_…w`` last; `y`, the outcome, NaN where it is not settled; beside an outcome that is no count `n_events`, the count. A single night also has ``normal:…``, what each feature is compared with in a reason.
+        Sorted by `grid_id`, `as_of`. One float32 column a feature, then the prior counts ``prior_…w`` and what other baselines need; `y`, the outcome, NaN where it is not settled; beside an outcome that is no count `n_events`, the count. A single night also has ``normal:…``, what each feature of the model is compared with in a reason.
 
     Raises
     ------
@@ -58,12 +58,13 @@ def build_panel(
     history = store if isinstance(store, History) else History.load(store)
     dates = experiment.dates.index() if as_of is None else [as_of]
     snapshot = _snapshot(history, experiment, cast("Iterable[object]", dates))
-    names = [*experiment.feature_names, *experiment.label.columns]
+    columns = experiment.columns
+    names = [*(f.name for f in columns), *experiment.label.columns]
     if as_of is not None:
         names += [NORMAL.format(feature=n) for n in experiment.feature_names]
     matrix = np.empty((len(names), *snapshot.shape), dtype=np.float32)
-    n = len(experiment.features)
-    fill(snapshot, experiment.features, matrix[:n])
+    n = len(columns)
+    fill(snapshot, columns, matrix[:n])
     outcomes = experiment.label.outcomes(snapshot)
     matrix[n : n + len(outcomes)] = outcomes
     if as_of is not None:
@@ -160,6 +161,7 @@ def write_panel(
     dates = [*(experiment.dates.index() if as_of is None else as_of)]
     snapshot = _snapshot(history, experiment, dates)
     marks = _marks(snapshot, experiment)
+    names = [*(f.name for f in experiment.columns), *experiment.label.columns]
     targets = [Path(folder) / f"as_of={_day(at)}" / "part.parquet" for at in snapshot.local]
     todo = [i for i, target in enumerate(targets) if _mark_of(target) != marks[i]]
     silent = os.environ.get("RISKWARN_PROGRESS") == "0"
@@ -169,7 +171,6 @@ def write_panel(
         for part, matrix in _settled_blocks(history, experiment, [snapshot.local[i] for i in todo], n_dates):
             place = {at: i for i, at in enumerate(snapshot.local)}
             for t, at in enumerate(part.local):
-                names = [*experiment.feature_names, *experiment.label.columns]
                 _write(targets[place[at]], part, t, names, matrix, marks[place[at]])
                 bar.update()
     return Progress(len(todo), len(dates) - len(todo))
@@ -197,19 +198,20 @@ def read_panel(folder: str | Path) -> pd.DataFrame:
 def _settled_blocks(
     history: History, experiment: Experiment, dates: list[pd.Timestamp], n_dates: int | None
 ) -> Iterator[tuple[Snapshot, np.ndarray]]:
-    n, m = len(experiment.features), len(experiment.label.columns)
+    columns = experiment.columns
+    n, m = len(columns), len(experiment.label.columns)
     size = n_dates or max(_BLOCK_BYTES // (4 * (n + m) * max(len(history.grids), 1)), 1)
     for first in range(0, len(dates), size):
         snapshot = history.at(dates[first : first + size])
         matrix = np.empty((n + m, *snapshot.shape), np.float32)
-        fill(snapshot, experiment.features, matrix[:n])
+        fill(snapshot, columns, matrix[:n])
         matrix[n:] = experiment.label.outcomes(snapshot)
         yield snapshot, matrix
 
 
 def _snapshot(history: History, experiment: Experiment, dates: Iterable[object]) -> Snapshot:
-    check_names(experiment.features, audit=True)
-    check_streams(experiment.features, history)
+    check_names(experiment.columns, audit=True)
+    check_streams(experiment.columns, history)
     circle = circular_parents(history.grids)
     if circle:
         raise DataError(f"table 'grids': an area lies in itself: {circle}. Give every area one parent above it.")
@@ -229,7 +231,7 @@ def _check_start(snapshot: Snapshot) -> None:
 
 def _marks(snapshot: Snapshot, experiment: Experiment) -> list[str]:
     """What the file of each date must have been made from: definitions, grids, what was known then, whether it has settled."""
-    definitions = json.dumps([f.to_dict() for f in experiment.features] + [experiment.label.to_dict()], sort_keys=True)
+    definitions = json.dumps([f.to_dict() for f in experiment.columns] + [experiment.label.to_dict()], sort_keys=True)
     grids = pd.util.hash_pandas_object(snapshot.history.grids.astype(str), index=False).to_numpy().sum()
     known = _known(snapshot, snapshot.micros)
     wait = round(experiment.label.wait_days * DAY_US)

@@ -53,9 +53,9 @@ def reliability(report: Report, *, model: str = _OWN, bands: int = 10, ax: "Axes
 def skill_over_time(
     report: Report, *, metric: str = "capture_5", model: str = _OWN, ax: "Axes | None" = None
 ) -> "Axes":
-    """Difference of `model` to the best prior count, date by date."""
+    """Difference of `model` to the best baseline, date by date."""
     axes = _axes(ax)
-    rival = report.best_prior(metric)
+    rival = report.best_baseline(metric)
     values = report.frame[report.frame["metric"] == metric].pivot_table(index="as_of", columns="model", values="value")
     gain = values[model] - values[rival]
     axes.axhline(0, color="#bbbbbb", linewidth=1)

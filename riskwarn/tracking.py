@@ -82,7 +82,7 @@ def promote(target: str, *, uri: str, version: str | None = None, folder: str | 
     NotFoundError
         No such model or version.
     GateError
-        The model was not backtested, or did not beat the best prior count; the message says by how much.
+        The model was not backtested, or did not beat the best baseline; the message says by how much.
     """
     _check_there(uri, target)
     with _mlflow(uri) as mlflow:
@@ -168,7 +168,7 @@ def fetch(target: str, *, uri: str, alias: str = CHAMPION) -> RiskModel:
 def gate(report: Report) -> tuple[bool, str]:
     """Whether a model has earned promotion, and why.
 
-    It must beat the best prior count at the gate's metric with an interval above zero, be no worse in any capture, and keep its
+    It must beat the best baseline at the gate's metric with an interval above zero, be no worse in any capture, and keep its
     calibration error within the bound.
     """
     rules = report.experiment.gate

@@ -202,6 +202,61 @@ class Oracle:
     def _Ewma(self, f, g, at):
         return self._Recent(f, g, at) * math.log(2) / f.half_life
 
+    # -- the label's own past in other shapes
+
+    def _Faded(self, f, g, at):
+        step = f.half_life / 8
+        weight = [0.5 ** (k / 8) - 0.5 ** ((k + 1) / 8) for k in range(64)]
+        total = 0.0
+        for s in f.streams:
+            faded = sum(0.5 ** ((at - r["occurred_at"]) / DAY / f.half_life) for r in self.of(s, at, g))
+            seen = sum(w * self.exposure(s.source, at, step, ago=step * k) / step for k, w in enumerate(weight))
+            total += faded * sum(weight) / seen if seen > 0 else math.nan
+        return total
+
+    def _Harmonic(self, f, g, at):
+        total = 0.0
+        for s in f.streams:
+            weeks = range(f.weeks)
+            n = sum(self.count(s, at, g, 7, ago=7 * w) / (1 + w) for w in weeks)
+            seen = sum(self.exposure(s.source, at, 7, ago=7 * w) / 7 / (1 + w) for w in weeks)
+            total += n * sum(1 / (1 + w) for w in weeks) / seen if seen > 0 else math.nan
+        return total
+
+    def _SameSeason(self, f, g, at):
+        total = 0.0
+        for s in f.streams:
+            ago = [364 * y - f.days for y in range(1, f.years + 1)]
+            seen = sum(self.exposure(s.source, at, f.days, ago=a) for a in ago)
+            n = sum(self.count(s, at, g, f.days, ago=a) for a in ago)
+            total += n * f.days / seen if seen > 0 else math.nan
+        return total
+
+    def distance(self, g, h):
+        return math.dist(*([self.grids[k]["x_km"], self.grids[k]["y_km"]] for k in (g, h)))
+
+    def weight(self, f, g, h):
+        """What grid h gives to grid g."""
+        nearest = sorted(min(self.distance(a, b) for b in self.grids if b != a) for a in self.grids)
+        unit = quantile(nearest, 0.5)
+
+        def raw(a, b):
+            d = self.distance(a, b) / unit
+            if f.shape == "bands":
+                return 1 / (1 + math.floor(2 * d)) if d <= f.reach else 0.0
+            return math.exp(-0.5 * (d / f.reach) ** 2) if d <= 3 * f.reach else 0.0
+
+        return raw(g, h) if f.shape == "bands" else raw(g, h) / sum(raw(k, h) for k in self.grids)
+
+    def _Spread(self, f, g, at):
+        value = {h: self.value(f.of, h, at) for h in self.grids}
+        weight = {h: self.weight(f, g, h) for h in self.grids}
+        known = [h for h in self.grids if not math.isnan(value[h])]
+        held = sum(weight[h] for h in known)
+        if not held:
+            return math.nan
+        return sum(weight[h] * value[h] for h in known) * sum(weight.values()) / held
+
     def _MeanSeverity(self, f, g, at):
         graded = [r["severity"] for r in self.of(f.stream, at, g) if at - r["occurred_at"] <= round(f.days * DAY)]
         return sum(graded) / len(graded) if graded else math.nan

@@ -83,7 +83,7 @@ def test_a_planted_leak_is_seen():
 
 
 def test_differences_are_positive_when_better():
-    """Whatever a metric's direction, knowing the outcome is a gain and noise is a loss, against the best prior count."""
+    """Whatever a metric's direction, knowing the outcome is a gain and noise is a loss, against the best baseline."""
     panel = towns.drawn_panel()
     noise = np.random.default_rng(1).normal(size=len(panel))
     for column, sign in (("y", 1), (None, -1)):
@@ -102,8 +102,8 @@ def test_the_rival_is_the_best_count():
     found = backtest(question(), towns.drawn_panel(), models=[Linear(("prior_4w",)), *PRIORS], progress=False)
     priors = found.table.loc[[p.name for p in PRIORS]]
 
-    assert found.best_prior("capture_10") == priors["capture_10"].idxmax()
-    assert found.best_prior("brier") == priors["brier"].idxmin()
+    assert found.best_baseline("capture_10") == priors["capture_10"].idxmax()
+    assert found.best_baseline("brier") == priors["brier"].idxmin()
 
 
 def plain_capture(panel, dates, column, share):

@@ -63,6 +63,8 @@ def test_the_digest_tells_questions_apart(tmp_path):
         ("n_trees = 20", "n_trees = true", r"\[model\] n_trees: wanted int, got True"),
         ("[4, 15, 52]", "[4, 15.5]", r"\[baselines\] weeks must be a whole number of at least 1, got 15\.5"),
         ("[4, 15, 52]", "[]", r"weeks is empty"),
+        ("[4, 15, 52]", '[4]\nrules = ["ewmaa"]', r"\[baselines\] rules: unknown rule 'ewmaa' \(did you mean 'ewma'\?\)"),
+        ("[4, 15, 52]", "[4]\nrules = [4]", r"\[baselines\] rules: unknown rule 4"),
         ("bootstrap_draws = 200", "shares = [0.05, 10]", r"shares must lie between 0 and 1, got 10"),
         ("bootstrap_draws = 200", 'ties = "first"', r"ties must be one of mean, worst, best, order, got 'first'"),
         ("bootstrap_draws = 200", "shares = [0.1]", r"\[gate\] metric 'capture_5' is not among those judged \(did you mean 'capture_10'\?\)"),

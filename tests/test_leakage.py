@@ -27,7 +27,9 @@ from riskwarn.feature import (
     Density,
     Entropy,
     Ewma,
+    Faded,
     Handling,
+    Harmonic,
     LastYear,
     Level,
     MeanSeverity,
@@ -53,9 +55,11 @@ from riskwarn.feature import (
     RepeatShare,
     Rise,
     Rung,
+    SameSeason,
     Season,
     Share,
     SinceChange,
+    Spread,
     SpringFestival,
     Staff,
     Total,
@@ -71,6 +75,7 @@ from riskwarn.history import History, Stream
 from riskwarn.testing import assert_no_leak, measure_of
 
 WEAPON = Stream("police_call", tag="weapon")
+OWN = (Stream("dispute"), Stream("police_call"))
 FEATURES = [
     Count("dispute", days=28), Count(WEAPON, days=84), Count(Stream("dispute", origin="citizen", severity=2), days=28),
     Count(Stream("police_call", ("P04",), hours=(20, 6)), days=28), Count(Stream("dispute", border=True, linked=True), days=28),
@@ -86,6 +91,8 @@ FEATURES = [
     Product(Count("dispute", days=28), Count("police_call", days=28)), MixTrend("dispute", days=28, level="township_id"),
     Trend("dispute", days=28), Trend("dispute", days=28, level="township_id"), LastYear("dispute", days=28),
     *(OwnNormal((Stream("dispute"), Stream("police_call")), 7, past_days=28, part=part) for part in ("expected", "threshold", "tail")),
+    Faded(OWN, half_life=9), Harmonic(OWN, weeks=3), SameSeason(OWN, days=28, years=2), Spread(Own(OWN, 4), reach=0.5),
+    Spread(Harmonic(OWN, weeks=3), reach=1, shape="bands"), Spread(MeanSeverity("dispute", days=84), reach=1.5),
 ]  # fmt: skip
 CALENDAR = [
     Season("sin"),

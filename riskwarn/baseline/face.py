@@ -1,11 +1,13 @@
 """The face every model and baseline shows, and the rows they may learn from."""
 
-from typing import Protocol, Self
+from collections.abc import Sequence
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 import pandas as pd
 
-from riskwarn.errors import LabelError
+from riskwarn.errors import DataError, LabelError
+from riskwarn.feature import Feature
 
 
 class Model(Protocol):
@@ -23,6 +25,29 @@ class Model(Protocol):
     def predict(self, panel: pd.DataFrame) -> pd.DataFrame:
         """Columns `score`, `expected`, `probability`, one row a row of `panel`."""
         ...
+
+
+class Baseline(Model, Protocol):
+    """A model that others must beat: it says so, and which columns of the panel it reads."""
+
+    is_baseline: ClassVar[bool]
+
+    @property
+    def needs(self) -> tuple[Feature, ...]:
+        """What the panel must hold for it."""
+        ...
+
+
+def is_baseline(model: Model) -> bool:
+    """Whether a model says that it is one to beat.
+
+    Examples
+    --------
+    >>> from riskwarn.baseline import Linear, PriorCount
+    >>> is_baseline(PriorCount(4)), is_baseline(Linear(()))
+    (True, False)
+    """
+    return bool(getattr(model, "is_baseline", False))
 
 
 def settled(panel: pd.DataFrame) -> pd.DataFrame:
@@ -43,6 +68,22 @@ def settled(panel: pd.DataFrame) -> pd.DataFrame:
             f"all {len(rows)} settled outcomes are {rows['y'].iloc[0]:g}: one class cannot train a model. Check the label's streams, or widen the dates."
         )
     return rows
+
+
+def columns(panel: pd.DataFrame, needs: Sequence[Feature], reader: str) -> np.ndarray:
+    """(n, needs) values of what `reader` reads, NaN where unknown.
+
+    Raises
+    ------
+    DataError
+        The panel lacks a column.
+    """
+    missing = [f.name for f in needs if f.name not in panel]
+    if missing:
+        raise DataError(
+            f"the panel lacks {missing[0]!r}, which baseline {reader!r} reads; name it in [baselines] rules and build the panel again."
+        )
+    return panel[[f.name for f in needs]].to_numpy(dtype=float)
 
 
 def predicted(panel: pd.DataFrame, score: np.ndarray, expected: np.ndarray, probability: np.ndarray) -> pd.DataFrame:

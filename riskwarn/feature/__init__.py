@@ -65,6 +65,7 @@ from riskwarn.feature.mix import (
     Unheralded,
 )
 from riskwarn.feature.normal import YEAR_DAYS, LastYear, OwnNormal, Part
+from riskwarn.feature.own import Faded, Harmonic, SameSeason, Spread
 from riskwarn.feature.space import (
     Attribute,
     Density,
@@ -77,10 +78,11 @@ from riskwarn.feature.space import (
 )
 
 __all__ = [
-    "KINDS", "LADDER", "NORMAL_WEEKS", "SPRING_FESTIVAL", "YEAR_DAYS", "Amber", "Attribute", "Climb", "Closed", "Count", "Coverage", "Cusum", "DatePart",
-    "DaysSince", "Delay", "Density", "Entropy", "Ewma", "Feature", "Handling", "LastYear", "Level", "MeanSeverity", "MixTrend", "MostAtOnePlace",
-    "Nearby", "NewKinds", "Observed", "OfParent", "Open", "OpenAge", "OpenMatters", "Overdue", "OverdueDays", "OverdueShare", "Own", "OwnNormal",
-    "Part", "PerHousehold", "Places", "Product", "Rate", "Ratio", "Recent", "Recurrence", "RepeatShare", "Rise", "Rung", "Season", "Share",
-    "SinceChange", "SpringFestival", "Staff", "Streamed", "Total", "Trend", "Unheralded", "Unstaffed", "UrbanClass", "WageWindow", "Window",
-    "Windowed", "Workdays", "catalogue", "check_names", "check_streams", "circular_parents", "from_dict", "load_group", "page", "usual",
+    "KINDS", "LADDER", "NORMAL_WEEKS", "SPRING_FESTIVAL", "YEAR_DAYS", "Amber", "Attribute", "Climb", "Closed", "Count", "Coverage",
+    "Cusum", "DatePart", "DaysSince", "Delay", "Density", "Entropy", "Ewma", "Faded", "Feature", "Handling", "Harmonic", "LastYear",
+    "Level", "MeanSeverity", "MixTrend", "MostAtOnePlace", "Nearby", "NewKinds", "Observed", "OfParent", "Open", "OpenAge", "OpenMatters",
+    "Overdue", "OverdueDays", "OverdueShare", "Own", "OwnNormal", "Part", "PerHousehold", "Places", "Product", "Rate", "Ratio", "Recent",
+    "Recurrence", "RepeatShare", "Rise", "Rung", "SameSeason", "Season", "Share", "SinceChange", "Spread", "SpringFestival", "Staff",
+    "Streamed", "Total", "Trend", "Unheralded", "Unstaffed", "UrbanClass", "WageWindow", "Window", "Windowed", "Workdays", "catalogue",
+    "check_names", "check_streams", "circular_parents", "from_dict", "load_group", "page", "usual",
 ]  # fmt: skip

@@ -10,13 +10,13 @@ from typing import Any
 import pandas as pd
 
 from riskwarn.errors import DefinitionError, did_you_mean
-from riskwarn.feature import calendar, cases, composed, counts, mix, normal, space
+from riskwarn.feature import calendar, cases, composed, counts, mix, normal, own, space
 from riskwarn.feature.base import Feature
 from riskwarn.history import TABLE_OF, History, Stream
 
 KINDS: dict[str, type[Feature]] = {
     kind.__name__: kind
-    for module in (counts, cases, mix, space, calendar, composed, normal)
+    for module in (counts, cases, mix, space, calendar, composed, normal, own)
     for kind in vars(module).values()
     if isinstance(kind, type)
     and issubclass(kind, Feature)

@@ -169,6 +169,13 @@ class History:
             self._links[how] = grid.neighbors(self.grids, how=how)  # type: ignore[arg-type]
         return self._links[how]
 
+    def closeness(self, reach: float, shape: str) -> sparse.csr_matrix:
+        """(n, n) weights by distance between centres: :func:`riskwarn.grid.closeness`."""
+        key = f"{shape} {reach!r}"
+        if key not in self._links:
+            self._links[key] = grid.closeness(self.grids, reach=reach, shape=shape)
+        return self._links[key]
+
     def at(self, as_ofs: Iterable[object]) -> "Snapshot":
         """What was known at each of `as_ofs`: dates mean local midnight, instants of any zone are themselves.
 

@@ -1,0 +1,253 @@
+"""The label's own past in other shapes than a count of weeks: faded, by harmonic weights, of the same season, spread over the map.
+
+Baselines read them (:mod:`riskwarn.baseline`); as for :class:`riskwarn.feature.Own`, events of several streams are added up.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from riskwarn.errors import DefinitionError, did_you_mean
+from riskwarn.feature.base import Feature, Reach, divided, positive
+from riskwarn.feature.space import Nearby, OfParent
+from riskwarn.grid import SHAPES
+from riskwarn.history import Snapshot, Stream
+from riskwarn.taxonomy import Words
+
+_WEEK = 7
+_YEAR = 364
+"""Fifty-two weeks, so that a weekday stays one."""
+_STEPS, _PER_HALF_LIFE = 64, 8
+
+
+@dataclass(frozen=True)
+class _OfStreams(Feature):
+    streams: tuple[Stream, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "streams", tuple(Stream.parse(s) for s in self.streams))
+        if not self.streams:
+            raise DefinitionError(f"{type(self).__name__}: name at least one stream.")
+
+    @property
+    def family(self) -> str:
+        return "_and_".join(s.name for s in self.streams)
+
+    @property
+    def reads(self) -> tuple[Stream, ...]:
+        return self.streams
+
+    @property
+    def _nouns(self) -> Words:
+        return Words("和".join(s.words.zh for s in self.streams), " and ".join(s.words.en for s in self.streams))
+
+
+@dataclass(frozen=True)
+class Faded(_OfStreams):
+    """The label's own events, each weighted by one half to the power of its age over `half_life` days.
+
+    ``sum_i 2 ** (-age_i / half_life)``, scaled up where the feed spoke for a part of the past: divided by the share of that weight
+    which falls on observed days (read in steps of an eighth of the half-life, back to eight half-lives). NaN where it never spoke.
+
+    Examples
+    --------
+    >>> Faded(("dispute",), half_life=28).name
+    'prior_faded_28d'
+    """
+
+    half_life: float = 28
+    unit: ClassVar[str] = "weighted count"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive(self, "half_life")
+
+    @property
+    def name(self) -> str:
+        return f"prior_faded_{self.half_life:g}d".replace(".", "p")
+
+    @property
+    def words(self) -> Words:
+        nouns = self._nouns
+        return Words(
+            f"{nouns.zh}（按半衰期{self.half_life:g}天加权）",
+            f"{nouns.en}, weighted with a half-life of {self.half_life:g} days",
+        )
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        step = self.half_life / _PER_HALF_LIFE
+        edges = 0.5 ** (np.arange(_STEPS + 1) / _PER_HALF_LIFE)
+        weight = (edges[:-1] - edges[1:]) / (1 - edges[-1])
+        return _scaled(self, snapshot, lambda s: snapshot.decayed(s, self.half_life), step, weight)
+
+
+@dataclass(frozen=True)
+class Harmonic(_OfStreams):
+    """The label's own events of the last `weeks` weeks, each weighted by one over the number of its week.
+
+    ``sum_w n_w / (1 + w)``, `n_w` the events of week `w`, the latest being 0 (Bowers, Johnson & Pease 2004, British Journal of
+    Criminology 44, 641–658); scaled up where the feed spoke for a part of the time, NaN where it was silent for all of it.
+
+    Examples
+    --------
+    >>> Harmonic(("dispute",), weeks=8).name
+    'prior_harmonic_8w'
+    """
+
+    weeks: int = 8
+    unit: ClassVar[str] = "weighted count"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _whole(self, "weeks")
+
+    @property
+    def name(self) -> str:
+        return f"prior_harmonic_{self.weeks}w"
+
+    @property
+    def words(self) -> Words:
+        nouns = self._nouns
+        return Words(
+            f"近{self.weeks}周{nouns.zh}（按周数倒数加权）",
+            f"{nouns.en} in the last {self.weeks} weeks, the latest week weighing most",
+        )
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        weight = 1 / (1 + np.arange(self.weeks))
+
+        def total(stream: Stream) -> np.ndarray:
+            counts = (snapshot.count(stream, _WEEK, ago=_WEEK * w) for w in range(self.weeks))
+            return np.asarray(sum(np.float32(v) * n for v, n in zip(weight, counts, strict=True)), dtype=np.float32)
+
+        return _scaled(self, snapshot, total, _WEEK, weight / weight.sum())
+
+
+@dataclass(frozen=True)
+class SameSeason(_OfStreams):
+    """The label's own events in the same `days` days of the last `years` years, as a mean of the years for which the feed speaks.
+
+    A year is 364 days, so weekdays stay weekdays: ``sum_y n([as_of - 364 y, as_of - 364 y + days))`` over the observed days in
+    these windows, times `days`. NaN where the feed spoke in none of them: a feed younger than a year has no season.
+
+    Examples
+    --------
+    >>> SameSeason(("dispute",), days=28, years=3).name
+    'prior_same_28d_3y'
+    """
+
+    days: float = 28
+    years: int = 3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive(self, "days")
+        _whole(self, "years")
+        if self.days > _YEAR:
+            raise DefinitionError(f"SameSeason: days must be at most {_YEAR}, got {self.days!r}.")
+
+    @property
+    def name(self) -> str:
+        return f"prior_same_{self.days:g}d_{self.years}y".replace(".", "p")
+
+    @property
+    def words(self) -> Words:
+        nouns = self._nouns
+        return Words(
+            f"近{self.years}年同期{self.days:g}天{nouns.zh}平均",
+            f"{nouns.en} in the same {self.days:g} days of the last {self.years} years, mean of a year",
+        )
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        ago = [_YEAR * y - self.days for y in range(1, self.years + 1)]
+        found = np.zeros(snapshot.shape, np.float32)
+        for stream in self.streams:
+            exposed = sum(snapshot.exposure(stream.source, self.days, ago=a) for a in ago)
+            total = np.asarray(sum(snapshot.count(stream, self.days, ago=a) for a in ago))
+            found += total * np.divide(self.days, exposed, out=np.full(snapshot.shape[1], np.nan), where=exposed > 0)
+        return found
+
+
+@dataclass(frozen=True)
+class Spread(Feature):
+    """Another feature, spread over the map by the distance between centres: ``sum_j w(d_ij) * value_j``.
+
+    Distances are in units of the city's spacing, the median distance from a centre to the next, so the same declaration serves
+    cells of 400 m and municipalities. Shape ``gauss``: ``exp(-d² / 2 reach²)`` up to three times the `reach`, made to sum to one over the
+    grids that one grid gives to, so events are spread and neither made nor lost. Shape ``bands``: ``1 / (1 + b)``, `b` the whole half
+    spacings between the centres, up to `reach`. NaN where no grid in reach has a value. Weights: :func:`riskwarn.grid.closeness`.
+
+    Examples
+    --------
+    >>> from riskwarn.feature import Own
+    >>> Spread(Own(("dispute",), 52), reach=0.5).name
+    'prior_52w_gauss_0p5'
+    """
+
+    of: Feature
+    reach: float = 1.0
+    shape: str = "gauss"
+    code: ClassVar[str] = "RC05"
+    looks: ClassVar[Reach] = "near"
+
+    def __post_init__(self) -> None:
+        positive(self, "reach")
+        if self.shape not in SHAPES:
+            raise DefinitionError(
+                f"Spread: unknown shape {self.shape!r}{did_you_mean(self.shape, SHAPES)}; known: {', '.join(SHAPES)}."
+            )
+        if not isinstance(self.of, Feature) or isinstance(self.of, Spread | Nearby | OfParent):
+            raise DefinitionError(f"Spread: wanted a feature that does not look around already, got {self.of!r}.")
+
+    @property
+    def name(self) -> str:
+        return f"{self.of.name}_{self.shape}_{self.reach:g}".replace(".", "p")
+
+    @property
+    def family(self) -> str:
+        return f"{self.of.family}_nearby"
+
+    @property
+    def parts(self) -> tuple[Feature, ...]:
+        return (self.of,)
+
+    @property
+    def words(self) -> Words:
+        return Words(
+            f"本网格及周边按距离加权：{self.of.words.zh}",
+            f"weighted by distance over the grid and those around it: {self.of.words.en}",
+        )
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        weights = snapshot.history.closeness(self.reach, self.shape)
+        values = self.of.compute(snapshot)
+        held = np.isfinite(values)
+        if held.all():
+            return np.asarray(weights @ values, dtype=np.float32)
+        known = weights @ held.astype(np.float32)
+        whole = np.asarray(weights.sum(axis=1)).reshape(-1, 1)
+        total = np.asarray(weights @ np.where(held, values, 0).astype(np.float32), dtype=np.float32)
+        return divided(total * whole, known)
+
+
+def _whole(feature: Feature, name: str) -> None:
+    value = getattr(feature, name)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise DefinitionError(f"{type(feature).__name__}: {name} must be a whole number of at least 1, got {value!r}.")
+
+
+def _scaled(
+    feature: _OfStreams, snapshot: Snapshot, total: Callable[[Stream], np.ndarray], step: float, weight: np.ndarray
+) -> np.ndarray:
+    """Totals of the streams, each over the share of `weight` (one a step of days back) for which its feed speaks."""
+    found = np.zeros(snapshot.shape, np.float32)
+    for stream in feature.streams:
+        key = ("observed weight", type(feature).__name__, stream.source, step, len(weight))
+        seen = snapshot.kept.get(key)
+        if seen is None:
+            exposed = [snapshot.exposure(stream.source, step, ago=step * k) / step for k in range(len(weight))]
+            seen = snapshot.kept[key] = weight @ np.stack(exposed)
+        found += total(stream) / np.where(seen > 0, seen, np.nan).astype(np.float32)
+    return found
