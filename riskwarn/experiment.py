@@ -170,7 +170,7 @@ class Experiment:
         """The baselines, unfitted: a prior count for each of the weeks, rules of thumb where the label is no count, and those named."""
         found: list[Baseline] = [PriorCount(weeks, self.label.streams) for weeks in self.baselines.weeks]
         found += [*rules_of(self.label), *(RULES[rule](self.label) for rule in self.baselines.rules)]
-        return tuple({rival.name: rival for rival in reversed(found)}.values())[::-1]
+        return tuple({rival.name: rival for rival in found}.values())
 
     @property
     def columns(self) -> tuple[Feature, ...]:
