@@ -4,22 +4,27 @@ Numbers are honest in three ways: a fold trains only on outcomes settled before 
 their expectation unless the experiment says otherwise; and every report prints the difference to the best baseline with a block-bootstrap interval over dates.
 """
 
-from collections.abc import Iterable, Sequence
+import html
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from riskwarn import metrics
 from riskwarn.baseline import Linear, Model, is_baseline, settled
-from riskwarn.errors import DefinitionError, LabelError
+from riskwarn.errors import DefinitionError, LabelError, did_you_mean
 from riskwarn.experiment import Experiment, Judge
 from riskwarn.label import Label
 from riskwarn.model import RiskModel
-from riskwarn.split import Fold, rolling_origin
+from riskwarn.split import Fold, leave_area_out, rolling_origin, worst_season
 
+Split = Literal["rolling_origin", "leave_area_out", "worst_season"]
+PARENTS = ("township_id", "community_id", "county_id")
+"""Areas that may be left out whole, the first that all grids have."""
+_MOST_BLOCKS = 4
 BETTER_LOW = frozenset({"brier", "poisson_deviance", "calibration_error"})
 """Metrics where less is better."""
 
@@ -38,12 +43,18 @@ class Report:
         What was asked.
     baselines
         Those of the models that others must beat.
+    grids
+        Table `grids`, where it was given: slices and maps need it.
+    split
+        How dates and grids were kept apart.
     """
 
     frame: pd.DataFrame
     predictions: pd.DataFrame
     experiment: Experiment
     baselines: tuple[str, ...]
+    grids: pd.DataFrame | None = None
+    split: Split = "rolling_origin"
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -73,6 +84,14 @@ class Report:
         values = self.table.loc[list(self.baselines), metric]
         return str(values.idxmin() if metric in BETTER_LOW else values.idxmax())
 
+    def by_fold(self, metric: str) -> pd.DataFrame:
+        """(folds, models) a metric within each fold, captures pooled: how steady a model is, or what its worst season is like."""
+        own = self.frame[self.frame["metric"] == metric]
+        weighed = own.assign(weight=_weights(own))
+        weighed["value"] *= weighed["weight"]
+        sums = weighed.groupby(["fold", "model"], sort=False)[["value", "weight"]].sum()
+        return (sums["value"] / sums["weight"]).unstack(sort=False)  # noqa: PD010 - a series has no pivot_table
+
     def differences(self, metrics_wanted: Iterable[str] | None = None) -> pd.DataFrame:
         """Every other model against the best baseline.
 
@@ -80,7 +99,9 @@ class Report:
         -------
         differences
             One row a metric and model: `difference` (positive is better, whatever the metric's direction), `lower`, `upper` (95 %
-            block bootstrap over dates, paired), `rival`, and `clear`: the interval excludes zero on the good side.
+            block bootstrap over dates, paired), `rival`, `clear`: the interval excludes zero on the good side, and `p_value` of
+            the Diebold-Mariano test of equal skill (:func:`riskwarn.metrics.diebold_mariano`), windows of near dates overlapping;
+            missing where there are fewer than three dates.
         """
         wanted = list(metrics_wanted or self.frame["metric"].unique())
         rows = [
@@ -97,18 +118,25 @@ class Report:
         return f"{self.experiment.question}\n{self._span}\n\n{shown}\n\nAgainst the best baseline (positive is better, 95 % interval):\n{self._lines()}"
 
     def _repr_html_(self) -> str:
-        differences = self.differences().round(4).to_html(index=False)
-        return f"<h4>{self.experiment.question}</h4><p>{self._span}</p>{self.table.round(4).to_html()}<p>Against the best baseline (positive is better)</p>{differences}"
+        """Both tables, the best of each metric in bold, and each interval drawn beside zero."""
+        found = self.differences()
+        drawn = found.round(4).assign(interval=[_strip(r, found) for r in found.to_dict("records")])
+        table = _bold_best(self.table).to_html(escape=False)
+        return (
+            f"<h4>{html.escape(self.experiment.question)}</h4><p>{self._span}</p>{table}"
+            f"<p>Against the best baseline (positive is better, 95 % interval)</p>{drawn.to_html(index=False, escape=False)}"
+        )
 
     @property
     def _span(self) -> str:
         dates = self.frame["as_of"].unique()
-        return f"{self.frame['fold'].nunique()} folds, {len(dates)} test dates from {min(dates):%Y-%m-%d} to {max(dates):%Y-%m-%d}."
+        how = "" if self.split == "rolling_origin" else f", {self.split.replace('_', ' ')}"
+        return f"{self.frame['fold'].nunique()} folds, {len(dates)} test dates from {min(dates):%Y-%m-%d} to {max(dates):%Y-%m-%d}{how}."
 
     def _lines(self) -> str:
         found = self.differences()
         return "\n".join(
-            f"  {r.metric:<18}{r.model:<20}{r.difference:+.4f}  [{r.lower:+.4f}, {r.upper:+.4f}]  {'clear' if r.clear else 'not clear'}  ({r.rival})"
+            f"  {r.metric:<18}{r.model:<20}{r.difference:+.4f}  [{r.lower:+.4f}, {r.upper:+.4f}]  {'clear' if r.clear else 'not clear'}  p {r.p_value:.3f}  ({r.rival})"
             for r in found.itertuples()
         )
 
@@ -125,8 +153,19 @@ class Report:
         )  # fmt: skip
         return {
             "metric": metric, "model": model, "difference": interval.estimate, "lower": interval.low, "upper": interval.high,
-            "clear": bool(interval.low > 0), "rival": rival,
+            "clear": bool(interval.low > 0), "rival": rival, "p_value": self._p_value(sign * (series[model] - series[rival]), weight),
         }  # fmt: skip
+
+    def _p_value(self, gain: pd.Series, weight: np.ndarray) -> float:
+        steps = np.diff(np.sort(gain.index.to_numpy())) / np.timedelta64(1, "D")
+        overlap = int(np.ceil(self.experiment.label.days / max(float(np.median(steps)), 1e-9))) if len(steps) else 1
+        weighed = (gain * weight / weight.mean()).to_numpy()
+        try:
+            return metrics.diebold_mariano(
+                weighed, np.zeros_like(weighed), overlap=min(overlap, len(weighed) - 1)
+            ).p_value
+        except ValueError:
+            return float("nan")
 
     def _calibration(self, model: str) -> float:
         own = self.predictions[self.predictions["model"] == model]
@@ -134,7 +173,13 @@ class Report:
 
 
 def backtest(
-    experiment: Experiment, panel: pd.DataFrame, *, models: Sequence[Model] | None = None, progress: bool | None = None
+    experiment: Experiment,
+    panel: pd.DataFrame,
+    *,
+    models: Sequence[Model] | None = None,
+    grids: pd.DataFrame | None = None,
+    split: Split = "rolling_origin",
+    progress: bool | None = None,
 ) -> Report:
     """Rolling origin: train on what was settled, forecast the next dates, judge, move on.
 
@@ -146,6 +191,12 @@ def backtest(
         What :func:`riskwarn.build_panel` gave for the experiment.
     models
         Others than the product's model, the linear model and the baselines of the experiment.
+    grids
+        Table `grids`. With it the gate looks at slices of the city, and a report can draw its map.
+    split
+        ``rolling_origin``; ``leave_area_out``: within each fold the grids of an area are forecast by models that never saw the
+        area, four blocks of areas in turn; or ``worst_season``: each season is forecast by models that never saw it, and `fold` is
+        its name. The gate asks for the first; the others say what to expect of a new district or of an unusual year.
     progress
         Show a bar; on a terminal by default.
 
@@ -153,21 +204,29 @@ def backtest(
     ------
     LabelError
         Too few settled dates for the folds, or a test date without any event.
+    DefinitionError
+        `split` is none of the three, or no area of `grids` can be left out.
     """
+    if split not in get_args(Split):
+        raise DefinitionError(
+            f"split must be one of {', '.join(get_args(Split))}, got {split!r}{did_you_mean(split, get_args(Split))}."
+        )
     rows = settled(panel)
     contenders = list(models) if models is not None else contenders_of(experiment)
-    folds = folds_of(experiment, rows)
+    parts = list(_parts(experiment, rows, split, grids))
     from tqdm.auto import tqdm  # noqa: PLC0415
 
-    work = [(n, fold, model) for n, fold in enumerate(folds, 1) for model in contenders]
+    work = [(part, model) for part in parts for model in contenders]
     hidden = None if progress is None else not progress
-    parts = [
-        _forecast(rows, n, fold, model)
-        for n, fold, model in tqdm(work, desc="backtest", unit="fit", disable=hidden, leave=False)
+    found = [
+        _forecast(rows, part, model)
+        for part, model in tqdm(work, desc="backtest", unit="fit", disable=hidden, leave=False)
     ]
-    predictions = pd.concat(parts, ignore_index=True)
+    predictions = pd.concat(found, ignore_index=True)
     baselines = tuple(model.name for model in contenders if is_baseline(model))
-    return Report(_judge(predictions, experiment.judge, experiment.label), predictions, experiment, baselines)
+    return Report(
+        _judge(predictions, experiment.judge, experiment.label), predictions, experiment, baselines, grids=grids, split=split
+    )
 
 
 def contenders_of(experiment: Experiment) -> list[Model]:
@@ -184,13 +243,79 @@ def folds_of(experiment: Experiment, rows: pd.DataFrame) -> list[Fold]:
     )  # fmt: skip
 
 
-def _forecast(rows: pd.DataFrame, number: int, fold: Fold, model: Model) -> pd.DataFrame:
-    train, test = (rows.iloc[at] for at in fold.rows(rows["as_of"]))
+def parent_of(grids: pd.DataFrame | None, grid_ids: pd.Index) -> pd.Series:
+    """The parent area of each grid, of the first kind in :data:`PARENTS` that all grids have.
+
+    Raises
+    ------
+    DefinitionError
+        There is no table, or no kind of area that all grids have and that parts them.
+    """
+    if grids is not None:
+        own = grids.drop_duplicates("grid_id", keep="last").set_index("grid_id").reindex(grid_ids)
+        for kind in PARENTS:
+            if kind in own and own[kind].notna().all() and len(own[kind].unique()) > 1:
+                return own[kind].astype("str")
+    raise DefinitionError(
+        f"no area can be left out: give backtest the table of grids with one of {', '.join(PARENTS)} for each of its {len(grid_ids)} grids."
+    )
+
+
+def _parts(
+    experiment: Experiment, rows: pd.DataFrame, split: Split, grids: pd.DataFrame | None
+) -> Iterator[tuple[int | str, np.ndarray, np.ndarray]]:
+    """Name of the fold and the row numbers that train and that test, one model a part."""
+    label = experiment.label
+    if split == "worst_season":
+        seasons = worst_season(
+            rows["as_of"],
+            horizon_days=label.days,
+            settle_days=label.settle_days,
+            min_train_dates=experiment.folds.min_train_dates,
+        )
+        yield from ((name, *fold.rows(rows["as_of"])) for name, fold in seasons.items())
+        return
+    folds = folds_of(experiment, rows)
+    if split == "rolling_origin":
+        yield from ((n, *fold.rows(rows["as_of"])) for n, fold in enumerate(folds, 1))
+        return
+    parents = parent_of(grids, pd.Index(rows["grid_id"].astype("str").unique()))
+    areas = leave_area_out(parents, min(_MOST_BLOCKS, parents.nunique()), experiment.model.seed)
+    held_out = [rows["grid_id"].astype("str").isin(area.test_grids).to_numpy() for area in areas]
+    for n, fold in enumerate(folds, 1):
+        train, test = fold.rows(rows["as_of"])
+        yield from ((n, train[~out[train]], test[out[test]]) for out in held_out)
+
+
+def _forecast(rows: pd.DataFrame, part: tuple[int | str, np.ndarray, np.ndarray], model: Model) -> pd.DataFrame:
+    name, *numbers = part
+    train, test = (rows.iloc[at] for at in numbers)
     predicted = model.fit(train).predict(test)[["score", "expected", "probability"]]
     found = test[["grid_id", "as_of", "y"]].join(predicted)
     found.insert(0, "model", model.name)
-    found.insert(1, "fold", number)
+    found.insert(1, "fold", name)
     return found
+
+
+def _bold_best(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as text, the best value of each metric in bold."""
+    shown = table.map("{:.4f}".format)
+    for metric in table:
+        best = table[metric].min() if metric in BETTER_LOW else table[metric].max()
+        shown[metric] = shown[metric].where(table[metric] != best, "<b>" + shown[metric] + "</b>")
+    return shown
+
+
+def _strip(row: dict[str, Any], among: pd.DataFrame) -> str:
+    """An interval as a small picture: grey line at zero, purple where clear of it."""
+    own = among[among["metric"] == row["metric"]]
+    reach = float(np.abs(own[["lower", "upper", "difference"]].to_numpy()).max()) or 1.0
+    low, mid, high = (60 + 55 * row[k] / reach for k in ("lower", "difference", "upper"))
+    colour = "#4b2e83" if row["clear"] else "#9a8f7d"
+    return (
+        '<svg width="120" height="14"><line x1="60" x2="60" y1="0" y2="14" stroke="#ccc"/>'
+        f'<line x1="{low:.1f}" x2="{high:.1f}" y1="7" y2="7" stroke="{colour}" stroke-width="2"/><circle cx="{mid:.1f}" cy="7" r="3" fill="{colour}"/></svg>'
+    )
 
 
 def _weights(frame: pd.DataFrame) -> pd.Series:

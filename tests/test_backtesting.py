@@ -13,7 +13,7 @@ import riskwarn as rw
 from riskwarn import metrics
 from riskwarn.backtesting import backtest
 from riskwarn.baseline import Linear, PriorCount
-from riskwarn.errors import LabelError
+from riskwarn.errors import DefinitionError, LabelError
 from riskwarn.experiment import Dates, Experiment, Folds, Judge
 from riskwarn.store import Store
 
@@ -198,6 +198,114 @@ def test_the_town_is_judged_on_what_was_known():
         assert (
             own.set_index(["grid_id", "as_of"])["y"] == wanted.reindex(own.set_index(["grid_id", "as_of"]).index)
         ).all()
+
+
+# --- other ways to keep apart, and other ways to look
+
+
+@dataclasses.dataclass(frozen=True)
+class Watcher:
+    """A rival that notes the grids and dates it is trained on and asked for."""
+
+    seen: list
+    name: str = "watcher"
+
+    def fit(self, panel):
+        self.seen.append([set(panel["grid_id"]), set(panel["as_of"])])
+        return self
+
+    def predict(self, panel):
+        self.seen[-1] += [set(panel["grid_id"]), set(panel["as_of"])]
+        return pd.DataFrame({"score": 1.0, "expected": 1.0, "probability": 0.5}, index=panel.index)
+
+
+def districts(n=30, size=4):
+    """Table `grids` of a drawn panel: `size` grids a community."""
+    return pd.DataFrame(
+        {"grid_id": [f"G{i:02d}" for i in range(n)], "community_id": [f"C{i // size}" for i in range(n)]}
+    )
+
+
+def test_a_held_out_area_is_never_seen():
+    """Leaving areas out, no grid is forecast by a model that saw its area, nor before the gap; each test row is forecast once."""
+    panel, seen = towns.drawn_panel(), []
+    found = backtest(
+        question(), panel, models=[*PRIORS, Watcher(seen)], grids=districts(), split="leave_area_out", progress=False
+    )
+    area = districts().set_index("grid_id")["community_id"]
+
+    assert len(seen) == 2 * 4
+    for trained, before, tested, at in seen:
+        assert not set(area[list(trained)]) & set(area[list(tested)])
+        assert max(before) + pd.Timedelta(days=7) <= min(at)
+    own = found.predictions[found.predictions["model"] == "watcher"]
+    assert len(own) == 8 * 30
+    assert not own.duplicated(["grid_id", "as_of"]).any()
+    assert list(found.frame) == list(backtest(question(), panel, models=PRIORS, progress=False).frame)
+
+
+def test_a_season_is_forecast_by_models_that_never_saw_it():
+    """Each fold of the worst season is named after it, and no training window reaches into it."""
+    seen = []
+    found = backtest(
+        question(), towns.drawn_panel(), models=[*PRIORS, Watcher(seen)], split="worst_season", progress=False
+    )
+    names = found.by_fold("capture_10").index.tolist()
+
+    assert names
+    assert set(names) <= {"winter", "spring", "summer", "autumn"}
+    assert "worst season" in repr(found)
+    season = {"winter": {12, 1, 2}, "spring": {3, 4, 5}, "summer": {6, 7, 8}, "autumn": {9, 10, 11}}
+    for name, (_, trained, _, tested) in zip(names, seen, strict=True):
+        touched = {at.month for at in trained} | {(at + pd.Timedelta(days=6)).month for at in trained}
+        assert {at.month for at in tested} <= season[name]
+        assert not touched & season[name]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"split": "leave_area"}, "split must be one of .*did you mean"),
+        ({"split": "leave_area_out"}, "no area can be left out"),
+        ({"split": "leave_area_out", "grids": districts(size=30)}, "no area can be left out"),
+    ],
+)
+def test_a_split_that_cannot_be_made_is_told(asked, said):
+    """An unknown split, no table of grids, or one area alone is refused with the way out."""
+    with pytest.raises(DefinitionError, match=said):
+        backtest(question(), towns.drawn_panel(), models=PRIORS, progress=False, **asked)
+
+
+def test_folds_add_up_to_the_table():
+    """Captures by fold, weighed by the events of each fold, give the table's capture."""
+    found = backtest(question(), towns.drawn_panel(), models=PRIORS, progress=False)
+    events = (
+        found.frame[found.frame["metric"] == "brier"]
+        .query("model == @PRIORS[0].name")
+        .groupby("fold")["n_events"]
+        .sum()
+    )
+    folds = found.by_fold("capture_10")
+
+    for prior in PRIORS:
+        assert np.average(folds[prior.name], weights=events) == pytest.approx(found.table.loc[prior.name, "capture_10"])
+
+
+def test_the_p_value_is_that_of_diebold_and_mariano():
+    """It is the test of the dates' differences weighed by their events, windows that do not overlap; 1 where nothing differs."""
+    panel = towns.drawn_panel().assign(x=lambda d: d["y"])
+    found = backtest(question(), panel, models=[Linear(("x",)), *PRIORS], progress=False)
+    row = found.differences(["capture_10"]).iloc[0]
+    own = found.frame[found.frame["metric"] == "capture_10"].pivot_table(
+        index="as_of", columns="model", values=["value", "n_events"]
+    )
+    weight = own["n_events"]["poisson regression"]
+    gain = (own["value"]["poisson regression"] - own["value"][row["rival"]]) * weight / weight.mean()
+
+    assert row["p_value"] == metrics.diebold_mariano(gain, np.zeros(len(gain)), overlap=1).p_value
+    assert row["p_value"] < 0.01
+    same = dataclasses.replace(found, frame=found.frame.assign(value=0.5))
+    assert same.differences(["brier"])["p_value"].tolist() == [1.0]
 
 
 # --- Philadelphia: 408 tracts, 51 weeks of 2022
