@@ -14,9 +14,9 @@ _HOME = {
     "find_gaps": "gaps", "raise_alerts": "alerting",
 }  # fmt: skip
 _MODULES = (
-    "alerting", "backtesting", "baseline", "calibration", "errors", "example", "experiment", "explanation", "feature", "gaps", "grid", "history",
-    "ingest", "label", "level", "metrics", "model", "monitoring", "panel", "pipeline", "schema", "simulation", "split", "store", "taxonomy", "testing",
-    "tracking",
+    "alerting", "audit", "backtesting", "baseline", "calibration", "errors", "example", "experiment", "explanation", "feature", "gaps", "gate",
+    "grid", "history", "ingest", "label", "level", "metrics", "model", "monitoring", "panel", "pipeline", "schema", "simulation", "split", "store",
+    "taxonomy", "testing", "tracking",
 )  # fmt: skip
 __all__ = [
     "Experiment", "Feature", "Label", "RiskModel", "Store", "__version__", "backtest", "build_panel", "explain", "find_gaps",

@@ -17,7 +17,6 @@ from riskwarn import metrics
 from riskwarn.baseline import Linear, Model, is_baseline, settled
 from riskwarn.errors import DefinitionError, LabelError, did_you_mean
 from riskwarn.experiment import Experiment, Judge
-from riskwarn.label import Label
 from riskwarn.model import RiskModel
 from riskwarn.split import Fold, leave_area_out, rolling_origin, worst_season
 
@@ -224,9 +223,7 @@ def backtest(
     ]
     predictions = pd.concat(found, ignore_index=True)
     baselines = tuple(model.name for model in contenders if is_baseline(model))
-    return Report(
-        _judge(predictions, experiment.judge, experiment.label), predictions, experiment, baselines, grids=grids, split=split
-    )
+    return Report(judged(predictions, experiment), predictions, experiment, baselines, grids=grids, split=split)
 
 
 def contenders_of(experiment: Experiment) -> list[Model]:
@@ -323,7 +320,9 @@ def _weights(frame: pd.DataFrame) -> pd.Series:
     return frame["n_events"].where(frame["metric"].str.startswith("capture"), 1.0)
 
 
-def _judge(predictions: pd.DataFrame, judge: Judge, label: Label) -> pd.DataFrame:
+def judged(predictions: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
+    """The frame of a :class:`Report`: each model's metrics date by date."""
+    judge, label = experiment.judge, experiment.label
     keys = ["model", "fold", "as_of"]
     rows = [
         (*key, float(date["y"].sum()), metric, value)

@@ -32,6 +32,8 @@ from riskwarn.label import Label
 
 T = TypeVar("T")
 TIES = Literal["mean", "worst", "best", "order"]
+SLICES = ("urban_class", "county_id", "township_id", "community_id")
+"""Columns of the grids that part a city."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +99,27 @@ class Judge:
 
 @dataclass(frozen=True)
 class Gate:
-    """What a champion must reach: `metric` above the best baseline, the interval clear of zero."""
+    """What a champion must reach; each check is described in :mod:`riskwarn.gate`.
+
+    Parameters
+    ----------
+    metric
+        What must beat the best baseline, the interval clear of zero.
+    max_calibration_error
+        Largest calibration error.
+    tolerance
+        Levels and groups of grids must keep within `tolerance` to 1 / `tolerance`; 0.8 is the four-fifths rule.
+    min_events
+        With fewer events a level, slice or group is not judged.
+    slices
+        Columns of the grids whose parts are looked at one by one.
+    """
 
     metric: str = "capture_5"
     max_calibration_error: float = 0.05
+    tolerance: float = 0.8
+    min_events: int = 30
+    slices: tuple[str, ...] = ("urban_class", "county_id")
 
 
 @dataclass(frozen=True)
@@ -249,6 +268,15 @@ def _out_of_range(experiment: Experiment) -> Iterator[str]:
         yield f"[judge] ties must be one of {', '.join(get_args(TIES))}, got {judge.ties!r}{did_you_mean(judge.ties, get_args(TIES))}"
     known = [f"{kind}_{100 * s:g}" for s in judge.shares if isinstance(s, float) for kind in ("capture", "pai", "pei")]
     known += ["brier", "poisson_deviance", *([] if experiment.label.is_count else ["average_precision", "roc_auc"])]
+    if not 0 < gate.tolerance < 1:
+        yield f"[gate] tolerance must lie between 0 and 1, got {gate.tolerance!r}"
+    if gate.min_events < 1:
+        yield f"[gate] min_events must be at least 1, got {gate.min_events!r}"
+    yield from (
+        f"[gate] slices holds {column!r}{did_you_mean(str(column), SLICES)}; it may hold {', '.join(SLICES)}"
+        for column in gate.slices
+        if column not in SLICES
+    )
     if gate.metric not in known:
         yield f"[gate] metric {gate.metric!r} is not among those judged{did_you_mean(gate.metric, known)}: {', '.join(known)}"
 

@@ -21,6 +21,7 @@ from riskwarn.experiment import Baselines, Dates, Experiment
 from riskwarn.explanation import explain, in_words, words_of_features
 from riskwarn.feature import Own
 from riskwarn.gaps import find_gaps
+from riskwarn.gate import gate
 from riskwarn.history import History, Snapshot
 from riskwarn.model import RiskModel, score
 from riskwarn.panel import build_panel
@@ -75,8 +76,8 @@ def train(
 def _judged(report: Report | None) -> dict[str, Any]:
     if report is None:
         return {"gate": None, "gate_reason": "not backtested", "backtest": None}
-    passed, reason = tracking.gate(report)
-    return {"gate": passed, "gate_reason": reason, "backtest": report.table.round(4).to_dict("index")}
+    decision = gate(report)
+    return {"gate": decision.passed, "gate_reason": decision.reason, "backtest": report.table.round(4).to_dict("index")}
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,6 +22,7 @@ import pandas as pd
 from riskwarn.backtesting import Report
 from riskwarn.errors import GateError, NotFoundError
 from riskwarn.experiment import Experiment
+from riskwarn.gate import gate
 from riskwarn.model import RiskModel
 
 if TYPE_CHECKING:
@@ -165,38 +166,6 @@ def fetch(target: str, *, uri: str, alias: str = CHAMPION) -> RiskModel:
     return model
 
 
-def gate(report: Report) -> tuple[bool, str]:
-    """Whether a model has earned promotion, and why.
-
-    It must beat the best baseline at the gate's metric with an interval above zero, be no worse in any capture, and keep its
-    calibration error within the bound.
-    """
-    rules = report.experiment.gate
-    own = report.differences().query("model == 'riskwarn'").set_index("metric")
-    row = own.loc[rules.metric]
-    faults = []
-    if not row["clear"]:
-        faults.append(
-            f"{rules.metric} differs from {row['rival']} by {row['difference']:+.4f}, 95 % interval {row['lower']:+.4f} to {row['upper']:+.4f}, which does not lie above zero"
-        )
-    faults += [
-        f"{metric} is worse than {r['rival']} by {-r['difference']:.4f}"
-        for metric, r in own.iterrows()
-        if str(metric).startswith("capture") and r["upper"] < 0
-    ]
-    error = float(report.table.loc["riskwarn", "calibration_error"])
-    if error > rules.max_calibration_error:
-        faults.append(f"the calibration error is {error:.3f}, more than {rules.max_calibration_error}")
-    return (
-        (False, "; ".join(faults))
-        if faults
-        else (
-            True,
-            f"{rules.metric} beats {row['rival']} by {row['difference']:+.4f} [{row['lower']:+.4f}, {row['upper']:+.4f}]",
-        )
-    )
-
-
 def _check_there(uri: str, target: str) -> None:
     """Asking an SQLite file that does not exist would make it, and take ten seconds to find nothing."""
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
@@ -260,8 +229,9 @@ def _log_report(mlflow: Any, report: Report) -> None:
     for name, row in report.table.iterrows():
         prefix = str(name).replace(" ", "_")
         mlflow.log_metrics({f"{prefix}.{metric}": float(value) for metric, value in row.items()})
-    passed, reason = gate(report)
-    mlflow.set_tags({"gate": "passed" if passed else "refused", "gate_reason": reason})
+    decision = gate(report)
+    mlflow.set_tags({"gate": "passed" if decision.passed else "refused", "gate_reason": decision.reason})
+    mlflow.log_text(repr(decision), "gate.txt")
     mlflow.log_text(repr(report), "backtest.txt")
     mlflow.log_text(report._repr_html_(), "backtest.html")
 

@@ -163,7 +163,9 @@ def test_backtest_prints_every_rival(ask, street):
         "prior count 15 weeks",
         "prior count 52 weeks",
     ]
-    assert {"metric", "model", "difference", "lower", "upper", "clear", "rival"} == set(found["differences"][0])
+    assert {"metric", "model", "difference", "lower", "upper", "clear", "rival", "p_value"} == set(
+        found["differences"][0]
+    )
 
 
 def test_train_then_promote(ask, street, capsys):

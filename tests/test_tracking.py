@@ -4,37 +4,12 @@ import dataclasses
 import os
 import sys
 
-import numpy as np
-import pandas as pd
 import pytest
 import towns
 
 from riskwarn import tracking
-from riskwarn.backtesting import backtest
-from riskwarn.baseline import Linear, PriorCount
 from riskwarn.errors import DataError, GateError, NotFoundError
-from riskwarn.experiment import Dates, Experiment, Folds, Gate, Judge
 from riskwarn.model import RiskModel
-
-DAY = pd.Timestamp("2025-01-06").date()
-
-
-class Candidate(Linear):
-    """A line over a column that stands for the model in a report."""
-
-    name = "riskwarn"
-
-
-def report(column, **gate):
-    """A backtest of a drawn panel whose model reads one column: `hint` knows the grid's rate and leaks some of the outcome, `noise` says nothing."""
-    panel = towns.drawn_panel(60, 60)
-    noise = np.random.default_rng(2).normal(size=len(panel))
-    rate = panel.groupby("grid_id", observed=True)["y"].transform("mean")
-    panel = panel.assign(hint=rate + 0.2 * panel["y"], noise=noise)
-    question = Experiment(
-        "?", towns.LABEL, Dates(DAY, DAY), (), folds=Folds(4, 4, 8), judge=Judge(bootstrap_draws=300), gate=Gate(**{"max_calibration_error": 0.2, **gate}),
-    )  # fmt: skip
-    return backtest(question, panel, models=[Candidate((column,)), PriorCount(4), PriorCount(8)], progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +22,7 @@ def tracked(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", "sqlite:////nowhere/else.db")
         good, poor = (
-            tracking.log_training(model, experiment, rows, report=report(column), uri=uri, data_digest="d1")
+            tracking.log_training(model, experiment, rows, report=towns.judged(column), uri=uri, data_digest="d1")
             for column in ("hint", "noise")
         )
         left = os.environ["MLFLOW_TRACKING_URI"]
@@ -74,7 +49,15 @@ def test_a_run_holds_all_it_takes_to_judge_and_repeat_it(tracked):
     assert run.data.tags["data_digest"] == "d1"
     assert run.data.tags["model_version"] == good.version
     assert run.data.tags["experiment_digest"] == towns.street_experiment().digest
-    assert files == {"experiment.toml", "features.json", "data.json", "backtest.txt", "backtest.html", "riskwarn"}
+    assert files == {
+        "experiment.toml",
+        "features.json",
+        "data.json",
+        "backtest.txt",
+        "backtest.html",
+        "gate.txt",
+        "riskwarn",
+    }
     assert bundle == {"riskwarn/SHA256SUMS", "riskwarn/model.json", "riskwarn/trees.txt"}
     assert text == towns.street_experiment().text
     assert features == [f.to_dict() for f in good.features]
@@ -123,45 +106,6 @@ def test_what_is_not_registered_is_told(tracked, changes):
     asked = {"target": towns.TARGET, "version": None, **changes}
     with pytest.raises(NotFoundError, match="is registered; train one with `riskwarn train`"):
         tracking.promote(asked["target"], uri=uri, version=asked["version"])
-
-
-# --- the gate itself
-
-
-def test_the_gate_opens_for_a_clear_gain_alone():
-    """It passes with the figure where the interval lies above zero, and refuses with the figure where it does not."""
-    passed, why = tracking.gate(report("hint"))
-    refused, why_not = tracking.gate(report("noise"))
-
-    assert passed
-    assert why.startswith("capture_5 beats prior count ")
-    assert not refused
-    assert "which does not lie above zero" in why_not
-
-
-def test_the_gate_asks_for_calibration():
-    """A model that ranks well and whose probabilities are off stays out."""
-    passed, why = tracking.gate(report("hint", max_calibration_error=0.0001))
-
-    assert not passed
-    assert "the calibration error is 0." in why
-
-
-def test_the_gate_follows_the_metric_of_the_experiment():
-    """Whatever metric is declared is the one that must be clear."""
-    assert tracking.gate(report("hint", metric="brier"))[1].startswith("brier beats prior count ")
-
-
-def test_the_gate_refuses_harm_in_another_capture():
-    """A gain in one capture does not excuse a loss in another."""
-    found = report("hint")
-    frame = found.frame.copy()
-    worse = (frame["model"] == "riskwarn") & (frame["metric"] == "capture_10")
-    frame.loc[worse, "value"] *= 0.2
-    passed, why = tracking.gate(dataclasses.replace(found, frame=frame))
-
-    assert not passed
-    assert "capture_10 is worse than prior count" in why
 
 
 # --- what is kept beside the store

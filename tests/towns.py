@@ -15,6 +15,8 @@ import pandas as pd
 
 import riskwarn as rw
 from riskwarn import tracking
+from riskwarn.baseline import Linear, PriorCount
+from riskwarn.experiment import Dates, Folds, Gate, Judge
 from riskwarn.history import Stream
 from riskwarn.label import Label
 from riskwarn.store import Store
@@ -199,6 +201,35 @@ def drawn_panel(n_grids: int = 30, n_dates: int = 40, *, seed: int = 3, effect: 
         "prior_4w": (sums[:, at] - sums[:, at - 4]).ravel().astype(np.float32), "prior_8w": (sums[:, at] - sums[:, at - 8]).ravel().astype(np.float32),
         "y": y[:, 8:].ravel().astype(np.float32),
     })  # fmt: skip
+
+
+class Candidate(Linear):
+    """A line over a column that stands for the model in a report."""
+
+    name = "riskwarn"
+
+
+def judged(column: str, *, grids: pd.DataFrame | None = None, split: str = "rolling_origin", **gate):
+    """A backtest of a drawn panel whose model reads one column: `hint` knows the grid's rate and leaks some of the outcome, `noise` says nothing."""
+    panel = drawn_panel(60, 60)
+    noise = np.random.default_rng(2).normal(size=len(panel))
+    rate = panel.groupby("grid_id", observed=True)["y"].transform("mean")
+    panel = panel.assign(hint=rate + 0.2 * panel["y"], noise=noise)
+    day = pd.Timestamp("2025-01-06").date()
+    question = rw.Experiment(
+        "?", LABEL, Dates(day, day), (), folds=Folds(4, 4, 8), judge=Judge(bootstrap_draws=300), gate=Gate(**{"max_calibration_error": 0.2, **gate}),
+    )  # fmt: skip
+    models = [Candidate((column,)), PriorCount(4), PriorCount(8)]
+    return rw.backtest(question, panel, models=models, grids=grids, split=split, progress=False)
+
+
+def quarters(n: int = 60, **columns) -> pd.DataFrame:
+    """Table `grids` of a drawn panel: squares of one kilometre, ten a row, the first half in town and the other in the country."""
+    number = np.arange(n)
+    return pd.DataFrame({
+        "grid_id": [f"G{i:02d}" for i in number], "urban_class": np.where(number < n // 2, "111", "220"), "community_id": [f"C{i // 10}" for i in number],
+        "area_km2": 1.0, "x_km": number % 10 + 0.5, "y_km": number // 10 + 0.5,
+    }).assign(**columns)  # fmt: skip
 
 
 # --- jobs in processes of their own, which can be killed

@@ -133,11 +133,13 @@ def backtest(parsed: argparse.Namespace) -> None:
     from riskwarn.panel import build_panel
 
     check_out(parsed)
-    experiment = experiment_of(parsed)
-    report = backtest(experiment, build_panel(open_store(parsed), experiment))
+    store, experiment = open_store(parsed), experiment_of(parsed)
+    report = backtest(experiment, build_panel(store, experiment), grids=store.grids())
     if parsed.out:
         write(report.frame, parsed.out)
-    body = {"table": report.table.to_dict("index"), "differences": report.differences().to_dict("records")}
+    found = report.differences()
+    plain = found.astype(object).where(found.notna(), None)
+    body = {"table": report.table.to_dict("index"), "differences": plain.to_dict("records")}
     say(parsed, body, repr(report))
 
 
@@ -149,7 +151,7 @@ def train(parsed: argparse.Namespace) -> None:
 
     store, experiment = open_store(parsed), experiment_of(parsed)
     panel = build_panel(store, experiment)
-    report = None if parsed.no_backtest else backtest(experiment, panel)
+    report = None if parsed.no_backtest else backtest(experiment, panel, grids=store.grids())
     model = train(experiment, panel, report=report, tracking_folder=store.path, data_digest=store.digest())
     body = {
         "target": model.label.name,

@@ -1,0 +1,116 @@
+"""When a difference is one: intervals over dates, verdicts, and the rows of a report a question is put to."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from riskwarn import metrics
+from riskwarn.backtesting import Report
+from riskwarn.errors import DataError
+
+PASSED, FAILED, INSUFFICIENT = "passed", "failed", "insufficient_evidence"
+OWN = "riskwarn"
+_LEAST_DRAWS, _DRAWS_BEYOND = 1000, 10
+
+
+def verdict(report: Report, low: float, ratio: float, high: float, *, evidence: float) -> str:
+    """Whether a ratio keeps within the gate's tolerance: failed if its whole interval lies outside, unknown if only the estimate does."""
+    gate = report.experiment.gate
+    least, most = gate.tolerance, 1 / gate.tolerance
+    if evidence < gate.min_events:
+        return INSUFFICIENT
+    if high < least or low > most:
+        return FAILED
+    return PASSED if least <= ratio <= most else INSUFFICIENT
+
+
+def interval(
+    report: Report, sums: "np.ndarray | pd.DataFrame", statistic: Callable[[np.ndarray], np.ndarray], *, parts: int
+) -> tuple[float, float, float]:
+    """Lower bound, estimate and upper bound of a statistic of sums over dates (dates, k), at level 1 - 0.05 / parts.
+
+    A block bootstrap over dates; a resample in which the statistic is not defined counts as infinite.
+    """
+    values, judge, tail = np.asarray(sums, dtype=float), report.experiment.judge, 0.025 / parts
+    rows = metrics.block_draws(
+        len(values), rng=np.random.default_rng(report.experiment.model.seed),
+        n_draws=max(judge.bootstrap_draws, _LEAST_DRAWS, int(_DRAWS_BEYOND / tail)), block_dates=min(judge.block_dates, max(len(values) - 1, 1)),
+    )  # fmt: skip
+    with np.errstate(invalid="ignore", divide="ignore"):
+        drawn, estimate = statistic(values[rows].sum(axis=1)), statistic(values.sum(axis=0))
+    low, high = np.quantile(np.where(np.isnan(drawn), np.inf, drawn), [tail, 1 - tail], method="nearest")
+    return float(low), float(estimate), float(high)
+
+
+def ratio(sums: np.ndarray) -> np.ndarray:
+    """First column over second."""
+    return np.asarray(sums[..., 0] / sums[..., 1])
+
+
+def ratio_of_ratios(sums: np.ndarray) -> np.ndarray:
+    """First column over second, over third by fourth."""
+    return np.asarray(ratio(sums) / ratio(sums[..., 2:]))
+
+
+def by_date(rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """(dates, columns) sums by date, in the order of time."""
+    return rows.groupby("as_of", sort=True)[columns].sum()
+
+
+def rows_of(report: Report, model: str) -> pd.DataFrame:
+    """The predictions of one model.
+
+    Raises
+    ------
+    DataError
+        The report has no such model.
+    """
+    rows = report.predictions[report.predictions["model"] == model]
+    if rows.empty:
+        raise DataError(f"the report has no model {model!r}; it has: {', '.join(report.table.index)}.")
+    return rows
+
+
+def rival_of(report: Report, metric: str, model: str = OWN) -> str:
+    """The baseline a model is held against at `metric`."""
+    rows_of(report, model)
+    return str(report.differences([metric]).set_index("model").loc[model, "rival"])
+
+
+def grids_of(report: Report) -> pd.DataFrame:
+    """The grids of a report by their id, the newest of each.
+
+    Raises
+    ------
+    DataError
+        The report has none.
+    """
+    if report.grids is None:
+        raise DataError(
+            "the report has no grids; give backtest the table: rw.backtest(exp, panel, grids=store.grids())."
+        )
+    return report.grids.drop_duplicates("grid_id", keep="last").astype({"grid_id": "str"}).set_index("grid_id")
+
+
+def groups_of(report: Report, by: str, grid_id: pd.Series) -> pd.Series:
+    """What the grids say in column `by`, row by row.
+
+    Raises
+    ------
+    DataError
+        They say nothing.
+    """
+    grids = grids_of(report)
+    if by not in grids or grids[by].isna().all():
+        raise DataError(f"the grids say no {by!r}.")
+    return grid_id.astype("str").map(grids[by].dropna().astype("str"))
+
+
+def listed(report: Report, rows: pd.DataFrame) -> pd.Series:
+    """How far each row is on the list of its date, in [0, 1], at the experiment's first share; ties share their room."""
+    share = report.experiment.judge.shares[0]
+    return pd.concat([
+        pd.Series(metrics.listed(d["y"], d["score"], share=share, ties="mean"), index=d.index)
+        for _, d in rows.groupby("as_of", sort=False)
+    ])  # fmt: skip

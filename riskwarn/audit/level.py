@@ -1,0 +1,34 @@
+"""Does a level mean what it says."""
+
+import pandas as pd
+
+from riskwarn.audit.evidence import OWN, by_date, interval, ratio, rows_of, verdict
+from riskwarn.backtesting import Report
+from riskwarn.level import LEVELS, level_of
+
+
+def levels(report: Report, *, model: str = OWN) -> pd.DataFrame:
+    """Events observed over expected within each level of the list, and how often a grid of it had any.
+
+    Returns
+    -------
+    levels
+        One row a level that was reached: `level`, `n` grid-dates, `expected` and `observed` events (overlapping windows count as often as
+        they hold them), `ratio` observed over expected with `lower` and `upper`, `predicted` mean probability, `share` of grid-dates
+        with an event, and `verdict` on the ratio.
+    """
+    own = rows_of(report, model).assign(state="ok")
+    own["rank"] = own.groupby("as_of")["score"].rank(method="first", ascending=False)
+    rows = own.assign(level=pd.concat([level_of(night) for _, night in own.groupby("as_of")]))
+    reached = [name for name, *_ in LEVELS if (rows["level"] == name).any()]
+    return pd.DataFrame([_level(report, name, rows[rows["level"] == name], len(reached)) for name in reached])
+
+
+def _level(report: Report, name: str, rows: pd.DataFrame, parts: int) -> dict[str, object]:
+    expected = float(rows["expected"].sum())
+    low, value, high = interval(report, by_date(rows, ["y", "expected"]), ratio, parts=parts)
+    return {
+        "level": name, "n": len(rows), "expected": expected, "observed": float(rows["y"].sum()), "ratio": value, "lower": low, "upper": high,
+        "predicted": rows["probability"].mean(), "share": (rows["y"] > 0).mean(),
+        "verdict": verdict(report, low, value, high, evidence=expected),
+    }  # fmt: skip

@@ -1,0 +1,90 @@
+"""The list over time: how much it moves, how early it speaks."""
+
+import numpy as np
+import pandas as pd
+
+from riskwarn import metrics
+from riskwarn.backtesting import Report
+from riskwarn.errors import DataError
+
+
+def stability(report: Report, *, share: float | None = None) -> pd.DataFrame:
+    """How much list and order of a model move from one test date to the next.
+
+    Parameters
+    ----------
+    share
+        Of the grids on the list; the experiment's first by default.
+
+    Returns
+    -------
+    stability
+        One row a model and date but the first: `model`, `as_of`, `earlier`, `jaccard` of the two lists (ties by grid) and `spearman`
+        of the two orders of all grids; missing where a score ranks nothing.
+    """
+    wanted = share or report.experiment.judge.shares[0]
+    rows = []
+    for model, own in report.predictions.groupby("model", sort=False, observed=True):
+        scores = own.pivot_table(index="grid_id", columns="as_of", values="score", observed=True).dropna().sort_index()
+        k = int(np.ceil(wanted * len(scores)))
+        lists = {at: scores[at].sort_values(ascending=False, kind="stable").index[:k] for at in scores}
+        rows += [
+            (
+                str(model),
+                at,
+                earlier,
+                metrics.jaccard(lists[earlier], lists[at]),
+                _spearman(scores[earlier], scores[at]),
+            )
+            for earlier, at in zip(scores.columns[:-1], scores.columns[1:], strict=True)
+        ]
+    return pd.DataFrame(rows, columns=["model", "as_of", "earlier", "jaccard", "spearman"])
+
+
+def lead_time(
+    report: Report, events: pd.DataFrame, *, budget: int | None = None, within_days: float | None = None
+) -> pd.DataFrame:
+    """How early each model's list speaks, at one alarm budget for all (:func:`riskwarn.metrics.lead_time`).
+
+    A grid that is always listed earns the full time; the prior counts are such standing lists, so compare with them.
+
+    Parameters
+    ----------
+    events
+        Events of the label, columns `grid_id` and `occurred_at`; those from the first test date to `within_days` after the last count.
+    budget
+        Grids alerted a date; the experiment's first share of the grids by default.
+    within_days
+        How long before an event an alert still is its warning; the horizon by default.
+
+    Returns
+    -------
+    lead_time
+        One row a model: `model`, `median_days`, `share_warned`, `n_events`, `n_alerts`.
+
+    Raises
+    ------
+    DataError
+        No event falls within the test dates.
+    """
+    days = within_days or report.experiment.label.days
+    rows = report.predictions.astype({"grid_id": "str"})
+    first, last = rows["as_of"].min(), rows["as_of"].max() + pd.Timedelta(days=days)
+    own = events.astype({"grid_id": "str"})[["grid_id", "occurred_at"]]
+    own = own[own["occurred_at"].between(first, last, inclusive="left") & own["grid_id"].isin(rows["grid_id"].unique())]
+    if own.empty:
+        raise DataError(
+            f"none of the {len(events)} events falls within the test dates, {first:%Y-%m-%d} to {last:%Y-%m-%d}."
+        )
+    n = budget or int(np.ceil(report.experiment.judge.shares[0] * rows["grid_id"].nunique()))
+    return pd.DataFrame([
+        {"model": str(model)} | vars(metrics.lead_time(scores[["grid_id", "as_of", "score"]], own, budget=n, within_days=days))
+        for model, scores in rows.groupby("model", sort=False)
+    ])  # fmt: skip
+
+
+def _spearman(first: pd.Series, second: pd.Series) -> float:
+    try:
+        return metrics.rank_correlation(first, second)
+    except ValueError:
+        return float("nan")
