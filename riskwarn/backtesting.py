@@ -15,7 +15,8 @@ import pandas as pd
 
 from riskwarn import metrics
 from riskwarn.baseline import Linear, Model, is_baseline, settled
-from riskwarn.errors import DefinitionError, LabelError, did_you_mean
+from riskwarn.calibration import by_group, by_level
+from riskwarn.errors import DefinitionError, LabelError, NotFoundError, did_you_mean
 from riskwarn.experiment import Experiment, Judge
 from riskwarn.model import RiskModel
 from riskwarn.split import Fold, leave_area_out, rolling_origin, worst_season
@@ -24,6 +25,7 @@ Split = Literal["rolling_origin", "leave_area_out", "worst_season"]
 PARENTS = ("township_id", "community_id", "county_id")
 """Areas that may be left out whole, the first that all grids have."""
 _MOST_BLOCKS = 4
+_JUDGED = ("score", "expected", "probability", "lower", "upper", "lower_share", "upper_share")
 BETTER_LOW = frozenset({"brier", "poisson_deviance", "calibration_error"})
 """Metrics where less is better."""
 
@@ -37,7 +39,8 @@ class Report:
     frame
         One row a model, date and metric: `model`, `fold`, `as_of`, `n_events`, `metric`, `value`.
     predictions
-        One row a model, grid and test date: `model`, `fold`, `grid_id`, `as_of`, `y`, `score`, `expected`, `probability`.
+        One row a model, grid and test date: `model`, `fold`, `grid_id`, `as_of`, `y`, `score`, `expected`, `probability`, and
+        `lower`, `upper` with their shares where the model gives an interval.
     experiment
         What was asked.
     baselines
@@ -67,6 +70,21 @@ class Report:
         means = (sums["value"] / sums["weight"]).unstack(sort=False)  # noqa: PD010 - a series has no pivot_table
         means["calibration_error"] = [self._calibration(m) for m in means.index]
         return means.rename_axis(columns=None)
+
+    def bands(self, model: str = "riskwarn", *, areas: pd.Series | None = None) -> pd.DataFrame:
+        """How honest a model's probabilities, counts and intervals are at each level of the list (:func:`riskwarn.calibration.by_level`).
+
+        Parameters
+        ----------
+        model
+            A model of the report.
+        areas
+            Kind of area by `grid_id` (such as ``grids.set_index("grid_id")["urban_class"]``): with it by kind instead of level.
+        """
+        own = self.predictions[self.predictions["model"] == model]
+        if own.empty:
+            raise NotFoundError(f"no model {model!r} in the report{did_you_mean(model, list(self.table.index))}.")
+        return by_level(own) if areas is None else by_group(own, own["grid_id"].astype("str").map(areas))
 
     def best_baseline(self, metric: str) -> str:
         """The baseline that did best at `metric`, with hindsight: of many rivals one is lucky, so the bar is rather too high than too low.
@@ -287,8 +305,8 @@ def _parts(
 def _forecast(rows: pd.DataFrame, part: tuple[int | str, np.ndarray, np.ndarray], model: Model) -> pd.DataFrame:
     name, *numbers = part
     train, test = (rows.iloc[at] for at in numbers)
-    predicted = model.fit(train).predict(test)[["score", "expected", "probability"]]
-    found = test[["grid_id", "as_of", "y"]].join(predicted)
+    predicted = model.fit(train).predict(test)
+    found = test[["grid_id", "as_of", "y"]].join(predicted[[c for c in _JUDGED if c in predicted]])
     found.insert(0, "model", model.name)
     found.insert(1, "fold", name)
     return found

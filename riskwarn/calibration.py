@@ -1,64 +1,192 @@
-"""From a raw log rate to the distribution of the count: level, slope and dispersion, fitted on outcomes the rate has not seen."""
+"""From a raw log rate to the distribution of the count: level, slope, clumping and dispersion, fitted on outcomes the rate has not seen."""
 
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
-_TINY = 1e-6
+from riskwarn import metrics
+from riskwarn.level import LEVELS, level_of
+
+_TINY = 1e-9
+_WIDEST = 20.0
+"""Largest clumping and dispersion that are looked for."""
 
 
 @dataclass(frozen=True)
 class Calibration:
     """From a raw log rate `m` to a distribution of the count: negative binomial with log mean ``level + slope * m``.
 
+    The variance is ``mu + clumping * mu + dispersion * mu**2``: `clumping` says how events come in company of each other (the same
+    dispute calls twice), `dispersion` how far the rate itself may lie from `mu` (its squared coefficient of variation). With the
+    second alone the quiet grids would be too calm and the top of the list too uncertain, or the other way about.
+
     Parameters
     ----------
     level, slope
         Fitted by Poisson maximum likelihood.
-    dispersion
-        `k` of the negative binomial, variance ``mu + k * mu**2``, by moments; 0 is Poisson.
+    dispersion, clumping
+        At least 0; both 0 is Poisson.
+
+    Notes
+    -----
+    Both are fitted by maximum likelihood with a boundary-avoiding prior on the standard deviation of the rate (Chung et al. 2013,
+    Psychometrika 78, 685-709): few dates never prove that the rate is known exactly.
     """
 
     level: float = 0.0
     slope: float = 1.0
     dispersion: float = 0.0
+    clumping: float = 0.0
 
     @classmethod
-    def fit(cls, margin: np.ndarray, y: np.ndarray) -> "Calibration":
-        """Fit to raw log rates (n,) and settled counts (n,)."""
+    def fit(cls, margin: np.ndarray, y: np.ndarray, *, overlap: float = 1.0) -> "Calibration":
+        """Fit to raw log rates (n,) and settled counts (n,).
+
+        Parameters
+        ----------
+        margin, y
+            Raw log rates and counts.
+        overlap
+            How many rows count the same event, at least 1: horizon over days between dates. So many rows weigh as one beside the prior.
+        """
         from sklearn.linear_model import PoissonRegressor  # noqa: PLC0415
 
         regression = PoissonRegressor(alpha=1e-6, max_iter=300).fit(margin[:, None], y)
         level, slope = float(regression.intercept_), float(regression.coef_[0])
         if slope <= 0:
-            level, slope = float(np.log(max(y.mean(), _TINY)) - margin.mean()), 1.0
-        mean = np.exp(level + slope * margin)
-        dispersion = float(((y - mean) ** 2 - y).sum() / (mean**2).sum())
-        return cls(level, slope, max(dispersion, 0.0))
+            level, slope = float(np.log(max(y.mean(), 1e-6)) - margin.mean()), 1.0
+        return cls(level, slope, *_spread(np.exp(level + slope * margin), y, max(overlap, 1.0)))
 
     def expected(self, margin: np.ndarray) -> np.ndarray:
         """Mean count."""
         return np.exp(self.level + self.slope * margin)
 
     def probability(self, expected: np.ndarray) -> np.ndarray:
-        """Probability of at least one event, given the mean.
+        """Probability of at least one event, given the mean; it rises with the mean.
 
         Examples
         --------
         >>> float(Calibration(dispersion=1.0).probability(np.array([1.0]))[0])
         0.5
         """
-        if self.dispersion < _TINY:
-            return -np.expm1(-expected)
-        return -np.expm1(-np.log1p(self.dispersion * expected) / self.dispersion)
+        size, excess = self._shape(expected)
+        return -np.expm1(-expected if size is None else -size * np.log1p(excess))
 
-    def interval(self, expected: np.ndarray, *, cover: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper end of the central interval of the count that covers at least `cover`."""
+    def at_most(self, count: np.ndarray | float, expected: np.ndarray) -> np.ndarray:
+        """Probability of at most `count` events, given the mean."""
         from scipy import stats  # noqa: PLC0415
 
+        size, excess = self._shape(expected)
+        if size is None:
+            return np.asarray(stats.poisson.cdf(count, expected))
+        return np.asarray(stats.nbinom.cdf(count, size, 1 / (1 + excess)))
+
+    def quantile(self, level: np.ndarray | float, expected: np.ndarray) -> np.ndarray:
+        """Least count that is not exceeded with probability `level`, given the mean."""
+        from scipy import stats  # noqa: PLC0415
+
+        size, excess = self._shape(expected)
+        if size is None:
+            return np.asarray(stats.poisson.ppf(level, expected))
+        return np.asarray(stats.nbinom.ppf(level, size, 1 / (1 + excess)))
+
+    def interval(self, expected: np.ndarray, *, cover: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper end of the central interval of the count, the narrowest whole numbers that cover at least `cover`."""
         tail = (1 - cover) / 2
-        if self.dispersion < _TINY:
-            return stats.poisson.ppf(tail, expected), stats.poisson.ppf(1 - tail, expected)
-        size = 1 / self.dispersion
-        share = size / (size + expected)
-        return stats.nbinom.ppf(tail, size, share), stats.nbinom.ppf(1 - tail, size, share)
+        return self.quantile(tail, expected), self.quantile(1 - tail, expected)
+
+    def ends(
+        self, expected: np.ndarray, lower: np.ndarray, upper: np.ndarray, *, cover: float = 0.9
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Part of each end's own probability that lies within the central `cover`: what makes :func:`riskwarn.metrics.coverage` exact.
+
+        Examples
+        --------
+        >>> none = np.zeros(1)
+        >>> low, high = Calibration().ends(np.array([0.01]), none, none)
+        >>> float((low + high - 1)[0].round(3))  # of the 99 % without an event, what belongs to a cover of 90 %
+        0.909
+        """
+        tail = (1 - cover) / 2
+        below, above = self.at_most(lower - 1, expected), self.at_most(upper, expected)
+        at_lower = self.at_most(lower, expected) - below
+        at_upper = above - self.at_most(upper - 1, expected)
+        return _part(below + at_lower - tail, at_lower), _part(at_upper - (above - (1 - tail)), at_upper)
+
+    def _shape(self, expected: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
+        """Size of the negative binomial and excess of its variance over its mean, as a share of the mean; no size is Poisson."""
+        excess = np.maximum(self.clumping + self.dispersion * np.asarray(expected, dtype=float), _TINY)
+        return (None if max(self.clumping, self.dispersion) < _TINY else expected / excess), excess
+
+
+def by_level(predictions: pd.DataFrame) -> pd.DataFrame:
+    """How honest forecasts are at each level of the list, and below it: :func:`by_group` over the levels of each date."""
+    nights = predictions.assign(state="ok")
+    nights["rank"] = nights.groupby("as_of")["score"].rank(method="first", ascending=False)
+    levels = pd.concat([level_of(night) for _, night in nights.groupby("as_of", observed=True)])
+    found = by_group(predictions, levels.replace("", "below"))
+    return found.reindex([name for name in (*(name for name, *_ in LEVELS), "below", "all") if name in found.index])
+
+
+def by_group(predictions: pd.DataFrame, group: pd.Series) -> pd.DataFrame:
+    """How honest forecasts are in each group of rows, such as the kind of area.
+
+    Parameters
+    ----------
+    predictions
+        Of one model: `y`, `expected`, `probability`, and, where intervals are judged, `lower`, `upper`, `lower_share`, `upper_share`.
+    group
+        Name of each row's group, on the index of `predictions`.
+
+    Returns
+    -------
+    groups
+        One row a group, and ``all``: `n` rows, `expected` and `observed` mean count, `probability` and `frequency` of at least one
+        event, `gap` = frequency - probability, `low` and `high` (Wilson's 95 % interval of the frequency, as if rows were
+        independent: too narrow where horizons overlap), `coverage` of the 90 % interval with its ends by share
+        (:func:`riskwarn.metrics.coverage`; the honest value is 0.9).
+    """
+    parts = {str(name): rows for name, rows in predictions.groupby(group.reindex(predictions.index), observed=True)}
+    return pd.DataFrame({name: _honesty(rows) for name, rows in {**parts, "all": predictions}.items()}).T.astype(
+        {"n": int}
+    )
+
+
+def _honesty(rows: pd.DataFrame) -> pd.Series:
+    y = rows["y"].to_numpy(dtype=float)
+    table = metrics.reliability(y > 0, rows["probability"].to_numpy(dtype=float), bands=1).iloc[0]
+    found = {
+        "n": len(rows), "expected": float(rows["expected"].mean()), "observed": float(y.mean()), "probability": table["predicted"],
+        "frequency": table["observed"], "gap": table["gap"], "low": table["observed_low"], "high": table["observed_high"],
+    }  # fmt: skip
+    if "lower_share" in rows and rows["lower_share"].notna().all():
+        names = ("lower", "upper", "lower_share", "upper_share")
+        lower, upper, at_lower, at_upper = (rows[c].to_numpy(dtype=float) for c in names)
+        found["coverage"] = metrics.coverage(y, lower, upper, lower_share=at_lower, upper_share=at_upper)
+    return pd.Series(found)
+
+
+def _part(inside: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.clip(inside / np.maximum(whole, np.finfo(float).tiny), 0.0, 1.0)
+
+
+def _spread(mean: np.ndarray, y: np.ndarray, overlap: float) -> tuple[float, float]:
+    """Dispersion and clumping of counts about their means."""
+    from scipy import optimize, special  # noqa: PLC0415
+
+    some = y > 0
+    counted, seen = y[some], mean[some]
+
+    def loss(logs: np.ndarray) -> float:
+        dispersion, clumping = np.exp(logs)
+        excess = clumping + dispersion * mean
+        size, at = seen / excess[some], np.log(excess[some]) - np.log1p(excess[some])
+        likelihood = (special.gammaln(counted + size) - special.gammaln(size) + counted * at).sum()
+        likelihood -= (mean / excess * np.log1p(excess)).sum()
+        return float(-likelihood / overlap - 0.5 * logs[0])
+
+    bounds = [(np.log(1e-5), np.log(_WIDEST))] * 2
+    found = optimize.minimize(loss, np.log([0.1, 0.1]), bounds=bounds, method="L-BFGS-B").x
+    dispersion, clumping = np.exp(found)
+    return float(dispersion), float(clumping)

@@ -18,6 +18,7 @@ from riskwarn.errors import DataError, DefinitionError, LabelError, NotFoundErro
 from riskwarn.experiment import Experiment, ModelSettings
 from riskwarn.feature import Feature, Own, from_dict
 from riskwarn.label import Label
+from riskwarn.stack import stack
 
 if TYPE_CHECKING:
     from lightgbm import Booster
@@ -44,6 +45,8 @@ class RiskModel:
         Poisson regression of the outcome on the label's own counts, where the trees start from.
     line
         Poisson regression of the outcome on all features; its share in the log rate is `line_share`, in [0, 1].
+    counts
+        The label's own counts themselves, whose weights are their shares; the trees have what line and counts leave.
     calibration
         From that log rate to the distribution of the count.
     facts
@@ -57,6 +60,7 @@ class RiskModel:
     level: Line = dataclasses.field(default_factory=Line)
     line: Line = dataclasses.field(default_factory=Line)
     line_share: float = 0.0
+    counts: Line = dataclasses.field(default_factory=Line)
     calibration: Calibration = dataclasses.field(default_factory=Calibration)
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -80,7 +84,7 @@ class RiskModel:
         """Twelve hexadecimal digits of the SHA-256 of trees, calibration, features and label."""
         parts = [
             self.trees,
-            json.dumps([self.level, self.line], default=vars),
+            json.dumps([self.level, self.line, self.counts], default=vars),
             str(self.line_share),
             json.dumps(vars(self.calibration)),
         ]
@@ -105,27 +109,27 @@ class RiskModel:
         # one order of rows, so that the same panel in any order grows the same trees
         rows = settled(panel).sort_values(["grid_id", "as_of"], kind="stable")
         early, late = self._parted(rows)
-        rehearsed = self._grown(early)
-        share, calibration = blend(
-            rehearsed.tree_margin(late), rehearsed.line.margin(late), late["y"].to_numpy(dtype=float)
-        )
-        grown = self._grown(rows)
+        grown = self._joined(self._grown(rows), self._grown(early), late)
         facts = {
             "n_rows": len(rows),
             "n_events": float(rows["y"].sum()),
             "first": str(rows["as_of"].min()),
             "last": str(rows["as_of"].max()),
         }
-        return dataclasses.replace(grown, line_share=share, calibration=calibration, facts={**grown.facts, **facts})
+        return dataclasses.replace(grown, facts={**grown.facts, **facts})
 
     def predict(self, panel: pd.DataFrame) -> pd.DataFrame:
-        """Columns `score` (log of the expected count), `expected`, `probability`, `lower`, `upper` (90 % of the count)."""
+        """Columns `score` (log of the expected count), `expected`, `probability`, `lower`, `upper` (90 % of the count) and their shares.
+
+        `lower_share` and `upper_share` say which part of an end lies within the 90 % (:func:`riskwarn.metrics.coverage`).
+        """
         margin = self.margin(panel)
         expected = np.exp(margin)
         lower, upper = self.calibration.interval(expected)
+        lower_share, upper_share = self.calibration.ends(expected, lower, upper)
         return pd.DataFrame({
             "score": margin, "expected": expected, "probability": self._probability(expected),
-            "lower": lower, "upper": upper,
+            "lower": lower, "upper": upper, "lower_share": lower_share, "upper_share": upper_share,
         }, index=panel.index)  # fmt: skip
 
     def _probability(self, expected: np.ndarray) -> np.ndarray:
@@ -136,8 +140,13 @@ class RiskModel:
         """(n,) log of the expected count, calibrated."""
         if panel.empty:
             raise DataError("the panel has no rows: there is no grid to score.")
-        raw = (1 - self.line_share) * self.tree_margin(panel) + self.line_share * self.line.margin(panel)
-        return self.calibration.level + self.calibration.slope * raw
+        raw = self.tree_share * self.tree_margin(panel) + self.line_share * self.line.margin(panel)
+        return self.calibration.level + self.calibration.slope * (raw + self.counts.margin(panel))
+
+    @property
+    def tree_share(self) -> float:
+        """Share of level and trees in the log rate, in [0, 1]."""
+        return 1 - self.line_share - sum(self.counts.weights.values())
 
     def tree_margin(self, panel: pd.DataFrame) -> np.ndarray:
         """(n,) log rate of level and trees, before line and calibration."""
@@ -153,8 +162,8 @@ class RiskModel:
             raise DataError("the panel has no rows: there is no grid to explain.")
         parts = self._booster().predict(self._matrix(panel), pred_contrib=True, num_threads=n_threads(len(panel)))
         found = pd.DataFrame(np.asarray(parts), columns=[*self.feature_names, "base"], index=panel.index)
-        found *= 1 - self.line_share
-        for line, share in ((self.level, 1 - self.line_share), (self.line, self.line_share)):
+        found *= self.tree_share
+        for line, share in ((self.level, self.tree_share), (self.line, self.line_share), (self.counts, 1.0)):
             found[list(line.weights)] += share * line.parts(panel)
             found["base"] += share * line.constant
         found *= self.calibration.slope
@@ -168,8 +177,7 @@ class RiskModel:
         (folder / "trees.txt").write_text(self.trees, "utf-8")
         body = {
             **self._declared(), "settings": dataclasses.asdict(self.settings), "level": vars(self.level), "line": vars(self.line),
-            "line_share": self.line_share, "calibration": vars(self.calibration),
-            "facts": self.facts,
+            "line_share": self.line_share, "counts": vars(self.counts), "calibration": vars(self.calibration), "facts": self.facts,
         }  # fmt: skip
         (folder / "model.json").write_text(json.dumps(body, ensure_ascii=False, indent=1), "utf-8")
         (folder / _SUMS).write_bytes(_sums(folder))
@@ -184,7 +192,7 @@ class RiskModel:
         NotFoundError
             No model there.
         DataError
-            A file is not what it was when the model was saved; nothing of it is handed to a parser.
+            A file is not what it was when the model was saved, and nothing of it is handed to a parser; or another version wrote it.
         """
         folder = Path(folder)
         missing = [name for name in (*_FILES, _SUMS) if not (folder / name).exists()]
@@ -196,10 +204,20 @@ class RiskModel:
             )
         body = json.loads((folder / "model.json").read_text("utf-8"))
         trees = (folder / "trees.txt").read_bytes()
+        try:
+            return cls._of_body(body, trees.decode())
+        except (KeyError, TypeError) as error:
+            raise DataError(
+                f"the model in {folder} was written by another version of riskwarn: model.json does not fit ({error}). Train it again."
+            ) from None
+
+    @classmethod
+    def _of_body(cls, body: dict[str, Any], trees: str) -> "RiskModel":
+        """From what :meth:`save` wrote, now or before there were counts and clumping."""
         features = tuple(from_dict(f) for f in body["features"])
         return cls(
-            features, Label.from_dict(body["label"]), ModelSettings(**body["settings"]), trees.decode(), Line(**body["level"]),
-            Line(**body["line"]), body["line_share"], Calibration(**body["calibration"]), body["facts"],
+            features, Label.from_dict(body["label"]), ModelSettings(**body["settings"]), trees, Line(**body["level"]),
+            Line(**body["line"]), body["line_share"], Line(**body.get("counts", {})), Calibration(**body["calibration"]), body["facts"],
         )  # fmt: skip
 
     def _declared(self) -> dict[str, Any]:
@@ -234,7 +252,24 @@ class RiskModel:
         # how many threads grew the trees is no part of the model
         trees = re.sub(r"\[num_threads: \d+\]", "[num_threads: 0]", text)
         line = Line.fit(rows, self.feature_names, l2=self.settings.line_l2)
-        return dataclasses.replace(self, trees=trees, level=level, line=line, line_share=0.0, calibration=Calibration())
+        return dataclasses.replace(
+            self, trees=trees, level=level, line=line, line_share=0.0, counts=Line(), calibration=Calibration()
+        )
+
+    def _joined(self, grown: "RiskModel", rehearsed: "RiskModel", late: pd.DataFrame) -> "RiskModel":
+        """`grown` with the shares and the calibration that `rehearsed` needed on dates it had not seen."""
+        y, overlap = late["y"].to_numpy(dtype=float), self._overlap(late)
+        counts = Line.plain(late, self._priors)
+        rates = np.column_stack([rehearsed.tree_margin(late), rehearsed.line.margin(late), counts.parts(late)])
+        shares = stack(rates, y, late["as_of"], rivals=range(2, rates.shape[1]), overlap=overlap)
+        counts, of_line = counts.times(shares[2:].tolist()), float(shares[1])
+        calibration = Calibration.fit(rates @ shares, y, overlap=overlap)
+        return dataclasses.replace(grown, line_share=of_line, counts=counts, calibration=calibration)
+
+    def _overlap(self, rows: pd.DataFrame) -> float:
+        """How many dates count the same event: horizon over days between dates, at least 1."""
+        apart = pd.Series(rows["as_of"].unique()).sort_values().diff().median() / pd.Timedelta(days=1)
+        return max(self.label.days / apart, 1.0) if apart > 0 else 1.0
 
     def _options(self, n_rows: int) -> dict[str, Any]:
         s = self.settings
@@ -268,37 +303,6 @@ class RiskModel:
             cached = lightgbm.Booster(model_str=self.trees)
             object.__setattr__(self, "_parsed", cached)
         return cached
-
-
-def blend(trees: np.ndarray, line: np.ndarray, y: np.ndarray) -> tuple[float, Calibration]:
-    """How to join two log rates: by Poisson maximum likelihood with weights that are not negative.
-
-    Parameters
-    ----------
-    trees, line
-        (n,) log rates of rows that trained neither.
-    y
-        (n,) counts.
-
-    Returns
-    -------
-    share, calibration
-        The line's share of the joint log rate, in [0, 1], and the calibration of the latter.
-    """
-    from scipy.optimize import minimize  # noqa: PLC0415
-
-    rates = np.column_stack([np.ones(len(y)), trees, line])
-
-    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
-        eta = np.clip(rates @ weights, -30, 30)
-        mean = np.exp(eta)
-        return float((mean - y * eta).mean()), rates.T @ (mean - y) / len(y)
-
-    start = np.array([0.0, 0.5, 0.5])
-    _, of_trees, of_line = minimize(loss, start, jac=True, bounds=[(None, None), (0, None), (0, None)]).x
-    total = of_trees + of_line
-    share = float(of_line / total) if total > 0 else 0.0
-    return share, Calibration.fit((1 - share) * trees + share * line, y)
 
 
 def n_threads(n_rows: int = 0) -> int:

@@ -1,6 +1,7 @@
 """The model: the same from the same panel, whole after a trip to disk, honest about what it may score."""
 
 import dataclasses
+import hashlib
 import json
 import random
 import shutil
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 import towns
 
+from riskwarn.baseline import Line
 from riskwarn.errors import DataError, DefinitionError, LabelError, NotFoundError, StaleDataError
 from riskwarn.experiment import ModelSettings
 from riskwarn.feature import Own
@@ -159,6 +161,51 @@ def test_a_bundle_is_plain_text_that_sha256sum_can_check(tmp_path):
     assert sorted(p.name for p in bundle.iterdir()) == ["SHA256SUMS", "model.json", "trees.txt"]
     assert json.loads((bundle / "model.json").read_text("utf-8"))["label"]["name"] == "call_7d"
     assert all(len(line.split("  ")[0]) == 64 for line in (bundle / "SHA256SUMS").read_text().splitlines())
+
+
+def rewritten(bundle, change):
+    """The bundle with `change` done to the content of its model.json, and its digests renewed."""
+    body = json.loads((bundle / "model.json").read_text("utf-8"))
+    change(body)
+    (bundle / "model.json").write_text(json.dumps(body), "utf-8")
+    sums = [f"{hashlib.sha256((bundle / n).read_bytes()).hexdigest()}  {n}\n" for n in ("model.json", "trees.txt")]
+    (bundle / "SHA256SUMS").write_text("".join(sums), "utf-8")
+
+
+def test_a_bundle_from_before_counts_and_clumping_loads(tmp_path):
+    """A bundle without counts and clumping is a model without them."""
+    model = SMALL.fit(towns.drawn_panel())
+    plain = dataclasses.replace(model, counts=Line(), calibration=dataclasses.replace(model.calibration, clumping=0.0))
+    bundle = model.save(tmp_path / "bundle")
+    rewritten(bundle, lambda body: (body.pop("counts"), body["calibration"].pop("clumping")))
+    found, night = RiskModel.load(bundle), towns.drawn_panel()
+
+    assert found.version == plain.version
+    pd.testing.assert_frame_equal(found.predict(night), plain.predict(night), check_exact=True)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda b: b["calibration"].update(knots=[1]), lambda b: b.pop("line"), lambda b: b["settings"].pop("seed") and b["settings"].update(sede=1)]
+)  # fmt: skip
+def test_a_bundle_of_another_version_is_told(tmp_path, change):
+    """What this version cannot read is refused with what to do, not with a trace of its insides."""
+    bundle = SMALL.fit(towns.drawn_panel()).save(tmp_path / "bundle")
+    rewritten(bundle, change)
+    with pytest.raises(DataError, match=r"another version of riskwarn.*Train it again"):
+        RiskModel.load(bundle)
+
+
+def test_shares_make_one_log_rate():
+    """Trees, line and counts share the log rate whole: none is negative, they add up to one, and the margin is their sum, calibrated."""
+    model, night = towns.model(), towns.night()
+    shares = [model.tree_share, model.line_share, *model.counts.weights.values()]
+    raw = model.tree_share * model.tree_margin(night) + model.line_share * model.line.margin(night)
+    raw = raw + model.counts.margin(night)
+
+    assert min(shares) > -1e-12
+    assert sum(shares) == pytest.approx(1)
+    assert set(model.counts.weights) <= {"prior_4w", "prior_15w", "prior_52w"}
+    assert np.allclose(model.margin(night), model.calibration.level + model.calibration.slope * raw)
 
 
 # --- what may train, what may be scored

@@ -53,6 +53,19 @@ class Line:
             float(fitted.intercept_),
         )
 
+    @classmethod
+    def plain(cls, panel: pd.DataFrame, features: Sequence[str]) -> "Line":
+        """Signed logs as they are, each with weight 1, about their means in `panel`."""
+        names = list(features)
+        logs = _signed_log(panel[names].to_numpy(dtype=float))
+        centre = np.nan_to_num(np.nanmean(np.where(np.isnan(logs).all(axis=0), 0.0, logs), axis=0))
+        return cls(dict.fromkeys(names, 1.0), dict(zip(names, centre.tolist(), strict=True)))
+
+    def times(self, weights: Sequence[float]) -> "Line":
+        """With each feature's weight times one of `weights`, in the order of the features; those without weight fall out."""
+        found = {n: w * float(by) for (n, w), by in zip(self.weights.items(), weights, strict=True) if by > 0}
+        return Line(found, {n: self.centres[n] for n in found}, self.constant)
+
     def parts(self, panel: pd.DataFrame) -> np.ndarray:
         """(n, features) what each feature adds to the log rate; with the constant they make :meth:`margin`."""
         names = list(self.weights)

@@ -66,8 +66,14 @@ def _data(model: RiskModel) -> str:
         f"Trained on {facts.get('n_rows', 0):,} rows (grid and date) with {facts.get('n_events', 0):,.0f} events, dates {str(facts.get('first'))[:10]} to {str(facts.get('last'))[:10]}; "
         f"each outcome counts events of the {model.label.days:g} days after its date, read {model.label.settle_days:g} days after they ended.\n"
         f"{len(model.features)} features in {len(families)} families: {', '.join(families)}.\n"
-        f"Calibration: log expected count = {model.calibration.level:.3f} + {model.calibration.slope:.3f} × raw log rate, dispersion {model.calibration.dispersion:.3f}."
+        f"Calibration: log expected count = {model.calibration.level:.3f} + {model.calibration.slope:.3f} × raw log rate, clumping {model.calibration.clumping:.3f}, dispersion {model.calibration.dispersion:.3f}.\n"
+        f"Raw log rate: {_shares(model)}."
     )
+
+
+def _shares(model: RiskModel) -> str:
+    parts = {"trees": model.tree_share, "line": model.line_share, **model.counts.weights}
+    return ", ".join(f"{100 * share:.0f} % {name}" for name, share in parts.items())
 
 
 def _performance(report: Report | None) -> str:
