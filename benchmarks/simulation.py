@@ -3,22 +3,29 @@
 python benchmarks/simulation.py cost            # CPU and memory of each preset, one process each
 python benchmarks/simulation.py moments         # the moments of the whole city
 python benchmarks/simulation.py rank [SEED]     # oracle and simple counts on the last 26 Mondays of the whole city
+python benchmarks/simulation.py model [SEED]    # the product's own model beside counts and both oracles, same city, last 24 Mondays
 python benchmarks/simulation.py twins           # what alerts are worth
 """
 
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from riskwarn import simulation
+from riskwarn.backtesting import backtest
+from riskwarn.experiment import Experiment
+from riskwarn.panel import build_panel
 from riskwarn.simulation import PRESETS, TARGETS
 from riskwarn.simulation.truth import recorded
 
+QUESTIONS = {"viol28": "city_violence", "calls7": "city_calls", "newpet28": "city_petitions"}
 WINDOWS = {"15-week mean": 105, "last 28 d": 28, "last 365 d": 365}
 
 
@@ -28,8 +35,6 @@ def cost(preset=None):
         for name in PRESETS:
             subprocess.run([sys.executable, __file__, "cost", name], check=True)
         return
-    import tempfile
-
     start = time.process_time()
     city = simulation.city(preset)
     tables = time.process_time()
@@ -72,6 +77,43 @@ def counts(city, days):
     return pd.concat(parts)
 
 
+def line(name, row):
+    return (
+        f"| {row['target']} ({row['prevalence']:.1%}) | {name} | {row['ap']:.3f} | {row['auc']:.3f} | {row['capture_0.05']:.1%} | "
+        f"{row['pai_5']:.1f} | {row['of_oracle']:.0%} | {row['of_informed']:.0%} |"
+    )
+
+
+def model(seed=7, *targets):
+    """Backtest each question of the city on its tables, then score every forecast against the truth."""
+    city = simulation.city(replace(PRESETS["city"], first_as_of=900), seed=int(seed))
+    with tempfile.TemporaryDirectory() as folder:
+        store = city.write(folder + "/city")
+        for target in targets or QUESTIONS:
+            experiment = Experiment.load(Path("experiments") / f"{QUESTIONS[target]}.toml")
+            report = backtest(experiment, build_panel(store, experiment), progress=False)
+            told = {m: rows.assign(target=target) for m, rows in report.predictions.groupby("model", sort=False)}
+            dates = report.predictions["as_of"].unique()
+            prob = city.truth["prob"]
+            prob = prob[(prob["target"] == target) & prob["as_of"].isin(dates)]
+            keys = ["grid_id", "as_of", "target"]
+            told["oracle of what left a record"] = prob[keys].assign(probability=prob["probability_known"])
+            told["oracle of everything"] = prob[[*keys, "probability"]]
+            for name, rows in told.items():
+                ranked = rows if "score" not in rows else rows.assign(probability=rows["score"])
+                print(line(name, one(simulation.score(city.truth, scores=ranked)["prediction"])))
+            found = simulation.score(city.truth, scores=told["riskwarn"])
+            print(
+                one(found["prediction"])[["ece", "rmse_true", "bias_true", "brier", "brier_oracle"]].round(4).to_dict()
+            )
+            print(found["bands"].round(4).to_string(index=False))
+            print(report.differences(["capture_5", "capture_10"]).round(4).to_string(index=False), flush=True)
+
+
+def one(table):
+    return table.iloc[0]
+
+
 def rank(seed=7):
     city = simulation.city(replace(PRESETS["city"], first_as_of=1096 - 28 - 26 * 7), seed=int(seed))
     prob = city.truth["prob"]
@@ -83,10 +125,10 @@ def rank(seed=7):
     rivals["oracle of everything"] = prob[[*keys, "probability"]]
     for target in TARGETS:
         for name, scores in rivals.items():
-            row = simulation.score(city.truth, scores=scores[scores["target"] == target])["prediction"].iloc[0]
             print(
-                f"| {target} ({row['prevalence']:.1%}) | {name} | {row['ap']:.3f} | {row['auc']:.3f} | {row['capture_0.05']:.1%} | "
-                f"{row['pai_5']:.1f} | {row['of_oracle']:.0%} | {row['of_informed']:.0%} |"
+                line(
+                    name, simulation.score(city.truth, scores=scores[scores["target"] == target])["prediction"].iloc[0]
+                )
             )
     one = simulation.score(city.truth, scores=rivals["oracle of everything"])
     print(one["bands"].query("target == 'viol28'").round(4).to_string(index=False))
@@ -107,4 +149,4 @@ def twins():
 
 if __name__ == "__main__":
     np.seterr(all="raise", under="ignore")
-    {"cost": cost, "moments": moments, "rank": rank, "twins": twins}[sys.argv[1]](*sys.argv[2:])
+    {"cost": cost, "moments": moments, "rank": rank, "model": model, "twins": twins}[sys.argv[1]](*sys.argv[2:])
