@@ -98,7 +98,7 @@ def run(path, n_grids, freq, n_days, streamed):
     history = history_of(path, grids, links)
     marks.append(time.process_time())
     if streamed:
-        for _, _ in blocks(history, features, dates):
+        for _ in blocks(history, features, dates):
             pass
     else:
         fill(history.at(dates), features, matrix)

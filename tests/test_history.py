@@ -15,8 +15,8 @@ from worlds import AS_OF, GRIDS, START, ZONE, crowd, hours, revision, table
 
 from riskwarn.errors import DataError, DefinitionError, StaleDataError
 from riskwarn.history import DAY_US, NEVER, History, Stream, kernel
-from riskwarn.history.facts import radix_order
 from riskwarn.history.kernel import Axis, Cells
+from riskwarn.history.sorting import radix_order
 from riskwarn.store import Store
 
 DISPUTE = Stream("dispute")

@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 import towns
 from conftest import absent
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from riskwarn.feature import load_group
 from riskwarn.history import History, kernel
+from riskwarn.history.facts import ROW_COLUMNS, facts_of
+from riskwarn.history.sorting import in_order
 from riskwarn.pipeline import starter
 
 UNLISTED = ("grid_mall", "grid_park")
@@ -46,3 +50,35 @@ def test_compiled_equals_numpy(monkeypatch):
         np.testing.assert_allclose(fast[name], values, rtol=1e-5, atol=1e-5, err_msg=name)
         if "_n_" in name and not name.endswith(("_nearby", "_township", "_county", "_community")):
             np.testing.assert_array_equal(fast[name], values, err_msg=name)
+
+
+codes = st.integers(0, 5)
+rows = st.lists(st.tuples(codes, codes, codes, st.integers(-9, 9), st.booleans(), st.integers(0, 3)), max_size=40)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows)
+def test_rows_are_sorted_alike(monkeypatch, rows):
+    """Compiled and in numpy rows come into the order of source, category and grid, equal ones as they came, whatever columns hold."""
+    if kernel.compiled() is None:
+        absent("the counting kernel was not compiled: no C compiler")
+    table = np.array(rows, dtype=np.int64).reshape(-1, 6)
+    source, category, grid, at, near, severity = table.T
+    words = {name: np.array(list("abcdef"), dtype=object) for name in ("source", "category")}
+    start = np.array(at)
+    facts = facts_of(
+        words=words, grid=grid.astype(np.int32), start=start, occurred=start, source=source.astype(np.int32), category=category.astype(np.int32),
+        near=near.astype(bool), severity=severity.astype(np.int8), closed=np.arange(len(table)), amount=at.astype(np.float32),
+    )  # fmt: skip
+    fast = in_order(facts, 6)
+    monkeypatch.setattr(kernel, "compiled", lambda: None)
+    slow = in_order(facts, 6)
+    monkeypatch.undo()
+
+    order = np.lexsort((grid, category, source))
+    assert fast.closed.tolist() == slow.closed.tolist() == order.tolist()
+    assert (fast.known is fast.occurred) == (slow.known is slow.occurred) is True
+    for name in ROW_COLUMNS:
+        one, other, given = (getattr(f, name) for f in (fast, slow, facts))
+        np.testing.assert_array_equal(one, other, err_msg=name)
+        assert one.dtype == other.dtype == given.dtype

@@ -71,6 +71,7 @@ from riskwarn.feature import (
     Window,
     Workdays,
 )
+from riskwarn.feature.base import furthest
 from riskwarn.history import History, Stream
 from riskwarn.testing import assert_no_leak, measure_of
 
@@ -308,6 +309,38 @@ def test_one_grid_equals_all():
         for feature in own:
             found = feature.compute(whole)[place, 0], feature.compute(single)[0, 0]
             np.testing.assert_allclose(*found, rtol=1e-6, err_msg=f"{feature.name} in {grid_id}")
+
+
+NEAR = [f for f in [*FEATURES, *CALENDAR, *PLACE, *TABLED] if furthest(f) in {"own", "near"}]
+
+
+@given(logs, st.sets(st.sampled_from(range(3)), min_size=1))
+@MANY
+def test_some_grids_equal_those_of_all(events, chosen):
+    """The history of some grids gives each what it has in the city, for every feature that looks no further than the neighbours.
+
+    So it does where a feed has no record in these grids, where the city tells an attribute of other grids alone, and where a grid
+    has no neighbours.
+    """
+    numbers = np.array(sorted(chosen))
+    grids = GRIDS.assign(x_km=[0.0, 1.0, 50.0], households=[100.0, 300.0, np.nan], urban_class=["111", "112", None])
+    days = [AS_OF, AS_OF + pd.Timedelta(days=7), AS_OF + pd.Timedelta(days=30)]
+    city = History.of(events, grids, tables=tables(), until=days[-1])
+    whole, part = city.at(days), city.part(numbers).at(days)
+    for feature in NEAR:
+        found, wanted = feature.compute(part), np.broadcast_to(feature.compute(whole), whole.shape)[numbers]
+        np.testing.assert_array_equal(np.broadcast_to(found, part.shape), wanted, err_msg=feature.name)
+
+
+def test_a_part_of_a_part_is_a_part():
+    """Grids taken from some of a city's grids are those grids of the city, with the neighbours they have there."""
+    city = History.of(crowd(60), GRIDS)
+    twice, once = city.part(np.array([0, 2])).part(np.array([1])), city.part(np.array([2]))
+
+    assert twice.grids["grid_id"].tolist() == ["G2"]
+    assert len(twice.facts) == len(once.facts) == (city.facts.grid == 2).sum() > 0
+    np.testing.assert_array_equal(*[part.neighbors().toarray() for part in (twice, once)])
+    assert furthest(Ratio(Count("dispute", days=7).of_parent(), Count("dispute", days=7).nearby())) == "parent"
 
 
 def test_sources_of_the_worlds_are_read():

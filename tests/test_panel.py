@@ -110,15 +110,38 @@ def test_lent_memory_changes_no_number(events):
         np.testing.assert_array_equal(together, alone[order])
 
 
-def test_blocks_of_dates_are_the_whole(events):
-    """Dates taken three at a time give the matrix of all dates."""
+@pytest.mark.parametrize(
+    ("size", "shapes"),
+    [({"n_dates": 3}, [(3, 3)] * 3 + [(3, 1)]), ({"n_grids": 2}, [(2, 10), (1, 10)]), ({}, [(3, 10)])],
+    ids=str,
+)
+def test_blocks_are_the_whole(events, size, shapes):
+    """Dates taken three at a time, grids two at a time, and as many as there is room for, give the matrix of all."""
     history = History.of(events, GRIDS)
     dates = list(EXPERIMENT.dates.index())
     whole = fill(history.at(dates), FEATURES, np.empty((len(FEATURES), 3, 10), np.float32))
-    parts = [part.copy() for _, part in blocks(history, FEATURES, dates, n_dates=3)]
+    found, sizes = np.zeros_like(whole), []
+    for block in blocks(history, FEATURES, dates, **size):
+        at = history.at(dates).local.get_indexer(block.dates)
+        found[:, block.grids, at[0] : at[-1] + 1] = block.matrix
+        sizes.append(block.matrix.shape[1:])
 
-    assert [p.shape[2] for p in parts] == [3, 3, 3, 1]
-    np.testing.assert_allclose(np.concatenate(parts, axis=2), whole, rtol=1e-6)
+    assert sizes == shapes
+    np.testing.assert_allclose(found, whole, rtol=1e-6)
+
+
+def test_a_city_wide_feature_keeps_the_grids_together(events):
+    """A feature that looks at a parent is computed for all grids, some dates at a time; blocks of grids are refused."""
+    history = History.of(events, GRIDS)
+    dates = list(EXPERIMENT.dates.index())
+    wide = (*FEATURES, Count("dispute", days=28).of_parent("township_id"))
+    room = 4 * len(wide) * 3 * 4
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("riskwarn.panel._BLOCK_BYTES", room)
+        assert [b.matrix.shape[1:] for b in blocks(history, wide, dates)] == [(3, 4), (3, 4), (3, 2)]
+    with pytest.raises(DefinitionError, match="blocks of grids cannot hold 'dispute_n_28d_township'"):
+        next(blocks(history, wide, dates, n_grids=2))
 
 
 def test_a_written_panel_is_the_built_one(events, tmp_path):

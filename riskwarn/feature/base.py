@@ -32,6 +32,7 @@ _CENTRE = Words("数据专班", "data team")
 AUDIT_ONLY = frozenset({"visit", "roster"})
 """Streams of staff: what staff did may be audited and never lowers or raises a grid's score."""
 Reach = Literal["own", "near", "parent", "city"]
+REACHES: tuple[Reach, ...] = ("own", "near", "parent", "city")
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,11 @@ def share(feature: Feature, *names: str) -> None:
         value = getattr(feature, name)
         if not 0 <= value <= 1:
             raise DefinitionError(f"{type(feature).__name__}: {name} must be in 0 to 1, got {value!r}.")
+
+
+def furthest(feature: Feature) -> Reach:
+    """How far it looks, or what it is made of where that looks further."""
+    return max((feature.looks, *map(furthest, feature.parts)), key=REACHES.index)
 
 
 def silent(snapshot: Snapshot, source: str, days: float, *, ago: float = 0) -> np.ndarray:

@@ -7,12 +7,20 @@ from typing import ClassVar
 import numpy as np
 
 from riskwarn.errors import DefinitionError
-from riskwarn.feature.base import Feature, Reach, Streamed, Windowed, divided, per_observed, positive, unless_silent
+from riskwarn.feature.base import (
+    REACHES,
+    Feature,
+    Reach,
+    Streamed,
+    Windowed,
+    divided,
+    per_observed,
+    positive,
+    unless_silent,
+)
 from riskwarn.feature.space import LEVELS, _check_level
 from riskwarn.history import Snapshot, Stream
 from riskwarn.taxonomy import Words
-
-_REACHES: tuple[Reach, ...] = ("own", "near", "parent", "city")
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,7 @@ class _Pair(Feature):
 
     @property
     def looks(self) -> Reach:  # type: ignore[override]
-        return max((p.looks for p in self.parts), key=_REACHES.index)
+        return max((p.looks for p in self.parts), key=REACHES.index)
 
 
 @dataclass(frozen=True)

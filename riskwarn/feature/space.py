@@ -141,7 +141,7 @@ class UrbanClass(_OfGrid):
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         grids = snapshot.history.grids
-        if "urban_class" not in grids or grids["urban_class"].isna().all():
+        if not snapshot.history.told("urban_class"):
             raise DefinitionError("the grids have no 'urban_class'; leave the feature out, or give the column.")
         own = grids["urban_class"]
         return snapshot.fixed(np.where(own.isna(), np.nan, own.isin(self.classes)))
@@ -258,9 +258,8 @@ class Nearby(Feature):
         return Words(f"邻近网格{zh}：{self.of.words.zh}", f"{en} of the neighbouring grids: {self.of.words.en}")
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        values = self.of.compute(snapshot)
-
         def fill(out: np.ndarray) -> None:
+            values = self.of.compute(snapshot.around)
             if np.isfinite(values).all():
                 snapshot.nearby(values, mean=not self.total, out=out)
             else:
@@ -273,12 +272,15 @@ class Nearby(Feature):
         return self
 
     def normal(self, snapshot: Snapshot) -> np.ndarray:
-        return self._around(snapshot, self.of.normal(snapshot))
+        return self._around(snapshot, self.of.normal(snapshot.around))
 
     def _around(self, snapshot: Snapshot, values: np.ndarray) -> np.ndarray:
         held = np.isfinite(values)
         total, number = (snapshot.nearby(v, mean=False) for v in (np.where(held, values, 0), held.astype(np.float32)))
-        return total if self.total else divided(total, number)
+        if self.total:
+            return total
+        alone = np.diff(snapshot.history.neighbors().indptr) == 0
+        return np.where(alone[:, None], np.float32(0), divided(total, number))
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ typedef struct {
     double per_step;
 } Axis;
 
-EXPORT int rw_version(void) { return 3; }
+EXPORT int rw_version(void) { return 4; }
 
 static Axis axis_of(const int64_t *date, int64_t n, int64_t step) {
     Axis a = {date, n, step, step ? 1.0 / (double)step : 0.0};
@@ -214,6 +214,43 @@ EXPORT int rw_quantile(int64_t n_grids, const int64_t *first, const int64_t *sta
         }
     }
     free(span); free(held);
+    return 0;
+}
+
+/* 1 where rows stand in the order of kind and, within a kind, of grid. */
+EXPORT int rw_ordered(int64_t n, const int32_t *kind, const int32_t *grid) {
+    for (int64_t r = 1; r < n; r++)
+        if (kind[r] < kind[r - 1] || (kind[r] == kind[r - 1] && grid[r] < grid[r - 1])) return 0;
+    return 1;
+}
+
+/* Where the rows of each key will stand, first[k] .. first[k + 1]; keys are 0 .. n_keys - 1. */
+EXPORT int rw_starts(int64_t n, const int32_t *key, int64_t n_keys, int64_t *first) {
+    memset(first, 0, (n_keys + 1) * sizeof *first);
+    for (int64_t r = 0; r < n; r++) first[key[r] + 1]++;
+    for (int64_t k = 0; k < n_keys; k++) first[k + 1] += first[k];
+    return 0;
+}
+
+#define MOVED(type) { \
+    const type *rows = from; \
+    type *moved = to; \
+    for (int64_t r = begin; r < end; r++) moved[place[key[r]]++] = rows[r]; \
+}
+
+/* Rows of `width` bytes in the order of their keys, those of one key as they came; the rows part[p] .. part[p + 1] stay within them. */
+EXPORT int rw_sorted(int64_t n_parts, const int64_t *part, const int32_t *key, int64_t n_keys, int64_t width, const void *from,
+                     void *to) {
+    int64_t *place = malloc((n_keys + 1) * sizeof *place);
+    if (!place) return 1;
+    for (int64_t p = 0; p < n_parts; p++) {
+        int64_t begin = part[p], end = part[p + 1];
+        if (begin == end) continue;
+        rw_starts(end - begin, key + begin, n_keys, place);
+        for (int64_t k = 0; k < n_keys; k++) place[k] += begin;
+        if (width == 8) MOVED(int64_t) else if (width == 4) MOVED(int32_t) else if (width == 2) MOVED(int16_t) else MOVED(int8_t)
+    }
+    free(place);
     return 0;
 }
 

@@ -1,6 +1,6 @@
 """Facts: what was true on which interval of the `as_of` axis, as plain arrays."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,6 @@ DAY_US = 86_400_000_000
 """One day, µs. A window of `days` is `days` times 24 hours."""
 NEVER = int(np.iinfo(np.int64).max)
 WORD_COLUMNS = ("source", "category", "origin", "tags", "outcome")
-_DIGIT_BITS = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,14 +64,18 @@ class Facts:
 
     def __getitem__(self, rows: "np.ndarray | slice") -> "Facts":
         """The chosen rows; columns that are one array stay one, and constant ones stay constant."""
-        grid = self.grid[rows]
-        taken = {id(self.grid): grid}
+        n = len(self.grid[rows])
+        return self.each(lambda column: column[rows], n)
+
+    def each(self, change: Callable[[np.ndarray], np.ndarray], n: int, **known: np.ndarray) -> "Facts":
+        """`change` of every column, each done once, where it is not `known` already; `n` rows remain."""
+        done: dict[int, np.ndarray] = {}
         for name in ROW_COLUMNS:
             column = getattr(self, name)
-            if id(column) not in taken:
-                fixed = column.size > 0 and column.strides[0] == 0
-                taken[id(column)] = np.broadcast_to(column[0], len(grid)) if fixed else column[rows]
-        return Facts(**{name: taken[id(getattr(self, name))] for name in ROW_COLUMNS}, words=self.words)
+            if name not in known and id(column) not in done:
+                done[id(column)] = constant(column[0], n, column.dtype) if _fixed(column) else change(column)
+        changed = {name: done[id(getattr(self, name))] for name in ROW_COLUMNS if name not in known}
+        return Facts(**changed, **known, words=self.words)
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -100,6 +103,29 @@ class Facts:
         sources = {i for i, word in enumerate(self.words["source"]) if word == source}
         return [rows for (s, c), rows in self._slices.items() if s in sources and c in wanted]
 
+    def of_grids(self, grids: np.ndarray, n_grids: int) -> "Facts":
+        """The rows of some of the `n_grids` grids, which are numbered anew in their order."""
+        first = self._first(n_grids)
+        start = first[:, grids].ravel()
+        size = first[:, grids + 1].ravel() - start
+        rows = np.repeat(start - (np.cumsum(size) - size), size) + np.arange(size.sum())
+        number = np.tile(np.arange(len(grids), dtype=np.int32), len(first))
+        return self.each(lambda column: column[rows], len(rows), grid=np.repeat(number, size))
+
+    def _first(self, n_grids: int) -> np.ndarray:
+        """(n_kinds, n_grids + 1) where the rows of each grid stand, for each source and category there is."""
+        if n_grids not in self._firsts:
+            first = np.zeros((len(self._slices), n_grids + 1), np.int64)
+            for i, rows in enumerate(self._slices.values()):
+                first[i, 1:] = np.cumsum(np.bincount(self.grid[rows], minlength=n_grids))
+                first[i] += rows.start
+            self._firsts[n_grids] = first
+        return self._firsts[n_grids]
+
+    @cached_property
+    def _firsts(self) -> dict[int, np.ndarray]:
+        return {}
+
     def elapsed(self, share: float) -> np.ndarray:
         """The instant at which `share` of the time from occurring to due has passed."""
         if share == 1:
@@ -107,14 +133,6 @@ class Facts:
         known = self.due != NEVER
         given = np.where(known, self.due - self.occurred, 0)
         return np.where(known, self.occurred + (given * share).astype(np.int64), NEVER)
-
-    def sorted(self, n_grids: int) -> "Facts":
-        """The rows in the order this class promises; rows that are in order already are left where they are."""
-        pair = self.source.astype(np.int64) * len(self.words["category"]) + self.category
-        key = pair * max(n_grids, 1) + self.grid
-        if len(key) == 0 or bool((np.diff(key) >= 0).all()):
-            return self
-        return self[radix_order(key)]
 
 
 ROW_COLUMNS = tuple(name for name in Facts.__dataclass_fields__ if name != "words")
@@ -126,6 +144,10 @@ def together(parts: list[Facts]) -> Facts:
     order = np.argsort(grid, kind="stable")
     columns = {name: np.concatenate([getattr(p, name) for p in parts])[order] for name in ROW_COLUMNS}
     return Facts(**columns, words=parts[0].words)
+
+
+def _fixed(column: np.ndarray) -> bool:
+    return bool(column.size > 0 and column.strides[0] == 0)
 
 
 def constant(value: Any, n: int, dtype: Any) -> np.ndarray:
@@ -146,17 +168,6 @@ def facts_of(*, words: Mapping[str, np.ndarray], grid: np.ndarray, start: np.nda
     rest = {name: constant(value, n, dtype) for name, (value, dtype) in empty.items() if name not in columns}
     vocabulary = {name: words.get(name, np.array([""], dtype=object)) for name in WORD_COLUMNS}
     return Facts(grid=grid, start=start, words=vocabulary, **columns, **rest)
-
-
-def radix_order(key: np.ndarray) -> np.ndarray:
-    """The stable order of non-negative integers: one pass of numpy's radix sort for each 16 bits."""
-    order = np.argsort((key & 0xFFFF).astype(np.uint16), kind="stable")
-    shift, top = _DIGIT_BITS, int(key.max(initial=0))
-    while top >> shift:
-        digit = ((key >> shift) & 0xFFFF).astype(np.uint16)
-        order = order[np.argsort(digit[order], kind="stable")]
-        shift += _DIGIT_BITS
-    return order
 
 
 def encode(column: "pa.ChunkedArray | pa.Array") -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ from scipy import sparse
 
 from riskwarn.history.facts import DAY_US, NEVER
 
-_VERSION = 3
+_VERSION = 4
 _LONG_AGO = int(np.iinfo(np.int64).min // 2)
 _ROOM = 1 << 24
 """Cells times dates looked at together by the numpy quantile."""
@@ -53,7 +53,9 @@ class Cells:
     @classmethod
     def of(cls, cell: np.ndarray, n: int) -> "Cells":
         """Cells of rows sorted by `cell`."""
-        return cls(np.searchsorted(cell, np.arange(n + 1)))
+        first = np.zeros(n + 1, np.int64)
+        np.cumsum(np.bincount(cell, minlength=n), out=first[1:])
+        return cls(first)
 
     def __len__(self) -> int:
         """Number of cells."""
@@ -254,7 +256,7 @@ def linked(links: sparse.csr_matrix, values: np.ndarray, out: np.ndarray, *, mea
             _address(np.ascontiguousarray(links.indices, np.int32)), _address(np.ascontiguousarray(values, np.float32)),
             ctypes.c_int(mean), ctypes.c_int64(values.shape[1]), _address(out),
         )  # fmt: skip
-        _check(failed)
+        check(failed)
         return
     total = links @ values
     out[:] = total / np.maximum(np.diff(links.indptr), 1).astype(np.float32)[:, None] if mean else total
@@ -268,10 +270,11 @@ def _call(function: object, n_cells: int, *arguments: object) -> None:
             plain += [_address(argument.dates), ctypes.c_int64(len(argument.dates)), ctypes.c_int64(argument.step)]
         else:
             plain.append(_address(argument) if isinstance(argument, np.ndarray) else argument)
-    _check(function(*plain))  # type: ignore[operator]
+    check(function(*plain))  # type: ignore[operator]
 
 
-def _check(failed: int) -> None:
+def check(failed: int) -> None:
+    """Raise where a compiled function found no memory."""
     if failed:
         raise MemoryError("no memory left to count in; ask for fewer dates at a time.")
 

@@ -19,6 +19,7 @@ from riskwarn.history.facts import (
     instants,
     numbers,
 )
+from riskwarn.history.sorting import in_order
 from riskwarn.schema import TABLES
 
 COLUMNS = (
@@ -113,7 +114,7 @@ def revisions(events: pa.Table, grid_ids: np.ndarray, crosswalk: pd.DataFrame | 
         known=np.maximum(first_known[rows], occurred), **_columns(events, codes, source_rows),
     )  # fmt: skip
     facts = _coalesced(cases, event[rows])
-    return facts.sorted(len(grid_ids)), cases.sorted(len(grid_ids))
+    return in_order(facts, len(grid_ids)), in_order(cases, len(grid_ids))
 
 
 def punctual(events: pa.Table, grid_ids: np.ndarray, crosswalk: pd.DataFrame | None) -> Facts:
@@ -126,7 +127,7 @@ def punctual(events: pa.Table, grid_ids: np.ndarray, crosswalk: pd.DataFrame | N
     found = facts_of(
         words=words, grid=grid, start=occurred, occurred=occurred, weight=weight, **_columns(events, codes, rows)
     )
-    return found.sorted(len(grid_ids))
+    return in_order(found, len(grid_ids))
 
 
 def _columns(events: pa.Table, codes: Mapping[str, np.ndarray], rows: np.ndarray | slice) -> dict[str, np.ndarray]:
@@ -237,7 +238,7 @@ def table_facts(name: str, table: pa.Table, grid_ids: np.ndarray, crosswalk: pd.
     rows = np.arange(len(grid_code)) if row is None else row
     chosen = {key: values[rows] for key, values in columns.items()}
     start = np.maximum(known[rows], chosen["occurred"])
-    return facts_of(words=words, grid=grid, start=start, weight=weight, **chosen).sorted(len(grid_ids))
+    return in_order(facts_of(words=words, grid=grid, start=start, weight=weight, **chosen), len(grid_ids))
 
 
 _Made = tuple[dict[str, np.ndarray], dict[str, np.ndarray], np.ndarray]

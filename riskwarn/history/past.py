@@ -1,7 +1,8 @@
 """The history of a city: everything that was ever known, with the instant each thing became known."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,6 +56,10 @@ class History:
     selected: dict[Any, Any] = field(default_factory=dict, init=False)
     """Rows of streams that were asked for, kept for the next snapshot."""
     _begun: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, init=False)
+    city: "History | None" = None
+    """The whole city's, where this is the history of some of its grids."""
+    numbers: np.ndarray | None = None
+    """Their row numbers among the city's grids."""
 
     @classmethod
     def load(cls, store: Store, *, as_of: object = None) -> "History":
@@ -158,13 +163,44 @@ class History:
         """Vocabulary of the events by column."""
         return self.cases.words
 
-    @property
+    def part(self, numbers: np.ndarray) -> "History":
+        """The history of some of the grids, by row number, increasing; of the feeds it knows what the whole knows.
+
+        It serves features that look at their own grid or its neighbours; for the others it is another city.
+        """
+        if self.city is not None and self.numbers is not None:
+            return self.city.part(self.numbers[numbers])
+        facts = self.facts.of_grids(numbers, len(self.grids))
+        cases = facts if self.cases is self.facts else self.cases.of_grids(numbers, len(self.grids))
+        return replace(
+            self, grids=self.grids.iloc[numbers].reset_index(drop=True), facts=facts, cases=cases, _links={}, _tables={},
+            city=self, numbers=numbers,
+        )  # fmt: skip
+
+    @cached_property
+    def around(self) -> "History":
+        """The history of these grids and their neighbours."""
+        if self.city is None or self.numbers is None:
+            return self
+        beside = self.city.neighbors()[self.numbers].indices
+        return self.city.part(np.union1d(self.numbers, beside))
+
+    @cached_property
     def sources(self) -> list[str]:
         """Feeds with events."""
+        if self.city is not None:
+            return self.city.sources
         return sorted({str(self.words["source"][source]) for source, _ in self.cases._slices})  # noqa: SLF001 - its own kind
 
+    def told(self, column: str) -> bool:
+        """Whether the city gives a `column` of its grids for any of them."""
+        grids = self.grids if self.city is None else self.city.grids
+        return column in grids and bool(grids[column].notna().any())
+
     def neighbors(self, how: str = "auto") -> sparse.csr_matrix:
-        """(n, n) 0/1 matrix of grids beside each other."""
+        """(n, n_around) 0/1 matrix of the grids beside each grid, among these and their neighbours; (n, n) of a whole city."""
+        if self.city is not None and how == "auto" and how not in self._links:
+            self._links[how] = self.city.neighbors()[self.numbers][:, self.around.numbers]
         if how not in self._links:
             self._links[how] = grid.neighbors(self.grids, how=how)  # type: ignore[arg-type]
         return self._links[how]
@@ -257,6 +293,8 @@ class History:
 
         A record that arrives late may tell of a time before all that was known, so the beginning moves back as it becomes known.
         """
+        if self.city is not None:
+            return self.city.begun(source)
         if source not in self._begun:
             facts = self._facts("facts", Stream(source))
             pieces = facts.pieces(source, frozenset(map(str, facts.words["category"])) - NEVER_FEATURES)
@@ -277,6 +315,10 @@ class History:
         return found
 
     def _table(self, name: str) -> Facts:
+        if name not in self._tables and self.city is not None and self.numbers is not None:
+            self._tables[name] = self.city._table(name).of_grids(  # noqa: SLF001 - its own kind
+                self.numbers, len(self.city.grids)
+            )
         if name not in self._tables:
             table = arrow_of(name, self.read(name))
             self._tables[name] = table_facts(name, table, self.grids["grid_id"].to_numpy(dtype=object), self.crosswalk)

@@ -43,6 +43,12 @@ class Snapshot:
         """The dates on the city's clock."""
         return self.dates.tz_convert(self.history.timezone)
 
+    @cached_property
+    def around(self) -> "Snapshot":
+        """The same dates over these grids and their neighbours: itself, where it is of a whole city."""
+        around = self.history.around
+        return self if around is self.history else Snapshot(around, self.dates)
+
     def lend(self, key: Hashable, home: np.ndarray) -> None:
         """Have the result called `key` written into `home`, which the lender will not change: no copy is made of it later."""
         if key not in self._planes:
@@ -373,7 +379,7 @@ class Snapshot:
     # -- space, attributes, calendar ----------------------------------------------------------------------------------
 
     def nearby(self, values: np.ndarray, *, mean: bool = True, out: np.ndarray | None = None) -> np.ndarray:
-        """Mean (or sum) of `values` over the neighbours of each grid, into `out` if given; zero for a grid without any."""
+        """Mean (or sum) of `values`, those of :attr:`around`, over the neighbours of each grid, into `out` if given; zero without any."""
         out = np.empty(self.shape, np.float32) if out is None else out
         kernel.linked(self.history.neighbors(), values, out, mean=mean)
         return out
@@ -389,7 +395,7 @@ class Snapshot:
 
     def attribute(self, column: str) -> np.ndarray:
         """A numeric fact of the grid itself, the same at every date."""
-        if column not in self.history.grids or self.history.grids[column].isna().all():
+        if not self.history.told(column):
             raise DefinitionError(f"the grids have no {column!r}; leave the feature out, or give the column.")
         values = pd.to_numeric(self.history.grids[column]).to_numpy(dtype=np.float32, na_value=np.nan)
         return self.fixed(values)
