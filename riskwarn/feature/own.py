@@ -190,7 +190,7 @@ class Spread(Feature):
     reach: float = 1.0
     shape: str = "gauss"
     code: ClassVar[str] = "RC05"
-    looks: ClassVar[Reach] = "near"
+    looks: ClassVar[Reach] = "city"
 
     def __post_init__(self) -> None:
         positive(self, "reach")
