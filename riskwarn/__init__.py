@@ -15,7 +15,7 @@ _HOME = {
 }  # fmt: skip
 _MODULES = (
     "alerting", "audit", "backtesting", "baseline", "calibration", "errors", "example", "experiment", "explanation", "feature", "gaps", "gate",
-    "grid", "history", "ingest", "label", "level", "metrics", "model", "monitoring", "panel", "pipeline", "schema", "simulation", "split", "stack", "store",
+    "grid", "history", "ingest", "label", "leakage", "level", "metrics", "model", "monitoring", "panel", "pipeline", "schema", "simulation", "split", "stack", "store",
     "taxonomy", "testing", "tracking",
 )  # fmt: skip
 __all__ = [
