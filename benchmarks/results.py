@@ -57,6 +57,7 @@ PUBLIC = {
 }
 QUESTIONS = {
     "weekly": "boston",
+    "weekly_baselines": "boston",
     "philadelphia_disputes": "philadelphia",
     "philadelphia_violence": "philadelphia",
     "philadelphia_burglary": "philadelphia",
@@ -182,9 +183,10 @@ HEAD = """# Measured results
 
 Written by `python benchmarks/results.py`; the figures of every test date are in `experiments/results/`.
 
-Every table has the product's model, a Poisson regression of the same features, and the label's own counts over the last weeks, all
-calibrated on the past and judged on dates none of them has seen. Captures are shares of all events; a difference is positive where the
-model is better; intervals come from resampling blocks of four dates, and where test dates overlap they are rather too narrow.
+Every table has the product's model, a Poisson regression of the same features, and [baselines](baselines.md): the label's own counts over
+the last weeks and the rules the experiment names. All are calibrated on the past and judged on dates none of them has seen. Captures are
+shares of all events; a difference is positive where the model is better than the best baseline, which is picked by these very dates;
+intervals come from resampling blocks of four dates, and where test dates overlap they are rather too narrow.
 """
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ class SelfExciting:
     days: float
     half_lives: tuple[float, ...] = (7, 28, 91)
     long: int = 104
-    n_rounds: int = 400
+    n_rounds: int = 2000
     weights: dict[str, float] = field(default_factory=dict)
     usual: dict[str, float] = field(default_factory=dict)
     shares: dict[str, float] = field(default_factory=dict)
@@ -124,7 +124,7 @@ class SelfExciting:
         return found
 
 
-def expectation_maximisation(offered: np.ndarray, y: np.ndarray, *, n_rounds: int = 400) -> np.ndarray:
+def expectation_maximisation(offered: np.ndarray, y: np.ndarray, *, n_rounds: int = 2000) -> np.ndarray:
     """Weights at least 0 of a Poisson rate that is a sum of terms: ``y ~ Poisson(offered @ weights)``.
 
     Each round the log-likelihood rises or stays, and the expected total equals the observed one.
