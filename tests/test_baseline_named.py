@@ -125,6 +125,20 @@ def test_unknown_is_usual_and_never_calm(rule):
     assert (found["score"].rank() - found["expected"].rank()).abs().max() < 1e-6
 
 
+@pytest.mark.parametrize("rule", ["near_repeat", "self_exciting", "glm"])
+def test_unknown_columns_are_usual_ones(rule):
+    """A grid of which all columns are unknown, in training or later, is expected to see about as many events as others, and none is NaN."""
+    needs = [f.name for f in RULES[rule](LABEL).needs]
+    blind = panel()["grid_id"] == "G00"
+    asked = panel().copy()
+    asked.loc[blind, needs] = np.nan
+    for model in (fitted(rule), RULES[rule](LABEL).fit(asked)):
+        found = model.predict(asked)
+
+        assert np.isfinite(found.to_numpy()).all()
+        assert found.loc[blind, "expected"].mean() == pytest.approx(panel()["y"].mean(), rel=0.2)
+
+
 @pytest.mark.parametrize("rule", NAMES)
 def test_what_a_rule_needs_does_not_see_the_future(rule):
     """Records first known at a date or later, rows in another order or twice, change none of its columns."""
@@ -208,8 +222,10 @@ def test_a_season_is_that_of_past_years():
     np.testing.assert_allclose(SameSeason(CALLS, 14, 1).compute(snapshot), np.column_stack(wanted))
     assert np.isnan(SameSeason(CALLS, 14, 3).compute(history().at(["2022-06-06"]))).all()
     young = panel().assign(prior_same_14d_1y=np.nan)
-    with pytest.raises(DataError, match="'seasonal naive' knows nothing"):
+    with pytest.raises(DataError, match="'seasonal naive' knows nothing: 'prior_same_14d_1y' is missing"):
         Season(CALLS, 14, years=1).fit(young)
+    with pytest.raises(DataError, match="'near repeat' knows nothing"):
+        NearRepeat(CALLS).fit(panel().assign(prior_2w=np.nan))
 
 
 def test_near_repeats_are_found():
@@ -320,6 +336,19 @@ def test_an_experiment_carries_what_its_rules_need():
     assert {f.name for r in named.rivals for f in r.needs} <= {f.name for f in named.columns}
     assert set(build_panel(history(), named)) >= {"prior_faded_28d", "prior_52w_gauss_1"}
     assert named.digest != plain.digest
+
+
+def test_a_report_prints_every_named_rule():
+    """All named rules go through the folds, each is a row of the table under its own name, and the first is not the only rival."""
+    asked = question(*NAMES)
+    found = backtest(asked, panel(), models=list(asked.rivals), progress=False)
+
+    assert list(found.baselines) == [rival.name for rival in asked.rivals]
+    assert set(found.table.index) == set(found.baselines)
+    assert len(found.baselines) == 2 + len(NAMES) - 1
+    assert all(name in repr(found) for name in found.baselines)
+    assert found.table.notna().all(axis=None)
+    assert found.best_baseline("capture_25") == found.table["capture_25"].idxmax()
 
 
 def test_the_best_baseline_is_over_all_of_them():

@@ -86,6 +86,22 @@ def columns(panel: pd.DataFrame, needs: Sequence[Feature], reader: str) -> np.nd
     return panel[[f.name for f in needs]].to_numpy(dtype=float)
 
 
+def check_known(known: np.ndarray, needs: Sequence[Feature], reader: str) -> None:
+    """Refuse to fit `reader` where what it ranks by is `known` in no row.
+
+    Raises
+    ------
+    DataError
+        Nothing is known.
+    """
+    if not known.any():
+        names = " and ".join(repr(f.name) for f in needs)
+        raise DataError(
+            f"baseline {reader!r} knows nothing: {names} {'is' if len(needs) == 1 else 'are'} missing in all {len(known)} training rows. "
+            "Bring an older past or the column in, or leave it out of [baselines] rules."
+        )
+
+
 def predicted(panel: pd.DataFrame, score: np.ndarray, expected: np.ndarray, probability: np.ndarray) -> pd.DataFrame:
     """What :meth:`Model.predict` returns, on the index of `panel`."""
     return pd.DataFrame({"score": score, "expected": expected, "probability": probability}, index=panel.index)

@@ -7,9 +7,9 @@ from typing import ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from riskwarn.baseline.face import columns, predicted, settled
+from riskwarn.baseline.face import check_known, columns, predicted, settled
 from riskwarn.calibration import Calibration
-from riskwarn.errors import DataError, DefinitionError
+from riskwarn.errors import DefinitionError
 from riskwarn.feature import Feature
 
 HALF_AN_EVENT = 0.5
@@ -63,11 +63,7 @@ class Number:
         rows = settled(panel)
         margin = self._margin(self._values(rows))
         known = np.isfinite(margin)
-        if not known.any():
-            raise DataError(
-                f"baseline {self.name!r} knows nothing: {self.feature.name!r} is missing in all {len(rows)} training rows. "
-                "Bring an older past or the column in, or leave it out of [baselines] rules."
-            )
+        check_known(known, self.needs, self.name)
         y = rows["y"].to_numpy(dtype=float)
         return dataclasses.replace(self, calibration=Calibration.fit(margin[known], y[known]), usual=float(y.mean()))
 

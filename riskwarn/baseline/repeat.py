@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from riskwarn.baseline.face import columns, predicted, settled
+from riskwarn.baseline.face import check_known, columns, predicted, settled
 from riskwarn.baseline.number import HALF_AN_EVENT
 from riskwarn.calibration import Calibration
 from riskwarn.errors import DefinitionError
@@ -25,7 +25,8 @@ class NearRepeat:
     neighbour had, or neither had; ``m_s`` observed over expected events of the training rows in that state, drawn towards 1 by ten
     pseudo-events. The multipliers are Knox ratios given the long count (Townsley, Homel & Chaseling 2003, British Journal of
     Criminology 43, 615–633; Johnson et al. 2007, Journal of Quantitative Criminology 23, 201–219). Where almost every grid
-    had an event lately the state tells nothing, and it ranks as the long count does.
+    had an event lately the state tells nothing, and it ranks as the long count does. A grid of which a count is unknown stands at the
+    mean of the training rows.
 
     Parameters
     ----------
@@ -37,6 +38,8 @@ class NearRepeat:
         Of a grid with an event lately, of one beside such a grid, and of others.
     base, calibration
         From the long count to the expected one, and from the product to the distribution.
+    usual
+        Mean count of the training rows.
 
     Examples
     --------
@@ -51,6 +54,7 @@ class NearRepeat:
     multipliers: tuple[float, float, float] = (1.0, 1.0, 1.0)
     base: Calibration | None = None
     calibration: Calibration | None = None
+    usual: float = float("nan")
 
     @property
     def name(self) -> str:
@@ -67,10 +71,13 @@ class NearRepeat:
         """A copy with multipliers and calibrations fitted."""
         rows = settled(panel)
         values, y = columns(rows, self.needs, self.name), rows["y"].to_numpy(dtype=float)
+        known = np.isfinite(values).all(axis=1)
+        check_known(known, self.needs, self.name)
+        values, usual, y = values[known], float(y.mean()), y[known]
         base = Calibration.fit(self._long(values), y)
         expected, state = base.expected(self._long(values)), self._state(values)
         seen, due = (np.bincount(state, weights=w, minlength=3) + _PSEUDO_EVENTS for w in (y, expected))
-        fitted = dataclasses.replace(self, base=base, multipliers=tuple((seen / due).tolist()))
+        fitted = dataclasses.replace(self, base=base, usual=usual, multipliers=tuple((seen / due).tolist()))
         return dataclasses.replace(fitted, calibration=Calibration.fit(np.log(fitted._risk(values)), y))  # noqa: SLF001 - a copy of itself
 
     def predict(self, panel: pd.DataFrame) -> pd.DataFrame:
@@ -84,7 +91,8 @@ class NearRepeat:
     def _risk(self, values: np.ndarray) -> np.ndarray:
         if self.base is None:
             raise DefinitionError(f"{self.name} is not fitted; call fit first.")
-        return self.base.expected(self._long(values)) * np.array(self.multipliers)[self._state(values)]
+        risk = self.base.expected(self._long(values)) * np.array(self.multipliers)[self._state(values)]
+        return np.where(np.isfinite(values).all(axis=1), risk, self.usual)
 
     @staticmethod
     def _long(values: np.ndarray) -> np.ndarray:
