@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import pandas as pd
 import scored
 
 from riskwarn.backtesting import Report, backtest
@@ -64,8 +65,25 @@ QUESTIONS = {
     "nyc_assault": "nyc",
     "sweden_assault": "sweden",
     "town_calls": "town",
+    "philadelphia_disputes_emergence": "philadelphia",
+    "philadelphia_violence_emergence": "philadelphia",
+    "philadelphia_burglary_emergence": "philadelphia",
+    "philadelphia_theft_emergence": "philadelphia",
+    "philadelphia_cells_disputes_emergence": "philadelphia_cells",
+    "philadelphia_cells_violence_emergence": "philadelphia_cells",
+    "philadelphia_cells_burglary_emergence": "philadelphia_cells",
+    "philadelphia_cells_theft_emergence": "philadelphia_cells",
+    "nyc_assault_emergence": "nyc",
+    "boston_emergence": "boston",
+    "town_emergence": "town",
+    "philadelphia_first_burglary": "philadelphia",
+    "town_first": "town",
+    "town_escalation": "town",
+    "town_violence": "town",
 }
+"""Each question and the data that carry it; `philadelphia_cells_X` asks question `philadelphia_X` of cells of 400 m, every second week."""
 SHOWN = ["capture_5", "capture_10", "pei_5", "brier", "poisson_deviance", "calibration_error"]
+SHOWN_OF_EVENTS = ["average_precision", "roc_auc", "capture_5", "capture_10", "brier", "calibration_error"]
 
 
 def main() -> None:
@@ -116,18 +134,34 @@ def mapping_of(place: str, name: str) -> Mapping:
 
 def answer(name: str, store: Store) -> None:
     started = time.process_time()
-    experiment = Experiment.load(ROOT / "experiments" / f"{name}.toml")
+    experiment = Experiment.load(ROOT / "experiments" / f"{name.replace('philadelphia_cells', 'philadelphia')}.toml")
+    if "_cells_" in name:
+        every_second = dataclasses.replace(experiment.dates, every_days=14)
+        folds = dataclasses.replace(experiment.folds, test_dates=8, min_train_dates=26)
+        experiment = dataclasses.replace(experiment, dates=every_second, folds=folds)
     panel = build_panel(store, experiment)
     report = backtest(experiment, panel)
     print(report)
-    report.frame.to_csv(RESULTS / f"{name}.csv", index=False, float_format="%.6f")
+    shown = report.frame if experiment.label.is_count else of_the_best(report)
+    shown.to_csv(RESULTS / f"{name}.csv", index=False, float_format="%.6f")
     (RESULTS / f"{name}.json").write_text(
         json.dumps(facts(report, panel, time.process_time() - started), indent=1), "utf-8"
     )
 
 
+def of_the_best(report: Report) -> pd.DataFrame:
+    """The figures of the models and of the best rival alone: with two dozen rules the rest would fill megabytes."""
+    rivals = {report.differences([m])["rival"].iloc[0] for m in ("average_precision", "capture_5")}
+    return report.frame[report.frame["model"].isin(["riskwarn", "poisson regression", *rivals])]
+
+
 def facts(report: Report, panel, seconds: float) -> dict:
     dates = report.frame["as_of"].drop_duplicates()
+    counted = report.experiment.label.is_count
+    judged = (
+        ["capture_5", "capture_10", "brier"] if counted else ["average_precision", "roc_auc", "capture_10", "brier"]
+    )
+    tested = panel[panel["as_of"].isin(dates) & panel["y"].notna()]
     return {
         "question": report.experiment.question,
         "grids": int(panel["grid_id"].nunique()),
@@ -135,9 +169,11 @@ def facts(report: Report, panel, seconds: float) -> dict:
         "test_dates": len(dates),
         "first": f"{dates.min():%Y-%m-%d}",
         "last": f"{dates.max():%Y-%m-%d}",
+        "kind": report.experiment.label.kind,
+        "judged_a_date": len(tested) / len(dates),
         "events_a_date": float(report.frame.drop_duplicates("as_of")["n_events"].mean()),
         "table": report.table.round(4).to_dict("index"),
-        "differences": report.differences(["capture_5", "capture_10", "brier"]).round(4).to_dict("records"),
+        "differences": report.differences(judged).round(4).to_dict("records"),
         "cpu_s": round(seconds, 1),
     }
 
@@ -145,6 +181,7 @@ def facts(report: Report, panel, seconds: float) -> dict:
 def page() -> str:
     found = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(RESULTS.glob("*.json"))}
     parts = [HEAD]
+    parts.append(emergence(found))
     for name in [n for n in QUESTIONS if n in found]:
         parts.append(section(name, found[name]))
     for name in [n for n in scored.ANSWERS if n in found]:
@@ -153,30 +190,61 @@ def page() -> str:
 
 
 def section(name: str, one: dict) -> str:
-    rows = ["| model | " + " | ".join(SHOWN) + " |", "| --- |" + " --- |" * len(SHOWN)]
-    rows += [
-        f"| {model} | " + " | ".join(f"{values[m]:.4f}" for m in SHOWN) + " |" for model, values in one["table"].items()
-    ]
+    counted = one.get("kind", "count") == "count"
+    shown = SHOWN if counted else SHOWN_OF_EVENTS
+    table = one["table"] if counted else best_first(one["table"])
+    rows = ["| model | " + " | ".join(shown) + " |", "| --- |" + " --- |" * len(shown)]
+    rows += [f"| {model} | " + " | ".join(f"{values[m]:.4f}" for m in shown) + " |" for model, values in table.items()]
     lines = [
         f"| {d['metric']} | {d['difference']:+.4f} | {d['lower']:+.4f} to {d['upper']:+.4f} | {'yes' if d['clear'] else 'no'} | {d['rival']} |"
         for d in one["differences"]
         if d["model"] == "riskwarn"
     ]
-    head = f"{one['grids']} grids, {one['test_dates']} test dates from {one['first']} to {one['last']}, {one['events_a_date']:.0f} events in the horizon of a date on average."
+    what = (
+        f"{one['events_a_date']:.0f} events in the horizon of a date on average"
+        if counted
+        else f"of {one['judged_a_date']:.0f} grids judged a date {one['events_a_date']:.1f} had the event, {one['events_a_date'] / one['judged_a_date']:.3f} of them"
+    )
+    head = f"{one['grids']} grids, {one['test_dates']} test dates from {one['first']} to {one['last']}, {what}."
+    against = "the best baseline"
     return "\n".join(
         [
             f"## {one['question']}",
             "",
-            f"`experiments/{name}.toml`. {head}",
+            f"`experiments/{name.replace('philadelphia_cells', 'philadelphia')}.toml`{', in cells of 400 m' if '_cells_' in name else ''}. {head}",
             "",
             *rows,
             "",
-            "| riskwarn against the best baseline | difference | 95 % interval | clear of zero | rival |",
+            f"| riskwarn against {against} | difference | 95 % interval | clear of zero | rival |",
             "| --- | --- | --- | --- | --- |",
             *lines,
             "",
         ]
     )
+
+
+def best_first(table: dict) -> dict:
+    """The models, and the rules and counts from the best average precision on."""
+    models = [m for m in table if not m.startswith(("rule ", "prior count"))]
+    rivals = sorted(set(table) - set(models), key=lambda m: -table[m]["average_precision"])
+    return {m: table[m] for m in (*models, *rivals)}
+
+
+def emergence(found: dict) -> str:
+    """Every outcome that is no count in one table: how many times the best rule the model is."""
+    rows = []
+    for name in [n for n in QUESTIONS if n in found and found[n].get("kind", "count") != "count"]:
+        one = found[name]
+        d = next(d for d in one["differences"] if d["model"] == "riskwarn" and d["metric"] == "average_precision")
+        own, rival = one["table"]["riskwarn"]["average_precision"], one["table"][d["rival"]]["average_precision"]
+        line = one["table"]["poisson regression"]["average_precision"]
+        chance = one["events_a_date"] / one["judged_a_date"]
+        interval = f"{d['lower']:+.4f} to {d['upper']:+.4f}"
+        rows.append(
+            f"| {name} | {chance:.3f} | {own:.3f} | {line:.3f} | {rival:.3f} | {own / rival:.2f} | {interval} | {'yes' if d['clear'] else 'no'} | {d['rival']} |"
+        )
+    head = "| question | share of events | riskwarn | poisson regression | best rule | times the rule | difference, 95 % | clear of zero | which rule |"
+    return "\n".join([EMERGENCE, head, "| --- |" + " --- |" * 8, *rows, ""])
 
 
 HEAD = """# Measured results
@@ -187,6 +255,12 @@ Every table has the product's model, a Poisson regression of the same features, 
 the last weeks and the rules the experiment names. All are calibrated on the past and judged on dates none of them has seen. Captures are
 shares of all events; a difference is positive where the model is better than the best baseline, which is picked by these very dates;
 intervals come from resampling blocks of four dates, and where test dates overlap they are rather too narrow.
+"""
+
+EMERGENCE = """## Emergences, first events and escalations in one table
+
+Average precision of the ranking of each test date, the mean over dates; a blind list has the share of events. The rule is the best of two
+dozen rules of thumb and prior counts, picked with hindsight on the test dates, which is the hardest rival there can be.
 """
 
 if __name__ == "__main__":

@@ -171,8 +171,8 @@ class Experiment:
     @property
     def features(self) -> tuple[Feature, ...]:
         """What a model reads: the declared features, the signs of the label's kind, and the label's own counts."""
-        signs = (sign for sign in self.label.signs if sign not in (*self.declared, *self.priors))
-        return (*self.declared, *signs, *self.priors)
+        named = {feature.name for feature in (*self.declared, *self.priors)}
+        return (*self.declared, *(sign for sign in self.label.signs if sign.name not in named), *self.priors)
 
     @property
     def priors(self) -> tuple[Own, ...]:

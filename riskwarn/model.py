@@ -16,7 +16,7 @@ from riskwarn.baseline import Line, settled
 from riskwarn.calibration import Calibration
 from riskwarn.errors import DataError, DefinitionError, LabelError, NotFoundError, StaleDataError
 from riskwarn.experiment import Experiment, ModelSettings
-from riskwarn.feature import Feature, Own, from_dict
+from riskwarn.feature import Feature, Own, OwnNormal, from_dict
 from riskwarn.label import Label
 from riskwarn.stack import stack
 
@@ -42,7 +42,7 @@ class RiskModel:
     trees
         LightGBM's text of the trees; empty before :meth:`fit`.
     level
-        Poisson regression of the outcome on the label's own counts, where the trees start from.
+        Poisson regression of the outcome on the label's own counts and, of an emergence, its normal, where the trees start from.
     line
         Poisson regression of the outcome on all features; its share in the log rate is `line_share`, in [0, 1].
     counts
@@ -283,7 +283,7 @@ class RiskModel:
 
     @property
     def _priors(self) -> list[str]:
-        return [f.name for f in self.features if isinstance(f, Own)]
+        return [f.name for f in self.features if isinstance(f, Own | OwnNormal)]
 
     def _matrix(self, panel: pd.DataFrame) -> np.ndarray:
         missing = [n for n in self.feature_names if n not in panel]

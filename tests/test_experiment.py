@@ -102,6 +102,16 @@ def test_a_file_may_ask_for_an_emergence(tmp_path):
     assert found.digest != load(tmp_path / "other").digest
 
 
+def test_a_sign_that_is_declared_already_is_no_second_feature(tmp_path):
+    """A group may hold a feature of a sign's name, even with another cap: the declared one is kept, and names stay unlike."""
+    changes = {"days = 14": 'days = 14\nkind = "first"', '"police_call"\ncategories = ["P04"]': '"dispute"'}
+    found = load(tmp_path, **changes)
+    names = found.feature_names
+
+    assert "dispute_days_since" in {s.name for s in found.label.signs} & {f.name for f in found.declared}
+    assert len(set(names)) == len(names)
+
+
 def test_a_file_that_is_not_there(tmp_path):
     """The nearest file of the folder is offered."""
     load(tmp_path)
