@@ -222,7 +222,7 @@ def backtest(
     LabelError
         Too few settled dates for the folds, or a test date without any event.
     DefinitionError
-        `split` is none of the three, or no area of `grids` can be left out.
+        `split` is none of the three, no area of `grids` can be left out, or two models have one name.
     """
     if split not in get_args(Split):
         raise DefinitionError(
@@ -230,6 +230,12 @@ def backtest(
         )
     rows = settled(panel)
     contenders = list(models) if models is not None else contenders_of(experiment)
+    names = [model.name for model in contenders]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DefinitionError(
+            f"two models are called {twice!r}; give each a name of its own (riskwarn.selection.Candidate)."
+        )
     parts = list(_parts(experiment, rows, split, grids))
     from tqdm.auto import tqdm  # noqa: PLC0415
 

@@ -9,6 +9,7 @@ from riskwarn import metrics
 from riskwarn.backtesting import Report
 from riskwarn.errors import DataError
 from riskwarn.grid import polygons
+from riskwarn.selection import Audition
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,6 +63,16 @@ def skill_over_time(
     axes.plot(gain.index, gain.to_numpy(), marker="o", color=_COLOURS[_OWN])
     axes.tick_params(axis="x", rotation=30)
     return _finish(axes, "", f"{metric}, difference", f"{model} against {rival}", legend=False)
+
+
+def distance_from_best(audition: Audition, *, ax: "Axes | None" = None) -> "Axes":
+    """How far each model is from the best of each fold: one that keeps low is a safe choice."""
+    axes = _axes(ax)
+    for model, distance in audition.distance.items():
+        axes.plot(
+            [str(f) for f in distance.index], distance.to_numpy(), marker=".", label=str(model), **_style(str(model))
+        )
+    return _finish(axes, "fold", f"{audition.metric}, behind the best", "How far from the best, fold by fold")
 
 
 def error_map(report: Report, grids: pd.DataFrame, *, model: str = _OWN, ax: "Axes | None" = None) -> "Axes":

@@ -24,6 +24,7 @@ from riskwarn.errors import GateError, NotFoundError
 from riskwarn.experiment import Experiment
 from riskwarn.gate import gate
 from riskwarn.model import RiskModel
+from riskwarn.tuning import Tuning
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -73,6 +74,25 @@ def log_training(
     return dataclasses.replace(
         model, facts={**model.facts, "mlflow_run": run.info.run_id, "mlflow_version": version, "mlflow_uri": uri}
     )
+
+
+def log_tuning(tuning: Tuning, experiment: Experiment, *, uri: str) -> str:
+    """Log a search: the settings found, the metric as declared and at best, every trial. Returns the run's id."""
+    with _mlflow(uri) as mlflow:
+        experiment_id = _experiment_id(mlflow, uri, experiment.name)
+        with mlflow.start_run(experiment_id=experiment_id, run_name=f"{experiment.label.name} tuning") as run:
+            mlflow.set_tags({"target": experiment.label.name, "experiment_digest": experiment.digest, "kind": "tuning"})
+            mlflow.log_params({f"model.{k}": v for k, v in vars(tuning.settings).items()})
+            mlflow.log_metrics(
+                {
+                    f"declared.{tuning.metric}": tuning.declared,
+                    f"best.{tuning.metric}": tuning.best,
+                    "trials": float(len(tuning.trials)),
+                }
+            )
+            mlflow.log_text(tuning.toml, "model.toml")
+            mlflow.log_text(tuning.trials.to_csv(), "trials.csv")
+            return str(run.info.run_id)
 
 
 def promote(target: str, *, uri: str, version: str | None = None, folder: str | Path | None = None) -> str:

@@ -168,6 +168,17 @@ def test_backtest_prints_every_rival(ask, street):
     )
 
 
+def test_tune_writes_a_section_to_paste(ask, street, tmp_path):
+    """The settings found are a [model] of TOML, logged to MLflow; another ending is refused before anything is computed."""
+    import tomllib
+
+    found = ask("tune", str(street[1]), "--trials", "1", "--out", str(tmp_path / "model.toml"))
+
+    assert tomllib.loads((tmp_path / "model.toml").read_text("utf-8"))["model"] == found["settings"]
+    assert found["best"] == found["declared"]
+    assert found["mlflow_run"]
+
+
 def test_train_then_promote(ask, street, capsys):
     """Training registers a candidate and says why it may not be promoted; promoting it ends with the gate's exit code."""
     found = ask("train", str(street[1]), "--no-backtest")

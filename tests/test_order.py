@@ -7,7 +7,7 @@ import pytest
 
 ORDER = (
     "errors schema privacy taxonomy store grid ingest history feature label metrics leakage level calibration baseline stack experiment panel split model "
-    "backtesting tuning plotting audit gate selection reporting explanation gaps alerting tracking monitoring pipeline distributed testing simulation example exporting web demo cli"
+    "backtesting selection tuning plotting audit gate reporting explanation gaps alerting tracking monitoring pipeline distributed testing simulation example exporting web demo cli"
 ).split()
 PACKAGE = Path(__file__).parent.parent / "riskwarn"
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE or p.stem not in {"__init__", "__main__"})

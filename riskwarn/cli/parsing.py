@@ -106,6 +106,19 @@ def _models(verbs: Any) -> None:
 
     v = _verb(
         verbs,
+        "tune",
+        run.tune,
+        "search settings of the model on dates before the backtest's test dates",
+        "riskwarn tune experiments/weekly.toml --trials 30 --out model.toml --store city",
+    )
+    v.add_argument("experiment", type=Path, help="an experiment file (TOML)")
+    v.add_argument("--trials", type=int, default=30, help="sets of settings tried, 30 by default")
+    v.add_argument("--seconds", type=float, help="CPU time after which no further trial starts")
+    v.add_argument("--metric", default="poisson_deviance", help="what is to be best; poisson_deviance by default")
+    v.add_argument("--out", type=Path, metavar="FILE", help="write section [model] to a .toml file")
+
+    v = _verb(
+        verbs,
         "train",
         run.train,
         "backtest, train, log to MLflow and register as @candidate",

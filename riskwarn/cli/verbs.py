@@ -143,6 +143,35 @@ def backtest(parsed: argparse.Namespace) -> None:
     say(parsed, body, repr(report))
 
 
+def tune(parsed: argparse.Namespace) -> None:
+    """Search settings of the model."""
+    from riskwarn import tracking
+    from riskwarn.panel import build_panel
+    from riskwarn.tuning import tune
+
+    if parsed.out and parsed.out.suffix != ".toml":
+        raise DataError(f"cannot write {parsed.out}: wanted an ending of .toml, got {parsed.out.suffix!r}.")
+    store, experiment = open_store(parsed), experiment_of(parsed)
+    found = tune(
+        experiment, build_panel(store, experiment), n_trials=parsed.trials, seconds=parsed.seconds, metric=parsed.metric
+    )
+    run = tracking.log_tuning(found, experiment, uri=tracking.default_uri(store.path))
+    if parsed.out:
+        parsed.out.write_text(found.toml, "utf-8")
+    body = {
+        "metric": found.metric,
+        "declared": found.declared,
+        "best": found.best,
+        "settings": vars(found.settings),
+        "mlflow_run": run,
+    }
+    say(
+        parsed,
+        body,
+        f"{found!r}\nevery trial is in MLflow run {run}; put [model] into {parsed.experiment} and backtest again.",
+    )
+
+
 def train(parsed: argparse.Namespace) -> None:
     """Backtest, train, register."""
     from riskwarn.backtesting import backtest
