@@ -50,6 +50,7 @@ def _table(rows: pd.DataFrame) -> dict:
 
     total = rows[["events", *(c for c in rows if str(c).startswith("hits"))]].sum()
     rows.loc["all"] = total.reindex(rows.columns)
+    rows = rows.convert_dtypes()
     title = "hits, PAI and PEI; the interval is of riskwarn's hits less the winner's, calls resampled"
     return table(title, rows, digits=2)
 

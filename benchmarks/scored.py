@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import overdue
 import pandas as pd
 import portland
 
@@ -194,6 +195,47 @@ def leak(shared: Path, folder: Path) -> dict:
     }  # fmt: skip
 
 
+# --- Sweden: the same question on three clocks
+
+CLOCKS = {
+    "when it occurred": "occurred_at",
+    "when the police published it": "reported_at",
+    "when a collector had it": "collected_at",
+}
+
+
+def clocks(shared: Path, folder: Path) -> dict:
+    """The question of experiments/sweden_assault.toml with features that know an event from one instant or another."""
+    experiment = experiment_of("sweden_assault")
+    given = load_mapping(MAPPINGS / "sweden_police.toml")
+    file = shared / "sweden_police" / "events.parquet"
+    found = {}
+    for name, column in CLOCKS.items():
+        columns = {k: v for k, v in given.columns.items() if k != "known_at"} | (
+            {} if column == "occurred_at" else {"known_at": (column,)}
+        )
+        ignore = tuple({*given.ignore, "reported_at", "collected_at"} - {column})
+        place = folder / column
+        place.mkdir()
+        store = brought_in(place, "Europe/Stockholm", [
+            ("sweden_municipalities", shared / "sweden_police" / "municipalities.csv"), (dataclasses.replace(given, columns=columns, ignore=ignore), file),
+        ])  # fmt: skip
+        report = backtest(experiment, build_panel(store, experiment), progress=False)
+        best = report.table.loc[report.best_prior("capture_10")]
+        own = report.table.loc["riskwarn"]
+        found[name] = {
+            "events": report.predictions[report.predictions["model"] == "riskwarn"]["y"].sum(), **{c: own[c] for c in ("capture_5", "capture_10", "brier", "poisson_deviance")},
+            "best count, capture_10": best["capture_10"], "4 weeks, capture_10": report.table.loc["prior count 4 weeks", "capture_10"],
+        }  # fmt: skip
+    rows = pd.read_parquet(file, columns=list(CLOCKS.values()))
+    rows = rows[rows["collected_at"] >= "2023-04-01"]
+    lag = (rows["collected_at"] - rows["occurred_at"]).dt.total_seconds() / 3600
+    return {
+        "about": f"`experiments/sweden_assault.toml`, asked three times. From occurring to being collected it takes {lag.median():.1f} hours at the median, {lag.quantile(0.95):.0f} in 95 of 100 cases and {lag.quantile(0.99):.0f} in 99.",
+        "tables": [table("forty test dates, on what the features may know", pd.DataFrame.from_dict(found, orient="index"))],
+    }  # fmt: skip
+
+
 # --- what they have in common
 
 
@@ -207,6 +249,13 @@ ANSWERS: dict[str, tuple[str, str, Callable[[Path, Path], dict]]] = {
     "north_texas_evictions": ("north_texas_evictions", "", evictions),
     "ucdp_conflict": ("ucdp_car", "", conflict),
     "portland_nij": ("portland_nij", "", portland.answer),
+    "boston_overdue": ("boston_311", "Which service requests of Boston will be late?", overdue.answer),
+    "china_replies": (
+        "china_petitions",
+        "How long will a message to the authorities wait for its reply?",
+        overdue.replies,
+    ),
+    "sweden_clocks": ("sweden_police", "What changes in Sweden when features know only what was collected?", clocks),
     "philadelphia_leak": (
         "philadelphia",
         "Which block groups of Philadelphia will see more than 15 evictions in the year, and does the study leak?",
@@ -254,6 +303,17 @@ def _cell(value: object, digits: int) -> str:
 
 
 FINDINGS: dict[str, str] = {
+    "boston_overdue": """What is asked decides: the type's own rate of lateness gives an AUC of 0.790. Adding what riskwarn knows of the area and of the type at the
+midnight before gives 0.797, clear of zero, though neither alone is; the Brier score falls by 8 %, for the state shows that handling got quicker in autumn.
+A map of lateness by area alone (0.527) would mislead. A request still open at the snapshot of January counts as it stood then, so late December is optimistic.
+riskwarn's experiments forecast grids, and a request is none; this is how its features serve another row.""",
+    "china_replies": """Where a message is sent tells most of how long it waits, what it is about almost nothing. Cities' medians take the typical error from 8.2 to
+6.1 days; what riskwarn knows of the district on the day adds little (6.0), and for waits above 30 days the median of the district is as good.
+Unanswered messages are not in the file, so every wait is that of an answered one.""",
+    "portland_nij": """In the windows these entries won (burglary of one and two weeks, theft of one) riskwarn is as good within chance: two or three burglaries of
+twenty or forty decide. In the longer windows it marks more than the entries, clearly for burglary of a month and theft of two. Against the plain count of a cell's
+whole history only theft of two months stands out (36 against 29); elsewhere the count is as good. The windows lie within each other, so the last row
+counts calls more than once. Nothing was tuned on them; the settings are those of every experiment.""",
     "philadelphia_leak": """The published figures come from columns that use the year they forecast; the audit refuses these and passes all others. Honest columns give
 two thirds: 0.65 by last year's evictions alone, 0.69 by a line in three earlier years, against 0.86 for the same line with the leaking columns. See [leaks](leaks.md).""",
     "north_texas_evictions": """Nothing beats a count at choosing tracts, before, during or after the moratorium: the differences to the best of four
