@@ -150,8 +150,14 @@ def _conflict_fold(experiment: Experiment, rows: pd.DataFrame, fold) -> pd.DataF
 
 
 def _negative_binomial(model, date: pd.DataFrame, y: np.ndarray) -> float:
-    expected, k = model.predict(date)["expected"].to_numpy(), model.calibration.dispersion
-    return metrics.crps_negative_binomial(y, expected, dispersion=k) if k > 1e-6 else metrics.crps_poisson(y, expected)
+    """CRPS of a calibrated contender; clumping adds to the dispersion by one over the mean."""
+    expected, law = model.predict(date)["expected"].to_numpy(), model.calibration
+    spread = law.dispersion + law.clumping / expected
+    return (
+        metrics.crps_negative_binomial(y, expected, dispersion=spread)
+        if spread.min() > 1e-6
+        else metrics.crps_poisson(y, expected)
+    )
 
 
 # --- evictions of Philadelphia: a published study that leaks
@@ -221,7 +227,7 @@ def clocks(shared: Path, folder: Path) -> dict:
             ("sweden_municipalities", shared / "sweden_police" / "municipalities.csv"), (dataclasses.replace(given, columns=columns, ignore=ignore), file),
         ])  # fmt: skip
         report = backtest(experiment, build_panel(store, experiment), progress=False)
-        best = report.table.loc[report.best_prior("capture_10")]
+        best = report.table.loc[report.best_baseline("capture_10")]
         own = report.table.loc["riskwarn"]
         found[name] = {
             "events": report.predictions[report.predictions["model"] == "riskwarn"]["y"].sum(), **{c: own[c] for c in ("capture_5", "capture_10", "brier", "poisson_deviance")},
