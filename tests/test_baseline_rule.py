@@ -145,3 +145,20 @@ def test_a_model_of_events_gives_their_probability():
 
     assert (found["probability"] == found["expected"].clip(upper=1)).all()
     assert found["probability"].mean() == pytest.approx(panel["y"].mean(), rel=0.1)
+
+
+@pytest.mark.parametrize("kind", ["emergence", "first"])
+def test_a_night_may_be_asked_for_them(kind):
+    """The same verbs train, score and explain: ranks from 1, probabilities, and reasons that add up, for an outcome that is no count."""
+    asked = towns.street_experiment()
+    wide = {"past_days": 56, "at_least": 1, "quantile": 0.5} if kind == "emergence" else {"past_days": 3}
+    label = Label("x_14d", asked.label.streams, days=14, kind=kind, **wide)
+    question = dataclasses.replace(asked, label=label, model=dataclasses.replace(asked.model, n_trees=5))
+    model = rw.RiskModel.of(question).fit(rw.build_panel(towns.street(), question))
+    night = rw.build_panel(towns.street(), question, as_of=towns.STREET_NIGHT)
+    scores = rw.score(model, night)
+
+    assert sorted(scores["rank"]) == list(range(1, len(night) + 1))
+    assert scores["probability"].between(0, 1).all()
+    np.testing.assert_allclose(model.contributions(night).sum(axis=1), model.margin(night), rtol=1e-5, atol=1e-5)
+    assert set(rw.explain(model, night)["grid_id"]) <= set(night["grid_id"].astype(str))

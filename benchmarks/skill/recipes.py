@@ -53,7 +53,7 @@ class Learned:
 
     def fit(self, panel: pd.DataFrame) -> "Learned":
         rows = settled(panel)
-        fitted = self.make().fit(self._matrix(rows), rows["y"].to_numpy(dtype=float))
+        fitted = self.make(len(rows)).fit(self._matrix(rows), rows["y"].to_numpy(dtype=float))
         return dataclasses.replace(self, fitted=fitted)
 
     def predict(self, panel: pd.DataFrame) -> pd.DataFrame:
@@ -65,15 +65,16 @@ class Learned:
         return np.nan_to_num(panel[self.columns].to_numpy(dtype=np.float32), nan=-1.0)
 
 
-def forest():
+def forest(n_rows: int):
+    """A hundred trees, each on half of the rows or, where that is less, 20,000 of them."""
     from sklearn.ensemble import RandomForestRegressor
 
     return RandomForestRegressor(
-        100, max_features="sqrt", min_samples_leaf=10, max_samples=0.5, n_jobs=1, random_state=0
+        100, max_features="sqrt", min_samples_leaf=10, max_samples=min(0.5, 20_000 / n_rows), n_jobs=1, random_state=0
     )
 
 
-def boosted():
+def boosted(n_rows: int):  # noqa: ARG001
     from lightgbm import LGBMRegressor
 
     return LGBMRegressor(
@@ -81,7 +82,7 @@ def boosted():
     )
 
 
-def histogram():
+def histogram(n_rows: int):  # noqa: ARG001
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     return HistGradientBoostingRegressor(loss="poisson", max_iter=300, learning_rate=0.05, random_state=0)
