@@ -232,7 +232,7 @@ def best_first(table: dict) -> dict:
 
 def emergence(found: dict) -> str:
     """Every outcome that is no count in one table: how many times the best rule the model is."""
-    rows = []
+    rows, times, clear, below = [], [], [], []
     for name in [n for n in QUESTIONS if n in found and found[n].get("kind", "count") != "count"]:
         one = found[name]
         d = next(d for d in one["differences"] if d["model"] == "riskwarn" and d["metric"] == "average_precision")
@@ -240,11 +240,21 @@ def emergence(found: dict) -> str:
         line = one["table"]["poisson regression"]["average_precision"]
         chance = one["events_a_date"] / one["judged_a_date"]
         interval = f"{d['lower']:+.4f} to {d['upper']:+.4f}"
+        times.append(own / rival)
+        clear += [name] if d["clear"] else []
+        below += [name] if own < rival else []
         rows.append(
             f"| {name} | {chance:.3f} | {own:.3f} | {line:.3f} | {rival:.3f} | {own / rival:.2f} | {interval} | {'yes' if d['clear'] else 'no'} | {d['rival']} |"
         )
     head = "| question | share of events | riskwarn | poisson regression | best rule | times the rule | difference, 95 % | clear of zero | which rule |"
-    return "\n".join([EMERGENCE, head, "| --- |" + " --- |" * 8, *rows, ""])
+    if not rows:
+        return ""
+    which = f" ({', '.join(below)})" if below else ""
+    told = (
+        f"The model has {sum(times) / len(times):.2f} times the average precision of the best rule on average, clearly more on {len(clear)} of "
+        f"{len(rows)}, less on {len(below)}{which}."
+    )
+    return "\n".join([EMERGENCE, told, "", head, "| --- |" + " --- |" * 8, *rows, ""])
 
 
 HEAD = """# Measured results
@@ -260,7 +270,9 @@ intervals come from resampling blocks of four dates, and where test dates overla
 EMERGENCE = """## Emergences, first events and escalations in one table
 
 Average precision of the ranking of each test date, the mean over dates; a blind list has the share of events. The rule is the best of two
-dozen rules of thumb and prior counts, picked with hindsight on the test dates, which is the hardest rival there can be.
+dozen rules of thumb and prior counts ([baselines](baselines.md)), picked with hindsight on the test dates, which is the hardest rival there
+can be. The model's settings were chosen on Philadelphia's 2021, before its test dates ([decisions](decisions.md)); elsewhere they are as
+they came.
 """
 
 if __name__ == "__main__":
