@@ -113,8 +113,9 @@ def kinds_table(results, waits):
             else f"{wait['found']:.0%} of {wait['n']}, " + ("–" if wait["median"] is None else f"{wait['median']:.1f}")
         )
         ap = f"{own['ap'].mean():.2f}" if "ap" in own and own["ap"].notna().any() else "–"
+        wrong = f"{false[kind]:.2f}" if kind in false else "–"
         lines.append(
-            f"| {kind} | {true / len(own):.0f} | {found / len(own):.0f} | {p:.2f} | {r:.2f} | {2 * p * r / max(p + r, 1e-9):.2f} | {ap} | {when} | {false.get(kind, float('nan')):.2f} |"
+            f"| {kind} | {true / len(own):.0f} | {found / len(own):.0f} | {p:.2f} | {r:.2f} | {2 * p * r / max(p + r, 1e-9):.2f} | {ap} | {when} | {wrong} |"
         )
     faults = [v["faults"] for v in results.values() if "faults" in v]
     if faults:
