@@ -186,7 +186,7 @@ def page() -> str:
         parts.append(section(name, found[name]))
     for name in [n for n in scored.ANSWERS if n in found]:
         parts += scored.section(found[name], scored.FINDINGS.get(name, ""))
-    return "\n".join(parts)
+    return "\n".join([*parts, scored.LEFT_OUT])
 
 
 def section(name: str, one: dict) -> str:

@@ -230,7 +230,7 @@ def clocks(shared: Path, folder: Path) -> dict:
         best = report.table.loc[report.best_baseline("capture_10")]
         own = report.table.loc["riskwarn"]
         found[name] = {
-            "events": report.predictions[report.predictions["model"] == "riskwarn"]["y"].sum(), **{c: own[c] for c in ("capture_5", "capture_10", "brier", "poisson_deviance")},
+            "events": int(report.predictions[report.predictions["model"] == "riskwarn"]["y"].sum()), **{c: own[c] for c in ("capture_5", "capture_10", "brier", "poisson_deviance")},
             "best count, capture_10": best["capture_10"], "4 weeks, capture_10": report.table.loc["prior count 4 weeks", "capture_10"],
         }  # fmt: skip
     rows = pd.read_parquet(file, columns=list(CLOCKS.values()))
@@ -238,8 +238,31 @@ def clocks(shared: Path, folder: Path) -> dict:
     lag = (rows["collected_at"] - rows["occurred_at"]).dt.total_seconds() / 3600
     return {
         "about": f"`experiments/sweden_assault.toml`, asked three times. From occurring to being collected it takes {lag.median():.1f} hours at the median, {lag.quantile(0.95):.0f} in 95 of 100 cases and {lag.quantile(0.99):.0f} in 99.",
-        "tables": [table("forty test dates, on what the features may know", pd.DataFrame.from_dict(found, orient="index"))],
+        "tables": [table("forty test dates, on what the features may know", pd.DataFrame.from_dict(found, orient="index")), _known_in_time(rows)],
     }  # fmt: skip
+
+
+def _known_in_time(rows: pd.DataFrame) -> dict:
+    """Share of the events of a past stretch that were known at the midnight that ends it, over all nights and over the thirty worst of the collector."""
+    found = {}
+    for days in (1, 7, 28):
+        nights = pd.date_range("2023-05-01", "2025-08-31")
+        shares = []
+        for at in nights:
+            past = rows[(rows["occurred_at"] >= at - pd.Timedelta(days=days)) & (rows["occurred_at"] < at)]
+            shares.append([(past[c] < at).mean() for c in ("reported_at", "collected_at")])
+        published, collected = np.array(shares).T
+        worst = np.sort(collected)[:30].mean()
+        found[f"last {days} days"] = {
+            "published": published.mean(),
+            "collected": collected.mean(),
+            "collected, 30 worst nights": worst,
+        }
+    return table(
+        "share of the events that occurred in a stretch and were known at the midnight that ends it",
+        pd.DataFrame.from_dict(found, orient="index"),
+        digits=3,
+    )
 
 
 # --- what they have in common
@@ -284,6 +307,13 @@ def answer(name: str, shared: Path, results: Path) -> None:
     print("\n".join(section(found, FINDINGS.get(name, ""))))
 
 
+LEFT_OUT = """## What the other data sets cannot carry
+
+San Luis Obispo's police calls cover six months and 14 police grids, and Detroit's complaints 11 precincts: a list of a twentieth or a tenth is one grid, and half a year
+has no year behind it. Pingshan's tables are totals. They serve the tests of bringing records in, not a question of where.
+"""
+
+
 def section(one: dict, finding: str) -> list[str]:
     """One question as Markdown."""
     lines = [f"## {one['question']}", "", one["about"], ""]
@@ -309,6 +339,9 @@ def _cell(value: object, digits: int) -> str:
 
 
 FINDINGS: dict[str, str] = {
+    "sweden_clocks": """For a list of the next 28 days the clock does not matter: of the events of the last 28 days 99.7 % are collected in time, and all figures agree to
+the third digit. It matters for what features know of the last day: 97 % is published and 95 % collected by midnight, and on the collector's thirty worst nights
+53 %. Features that count by when events occurred would be trained on days no night ever sees whole.""",
     "boston_overdue": """What is asked decides: the type's own rate of lateness gives an AUC of 0.790. Adding what riskwarn knows of the area and of the type at the
 midnight before gives 0.797, clear of zero, though neither alone is; the Brier score falls by 8 %, for the state shows that handling got quicker in autumn.
 A map of lateness by area alone (0.527) would mislead. A request still open at the snapshot of January counts as it stood then, so late December is optimistic.

@@ -45,6 +45,14 @@ def test_a_night_publishes_all_its_tables(street):
     assert set(night.scores["model_version"]) == {street.facts(towns.STREET_NIGHT)["model_version"]}
 
 
+def test_a_night_counts_its_monitors(street):
+    """Feeds and scores are looked at every night; the facts say how many marks are in each state."""
+    night = run(street)
+
+    assert {"volume", "score", "rank"} <= set(night.marks["monitor"])
+    assert night.facts["monitors"] == night.marks["state"].value_counts().to_dict()
+
+
 def test_the_busy_end_of_the_street_is_on_top(street):
     """The grid that calls most is expected to call most, the quietest least."""
     scores = run(street).scores.set_index("grid_id")

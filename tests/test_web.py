@@ -558,6 +558,7 @@ def test_metrics_count_what_was_published(client):
     assert 'riskwarn_alerts{level="red"} 1' in lines
     assert 'riskwarn_gaps{kind="G08"} 1' in lines
     assert 'riskwarn_feeds{state="stopped"} 1' in lines
+    assert 'riskwarn_monitors{state="alarm"} 2' in lines
     assert "riskwarn_night_age_seconds 27000" in lines
 
 

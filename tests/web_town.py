@@ -165,7 +165,7 @@ def _facts(as_of):
     return {
         "target": TARGET, "question": QUESTION, "horizon_days": 28, "model_version": "3f9c2a7d81b04e55",
         "mlflow_run": "b7d1c02e9a6f4c33a1f0", "as_of": as_of.isoformat(), "data_until": as_of.isoformat(),
-        "made_at": (as_of + pd.Timedelta(hours=5, minutes=12)).isoformat(), "features": FEATURES, "feeds": feeds,
+        "made_at": (as_of + pd.Timedelta(hours=5, minutes=12)).isoformat(), "features": FEATURES, "feeds": feeds, "monitors": {"alarm": 2, "ok": 40},
         "gate": True, "gate_reason": "capture_5 beats prior count 52 weeks by +0.0510 [+0.0220, +0.0790]",
         "trained": {"first": "2024-03-04", "last": "2024-12-02", "n_rows": 480, "n_events": 900},
         "backtest": {
