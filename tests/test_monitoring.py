@@ -11,6 +11,7 @@ import pytest
 import towns
 
 from riskwarn import monitoring
+from riskwarn.errors import DataError
 from riskwarn.explanation.moment import known_before
 from riskwarn.history import History
 from riskwarn.monitoring import drift, volume
@@ -125,6 +126,12 @@ def test_young_feeds_are_unknown_not_calm():
 
     assert told["state"].tolist() == ["unknown"]
     assert monitoring.in_words(told).item() == "feed:hotline: younger than twelve weeks: nothing to compare with yet"
+
+
+def test_a_night_before_all_records_is_refused():
+    """Where nothing was known there is nothing to call calm."""
+    with pytest.raises(DataError, match="nothing was known at 2021-12-25"):
+        monitoring.check(history(quiet(60)), None, night(-7))
 
 
 def test_new_and_unknown_categories_are_told():

@@ -26,6 +26,7 @@ Drifts of features, scores, ranks and calibration warn above the largest one wit
 import numpy as np
 import pandas as pd
 
+from riskwarn.errors import DataError
 from riskwarn.history import History
 from riskwarn.model import RiskModel
 from riskwarn.monitoring.category import category_marks
@@ -78,11 +79,12 @@ def check(store: Store | History, model: RiskModel | None, as_of: object) -> pd.
 
     Examples
     --------
-    >>> import riskwarn as rw
-    >>> town = rw.simulation.city("tiny", seed=7)
-    >>> marks = check(town.history, None, "2024-07-01")
-    >>> set(marks["monitor"]) == {"volume", "category"}
-    True
+    >>> at = pd.date_range("2024-01-01", periods=100, tz="Asia/Shanghai").as_unit("us")
+    >>> events = pd.DataFrame({"source": "hotline", "event_id": at.strftime("%j"), "known_at": at, "occurred_at": at,
+    ...                        "grid_id": "G1", "category": "noise"})
+    >>> history = History.of(events, pd.DataFrame({"grid_id": ["G1"], "valid_from": at[:1]}))
+    >>> check(history, None, "2024-04-10")["state"].value_counts().to_dict()
+    {'ok': 4}
     """
     history = store if isinstance(store, History) else History.load(store, as_of=as_of)
     found = [check_feeds(history, as_of)] + ([check_scores(history, model, as_of)] if model is not None else [])
@@ -97,7 +99,12 @@ def check(store: Store | History, model: RiskModel | None, as_of: object) -> pd.
 
 def check_feeds(history: History, as_of: object) -> pd.DataFrame:
     """Volume and categories of every feed."""
-    found = list(flows(history, int(history.at([as_of]).micros[0])))
+    snapshot = history.at([as_of])
+    found = list(flows(history, int(snapshot.micros[0])))
+    if not found:
+        raise DataError(
+            f"nothing was known at {snapshot.local[0]:%Y-%m-%d}: there is no feed to look at; choose a later date."
+        )
     return pd.concat([volume_marks(found), category_marks(found)], ignore_index=True)
 
 
