@@ -14,9 +14,9 @@ _HOME = {
     "find_gaps": "gaps", "raise_alerts": "alerting",
 }  # fmt: skip
 _MODULES = (
-    "alerting", "audit", "backtesting", "baseline", "calibration", "errors", "example", "experiment", "explanation", "feature", "gaps", "gate",
-    "grid", "history", "ingest", "label", "leakage", "level", "metrics", "model", "monitoring", "panel", "pipeline", "schema", "selection",
-    "simulation", "split", "stack", "store", "taxonomy", "testing", "tracking", "tuning",
+    "alerting", "audit", "backtesting", "baseline", "calibration", "draws", "errors", "estimator", "example", "experiment", "explanation",
+    "feature", "gaps", "gate", "grid", "history", "ingest", "label", "leakage", "level", "metrics", "model", "monitoring", "panel",
+    "pipeline", "schema", "selection", "simulation", "split", "stack", "store", "taxonomy", "testing", "tracking", "tuning",
 )  # fmt: skip
 __all__ = [
     "Experiment", "Feature", "Label", "RiskModel", "Store", "__version__", "backtest", "build_panel", "explain", "find_gaps",

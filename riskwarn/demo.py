@@ -33,7 +33,14 @@ def run(folder: Path, *, port: int = 8000) -> Night:
     report = backtest(experiment, panel, grids=store.grids())
     print(report)
     _step(4, "train, log to MLflow, register")
-    model = train(experiment, panel, report=report, tracking_folder=store.path, data_digest=store.digest())
+    model = train(
+        experiment,
+        panel,
+        report=report,
+        grids=store.read("grids"),
+        tracking_folder=store.path,
+        data_digest=store.digest(),
+    )
     uri = str(model.facts["mlflow_uri"])
     print(f"  {model}\n  MLflow run {model.facts['mlflow_run']} in {uri}")
     alias = _promoted(model.label.name, uri, folder)

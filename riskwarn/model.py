@@ -14,6 +14,7 @@ import pandas as pd
 
 from riskwarn.baseline import Line, settled
 from riskwarn.calibration import Calibration
+from riskwarn.draws import among_first, common_factors, parents_of, totals
 from riskwarn.errors import DataError, DefinitionError, LabelError, NotFoundError, StaleDataError
 from riskwarn.experiment import Experiment, ModelSettings
 from riskwarn.feature import Feature, Own, OwnNormal, from_dict
@@ -49,6 +50,8 @@ class RiskModel:
         The label's own counts themselves, whose weights are their shares; the trees have what line and counts leave.
     calibration
         From that log rate to the distribution of the count.
+    common
+        Variance of what the grids of the city, and of each kind of larger area, share in a horizon (:mod:`riskwarn.draws`).
     facts
         Where it comes from: digests, dates, numbers of rows.
     """
@@ -62,6 +65,7 @@ class RiskModel:
     line_share: float = 0.0
     counts: Line = dataclasses.field(default_factory=Line)
     calibration: Calibration = dataclasses.field(default_factory=Calibration)
+    common: dict[str, float] = dataclasses.field(default_factory=dict)
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @classmethod
@@ -86,7 +90,7 @@ class RiskModel:
             self.trees,
             json.dumps([self.level, self.line, self.counts], default=vars),
             str(self.line_share),
-            json.dumps(vars(self.calibration)),
+            json.dumps([vars(self.calibration), self.common]),
         ]
         parts.append(json.dumps(self._declared(), sort_keys=True))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
@@ -96,8 +100,15 @@ class RiskModel:
         state = f"version {self.version}" if self.trees else "not fitted"
         return f"RiskModel({self.label.name!r}, {len(self.features)} features, {state})"
 
-    def fit(self, panel: pd.DataFrame) -> "RiskModel":
-        """A fitted copy. The latest quarter of dates, unseen by a rehearsal, says how much to trust trees and line; then all rows.
+    def fit(self, panel: pd.DataFrame, *, grids: pd.DataFrame | None = None) -> "RiskModel":
+        """A fitted copy. The latest quarter of dates, unseen by a rehearsal, says how much to trust trees, line and counts; then all rows.
+
+        Parameters
+        ----------
+        panel
+            What :func:`riskwarn.build_panel` gave.
+        grids
+            Table `grids`: with it the model also learns what the grids of a community, township or county share (:meth:`totals`).
 
         Raises
         ------
@@ -109,7 +120,7 @@ class RiskModel:
         # one order of rows, so that the same panel in any order grows the same trees
         rows = settled(panel).sort_values(["grid_id", "as_of"], kind="stable")
         early, late = self._parted(rows)
-        grown = self._joined(self._grown(rows), self._grown(early), late)
+        grown = self._joined(self._grown(rows), self._grown(early), late, grids)
         facts = {
             "n_rows": len(rows),
             "n_events": float(rows["y"].sum()),
@@ -170,6 +181,11 @@ class RiskModel:
         found["base"] += self.calibration.level
         return found
 
+    def totals(self, scores: pd.DataFrame, grids: pd.DataFrame, level: str) -> pd.DataFrame:
+        """Expected counts and 90 % intervals of larger areas, or of the ``city``, that add up (:func:`riskwarn.draws.totals`)."""
+        seed = self.settings.seed
+        return totals(scores, grids, level, calibration=self.calibration, common=self.common, seed=seed)
+
     def save(self, folder: str | Path) -> Path:
         """Write ``trees.txt`` and ``model.json``, and their digests as ``sha256sum`` writes them."""
         folder = Path(folder)
@@ -177,7 +193,8 @@ class RiskModel:
         (folder / "trees.txt").write_text(self.trees, "utf-8")
         body = {
             **self._declared(), "settings": dataclasses.asdict(self.settings), "level": vars(self.level), "line": vars(self.line),
-            "line_share": self.line_share, "counts": vars(self.counts), "calibration": vars(self.calibration), "facts": self.facts,
+            "line_share": self.line_share, "counts": vars(self.counts), "calibration": vars(self.calibration), "common": self.common,
+            "facts": self.facts,
         }  # fmt: skip
         (folder / "model.json").write_text(json.dumps(body, ensure_ascii=False, indent=1), "utf-8")
         (folder / _SUMS).write_bytes(_sums(folder))
@@ -217,7 +234,8 @@ class RiskModel:
         features = tuple(from_dict(f) for f in body["features"])
         return cls(
             features, Label.from_dict(body["label"]), ModelSettings(**body["settings"]), trees, Line(**body["level"]),
-            Line(**body["line"]), body["line_share"], Line(**body.get("counts", {})), Calibration(**body["calibration"]), body["facts"],
+            Line(**body["line"]), body["line_share"], Line(**body.get("counts", {})), Calibration(**body["calibration"]), body.get("common", {}),
+            body["facts"],
         )  # fmt: skip
 
     def _declared(self) -> dict[str, Any]:
@@ -256,7 +274,9 @@ class RiskModel:
             self, trees=trees, level=level, line=line, line_share=0.0, counts=Line(), calibration=Calibration()
         )
 
-    def _joined(self, grown: "RiskModel", rehearsed: "RiskModel", late: pd.DataFrame) -> "RiskModel":
+    def _joined(
+        self, grown: "RiskModel", rehearsed: "RiskModel", late: pd.DataFrame, grids: pd.DataFrame | None
+    ) -> "RiskModel":
         """`grown` with the shares and the calibration that `rehearsed` needed on dates it had not seen."""
         y, overlap = late["y"].to_numpy(dtype=float), self._overlap(late)
         counts = Line.plain(late, self._priors)
@@ -264,7 +284,10 @@ class RiskModel:
         shares = stack(rates, y, late["as_of"], rivals=range(2, rates.shape[1]), overlap=overlap)
         counts, of_line = counts.times(shares[2:].tolist()), float(shares[1])
         calibration = Calibration.fit(rates @ shares, y, overlap=overlap)
-        return dataclasses.replace(grown, line_share=of_line, counts=counts, calibration=calibration)
+        areas = None if grids is None else parents_of(late["grid_id"], grids)
+        expected, before = calibration.expected(rates @ shares), np.exp(rates[:, 0])
+        common = common_factors(y, expected, late["as_of"], areas, before=before, overlap=overlap)
+        return dataclasses.replace(grown, line_share=of_line, counts=counts, calibration=calibration, common=common)
 
     def _overlap(self, rows: pd.DataFrame) -> float:
         """How many dates count the same event: horizon over days between dates, at least 1."""
@@ -315,7 +338,7 @@ def _sums(folder: Path) -> bytes:
     return "".join(f"{hashlib.sha256((folder / n).read_bytes()).hexdigest()}  {n}\n" for n in _FILES).encode()
 
 
-def score(model: RiskModel, night: pd.DataFrame) -> pd.DataFrame:
+def score(model: RiskModel, night: pd.DataFrame, *, capacity: int = 50) -> pd.DataFrame:
     """Probability, expected count, interval and rank of every grid.
 
     Parameters
@@ -324,6 +347,9 @@ def score(model: RiskModel, night: pd.DataFrame) -> pd.DataFrame:
         A fitted model.
     night
         Panel of one or more dates.
+    capacity
+        How many grids can be attended to; `p_in_top` is the probability that a grid's rate is among so many
+        (:func:`riskwarn.draws.among_first`).
 
     Returns
     -------
@@ -345,6 +371,9 @@ def score(model: RiskModel, night: pd.DataFrame) -> pd.DataFrame:
     scores = scores.join(predicted[["probability", "expected", "lower", "upper"]])
     order = pd.DataFrame({"as_of": scores["as_of"], "margin": -predicted["score"]})
     scores["rank"] = order.groupby("as_of")["margin"].rank(method="first").astype("Int64")
+    scores["p_in_top"] = scores.groupby("as_of")["expected"].transform(
+        lambda night: among_first(night.to_numpy(), model.calibration.dispersion, capacity, seed=model.settings.seed)
+    )
     scores["state"] = "ok"
     scores["model_version"] = model.version
     return scores.sort_values(["as_of", "rank"], ignore_index=True)

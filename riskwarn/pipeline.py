@@ -34,6 +34,7 @@ def train(
     panel: pd.DataFrame,
     *,
     report: Report | None = None,
+    grids: pd.DataFrame | None = None,
     tracking_folder: str | Path = ".",
     data_digest: str = "",
 ) -> RiskModel:
@@ -47,6 +48,8 @@ def train(
         What :func:`riskwarn.build_panel` gave for it.
     report
         What :func:`riskwarn.backtest` found. Without it the model cannot be promoted: nothing says that it beats a count.
+    grids
+        Table `grids`: with it the model learns what larger areas share (:meth:`riskwarn.RiskModel.totals`).
     tracking_folder
         Where MLflow's SQLite file and artifacts lie; ``MLFLOW_TRACKING_URI`` goes before it.
     data_digest
@@ -62,7 +65,7 @@ def train(
     LabelError
         No settled outcome, one class only, or too few dates.
     """
-    model = RiskModel.of(experiment).fit(panel)
+    model = RiskModel.of(experiment).fit(panel, grids=grids)
     model.facts.update(_judged(report))
     digest = (
         data_digest or hashlib.sha256(pd.util.hash_pandas_object(panel, index=False).to_numpy().tobytes()).hexdigest()
@@ -192,7 +195,7 @@ def _compute(
     history = History.load(store, as_of=at)
     say(f"{at:%Y-%m-%d}: {history}")
     panel = night_panel(history, model, at)
-    scores = score(model, panel)
+    scores = score(model, panel, capacity=capacity)
     say(f"{len(scores):,} grids scored by {model}")
     reasons = explain(model, panel, history=history)
     gaps = find_gaps(store, scores)

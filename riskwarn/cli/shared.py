@@ -60,7 +60,7 @@ def scored(parsed: argparse.Namespace) -> "tuple[RiskModel, pd.DataFrame, pd.Dat
     store = open_store(parsed)
     model = model_of(store, parsed.target or only_target(parsed), alias=parsed.alias)
     panel = night_panel(store, model, store.instant(parsed.as_of))
-    return model, panel, score(model, panel)
+    return model, panel, score(model, panel, capacity=getattr(parsed, "capacity", None) or 50)
 
 
 def show(parsed: argparse.Namespace, table: "pd.DataFrame", *, shown: "pd.DataFrame | None" = None) -> None:

@@ -181,7 +181,8 @@ def train(parsed: argparse.Namespace) -> None:
     store, experiment = open_store(parsed), experiment_of(parsed)
     panel = build_panel(store, experiment)
     report = None if parsed.no_backtest else backtest(experiment, panel, grids=store.grids())
-    model = train(experiment, panel, report=report, tracking_folder=store.path, data_digest=store.digest())
+    grids = store.read("grids")
+    model = train(experiment, panel, report=report, grids=grids, tracking_folder=store.path, data_digest=store.digest())
     body = {
         "target": model.label.name,
         "model_version": model.version,
