@@ -1,0 +1,115 @@
+"""The model on a plain matrix: trees, line, stack and calibration as a scikit-learn regressor of counts."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from riskwarn.experiment import ModelSettings
+from riskwarn.history import Stream
+from riskwarn.label import Label
+from riskwarn.model import RiskModel
+
+_LABEL = Label("y", (Stream("row"),), days=1, settle_days=0)
+_BLOCKS = 8
+"""Parts the rows are cut into; the last two, never seen by a rehearsal, choose shares and calibration."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the matrix, by the little of a feature that the model asks for."""
+
+    name: str
+    monotone: int = 0
+
+
+class RiskRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """Expected counts from any matrix, for pipelines, searches and comparisons of scikit-learn.
+
+    Rows come in the order of time: the last quarter, unseen by a rehearsal, says how trees and line share the log rate and how it is
+    calibrated; then all rows train. There are no prior counts to fall back to and no features to explain; for those use
+    :class:`riskwarn.RiskModel`.
+
+    Parameters
+    ----------
+    n_trees, learning_rate, n_leaves, max_depth, min_rows_in_leaf, l2, feature_share, row_share, line_l2, seed
+        As in :class:`riskwarn.experiment.ModelSettings`.
+
+    Attributes
+    ----------
+    model_
+        The fitted :class:`riskwarn.RiskModel`, its columns named ``x0``, ``x1``, ….
+    n_features_in_
+        Columns seen in training.
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).normal(size=(400, 2))
+    >>> y = np.random.default_rng(1).poisson(np.exp(X[:, 0]))
+    >>> model = RiskRegressor(n_trees=20).fit(X, y)
+    >>> bool(model.predict(X[y > 2]).mean() > model.predict(X[y == 0]).mean())
+    True
+    """
+
+    def __init__(
+        self, *, n_trees: int = 150, learning_rate: float = 0.03, n_leaves: int = 15, max_depth: int = 5, min_rows_in_leaf: int = 300,
+        l2: float = 20.0, feature_share: float = 0.7, row_share: float = 0.8, line_l2: float = 0.01, seed: int = 7,
+    ) -> None:  # fmt: skip
+        self.n_trees = n_trees
+        self.learning_rate = learning_rate
+        self.n_leaves = n_leaves
+        self.max_depth = max_depth
+        self.min_rows_in_leaf = min_rows_in_leaf
+        self.l2 = l2
+        self.feature_share = feature_share
+        self.row_share = row_share
+        self.line_l2 = line_l2
+        self.seed = seed
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # noqa: N803 - scikit-learn's name
+        """Fit to (n, m) numbers, which may be missing but not infinite, and (n,) counts of at least 0.
+
+        Raises
+        ------
+        ValueError
+            A count is negative, all are alike, or there are too few rows.
+        """
+        matrix, counts = validate_data(
+            self, X, y, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=_BLOCKS, y_numeric=True
+        )
+        if (counts < 0).any():
+            raise ValueError(f"y must be counts of at least 0, got {counts.min():g}: a rate cannot be negative.")
+        columns = tuple(Column(f"x{i}") for i in range(matrix.shape[1]))
+        settings = ModelSettings(**self.get_params())
+        rows = self._panel(matrix).assign(y=counts.astype(float))
+        self.model_ = RiskModel(columns, _LABEL, settings).fit(rows)  # type: ignore[arg-type]
+        return self
+
+    def predict(self, X: ArrayLike) -> np.ndarray:  # noqa: N803 - scikit-learn's name
+        """(n,) expected counts."""
+        return self.predict_law(X)["expected"].to_numpy()
+
+    def predict_law(self, X: ArrayLike) -> pd.DataFrame:  # noqa: N803 - scikit-learn's name
+        """Columns of :meth:`riskwarn.RiskModel.predict`: expected count, probability of any, 90 % interval."""
+        check_is_fitted(self)
+        matrix = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
+        return self.model_.predict(self._panel(matrix))
+
+    @staticmethod
+    def _panel(matrix: np.ndarray) -> pd.DataFrame:
+        """Rows as a panel: a date a block, a grid a row of it."""
+        at = np.arange(len(matrix))
+        block = at * _BLOCKS // max(len(matrix), 1)
+        first = pd.Timestamp("2000-01-01", tz="UTC")
+        panel = pd.DataFrame(matrix, columns=[f"x{i}" for i in range(matrix.shape[1])])
+        return panel.assign(grid_id=at, as_of=first + pd.to_timedelta(block, unit="D"))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.positive_only = True
+        tags.input_tags.allow_nan = True
+        return tags
