@@ -14,7 +14,7 @@ import pandas as pd
 
 from riskwarn.baseline import Line, settled
 from riskwarn.calibration import Calibration
-from riskwarn.draws import among_first, common_factors, parents_of, totals
+from riskwarn.draws import CITY, among_first, common_factors, parents_of, totals
 from riskwarn.errors import DataError, DefinitionError, LabelError, NotFoundError, StaleDataError
 from riskwarn.experiment import Experiment, ModelSettings
 from riskwarn.feature import Feature, Own, OwnNormal, from_dict
@@ -287,6 +287,9 @@ class RiskModel:
         areas = None if grids is None else parents_of(late["grid_id"], grids)
         expected, before = calibration.expected(rates @ shares), np.exp(rates[:, 0])
         common = common_factors(y, expected, late["as_of"], areas, before=before, overlap=overlap)
+        # the level was fitted to these very dates, so their spread about it lacks how far the city moves on
+        moved = max(common[CITY] - common_factors(y, expected, late["as_of"])[CITY], 0.0)
+        calibration = dataclasses.replace(calibration, dispersion=calibration.dispersion + moved)
         return dataclasses.replace(grown, line_share=of_line, counts=counts, calibration=calibration, common=common)
 
     def _overlap(self, rows: pd.DataFrame) -> float:
@@ -371,8 +374,10 @@ def score(model: RiskModel, night: pd.DataFrame, *, capacity: int = 50) -> pd.Da
     scores = scores.join(predicted[["probability", "expected", "lower", "upper"]])
     order = pd.DataFrame({"as_of": scores["as_of"], "margin": -predicted["score"]})
     scores["rank"] = order.groupby("as_of")["margin"].rank(method="first").astype("Int64")
+    # what the whole city shares moves no rank
+    apart = max(model.calibration.dispersion - model.common.get(CITY, 0.0), 0.0)
     scores["p_in_top"] = scores.groupby("as_of")["expected"].transform(
-        lambda night: among_first(night.to_numpy(), model.calibration.dispersion, capacity, seed=model.settings.seed)
+        lambda night: among_first(night.to_numpy(), apart, capacity, seed=model.settings.seed)
     )
     scores["state"] = "ok"
     scores["model_version"] = model.version

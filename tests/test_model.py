@@ -208,6 +208,16 @@ def test_shares_make_one_log_rate():
     assert np.allclose(model.margin(night), model.calibration.level + model.calibration.slope * raw)
 
 
+def test_intervals_know_how_far_the_city_moves():
+    """Where the latest dates' level had moved away from what the earlier ones told, intervals are wider than where it had not."""
+    panel = towns.drawn_panel()
+    late = panel["as_of"] >= panel["as_of"].unique()[-10]
+    calm, moved = SMALL.fit(panel), SMALL.fit(panel.assign(y=panel["y"].mask(late, panel["y"] * 2)))
+
+    assert moved.common["city"] > calm.common["city"] + 0.1
+    assert moved.calibration.dispersion > moved.common["city"] / 2 > calm.calibration.dispersion
+
+
 # --- what may train, what may be scored
 
 
