@@ -16,7 +16,7 @@ _HOME = {
 _MODULES = (
     "alerting", "audit", "backtesting", "baseline", "calibration", "draws", "errors", "estimator", "example", "experiment", "explanation",
     "feature", "gaps", "gate", "grid", "history", "ingest", "label", "leakage", "level", "metrics", "model", "monitoring", "panel",
-    "pipeline", "schema", "selection", "simulation", "split", "stack", "store", "taxonomy", "testing", "tracking", "tuning",
+    "pipeline", "reporting", "schema", "selection", "simulation", "split", "stack", "store", "taxonomy", "testing", "tracking", "tuning",
 )  # fmt: skip
 __all__ = [
     "Experiment", "Feature", "Label", "RiskModel", "Store", "__version__", "backtest", "build_panel", "explain", "find_gaps",

@@ -132,7 +132,7 @@ class Report:
     def __repr__(self) -> str:
         """The table and the differences, as text."""
         shown = self.table.round(4).to_string()
-        return f"{self.experiment.question}\n{self._span}\n\n{shown}\n\nAgainst the best baseline (positive is better, 95 % interval):\n{self._lines()}"
+        return f"{self.experiment.question}\n{self.span}\n\n{shown}\n\nAgainst the best baseline (positive is better, 95 % interval):\n{self._lines()}"
 
     def _repr_html_(self) -> str:
         """Both tables, the best of each metric in bold, and each interval drawn beside zero."""
@@ -140,12 +140,13 @@ class Report:
         drawn = found.round(4).assign(interval=[_strip(r, found) for r in found.to_dict("records")])
         table = _bold_best(self.table).to_html(escape=False)
         return (
-            f"<h4>{html.escape(self.experiment.question)}</h4><p>{self._span}</p>{table}"
+            f"<h4>{html.escape(self.experiment.question)}</h4><p>{self.span}</p>{table}"
             f"<p>Against the best baseline (positive is better, 95 % interval)</p>{drawn.to_html(index=False, escape=False)}"
         )
 
     @property
-    def _span(self) -> str:
+    def span(self) -> str:
+        """Folds and test dates in words."""
         dates = self.frame["as_of"].unique()
         how = "" if self.split == "rolling_origin" else f", {self.split.replace('_', ' ')}"
         return f"{self.frame['fold'].nunique()} folds, {len(dates)} test dates from {min(dates):%Y-%m-%d} to {max(dates):%Y-%m-%d}{how}."

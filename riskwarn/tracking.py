@@ -24,6 +24,7 @@ from riskwarn.errors import GateError, NotFoundError
 from riskwarn.experiment import Experiment
 from riskwarn.gate import gate
 from riskwarn.model import RiskModel
+from riskwarn.reporting import to_html
 from riskwarn.tuning import Tuning
 
 if TYPE_CHECKING:
@@ -253,7 +254,7 @@ def _log_report(mlflow: Any, report: Report) -> None:
     mlflow.set_tags({"gate": "passed" if decision.passed else "refused", "gate_reason": decision.reason})
     mlflow.log_text(repr(decision), "gate.txt")
     mlflow.log_text(repr(report), "backtest.txt")
-    mlflow.log_text(report._repr_html_(), "backtest.html")
+    mlflow.log_text(to_html(report), "backtest.html")
 
 
 def _register(mlflow: Any, model: RiskModel, run_id: str) -> str:

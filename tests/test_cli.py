@@ -168,6 +168,15 @@ def test_backtest_prints_every_rival(ask, street):
     )
 
 
+def test_backtest_writes_a_page(ask, street, tmp_path):
+    """An ending of .html gives the whole report, lead time included; another split says so in it."""
+    ask("backtest", str(street[1]), "--out", str(tmp_path / "report.html"), "--split", "leave-area-out")
+    page = (tmp_path / "report.html").read_text("utf-8")
+
+    assert "How early" in page
+    assert "leave area out" in page
+
+
 def test_tune_writes_a_section_to_paste(ask, street, tmp_path):
     """The settings found are a [model] of TOML, logged to MLflow; another ending is refused before anything is computed."""
     import tomllib

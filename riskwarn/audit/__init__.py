@@ -16,9 +16,9 @@ from riskwarn.audit.ceiling import attainable
 from riskwarn.audit.evidence import FAILED, INSUFFICIENT, OWN, PASSED
 from riskwarn.audit.group import AUDITED, disparities, slices
 from riskwarn.audit.level import levels
-from riskwarn.audit.listing import lead_time, stability
+from riskwarn.audit.listing import events_of, lead_time, stability
 
 __all__ = [
-    "AUDITED", "FAILED", "INSUFFICIENT", "OWN", "PASSED", "attainable", "disparities", "lead_time", "levels", "placement", "slices",
+    "AUDITED", "FAILED", "INSUFFICIENT", "OWN", "PASSED", "attainable", "disparities", "events_of", "lead_time", "levels", "placement", "slices",
     "stability",
 ]  # fmt: skip

@@ -6,6 +6,10 @@ import pandas as pd
 from riskwarn import metrics
 from riskwarn.backtesting import Report
 from riskwarn.errors import DataError
+from riskwarn.history import History
+from riskwarn.history.facts import NEVER
+from riskwarn.label import Label
+from riskwarn.store import Store
 
 
 def stability(report: Report, *, share: float | None = None) -> pd.DataFrame:
@@ -81,6 +85,19 @@ def lead_time(
         {"model": str(model)} | vars(metrics.lead_time(scores[["grid_id", "as_of", "score"]], own, budget=n, within_days=days))
         for model, scores in rows.groupby("model", sort=False)
     ])  # fmt: skip
+
+
+def events_of(store: Store | History, label: Label) -> pd.DataFrame:
+    """The events a label counts, by the newest word on each: `grid_id`, `occurred_at`; those without a grid are left out."""
+    history = store if isinstance(store, History) else History.load(store)
+    ids = history.grids["grid_id"].to_numpy()
+    parts = []
+    for stream in label.streams:
+        rows = history.rows("facts", stream)
+        held = rows[np.flatnonzero(rows.end == NEVER)]
+        at = pd.to_datetime(held.occurred, unit="us", utc=True).tz_convert(history.timezone)
+        parts.append(pd.DataFrame({"grid_id": ids[held.grid], "occurred_at": at}))
+    return pd.concat(parts, ignore_index=True).sort_values("occurred_at", kind="stable", ignore_index=True)
 
 
 def _spearman(first: pd.Series, second: pd.Series) -> float:

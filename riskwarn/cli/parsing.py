@@ -99,10 +99,19 @@ def _models(verbs: Any) -> None:
         "backtest",
         run.backtest,
         "compare the model with every baseline on past dates",
-        "riskwarn backtest experiments/weekly.toml --store city",
+        "riskwarn backtest experiments/weekly.toml --out report.html --store city",
     )
     v.add_argument("experiment", type=Path, help="an experiment file (TOML)")
-    _out(v)
+    v.add_argument(
+        "--split", default="rolling-origin", choices=("rolling-origin", "leave-area-out", "worst-season"),
+        help="forward in time (default), whole areas held out, or whole seasons",
+    )  # fmt: skip
+    v.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="the whole report as a .html page, or its figures as .parquet, .csv or .xlsx",
+    )
 
     v = _verb(
         verbs,

@@ -129,13 +129,25 @@ def _question(parsed: argparse.Namespace, history: "History") -> "Experiment":
 
 def backtest(parsed: argparse.Namespace) -> None:
     """Compare models on past dates."""
+    from riskwarn.audit import events_of
     from riskwarn.backtesting import backtest
+    from riskwarn.history import History
     from riskwarn.panel import build_panel
+    from riskwarn.reporting import write_html
 
-    check_out(parsed)
+    page = parsed.out is not None and parsed.out.suffix == ".html"
+    if not page:
+        check_out(parsed)
     store, experiment = open_store(parsed), experiment_of(parsed)
-    report = backtest(experiment, build_panel(store, experiment), grids=store.grids())
-    if parsed.out:
+    history = History.load(store)
+    report = backtest(
+        experiment, build_panel(history, experiment), grids=store.grids(), split=parsed.split.replace("-", "_")
+    )
+    if page:
+        write_html(
+            report, parsed.out, events=events_of(history, experiment.label) if experiment.label.is_count else None
+        )
+    elif parsed.out:
         write(report.frame, parsed.out)
     found = report.differences()
     plain = found.astype(object).where(found.notna(), None)

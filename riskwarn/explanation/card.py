@@ -82,7 +82,7 @@ def _performance(report: Report | None) -> str:
     against = report.differences()
     own = against[against["model"] == "riskwarn"].drop(columns="model")
     return (
-        f"## Performance\n\n{report._span} Means over test dates:\n\n{_table(report.table.reset_index(names='model'))}\n\n"  # noqa: SLF001 - the report says its own span
+        f"## Performance\n\n{report.span} Means over test dates:\n\n{_table(report.table.reset_index(names='model'))}\n\n"
         f"Against the best baseline (positive is better, 95 % block bootstrap over dates):\n\n{_table(own)}"
     )
 
