@@ -1,6 +1,8 @@
 """The panel: its shape, its dates, and its folder on disk."""
 
 import datetime as dt
+import gc
+import weakref
 
 import numpy as np
 import pandas as pd
@@ -128,6 +130,20 @@ def test_blocks_are_the_whole(events, size, shapes):
 
     assert sizes == shapes
     np.testing.assert_allclose(found, whole, rtol=1e-6)
+
+
+def test_what_was_computed_is_let_go(events):
+    """A snapshot that nobody holds is freed at once, with the matrix lent to it, though it looked at neighbours."""
+    history = History.of(events, GRIDS)
+    snapshot = history.at(EXPERIMENT.dates.index())
+    fill(snapshot, FEATURES, np.empty((len(FEATURES), 3, 10), np.float32))
+    left = weakref.ref(snapshot)
+    gc.disable()
+    try:
+        del snapshot
+        assert left() is None
+    finally:
+        gc.enable()
 
 
 def test_a_city_wide_feature_keeps_the_grids_together(events):

@@ -177,11 +177,15 @@ class History:
             city=self, numbers=numbers,
         )  # fmt: skip
 
-    @cached_property
+    @property
     def around(self) -> "History":
-        """The history of these grids and their neighbours."""
+        """The history of these grids and their neighbours: itself, where it is of a whole city."""
+        return self._around or self
+
+    @cached_property
+    def _around(self) -> "History | None":
         if self.city is None or self.numbers is None:
-            return self
+            return None
         beside = self.city.neighbors()[self.numbers].indices
         return self.city.part(np.union1d(self.numbers, beside))
 

@@ -43,11 +43,15 @@ class Snapshot:
         """The dates on the city's clock."""
         return self.dates.tz_convert(self.history.timezone)
 
-    @cached_property
+    @property
     def around(self) -> "Snapshot":
         """The same dates over these grids and their neighbours: itself, where it is of a whole city."""
+        return self._around or self
+
+    @cached_property
+    def _around(self) -> "Snapshot | None":
         around = self.history.around
-        return self if around is self.history else Snapshot(around, self.dates)
+        return None if around is self.history else Snapshot(around, self.dates)
 
     def lend(self, key: Hashable, home: np.ndarray) -> None:
         """Have the result called `key` written into `home`, which the lender will not change: no copy is made of it later."""
