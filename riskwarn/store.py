@@ -282,12 +282,13 @@ class Store:
         NotFoundError
             The store holds no events.
         """
-        last = pc.max(self.arrow("events", columns=["known_at"])["known_at"]).as_py()
-        until = pd.Timestamp(last)
+        newest = [self._parts("events", source)[-1] for source in self.sources()]  # files are by month of known_at
+        times = [pq.read_table(part, columns=["known_at"])["known_at"] for part in newest]
+        times = times or [self.arrow("events", columns=["known_at"])["known_at"]]
         if self.has("feed_log"):
-            covered = self.read("feed_log", columns=["covers_to"])["covers_to"].dropna()
-            until = max([until, *covered])
-        return until.tz_convert(self.timezone)
+            times.append(self.arrow("feed_log", columns=["covers_to"])["covers_to"])
+        last = max(at for at in (pc.max(column).as_py() for column in times) if at is not None)
+        return pd.Timestamp(last).tz_convert(self.timezone)
 
     def instant(self, as_of: object) -> pd.Timestamp:
         """`as_of` as an instant in the store's zone; a date means its local midnight.

@@ -333,7 +333,8 @@ def circular_parents(grids: pd.DataFrame) -> str:
         for child, parent in grids[[low, high]].dropna().drop_duplicates().itertuples(index=False):
             if child != parent:
                 above.setdefault(str(child), set()).add(str(parent))
-    for start in above:
+    parents = set().union(*above.values())
+    for start in (area for area in above if area in parents):
         path = [start]
         while (higher := sorted(above.get(path[-1], ()))) and higher[0] not in path:
             path.append(higher[0])
