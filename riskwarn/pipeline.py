@@ -161,8 +161,9 @@ def nightly(
 
 
 def run_key(store: Store, model: RiskModel, at: pd.Timestamp, capacity: int) -> str:
-    """Name of a run: sixteen hexadecimal digits of the SHA-256 of night, data, model, capacity and code version."""
-    parts = [at.isoformat(), store.digest(), model.version, model.facts.get("alias"), capacity, riskwarn.__version__]
+    """Name of a run: sixteen hexadecimal digits of the SHA-256 of night, data, model, capacity, code version and tables published."""
+    alias = model.facts.get("alias")
+    parts = [at.isoformat(), store.digest(), model.version, alias, capacity, riskwarn.__version__, NIGHT_TABLES]
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
 
 
