@@ -13,6 +13,7 @@ JOBS = {
     "weekly S": "weekly, 1,000 grids, 2 years",
     "weekly M": "weekly, 7,181 grids, 4 years",
     "night M": "one night, 7,181 grids",
+    "weekly L": "weekly, 70,000 grids, 4 years",
     "daily M": "daily, 7,181 grids, 4 years",
 }
 
@@ -23,7 +24,7 @@ def main():
     rows = pd.read_csv(HERE / "features_speed.csv")
     heights = [(rows["job"] == job).sum() for job in JOBS]
     figure, axes = plt.subplots(
-        len(JOBS), 1, figsize=(8, 6.5), sharex=True, layout="constrained", gridspec_kw={"height_ratios": heights}
+        len(JOBS), 1, figsize=(8, 7.5), sharex=True, layout="constrained", gridspec_kw={"height_ratios": heights}
     )
     for axis, (job, title) in zip(axes, JOBS.items(), strict=True):
         own = rows[rows["job"] == job].iloc[::-1]
@@ -32,7 +33,7 @@ def main():
         axis.bar_label(bars, [f"{s:g} s" for s in own["cpu_s"]], padding=3, fontsize=8)
         axis.set_title(title, loc="left", fontsize=9)
         axis.set_xscale("log")
-        axis.set_xlim(0.1, 60)
+        axis.set_xlim(0.1, 100)
         axis.tick_params(labelsize=8)
         axis.spines[["top", "right"]].set_visible(False)
     axes[-1].set_xlabel("CPU seconds, from the Parquet file to the float32 matrix (less is better)", fontsize=8)
