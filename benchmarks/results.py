@@ -249,10 +249,12 @@ def emergence(found: dict) -> str:
     head = "| question | share of events | riskwarn | poisson regression | best rule | times the rule | difference, 95 % | clear of zero | which rule |"
     if not rows:
         return ""
+    absent = [n for n in QUESTIONS if n not in found]
+    missing = f" Not measured yet: {', '.join(absent)}." if absent else ""
     which = f" ({', '.join(below)})" if below else ""
     told = (
         f"The model has {sum(times) / len(times):.2f} times the average precision of the best rule on average, clearly more on {len(clear)} of "
-        f"{len(rows)}, less on {len(below)}{which}."
+        f"{len(rows)}, less on {len(below)}{which}.{missing}"
     )
     return "\n".join([EMERGENCE, told, "", head, "| --- |" + " --- |" * 8, *rows, ""])
 

@@ -154,7 +154,9 @@ def _of_lists(report: Report) -> pd.DataFrame:
 
 def page() -> str:
     found = [json.loads((RESULTS / f"{n}.json").read_text("utf-8")) for n in ASKED if (RESULTS / f"{n}.json").exists()]
-    return "\n".join([HEAD, *_summary(found), *(line for one in found for line in _section(one))])
+    absent = [PLACES[n] for n in ASKED if not (RESULTS / f"{n}.json").exists()]
+    told = [f"Not measured yet: {'; '.join(absent)}.", ""] if absent else []
+    return "\n".join([HEAD, *_summary(found), *told, *(line for one in found for line in _section(one))])
 
 
 def _summary(found: list[dict]) -> list[str]:
