@@ -226,7 +226,7 @@ def section(name: str, one: dict) -> str:
 def best_first(table: dict) -> dict:
     """The models, and the rules and counts from the best average precision on."""
     models = [m for m in table if not m.startswith(("rule ", "prior count"))]
-    rivals = sorted(set(table) - set(models), key=lambda m: -table[m]["average_precision"])
+    rivals = sorted((m for m in table if m not in models), key=lambda m: -table[m]["average_precision"])
     return {m: table[m] for m in (*models, *rivals)}
 
 
