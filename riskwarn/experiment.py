@@ -32,6 +32,7 @@ from riskwarn.label import Label
 
 T = TypeVar("T")
 TIES = Literal["mean", "worst", "best", "order"]
+OBJECTIVES = Literal["poisson", "tweedie", "negative_binomial", "binary", "lambdarank"]
 SLICES = ("urban_class", "county_id", "township_id", "community_id")
 """Columns of the grids that part a city."""
 
@@ -77,6 +78,7 @@ class ModelSettings:
     row_share: float = 0.8
     line_l2: float = 0.01
     seed: int = 7
+    objective: OBJECTIVES = "poisson"
 
 
 @dataclass(frozen=True)
@@ -266,6 +268,9 @@ def _out_of_range(experiment: Experiment) -> Iterator[str]:
     )
     if judge.ties not in get_args(TIES):
         yield f"[judge] ties must be one of {', '.join(get_args(TIES))}, got {judge.ties!r}{did_you_mean(judge.ties, get_args(TIES))}"
+    if experiment.model.objective not in get_args(OBJECTIVES):
+        objective = experiment.model.objective
+        yield f"[model] objective must be one of {', '.join(get_args(OBJECTIVES))}, got {objective!r}{did_you_mean(objective, get_args(OBJECTIVES))}"
     known = [f"{kind}_{100 * s:g}" for s in judge.shares if isinstance(s, float) for kind in ("capture", "pai", "pei")]
     known += ["brier", "poisson_deviance", *([] if experiment.label.is_count else ["average_precision", "roc_auc"])]
     if not 0 < gate.tolerance < 1:
@@ -330,7 +335,9 @@ def _section(path: Path, name: str, cls: type[T], values: Mapping[str, Any]) -> 
 
 
 def _check_type(where: str, wanted: object, value: object) -> None:
-    fits = {int: (int,), float: (int, float), str: (str,), dt.date: (dt.date,), TIES: (str,)}.get(wanted, (list,))
+    fits = {int: (int,), float: (int, float), str: (str,), dt.date: (dt.date,), TIES: (str,), OBJECTIVES: (str,)}.get(
+        wanted, (list,)
+    )
     if not isinstance(value, fits) or isinstance(value, bool | dt.datetime):
         raise DefinitionError(f"{where}: wanted {getattr(wanted, '__name__', wanted)}, got {value!r}.")
 

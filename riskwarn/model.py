@@ -19,6 +19,7 @@ from riskwarn.errors import DataError, DefinitionError, LabelError, NotFoundErro
 from riskwarn.experiment import Experiment, ModelSettings
 from riskwarn.feature import Feature, Own, OwnNormal, from_dict
 from riskwarn.label import Label
+from riskwarn.objective import nights_of, options_of, outcome_of
 from riskwarn.stack import stack
 
 if TYPE_CHECKING:
@@ -258,15 +259,17 @@ class RiskModel:
         """Level, trees and line fitted to `rows`, without calibration."""
         import lightgbm  # noqa: PLC0415
 
-        level, options = Line.fit(rows, self._priors), self._options(len(rows))
+        objective = self.settings.objective
+        if objective == "lambdarank":
+            rows = rows.sort_values(["as_of", "grid_id"], kind="stable")
+        level, options, y = Line.fit(rows, self._priors), self._options(len(rows)), rows["y"].to_numpy(dtype=float)
+        start = level.margin(rows)
         matrix = lightgbm.Dataset(
-            self._matrix(rows),
-            rows["y"].to_numpy(),
-            init_score=level.margin(rows),
-            feature_name=self.feature_names,
-            params=options,
-        )
-        text = lightgbm.train(options, matrix, self.settings.n_trees).model_to_string()
+            self._matrix(rows), outcome_of(objective, y), init_score=start, feature_name=self.feature_names, params=options,
+            group=nights_of(rows["as_of"]) if objective == "lambdarank" else None,
+        )  # fmt: skip
+        wanted = options | options_of(objective, y, start)
+        text = lightgbm.train(wanted, matrix, self.settings.n_trees).model_to_string()
         # how many threads grew the trees is no part of the model
         trees = re.sub(r"\[num_threads: \d+\]", "[num_threads: 0]", text)
         line = Line.fit(rows, self.feature_names, l2=self.settings.line_l2)
@@ -300,7 +303,7 @@ class RiskModel:
     def _options(self, n_rows: int) -> dict[str, Any]:
         s = self.settings
         return {
-            "objective": "poisson", "learning_rate": s.learning_rate, "num_leaves": s.n_leaves, "max_depth": s.max_depth,
+            "learning_rate": s.learning_rate, "num_leaves": s.n_leaves, "max_depth": s.max_depth,
             "min_data_in_leaf": min(s.min_rows_in_leaf, max(n_rows // 20, 1)), "lambda_l2": s.l2, "feature_fraction": s.feature_share,
             "bagging_fraction": s.row_share, "bagging_freq": 1, "seed": s.seed, "deterministic": True, "force_col_wise": True,
             "num_threads": n_threads(n_rows), "verbose": -1, "boost_from_average": False,

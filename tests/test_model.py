@@ -218,6 +218,22 @@ def test_intervals_know_how_far_the_city_moves():
     assert moved.calibration.dispersion > moved.common["city"] / 2 > calm.calibration.dispersion
 
 
+@pytest.mark.parametrize("objective", ["tweedie", "negative_binomial", "binary", "lambdarank"])
+def test_every_objective_gives_the_same_columns(objective):
+    """Whatever the trees are grown for: counts on their own level, contributions that add up, the busy ahead, the same in any order of rows."""
+    panel = towns.drawn_panel(effect=2.0)
+    model = dataclasses.replace(SMALL, settings=dataclasses.replace(SMALL.settings, objective=objective))
+    fitted = model.fit(panel)
+    found = fitted.predict(panel)
+    busy = panel.groupby("grid_id", observed=True)["y"].transform("mean")
+
+    assert found["expected"].mean() == pytest.approx(panel["y"].mean(), rel=0.2)
+    assert np.corrcoef(found["score"], np.log(busy + 0.1))[0, 1] > 0.8
+    assert np.abs(fitted.contributions(panel).sum(axis=1) - fitted.margin(panel)).max() < 1e-9
+    assert model.fit(panel.sample(frac=1, random_state=3)).version == fitted.version
+    assert fitted.trees != SMALL.fit(panel).trees
+
+
 # --- what may train, what may be scored
 
 
