@@ -281,3 +281,33 @@ def test_what_can_be_done_is_told_with_a_caveat(model, night):
         assert str(body["en"]).startswith("Closing the ")
         assert denied(str(body["en"]), "en") == []
         assert denied(str(body["zh"]), "zh") == []
+
+
+def test_open_cases_beside_overdue_ones_are_told_apart(model, night):
+    """Closing the open disputes of a grid that also has overdue ones speaks of those that are not overdue; without overdue ones it speaks of open ones."""
+    late, opened = (night[f"dispute_{kind}_n"] for kind in ("overdue", "open"))
+    both = str(night.loc[(late > 0) & (opened > late), "grid_id"].iloc[0])
+    texts = {
+        w.sentence("en"): w.sentence("zh")
+        for w in what_ifs(model, night, both)
+        if list(w.changed) == ["dispute_open_n"]
+    }
+
+    assert texts
+    assert all("not overdue" in en and "未超期的矛盾纠纷" in zh for en, zh in texts.items())
+    without = night.assign(dispute_overdue_n=np.float32(0))
+    plain = [w.sentence("en") for w in what_ifs(model, without, both) if "dispute_open_n" in w.changed]
+    assert plain
+    assert not any("not overdue" in t for t in plain)
+
+
+def test_a_fact_as_everywhere_else_is_no_reason(model, night):
+    """The area of a grid is told only where it differs from the city's median by a tenth at least."""
+    told = explain(model, night, raising=9, lowering=9)
+    facts = told[told["feature"] == "grid_area_km2"]
+    same = night.assign(**{"normal:grid_area_km2": night["grid_area_km2"]})
+    again = explain(model, same, raising=9, lowering=9)
+
+    assert len(facts) > 0
+    assert (np.maximum(facts["value"] / facts["normal"], facts["normal"] / facts["value"]) >= 1.1).all()
+    assert "grid_area_km2" not in set(again["feature"])

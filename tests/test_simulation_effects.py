@@ -6,7 +6,7 @@ import pytest
 
 from riskwarn import simulation
 from riskwarn.errors import DefinitionError
-from riskwarn.simulation import EFFECTS, Preset
+from riskwarn.simulation import EFFECTS, Preset, Strength
 from riskwarn.simulation.changes import crosswalk_truth
 from riskwarn.simulation.city import make_tables, make_world
 from riskwarn.simulation.faults import SOURCES
@@ -213,3 +213,25 @@ def test_an_unknown_effect_is_refused():
         simulation.city("tiney")
     with pytest.raises(DefinitionError, match="must be positive"):
         simulation.city("tiny", reports_per_year=0)
+
+
+@pytest.mark.parametrize("cause", ["overdue", "repeat", "season"])
+def test_a_stronger_cause_does_more_and_touches_nothing_before_it(cause):
+    """A cause made stronger brings more of what it causes; the studied strength is the city itself; disputes depend on the season alone."""
+    strong = Strength(**{cause: 2.0})
+    usual, more = make_world(make_setting(HAMLET, seed=5)), make_world(make_setting(HAMLET, seed=5, strength=strong))
+    what = {"overdue": "petition", "repeat": "call", "season": None}[cause]
+
+    assert make_setting(HAMLET, seed=5, strength=Strength()) == make_setting(HAMLET, seed=5)
+    assert np.array_equal(usual.disputes.born, more.disputes.born) == (cause != "season")
+    if what:
+        assert len(getattr(more.course, what)["day"]) > len(getattr(usual.course, what)["day"])
+    else:
+        assert more.disputes.n > usual.disputes.n
+
+
+@pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf")])
+def test_strengths_that_are_none(value):
+    """A strength below 0, missing or without bound is refused."""
+    with pytest.raises(DefinitionError, match="strength season"):
+        Strength(season=value)

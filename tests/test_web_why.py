@@ -317,6 +317,17 @@ def test_the_page_of_a_grid_says_what_could_be_done(client, made, panel, busy, l
     assert text.count(CAVEAT[language]) == 1
 
 
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_next_step_stands_beside_each_reason(client, busy, language):
+    """The API gives each reason with a next step, and the page of the grid shows it below the reason."""
+    items = get(client, f"/grids/{busy}/reasons").json()["items"]
+    text = client.get(f"/grids/{busy}", params={"lang": language}).text
+
+    assert items
+    assert all(i[f"remedy_{language}"] for i in items)
+    assert [i for i in items if f'{i[language]}<span class="sub">{i[f"remedy_{language}"]}</span>' not in text] == []
+
+
 def test_the_page_of_a_grid_with_nothing_open(client, panel):
     """Where nothing is open the page says so, and gives no caveat about nothing."""
     clear = panel[(panel[["dispute_open_n", "petition_open_n", "dispute_overdue_n"]] == 0).all(axis=1)]["grid_id"]

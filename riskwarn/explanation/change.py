@@ -174,7 +174,7 @@ def change_sentences(found: pd.DataFrame, language: str) -> pd.Series:
     >>> change_sentences(one, "en").iloc[0]
     'Entered the list, up from rank 31 to 4: new events +86 %, older events ageing out −5 %'
     >>> change_sentences(one, "zh").iloc[0]
-    '新进名单，由第31位升至第4位：新增事件使预计数+86%，旧事件淡出使预计数−5%'
+    '新进名单，由第31位升至第4位：新增事件使预期起数+86%，旧事件淡出使预期起数−5%'
     """
     return pd.Series([_sentence(row, language) for row in found.to_dict("records")], index=found.index, dtype="str")
 
@@ -195,4 +195,4 @@ def _sentence(row: dict[str, float], language: str) -> str:
 
 def _part(part: str, percent: int, language: str) -> str:
     signed = f"{'+' if percent > 0 else '−'}{abs(percent)}"
-    return f"{PARTS[part].zh}使预计数{signed}%" if language == "zh" else f"{PARTS[part].en} {signed} %"
+    return f"{PARTS[part].zh}使预期起数{signed}%" if language == "zh" else f"{PARTS[part].en} {signed} %"

@@ -100,9 +100,10 @@ def _marked(stream: Stream, plain: Noun) -> Noun:
     tag = TAGS[stream.tag].zh + "的" if stream.tag else ""
     origin = _ORIGIN[stream.origin] if stream.origin else Words("", "")
     chosen = _choices(stream)
-    before = " ".join(w for w in ("serious" if stream.severity else "", _BEFORE.get(stream.tag, "")) if w)
+    first = Words("初次", "first") if stream.without == "repeat" else Words("", "")
+    before = " ".join(w for w in (first.en, "serious" if stream.severity else "", _BEFORE.get(stream.tag, "")) if w)
     after = " ".join(w for w in (_AFTER.get(stream.tag, ""), origin.en, chosen.en) if w)
-    zh = f"{origin.zh}{chosen.zh}{tag}{'较重' if stream.severity else ''}{plain.zh}"
+    zh = f"{origin.zh}{chosen.zh}{first.zh}{tag}{'较重' if stream.severity else ''}{plain.zh}"
     one, many = (" ".join(w for w in (before, word, after) if w) for word in (plain.one, plain.many))
     return Noun(zh, one, many, plain.measure)
 
@@ -114,7 +115,7 @@ def _choices(stream: Stream) -> Words:
     if stream.hours:
         first, last = stream.hours
         found.append(Words(f"{first}时至{last}时的", f"between {first}:00 and {last}:00"))
-    if stream.without:
+    if stream.without and stream.without != "repeat":
         left = TAGS[stream.without]
         found.append(Words(f"非{left.zh}的", f"not marked {left.en}"))
     return Words("".join(w.zh for w in found), " ".join(w.en for w in found))

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 
 from riskwarn.errors import DataError, did_you_mean
+from riskwarn.explanation.case import CLEAR
+from riskwarn.explanation.credit import credited
 from riskwarn.explanation.saying import core_of, saying_of, words_of_features
 from riskwarn.explanation.wording import remedies, sentences, tells
 from riskwarn.feature import Feature
@@ -15,6 +17,8 @@ from riskwarn.model import RiskModel
 from riskwarn.panel import NORMAL
 from riskwarn.taxonomy import LANGUAGES
 
+URGENCY = 2.0
+"""An overdue case is told rather than open ones, unless those pull more than so many times as hard."""
 LEAST = 0.01
 """Families that change the expected count by less than one per cent are no reason."""
 
@@ -54,7 +58,8 @@ def explain(
     total, pulls = family_contributions(model, rows)
     values, normals = _numbers(rows, model.feature_names)
     teller = _tellers(model.features, pulls, total.to_numpy(), values, normals)
-    reasons = _picked(rows, model, total.to_numpy(), teller, values, normals, raising, lowering)
+    pulls_told = np.where(_plain(model.features, teller, values, normals), 0, total.to_numpy())
+    reasons = _picked(rows, model, pulls_told, teller, values, normals, raising, lowering)
     if history is not None:
         reasons["n_nearby"] = _n_nearby(history).reindex(reasons["grid_id"]).fillna(0).astype(int).to_numpy()
     return in_words(reasons, model.features)
@@ -76,6 +81,8 @@ def families_of(model: RiskModel) -> list[str]:
 def family_contributions(model: RiskModel, rows: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     """What each family, and each feature, adds to :meth:`riskwarn.RiskModel.margin`.
 
+    Where two features count the same events, the one that says more of them is credited (:mod:`riskwarn.explanation.credit`).
+
     Returns
     -------
     total
@@ -83,7 +90,8 @@ def family_contributions(model: RiskModel, rows: pd.DataFrame) -> tuple[pd.DataF
     pulls
         (n_rows, n_features) the same by feature, each credited to the member that can say it in plain words.
     """
-    parts = model.contributions(rows)[model.feature_names].to_numpy()
+    found = model.contributions(rows)[model.feature_names].to_numpy()
+    parts = credited(model.features, found, rows[model.feature_names].to_numpy(dtype=float))
     names = families_of(model)
     member = np.array([[f.family == name for name in names] for f in model.features], dtype=float)
     total = pd.DataFrame(parts @ member, columns=names, index=rows.index)
@@ -151,15 +159,23 @@ def _tellers(
         [min(float(s.get("days", 0)), 9e3) * 1e-4 * (s["kind"] in {"habit", "lasting"}) for s in sayings]
     )
     muted = np.diag(_spokesmen(features)) == 0
+    urgent = np.array([URGENCY if type(f).__name__ == "Overdue" else 1.0 for f in features])
     found = np.empty(total.shape, dtype=np.intp)
     for k, family in enumerate(dict.fromkeys(families)):
         own = np.flatnonzero(families == family)
         raising = total[:, k] > 0
         pull = pulls[:, own] * np.where(raising, 1, -1)[:, None]
         telling = np.column_stack([tells(sayings[i], values[:, i], normals[:, i], raising) for i in own])
-        order = np.where(telling & (pull > 0), 200 + pull, np.where(telling, 100, 0) + lasting[own])
+        order = np.where(telling & (pull > 0), 200 + pull * urgent[own], np.where(telling, 100, 0) + lasting[own])
         found[:, k] = own[np.where(np.isnan(values[:, own]) | muted[own], -1, order).argmax(axis=1)]
     return found
+
+
+def _plain(features: Sequence[Feature], teller: np.ndarray, values: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    """(n_rows, n_families) whether a family would be told by a fact of the grid that is as everywhere else: that is no reason."""
+    fact = np.array([saying_of(f)["kind"] == "attribute" for f in features])
+    usual = (values < CLEAR * normals) & (normals < CLEAR * values)
+    return fact[teller] & np.take_along_axis(usual, teller, axis=1)
 
 
 def _picked(

@@ -46,12 +46,10 @@ def saying_of(feature: Feature) -> dict[str, Any]:
     core, around = _unwrapped(feature)
     made = SPOKEN.get(type(core).__name__)
     if made is None:
-        return {
-            "kind": "",
-            "side": int(core.monotone),
-            "remedy": "around" if around else _usual(core),
-            "around": around,
-        }
+        plain = type(core).template is Feature.template
+        said = _measured(core) if plain else {"kind": ""}
+        remedy = "around" if around else _usual(core)
+        return {"side": int(core.monotone), "remedy": remedy, "around": around, **said}
     saying = {"side": 1, "around": around, **made(core)}
     return saying | ({"remedy": "around"} if around else {})
 
@@ -97,6 +95,36 @@ def _own(feature: Any) -> dict[str, Any]:
         "remedy": _remedy(feature.streams[0].source),
         **_plain(joined),
     }
+
+
+def _place(feature: Any) -> dict[str, Any]:
+    nouns = [noun_of(s) for s in feature.of]
+    joined = Noun(
+        "或".join(n.zh for n in nouns), " or ".join(n.one for n in nouns), " or ".join(n.many for n in nouns), nouns[0].measure
+    )  # fmt: skip
+    return {"kind": "place", "days": feature.days, "remedy": "place", **_plain(joined)}
+
+
+def _measured(feature: Feature) -> dict[str, Any]:
+    """A kind without a sentence of its own, by its words and unit."""
+    counted = feature.unit == "count" and feature.reads and not feature.words.zh.endswith("数")
+    zh, one, many = _UNITS.get(feature.unit, ("件" if counted else "", "", ""))
+    return {
+        "kind": "measure", "percent": feature.unit == "share", "what_zh": feature.words.zh, "name": feature.words.en,
+        "measure": zh, "one": one, "many": many,
+    }  # fmt: skip
+
+
+_UNITS = {"share": ("%", " %", " %"), "days": ("天", " day", " days"), "workers": ("人", " worker", " workers")}
+"""Units as they are written after a number: in Chinese, in English for one, and for any other number."""
+
+
+def _class(feature: Feature) -> dict[str, Any]:
+    name = {
+        "what_zh": feature.words.zh.removeprefix("是否"),
+        "name": feature.words.en.removeprefix("whether the grid is "),
+    }
+    return {"kind": "flag", "side": 0, "remedy": "grid", **name}
 
 
 def _streamed(kind: str, field: str) -> Callable[[Any], dict[str, Any]]:
@@ -150,6 +178,15 @@ SPOKEN: dict[str, Callable[[Any], dict[str, Any]]] = {
     "Share": _share,
     "Attribute": lambda feature: {"kind": "attribute", "side": 0, "column": feature.column, "remedy": "grid"},
     "Season": lambda _: {"kind": "season", "side": 0, "remedy": "calendar"},
+    "MostAtOnePlace": _place,
+    "UrbanClass": _class,
+    "Window": lambda feature: {
+        "kind": "window",
+        "side": 0,
+        "remedy": "calendar",
+        "what_zh": feature.words.zh,
+        "name": feature.words.en,
+    },
     "SpringFestival": lambda feature: {"kind": "festival", "side": 0, "days": feature.reach, "remedy": "calendar"},
 }
 """By kind of feature, what is said of it. A kind that is not here speaks with its own template."""

@@ -2,7 +2,7 @@
 
 A template is chosen by the kind of feature, by what its value is compared with, and by a case that the numbers decide. In
 the braces: `value`, `normal` and `ratio` are numbers as staff write them, `days` a window (`window` its word, `per_en` and `per_zh` a rate over it), `what` the noun in the right
-number, `many` its plural, `unit` its measure word, `where` the grids around, `when` a part of the year.
+number, `one` and `many` its singular and plural, `name` what is measured (`unit_n` and `normal_n` its units in the right number), `unit` its measure word, `where` the grids around, `when` a part of the year.
 """
 
 from riskwarn.taxonomy import Words
@@ -236,6 +236,34 @@ FESTIVAL = {
     ),
 }
 """Days from Spring Festival."""
+PLACE = {
+    "repeated": Words(
+        "近{days}天同一地点已发生{what}{value}{unit}", "{value} {what} at one place in the last {days} {window}"
+    ),
+    "single": Words(
+        "近{days}天没有同一地点再次发生的{what}", "No place had more than one {one} in the last {days} {window}"
+    ),
+    "none": Words("近{days}天没有{what}", "No {many} in the last {days} {window}"),
+}
+"""The place of the grid with most events."""
+MEASURE = {
+    "any": Words(
+        "{name}{value}{unit_n}，全市中位数{normal}{normal_n}", "{name}: {value}{unit_n}; city median {normal}{normal_n}"
+    )
+}
+"""A number of any other kind, with its unit."""
+FLAG = {
+    "yes": Words("网格属于{name}", "The grid counts as {name}"),
+    "no": Words("网格不属于{name}", "The grid does not count as {name}"),
+}
+"""What a grid is or is not."""
+WINDOW = {
+    "in_busy": Words("正值{name}，通常多发", "Time of year: {name}, usually a busier one"),
+    "in_calm": Words("正值{name}，通常较少", "Time of year: {name}, usually a quieter one"),
+    "out_busy": Words("{name}之外的时段，通常多发", "Outside {name}, usually a busier time"),
+    "out_calm": Words("{name}之外的时段，通常较少", "Outside {name}, usually a quieter time"),
+}
+"""A part of the year with a name."""
 TOGETHER = {
     "raising": Words(
         "{text}（单看不高，与其他情况合看时抬高评分）",
@@ -276,6 +304,13 @@ REMEDIES = {
         Words("建议会商未办结事项，明确主办单位", "Hold a joint meeting on the open cases and name one owner"),
     ),
     "overdue": ("A4", Words("建议提级办理超期事项", "Raise the overdue cases to a higher level")),
+    "place": (
+        "A3",
+        Words(
+            "建议就该地点的反复事项会商，明确主办单位",
+            "Hold a joint meeting on what keeps coming back to that place and name one owner",
+        ),
+    ),
     "around": ("A1", Words("建议与邻近网格联合巡访", "Visit together with the neighbouring grids")),
     "calendar": ("A9", Words("建议多发时段前增派人员", "Add staff before the busy weeks")),
     "grid": ("A1", Words("建议分片巡访，保证覆盖", "Visit section by section so that none is left out")),
@@ -286,7 +321,7 @@ REMEDIES = {
 ALL: dict[str, dict[str, Words]] = {
     "HABIT": HABIT, "LASTING": LASTING, "STANDING": STANDING, "AROUND_HABIT": AROUND_HABIT, "AROUND_LASTING": AROUND_LASTING,
     "AROUND_STANDING": AROUND_STANDING, "SINCE": SINCE, "RISE": RISE, "RECENT": RECENT, "SHARE": SHARE, "ATTRIBUTE": ATTRIBUTE,
-    "SEASON": SEASON, "FESTIVAL": FESTIVAL, "TOGETHER": TOGETHER, "AROUND": {"any": AROUND}, "MISSING": {"any": MISSING}, "LEAD": LEAD, "WHERE": WHERE,
+    "SEASON": SEASON, "FESTIVAL": FESTIVAL, "PLACE": PLACE, "MEASURE": MEASURE, "FLAG": FLAG, "WINDOW": WINDOW, "TOGETHER": TOGETHER, "AROUND": {"any": AROUND}, "MISSING": {"any": MISSING}, "LEAD": LEAD, "WHERE": WHERE,
     "REMEDIES": {name: words for name, (_, words) in REMEDIES.items()},
 }  # fmt: skip
 """Every reviewed text by group and case."""

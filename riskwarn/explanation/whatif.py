@@ -73,13 +73,13 @@ class WhatIf:
 
 _MOVES = {
     "down": Words(
-        "，该网格由第{before}位降至第{now}位（预计数由{was}降为{is}）", " moves this grid from rank {before} down to {now} (expected count {was} to {is})"
+        "，该网格由第{before}位降至第{now}位（预期起数由{was}降为{is}）", " moves this grid from rank {before} down to {now} (expected count {was} to {is})"
     ),
     "up": Words(
-        "，模型反而把该网格由第{before}位升至第{now}位（预计数由{was}变为{is}）",
+        "，模型反而把该网格由第{before}位升至第{now}位（预期起数由{was}变为{is}）",
         " moves this grid from rank {before} up to {now}, against what one would expect (expected count {was} to {is})",
     ),
-    "same": Words("，该网格位次不变，仍为第{now}位（预计数由{was}变为{is}）", " leaves this grid at rank {now} (expected count {was} to {is})"),
+    "same": Words("，该网格位次不变，仍为第{now}位（预期起数由{was}变为{is}）", " leaves this grid at rank {now} (expected count {was} to {is})"),
 }  # fmt: skip
 
 
@@ -234,7 +234,8 @@ def _action(model: RiskModel, row: pd.DataFrame, wanted: Mapping[str, float]) ->
         if late in wanted and n == round(float(row[late].iloc[0]) - wanted[str(late)]):
             continue
         if n and saying["kind"] == "standing":
-            said.append(_closing(n, saying))
+            some_late = _kind(model, name) == "Open" and late not in wanted and _pair(model, row, name, "Overdue") > 0
+            said.append(_closing(n, _not_late(saying) if some_late else saying))
     return (
         Words("若" + "、".join(w.zh for w in said), _capital(" and ".join(w.en for w in said)))
         if said
@@ -249,6 +250,14 @@ def _closing(n: int, saying: Mapping[str, str]) -> Words:
         f"{verb.zh}{abs(n)}件{saying['what_zh'].replace('未办结', '')}",
         f"{verb.en} {_how_many(n)}{noun}",
     )
+
+
+def _not_late(saying: Mapping[str, str]) -> dict[str, str]:
+    """The noun of open cases where others of them are overdue and stay."""
+    return {
+        **saying, "what_zh": f"未超期的{saying['what_zh'].replace('未办结', '')}",
+        "one": f"{saying['one']} that is not overdue", "many": f"{saying['many']} that are not overdue",
+    }  # fmt: skip
 
 
 def _how_many(n: int) -> str:

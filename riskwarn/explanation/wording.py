@@ -1,36 +1,20 @@
 """From numbers to a sentence: which case of a template the numbers call for, and how numbers are written."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from riskwarn.explanation import template
+from riskwarn.explanation.case import CLEAR, NOTHING, RISE, SPEAK, Reading
 from riskwarn.taxonomy import Words, words_of
 
-CLEAR = 1.1
-"""A value speaks for itself when it differs from its normal by a tenth at least."""
-_NOTHING = 0.05
-"""Less than this many events, or of their mean, is said as none; nothing at all is little, whatever the normal."""
-_RISE = 0.5
-"""Standard deviations from which a rise or a fall speaks for itself."""
 _COUNTED = frozenset({"habit", "lasting", "standing", "recent"})
 _AROUND = frozenset({"habit", "lasting", "standing"})
 """Kinds with sentences of their own for the grids around."""
-_MODEST = 1.5
-"""Below this multiple of normal both numbers are said, not the multiple."""
 _MONTHS = "January February March April May June July August September October November December".split()
 _TENS = (Words("上旬", "Early "), Words("中旬", "Mid-"), Words("下旬", "Late "))
-
-
-class _Reading(NamedTuple):
-    """One number with what it is compared with and the direction of its family."""
-
-    saying: Mapping[str, Any]
-    value: float
-    normal: float
-    raising: bool
 
 
 def sentences(reasons: pd.DataFrame, features: Mapping[str, Mapping[str, Any]], language: str) -> pd.Series:
@@ -103,7 +87,7 @@ def sentence(
         return template.MISSING[language].format(name=feature[language])
     if not saying["kind"]:
         return str(feature["template"][language]).format(value=number(value), normal=number(normal))
-    words = _SPEAK[saying["kind"]](_Reading(saying, float(value), float(normal), raising))
+    words = SPEAK[saying["kind"]](Reading(saying, float(value), float(normal), raising))
     fields = _fields(saying, float(value), float(normal), season, n_nearby, language)
     text = words[language].format(**fields)
     if saying.get("around") and saying["kind"] not in _AROUND:
@@ -124,9 +108,9 @@ def tells(saying: Mapping[str, Any], value: Any, normal: Any, raising: Any) -> A
     """
     if not saying.get("side"):
         return np.ones(np.shape(value), dtype=bool) if np.ndim(value) else True
-    kind, quiet = saying["kind"], np.asarray(value) < _NOTHING
+    kind, quiet = saying["kind"], np.asarray(value) < NOTHING
     if kind == "rise":
-        more, less = np.asarray(value) >= _RISE, np.asarray(value) <= -_RISE
+        more, less = np.asarray(value) >= RISE, np.asarray(value) <= -RISE
     else:
         more, less = np.asarray(value) > CLEAR * np.asarray(normal), np.asarray(normal) > CLEAR * np.asarray(value)
     if kind in _COUNTED:
@@ -151,94 +135,6 @@ def number(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0") if size >= 0.095 else f"{value:.1g}"
 
 
-# -- which case ----------------------------------------------------------------------------------------------------------
-
-
-def _habit(read: _Reading) -> Words:
-    group = template.AROUND_HABIT if read.saying["around"] else template.HABIT
-    if read.value < _NOTHING:
-        return group["none" if read.normal >= _NOTHING else "never"]
-    if read.value * CLEAR < read.normal:
-        return group["below"]
-    if read.value <= CLEAR * read.normal:
-        return group["level"]
-    if read.normal < 0.005:
-        return group["first"]
-    if 1 < read.value / read.normal < _MODEST and read.normal >= 0.5:
-        return group["above"]
-    return group["times" if read.normal >= 0.5 or (read.value >= 3 and read.normal >= 0.1) else "few"]
-
-
-def _lasting(read: _Reading) -> Words:
-    group = template.AROUND_LASTING if read.saying["around"] else template.LASTING
-    return group[_beside_city(read.value, read.normal)]
-
-
-def _standing(read: _Reading) -> Words:
-    group = template.AROUND_STANDING if read.saying["around"] else template.STANDING
-    return group[_beside_city(read.value, read.normal)]
-
-
-def _beside_city(value: float, normal: float) -> str:
-    if value < _NOTHING:
-        return "none" if normal >= _NOTHING else "never"
-    if normal < _NOTHING:
-        return "rare"
-    return "above" if value >= normal else "below"
-
-
-def _since(read: _Reading) -> Words:
-    if read.value >= read.saying["days"]:
-        return template.SINCE["never"]
-    rare = "_rare" if read.normal >= read.saying["days"] else ""
-    if read.value < 1:
-        return template.SINCE["today" + rare]
-    return template.SINCE["quiet" if read.value > read.normal else "just" + rare]
-
-
-def _rise(read: _Reading) -> Words:
-    return template.RISE["level" if abs(read.value) < _RISE else "above" if read.value > 0 else "below"]
-
-
-def _recent(read: _Reading) -> Words:
-    if read.value < _NOTHING:
-        return template.RECENT["never"]
-    if read.value >= read.normal and read.normal < _NOTHING:
-        return template.RECENT["rare"]
-    return template.RECENT["above" if read.value >= read.normal else "below"]
-
-
-def _share(read: _Reading) -> Words:
-    return template.SHARE["above" if read.value >= read.normal else "below"]
-
-
-def _attribute(read: _Reading) -> Words:
-    return template.ATTRIBUTE[read.saying["column"]]
-
-
-def _season(read: _Reading) -> Words:
-    return template.SEASON["busy" if read.raising else "calm"]
-
-
-def _festival(read: _Reading) -> Words:
-    when = (
-        "far"
-        if abs(read.value) >= read.saying["days"]
-        else "on"
-        if read.value == 0
-        else "before"
-        if read.value < 0
-        else "after"
-    )
-    return template.FESTIVAL[f"{when}_{'busy' if read.raising else 'calm'}"]
-
-
-_SPEAK = {
-    "habit": _habit, "lasting": _lasting, "standing": _standing, "since": _since, "rise": _rise, "recent": _recent, "share": _share,
-    "attribute": _attribute, "season": _season, "festival": _festival,
-}  # fmt: skip
-
-
 # -- what fills the braces -------------------------------------------------------------------------------------------------
 
 
@@ -250,7 +146,9 @@ def _fields(
         "value": shown, "normal": usual, "ratio": number(value / normal) if normal > 0 else "–",
         "days": f"{saying.get('days', 0):g}", "cap": f"{saying.get('days', 0):g}", "day_s": "day" if shown == "1" else "days", "day_n": "day" if usual == "1" else "days",
         "window": "day" if saying.get("days") == 1 else "days", **_rate(saying.get("days", 0)),
-        "what": _what(saying, shown, language), "one": saying.get("one", ""), "many": saying.get("many", ""),
+        "what": _what(saying, shown, language), "name": saying.get("what_zh" if language == "zh" else "name", ""),
+        "unit_n": _unit(saying, shown, language), "normal_n": _unit(saying, usual, language),
+        "one": saying.get("one", ""), "many": saying.get("many", ""),
         "unit": saying.get("measure", ""), "whole": saying.get(f"whole_{language}", ""),
         "where": _where(saying, n_nearby, language), "when": _when(season)[language],
     }  # fmt: skip
@@ -275,8 +173,15 @@ def _what(saying: Mapping[str, Any], shown: str, language: str) -> str:
     return str(saying.get("one" if shown == "1" else "many", ""))
 
 
+def _unit(saying: Mapping[str, Any], shown: str, language: str) -> str:
+    """The unit after a number of :data:`template.MEASURE`; nothing is said without one where things are counted."""
+    if shown == "0" and saying.get("measure") in {"件", "人"}:
+        return ""
+    return str(saying.get("measure", "")) if language == "zh" else _what(saying, shown, "en")
+
+
 def _shown(saying: Mapping[str, Any], value: float) -> str:
-    if saying["kind"] == "share":
+    if saying["kind"] == "share" or saying.get("percent"):
         return number(round(100 * value))
     if saying["kind"] in {"since", "festival"}:
         return number(np.floor(abs(value)))

@@ -12,7 +12,7 @@ from riskwarn.simulation.city import City, city, read_truth
 from riskwarn.simulation.dirt import dirty_export, ingest_table
 from riskwarn.simulation.policy import Alerting, Twins, twins
 from riskwarn.simulation.scoring import score
-from riskwarn.simulation.setting import EFFECTS, PRESETS, Preset
+from riskwarn.simulation.setting import EFFECTS, PRESETS, Preset, Strength
 
 __all__ = [
     "EFFECTS",
@@ -21,6 +21,7 @@ __all__ = [
     "Alerting",
     "City",
     "Preset",
+    "Strength",
     "Twins",
     "city",
     "dirty_export",

@@ -16,7 +16,9 @@ from riskwarn.simulation.escalation import (
     SELF_DAYS,
     Multipliers,
 )
+from riskwarn.simulation.setting import STUDIED, Strength
 
+_LARGE = 0.5
 REDRESS = 0.85
 """Share of petitions that seek redress."""
 
@@ -49,6 +51,7 @@ class Units:
     ledger: np.ndarray
     due_in: np.ndarray
     """Days until the ledger case is overdue."""
+    strength: Strength = STUDIED
 
 
 def forward(units: Units, *, days: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -114,7 +117,9 @@ class _Flow:
 
 
 def _chance(hazard: np.ndarray) -> np.ndarray:
-    """``1 - exp(-hazard)`` to third order."""
+    """``1 - exp(-hazard)``, to third order where no hazard is large."""
+    if hazard.max(initial=0) > _LARGE:
+        return np.asarray(-np.expm1(-hazard), np.float32)
     return np.asarray(hazard * (1 - hazard / 2 + hazard * hazard / 6), np.float32)
 
 
@@ -122,8 +127,8 @@ def chances(units: Units, day: int) -> dict[str, np.ndarray]:
     """Chances on one day by state, broadcast to (3, 4, n)."""
     slow = np.log1p((units.age + day) / 14.0).astype(np.float32)
     overdue = np.zeros((3, 1, len(slow)), np.float32)
-    overdue[1, 0] = day >= units.due_in
-    calls = np.arange(4, dtype=np.float32)[None, :, None]
+    overdue[1, 0] = units.strength.overdue * (day >= units.due_in)
+    calls = np.float32(units.strength.repeat) * np.arange(4, dtype=np.float32)[None, :, None]
     call = _chance(units.base.call * np.exp(0.25 * slow) * np.exp(0.5 * calls))
     violence = _chance(
         units.base.violence

@@ -16,7 +16,18 @@ from riskwarn.simulation.escalation import Course, Policy, run
 from riskwarn.simulation.faults import SOURCES, Delivery, Faults, deliver, feed_log, make_faults
 from riskwarn.simulation.geography import Geography, make_geography
 from riskwarn.simulation.observation import CATEGORIES, FLAGS, PREFIX, STATUSES, Records, make_records
-from riskwarn.simulation.setting import BURN_DAYS, TIMEZONE, Preset, Setting, ids, instants, make_setting, words
+from riskwarn.simulation.setting import (
+    BURN_DAYS,
+    STUDIED,
+    TIMEZONE,
+    Preset,
+    Setting,
+    Strength,
+    ids,
+    instants,
+    make_setting,
+    words,
+)
 from riskwarn.simulation.visits import Watch, make_watch, roster_table, visits_table
 from riskwarn.store import Store
 
@@ -86,6 +97,7 @@ def city(
     reports_per_year: float = 60.0,
     without: Iterable[str] = (),
     policy: Policy | None = None,
+    strength: Strength = STUDIED,
 ) -> City:
     """Simulate a city.
 
@@ -101,6 +113,8 @@ def city(
         Effects to leave out, names of :data:`riskwarn.simulation.EFFECTS`; everything they do not cause stays as it was.
     policy
         Extra visits by grid each day, given what was recorded so far; see :func:`riskwarn.simulation.twins`.
+    strength
+        How strongly three causes act, for planting one that drives the city.
 
     Raises
     ------
@@ -113,7 +127,7 @@ def city(
     >>> sorted(town.tables)
     ['crosswalk', 'diversions', 'events', 'feed_log', 'grids', 'places', 'roster', 'visits', 'workflow']
     """
-    setting = make_setting(preset, seed=seed, without=without, reports_per_year=reports_per_year)
+    setting = make_setting(preset, seed=seed, without=without, reports_per_year=reports_per_year, strength=strength)
     world = make_world(setting, policy=policy)
     return City(make_tables(world), setting, world)
 

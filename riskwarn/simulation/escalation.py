@@ -14,7 +14,7 @@ from riskwarn.simulation import chance
 from riskwarn.simulation.disputes import KINDS, MEAN_SEVERITY, Disputes
 from riskwarn.simulation.geography import Geography
 from riskwarn.simulation.season import after_workdays
-from riskwarn.simulation.setting import BURN_DAYS, Setting
+from riskwarn.simulation.setting import BURN_DAYS, Setting, Strength
 from riskwarn.simulation.visits import Watch
 
 FIND = 0.016
@@ -103,7 +103,12 @@ def multipliers(kind: np.ndarray, severity: np.ndarray) -> Multipliers:
 
 
 def hazards(
-    base: Multipliers, age: np.ndarray, calls: np.ndarray, petitions: np.ndarray, overdue: np.ndarray
+    base: Multipliers,
+    age: np.ndarray,
+    calls: np.ndarray,
+    petitions: np.ndarray,
+    overdue: np.ndarray,
+    strength: Strength,
 ) -> dict[str, np.ndarray]:
     """Hazards per day while a dispute is unresolved.
 
@@ -117,9 +122,11 @@ def hazards(
         Counts so far; effects end at 3 and 2.
     overdue
         Whether its ledger case has passed its limit.
+    strength
+        How strongly calls so far and limits passed act.
     """
     slow = np.log1p(age / 14.0)
-    many = np.minimum(calls, 3)
+    many, overdue = strength.repeat * np.minimum(calls, 3), strength.overdue * overdue
     return {
         "hotline": base.hotline + 0.0 * slow,
         "petition": base.petition * np.exp(0.5 * overdue + 0.3 * slow),
@@ -220,6 +227,7 @@ class _Life:
         hazard = hazards(
             Multipliers(*(getattr(self.base, f)[i] for f in ("find", "hotline", "petition", "call", "violence"))),
             np.maximum(day - s.began[i], 0), s.calls[i], s.petitions[i], s.ledger[i] & (day >= s.due[i]),
+            self.setting.strength,
         )  # fmt: skip
         hazard["find"] = self._finding(i, day)
         hazard["resolve"] = resolution_rate(s.ledger[i], s.calls[i])

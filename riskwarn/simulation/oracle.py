@@ -118,6 +118,7 @@ class Oracle:
             Multipliers(-np.expm1(-base.find * finding), base.hotline, base.petition, base.call, base.violence),
             more.get("age", np.zeros(n)), more.get("calls", zero), more.get("petitions", zero),
             more.get("ledger", zero.astype(bool)), more.get("due_in", never),
+            self.world.setting.strength,
         )  # fmt: skip
 
     def _tables(self, types: np.ndarray, age: np.ndarray, shape: tuple[int, ...]) -> dict[str, np.ndarray]:

@@ -46,10 +46,10 @@ def profiles(setting: Setting) -> tuple[np.ndarray, np.ndarray]:
     of_kind[:, 5] = np.where((month == 11) | ((month == 10) & (days.day >= 25)), 1.8, 1.0)
     of_kind[:, 6] = np.where(np.isin(month, (12, 1)), 1.4, 1.0)
     of_kind[:, 7] = np.where(month == 7, 1.5, np.where(np.isin(month, (6, 8)), 1.25, 1.0))
-    of_kind *= WEEKDAY[days.day_of_week.to_numpy()][:, None]
     rural = of_kind.copy()
     rural[:, 2] *= np.where(np.isin(month, (4, 5, 6, 9)), 1.8, 1.0)
-    return of_kind, rural
+    week, power = WEEKDAY[days.day_of_week.to_numpy()][:, None], setting.strength.season
+    return of_kind**power * week, rural**power * week
 
 
 def workdays(setting: Setting) -> np.ndarray:

@@ -71,6 +71,34 @@ PRESETS = {
 
 
 @dataclass(frozen=True)
+class Strength:
+    """How strongly three causes act: each factor of a hazard is raised to this power. 1 is the studied city, 0 takes the cause away.
+
+    Attributes
+    ----------
+    overdue
+        A ledger case past its limit brings petitions and violence.
+    repeat
+        Earlier calls about a dispute bring more calls and violence to its place.
+    season
+        The time of year brings disputes of each kind.
+    """
+
+    overdue: float = 1.0
+    repeat: float = 1.0
+    season: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in self.__dataclass_fields__:
+            if not 0 <= getattr(self, name) < np.inf:
+                raise DefinitionError(f"strength {name} must be a number of at least 0, got {getattr(self, name)!r}.")
+
+
+STUDIED = Strength()
+"""The city as it was studied."""
+
+
+@dataclass(frozen=True)
 class Setting:
     """One city's size, seed and effects; every component takes its chance from here, each by its own name."""
 
@@ -78,6 +106,7 @@ class Setting:
     seed: int = 7
     without: frozenset[str] = frozenset()
     reports_per_year: float = 60.0
+    strength: Strength = STUDIED
 
     def on(self, effect: str) -> bool:
         """Whether the city has `effect`."""
@@ -100,8 +129,9 @@ class Setting:
 
 
 def make_setting(
-    preset: str | Preset, *, seed: int = 7, without: Iterable[str] = (), reports_per_year: float = 60.0
-) -> Setting:
+    preset: str | Preset, *, seed: int = 7, without: Iterable[str] = (), reports_per_year: float = 60.0,
+    strength: Strength = STUDIED,
+) -> Setting:  # fmt: skip
     """A checked :class:`Setting`.
 
     Raises
@@ -122,7 +152,7 @@ def make_setting(
         raise DefinitionError(
             f"reports_per_year must be positive, got {reports_per_year}; the studied rates are {REPORT_RATES}."
         )
-    return Setting(PRESETS[preset] if isinstance(preset, str) else preset, seed, off, float(reports_per_year))
+    return Setting(PRESETS[preset] if isinstance(preset, str) else preset, seed, off, float(reports_per_year), strength)
 
 
 def instants(days: np.ndarray | float) -> pd.DatetimeIndex:

@@ -151,6 +151,8 @@ class Reason(BaseModel):
     code: str
     zh: str
     en: str
+    remedy_zh: str = Field(description="a next step: service, mediation or verification")
+    remedy_en: str
 
 
 class Reasons(Envelope):

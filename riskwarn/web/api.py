@@ -13,7 +13,7 @@ from riskwarn.web.answers import Ask, AskAlerts, AskGaps, AskPage, AskScores, Pa
 from riskwarn.web.geojson import geojson
 from riskwarn.web.nights import Night, Nights, named
 from riskwarn.web.problems import unknown_alert, unknown_grid
-from riskwarn.web.reasons import sentences
+from riskwarn.web.reasons import remedies, sentences
 from riskwarn.web.weeks import weeks_of
 from riskwarn.web.words import GAP_KINDS, PHRASES
 
@@ -146,7 +146,8 @@ def reasons(request: Request, grid_id: str, ask: Annotated[Ask, Query()]) -> Res
     known = score_of(night, grid_id)["grid_id"].iloc[0]
     found = night.reasons_of([known])
     features = night.facts.get("features", {})
-    told = found.assign(zh=sentences(found, features, "zh"), en=sentences(found, features, "en"))
+    steps = {f"remedy_{language}": remedies(found, features, language) for language in ("zh", "en")}
+    told = found.assign(zh=sentences(found, features, "zh"), en=sentences(found, features, "en"), **steps)
     return answer(night, grid_id=known, items=rows(told, fields(answers.Reason)))
 
 

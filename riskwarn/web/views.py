@@ -27,7 +27,7 @@ from riskwarn.web.chart import spark, stacked
 from riskwarn.web.geojson import has_map
 from riskwarn.web.nights import Night, Nights
 from riskwarn.web.problems import HEADERS, Problem
-from riskwarn.web.reasons import sentences
+from riskwarn.web.reasons import remedies, sentences
 from riskwarn.web.weeks import reading, weeks_of
 
 STALE_HOURS = 26
@@ -281,6 +281,7 @@ def grid(request: Request, grid_id: GridId, look: Annotated[Look, Query()]) -> R
     reasons = night.reasons_of([grid_id])
     told = reasons.assign(
         text=sentences(reasons, night.facts.get("features", {}), language),
+        step=remedies(reasons, night.facts.get("features", {}), language),
         factor=np.exp(reasons["contribution"].astype(float)),
     )
     weeks = weeks_of(nights.store, night)
