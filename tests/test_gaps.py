@@ -1,6 +1,8 @@
 """Finding the gap: the contract of find_gaps, what it says when it cannot look, and the rule of outages."""
 
 import json
+import re
+from pathlib import Path
 
 import gap_worlds as w
 import numpy as np
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from riskwarn import gaps, simulation
 from riskwarn.errors import DataError, DefinitionError, NotFoundError, StaleDataError
 from riskwarn.gaps.gap import believed, discovered, persistent
+from riskwarn.gaps.wording import CODES, EVIDENCE, calendar_words
 from riskwarn.history import History
 from riskwarn.schema import conform
 
@@ -169,3 +172,22 @@ def test_one_night_is_not_enough():
     """A finding of tonight alone is not shown, nor one that is gone tonight."""
     seen = np.array([[0, 0, 0, 1], [1, 1, 1, 0], [1, 0, 1, 1]], dtype=bool)
     assert persistent(seen).tolist() == [False, False, True]
+
+
+def test_every_number_in_the_evidence_has_a_name(found):
+    """No code of ours reaches a reader bare: each key of each kind's evidence has words in both languages."""
+    keys = {key for told in found["evidence"] for key in json.loads(told)}
+    assert keys - set(EVIDENCE) == set()
+    source = "".join(p.read_text("utf-8") for p in Path(gaps.__file__).parent.glob("*.py") if p.stem != "wording")
+    assert [key for key in (*EVIDENCE, *CODES) if f'"{key}"' not in source] == []
+    assert all(w.zh and w.en for w in [*EVIDENCE.values(), *CODES.values()])
+
+
+def test_the_calendar_is_told_in_chinese():
+    """Of the sentence that names the working days no English word is left but a package's name."""
+    for told in (
+        "Monday to Friday (package chinesecalendar is not installed)",
+        "Chinese public holidays and make-up days 2004 to 2026, Monday to Friday outside; 4 days by the operator's table",
+    ):
+        assert set(re.findall("[A-Za-z]+", calendar_words(told, "zh"))) <= {"chinesecalendar"}
+        assert calendar_words(told, "en") == told

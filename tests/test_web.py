@@ -175,6 +175,30 @@ def test_nothing_published(empty):
     assert empty.get("/healthz").json() == {"status": "ok"}
 
 
+def test_what_cannot_be_told_is_no_gap(tmp_path, monkeypatch):
+    """A kind the data cannot tell is not counted as a gap; it is named apart, and its rows are shown on request."""
+    known = web_town._gaps
+
+    def with_unknown(scores, as_of):
+        row = {"gap_id": "gap-hours", "kind": "G05", "scope": "org:*", "state": "insufficient_data", "severity": 0.0}
+        row |= {"evidence": json.dumps({"missing_table": "visits"})}
+        return pd.concat([known(scores, as_of), known(scores, as_of).head(1).assign(**row)], ignore_index=True)
+
+    monkeypatch.setattr(web_town, "_gaps", with_unknown)
+    store = Store(tmp_path, timezone=web_town.ZONE)
+    store.write("grids", web_town._grids(4, 3))
+    web_town.publish(store, "2025-01-08")
+    client = client_of(store)
+    found = client.get("/gaps").text
+    told, untold = words.GAP_KINDS["G08"][0].zh, words.GAP_KINDS["G05"][0].zh
+
+    assert f">{told} <b>" in found
+    assert f">{untold} <b>" not in found
+    assert words.PHRASES["not_told"].zh in found
+    assert f">{untold}</a>" in found
+    assert words.STATES["insufficient_data"].zh in client.get("/gaps?kind=G05").text
+
+
 def test_tables_a_night_did_not_make_are_not_none_found(tmp_path):
     """A night without gaps and alerts says that they were not made; the riskiest grids stand in for the list."""
     store = web_town.build(tmp_path, nights=("2025-01-08",))

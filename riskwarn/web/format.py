@@ -6,10 +6,13 @@ from typing import Any
 
 import pandas as pd
 
+from riskwarn.gaps.wording import CODES, EVIDENCE, calendar_words
 from riskwarn.taxonomy import words_of
-from riskwarn.web.words import EVIDENCE, MONTHS, PHRASES, WEEKDAYS, word
+from riskwarn.web.words import MONTHS, PHRASES, WEEKDAYS, word
 
 UNKNOWN = "—"
+LISTED = 5
+"""Entries of a list that are shown."""
 
 
 def percent(share: object) -> str:
@@ -168,10 +171,15 @@ def proof(evidence: Mapping[str, Any], language: str) -> list[tuple[str, str]]:
     >>> proof({"silent_days": 3.0, "source": "hotline", "p": 1e-9}, "zh")
     [('无数据天数', '3'), ('来源', '热线工单'), ('P 值', '<0.001')]
     """
-    return [
-        (word(EVIDENCE, key, language), _probability(value) if key == "p" else _told(value, language))
-        for key, value in evidence.items()
-    ]
+    return [(word(EVIDENCE, key, language), _value(key, value, language)) for key, value in evidence.items()]
+
+
+def _value(key: str, value: object, language: str) -> str:
+    if key == "p":
+        return _probability(value)
+    if key == "calendar":
+        return calendar_words(str(value), language)
+    return _told(value, language)
 
 
 def _probability(p: object) -> str:
@@ -182,7 +190,8 @@ def _told(value: object, language: str) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{words_of(str(k))[language]} {_told(v, language)}" for k, v in value.items())
     if isinstance(value, list):
-        return ", ".join(_told(v, language) for v in value)
+        shown = ", ".join(_told(v, language) for v in value[:LISTED])
+        return shown + (f" … ({len(value)})" if len(value) > LISTED else "")
     if isinstance(value, bool) or value is None:
         return UNKNOWN if value is None else str(value).lower()
     return small(value) if isinstance(value, int | float) else _text(str(value), language)
@@ -190,6 +199,6 @@ def _told(value: object, language: str) -> str:
 
 def _text(value: str, language: str) -> str:
     """A code in words, an instant to the minute, anything else as it is."""
-    return (
-        value[:16].replace("T", " ") if re.match(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d", value) else words_of(value)[language]
-    )
+    if re.match(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d", value):
+        return value[:16].replace("T", " ")
+    return CODES[value][language] if value in CODES else words_of(value)[language]

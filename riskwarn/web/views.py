@@ -217,6 +217,21 @@ def _gap_lines(gaps: pd.DataFrame, names: Mapping[str, str], language: str) -> l
     ]
 
 
+def _found(gaps: pd.DataFrame) -> pd.DataFrame:
+    """Gaps that were found; what the data cannot tell is no gap, and is said apart."""
+    return gaps[gaps["state"] != "insufficient_data"]
+
+
+def _untold(gaps: pd.DataFrame | None) -> list[str]:
+    """Kinds the data could not tell everywhere, in order."""
+    return [] if gaps is None else sorted(gaps.loc[gaps["state"] == "insufficient_data", "kind"].unique())
+
+
+def _by_kind(gaps: pd.DataFrame | None) -> dict[str, int]:
+    """How many of each kind."""
+    return {} if gaps is None else gaps["kind"].value_counts(sort=False).sort_index().to_dict()
+
+
 def _feed_lines(nights: Nights, night: Night) -> list[dict[str, Any]]:
     """Feeds by source: the worst state of its organisations first, and how last week compares."""
     weeks = weeks_of(nights.store, night)
@@ -252,13 +267,13 @@ def today(request: Request, look: Annotated[Look, Query()]) -> Response:
     nights, language = nights_of(request), _language(request)
     night = nights.at(look.as_of)
     shown = None if night.alerts is None else night.alerts.head(ROWS_TODAY)
-    gaps = None if night.gaps is None else night.gaps
+    gaps = None if night.gaps is None else _found(night.gaps)
     return _page(
         request, "today.html", night,
         entries=_entries(nights, night, shown, language), changes=changes_of(nights, night),
         feeds=_feed_lines(nights, night), drawn=has_map(night),
         gap_lines=None if gaps is None else _gap_lines(gaps.head(GAPS_TODAY), night.names, language),
-        gap_counts={} if gaps is None else gaps["kind"].value_counts(sort=False).sort_index().to_dict(),
+        gap_counts=_by_kind(gaps), gaps_untold=_untold(night.gaps),
     )  # fmt: skip
 
 
@@ -335,9 +350,8 @@ def _neighbours(night: Night, grid_id: str) -> list[dict[str, Any]]:
 def gaps(request: Request, look: Annotated[LookGaps, Query()]) -> Response:
     """Where the centre is blind, late or passing the parcel."""
     night = nights_of(request).at(look.as_of)
-    found = night.gaps if night.gaps is not None else pd.DataFrame(columns=["kind", "evidence", "scope"])
-    counts = found["kind"].value_counts(sort=False).sort_index().to_dict()
-    chosen = found[found["kind"] == look.kind] if look.kind else found
+    every = night.gaps if night.gaps is not None else pd.DataFrame(columns=["kind", "evidence", "scope", "state"])
+    chosen = every[every["kind"] == look.kind] if look.kind else _found(every)
     pages = _pages(len(chosen), look.page)
     lines = _gap_lines(chosen.iloc[pages["start"] : pages["end"]], night.names, _language(request))
     return _page(
@@ -345,7 +359,8 @@ def gaps(request: Request, look: Annotated[LookGaps, Query()]) -> Response:
         "gaps.html",
         night,
         made=night.gaps is not None,
-        counts=counts,
+        counts=_by_kind(_found(every)),
+        untold=_untold(every),
         kind=look.kind,
         pages=pages,
         lines=lines,

@@ -149,25 +149,6 @@ GAP_KINDS = {
 }  # fmt: skip
 """Kinds of gap: name and what it means. G20 is a companion, not a gap."""
 
-EVIDENCE = {
-    "silent_days": Words("无数据天数", "days without data"),
-    "records_a_day": Words("日均记录", "records a day"),
-    "records_missing": Words("应有未到", "records missing"),
-    "reports": Words("上报", "reports"),
-    "expected": Words("预期", "expected"),
-    "last_7_days": Words("近7天", "last 7 days"),
-    "weekly_mean": Words("周均", "weekly mean"),
-    "window_days": Words("窗口天数", "window, days"),
-    "days": Words("天数", "days"),
-    "p": Words("P 值", "p-value"),
-    "source": Words("来源", "source"),
-    "sources": Words("来源", "sources"),
-    "org_code": Words("单位", "organisation"),
-    "last_at": Words("最后记录", "last record"),
-    "calls": Words("独立来源件数", "independent records"),
-    "visits": Words("巡访次数", "visits"),
-    "suppressed": Words("暂停", "paused"),
-}
 METRICS = {
     "capture_5": Words("命中率（前5%）", "capture, top 5%"),
     "capture_10": Words("命中率（前10%）", "capture, top 10%"),
@@ -339,6 +320,7 @@ PHRASES: dict[str, Words] = {
     "level_all": Words("全部级别", "all levels"),
     "no_such_level": Words("没有此级别的预警。", "No alerts of this level."),
     "no_such_kind": Words("没有此类型的漏洞。", "No gaps of this kind."),
+    "not_told": Words("现有数据无法判断（不等于没有）", "Not to be told from these records, which is not none"),
     "standing": Words("风险评分", "Score"),
     "not_scored": Words("数据不足，未评分。不等于平安，请先核实数据与走访情况。", "Insufficient data, no score. This is not calm: check the data and visit first."),
     "rank_of": Words("第 {rank} 位，共 {n} 个已评分网格", "rank {rank} of {n} scored grids"),
