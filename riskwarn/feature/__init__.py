@@ -36,7 +36,6 @@ from riskwarn.feature.counts import (
     Ewma,
     Level,
     MeanSeverity,
-    Own,
     Rate,
     Recent,
     Rise,
@@ -65,7 +64,7 @@ from riskwarn.feature.mix import (
     Unheralded,
 )
 from riskwarn.feature.normal import YEAR_DAYS, LastYear, OwnNormal, Part
-from riskwarn.feature.own import Faded, Harmonic, SameSeason, Spread
+from riskwarn.feature.own import Faded, Harmonic, Own, SameSeason
 from riskwarn.feature.space import (
     Attribute,
     Density,
@@ -73,6 +72,7 @@ from riskwarn.feature.space import (
     OfParent,
     PerHousehold,
     Places,
+    Spread,
     UrbanClass,
     circular_parents,
 )

@@ -24,7 +24,6 @@ from riskwarn.history import Snapshot, Stream
 from riskwarn.taxonomy import Words
 
 _WEEK = 7
-_LONG_DAYS = 728
 
 
 def usual(snapshot: Snapshot, stream: Stream, days: float) -> np.ndarray:
@@ -106,59 +105,6 @@ class Rate(Windowed):
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         count = snapshot.count(self.stream, self.days)
         return per_observed(count * np.float32(_WEEK), snapshot, self.stream.source, self.days)
-
-
-@dataclass(frozen=True)
-class Own(Feature):
-    """The label's own events in the last `weeks` weeks: the rival's score, and the level a model starts from.
-
-    Where the feed spoke for a part of the window the count is scaled up to it, so a short past does not look calm; where it spoke
-    for less than a day of it, the mean of the last two years stands in.
-    """
-
-    streams: tuple[Stream, ...]
-    weeks: int
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "streams", tuple(Stream.parse(s) for s in self.streams))
-        positive(self, "weeks")
-
-    @property
-    def name(self) -> str:
-        return f"prior_{self.weeks}w"
-
-    @property
-    def family(self) -> str:
-        return "_and_".join(s.name for s in self.streams)
-
-    @property
-    def reads(self) -> tuple[Stream, ...]:
-        return self.streams
-
-    @property
-    def words(self) -> Words:
-        zh, en = ("和".join(s.words.zh for s in self.streams), " and ".join(s.words.en for s in self.streams))
-        return Words(f"近{self.weeks}周{zh}", f"{en} in the last {self.weeks} weeks")
-
-    @property
-    def template(self) -> Words:
-        return Words(
-            f"{self.words.zh}{{value}}起，全市中位数{{normal}}起", f"{{value}} {self.words.en}; city median {{normal}}"
-        )
-
-    def compute(self, snapshot: Snapshot) -> np.ndarray:
-        return np.asarray(sum(self._scaled(snapshot, s) for s in self.streams), dtype=np.float32)
-
-    def _scaled(self, snapshot: Snapshot, stream: Stream) -> np.ndarray:
-        days = _WEEK * self.weeks
-        exposed = snapshot.exposure(stream.source, days)
-        scaled = snapshot.count(stream, days) * np.float32(days) / np.maximum(exposed, 1).astype(np.float32)
-        gone = exposed < 1
-        if gone.any():
-            observed = snapshot.observed(stream.source, _LONG_DAYS)
-            lasting = snapshot.count(stream, _LONG_DAYS) * (days / observed).astype(np.float32)
-            scaled = np.where(gone[None, :], lasting, scaled)
-        return scaled
 
 
 @dataclass(frozen=True)

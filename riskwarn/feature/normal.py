@@ -6,8 +6,9 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 
 from riskwarn.errors import DefinitionError
-from riskwarn.feature.base import Feature, Reach, Windowed, divided, positive, share, unless_silent
-from riskwarn.history import Snapshot, Stream
+from riskwarn.feature.base import Reach, Windowed, divided, positive, share, unless_silent
+from riskwarn.feature.own import _OfLabel
+from riskwarn.history import Snapshot
 from riskwarn.taxonomy import Words
 
 Part = Literal["expected", "threshold", "tail"]
@@ -24,7 +25,7 @@ _PARTS = {
 
 
 @dataclass(frozen=True)
-class OwnNormal(Feature):
+class OwnNormal(_OfLabel):
     """One number of the grid's own normal over `days` days: `expected`, `threshold`, or `tail`, the chance to exceed it.
 
     The last `past_days` days are cut into blocks of `days` days; only blocks for all of which the feeds spoke count, and with fewer
@@ -46,7 +47,6 @@ class OwnNormal(Feature):
     'own_tail_28d'
     """
 
-    streams: tuple[Stream, ...]
     days: float
     past_days: float = YEAR_DAYS
     quantile: float = 0.95
@@ -56,7 +56,7 @@ class OwnNormal(Feature):
     unit: ClassVar[str] = "count or probability"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "streams", tuple(Stream.parse(s) for s in self.streams))
+        super().__post_init__()
         positive(self, "days", "past_days", "at_least")
         share(self, "quantile")
         if self.part not in get_args(Part):
@@ -71,18 +71,9 @@ class OwnNormal(Feature):
         return f"own_{self.part}_{self.days:g}d"
 
     @property
-    def family(self) -> str:
-        return "_and_".join(s.name for s in self.streams)
-
-    @property
-    def reads(self) -> tuple[Stream, ...]:
-        return self.streams
-
-    @property
     def words(self) -> Words:
-        zh, en = ("和".join(s.words.zh for s in self.streams), " and ".join(s.words.en for s in self.streams))
-        what = _PARTS[self.part]
-        return Words(f"{self.days:g}天{zh}的{what.zh}", f"{what.en} {en} over {self.days:g} days")
+        nouns, what = self._nouns, _PARTS[self.part]
+        return Words(f"{self.days:g}天{nouns.zh}的{what.zh}", f"{what.en} {nouns.en} over {self.days:g} days")
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         key = ("normal", self.streams, self.days, self.past_days, self.quantile, self.at_least)

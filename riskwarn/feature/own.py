@@ -1,6 +1,6 @@
-"""The label's own past in other shapes than a count of weeks: faded, by harmonic weights, of the same season, spread over the map.
+"""The label's own past: its count, which is the rival's score, and other shapes of it that baselines read (:mod:`riskwarn.baseline`).
 
-Baselines read them (:mod:`riskwarn.baseline`); as for :class:`riskwarn.feature.Own`, events of several streams are added up.
+Events of several streams are added up.
 """
 
 from collections.abc import Callable
@@ -9,27 +9,26 @@ from typing import ClassVar
 
 import numpy as np
 
-from riskwarn.errors import DefinitionError, did_you_mean
-from riskwarn.feature.base import Feature, Reach, divided, positive
-from riskwarn.feature.space import Nearby, OfParent
-from riskwarn.grid import SHAPES
+from riskwarn.errors import DefinitionError
+from riskwarn.feature.base import Feature, positive
 from riskwarn.history import Snapshot, Stream
 from riskwarn.taxonomy import Words
 
 _WEEK = 7
+_LONG_DAYS = 728
 _YEAR = 364
 """Fifty-two weeks, so that a weekday stays one."""
 _STEPS, _PER_HALF_LIFE = 64, 8
 
 
 @dataclass(frozen=True)
-class _OfStreams(Feature):
+class _OfLabel(Feature):
+    """Speaks of the streams of a label, together."""
+
     streams: tuple[Stream, ...]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "streams", tuple(Stream.parse(s) for s in self.streams))
-        if not self.streams:
-            raise DefinitionError(f"{type(self).__name__}: name at least one stream.")
 
     @property
     def family(self) -> str:
@@ -45,7 +44,51 @@ class _OfStreams(Feature):
 
 
 @dataclass(frozen=True)
-class Faded(_OfStreams):
+class Own(_OfLabel):
+    """The label's own events in the last `weeks` weeks: the rival's score, and the level a model starts from.
+
+    Where the feed spoke for a part of the window the count is scaled up to it, so a short past does not look calm; where it spoke
+    for less than a day of it, the mean of the last two years stands in.
+    """
+
+    weeks: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive(self, "weeks")
+
+    @property
+    def name(self) -> str:
+        return f"prior_{self.weeks}w"
+
+    @property
+    def words(self) -> Words:
+        nouns = self._nouns
+        return Words(f"近{self.weeks}周{nouns.zh}", f"{nouns.en} in the last {self.weeks} weeks")
+
+    @property
+    def template(self) -> Words:
+        return Words(
+            f"{self.words.zh}{{value}}起，全市中位数{{normal}}起", f"{{value}} {self.words.en}; city median {{normal}}"
+        )
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        return np.asarray(sum(self._whole(snapshot, s) for s in self.streams), dtype=np.float32)
+
+    def _whole(self, snapshot: Snapshot, stream: Stream) -> np.ndarray:
+        days = _WEEK * self.weeks
+        exposed = snapshot.exposure(stream.source, days)
+        scaled = snapshot.count(stream, days) * np.float32(days) / np.maximum(exposed, 1).astype(np.float32)
+        gone = exposed < 1
+        if gone.any():
+            observed = snapshot.observed(stream.source, _LONG_DAYS)
+            lasting = snapshot.count(stream, _LONG_DAYS) * (days / observed).astype(np.float32)
+            scaled = np.where(gone[None, :], lasting, scaled)
+        return scaled
+
+
+@dataclass(frozen=True)
+class Faded(_OfLabel):
     """The label's own events, each weighted by one half to the power of its age over `half_life` days.
 
     ``sum_i 2 ** (-age_i / half_life)``, scaled up where the feed spoke for a part of the past: divided by the share of that weight
@@ -62,6 +105,7 @@ class Faded(_OfStreams):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _named(self)
         positive(self, "half_life")
 
     @property
@@ -84,7 +128,7 @@ class Faded(_OfStreams):
 
 
 @dataclass(frozen=True)
-class Harmonic(_OfStreams):
+class Harmonic(_OfLabel):
     """The label's own events of the last `weeks` weeks, each weighted by one over the number of its week.
 
     ``sum_w n_w / (1 + w)``, `n_w` the events of week `w`, the latest being 0 (Bowers, Johnson & Pease 2004, British Journal of
@@ -101,6 +145,7 @@ class Harmonic(_OfStreams):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _named(self)
         _whole(self, "weeks")
 
     @property
@@ -126,7 +171,7 @@ class Harmonic(_OfStreams):
 
 
 @dataclass(frozen=True)
-class SameSeason(_OfStreams):
+class SameSeason(_OfLabel):
     """The label's own events in the same `days` days of the last `years` years, as a mean of the years for which the feed speaks.
 
     A year is 364 days, so weekdays stay weekdays: ``sum_y n([as_of - 364 y, as_of - 364 y + days))`` over the observed days in
@@ -143,6 +188,7 @@ class SameSeason(_OfStreams):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _named(self)
         positive(self, "days")
         _whole(self, "years")
         if self.days > _YEAR:
@@ -170,66 +216,9 @@ class SameSeason(_OfStreams):
         return found
 
 
-@dataclass(frozen=True)
-class Spread(Feature):
-    """Another feature, spread over the map by the distance between centres: ``sum_j w(d_ij) * value_j``.
-
-    Distances are in units of the city's spacing, the median distance from a centre to the next, so the same declaration serves
-    cells of 400 m and municipalities. Shape ``gauss``: ``exp(-d² / 2 reach²)`` up to three times the `reach`, made to sum to one over the
-    grids that one grid gives to, so events are spread and neither made nor lost. Shape ``bands``: ``1 / (1 + b)``, `b` the whole half
-    spacings between the centres, up to `reach`. NaN where no grid in reach has a value. Weights: :func:`riskwarn.grid.closeness`.
-
-    Examples
-    --------
-    >>> from riskwarn.feature import Own
-    >>> Spread(Own(("dispute",), 52), reach=0.5).name
-    'prior_52w_gauss_0p5'
-    """
-
-    of: Feature
-    reach: float = 1.0
-    shape: str = "gauss"
-    code: ClassVar[str] = "RC05"
-    looks: ClassVar[Reach] = "city"
-
-    def __post_init__(self) -> None:
-        positive(self, "reach")
-        if self.shape not in SHAPES:
-            raise DefinitionError(
-                f"Spread: unknown shape {self.shape!r}{did_you_mean(self.shape, SHAPES)}; known: {', '.join(SHAPES)}."
-            )
-        if not isinstance(self.of, Feature) or isinstance(self.of, Spread | Nearby | OfParent):
-            raise DefinitionError(f"Spread: wanted a feature that does not look around already, got {self.of!r}.")
-
-    @property
-    def name(self) -> str:
-        return f"{self.of.name}_{self.shape}_{self.reach:g}".replace(".", "p")
-
-    @property
-    def family(self) -> str:
-        return f"{self.of.family}_nearby"
-
-    @property
-    def parts(self) -> tuple[Feature, ...]:
-        return (self.of,)
-
-    @property
-    def words(self) -> Words:
-        return Words(
-            f"本网格及周边按距离加权：{self.of.words.zh}",
-            f"weighted by distance over the grid and those around it: {self.of.words.en}",
-        )
-
-    def compute(self, snapshot: Snapshot) -> np.ndarray:
-        weights = snapshot.history.closeness(self.reach, self.shape)
-        values = self.of.compute(snapshot)
-        held = np.isfinite(values)
-        if held.all():
-            return np.asarray(weights @ values, dtype=np.float32)
-        known = weights @ held.astype(np.float32)
-        whole = np.asarray(weights.sum(axis=1)).reshape(-1, 1)
-        total = np.asarray(weights @ np.where(held, values, 0).astype(np.float32), dtype=np.float32)
-        return divided(total * whole, known)
+def _named(feature: _OfLabel) -> None:
+    if not feature.streams:
+        raise DefinitionError(f"{type(feature).__name__}: name at least one stream.")
 
 
 def _whole(feature: Feature, name: str) -> None:
@@ -239,7 +228,7 @@ def _whole(feature: Feature, name: str) -> None:
 
 
 def _scaled(
-    feature: _OfStreams, snapshot: Snapshot, total: Callable[[Stream], np.ndarray], step: float, weight: np.ndarray
+    feature: _OfLabel, snapshot: Snapshot, total: Callable[[Stream], np.ndarray], step: float, weight: np.ndarray
 ) -> np.ndarray:
     """Totals of the streams, each over the share of `weight` (one a step of days back) for which its feed speaks."""
     found = np.zeros(snapshot.shape, np.float32)
