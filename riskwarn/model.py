@@ -284,7 +284,9 @@ class RiskModel:
         y, overlap = late["y"].to_numpy(dtype=float), self._overlap(late)
         counts = Line.plain(late, self._priors)
         rates = np.column_stack([rehearsed.tree_margin(late), rehearsed.line.margin(late), counts.parts(late)])
-        shares = stack(rates, y, late["as_of"], rivals=range(2, rates.shape[1]), overlap=overlap)
+        # a count is what one would fall back to for a count, not for an outcome that is about change
+        rivals = range(2, rates.shape[1]) if self.label.is_count else ()
+        shares = stack(rates, y, late["as_of"], rivals=rivals, overlap=overlap)
         counts, of_line = counts.times(shares[2:].tolist()), float(shares[1])
         calibration = Calibration.fit(rates @ shares, y, overlap=overlap)
         areas = None if grids is None else parents_of(late["grid_id"], grids)

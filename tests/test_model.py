@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 import towns
 
+from riskwarn import model
 from riskwarn.baseline import Line
 from riskwarn.errors import DataError, DefinitionError, LabelError, NotFoundError, StaleDataError
 from riskwarn.experiment import ModelSettings
 from riskwarn.feature import Own
 from riskwarn.model import RiskModel, score
+from riskwarn.stack import stack
 
 SMALL = RiskModel(
     tuple(Own(towns.LABEL.streams, weeks) for weeks in (4, 8)),
@@ -206,6 +208,24 @@ def test_shares_make_one_log_rate():
     assert sum(shares) == pytest.approx(1)
     assert set(model.counts.weights) <= {"prior_4w", "prior_15w", "prior_52w"}
     assert np.allclose(model.margin(night), model.calibration.level + model.calibration.slope * raw)
+
+
+@pytest.mark.parametrize(("kind", "held_to"), [("count", [2, 3]), ("first", []), ("emergence", [])])
+def test_only_a_count_falls_back_to_counts(monkeypatch, kind, held_to):
+    """Where evidence is thin a count is held to the best prior count; an outcome about change is not, for which a count is no forecast."""
+    asked = []
+
+    def watched(rates, *given, rivals, **options):
+        asked.append(list(rivals))
+        return stack(rates, *given, rivals=rivals, **options)
+
+    monkeypatch.setattr(model, "stack", watched)
+    panel = towns.drawn_panel()
+    label = dataclasses.replace(SMALL.label, kind=kind)
+    panel["y"] = panel["y"] if kind == "count" else (panel["y"] > 0).astype("float32")
+    dataclasses.replace(SMALL, label=label).fit(panel)
+
+    assert asked == [held_to]
 
 
 def test_intervals_know_how_far_the_city_moves():
