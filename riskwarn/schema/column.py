@@ -1,0 +1,117 @@
+"""What a table is made of: columns with their kind, meaning and rule."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+from pandera.engines import pandas_engine
+
+Kind = Literal["text", "time", "integer", "number", "flag", "geometry"]
+DTYPES: dict[str, object] = {
+    "text": "str",
+    "time": pandas_engine.DateTime(unit="us", time_zone_agnostic=True),
+    "integer": "Int64",
+    "number": "float64",
+    "flag": "bool",
+    "geometry": "str",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its kind, what it means (with unit), and the rule its values obey."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    required: bool = False
+    values: tuple[str, ...] = ()
+    pattern: str = ""
+    least: float | None = None
+    most: float | None = None
+
+    def rule(self) -> str:
+        """The rule in words, empty when any value of the kind will do."""
+        if self.values:
+            return "one of " + ", ".join(self.values)
+        if self.pattern:
+            return f"matches {self.pattern}"
+        bounds = [f"at least {self.least:g}"] if self.least is not None else []
+        return " and ".join(bounds + ([f"at most {self.most:g}"] if self.most is not None else []))
+
+    def pandera(self, *, nullable: bool) -> pa.Column:
+        """The column as pandera knows it."""
+        checks = [pa.Check(np.isfinite, ignore_na=True, error="a finite number")] if self.kind == "number" else []
+        if self.values:
+            checks.append(pa.Check.isin(self.values, error=self.rule()))
+        if self.pattern:
+            checks.append(pa.Check.str_matches(self.pattern + r"\Z", error=self.rule()))
+        if self.least is not None:
+            checks.append(pa.Check.ge(self.least, error=f"at least {self.least:g}"))
+        if self.most is not None:
+            checks.append(pa.Check.le(self.most, error=f"at most {self.most:g}"))
+        return pa.Column(DTYPES[self.kind], checks, nullable=nullable, required=self.required, description=self.meaning)
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its name, its key, its columns and the rules between columns."""
+
+    name: str
+    meaning: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    ordered: tuple[tuple[str, str], ...] = ()
+    """Pairs of time columns (earlier, later): where both are known the first may not pass the second."""
+
+    @property
+    def column_names(self) -> list[str]:
+        """Every column the table may have, in canonical order."""
+        return [column.name for column in self.columns]
+
+    @cached_property
+    def schema(self) -> pa.DataFrameSchema:
+        """The pandera schema."""
+        between = [_in_order(earlier, later) for earlier, later in self.ordered]
+        columns = {c.name: c.pandera(nullable=c.name not in self.key and not c.required) for c in self.columns}
+        return pa.DataFrameSchema(columns, between, strict=True, unique=list(self.key), name=self.name)
+
+
+def _in_order(earlier: str, later: str) -> pa.Check:
+    def check(frame: pd.DataFrame) -> pd.Series:
+        if earlier not in frame or later not in frame:
+            return pd.Series(data=True, index=frame.index)
+        return frame[earlier].isna() | frame[later].isna() | (frame[earlier] <= frame[later])
+
+    return pa.Check(check, name=f"{earlier} <= {later}", error=f"{later} before {earlier}")
+
+
+def text(name: str, meaning: str, *, required: bool = False, values: tuple[str, ...] = (), pattern: str = "") -> Column:
+    """A column of words."""
+    return Column(name, "text", meaning, required, values, pattern)
+
+
+def time(name: str, meaning: str, *, required: bool = False) -> Column:
+    """A column of instants."""
+    return Column(name, "time", meaning, required)
+
+
+def number(
+    name: str, meaning: str, *, required: bool = False, least: float | None = None, most: float | None = None
+) -> Column:
+    """A column of numbers."""
+    return Column(name, "number", meaning, required, least=least, most=most)
+
+
+def integer(
+    name: str, meaning: str, *, required: bool = False, least: float | None = None, most: float | None = None
+) -> Column:
+    """A column of whole numbers."""
+    return Column(name, "integer", meaning, required, least=least, most=most)
+
+
+GRID = text("grid_id", "the grid", required=True)
+AS_OF = time("as_of", "the instant the row speaks of; only what was known before it counts", required=True)

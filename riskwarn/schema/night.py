@@ -1,0 +1,113 @@
+"""The tables that a night publishes."""
+
+from riskwarn.schema.column import AS_OF, GRID, Table, integer, number, text, time
+
+SCORES = Table(
+    "scores",
+    "One row a grid, night and target.",
+    ("grid_id", "as_of", "target"),
+    (
+        GRID,
+        AS_OF,
+        text("target", "name of the label", required=True),
+        number(
+            "probability",
+            "probability of at least one event in the horizon; empty when the state is not ok",
+            least=0,
+            most=1,
+        ),
+        number("expected", "expected number of events in the horizon", least=0),
+        number("lower", "lower end of the 90 % interval of the count", least=0),
+        number("upper", "upper end of the 90 % interval of the count", least=0),
+        integer("rank", "1 is the riskiest; empty when the state is not ok", least=1),
+        number("p_in_top", "probability that the grid is among the alert capacity", least=0, most=1),
+        text("state", "ok, or why there is no score", required=True, values=("ok", "insufficient_data")),
+        text("model_version", "digest of the model", required=True),
+    ),
+)
+REASONS = Table(
+    "reasons",
+    "Why a grid has its score: one row a reason, text rendered per language, never stored.",
+    ("grid_id", "as_of", "target", "place"),
+    (
+        GRID,
+        AS_OF,
+        text("target", "name of the label", required=True),
+        integer("place", "1 is the strongest raising reason; the lowering ones follow", required=True, least=1),
+        text("feature", "the feature", required=True),
+        number("value", "its value, in the feature's unit"),
+        number("normal", "what the value is compared with: the grid's own fifteen weeks, or the city's median"),
+        number("contribution", "what the feature's family adds to the log of the expected count", required=True),
+        text("code", "reason code", required=True),
+        integer("n_nearby", "neighbouring grids the feature speaks of; empty where it speaks of none", least=0),
+    ),
+)
+GAPS = Table(
+    "gaps",
+    "Where the centre is blind, late or passing the parcel.",
+    ("gap_id",),
+    (
+        text("gap_id", "digest of kind, scope and as_of", required=True),
+        text("kind", "kind of gap, as G08", required=True, pattern=r"G\d\d"),
+        text("scope", "what it concerns: grid:…, feed:…, pair:…, org:… or place:…", required=True),
+        AS_OF,
+        number("observed", "what was seen"),
+        number("expected", "what was expected"),
+        number("lower", "lower end of the 90 % interval of what was expected"),
+        number("upper", "upper end of the 90 % interval of what was expected"),
+        number("severity", "0 to 100", required=True, least=0, most=100),
+        number("confidence", "0 to 1", required=True, least=0, most=1),
+        text(
+            "state",
+            "open, or insufficient_data where nothing can be said",
+            required=True,
+            values=("open", "insufficient_data"),
+        ),
+        text("evidence", "the numbers behind it, as JSON", required=True),
+        text("action", "action code, A1 to A10", required=True, pattern=r"A\d{1,2}"),
+        text("suppressed_by", "gap_id of the outage that explains it"),
+    ),
+)
+ALERTS = Table(
+    "alerts",
+    "What the centre reads: one row an alert, adjacent grids grouped.",
+    ("alert_id",),
+    (
+        text("alert_id", "the alert", required=True),
+        text("grid_ids", "its grids, riskiest first, separated by spaces", required=True),
+        text("level", "red, orange, yellow or blue", required=True, values=("red", "orange", "yellow", "blue")),
+        AS_OF,
+        text("state", "where it stands in its life", required=True),
+        text("target", "name of the label", required=True),
+        number("probability", "of its riskiest grid", least=0, most=1),
+        integer("rank", "of its riskiest grid", least=1),
+        text("action", "suggested action code", required=True, pattern=r"A\d{1,2}"),
+        text("gap_kinds", "open gaps of its grids, separated by spaces"),
+        text("owner", "who should act: organisation code"),
+        time("due_at", "by when to acknowledge"),
+        text("model_version", "digest of the model", required=True),
+    ),
+)
+MARKS = Table(
+    "marks",
+    "What the monitors of a night measured: one row a monitor and what it looked at.",
+    ("as_of", "monitor", "scope"),
+    (
+        AS_OF,
+        text(
+            "monitor",
+            "what was looked at",
+            required=True,
+            values=("volume", "category", "feature", "score", "rank", "calibration"),
+        ),
+        text("scope", "feed:…, feature:…, score, order, list, count or probability", required=True),
+        text("state", "from calm to loud", required=True, values=("ok", "unknown", "warn", "alarm")),
+        text("fault", "code of what is odd, put into words when it is read"),
+        number("observed", "what was seen"),
+        number("expected", "what is usual"),
+        number("days", "days looked at together", least=0),
+        number("value", "what is graded; empty when the state is unknown", least=0),
+        number("warn", "the value above which it is a warning", least=0),
+        number("alarm", "the value above which it is an alarm", least=0),
+    ),
+)
