@@ -36,6 +36,7 @@ import pyarrow.parquet as pq
 
 from riskwarn.errors import BusyError, DataError, NotFoundError, StaleDataError, did_you_mean
 from riskwarn.schema import TABLES, Table, conform, table_of, typed
+from riskwarn.store.parquet import full, plain_arrow, to_arrow, write_bytes, write_table
 
 FORMAT = 1
 NIGHT_TABLES = ("scores", "reasons", "gaps", "alerts", "marks")
@@ -65,14 +66,6 @@ _DICTIONARY = (
     "to_org",
     "level",
 )
-_ARROW = {
-    "text": pa.string(),
-    "time": pa.timestamp("us", "UTC"),
-    "integer": pa.int64(),
-    "number": pa.float64(),
-    "flag": pa.bool_(),
-    "geometry": pa.string(),
-}
 
 
 @dataclass(frozen=True)
@@ -152,7 +145,7 @@ class Store:
         table = table_of(name)
         if name in NIGHT_TABLES:
             raise DataError(f"table {name!r} is published by a night; use Store.publish.")
-        rows = _full(table, conform(name, frame))
+        rows = full(table, conform(name, frame))
         with self.lock():
             if name != "grids" and "grid_id" in table.column_names:
                 self._check_grids(name, rows["grid_id"])
@@ -162,7 +155,7 @@ class Store:
     def novel(self, name: str, frame: pd.DataFrame) -> np.ndarray:
         """(n,) Which rows of `frame` bear a key that neither the store nor an earlier row of `frame` holds."""
         table = table_of(name)
-        rows = _full(table, typed(name, frame))
+        rows = full(table, typed(name, frame))
         keys = rows[list(table.key)]
         new = ~keys.duplicated().to_numpy()
         for part, here in self._split(table, rows):
@@ -328,7 +321,7 @@ class Store:
             return None
         self._make()
         target = self.path / "quarantine" / name / f"{batch}.parquet"
-        _write_atomic(target, _plain_arrow(rows))
+        write_table(target, plain_arrow(rows))
         return target
 
     def read_quarantine(self, name: str) -> pd.DataFrame:
@@ -367,11 +360,11 @@ class Store:
                 partial = night / f".{run}.{os.getpid()}.partial"
                 for name, frame in tables.items():
                     table = table_of(name)
-                    _write_atomic(partial / f"{name}.parquet", _to_arrow(table, _full(table, conform(name, frame))))
+                    write_table(partial / f"{name}.parquet", to_arrow(table, full(table, conform(name, frame))))
                 said = json.dumps(dict(facts or {}), ensure_ascii=False, indent=1, default=str)
-                _write_bytes(partial / "facts.json", said.encode())
+                write_bytes(partial / "facts.json", said.encode())
                 partial.rename(night / run)
-            _write_bytes(night / "current", run.encode())
+            write_bytes(night / "current", run.encode())
         return night / run
 
     def roll_back(self, as_of: object, run: str) -> Path:
@@ -455,7 +448,7 @@ class Store:
         meta = self.path / "store.json"
         if not meta.exists():
             self.path.mkdir(parents=True, exist_ok=True)
-            _write_bytes(meta, json.dumps({"format": FORMAT, "timezone": self.timezone}).encode())
+            write_bytes(meta, json.dumps({"format": FORMAT, "timezone": self.timezone}).encode())
 
     def _check_grids(self, name: str, grid_ids: pd.Series) -> None:
         named = {g for g in grid_ids.dropna().unique() if g}
@@ -493,23 +486,21 @@ class Store:
         both = pd.concat([before, rows], ignore_index=True) if len(before) else rows
         if not both.duplicated(list(table.key)).any():
             if len(rows):
-                _write_atomic(
-                    part, _to_arrow(table, both.sort_values(list(table.key), kind="stable", ignore_index=True))
-                )
+                write_table(part, to_arrow(table, both.sort_values(list(table.key), kind="stable", ignore_index=True)))
             return Written(len(rows), 0)
         both = both.sort_values(table.column_names, kind="stable", na_position="first", ignore_index=True)
         distinct = len(both.drop_duplicates())
         merged = both.drop_duplicates(list(table.key), keep="last")
         accepted = len(merged) - len(before)
         if accepted or distinct > len(before):
-            _write_atomic(part, _to_arrow(table, merged))
+            write_table(part, to_arrow(table, merged))
         return Written(accepted, len(rows) - accepted, distinct - len(merged))
 
     def _existing(self, table: Table, part: Path) -> pd.DataFrame:
         if not part.exists():
-            return _full(table, pd.DataFrame(columns=table.column_names)).iloc[:0]
+            return full(table, pd.DataFrame(columns=table.column_names)).iloc[:0]
         frame = pq.read_table(part).to_pandas()
-        return _full(table, typed(table.name, frame))
+        return full(table, typed(table.name, frame))
 
     def _night(self, as_of: object) -> Path:
         at = self.instant(as_of)
@@ -542,75 +533,8 @@ def _read_meta(meta: Path) -> dict[str, Any]:
         ) from None
 
 
-def _full(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
-    """All columns of the table in order, absent ones empty; times in UTC."""
-    columns = {}
-    for column in table.columns:
-        if column.name in frame:
-            values = frame[column.name]
-            columns[column.name] = values.dt.tz_convert("UTC") if column.kind == "time" and len(values) else values
-        else:
-            columns[column.name] = pd.Series(_ABSENT[column.kind], index=frame.index, dtype=_PANDAS[column.kind])
-    full = pd.DataFrame(columns, index=frame.index)
-    return full.astype({c.name: _PANDAS[c.kind] for c in table.columns})
-
-
-_PANDAS = {
-    "text": "str",
-    "time": "datetime64[us, UTC]",
-    "integer": "Int64",
-    "number": "float64",
-    "flag": "bool",
-    "geometry": "str",
-}
-_ABSENT = {"text": None, "time": pd.NaT, "integer": pd.NA, "number": float("nan"), "flag": False, "geometry": None}
-
-
-def _to_arrow(table: Table, frame: pd.DataFrame) -> pa.Table:
-    return pa.table({c.name: _arrow_column(frame[c.name], _ARROW[c.kind]) for c in table.columns})
-
-
-def _arrow_column(values: pd.Series, kind: pa.DataType) -> pa.Array:
-    if pa.types.is_timestamp(kind):
-        return pa.array(values.dt.tz_convert(None).to_numpy(), from_pandas=True).cast(kind)
-    return pa.array(values, type=kind, from_pandas=True)
-
-
 def _months(at: pd.Series) -> np.ndarray:
     """Month of each instant in UTC, as 2025-01."""
     utc = at.dt.tz_convert(None).to_numpy().astype("datetime64[M]")
     months, place = np.unique(utc, return_inverse=True)
     return months.astype(str).astype(object)[place]
-
-
-def _plain_arrow(rows: pd.DataFrame) -> pa.Table:
-    """Any frame as an Arrow table, times in UTC."""
-    aware = {name for name in rows if isinstance(rows[name].dtype, pd.DatetimeTZDtype)}
-    return pa.table({
-        str(name): _arrow_column(rows[name], _ARROW["time"]) if name in aware else pa.array(rows[name], from_pandas=True)
-        for name in rows
-    })  # fmt: skip
-
-
-def _write_atomic(target: Path, table: pa.Table) -> None:
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
-    _write_bytes(target, sink.getvalue())
-
-
-def _write_bytes(target: Path, content: object) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as handle:
-            handle.write(content)  # type: ignore[arg-type]
-            handle.flush()
-            os.fsync(handle.fileno())
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

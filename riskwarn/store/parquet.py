@@ -1,0 +1,89 @@
+"""How a table becomes a file: Arrow types, and files that are whole or not there."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from riskwarn.schema import Table
+
+_ARROW = {
+    "text": pa.string(),
+    "time": pa.timestamp("us", "UTC"),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "flag": pa.bool_(),
+    "geometry": pa.string(),
+}
+
+
+def full(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
+    """All columns of the table in order, absent ones empty; times in UTC."""
+    columns = {}
+    for column in table.columns:
+        if column.name in frame:
+            values = frame[column.name]
+            columns[column.name] = values.dt.tz_convert("UTC") if column.kind == "time" and len(values) else values
+        else:
+            columns[column.name] = pd.Series(_ABSENT[column.kind], index=frame.index, dtype=_PANDAS[column.kind])
+    full = pd.DataFrame(columns, index=frame.index)
+    return full.astype({c.name: _PANDAS[c.kind] for c in table.columns})
+
+
+_PANDAS = {
+    "text": "str",
+    "time": "datetime64[us, UTC]",
+    "integer": "Int64",
+    "number": "float64",
+    "flag": "bool",
+    "geometry": "str",
+}
+_ABSENT = {"text": None, "time": pd.NaT, "integer": pd.NA, "number": float("nan"), "flag": False, "geometry": None}
+
+
+def to_arrow(table: Table, frame: pd.DataFrame) -> pa.Table:
+    """A full frame as Arrow, in the types of its table."""
+    return pa.table({c.name: _arrow_column(frame[c.name], _ARROW[c.kind]) for c in table.columns})
+
+
+def _arrow_column(values: pd.Series, kind: pa.DataType) -> pa.Array:
+    if pa.types.is_timestamp(kind):
+        return pa.array(values.dt.tz_convert(None).to_numpy(), from_pandas=True).cast(kind)
+    return pa.array(values, type=kind, from_pandas=True)
+
+
+def plain_arrow(rows: pd.DataFrame) -> pa.Table:
+    """Any frame as an Arrow table, times in UTC."""
+    aware = {name for name in rows if isinstance(rows[name].dtype, pd.DatetimeTZDtype)}
+    return pa.table({
+        str(name): _arrow_column(rows[name], _ARROW["time"]) if name in aware else pa.array(rows[name], from_pandas=True)
+        for name in rows
+    })  # fmt: skip
+
+
+def write_table(target: Path, table: pa.Table) -> None:
+    """Write Parquet beside its place, flush, rename."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    write_bytes(target, sink.getvalue())
+
+
+def write_bytes(target: Path, content: object) -> None:
+    """Write a file beside its place, flush, rename: readers see the old one or the new one."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as handle:
+            handle.write(content)  # type: ignore[arg-type]
+            handle.flush()
+            os.fsync(handle.fileno())
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
