@@ -271,8 +271,14 @@ def _published(store: Store, model: RiskModel, at: pd.Timestamp, run: str) -> Ni
     return Night(at, run, facts=facts, done_before=True, **tables)
 
 
+STARTER = (
+    "weekly", "weekly_baselines", "city_violence", "city_calls", "city_petitions", "town_emergence", "town_first", "town_escalation",
+)  # fmt: skip
+"""Questions a new city starts from; the others of ``experiments/`` belong to the public data they were asked of."""
+
+
 def init(folder: str | Path) -> Path:
-    """Write the starter, ``features/`` and ``experiments/``, into `folder`.
+    """Write the starter, ``features/`` and the :data:`STARTER` of ``experiments/``, into `folder`.
 
     Raises
     ------
@@ -283,8 +289,10 @@ def init(folder: str | Path) -> Path:
     for name in ("features", "experiments"):
         if (folder / name).exists():
             raise DataError(f"{folder / name} exists; choose another folder, or take it away first.")
-    for name in ("features", "experiments"):
-        shutil.copytree(starter(name), folder / name, ignore=shutil.ignore_patterns("__pycache__", "results"))
+    shutil.copytree(starter("features"), folder / "features", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "experiments").mkdir(parents=True)
+    for name in STARTER:
+        shutil.copy(starter("experiments") / f"{name}.toml", folder / "experiments")
     return folder
 
 

@@ -10,7 +10,7 @@ import towns
 
 from riskwarn import pipeline, tracking
 from riskwarn.errors import BusyError, DataError, NotFoundError, StaleDataError
-from riskwarn.pipeline import init, nightly, train
+from riskwarn.pipeline import STARTER, init, nightly, train
 from riskwarn.schema import TABLES, conform
 from riskwarn.store import NIGHT_TABLES, Store
 
@@ -274,8 +274,21 @@ def test_the_starter_is_written_once(tmp_path):
 
     folder = init(tmp_path / "city")
 
-    assert Experiment.load(folder / "experiments" / "weekly.toml").feature_names
+    written = sorted((folder / "experiments").iterdir())
+    assert all(Experiment.load(path).feature_names for path in written)
+    assert [path.stem for path in written] == sorted(STARTER)
     (folder / "features" / "disputes.py").write_text("mine")
     with pytest.raises(DataError, match="features exists"):
         init(folder)
     assert (folder / "features" / "disputes.py").read_text() == "mine"
+
+
+def test_the_wheel_ships_the_starter():
+    """What a wheel carries of the questions is what a new city is given, no more and no less."""
+    import tomllib
+    from pathlib import Path
+
+    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text("utf-8"))
+    shipped = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+
+    assert sorted(Path(p).stem for p in shipped if p.startswith("experiments/")) == sorted(STARTER)
