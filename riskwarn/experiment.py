@@ -200,6 +200,28 @@ class Experiment:
         read = set(self.feature_names)
         return (*self.features, *(f for name, f in needed.items() if name not in read))
 
+    def over(self, days: float) -> "Experiment":
+        """The same question over another horizon: a label of its own, named by its days, the same dates and features.
+
+        Parameters
+        ----------
+        days
+            Horizon, days. Dates whose longer horizon is not settled yet neither train nor test.
+
+        Raises
+        ------
+        DefinitionError
+            The horizon is not above 0, or too long for the label's kind.
+
+        Examples
+        --------
+        >>> Experiment.load("experiments/weekly.toml").over(7).label.name
+        'dispute_7d'
+        """
+        name = self.label.name.removesuffix(f"_{self.label.days:g}d") + f"_{days:g}d"
+        label = dataclasses.replace(self.label, name=name, days=days)
+        return dataclasses.replace(self, label=label, name=f"{self.name}_{days:g}d")
+
     @property
     def digest(self) -> str:
         """SHA-256 of all that was declared."""

@@ -168,6 +168,16 @@ def test_backtest_prints_every_rival(ask, street):
     )
 
 
+def test_another_horizon_is_another_target(street, tmp_path):
+    """--horizon asks the same question over other days, and trains a model that says so in its name."""
+    store = towns.copy(street[0], tmp_path / "street")
+    assert main(["train", str(street[1]), "--horizon", "3", "--no-backtest", "--store", str(store.path)]) == 0
+
+    [name] = set(tracking.kept_targets(store.path)) - set(tracking.kept_targets(street[0].path))
+    assert name.endswith("_3d")
+    assert tracking.kept(store.path, name, alias="candidate").label.days == 3
+
+
 def test_backtest_writes_a_page(ask, street, tmp_path):
     """An ending of .html gives the whole report, lead time included; another split says so in it."""
     ask("backtest", str(street[1]), "--out", str(tmp_path / "report.html"), "--split", "leave-area-out")

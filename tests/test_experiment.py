@@ -2,6 +2,8 @@
 
 import pytest
 import towns
+from hypothesis import given
+from hypothesis import strategies as st
 
 from riskwarn.errors import DefinitionError, NotFoundError
 from riskwarn.experiment import Experiment
@@ -136,3 +138,21 @@ def test_dates_by_the_month_are_the_same_day_of_every_month(tmp_path):
     assert [d.month for d in found] == [3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
     with pytest.raises(DefinitionError, match="every_months must be at least 0, got -1"):
         load(tmp_path, **{"every_days = 7": "every_months = -1"})
+
+
+@given(st.integers(1, 200))
+def test_another_horizon_changes_the_label_alone(days):
+    """The same question over other days has a label of its own; dates, features, folds and baselines stay."""
+    asked = Experiment.load(towns.FEATURES.parent / "experiments" / "weekly.toml")
+    other = asked.over(days)
+
+    assert (other.label.days, other.label.name) == (days, f"dispute_{days}d")
+    assert other.label.streams == asked.label.streams
+    assert (other.dates, other.features, other.folds, other.baselines) == (
+        asked.dates,
+        asked.features,
+        asked.folds,
+        asked.baselines,
+    )
+    assert (other.digest == asked.digest) == (days == asked.label.days)
+    assert other.over(asked.label.days).digest == asked.digest

@@ -112,6 +112,7 @@ def _models(verbs: Any) -> None:
         metavar="FILE",
         help="the whole report as a .html page, or its figures as .parquet, .csv or .xlsx",
     )
+    _add_horizon(v)
 
     v = _verb(
         verbs,
@@ -135,6 +136,7 @@ def _models(verbs: Any) -> None:
     )
     v.add_argument("experiment", type=Path, help="an experiment file (TOML)")
     v.add_argument("--no-backtest", action="store_true", help="skip the backtest; such a model cannot be promoted")
+    _add_horizon(v)
 
     v = _verb(
         verbs,
@@ -145,6 +147,12 @@ def _models(verbs: Any) -> None:
     )
     v.add_argument("target", help="name of the label")
     v.add_argument("--version", dest="model_version", help="a registered version; the candidate by default")
+
+
+def _add_horizon(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--horizon", type=float, metavar="DAYS", help="ask the same over so many days; the model's name says how many"
+    )
 
 
 def _nights(verbs: Any) -> None:

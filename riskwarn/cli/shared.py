@@ -30,10 +30,11 @@ def open_store(parsed: argparse.Namespace) -> "Store":
 
 
 def experiment_of(parsed: argparse.Namespace) -> "Experiment":
-    """The experiment named."""
+    """The experiment named, over the horizon asked for."""
     from riskwarn.experiment import Experiment
 
-    return Experiment.load(parsed.experiment)
+    found = Experiment.load(parsed.experiment)
+    return found if getattr(parsed, "horizon", None) is None else found.over(parsed.horizon)
 
 
 def only_target(parsed: argparse.Namespace) -> str:
