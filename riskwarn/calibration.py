@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from riskwarn import metrics
-from riskwarn.level import LEVELS, level_of
+from riskwarn.level import LEVELS, levels_of
 
 _TINY = 1e-9
 _WIDEST = 20.0
@@ -122,10 +122,7 @@ class Calibration:
 
 def by_level(predictions: pd.DataFrame) -> pd.DataFrame:
     """How honest forecasts are at each level of the list, and below it: :func:`by_group` over the levels of each date."""
-    nights = predictions.assign(state="ok")
-    nights["rank"] = nights.groupby("as_of")["score"].rank(method="first", ascending=False)
-    levels = pd.concat([level_of(night) for _, night in nights.groupby("as_of", observed=True)])
-    found = by_group(predictions, levels.replace("", "below"))
+    found = by_group(predictions, levels_of(predictions).replace("", "below"))
     return found.reindex([name for name in (*(name for name, *_ in LEVELS), "below", "all") if name in found.index])
 
 

@@ -27,3 +27,16 @@ def level_of(scores: pd.DataFrame) -> pd.Series:
     for name, largest, least in reversed(LEVELS):
         level = level.mask(known & (share <= max(largest, 1 / max(int(known.sum()), 1))) & (ratio >= least), name)
     return level
+
+
+def levels_of(predictions: pd.DataFrame) -> pd.Series:
+    """Level of each forecast of several dates, every date a list of its own.
+
+    Parameters
+    ----------
+    predictions
+        Of one model: columns `as_of`, `score` (what it ranks by, ties in the order of rows) and `expected`.
+    """
+    nights = predictions.assign(state="ok")
+    nights["rank"] = nights.groupby("as_of")["score"].rank(method="first", ascending=False)
+    return pd.concat([level_of(night) for _, night in nights.groupby("as_of", observed=True)])

@@ -4,7 +4,7 @@ import pandas as pd
 
 from riskwarn.audit.evidence import OWN, by_date, interval, ratio, rows_of, verdict
 from riskwarn.backtesting import Report
-from riskwarn.level import LEVELS, level_of
+from riskwarn.level import LEVELS, levels_of
 
 
 def levels(report: Report, *, model: str = OWN) -> pd.DataFrame:
@@ -17,9 +17,8 @@ def levels(report: Report, *, model: str = OWN) -> pd.DataFrame:
         they hold them), `ratio` observed over expected with `lower` and `upper`, `predicted` mean probability, `share` of grid-dates
         with an event, and `verdict` on the ratio.
     """
-    own = rows_of(report, model).assign(state="ok")
-    own["rank"] = own.groupby("as_of")["score"].rank(method="first", ascending=False)
-    rows = own.assign(level=pd.concat([level_of(night) for _, night in own.groupby("as_of")]))
+    own = rows_of(report, model)
+    rows = own.assign(level=levels_of(own))
     reached = [name for name, *_ in LEVELS if (rows["level"] == name).any()]
     return pd.DataFrame([_level(report, name, rows[rows["level"] == name], len(reached)) for name in reached])
 
