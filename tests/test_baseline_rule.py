@@ -160,5 +160,5 @@ def test_a_night_may_be_asked_for_them(kind):
 
     assert sorted(scores["rank"]) == list(range(1, len(night) + 1))
     assert scores["probability"].between(0, 1).all()
-    np.testing.assert_allclose(model.contributions(night).sum(axis=1), model.margin(night), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(model.contributions(night).sum(axis=1), model.margin(night), rtol=0, atol=1e-6)
     assert set(rw.explain(model, night)["grid_id"]) <= set(night["grid_id"].astype(str))
