@@ -17,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="riskwarn", description=about)
     top.add_argument("--version", action="version", version=f"riskwarn {__version__}")
     verbs = top.add_subparsers(metavar="VERB", required=True)
-    for group in (_records, _models, _nights, _around):
+    for group in (_records, _features, _backtests, _models, _nights, _around):
         group(verbs)
     return top
 
@@ -62,7 +62,7 @@ def _records(verbs: Any) -> None:
     v.add_argument("--html", type=Path, metavar="FILE", help="write the report as a page")
 
 
-def _models(verbs: Any) -> None:
+def _features(verbs: Any) -> None:
     v = _verb(
         verbs,
         "features",
@@ -94,6 +94,8 @@ def _models(verbs: Any) -> None:
         help="a .parquet, .csv or .xlsx file, or a folder to fill with one Parquet file a date, resumable",
     )
 
+
+def _backtests(verbs: Any) -> None:
     v = _verb(
         verbs,
         "backtest",
@@ -127,6 +129,8 @@ def _models(verbs: Any) -> None:
     v.add_argument("--metric", default="poisson_deviance", help="what is to be best; poisson_deviance by default")
     v.add_argument("--out", type=Path, metavar="FILE", help="write section [model] to a .toml file")
 
+
+def _models(verbs: Any) -> None:
     v = _verb(
         verbs,
         "train",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from riskwarn.errors import DefinitionError
-from riskwarn.history import TABLE_OF, Snapshot, Stream
+from riskwarn.history import Snapshot, Stream
 from riskwarn.taxonomy import Words
 
 if TYPE_CHECKING:
@@ -218,11 +218,6 @@ def per_observed(values: np.ndarray, snapshot: Snapshot, source: str, days: floa
     """Values per observed day of the window, NaN where there was none."""
     exposure = snapshot.exposure(source, days, ago=ago)
     return np.asarray(values / np.where(exposure > 0, exposure, np.nan), dtype=np.float32)
-
-
-def tables_of(features: "tuple[Feature, ...]") -> set[str]:
-    """Tables beside the events that these features read."""
-    return {TABLE_OF[s.source] for f in features for s in f.reads if s.source in TABLE_OF}
 
 
 def _plain(value: object) -> object:

@@ -69,10 +69,6 @@ class Events:
         """(n,) whether each event is of one of `sources`."""
         return np.isin(self.words["source"], sources)[self.source]
 
-    def tagged(self, tag: str) -> np.ndarray:
-        """(n,) whether each event carries `tag`."""
-        return np.array([tag in str(t).split() for t in self.words["tags"]], dtype=bool)[self.tags]
-
     def take(self, rows: np.ndarray) -> "Events":
         """Only these rows."""
         names = [n for n in self.__dataclass_fields__ if n != "words"]
