@@ -346,14 +346,21 @@ class Oracle:
             return math.nan
         return len(set(self.kinds(f, g, at, f.days)) - set(self.kinds(f, g, at, f.past, ago=f.days)))
 
-    def _MostAtOnePlace(self, f, g, at):
-        seen = [
+    def seen_at_places(self, f, g, at):
+        return [
             r["place_key"]
             for s in f.of
             for r in self.of(s, at, g)
             if r["place_key"] and at - r["occurred_at"] <= round(f.days * DAY)
         ]
+
+    def _MostAtOnePlace(self, f, g, at):
+        seen = self.seen_at_places(f, g, at)
         return max((seen.count(p) for p in seen), default=0)
+
+    def _RepeatedPlaces(self, f, g, at):
+        seen = self.seen_at_places(f, g, at)
+        return len({p for p in seen if seen.count(p) >= f.at_least})
 
     def preceded(self, later, earlier, by, at, grid, window, within):
         before = [e for s in earlier for e in self.of(s, at, grid)]

@@ -11,14 +11,27 @@ from hypothesis import strategies as st
 
 from riskwarn.explanation import sentence, words_of_features
 from riskwarn.explanation.credit import credited
-from riskwarn.feature import Count, DaysSince, MostAtOnePlace, Open, Overdue, Own, Recent, UrbanClass, Window
+from riskwarn.feature import (
+    Count,
+    DaysSince,
+    MostAtOnePlace,
+    Open,
+    Overdue,
+    Own,
+    Recent,
+    RepeatedPlaces,
+    UrbanClass,
+    Window,
+)
 from riskwarn.history import Stream
 
 PLACE = MostAtOnePlace(("dispute", "police_call"), days=28)
+PLACES = RepeatedPlaces(("dispute", "police_call"), days=28)
 FEATURES = (
     PLACE, Count("dispute", days=28), Count("police_call", days=28), Count("police_call", days=84), Recent("police_call", half_life=14),
     DaysSince("police_call"), Own((Stream("police_call", ("P04",)),), 4), Own((Stream("police_call", ("P04",)),), 52),
     Count("hotline", days=28), Count("police_call", days=28).nearby(), Open("petition"), Overdue("petition"), Open("dispute"),
+    PLACES,
 )  # fmt: skip
 AT = {f.name: k for k, f in enumerate(FEATURES)}
 RECENT = ("dispute_n_28d", "police_call_n_28d", "police_call_recent_14d", "police_call_days_since", "prior_4w")
@@ -60,6 +73,18 @@ def test_old_other_and_neighbouring_events_stay_where_they_are():
     given_ = row(**dict.fromkeys([*others, "police_call_days_since"], 0.4))
 
     np.testing.assert_array_equal(credited(FEATURES, given_, values), given_)
+
+
+def test_the_number_of_repeated_places_speaks_with_the_place():
+    """It keeps its own pull, beside what the place with most takes, and both are one reason."""
+    pulls = row(**{PLACE.name: 0.1, PLACES.name: 0.3, "police_call_n_28d": 0.4})
+    parts = credited(
+        FEATURES, pulls, row(**{PLACE.name: 3, PLACES.name: 1, "police_call_n_28d": 3, "dispute_n_28d": 3})
+    )
+
+    assert parts[0, AT[PLACES.name]] == 0.3
+    assert parts[0, AT[PLACE.name]] == pytest.approx(0.1 + 0.4 / 2)
+    assert PLACE.family == PLACES.family
 
 
 numbers = st.lists(st.floats(-3, 3), min_size=len(FEATURES), max_size=len(FEATURES))

@@ -24,6 +24,7 @@ from riskwarn.feature import (
     Places,
     Product,
     Rate,
+    RepeatedPlaces,
     Rise,
     Season,
     Share,
@@ -42,7 +43,9 @@ from riskwarn.feature import (
 from riskwarn.history import History, Stream
 
 FOLDER = Path(__file__).parent.parent / "features"
-EXACT = ("Count", "Open", "Overdue", "Amber", "Closed", "NewKinds", "MostAtOnePlace", "Rung", "OpenMatters")
+EXACT = (
+    "Count", "Open", "Overdue", "Amber", "Closed", "NewKinds", "MostAtOnePlace", "RepeatedPlaces", "Rung", "OpenMatters",
+)  # fmt: skip
 MANY = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -223,6 +226,9 @@ def test_tables_give_what_they_hold():
         (lambda: Count("dispute", days=7).of_parent("town"), "unknown level 'town'"),
         (lambda: Count("dispute", days=7).of_parent("township_id").of_parent("township_id"), "come back to itself"),
         (lambda: Count("dispute", days=7).nearby().nearby(), "neighbours of neighbours"),
+        (lambda: RepeatedPlaces("dispute", days=28, at_least=1), "at_least must be a whole number from 2 on, got 1"),
+        (lambda: RepeatedPlaces("dispute", days=28, at_least=2.5), "a whole number from 2 on, got 2.5"),
+        (lambda: RepeatedPlaces("dispute", days=0), "RepeatedPlaces: days must be above 0"),
         (lambda: Season("tan"), "wave must be 'sin' or 'cos'"),
         (lambda: Window("harvest"), "unknown time of year 'harvest'"),
         (lambda: DatePart("hour"), "unknown part 'hour'"),
@@ -318,6 +324,25 @@ def test_the_page_lists_every_feature():
     written = Path(__file__).parent.parent / "docs" / "features.md"
 
     assert written.read_text("utf-8") == page(FOLDER)
+
+
+def test_repeated_places_are_counted_once_each():
+    """A place counts once however often it repeats, together over the streams; single, old, unplaced and other grids' events make none."""
+    placed = {"x": ("G1", "pa", 0), "y": ("G1", "pa", 1), "z": ("G1", "pa", 2), "u": ("G1", "pb", 3), "v": ("G1", "pb", 4),
+              "single": ("G1", "pc", 5), "nowhere": ("G1", "", 6), "again": ("G1", "", 7), "left": ("G2", "pc", 8), "old": ("G1", "pc", -40)}  # fmt: skip
+    events = table([
+        revision(event_id=i, source="police_call" if i == "v" else "dispute", known=24 * (40 + day), grid=grid, place=place)
+        for i, (grid, place, day) in placed.items()
+    ])  # fmt: skip
+    dates = [START + pd.Timedelta(days=d) for d in (41, 42, 49, 70, 90)]
+    snapshot = History.of(events, GRIDS, until=dates[-1]).at(dates)
+
+    def found(of, **more):
+        return RepeatedPlaces(of, days=28, **more).compute(snapshot)[0].tolist()
+
+    assert found(("dispute", "police_call")) == [0, 1, 2, 1, 0]
+    assert found("dispute") == [0, 1, 1, 0, 0]
+    assert found(("dispute", "police_call"), at_least=3) == [0, 0, 1, 0, 0]
 
 
 def test_asked_for_and_found_stay_apart():

@@ -59,6 +59,7 @@ from riskwarn.feature.mix import (
     MostAtOnePlace,
     NewKinds,
     OpenMatters,
+    RepeatedPlaces,
     RepeatShare,
     Rung,
     Unheralded,
@@ -82,7 +83,7 @@ __all__ = [
     "Cusum", "DatePart", "DaysSince", "Delay", "Density", "Entropy", "Ewma", "Faded", "Feature", "Handling", "Harmonic", "LastYear",
     "Level", "MeanSeverity", "MixTrend", "MostAtOnePlace", "Nearby", "NewKinds", "Observed", "OfParent", "Open", "OpenAge", "OpenMatters",
     "Overdue", "OverdueDays", "OverdueShare", "Own", "OwnNormal", "Part", "PerHousehold", "Places", "Product", "Rate", "Ratio", "Recent",
-    "Recurrence", "RepeatShare", "Rise", "Rung", "SameSeason", "Season", "Share", "SinceChange", "Spread", "SpringFestival", "Staff",
+    "Recurrence", "RepeatShare", "RepeatedPlaces", "Rise", "Rung", "SameSeason", "Season", "Share", "SinceChange", "Spread", "SpringFestival", "Staff",
     "Streamed", "Total", "Trend", "Unheralded", "Unstaffed", "UrbanClass", "WageWindow", "Window", "Windowed", "Workdays", "catalogue",
     "check_names", "check_streams", "circular_parents", "from_dict", "load_group", "page", "usual",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from riskwarn.errors import DefinitionError
 from riskwarn.feature.base import AUDIT_ONLY, Feature, Reach, Windowed, positive, unless_silent
 from riskwarn.history import Snapshot, Stream
 from riskwarn.taxonomy import Words
@@ -102,19 +103,22 @@ class _OfStreams(Feature):
 
 
 @dataclass(frozen=True)
-class MostAtOnePlace(_OfStreams):
-    """Most events of the streams at one place of the grid within the last `days` days."""
-
+class _AtPlaces(_OfStreams):
     code: ClassVar[str] = "RC02"
     remedy: ClassVar[str] = "A3"
 
     @property
-    def name(self) -> str:
-        return f"{self._label}_most_at_one_place_{self.days:g}d"
-
-    @property
     def family(self) -> str:
         return "same_place"
+
+
+@dataclass(frozen=True)
+class MostAtOnePlace(_AtPlaces):
+    """Most events of the streams at one place of the grid within the last `days` days."""
+
+    @property
+    def name(self) -> str:
+        return f"{self._label}_most_at_one_place_{self.days:g}d"
 
     @property
     def words(self) -> Words:
@@ -128,6 +132,41 @@ class MostAtOnePlace(_OfStreams):
 
 def _largest(counts: np.ndarray, first: np.ndarray) -> np.ndarray:
     return np.maximum.reduceat(counts[0], first, axis=0)
+
+
+@dataclass(frozen=True)
+class RepeatedPlaces(_AtPlaces):
+    """Places of the grid with `at_least` events of the streams or more within the last `days` days.
+
+    Records without a place are left out; an event that a change of boundaries shares out among grids counts by its share.
+    """
+
+    at_least: int = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.at_least, int) or self.at_least < 2:
+            raise DefinitionError(
+                f"RepeatedPlaces: at_least must be a whole number from 2 on, got {self.at_least!r}; one event at a place is no repetition."
+            )
+
+    @property
+    def name(self) -> str:
+        times = "" if self.at_least == 2 else f"_{self.at_least}_times"
+        return f"{self._label}_repeated_places{times}_{self.days:g}d"
+
+    @property
+    def words(self) -> Words:
+        return Words(
+            f"近{self.days:g}天发生{self._what.zh}{self.at_least}起及以上的地点数",
+            f"places with {self.at_least} or more {self._what.en} in {self.days:g} days",
+        )
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        return snapshot.grouped(self.of, "place", self._number, (self.days, 0))
+
+    def _number(self, counts: np.ndarray, first: np.ndarray) -> np.ndarray:
+        return _sums(counts[0] >= self.at_least, first)
 
 
 @dataclass(frozen=True)
