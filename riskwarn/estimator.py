@@ -16,7 +16,7 @@ from riskwarn.model import RiskModel
 
 _LABEL = Label("y", (Stream("row"),), days=1, settle_days=0)
 _BLOCKS = 8
-"""Parts the rows are cut into; the last two, never seen by a rehearsal, choose shares and calibration."""
+"""Parts the rows are cut into; the trees never see the last two, which choose shares and calibration."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,14 @@ class Column:
 
     name: str
     monotone: int = 0
+    family: str = ""
 
 
 class RiskRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Expected counts from any matrix, for pipelines, searches and comparisons of scikit-learn.
 
-    Rows come in the order of time: the last quarter, unseen by a rehearsal, says how trees and line share the log rate and how it is
-    calibrated; then all rows train. There are no prior counts to fall back to and no features to explain; for those use
+    Rows come in the order of time: the last quarter, which the trees never see, says how trees and line share the log rate and how
+    it is calibrated; then the line learns from all rows. There are no prior counts to fall back to and no features to explain; for those use
     :class:`riskwarn.RiskModel`.
 
     Parameters

@@ -26,13 +26,15 @@ import pandas as pd
 
 from riskwarn.baseline import RULES, Baseline, PriorCount, rules_of
 from riskwarn.errors import DefinitionError, NotFoundError, did_you_mean
-from riskwarn.feature import Feature, Own, check_names, load_group
+from riskwarn.feature import Faded, Feature, Own, check_names, load_group
 from riskwarn.history import Stream
 from riskwarn.label import Label
 
 T = TypeVar("T")
 TIES = Literal["mean", "worst", "best", "order"]
 OBJECTIVES = Literal["poisson", "tweedie", "negative_binomial", "binary", "lambdarank"]
+_HALF_LIVES = (7, 28, 91, 364)
+"""Days, from a week to a year."""
 SLICES = ("urban_class", "county_id", "township_id", "community_id")
 """Columns of the grids that part a city."""
 
@@ -172,14 +174,24 @@ class Experiment:
 
     @property
     def features(self) -> tuple[Feature, ...]:
-        """What a model reads: the declared features, the signs of the label's kind, and the label's own counts."""
-        named = {feature.name for feature in (*self.declared, *self.priors)}
-        return (*self.declared, *(sign for sign in self.label.signs if sign.name not in named), *self.priors)
+        """What a model reads: the declared features, the signs of the label's kind, and the label's own counts, plain and faded."""
+        declared = {feature.name for feature in self.declared}
+        own = (*self.priors, *(f for f in self.faded if f.name not in declared))
+        named = declared | {feature.name for feature in own}
+        return (*self.declared, *(sign for sign in self.label.signs if sign.name not in named), *own)
 
     @property
     def priors(self) -> tuple[Own, ...]:
         """The label's own counts, one a baseline."""
         return tuple(Own(self.label.streams, weeks) for weeks in self.baselines.weeks)
+
+    @property
+    def faded(self) -> tuple[Feature, ...]:
+        """The label's own events fading with time, in the grid and around it, of which a rate is made; none without prior counts."""
+        if not self.baselines.weeks:
+            return ()
+        own = [Faded(self.label.streams, half_life) for half_life in _HALF_LIVES]
+        return tuple(feature for one in own for feature in (one, one.nearby()))
 
     @property
     def feature_names(self) -> list[str]:

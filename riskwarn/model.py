@@ -1,4 +1,4 @@
-"""The model: boosted trees on the log of the expected count, calibrated on later dates, carrying its own features."""
+"""The model: an additive rate, boosted trees and a line, joined and calibrated on later dates, carrying its own features."""
 
 import dataclasses
 import hashlib
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from riskwarn.baseline import Line, settled
+from riskwarn.baseline import Additive, Line, settled
 from riskwarn.calibration import Calibration
 from riskwarn.draws import CITY, among_first, common_factors, parents_of, totals
 from riskwarn.errors import DataError, DefinitionError, LabelError, NotFoundError, StaleDataError
 from riskwarn.experiment import Experiment, ModelSettings
-from riskwarn.feature import Feature, Own, OwnNormal, from_dict
+from riskwarn.feature import Faded, Feature, Nearby, Own, from_dict
 from riskwarn.label import Label
 from riskwarn.objective import nights_of, options_of, outcome_of
 from riskwarn.stack import stack
@@ -29,6 +29,8 @@ _FILES, _SUMS = ("model.json", "trees.txt"), "SHA256SUMS"
 _CALIBRATION_SHARE = 0.25
 """Share of the training dates, the latest, on which the calibration is fitted."""
 _MANY_ROWS = 200_000
+_CALENDAR = "calendar"
+"""Family of the features that tell the time of year."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +45,13 @@ class RiskModel:
         How it was grown.
     trees
         LightGBM's text of the trees; empty before :meth:`fit`.
-    level
-        Poisson regression of the outcome on the label's own counts and, of an emergence, its normal, where the trees start from.
+    rate
+        Additive rate of the label's own faded counts, here and around, where the trees start from; of an outcome that is 1 or 0, the
+        chance it gives. Its own share in the log rate is `rate_share`, in [0, 1].
     line
-        Poisson regression of the outcome on all features; its share in the log rate is `line_share`, in [0, 1].
+        Poisson regression of the outcome on all features, its share `line_share`.
     counts
-        The label's own counts themselves, whose weights are their shares; the trees have what line and counts leave.
+        The label's own counts themselves, whose weights are their shares; the trees have what rate, line and counts leave.
     calibration
         From that log rate to the distribution of the count.
     common
@@ -61,7 +64,8 @@ class RiskModel:
     label: Label
     settings: ModelSettings = dataclasses.field(default_factory=ModelSettings)
     trees: str = ""
-    level: Line = dataclasses.field(default_factory=Line)
+    rate: Additive = dataclasses.field(default_factory=Additive)
+    rate_share: float = 0.0
     line: Line = dataclasses.field(default_factory=Line)
     line_share: float = 0.0
     counts: Line = dataclasses.field(default_factory=Line)
@@ -89,8 +93,8 @@ class RiskModel:
         """Twelve hexadecimal digits of the SHA-256 of trees, calibration, features and label."""
         parts = [
             self.trees,
-            json.dumps([self.level, self.line, self.counts], default=vars),
-            str(self.line_share),
+            json.dumps([self.rate, self.line, self.counts], default=vars),
+            json.dumps([self.rate_share, self.line_share]),
             json.dumps([vars(self.calibration), self.common]),
         ]
         parts.append(json.dumps(self._declared(), sort_keys=True))
@@ -102,7 +106,9 @@ class RiskModel:
         return f"RiskModel({self.label.name!r}, {len(self.features)} features, {state})"
 
     def fit(self, panel: pd.DataFrame, *, grids: pd.DataFrame | None = None) -> "RiskModel":
-        """A fitted copy. The latest quarter of dates, unseen by a rehearsal, says how much to trust trees, line and counts; then all rows.
+        """A fitted copy. The latest quarter of dates says how much to trust rate, trees, line and counts that have not seen it.
+
+        Then rate and line learn from all rows; the trees stay those that were judged, on the rate that has learnt.
 
         Parameters
         ----------
@@ -118,15 +124,17 @@ class RiskModel:
         DataError
             A feature column is missing.
         """
+        self._check_holds(panel)
         # one order of rows, so that the same panel in any order grows the same trees
         rows = settled(panel).sort_values(["grid_id", "as_of"], kind="stable")
         early, late = self._parted(rows)
-        grown = self._joined(self._grown(rows), self._grown(early), late, grids)
+        grown = self._renewed(self._joined(self._grown(early), late, grids), rows)
         facts = {
             "n_rows": len(rows),
             "n_events": float(rows["y"].sum()),
             "first": str(rows["as_of"].min()),
             "last": str(rows["as_of"].max()),
+            "ranges": _ranges(rows[self.feature_names]),
         }
         return dataclasses.replace(grown, facts={**grown.facts, **facts})
 
@@ -152,32 +160,55 @@ class RiskModel:
         """(n,) log of the expected count, calibrated."""
         if panel.empty:
             raise DataError("the panel has no rows: there is no grid to score.")
-        raw = self.tree_share * self.tree_margin(panel) + self.line_share * self.line.margin(panel)
-        return self.calibration.level + self.calibration.slope * (raw + self.counts.margin(panel))
+        raw = self.tree_share * self._trees(panel)
+        for part, share in self._parts:
+            raw += share * part.margin(panel)
+        return self.calibration.level + self.calibration.slope * raw
+
+    @property
+    def season(self) -> Line:
+        """What the line says of the calendar: counts and their rate know none, so they have its word for it."""
+        return self.line.only([f.name for f in self.features if f.family == _CALENDAR])
+
+    @property
+    def blind_share(self) -> float:
+        """Share of rate and counts, which know no calendar, in the log rate, in [0, 1]."""
+        return self.rate_share + sum(self.counts.weights.values())
+
+    @property
+    def _parts(self) -> tuple[tuple[Additive | Line, float], ...]:
+        """All but the trees, and how often each counts."""
+        return (
+            (self.rate, self.tree_share + self.rate_share), (self.line, self.line_share), (self.counts, 1.0), (self.season, self.blind_share),
+        )  # fmt: skip
 
     @property
     def tree_share(self) -> float:
-        """Share of level and trees in the log rate, in [0, 1]."""
-        return 1 - self.line_share - sum(self.counts.weights.values())
+        """Share of the trees, and the rate they start from, in the log rate, in [0, 1]."""
+        return 1 - self.line_share - self.blind_share
 
     def tree_margin(self, panel: pd.DataFrame) -> np.ndarray:
-        """(n,) log rate of level and trees, before line and calibration."""
+        """(n,) log rate of trees and the rate they start from, before the other parts and calibration."""
+        return self._trees(panel) + self.rate.margin(panel)
+
+    def _trees(self, panel: pd.DataFrame) -> np.ndarray:
         trees = self._booster().predict(self._matrix(panel), raw_score=True, num_threads=n_threads(len(panel)))
-        return np.asarray(trees, dtype=float) + self.level.margin(panel)
+        return np.asarray(trees, dtype=float)
 
     def contributions(self, panel: pd.DataFrame) -> pd.DataFrame:
         """What each feature adds to :meth:`margin`: a column a feature, and `base`; rows add up to the margin.
 
-        Exact Shapley values of the trees given their paths (Lundberg et al. 2020, Nature Machine Intelligence 2, 56–67).
+        Exact Shapley values of the trees given their paths (Lundberg et al. 2020, Nature Machine Intelligence 2, 56–67), and
+        :meth:`riskwarn.baseline.Additive.parts` of the rate.
         """
         if panel.empty:
             raise DataError("the panel has no rows: there is no grid to explain.")
         parts = self._booster().predict(self._matrix(panel), pred_contrib=True, num_threads=n_threads(len(panel)))
         found = pd.DataFrame(np.asarray(parts), columns=[*self.feature_names, "base"], index=panel.index)
         found *= self.tree_share
-        for line, share in ((self.level, self.tree_share), (self.line, self.line_share), (self.counts, 1.0)):
-            found[list(line.weights)] += share * line.parts(panel)
-            found["base"] += share * line.constant
+        for part, share in self._parts:
+            found[part.columns] += share * part.parts(panel)
+            found["base"] += share * part.constant
         found *= self.calibration.slope
         found["base"] += self.calibration.level
         return found
@@ -193,8 +224,8 @@ class RiskModel:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "trees.txt").write_text(self.trees, "utf-8")
         body = {
-            **self._declared(), "settings": dataclasses.asdict(self.settings), "level": vars(self.level), "line": vars(self.line),
-            "line_share": self.line_share, "counts": vars(self.counts), "calibration": vars(self.calibration), "common": self.common,
+            **self._declared(), "settings": dataclasses.asdict(self.settings), "rate": vars(self.rate), "rate_share": self.rate_share,
+            "line": vars(self.line), "line_share": self.line_share, "counts": vars(self.counts), "calibration": vars(self.calibration), "common": self.common,
             "facts": self.facts,
         }  # fmt: skip
         (folder / "model.json").write_text(json.dumps(body, ensure_ascii=False, indent=1), "utf-8")
@@ -231,11 +262,11 @@ class RiskModel:
 
     @classmethod
     def _of_body(cls, body: dict[str, Any], trees: str) -> "RiskModel":
-        """From what :meth:`save` wrote, now or before there were counts and clumping."""
+        """From what :meth:`save` wrote."""
         features = tuple(from_dict(f) for f in body["features"])
         return cls(
-            features, Label.from_dict(body["label"]), ModelSettings(**body["settings"]), trees, Line(**body["level"]),
-            Line(**body["line"]), body["line_share"], Line(**body.get("counts", {})), Calibration(**body["calibration"]), body.get("common", {}),
+            features, Label.from_dict(body["label"]), ModelSettings(**body["settings"]), trees, Additive(**body["rate"]), body["rate_share"],
+            Line(**body["line"]), body["line_share"], Line(**body["counts"]), Calibration(**body["calibration"]), body["common"],
             body["facts"],
         )  # fmt: skip
 
@@ -256,14 +287,14 @@ class RiskModel:
         return early, late
 
     def _grown(self, rows: pd.DataFrame) -> "RiskModel":
-        """Level, trees and line fitted to `rows`, without calibration."""
+        """Rate, trees and line fitted to `rows`, without shares and calibration."""
         import lightgbm  # noqa: PLC0415
 
         objective = self.settings.objective
         if objective == "lambdarank":
             rows = rows.sort_values(["as_of", "grid_id"], kind="stable")
-        level, options, y = Line.fit(rows, self._priors), self._options(len(rows)), rows["y"].to_numpy(dtype=float)
-        start = level.margin(rows)
+        renewed = self._renewed(self, rows)
+        start, options, y = renewed.rate.margin(rows), self._options(len(rows)), rows["y"].to_numpy(dtype=float)
         matrix = lightgbm.Dataset(
             self._matrix(rows), outcome_of(objective, y), init_score=start, feature_name=self.feature_names, params=options,
             group=nights_of(rows["as_of"]) if objective == "lambdarank" else None,
@@ -271,31 +302,40 @@ class RiskModel:
         wanted = options | options_of(objective, y, start)
         text = lightgbm.train(wanted, matrix, self.settings.n_trees).model_to_string()
         # how many threads grew the trees is no part of the model
-        trees = re.sub(r"\[num_threads: \d+\]", "[num_threads: 0]", text)
-        line = Line.fit(rows, self.feature_names, l2=self.settings.line_l2)
-        return dataclasses.replace(
-            self, trees=trees, level=level, line=line, line_share=0.0, counts=Line(), calibration=Calibration()
-        )
+        return dataclasses.replace(renewed, trees=re.sub(r"\[num_threads: \d+\]", "[num_threads: 0]", text))
 
-    def _joined(
-        self, grown: "RiskModel", rehearsed: "RiskModel", late: pd.DataFrame, grids: pd.DataFrame | None
-    ) -> "RiskModel":
-        """`grown` with the shares and the calibration that `rehearsed` needed on dates it had not seen."""
+    def _renewed(self, model: "RiskModel", rows: pd.DataFrame) -> "RiskModel":
+        """`model` with rate and line fitted to `rows`."""
+        rate = Additive.fit(rows, self._adding, exceeds=self._exceeds)
+        begun = model.line if model.line.weights else None
+        line = Line.fit(rows, self.feature_names, l2=self.settings.line_l2, start=begun)
+        return dataclasses.replace(model, rate=rate, line=line)
+
+    def _joined(self, grown: "RiskModel", late: pd.DataFrame, grids: pd.DataFrame | None) -> "RiskModel":
+        """`grown` with the shares and the calibration that dates it has not seen ask for."""
         y, overlap = late["y"].to_numpy(dtype=float), self._overlap(late)
-        counts = Line.plain(late, self._priors)
-        rates = np.column_stack([rehearsed.tree_margin(late), rehearsed.line.margin(late), counts.parts(late)])
         # a count is what one would fall back to for a count, not for an outcome that is about change
-        rivals = range(2, rates.shape[1]) if self.label.is_count else ()
-        shares = stack(rates, y, late["as_of"], rivals=rivals, overlap=overlap)
-        counts, of_line = counts.times(shares[2:].tolist()), float(shares[1])
-        calibration = Calibration.fit(rates @ shares, y, overlap=overlap)
+        counts = Line.plain(late, self._priors if self.label.is_count else [])
+        parts = [grown.tree_margin(late), grown.line.margin(late)]
+        parts += [grown.rate.margin(late)] if grown.rate.weights else []
+        rates, n = np.column_stack([*parts, counts.parts(late)]), len(parts)
+        shares = stack(
+            rates, y, late["as_of"], rivals=range(2, rates.shape[1]) if self.label.is_count else (), overlap=overlap
+        )
+        of_line, of_rate = float(shares[1]), float(shares[2:n].sum())
+        joined = dataclasses.replace(
+            grown, line_share=of_line, rate_share=of_rate, counts=counts.times(shares[n:].tolist())
+        )
+        # how busy a date was chose no share, so here parts that know no calendar hear of it
+        joint = rates @ shares + joined.blind_share * joined.season.margin(late)
+        calibration = Calibration.fit(joint, y, overlap=overlap)
         areas = None if grids is None else parents_of(late["grid_id"], grids)
-        expected, before = calibration.expected(rates @ shares), np.exp(rates[:, 0])
+        expected, before = calibration.expected(joint), np.exp(rates[:, 0])
         common = common_factors(y, expected, late["as_of"], areas, before=before, overlap=overlap)
         # the level was fitted to these very dates, so their spread about it lacks how far the city moves on
         moved = max(common[CITY] - common_factors(y, expected, late["as_of"])[CITY], 0.0)
         calibration = dataclasses.replace(calibration, dispersion=calibration.dispersion + moved)
-        return dataclasses.replace(grown, line_share=of_line, counts=counts, calibration=calibration, common=common)
+        return dataclasses.replace(joined, calibration=calibration, common=common)
 
     def _overlap(self, rows: pd.DataFrame) -> float:
         """How many dates count the same event: horizon over days between dates, at least 1."""
@@ -314,15 +354,32 @@ class RiskModel:
 
     @property
     def _priors(self) -> list[str]:
-        return [f.name for f in self.features if isinstance(f, Own | OwnNormal)]
+        return [f.name for f in self.features if isinstance(f, Own)]
+
+    @property
+    def _adding(self) -> list[str]:
+        """What the rate adds up: faded counts, here and around; without any, the counts."""
+        faded = [f.name for f in self.features if isinstance(f.of if isinstance(f, Nearby) else f, Faded)]
+        return faded or self._priors
+
+    @property
+    def _exceeds(self) -> str | None:
+        """The threshold of an outcome that is no count; any event exceeds it where the label has none, or the model does not read it."""
+        if self.label.is_count:
+            return None
+        threshold = self.label.normal.name if self.label.kind == "emergence" else ""
+        return threshold if threshold in self.feature_names else ""
 
     def _matrix(self, panel: pd.DataFrame) -> np.ndarray:
+        self._check_holds(panel)
+        return panel[self.feature_names].to_numpy(dtype=np.float32)
+
+    def _check_holds(self, panel: pd.DataFrame) -> None:
         missing = [n for n in self.feature_names if n not in panel]
         if missing:
             raise DataError(
                 f"the panel lacks {len(missing)} features the model reads, first: {', '.join(missing[:3])}. Build it with the model's own features."
             )
-        return panel[self.feature_names].to_numpy(dtype=np.float32)
 
     def _booster(self) -> "Booster":
         import lightgbm  # noqa: PLC0415
@@ -344,6 +401,12 @@ def n_threads(n_rows: int = 0) -> int:
 def _sums(folder: Path) -> bytes:
     """Digests of the bundle's files, a line each."""
     return "".join(f"{hashlib.sha256((folder / n).read_bytes()).hexdigest()}  {n}\n" for n in _FILES).encode()
+
+
+def _ranges(values: pd.DataFrame) -> dict[str, list[float]]:
+    """Least and greatest of each column, without those of which nothing is known."""
+    found = {name: [float(column.min()), float(column.max())] for name, column in values.items()}
+    return {str(name): span for name, span in found.items() if np.isfinite(span).all()}
 
 
 def score(model: RiskModel, night: pd.DataFrame, *, capacity: int = 50) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from riskwarn import metrics
 _SHARES = (0.05, 0.10)
 
 STRENGTH = 10.0
-"""How strongly shares are held to the best prior count: their prior has a standard deviation of ``(2 * STRENGTH) ** -0.5``, 0.22."""
+"""How strongly shares are held to what they fall back to: their prior has a standard deviation of ``(2 * STRENGTH) ** -0.5``, 0.22."""
 
 
 def stack(
@@ -20,8 +20,8 @@ def stack(
 
     Maximum likelihood of which grids the events of a date fell in, given their number: a multinomial within dates, so that how busy a
     date was tells nothing and events weigh alike, as in a capture. Weights are not negative and are held by a Gaussian prior to the
-    rival that captured most alone, in the first 5 and 10 % of the grids. The prior fades as events come in: with few the joint rate is
-    the rival, with many what predicts best.
+    rival that captured most alone, in the first 5 and 10 % of the grids; without rivals, to the mean of all. The prior fades as
+    events come in: with few the joint rate is the rival, or the mean, with many what predicts best.
 
     Parameters
     ----------
@@ -32,33 +32,34 @@ def stack(
     dates
         (n,) the date of each row.
     rivals
-        Columns of `rates` to fall back to; without any there is no prior.
+        Columns of `rates` to fall back to.
     overlap
         How many rows count the same event, at least 1.
 
     Returns
     -------
     shares
-        (m,) not negative, sum 1; the first alone where nothing predicts.
+        (m,) not negative, sum 1; alike where nothing predicts.
 
     Examples
     --------
     >>> useless, useful = np.tile([0.0, 0.0, 1.0, 1.0], 50), np.tile([0.0, 3.0, 0.0, 3.0], 50)
     >>> y, dates = np.tile([2.0, 30.0, 1.0, 20.0], 50), np.repeat(np.arange(50), 4)
-    >>> stack(np.column_stack([useless, useful]), y, dates).tolist()
+    >>> stack(np.column_stack([useless, useful]), y, dates).round(2).tolist()
     [0.0, 1.0]
     """
     codes, uniques = pd.factorize(dates)
     centred = rates - rates.mean(axis=0)
     task = (y, codes, len(uniques))
-    centre, strength = np.zeros(rates.shape[1]), 0.0
     if len(rivals):
         best = max(rivals, key=lambda j: _captured(rates[:, j], y, codes))
-        centre[best] = _weights(centred[:, [best]], *task, centre=np.zeros(1), strength=0.0)[0]
-        strength = STRENGTH * max(overlap, 1.0)
-    weights = _weights(centred, *task, centre=centre, strength=strength)
+        fallback = np.eye(rates.shape[1])[best]
+    else:
+        fallback = np.full(rates.shape[1], 1 / rates.shape[1])
+    alone = _weights((centred @ fallback)[:, None], *task, centre=np.zeros(1), strength=0.0)
+    weights = _weights(centred, *task, centre=alone * fallback, strength=STRENGTH * max(overlap, 1.0))
     total = weights.sum()
-    return weights / total if total > 1e-9 else np.eye(len(weights))[0]
+    return weights / total if total > 1e-9 else fallback
 
 
 def _captured(rate: np.ndarray, y: np.ndarray, codes: np.ndarray) -> float:

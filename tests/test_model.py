@@ -12,7 +12,6 @@ import pytest
 import towns
 
 from riskwarn import model
-from riskwarn.baseline import Line
 from riskwarn.errors import DataError, DefinitionError, LabelError, NotFoundError, StaleDataError
 from riskwarn.experiment import ModelSettings
 from riskwarn.feature import Own
@@ -174,18 +173,6 @@ def rewritten(bundle, change):
     (bundle / "SHA256SUMS").write_text("".join(sums), "utf-8")
 
 
-def test_a_bundle_from_before_counts_and_clumping_loads(tmp_path):
-    """A bundle without counts and clumping is a model without them."""
-    model = SMALL.fit(towns.drawn_panel())
-    plain = dataclasses.replace(model, counts=Line(), calibration=dataclasses.replace(model.calibration, clumping=0.0))
-    bundle = model.save(tmp_path / "bundle")
-    rewritten(bundle, lambda body: (body.pop("counts"), body["calibration"].pop("clumping")))
-    found, night = RiskModel.load(bundle), towns.drawn_panel()
-
-    assert found.version == plain.version
-    pd.testing.assert_frame_equal(found.predict(night), plain.predict(night), check_exact=True)
-
-
 @pytest.mark.parametrize(
     "change", [lambda b: b["calibration"].update(knots=[1]), lambda b: b.pop("line"), lambda b: b["settings"].pop("seed") and b["settings"].update(sede=1)]
 )  # fmt: skip
@@ -198,11 +185,11 @@ def test_a_bundle_of_another_version_is_told(tmp_path, change):
 
 
 def test_shares_make_one_log_rate():
-    """Trees, line and counts share the log rate whole: none is negative, they add up to one, and the margin is their sum, calibrated."""
+    """Trees, rate, line and counts share the log rate whole: none is negative, they add up to one, and the margin is their sum, calibrated."""
     model, night = towns.model(), towns.night()
-    shares = [model.tree_share, model.line_share, *model.counts.weights.values()]
-    raw = model.tree_share * model.tree_margin(night) + model.line_share * model.line.margin(night)
-    raw = raw + model.counts.margin(night)
+    shares = [model.tree_share, model.rate_share, model.line_share, *model.counts.weights.values()]
+    raw = model.tree_share * model.tree_margin(night) + model.rate_share * model.rate.margin(night)
+    raw = raw + model.line_share * model.line.margin(night) + model.counts.margin(night)
 
     assert min(shares) > -1e-12
     assert sum(shares) == pytest.approx(1)
@@ -210,9 +197,9 @@ def test_shares_make_one_log_rate():
     assert np.allclose(model.margin(night), model.calibration.level + model.calibration.slope * raw)
 
 
-@pytest.mark.parametrize(("kind", "held_to"), [("count", [2, 3]), ("first", []), ("emergence", [])])
+@pytest.mark.parametrize(("kind", "held_to"), [("count", [2, 3, 4]), ("first", []), ("emergence", [])])
 def test_only_a_count_falls_back_to_counts(monkeypatch, kind, held_to):
-    """Where evidence is thin a count is held to the best prior count; an outcome about change is not, for which a count is no forecast."""
+    """Where evidence is thin a count is held to the additive rate or a prior count; an outcome about change has no such rivals."""
     asked = []
 
     def watched(rates, *given, rivals, **options):
@@ -226,6 +213,18 @@ def test_only_a_count_falls_back_to_counts(monkeypatch, kind, held_to):
     dataclasses.replace(SMALL, label=label).fit(panel)
 
     assert asked == [held_to]
+
+
+def test_what_was_judged_is_what_forecasts():
+    """The trees that the latest dates judged are those of the fitted model; rate and line know the latest dates as well."""
+    panel = towns.drawn_panel()
+    dates = panel["as_of"].unique()
+    latest = panel["as_of"] >= dates[-3]
+    plain, moved = SMALL.fit(panel), SMALL.fit(panel.assign(y=panel["y"].mask(latest, panel["y"] * 3)))
+
+    assert moved.trees == plain.trees
+    assert moved.rate != plain.rate
+    assert moved.line != plain.line
 
 
 def test_intervals_know_how_far_the_city_moves():

@@ -48,12 +48,12 @@ def same(one, other):
 
 
 def test_a_panel_has_a_row_a_grid_and_date(events):
-    """Rows are sorted by grid and date; features are float32; priors come last; unsettled outcomes are missing."""
+    """Rows are sorted by grid and date; features are float32; plain and faded priors come last; unsettled outcomes are missing."""
     panel = build_panel(History.of(events, GRIDS), EXPERIMENT)
 
     assert len(panel) == 3 * 10
     assert list(panel)[:2] == ["grid_id", "as_of"]
-    assert list(panel)[-3:] == ["prior_4w", "prior_15w", "y"]
+    assert list(panel)[-11:] == ["prior_4w", "prior_15w", *(f.name for f in EXPERIMENT.faded), "y"]
     assert panel.sort_values(["grid_id", "as_of"]).index.tolist() == panel.index.tolist()
     assert (panel[EXPERIMENT.feature_names].dtypes == np.float32).all()
     assert panel["y"].isna().sum() == 0
@@ -230,7 +230,7 @@ def test_other_definitions_rewrite_the_folder(events, tmp_path):
     other = Experiment("?", EXPERIMENT.label, EXPERIMENT.dates, (Count("dispute", days=14),), baselines=Baselines((4,)))
 
     assert write_panel(history, other, tmp_path).written == 10
-    assert list(read_panel(tmp_path))[2:] == ["dispute_n_14d", "prior_4w", "y"]
+    assert list(read_panel(tmp_path))[2:] == ["dispute_n_14d", "prior_4w", *(f.name for f in other.faded), "y"]
 
 
 def test_an_empty_folder_is_no_panel(tmp_path):

@@ -46,6 +46,14 @@ def test_evidence_moves_the_shares():
     assert stack(*world(2, busy=0.05), rivals=(1,))[1] > 0.5
 
 
+def test_without_rivals_all_hold_alike():
+    """Where nothing is there to fall back to and evidence is thin, every rate has an equal share; with much, the better one has more."""
+    thin, much = stack(*world(4), overlap=1e6), stack(*world(60))
+
+    assert thin == pytest.approx(np.full(3, 1 / 3), abs=0.02)
+    assert much[0] > 0.7
+
+
 def test_the_best_count_is_the_one_to_fall_back_to():
     """Of several rivals the one that places the events best holds the share where evidence is thin."""
     rates, y, dates = world(12)

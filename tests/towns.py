@@ -189,7 +189,7 @@ LABEL = Label("call_7d", (Stream("police_call"),), days=7)
 
 
 def drawn_panel(n_grids: int = 30, n_dates: int = 40, *, seed: int = 3, effect: float = 1.0) -> pd.DataFrame:
-    """A panel whose outcome is Poisson with log rate ``effect * prior level + date effect``; features are two prior counts."""
+    """A panel whose outcome is Poisson with log rate ``effect * prior level + date effect``; features are two prior counts and the faded ones."""
     rng = np.random.default_rng(seed)
     level = rng.gamma(2.0, 0.5, n_grids)
     y = rng.poisson(level[:, None] ** effect, (n_grids, n_dates + 8))
@@ -199,8 +199,19 @@ def drawn_panel(n_grids: int = 30, n_dates: int = 40, *, seed: int = 3, effect: 
     return pd.DataFrame({
         "grid_id": pd.Categorical(np.repeat([f"G{i:02d}" for i in range(n_grids)], n_dates)), "as_of": dates.append([dates] * (n_grids - 1)),
         "prior_4w": (sums[:, at] - sums[:, at - 4]).ravel().astype(np.float32), "prior_8w": (sums[:, at] - sums[:, at - 8]).ravel().astype(np.float32),
-        "y": y[:, 8:].ravel().astype(np.float32),
+        **{name: values[:, at].ravel().astype(np.float32) for name, values in _faded(y).items()}, "y": y[:, 8:].ravel().astype(np.float32),
     })  # fmt: skip
+
+
+def _faded(y: np.ndarray) -> dict[str, np.ndarray]:
+    """Weekly counts fading with time, before each week, of each grid and of the next one."""
+    found = {}
+    for half_life in (7, 28, 91, 364):
+        faded = np.zeros((len(y), y.shape[1] + 1))
+        for week in range(y.shape[1]):
+            faded[:, week + 1] = (faded[:, week] + y[:, week]) * 0.5 ** (7 / half_life)
+        found |= {f"prior_faded_{half_life}d": faded, f"prior_faded_{half_life}d_nearby": np.roll(faded, 1, axis=0)}
+    return found
 
 
 class Candidate(Linear):

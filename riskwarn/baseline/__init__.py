@@ -5,6 +5,7 @@ Every model here and in :mod:`riskwarn.model` has one face: ``fit(panel)`` retur
 which features it `needs`; ``[baselines] rules`` of an experiment names them (:data:`RULES`), and the panel then holds their columns.
 """
 
+from riskwarn.baseline.additive import Additive
 from riskwarn.baseline.choice import Choice
 from riskwarn.baseline.count import PriorCount
 from riskwarn.baseline.ewma import Ewma
@@ -22,6 +23,6 @@ from riskwarn.baseline.season import Season
 from riskwarn.baseline.surroundings import Surroundings
 
 __all__ = [
-    "RULES", "Baseline", "Choice", "Ewma", "Hotspot", "Kernel", "Line", "Linear", "Model", "NearRepeat", "Number", "People",
+    "RULES", "Additive", "Baseline", "Choice", "Ewma", "Hotspot", "Kernel", "Line", "Linear", "Model", "NearRepeat", "Number", "People",
     "PriorCount", "Rule", "Season", "SelfExciting", "Surroundings", "is_baseline", "predicted", "rules_of", "settled",
 ]  # fmt: skip

@@ -33,20 +33,29 @@ class Line:
     constant: float = 0.0
 
     @classmethod
-    def fit(cls, panel: pd.DataFrame, features: Sequence[str], *, l2: float = 1e-3) -> "Line":
-        """Fit to the rows of `panel` and their `y`; features are standardised before the penalty `l2`."""
+    def fit(
+        cls, panel: pd.DataFrame, features: Sequence[str], *, l2: float = 1e-3, start: "Line | None" = None
+    ) -> "Line":
+        """Fit to the rows of `panel` and their `y`; features are standardised before the penalty `l2`.
+
+        From a `start`, a line of the same features fitted to some of the rows, the same optimum is reached sooner.
+        """
         from sklearn.linear_model import PoissonRegressor  # noqa: PLC0415
 
-        y = panel["y"].to_numpy(dtype=float)
+        y = panel["y"].to_numpy(dtype=np.float32)
         if not features:
             return cls(constant=float(np.log(y.mean())))
-        logs = _signed_log(panel[list(features)].to_numpy(dtype=float))
-        centre = np.nan_to_num(np.nanmean(np.where(np.isnan(logs).all(axis=0), 0.0, logs), axis=0))
-        filled = np.where(np.isnan(logs), centre, logs) - centre
-        scale = np.maximum(filled.std(axis=0), _TINY)
-        fitted = PoissonRegressor(alpha=l2, max_iter=500, solver="newton-cholesky").fit(filled / scale, y)
-        weights = np.where(scale > _TINY, fitted.coef_ / scale, 0.0)
         names = list(features)
+        # half the digits say a log well enough, at half the time and memory
+        logs, centre, scale = _standardised(panel[names].to_numpy(dtype=np.float32))
+        fitted = PoissonRegressor(alpha=l2, max_iter=500, solver="newton-cholesky", warm_start=start is not None)
+        if start is not None:
+            begun = np.array([start.weights[n] for n in names])
+            fitted.coef_ = (begun * scale).astype(np.float32)
+            moved = centre - np.array([start.centres[n] for n in names])
+            fitted.intercept_ = np.float32(start.constant + moved @ begun)
+        fitted.fit(logs, y)
+        weights = np.where(scale > _TINY, fitted.coef_ / scale, 0.0)
         return cls(
             dict(zip(names, weights.tolist(), strict=True)),
             dict(zip(names, centre.tolist(), strict=True)),
@@ -65,6 +74,16 @@ class Line:
         """With each feature's weight times one of `weights`, in the order of the features; those without weight fall out."""
         found = {n: w * float(by) for (n, w), by in zip(self.weights.items(), weights, strict=True) if by > 0}
         return Line(found, {n: self.centres[n] for n in found}, self.constant)
+
+    def only(self, features: Sequence[str]) -> "Line":
+        """The terms of `features` alone, without the constant."""
+        weights = {n: w for n, w in self.weights.items() if n in features}
+        return Line(weights, {n: self.centres[n] for n in weights})
+
+    @property
+    def columns(self) -> list[str]:
+        """The features it reads."""
+        return list(self.weights)
 
     def parts(self, panel: pd.DataFrame) -> np.ndarray:
         """(n, features) what each feature adds to the log rate; with the constant they make :meth:`margin`."""
@@ -110,3 +129,18 @@ class Linear:
 
 def _signed_log(values: np.ndarray) -> np.ndarray:
     return np.sign(values) * np.log1p(np.abs(values))
+
+
+def _standardised(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(n, m) signed logs about their means in units of their spread, 0 where missing; (m,) means; (m,) spreads."""
+    logs = np.log1p(np.abs(values))
+    np.copysign(logs, values, out=logs)
+    missing = np.isnan(logs)
+    known = len(logs) - missing.sum(axis=0)
+    logs[missing] = 0
+    centre = logs.sum(axis=0, dtype=float) / np.maximum(known, 1)
+    logs -= centre.astype(np.float32)
+    logs[missing] = 0
+    scale = np.maximum(np.sqrt(np.einsum("ij,ij->j", logs, logs, dtype=float) / len(logs)), _TINY)
+    logs /= scale.astype(np.float32)
+    return logs, centre, scale

@@ -72,7 +72,12 @@ def _data(model: RiskModel) -> str:
 
 
 def _shares(model: RiskModel) -> str:
-    parts = {"trees": model.tree_share, "line": model.line_share, **model.counts.weights}
+    parts = {
+        "trees": model.tree_share,
+        "additive rate": model.rate_share,
+        "line": model.line_share,
+        **model.counts.weights,
+    }
     return ", ".join(f"{100 * share:.0f} % {name}" for name, share in parts.items())
 
 

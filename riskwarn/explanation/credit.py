@@ -17,7 +17,7 @@ from riskwarn.history import Stream
 
 _SLACK = 1.1
 """Windows that differ by less than a tenth count as the same."""
-_RECENT_KINDS = frozenset({"Count", "Rise", "Recent", "Own", "DaysSince"})
+_RECENT_KINDS = frozenset({"Count", "Rise", "Recent", "Own", "Faded", "DaysSince"})
 
 
 def credited(features: Sequence[Feature], parts: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -106,9 +106,8 @@ def _reach(feature: Any, values: np.ndarray) -> np.ndarray:
     kind = type(feature).__name__
     if kind == "DaysSince":
         return values
-    days = {"Own": 7 * getattr(feature, "weeks", 0), "Recent": 2 * getattr(feature, "half_life", 0)}.get(
-        kind, _days(feature)
-    )
+    faded = dict.fromkeys(("Recent", "Faded"), 2 * getattr(feature, "half_life", 0))
+    days = {"Own": 7 * getattr(feature, "weeks", 0), **faded}.get(kind, _days(feature))
     return np.full(len(values), days, dtype=float)
 
 

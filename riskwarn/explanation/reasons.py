@@ -122,14 +122,18 @@ def _spokesmen(features: Sequence[Feature]) -> np.ndarray:
     """(n, n) 0/1 matrix that credits each feature's pull to the one that speaks for it.
 
     A prior count, a rise and a recency-weighted count say in hard words what a plain count of the same events says in easy ones: the
-    longest count speaks for the first, that of the same window for the second, that of twice the half-life for the third.
+    longest count speaks for the first, that of the same window for the second, that of twice the half-life for the third. A faded count
+    of the label's own events is the third too; where no plain count says the same, a prior count does.
     """
     speaks = np.eye(len(features))
     cores = [core_of(f) for f in features]
     counts = [(float(getattr(c, "days", 0)), i) for i, c in enumerate(cores) if type(c).__name__ == "Count"]
+    priors = [(7.0 * getattr(c, "weeks", 0), i) for i, c in enumerate(cores) if type(c).__name__ == "Own"]
     for k, feature in enumerate(features):
-        wanted = _window(core_of(feature))
+        wanted = _window(cores[k])
         same = [(days, i) for days, i in counts if features[i].family == feature.family] if wanted else []
+        if not same and type(cores[k]).__name__ == "Faded":
+            same = [(days, i) for days, i in priors if features[i].family == feature.family]
         beside = [(abs(np.log(days / wanted)), i) for days, i in same]
         if beside:
             speaks[k] = 0
@@ -142,7 +146,10 @@ def _window(core: Any) -> float:
     kind = type(core).__name__
     if kind == "Own":
         return 1e6
-    return {"Rise": getattr(core, "days", 0.0), "Recent": 2 * getattr(core, "half_life", 0.0)}.get(kind, 0.0)
+    return {
+        "Rise": getattr(core, "days", 0.0),
+        **dict.fromkeys(("Recent", "Faded"), 2 * getattr(core, "half_life", 0.0)),
+    }.get(kind, 0.0)
 
 
 def _tellers(

@@ -114,7 +114,7 @@ def _of_feature(
     take = _ROWS.get(type(core).__name__, _windowed)
     found = take(core, own, at) if len(own) else own.assign(adds=np.nan)
     adds = found["adds"] / max(len(members), 1)
-    if type(core).__name__ == "Own" and len(found):
+    if type(core).__name__ in {"Own", "Faded"} and len(found):
         adds = adds * (value / max(float(adds.sum()), 1e-12))
     days = (at - found["occurred_at"]) / pd.Timedelta(days=1) if len(found) else pd.Series(dtype="float64")
     told = found.assign(feature=feature.name, value=value, adds=adds, days_ago=days)
@@ -199,6 +199,11 @@ def _recent(core: Any, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
     return own.assign(adds=0.5 ** ((at - own["occurred_at"]) / pd.Timedelta(days=core.half_life)))
 
 
+def _faded(core: Any, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+    own = pd.concat([_matching(events, s) for s in core.streams])
+    return own.assign(adds=0.5 ** ((at - own["occurred_at"]) / pd.Timedelta(days=core.half_life)))
+
+
 def _open(core: Any, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
     own = _matching(events, core.stream)
     own = _within(own, at, core.days) if core.days else own
@@ -230,6 +235,6 @@ def _windowed(core: Any, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame
 
 
 _ROWS: dict[str, Callable[[Any, pd.DataFrame, pd.Timestamp], pd.DataFrame]] = {
-    "Count": _count, "Own": _own, "Rise": _rise, "DaysSince": _since, "Recent": _recent, "Open": _open, "Overdue": _overdue,
+    "Count": _count, "Own": _own, "Rise": _rise, "DaysSince": _since, "Recent": _recent, "Faded": _faded, "Open": _open, "Overdue": _overdue,
     "Share": _share,
 }  # fmt: skip

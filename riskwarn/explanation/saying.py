@@ -81,20 +81,15 @@ def _count(feature: Any) -> dict[str, Any]:
     }
 
 
-def _own(feature: Any) -> dict[str, Any]:
-    nouns = [noun_of(s) for s in feature.streams]
-    joined = Noun(
-        "和".join(n.zh for n in nouns),
-        " or ".join(n.one for n in nouns),
-        " and ".join(n.many for n in nouns),
-        nouns[0].measure,
-    )
-    return {
-        "kind": "lasting",
-        "days": 7 * feature.weeks,
-        "remedy": _remedy(feature.streams[0].source),
-        **_plain(joined),
-    }
+def _of_label(kind: str, days: Callable[[Any], float]) -> Callable[[Any], dict[str, Any]]:
+    def made(feature: Any) -> dict[str, Any]:
+        nouns = [noun_of(s) for s in feature.streams]
+        joined = Noun(
+            "和".join(n.zh for n in nouns), " or ".join(n.one for n in nouns), " and ".join(n.many for n in nouns), nouns[0].measure
+        )  # fmt: skip
+        return {"kind": kind, "days": days(feature), "remedy": _remedy(feature.streams[0].source), **_plain(joined)}
+
+    return made
 
 
 def _place(feature: Any) -> dict[str, Any]:
@@ -169,7 +164,8 @@ def _remedy(source: str) -> str:
 
 SPOKEN: dict[str, Callable[[Any], dict[str, Any]]] = {
     "Count": _count,
-    "Own": _own,
+    "Own": _of_label("lasting", lambda feature: 7 * feature.weeks),
+    "Faded": _of_label("recent", lambda feature: feature.half_life),
     "Rise": _streamed("rise", "days"),
     "Recent": _streamed("recent", "half_life"),
     "DaysSince": _streamed("since", "cap"),

@@ -4,7 +4,6 @@ Only the backlog can be changed: open and overdue cases can be closed, what has 
 never lower a score. The answer is what the model would say, not what would happen.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -89,15 +88,8 @@ def actionable(model: RiskModel) -> list[str]:
 
 
 def seen_ranges(model: RiskModel) -> dict[str, tuple[float, float]]:
-    """Least and greatest value of each feature the trees were trained on; features that never varied are left out."""
-    line = next((part for part in model.trees.splitlines() if part.startswith("feature_infos=")), "feature_infos=")
-    infos = line.removeprefix("feature_infos=").split()
-    found = {}
-    for name, info in zip(model.feature_names, infos, strict=False):
-        spans = re.fullmatch(r"\[([^:]+):([^\]]+)\]", info)
-        if spans:
-            found[name] = (float(spans[1]), float(spans[2]))
-    return found
+    """Least and greatest value of each feature the model was trained on; features that never varied are left out."""
+    return {name: (low, high) for name, (low, high) in model.facts.get("ranges", {}).items() if low < high}
 
 
 def what_if(

@@ -1,0 +1,240 @@
+"""An additive rate: a background, and what each count of the past adds to it; of a count, or of the chance to exceed a threshold."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+import pandas as pd
+
+_TINY = 1e-9
+_WIDEST = (-4.6, 1.6)
+"""Range of the log of the dispersion, 0.01 to 5."""
+_ROUNDS, _HALVINGS, _LEVELS = 50, 8, 12
+_ENOUGH = 1e-8
+"""Gain of the mean log likelihood under which the search ends."""
+
+Told = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""What a law tells of its parameters: (n,) means, (n, k) their slopes, (n,) variances."""
+
+
+@dataclass(frozen=True)
+class Additive:
+    """A rate ``background + sum_c weight_c * x_c``, weights at least 0: each event of the past raises the rate, whatever others did.
+
+    It is the self-exciting process of :class:`riskwarn.baseline.SelfExciting` with its decays as columns, where trees and lines multiply.
+    Of a count the margin is the log rate. Of an outcome that is 1 or 0 it is the log of the chance that a negative binomial count
+    with this rate, variance ``rate + dispersion * rate**2``, exceeds the grid's threshold.
+
+    Parameters
+    ----------
+    background
+        Rate where no event is remembered.
+    weights
+        What one unit of each column adds.
+    usual
+        Mean of each column in training, which a missing value counts as; and of the threshold.
+    exceeds
+        None for a count; else the column of the threshold, or ``""`` where any event exceeds it.
+    dispersion
+        Of the count that must exceed; not used for a count.
+
+    Examples
+    --------
+    >>> panel = pd.DataFrame({"recent": [0.0, 0.0, 2.0, 2.0], "y": [1.0, 1.0, 5.0, 5.0]})
+    >>> rate = Additive.fit(panel, ["recent"])
+    >>> round(rate.background, 3), round(rate.weights["recent"], 3)
+    (1.0, 2.0)
+    """
+
+    background: float = 1.0
+    weights: dict[str, float] = field(default_factory=dict)
+    usual: dict[str, float] = field(default_factory=dict)
+    exceeds: str | None = None
+    dispersion: float = 0.0
+
+    @classmethod
+    def fit(cls, panel: pd.DataFrame, names: Sequence[str], *, exceeds: str | None = None) -> Self:
+        """Maximum likelihood on the rows of `panel` and their `y`, by Fisher scoring within the bounds.
+
+        Parameters
+        ----------
+        panel
+            Settled rows.
+        names
+            Columns that add to the rate, such as faded counts.
+        exceeds
+            As above; `y` is then 1 or 0.
+        """
+        y = panel["y"].to_numpy(dtype=float)
+        values = panel[list(names)].to_numpy(dtype=float)
+        usual = np.nan_to_num(np.nanmean(np.where(np.isnan(values).all(axis=0), 0.0, values), axis=0))
+        offered = _offered(values, usual)
+        scale = np.maximum(offered.mean(axis=0), _TINY)
+        # every term begins with an equal part of the mean
+        start = np.full(len(scale), max(float(y.mean()), _TINY) / len(scale))
+        known = dict(zip(names, usual.tolist(), strict=True))
+        if exceeds is None:
+            weights, dispersion = scored(y, _count_of(offered / scale), start, _log_poisson), 0.0
+        else:
+            threshold = _threshold(panel, exceeds)
+            known |= {exceeds: float(np.nanmedian(threshold))} if exceeds else {}
+            chance = _chance_of(offered / scale, threshold)
+            # how many events an outcome stands for is not known yet: the likeliest of some levels begins
+            begun = [np.r_[start * 2.0**k, np.log(0.2)] for k in range(_LEVELS)]
+            best = max(begun, key=lambda level: _log_bernoulli(y, chance(level)[0]))
+            found = scored(y, chance, best, _log_bernoulli, last=_WIDEST)
+            weights, dispersion = found[:-1], float(np.exp(found[-1]))
+        first, *rest = (weights / scale).tolist()
+        return cls(first, dict(zip(names, rest, strict=True)), known, exceeds, dispersion)
+
+    @property
+    def columns(self) -> list[str]:
+        """What it reads: the columns that add, and the threshold."""
+        return [*self.weights, *([self.exceeds] if self.exceeds else [])]
+
+    @property
+    def constant(self) -> float:
+        """Margin where every column is as usual."""
+        usual = np.array([[self.usual[n] for n in self.weights]])
+        return float(self._log(self._rate(usual), np.array([self.usual.get(self.exceeds or "", 0.0)]))[0])
+
+    def margin(self, panel: pd.DataFrame) -> np.ndarray:
+        """(n,) log rate, or log chance."""
+        return self._log(self._rate(self._values(panel)), self._limits(panel))
+
+    def parts(self, panel: pd.DataFrame) -> np.ndarray:
+        """(n, columns) what each of :attr:`columns` adds to the margin; with the constant they make :meth:`margin`.
+
+        Along the straight way from the usual values to the row's, the log of a sum gives each term the share of its own rise
+        (Aumann & Shapley 1974, Values of Non-Atomic Games); rate and threshold share what they make together as two players do
+        (Shapley 1953).
+        """
+        values, limits = self._values(panel), self._limits(panel)
+        usual = np.array([[self.usual[n] for n in self.weights]])
+        base, rate = self._rate(usual), self._rate(values)
+        limit = np.full(len(values), self.usual.get(self.exceeds or "", 0.0))
+        low, high = np.broadcast_to(base, rate.shape), rate
+        by_rate = (
+            self._log(high, limits) - self._log(low, limits) + self._log(high, limit) - self._log(low, limit)
+        ) / 2
+        rise = (values - usual) * np.array(list(self.weights.values()))
+        moved = rise.sum(axis=1)
+        apart = np.abs(moved) > _TINY * (base + rate)
+        shares = np.where(apart[:, None], rise / np.where(apart, moved, 1.0)[:, None], 0.0)
+        # where rises cancel out, each still pulls by the slope of the margin
+        slope = (self._log(rate * (1 + 1e-6), limits) - self._log(rate, limits)) / (rate * 1e-6)
+        found = np.where(apart[:, None], by_rate[:, None] * shares, slope[:, None] * rise)
+        if not self.exceeds:
+            return found
+        return np.column_stack([found, self.margin(panel) - self.constant - found.sum(axis=1)])
+
+    def _values(self, panel: pd.DataFrame) -> np.ndarray:
+        values = panel[list(self.weights)].to_numpy(dtype=float)
+        return _offered(values, np.array([self.usual[n] for n in self.weights]))[:, 1:]
+
+    def _rate(self, values: np.ndarray) -> np.ndarray:
+        return np.maximum(self.background + values @ np.array(list(self.weights.values())), _TINY)
+
+    def _limits(self, panel: pd.DataFrame) -> np.ndarray:
+        return np.nan_to_num(_threshold(panel, self.exceeds or ""), nan=self.usual.get(self.exceeds or "", 0.0))
+
+    def _log(self, rate: np.ndarray, limits: np.ndarray) -> np.ndarray:
+        return np.log(rate if self.exceeds is None else _exceeding(rate, limits, self.dispersion))
+
+
+def scored(
+    y: np.ndarray, law: Callable[[np.ndarray], Told], start: np.ndarray, likelihood: Callable[[np.ndarray, np.ndarray], float], *,
+    last: tuple[float, float] | None = None,
+) -> np.ndarray:  # fmt: skip
+    """Maximum likelihood by Fisher scoring: each step is the best one within the bounds for a quadratic of the likelihood.
+
+    Parameters
+    ----------
+    y
+        (n,) outcomes.
+    law
+        What the parameters tell of the rows.
+    start
+        (k,) parameters to begin from; all are at least 0.
+    likelihood
+        Mean log likelihood of outcomes, given their means.
+    last
+        Bounds of the last parameter, where they are others.
+    """
+    from scipy.optimize import lsq_linear  # noqa: PLC0415
+
+    low, high = np.zeros(len(start)), np.full(len(start), np.inf)
+    if last:
+        low[-1], high[-1] = last
+    at, (mean, slopes, variance) = start, law(start)
+    reached = likelihood(y, mean)
+    for _ in range(_ROUNDS):
+        information = slopes.T @ (slopes / variance[:, None]) / len(y)
+        gradient = slopes.T @ ((y - mean) / variance) / len(y)
+        root = np.linalg.cholesky(information + np.eye(len(at)) * (1e-10 + 1e-9 * information.trace()))
+        step = lsq_linear(root.T, np.linalg.solve(root, gradient), bounds=(low - at - _TINY, high - at + _TINY)).x
+        for halving in range(_HALVINGS):
+            tried = np.clip(at + step * 0.5**halving, low, high)
+            told = law(tried)
+            gained = likelihood(y, told[0]) - reached
+            if gained > 0:
+                break
+        else:
+            break
+        at, (mean, slopes, variance), reached = tried, told, reached + gained
+        if gained < _ENOUGH:
+            break
+    return at
+
+
+def _count_of(offered: np.ndarray) -> Callable[[np.ndarray], Told]:
+    def law(weights: np.ndarray) -> Told:
+        rate = np.maximum(offered @ weights, _TINY)
+        return rate, offered, rate
+
+    return law
+
+
+def _chance_of(offered: np.ndarray, threshold: np.ndarray) -> Callable[[np.ndarray], Told]:
+    """Of rate and log dispersion: the chance to exceed, its slopes, its variance."""
+    step = 1e-4
+
+    def law(parameters: np.ndarray) -> Told:
+        from scipy.special import betaln  # noqa: PLC0415
+
+        rate, dispersion = np.maximum(offered @ parameters[:-1], _TINY), np.exp(parameters[-1])
+        chance, size = _exceeding(rate, threshold, dispersion), 1 / dispersion
+        part = rate / (rate + size)
+        density = np.exp(threshold * np.log(part) + (size - 1) * np.log1p(-part) - betaln(threshold + 1, size))
+        by_rate = density * size / (rate + size) ** 2
+        by_spread = (_exceeding(rate, threshold, dispersion * np.exp(step)) - chance) / step
+        return chance, np.column_stack([offered * by_rate[:, None], by_spread]), chance * (1 - chance)
+
+    return law
+
+
+def _exceeding(rate: np.ndarray, threshold: np.ndarray, dispersion: float) -> np.ndarray:
+    """Chance of more than `threshold` events, negative binomial, kept off 0 and 1."""
+    from scipy.special import betainc  # noqa: PLC0415
+
+    size = 1 / dispersion
+    return np.clip(betainc(threshold + 1, size, rate / (rate + size)), _TINY, 1 - _TINY)
+
+
+def _log_poisson(y: np.ndarray, mean: np.ndarray) -> float:
+    return float((y * np.log(mean) - mean).mean())
+
+
+def _log_bernoulli(y: np.ndarray, mean: np.ndarray) -> float:
+    return float((y * np.log(mean) + (1 - y) * np.log1p(-mean)).mean())
+
+
+def _threshold(panel: pd.DataFrame, exceeds: str) -> np.ndarray:
+    return panel[exceeds].to_numpy(dtype=float) if exceeds else np.zeros(len(panel))
+
+
+def _offered(values: np.ndarray, usual: np.ndarray) -> np.ndarray:
+    """(n, 1 + k) the background's 1, and the columns, at least 0."""
+    known = np.where(np.isnan(values), usual, np.maximum(values, 0))
+    return np.column_stack([np.ones(len(known)), known])
