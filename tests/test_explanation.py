@@ -23,6 +23,7 @@ from riskwarn.feature import (
     Overdue,
     Own,
     Recent,
+    RepeatedPlaces,
     Rise,
     Season,
     Share,
@@ -41,6 +42,7 @@ OTHERS = [
     Rise("dispute", days=7).nearby(), Recent(P04).nearby(), DaysSince("petition").nearby(), Open("hotline"), Overdue("dispute").nearby(),
     Share(Stream("dispute", categories=("D07",)), "dispute", days=364), Attribute("area_km2"), Attribute("population"),
     Attribute("households"), Season("sin"), SpringFestival(), Count("grid_report", days=1),
+    RepeatedPlaces("petition", days=28, at_least=3), RepeatedPlaces(("dispute", P04), days=84).nearby(),
     *(Count(Stream("dispute", tag=t, origin="citizen"), days=28) for t in TAGS), Count(Stream("dispute", severity=2), days=28),
 ]  # fmt: skip
 FEATURES = {f.name: f for f in [*DECLARED, *OTHERS]}
@@ -71,6 +73,11 @@ def told(feature, value, normal, raising=True, language="en", **more):  # noqa: 
     (DaysSince("dispute"), 365, 25, False, "近365天没有矛盾纠纷", "No dispute in the last 365 days"),
     (Rise("dispute", days=28), 2.1, 0, True, "近28天矛盾纠纷明显多于此前15周（高出2.1个标准差）", "More disputes in the last 28 days than in the 15 weeks before (2.1 standard deviations up)"),
     (Share(Stream("dispute", categories=("D07",)), "dispute", days=364), 0.32, 0.12, True, "近364天矛盾纠纷中，拖欠工资类矛盾纠纷占32%，全市中位数12%", "32 % of the disputes in the last 364 days were wage arrears disputes; city median 12 %"),
+    (RepeatedPlaces(("dispute", "police_call"), days=84), 2, 0, True, "近84天发生矛盾纠纷或警情2起及以上的地点2处，全市过半网格没有", "2 places with 2 or more disputes or police calls in the last 84 days; most grids had none"),
+    (RepeatedPlaces(("dispute", "police_call"), days=84), 1, 0, True, "近84天发生矛盾纠纷或警情2起及以上的地点1处，全市过半网格没有", "1 place with 2 or more disputes or police calls in the last 84 days; most grids had none"),
+    (RepeatedPlaces("petition", days=28, at_least=3), 4, 1, True, "近28天发生信访诉求3件及以上的地点4处，全市中位数1处", "4 places with 3 or more petitions in the last 28 days; city median 1"),
+    (RepeatedPlaces("dispute", days=84), 0, 0, False, "近84天没有发生矛盾纠纷2起及以上的地点", "No places with 2 or more disputes in the last 84 days"),
+    (RepeatedPlaces(("dispute", "police_call"), days=84).nearby(), 1.5, 0, True, "邻近网格近84天发生矛盾纠纷或警情2起及以上的地点平均1.5处，全市过半网格没有", "The neighbouring grids averaged 1.5 places with 2 or more disputes or police calls each in the last 84 days; most grids had none"),
     (Attribute("area_km2"), 0.16, 0.14, True, "网格面积0.16平方公里，全市中位数0.14平方公里", "The grid covers 0.16 km²; city median 0.14 km²"),
     (SpringFestival(), -12, -12, True, "距春节12天，通常多发", "12 days before Spring Festival, usually a busier time"),
     (Count("dispute", days=28), 2, 2, True, "近28天矛盾纠纷2起，此前15周平均每28天2起（单看不高，与其他情况合看时抬高评分）", "2 disputes in the last 28 days; the 15 weeks before averaged 2 per 28 days (not high by itself; it raises the score together with other facts)"),

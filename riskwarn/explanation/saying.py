@@ -100,6 +100,14 @@ def _place(feature: Any) -> dict[str, Any]:
     return {"kind": "place", "days": feature.days, "remedy": "place", **_plain(joined)}
 
 
+def _places(feature: Any) -> dict[str, Any]:
+    told, least = _place(feature), feature.at_least
+    held = Noun(
+        f"发生{told['what_zh']}{least}{told['measure']}及以上的地点", f"place with {least} or more {told['many']}", f"places with {least} or more {told['many']}", "处"
+    )  # fmt: skip
+    return {"kind": "lasting", "days": feature.days, "remedy": "places", **_plain(held)}
+
+
 def _measured(feature: Feature) -> dict[str, Any]:
     """A kind without a sentence of its own, by its words and unit."""
     counted = feature.unit == "count" and feature.reads and not feature.words.zh.endswith("数")
@@ -175,6 +183,7 @@ SPOKEN: dict[str, Callable[[Any], dict[str, Any]]] = {
     "Attribute": lambda feature: {"kind": "attribute", "side": 0, "column": feature.column, "remedy": "grid"},
     "Season": lambda _: {"kind": "season", "side": 0, "remedy": "calendar"},
     "MostAtOnePlace": _place,
+    "RepeatedPlaces": _places,
     "UrbanClass": _class,
     "Window": lambda feature: {
         "kind": "window",

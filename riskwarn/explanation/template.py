@@ -311,6 +311,12 @@ REMEDIES = {
             "Hold a joint meeting on what keeps coming back to that place and name one owner",
         ),
     ),
+    "places": (
+        "A3",
+        Words(
+            "建议就反复发生的地点逐处会商，明确主办单位", "Hold a joint meeting on each such place and name one owner"
+        ),
+    ),
     "around": ("A1", Words("建议与邻近网格联合巡访", "Visit together with the neighbouring grids")),
     "calendar": ("A9", Words("建议多发时段前增派人员", "Add staff before the busy weeks")),
     "grid": ("A1", Words("建议分片巡访，保证覆盖", "Visit section by section so that none is left out")),
