@@ -43,6 +43,7 @@ def events(*, seed=3):
         "known_at": occurred + pd.to_timedelta(rng.integers(1, 4000, n), unit="min"), "occurred_at": occurred,
         "grid_id": [f"G{g:02d}" for g in grid], "category": rng.choice(["D02", "D07", "D11"], n), "severity": rng.integers(0, 4, n),
         "due_at": occurred + pd.Timedelta(days=15), "closed_at": pd.NaT, "retracted": False,
+        "place_key": [f"p{i % 9}" if i % 4 else "" for i in range(n)],
     })  # fmt: skip
     later = first[rng.random(n) < 0.75].copy()
     wait = pd.to_timedelta(rng.integers(60, 40 * 1440, len(later)), unit="min")

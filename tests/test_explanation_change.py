@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-from explanation_town import FEATURES, NIGHT, YESTERDAY, experiment, store, trained
+from explanation_town import FEATURES, LABEL, NIGHT, YESTERDAY, experiment, store, trained
 
 from riskwarn.baseline import Line
 from riskwarn.errors import DataError
@@ -25,6 +25,7 @@ from riskwarn.explanation import (
 from riskwarn.explanation.change import PARTS
 from riskwarn.explanation.moment import features_at, known_before
 from riskwarn.explanation.rows import COLUMNS
+from riskwarn.feature import MostAtOnePlace, RepeatedPlaces
 from riskwarn.history import History
 from riskwarn.model import RiskModel, score
 from riskwarn.panel import build_panel
@@ -212,6 +213,32 @@ def test_rows_make_up_the_number(town, history, model, grid_id, as_of):
             assert own["days_ago"].tolist() == pytest.approx([values[feature.name]], abs=1e-4)
         if kind in {"Season", "Attribute"}:
             assert own.empty
+
+
+def test_rows_of_places_make_up_the_number(town, history):
+    """Behind the most events at one place stand those of one place; behind repeated places all of theirs, which add up to 1 at each."""
+    both = ("dispute", "petition")
+    most = MostAtOnePlace(both, days=84)
+    repeated = [RepeatedPlaces(both, days=84), RepeatedPlaces("dispute", days=200, at_least=3)]
+    around, none = RepeatedPlaces(both, days=84).nearby(), RepeatedPlaces(both, days=7, at_least=99)
+    asked = RiskModel((most, *repeated, around, none), LABEL)
+    values = features_at(history, asked.features, NIGHT)
+    places = town.read("events").groupby("event_id")["place_key"].first()
+    for grid_id in ("G00", "G05", "G17", "G39"):
+        found = rows(town, asked, grid_id, NIGHT, history=history)
+        sums = found.groupby("feature")["adds"].sum()
+        at = {f.name: found.loc[found["feature"] == f.name, "event_id"].map(places) for f in asked.features}
+
+        assert len(at[most.name]) == values.loc[grid_id, most.name]
+        assert len(set(at[most.name])) == 1
+        assert len(at[none.name]) == values.loc[grid_id, none.name] == 0
+        for feature in (*repeated, around):
+            assert sums.get(feature.name, 0.0) == pytest.approx(values.loc[grid_id, feature.name], abs=1e-4)
+        for feature in repeated:
+            assert at[feature.name].nunique() == values.loc[grid_id, feature.name]
+            assert (at[feature.name].value_counts() >= feature.at_least).all()
+        assert not {"place_key", "here"} & set(found)
+    assert (values.loc["G00"].drop(none.name) > 1).all()
 
 
 def test_rows_hold_nothing_personal_nor_anything_from_later(town, history, model):

@@ -19,8 +19,8 @@ COLUMNS = (
     "source", "event_id", "grid_id", "occurred_at", "known_at", "category", "severity", "origin", "tags", "status", "due_at", "closed_at",
 )  # fmt: skip
 """What is shown of an event: nothing that tells a person or an address."""
-_CHOOSING = ("outcome", "near_grid_id", "case_id")
-"""What streams choose by beside them."""
+_CHOOSING = ("outcome", "near_grid_id", "case_id", "place_key")
+"""What streams and counts of places choose by beside them."""
 
 
 def rows(
@@ -101,6 +101,7 @@ def _streams(core: Any) -> list[Stream]:
         getattr(core, "part", None),
         getattr(core, "whole", None),
         *getattr(core, "streams", ()),
+        *(of if isinstance(of := getattr(core, "of", ()), tuple) else ()),
     ]
     return [s for s in found if isinstance(s, Stream)]
 
@@ -227,6 +228,26 @@ def _share(core: Any, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
     return _within(_matching(events, core.part), at, core.days).assign(adds=np.nan)
 
 
+def _at_places(core: Any, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+    """The events of the streams in the window that have a place, with `here`, how many lie at it."""
+    own = _windowed(core, events, at)
+    own = own.assign(place_key=_text(own, "place_key"))
+    own = own[own["place_key"] != ""]
+    return own.assign(here=own.groupby(["grid_id", "place_key"])["place_key"].transform("size"))
+
+
+def _most(core: Any, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+    """The events of the place with most; of two with as many, of the one with the latest."""
+    own = _at_places(core, events, at).sort_values(["here", "occurred_at"], kind="stable")
+    return own[own["place_key"] == own.groupby("grid_id")["place_key"].transform("last")].assign(adds=1.0)
+
+
+def _repeated(core: Any, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+    """The events of every repeated place, which add up to 1 at each."""
+    own = _at_places(core, events, at)
+    return own[own["here"] >= core.at_least].assign(adds=lambda kept: 1 / kept["here"])
+
+
 def _windowed(core: Any, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
     """For a kind that is not here: the events of its streams in its window, without a claim to what each adds."""
     streams = _streams(core)
@@ -236,5 +257,5 @@ def _windowed(core: Any, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame
 
 _ROWS: dict[str, Callable[[Any, pd.DataFrame, pd.Timestamp], pd.DataFrame]] = {
     "Count": _count, "Own": _own, "Rise": _rise, "DaysSince": _since, "Recent": _recent, "Faded": _faded, "Open": _open, "Overdue": _overdue,
-    "Share": _share,
+    "Share": _share, "MostAtOnePlace": _most, "RepeatedPlaces": _repeated,
 }  # fmt: skip
