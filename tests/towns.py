@@ -204,12 +204,14 @@ def drawn_panel(n_grids: int = 30, n_dates: int = 40, *, seed: int = 3, effect: 
 
 
 def _faded(y: np.ndarray) -> dict[str, np.ndarray]:
-    """Weekly counts fading with time, before each week, of each grid and of the next one."""
+    """Weekly counts fading with time, before each week, of each grid and of the next one, as after a long past at the same level."""
     found = {}
     for half_life in (7, 28, 91, 364):
-        faded = np.zeros((len(y), y.shape[1] + 1))
+        kept = 0.5 ** (7 / half_life)
+        faded = np.empty((len(y), y.shape[1] + 1))
+        faded[:, 0] = y.mean(axis=1) * kept / (1 - kept)
         for week in range(y.shape[1]):
-            faded[:, week + 1] = (faded[:, week] + y[:, week]) * 0.5 ** (7 / half_life)
+            faded[:, week + 1] = (faded[:, week] + y[:, week]) * kept
         found |= {f"prior_faded_{half_life}d": faded, f"prior_faded_{half_life}d_nearby": np.roll(faded, 1, axis=0)}
     return found
 
