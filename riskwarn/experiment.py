@@ -29,10 +29,12 @@ from riskwarn.errors import DefinitionError, NotFoundError, did_you_mean
 from riskwarn.feature import Faded, Feature, Own, check_names, load_group
 from riskwarn.history import Stream
 from riskwarn.label import Label
+from riskwarn.objective import size_of
 
 T = TypeVar("T")
 TIES = Literal["mean", "worst", "best", "order"]
 OBJECTIVES = Literal["poisson", "tweedie", "negative_binomial", "binary", "lambdarank"]
+GAIN_PER = Literal["grid", "household", "area"]
 _HALF_LIVES = (7, 28, 91, 364)
 """Days, from a week to a year."""
 SLICES = ("urban_class", "county_id", "township_id", "community_id")
@@ -68,7 +70,11 @@ class Folds:
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """Settings of the model. Depth is kept small so that contributions stay cheap and few effects are mixed."""
+    """Settings of the model. Depth is kept small so that contributions stay cheap and few effects are mixed.
+
+    With ``objective = "lambdarank"``, `gain_per` says what a grid is worth at the head of a night: its events (``grid``), or those per
+    ``household`` or per km² of its ``area``, so that a ranking does not merely find large grids.
+    """
 
     n_trees: int = 150
     learning_rate: float = 0.03
@@ -81,6 +87,18 @@ class ModelSettings:
     line_l2: float = 0.01
     seed: int = 7
     objective: OBJECTIVES = "poisson"
+    gain_per: GAIN_PER = "grid"
+
+    def __post_init__(self) -> None:
+        if self.gain_per not in get_args(GAIN_PER):
+            known = get_args(GAIN_PER)
+            raise DefinitionError(
+                f"gain_per must be one of {', '.join(known)}, got {self.gain_per!r}{did_you_mean(self.gain_per, known)}"
+            )
+        if self.gain_per != "grid" and self.objective != "lambdarank":
+            raise DefinitionError(
+                f'gain_per = "{self.gain_per}" is for objective = "lambdarank", got objective = {self.objective!r}'
+            )
 
 
 @dataclass(frozen=True)
@@ -302,9 +320,7 @@ def _out_of_range(experiment: Experiment) -> Iterator[str]:
     )
     if judge.ties not in get_args(TIES):
         yield f"[judge] ties must be one of {', '.join(get_args(TIES))}, got {judge.ties!r}{did_you_mean(judge.ties, get_args(TIES))}"
-    if experiment.model.objective not in get_args(OBJECTIVES):
-        objective = experiment.model.objective
-        yield f"[model] objective must be one of {', '.join(get_args(OBJECTIVES))}, got {objective!r}{did_you_mean(objective, get_args(OBJECTIVES))}"
+    yield from _unknown_aim(experiment)
     known = [f"{kind}_{100 * s:g}" for s in judge.shares if isinstance(s, float) for kind in ("capture", "pai", "pei")]
     known += ["brier", "poisson_deviance", *([] if experiment.label.is_count else ["average_precision", "roc_auc"])]
     if not 0 < gate.tolerance < 1:
@@ -318,6 +334,18 @@ def _out_of_range(experiment: Experiment) -> Iterator[str]:
     )
     if gate.metric not in known:
         yield f"[gate] metric {gate.metric!r} is not among those judged{did_you_mean(gate.metric, known)}: {', '.join(known)}"
+
+
+def _unknown_aim(experiment: Experiment) -> Iterator[str]:
+    """What no trees can be grown for."""
+    objective, gain_per = experiment.model.objective, experiment.model.gain_per
+    if objective not in get_args(OBJECTIVES):
+        yield f"[model] objective must be one of {', '.join(get_args(OBJECTIVES))}, got {objective!r}{did_you_mean(objective, get_args(OBJECTIVES))}"
+    if gain_per != "grid":
+        try:
+            size_of(experiment.features, gain_per)
+        except DefinitionError as error:
+            yield f"[model] {error}"
 
 
 def _label(path: Path, values: Mapping[str, Any]) -> Label:
@@ -364,14 +392,14 @@ def _section(path: Path, name: str, cls: type[T], values: Mapping[str, Any]) -> 
         _check_type(f"{path}: [{name}] {key}", fields[key].type, value)
     try:
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
-    except TypeError as error:
+    except (TypeError, DefinitionError) as error:
         raise DefinitionError(f"{path}: [{name}]: {error}.") from None
 
 
 def _check_type(where: str, wanted: object, value: object) -> None:
-    fits = {int: (int,), float: (int, float), str: (str,), dt.date: (dt.date,), TIES: (str,), OBJECTIVES: (str,)}.get(
-        wanted, (list,)
-    )
+    fits = {
+        int: (int,), float: (int, float), str: (str,), dt.date: (dt.date,), TIES: (str,), OBJECTIVES: (str,), GAIN_PER: (str,),
+    }.get(wanted, (list,))  # fmt: skip
     if not isinstance(value, fits) or isinstance(value, bool | dt.datetime):
         raise DefinitionError(f"{where}: wanted {getattr(wanted, '__name__', wanted)}, got {value!r}.")
 

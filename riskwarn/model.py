@@ -19,7 +19,7 @@ from riskwarn.errors import DataError, DefinitionError, LabelError, NotFoundErro
 from riskwarn.experiment import Experiment, ModelSettings
 from riskwarn.feature import Faded, Feature, Nearby, Own, from_dict
 from riskwarn.label import Label
-from riskwarn.objective import nights_of, options_of, outcome_of
+from riskwarn.objective import gain_classes, nights_of, options_of, outcome_of, size_of, sizes
 from riskwarn.stack import stack
 
 if TYPE_CHECKING:
@@ -295,12 +295,14 @@ class RiskModel:
             rows = rows.sort_values(["as_of", "grid_id"], kind="stable")
         renewed = self._renewed(self, rows)
         start, options, y = renewed.rate.margin(rows), self._options(len(rows)), rows["y"].to_numpy(dtype=float)
+        told, aim = outcome_of(objective, y), options_of(objective, y, start)
+        if (gain_per := self.settings.gain_per) != "grid":
+            told, aim["label_gain"] = gain_classes(y / sizes(rows, size_of(self.features, gain_per)))
         matrix = lightgbm.Dataset(
-            self._matrix(rows), outcome_of(objective, y), init_score=start, feature_name=self.feature_names, params=options,
+            self._matrix(rows), told, init_score=start, feature_name=self.feature_names, params=options,
             group=nights_of(rows["as_of"]) if objective == "lambdarank" else None,
         )  # fmt: skip
-        wanted = options | options_of(objective, y, start)
-        text = lightgbm.train(wanted, matrix, self.settings.n_trees).model_to_string()
+        text = lightgbm.train(options | aim, matrix, self.settings.n_trees).model_to_string()
         # how many threads grew the trees is no part of the model
         return dataclasses.replace(renewed, trees=re.sub(r"\[num_threads: \d+\]", "[num_threads: 0]", text))
 

@@ -1,13 +1,19 @@
 """What the trees are grown for: a count, whether there is any, or the order within a night. All give a score that the calibration makes a rate."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from riskwarn.errors import DataError, DefinitionError
+from riskwarn.feature import Attribute, Feature
+
 _MOST = 30
-"""Largest count that a ranking tells from others."""
+"""Largest count that a ranking tells from others, and most classes of a rate."""
+_LARGEST_GAIN = 100.0
+"""Of a class of rates, where the smallest has 1: so that a handful of events where hardly anyone lives is not all a ranking is grown for."""
+_SIZES = {"household": "households", "area": "area_km2"}
 
 
 def outcome_of(objective: str, y: np.ndarray) -> np.ndarray:
@@ -30,6 +36,72 @@ def options_of(objective: str, y: np.ndarray, level: np.ndarray) -> dict[str, An
         "lambdarank": {"objective": "lambdarank", "label_gain": list(range(_MOST + 1)), "lambdarank_truncation_level": 100},
     }  # fmt: skip
     return known[objective]
+
+
+def size_of(features: Iterable[Feature], gain_per: str) -> Attribute:
+    """The feature that tells what a gain per ``household`` or ``area`` is divided by.
+
+    Raises
+    ------
+    DefinitionError
+        None of `features` does.
+    """
+    column = _SIZES[gain_per]
+    found = [f for f in features if isinstance(f, Attribute) and f.column == column]
+    if not found:
+        raise DefinitionError(
+            f'no feature tells the {column} of a grid, which gain_per = "{gain_per}" divides by; declare Attribute("{column}") in a group of features/'
+        )
+    return found[0]
+
+
+def sizes(rows: pd.DataFrame, told: Attribute) -> np.ndarray:
+    """(n,) Households, or km², of the grid of each row, above 0; an unknown one, and 0, is the median of the rows that have one.
+
+    Raises
+    ------
+    DataError
+        No row has one.
+    """
+    found = rows[told.name].to_numpy(dtype=float)
+    found = np.expm1(found) if told.log else found
+    known = found > 0
+    if not known.any():
+        raise DataError(f"{told.name} is unknown or 0 in all {len(rows)} rows, so no gain can be per {told.column}.")
+    return np.where(known, found, np.median(found[known]))
+
+
+def gain_classes(rates: np.ndarray) -> tuple[np.ndarray, list[float]]:
+    """Rates as the small whole numbers LambdaRank wants, and the gain of each (Burges 2010, MSR-TR-2010-82).
+
+    Parameters
+    ----------
+    rates
+        (n,) events per household or km², at least 0, one above.
+
+    Returns
+    -------
+    classes
+        (n,) 0 where the rate is 0, then 1 … at most 30: quantiles of the different rates, so that up to 30 of them stay apart.
+    gains
+        Of the classes, 0 first: the mean rate of the rows of a class over that of class 1, at most 100.
+
+    Examples
+    --------
+    >>> classes, gains = gain_classes(np.array([0, 2, 1, 4]) / 300)
+    >>> classes.tolist(), gains
+    ([0.0, 2.0, 1.0, 3.0], [0.0, 1.0, 2.0, 4.0])
+    """
+    some = rates > 0
+    logs = np.log(rates[some])
+    # rounded, so that what a unit or a logarithm loses in the last digits parts no equal rates
+    logs = np.round(logs - np.median(logs), 4)
+    edges = np.quantile(np.unique(logs), np.arange(1, _MOST) / _MOST)
+    place = np.unique(np.searchsorted(edges, logs, side="right"), return_inverse=True)[1]
+    classes = np.zeros(len(rates))
+    classes[some] = place + 1
+    means = np.bincount(place, rates[some]) / np.bincount(place)
+    return classes, [0.0, *np.minimum(means / means[0], _LARGEST_GAIN).round(6).tolist()]
 
 
 def nights_of(dates: pd.Series) -> np.ndarray:
