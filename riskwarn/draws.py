@@ -14,6 +14,8 @@ from riskwarn.calibration import Calibration
 from riskwarn.errors import DataError, did_you_mean
 
 CITY = "city"
+INDEPENDENT = "independent_dates"
+"""How many dates that share no event told the variances."""
 PARENTS = ("community_id", "township_id", "county_id")
 """Larger areas a grid may lie in, the smallest first."""
 
@@ -75,7 +77,7 @@ def common_factors(
     before: np.ndarray | None = None,
     overlap: float = 1.0,
 ) -> dict[str, float]:
-    """Variance of the factor that the city shares, and of those that larger areas share beyond it, by moments of residuals.
+    """Variance of the factor that the city shares, of those that larger areas share beyond it, and how many dates told them.
 
     Two grids of a date have the covariance ``expected_i * expected_j * variance`` of what they share [1]_.
 
@@ -100,7 +102,7 @@ def common_factors(
     independent = max((day.max() + 1) / overlap, 2.0)
     whole = max(_shared(residual, expected, day, np.arange(len(y))), 0.0)
     moved = whole if before is None else _shared(y - before, before, day, np.arange(len(y)))
-    found = {CITY: float(max(whole, moved)) * independent / (independent - 1)}
+    found = {CITY: float(max(whole, moved)) * independent / (independent - 1), INDEPENDENT: float(independent)}
     areas = pd.DataFrame() if areas is None else areas
     for level in areas:
         known = areas[level].notna().to_numpy()
@@ -184,9 +186,10 @@ def _totals(
     n_draws: int, tail: float,
 ) -> pd.DataFrame:  # fmt: skip
     areas = night.groupby(level, sort=True, observed=True)["expected"].agg(n_grids="size", expected="sum").reset_index()
-    city, area = common.get(CITY, 0.0), common.get(level, 0.0) if level != CITY else 0.0
+    shared, area = common.get(CITY, 0.0), common.get(level, 0.0) if level != CITY else 0.0
+    city = shared * _doubt(common.get(INDEPENDENT, np.inf), tail)
     code = pd.Index(areas[level]).get_indexer(night[level])
-    own = max(calibration.dispersion - city - area, 0.0)
+    own = max(calibration.dispersion - shared - area, 0.0)
     # given all factors but its own a total's rate has the variance of a sum of independent gammas; moments make it one gamma
     means = areas["expected"].to_numpy()
     spread = own * np.bincount(code, night["expected"].to_numpy() ** 2) / means**2
@@ -196,6 +199,17 @@ def _totals(
     return areas.assign(as_of=night["as_of"].iloc[0], **_ends(counts, tail))[
         ["as_of", level, "n_grids", "expected", "lower", "upper", "lower_share", "upper_share"]
     ]
+
+
+def _doubt(independent: float, tail: float) -> float:
+    """How much wider a variance that few dates told makes an interval: Student's quantile over the normal one, squared."""
+    from scipy import stats  # noqa: PLC0415
+
+    return (
+        float(stats.t.ppf(1 - tail, independent - 1) / stats.norm.ppf(1 - tail)) ** 2
+        if np.isfinite(independent)
+        else 1.0
+    )
 
 
 def _factor(rng: np.random.Generator, variance: float, shape: int | tuple[int, ...]) -> np.ndarray:

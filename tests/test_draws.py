@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from riskwarn import metrics
 from riskwarn.calibration import Calibration
-from riskwarn.draws import CITY, among_first, common_factors, parents_of, totals
+from riskwarn.draws import CITY, INDEPENDENT, among_first, common_factors, parents_of, totals
 from riskwarn.errors import DataError
 from riskwarn.model import score
 
@@ -109,6 +109,27 @@ def test_totals_cover_what_they_say(level):
     assert metrics.coverage(seen, found["lower"], found["upper"], **ends) == pytest.approx(0.9, abs=0.05)
     if level == CITY:
         assert metrics.coverage(seen, blind["lower"], blind["upper"]) < 0.6
+
+
+def test_what_few_dates_told_is_doubted():
+    """A city's variance learnt from four dates, each time anew, still covers about 90 % of what comes; taken at its word it covers less."""
+    scores, y, grids = world(240, city=0.03, own=0.1, clumping=0.3, seed=4)
+    law, dates = Calibration(dispersion=0.13, clumping=0.3), scores["as_of"].drop_duplicates()
+    widened, plain = [], []
+    for first in range(0, 240, 6):
+        told, asked = (
+            scores["as_of"].isin(dates.iloc[at]).to_numpy()
+            for at in (slice(first, first + 4), slice(first + 4, first + 6))
+        )
+        common = common_factors(y[told], scores.loc[told, "expected"].to_numpy(), scores.loc[told, "as_of"])
+        seen = pd.Series(y[asked]).groupby(scores.loc[asked, "as_of"].to_numpy()).sum().to_numpy()
+        for variances, covered in ((common, widened), ({CITY: common[CITY]}, plain)):
+            found = totals(scores[asked], grids, CITY, calibration=law, common=variances)
+            covered += [*((seen >= found["lower"]) & (seen <= found["upper"]))]
+
+    assert common[INDEPENDENT] == 4
+    assert np.mean(plain) < np.mean(widened) - 0.05
+    assert 0.84 < np.mean(widened) < 0.98
 
 
 def test_totals_add_up():
