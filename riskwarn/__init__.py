@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 _HOME = {
     "Store": "store", "RiskModel": "model", "Feature": "feature", "Label": "label", "Experiment": "experiment",
-    "build_panel": "panel", "backtest": "backtesting", "train": "pipeline", "score": "model", "explain": "explanation",
+    "build_panel": "panel", "backtest": "backtesting", "train": "pipeline", "score": "scoring", "explain": "explanation",
     "find_gaps": "gaps", "raise_alerts": "alerting",
 }  # fmt: skip
 _MODULES = (
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from riskwarn.gaps import find_gaps as find_gaps
     from riskwarn.label import Label as Label
     from riskwarn.model import RiskModel as RiskModel
-    from riskwarn.model import score as score
     from riskwarn.panel import build_panel as build_panel
     from riskwarn.pipeline import train as train
+    from riskwarn.scoring import score as score
     from riskwarn.store import Store as Store
 
 

@@ -14,8 +14,8 @@ import pandas as pd
 
 from riskwarn.baseline import Additive, Line, settled
 from riskwarn.calibration import Calibration
-from riskwarn.draws import CITY, among_first, common_factors, parents_of, totals
-from riskwarn.errors import DataError, DefinitionError, LabelError, NotFoundError, StaleDataError
+from riskwarn.draws import CITY, common_factors, parents_of, totals
+from riskwarn.errors import DataError, DefinitionError, LabelError, NotFoundError
 from riskwarn.experiment import Experiment, ModelSettings
 from riskwarn.feature import Faded, Feature, Nearby, Own, from_dict
 from riskwarn.label import Label
@@ -409,59 +409,3 @@ def _ranges(values: pd.DataFrame) -> dict[str, list[float]]:
     """Least and greatest of each column, without those of which nothing is known."""
     found = {name: [float(column.min()), float(column.max())] for name, column in values.items()}
     return {str(name): span for name, span in found.items() if np.isfinite(span).all()}
-
-
-def score(model: RiskModel, night: pd.DataFrame, *, capacity: int = 50) -> pd.DataFrame:
-    """Probability, expected count, interval and rank of every grid.
-
-    Parameters
-    ----------
-    model
-        A fitted model.
-    night
-        Panel of one or more dates.
-    capacity
-        How many grids can be attended to; `p_in_top` is the probability that a grid's rate is among so many
-        (:func:`riskwarn.draws.among_first`).
-
-    Returns
-    -------
-    scores
-        Table `scores` (:data:`riskwarn.schema.SCORES`), by date and rank. Ranks are 1 … n within a date, ties in the order of grids.
-
-    Raises
-    ------
-    DataError
-        The panel is empty or lacks a feature.
-    StaleDataError
-        The panel lies before the model's training ended: such scores would have seen their own outcome.
-    """
-    _check_after_training(model, night)
-    predicted = model.predict(night)
-    scores = pd.DataFrame(
-        {"grid_id": night["grid_id"].astype("str"), "as_of": night["as_of"], "target": model.label.name}
-    )
-    scores = scores.join(predicted[["probability", "expected", "lower", "upper"]])
-    order = pd.DataFrame({"as_of": scores["as_of"], "margin": -predicted["score"]})
-    scores["rank"] = order.groupby("as_of")["margin"].rank(method="first").astype("Int64")
-    # what the whole city shares moves no rank
-    apart = max(model.calibration.dispersion - model.common.get(CITY, 0.0), 0.0)
-    scores["p_in_top"] = scores.groupby("as_of")["expected"].transform(
-        lambda night: among_first(night.to_numpy(), apart, capacity, seed=model.settings.seed)
-    )
-    scores["state"] = "ok"
-    scores["model_version"] = model.version
-    return scores.sort_values(["as_of", "rank"], ignore_index=True)
-
-
-def _check_after_training(model: RiskModel, night: pd.DataFrame) -> None:
-    last = model.facts.get("last")
-    if last is None or night.empty:
-        return
-    settled_at = pd.Timestamp(last) + pd.Timedelta(days=model.label.wait_days)
-    first = night["as_of"].min()
-    if first < settled_at:
-        raise StaleDataError(
-            f"the model trained on outcomes up to {settled_at:%Y-%m-%d}; a score for {first:%Y-%m-%d} would have seen its own outcome. "
-            "Score a later date, or train with an earlier last date."
-        )

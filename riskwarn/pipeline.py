@@ -23,9 +23,10 @@ from riskwarn.feature import Own
 from riskwarn.gaps import find_gaps
 from riskwarn.gate import gate
 from riskwarn.history import History, Snapshot
-from riskwarn.model import RiskModel, score
+from riskwarn.model import RiskModel
 from riskwarn.panel import build_panel
 from riskwarn.schema import REASONS
+from riskwarn.scoring import score
 from riskwarn.store import NIGHT_TABLES, Store
 
 

@@ -11,7 +11,7 @@ from riskwarn import metrics
 from riskwarn.calibration import Calibration
 from riskwarn.draws import CITY, INDEPENDENT, among_first, common_factors, parents_of, totals
 from riskwarn.errors import DataError
-from riskwarn.model import score
+from riskwarn.scoring import score
 
 MEANS = st.lists(st.sampled_from([0.01, 0.2, 0.2001, 1.0, 4.0, 9.0]), min_size=1, max_size=40).map(np.array)
 

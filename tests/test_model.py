@@ -15,7 +15,8 @@ from riskwarn import model
 from riskwarn.errors import DataError, DefinitionError, LabelError, NotFoundError, StaleDataError
 from riskwarn.experiment import ModelSettings
 from riskwarn.feature import Own
-from riskwarn.model import RiskModel, score
+from riskwarn.model import RiskModel
+from riskwarn.scoring import score
 from riskwarn.stack import stack
 
 SMALL = RiskModel(

@@ -54,8 +54,8 @@ def only_target(parsed: argparse.Namespace) -> str:
 
 def scored(parsed: argparse.Namespace) -> "tuple[RiskModel, pd.DataFrame, pd.DataFrame]":
     """The model asked for, the night's panel, and its scores."""
-    from riskwarn.model import score
     from riskwarn.pipeline import model_of, night_panel
+    from riskwarn.scoring import score
 
     check_out(parsed)
     store = open_store(parsed)
