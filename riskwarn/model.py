@@ -29,6 +29,7 @@ _FILES, _SUMS = ("model.json", "trees.txt"), "SHA256SUMS"
 _CALIBRATION_SHARE = 0.25
 """Share of the training dates, the latest, on which the calibration is fitted."""
 _MANY_ROWS = 200_000
+_YEAR_DAYS = 364
 _CALENDAR = "calendar"
 """Family of the features that tell the time of year."""
 
@@ -56,6 +57,8 @@ class RiskModel:
         From that log rate to the distribution of the count.
     common
         Variance of what the grids of the city, and of each kind of larger area, share in a horizon (:mod:`riskwarn.draws`).
+    seen_days
+        Days from the first to the last date it learnt from: in less than a year growth cannot be told from a season.
     facts
         Where it comes from: digests, dates, numbers of rows.
     """
@@ -71,6 +74,7 @@ class RiskModel:
     counts: Line = dataclasses.field(default_factory=Line)
     calibration: Calibration = dataclasses.field(default_factory=Calibration)
     common: dict[str, float] = dataclasses.field(default_factory=dict)
+    seen_days: int = 0
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @classmethod
@@ -94,7 +98,7 @@ class RiskModel:
         parts = [
             self.trees,
             json.dumps([self.rate, self.line, self.counts], default=vars),
-            json.dumps([self.rate_share, self.line_share]),
+            json.dumps([self.rate_share, self.line_share, self.seen_days]),
             json.dumps([vars(self.calibration), self.common]),
         ]
         parts.append(json.dumps(self._declared(), sort_keys=True))
@@ -128,7 +132,8 @@ class RiskModel:
         # one order of rows, so that the same panel in any order grows the same trees
         rows = settled(panel).sort_values(["grid_id", "as_of"], kind="stable")
         early, late = self._parted(rows)
-        grown = self._renewed(self._joined(self._grown(early), late, grids), rows)
+        judged = dataclasses.replace(self._grown(early), seen_days=(rows["as_of"].max() - rows["as_of"].min()).days)
+        grown = self._renewed(self._joined(judged, late, grids), rows)
         facts = {
             "n_rows": len(rows),
             "n_events": float(rows["y"].sum()),
@@ -167,8 +172,8 @@ class RiskModel:
 
     @property
     def season(self) -> Line:
-        """What the line says of the calendar: counts and their rate know none, so they have its word for it."""
-        return self.line.only([f.name for f in self.features if f.family == _CALENDAR])
+        """What the line says of the calendar: counts and their rate know none, so they have its word for it, once it has seen a year."""
+        return self.line.only([f.name for f in self.features if f.family == _CALENDAR and self.seen_days >= _YEAR_DAYS])
 
     @property
     def blind_share(self) -> float:
@@ -225,7 +230,7 @@ class RiskModel:
         (folder / "trees.txt").write_text(self.trees, "utf-8")
         body = {
             **self._declared(), "settings": dataclasses.asdict(self.settings), "rate": vars(self.rate), "rate_share": self.rate_share,
-            "line": vars(self.line), "line_share": self.line_share, "counts": vars(self.counts), "calibration": vars(self.calibration), "common": self.common,
+            "seen_days": self.seen_days, "line": vars(self.line), "line_share": self.line_share, "counts": vars(self.counts), "calibration": vars(self.calibration), "common": self.common,
             "facts": self.facts,
         }  # fmt: skip
         (folder / "model.json").write_text(json.dumps(body, ensure_ascii=False, indent=1), "utf-8")
@@ -267,7 +272,7 @@ class RiskModel:
         return cls(
             features, Label.from_dict(body["label"]), ModelSettings(**body["settings"]), trees, Additive(**body["rate"]), body["rate_share"],
             Line(**body["line"]), body["line_share"], Line(**body["counts"]), Calibration(**body["calibration"]), body["common"],
-            body["facts"],
+            body["seen_days"], body["facts"],
         )  # fmt: skip
 
     def _declared(self) -> dict[str, Any]:

@@ -12,9 +12,10 @@ import pytest
 import towns
 
 from riskwarn import model
+from riskwarn.baseline import Line
 from riskwarn.errors import DataError, DefinitionError, LabelError, NotFoundError, StaleDataError
 from riskwarn.experiment import ModelSettings
-from riskwarn.feature import Own
+from riskwarn.feature import Own, Season
 from riskwarn.model import RiskModel
 from riskwarn.scoring import score
 from riskwarn.stack import stack
@@ -226,6 +227,24 @@ def test_what_was_judged_is_what_forecasts():
     assert moved.trees == plain.trees
     assert moved.rate != plain.rate
     assert moved.line != plain.line
+
+
+def test_counts_hear_of_the_season_once_a_year_was_seen():
+    """Rate and counts move with the line's season, as far as they share the log rate; in less than a year of dates there is none."""
+    season = Season("sin")
+    asked = dataclasses.replace(SMALL, features=(*SMALL.features, season))
+    short, long = (towns.drawn_panel(n_dates=n) for n in (40, 60))
+    for panel in (short, long):
+        panel[season.name] = np.sin(2 * np.pi * panel["as_of"].dt.day_of_year / 365.25).astype(np.float32)
+        panel["y"] = panel["y"] * (2 + panel[season.name]).round()
+    early, late = asked.fit(short), asked.fit(long)
+    counting = dataclasses.replace(late, rate_share=1.0, line_share=0.0, counts=Line())
+    summer, winter = (long.assign(**{season.name: np.float32(v)}) for v in (1, -1))
+    moved = counting.margin(summer) - counting.margin(winter)
+
+    assert not early.season.weights
+    assert late.season.weights[season.name] > 0
+    assert np.allclose(moved, late.calibration.slope * 2 * np.log(2) * late.season.weights[season.name])
 
 
 def test_intervals_know_how_far_the_city_moves():
