@@ -5,15 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riskwarn.explanation import sentence, words_of_features
+from riskwarn.explanation import family_contributions, sentence, words_of_features
 from riskwarn.explanation.credit import credited
 from riskwarn.feature import (
     Count,
     DaysSince,
+    Faded,
     MostAtOnePlace,
     Open,
     Overdue,
@@ -33,6 +35,7 @@ FEATURES = (
     Count("hotline", days=28), Count("police_call", days=28).nearby(), Open("petition"), Overdue("petition"), Open("dispute"),
     PLACES,
 )  # fmt: skip
+FADED = tuple(Faded(("dispute",), half_life) for half_life in (7, 28, 364))
 AT = {f.name: k for k, f in enumerate(FEATURES)}
 RECENT = ("dispute_n_28d", "police_call_n_28d", "police_call_recent_14d", "police_call_days_since", "prior_4w")
 
@@ -139,3 +142,32 @@ def test_the_true_driver_of_a_simulated_city_is_its_first_reason(name, monkeypat
     assert len(driven) >= 15
     assert driven["named"].mean() >= 0.8
     assert not len(found[found["absent"]]) or found.loc[found["absent"], "named"].mean() <= 0.2
+
+
+class Even:
+    """A model whose every feature pulls by one."""
+
+    def __init__(self, *features):
+        self.features = features
+        self.feature_names = [f.name for f in features]
+
+    def contributions(self, rows):
+        return pd.DataFrame(1.0, index=rows.index, columns=self.feature_names)
+
+
+@pytest.mark.parametrize(
+    ("features", "spoken"),
+    [
+        ((*FADED, Count("dispute", days=14), Count("dispute", days=56)), [0, 0, 0, 2, 3]),
+        ((*FADED, Own(("dispute",), 4), Own(("dispute",), 52)), [0, 0, 0, 3, 2]),
+        (tuple(f.nearby() for f in FADED), [0, 0, 3]),
+    ],
+    ids=["by plain counts", "by prior counts", "by the one that fades last"],
+)
+def test_faded_counts_are_told_in_easier_words(features, spoken):
+    """A faded count's pull is told by the count of about twice its half-life, a plain one first, then a prior one; alone, by the longest."""
+    model = Even(*features)
+    rows = pd.DataFrame(1.0, index=range(2), columns=model.feature_names)
+    _, pulls = family_contributions(model, rows)
+
+    assert pulls.tolist() == [spoken] * 2

@@ -80,7 +80,11 @@ def compare(name: str, store: Store, python: str) -> dict:
         history,
         dataclasses.replace(experiment, declared=tuple(set(own_counts(experiment.label)) - set(experiment.priors))),
     )
-    columns = {"triage": list(recipe.columns[2:-1]), "counts": [f.name for f in own_counts(experiment.label)]}
+    # what baselines of the experiment read stands in its panel too, and is none of the recipe's
+    columns = {
+        "triage": [f.name for f in triage_features(history, experiment.label)],
+        "counts": [f.name for f in own_counts(experiment.label)],
+    }
     wide = panel.join(recipe[[c for c in recipe if c not in panel]]).join(counts[[c for c in counts if c not in panel]])
     models = [
         RiskModel.of(experiment), Learned("triage recipe, random forest", forest, columns["triage"]),

@@ -123,18 +123,20 @@ def _spokesmen(features: Sequence[Feature]) -> np.ndarray:
 
     A prior count, a rise and a recency-weighted count say in hard words what a plain count of the same events says in easy ones: the
     longest count speaks for the first, that of the same window for the second, that of twice the half-life for the third. A faded count
-    of the label's own events is the third too; where no plain count says the same, a prior count does.
+    of the label's own events is the third too; where no plain count says the same, a prior count does, else the one that fades last.
     """
     speaks = np.eye(len(features))
     cores = [core_of(f) for f in features]
     counts = [(float(getattr(c, "days", 0)), i) for i, c in enumerate(cores) if type(c).__name__ == "Count"]
     priors = [(7.0 * getattr(c, "weeks", 0), i) for i, c in enumerate(cores) if type(c).__name__ == "Own"]
+    faded = [(float(getattr(c, "half_life", 0)), i) for i, c in enumerate(cores) if type(c).__name__ == "Faded"]
     for k, feature in enumerate(features):
         wanted = _window(cores[k])
-        same = [(days, i) for days, i in counts if features[i].family == feature.family] if wanted else []
-        if not same and type(cores[k]).__name__ == "Faded":
-            same = [(days, i) for days, i in priors if features[i].family == feature.family]
-        beside = [(abs(np.log(days / wanted)), i) for days, i in same]
+        own = type(cores[k]).__name__ == "Faded"
+        beside: list[tuple[float, int]] = []
+        for said, days_wanted in ((counts, wanted), (priors, wanted * own), (faded, 1e6 * own)):
+            same = [(days, i) for days, i in said if features[i].family == feature.family] if days_wanted else []
+            beside = beside or [(abs(np.log(days / days_wanted)), i) for days, i in same]
         if beside:
             speaks[k] = 0
             speaks[k, min(beside)[1]] = 1

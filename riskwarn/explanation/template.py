@@ -177,16 +177,16 @@ RISE = {
 """A rise in standard deviations, where no count of the same window can say it."""
 RECENT = {
     "rare": Words(
-        "近期{what}较密（越近权重越大，半衰期{days}天，加权{value}{unit}，全市过半网格没有）",
-        "Recent {many} lie close together ({value} weighted with a half-life of {days} days; most grids have none)",
+        "近期有{what}（越近算得越重，折合{value}{unit}，全市过半网格没有）",
+        "Recent {many}, the latest counting most ({value} in all; most grids have none)",
     ),
     "above": Words(
-        "近期{what}较密（越近权重越大，半衰期{days}天，加权{value}{unit}，全市中位数{normal}{unit}）",
-        "Recent {many} lie close together ({value} weighted with a half-life of {days} days; city median {normal})",
+        "近期{what}较多（越近算得越重，折合{value}{unit}，全市中位数{normal}{unit}）",
+        "Many recent {many}, the latest counting most ({value} in all; city median {normal})",
     ),
     "below": Words(
-        "近期{what}较少（越近权重越大，半衰期{days}天，加权{value}{unit}，全市中位数{normal}{unit}）",
-        "Few recent {many} ({value} weighted with a half-life of {days} days; city median {normal})",
+        "近期{what}较少（越近算得越重，折合{value}{unit}，全市中位数{normal}{unit}）",
+        "Few recent {many}, the latest counting most ({value} in all; city median {normal})",
     ),
     "never": Words("近期没有{what}", "No recent {many}"),
 }
