@@ -68,8 +68,8 @@ class Additive:
         """
         y = panel["y"].to_numpy(dtype=float)
         values = panel[list(names)].to_numpy(dtype=float)
-        usual = np.nan_to_num(np.nanmean(np.where(np.isnan(values).all(axis=0), 0.0, values), axis=0))
-        offered = _offered(values, usual)
+        usual = usual_of(values)
+        offered = offered_by(values, usual)
         scale = np.maximum(offered.mean(axis=0), _TINY)
         # every term begins with an equal part of the mean
         start = np.full(len(scale), max(float(y.mean()), _TINY) / len(scale))
@@ -131,7 +131,7 @@ class Additive:
 
     def _values(self, panel: pd.DataFrame) -> np.ndarray:
         values = panel[list(self.weights)].to_numpy(dtype=float)
-        return _offered(values, np.array([self.usual[n] for n in self.weights]))[:, 1:]
+        return offered_by(values, np.array([self.usual[n] for n in self.weights]))[:, 1:]
 
     def _rate(self, values: np.ndarray) -> np.ndarray:
         return np.maximum(self.background + values @ np.array(list(self.weights.values())), _TINY)
@@ -234,7 +234,12 @@ def _threshold(panel: pd.DataFrame, exceeds: str) -> np.ndarray:
     return panel[exceeds].to_numpy(dtype=float) if exceeds else np.zeros(len(panel))
 
 
-def _offered(values: np.ndarray, usual: np.ndarray) -> np.ndarray:
+def usual_of(values: np.ndarray) -> np.ndarray:
+    """(k,) mean of each column of (n, k) values, missing ones aside; 0 where all are."""
+    return np.nan_to_num(np.nanmean(np.where(np.isnan(values).all(axis=0), 0.0, values), axis=0))
+
+
+def offered_by(values: np.ndarray, usual: np.ndarray) -> np.ndarray:
     """(n, 1 + k) the background's 1, and the columns, at least 0."""
     known = np.where(np.isnan(values), usual, np.maximum(values, 0))
     return np.column_stack([np.ones(len(known)), known])

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
+from riskwarn.baseline.additive import offered_by, usual_of
 from riskwarn.baseline.face import columns, predicted, settled
 from riskwarn.calibration import Calibration
 from riskwarn.errors import DefinitionError
@@ -83,8 +84,8 @@ class SelfExciting:
         rows = settled(panel)
         names, y = [f.name for f in self.needs], rows["y"].to_numpy(dtype=float)
         values = columns(rows, self.needs, self.name)
-        usual = np.nan_to_num(np.nanmean(np.where(np.isnan(values).all(axis=0), 0.0, values), axis=0))
-        offered = _offered(values, usual)
+        usual = usual_of(values)
+        offered = offered_by(values, usual)
         weights = expectation_maximisation(offered, y, n_rounds=self.n_rounds)
         terms = ["background", *names]
         explained = weights * offered.sum(axis=0) / max(y.sum(), _TINY)
@@ -101,7 +102,7 @@ class SelfExciting:
         if self.calibration is None:
             raise DefinitionError(f"{self.name} is not fitted; call fit first.")
         values = columns(panel, self.needs, self.name)
-        rate = _offered(values, np.array(list(self.usual.values()))) @ np.array(list(self.weights.values()))
+        rate = offered_by(values, np.array(list(self.usual.values()))) @ np.array(list(self.weights.values()))
         expected = self.calibration.expected(_log(rate))
         return predicted(panel, rate, expected, self.calibration.probability(expected))
 
@@ -161,11 +162,6 @@ def expectation_maximisation(offered: np.ndarray, y: np.ndarray, *, n_rounds: in
         if moved <= 1e-6 * y.sum():
             break
     return weights
-
-
-def _offered(values: np.ndarray, usual: np.ndarray) -> np.ndarray:
-    known = np.where(np.isnan(values), usual, np.maximum(values, 0))
-    return np.column_stack([np.ones(len(known)), known])
 
 
 def _log(rate: np.ndarray) -> np.ndarray:
