@@ -212,6 +212,20 @@ def test_only_this_one_thing_is_posted_and_nothing_is_written(client, made, busy
     assert client.post(f"/api/v1/grids/{busy}/what-if").status_code == 405
 
 
+def test_a_model_that_cannot_be_read_is_as_good_as_gone(tmp_path, caplog):
+    """A kept model of another version of the program, or a damaged one, takes the what-if away, not the grid's page; the log says why."""
+    store = published(tmp_path / "town")
+    for path in (store.path / "models").rglob("model.json"):
+        path.write_text("{}", "utf-8")
+    client = client_of(store)
+    found, page = get(client, "/grids/G01/what-if"), client.get("/grids/G01")
+
+    assert (found.status_code, found.json()["type"]) == (409, "urn:riskwarn:problem:model_gone")
+    assert page.status_code == 200
+    assert PHRASES["no_what_if"].zh in page.text
+    assert "SHA-256" in caplog.text
+
+
 def test_a_night_whose_model_is_gone(tmp_path):
     """Where the night's model is not kept any more, or the records no longer give its scores, what-ifs are refused with 409 and the page says so."""
     store = published(tmp_path / "town")

@@ -1,5 +1,6 @@
 """What lies behind a published night: its model, its panel and its history, made once a run and kept for the next question."""
 
+import logging
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from riskwarn import tracking
-from riskwarn.errors import RiskwarnError
+from riskwarn.errors import DataError, RiskwarnError
 from riskwarn.explanation import actionable, seen_ranges
 from riskwarn.history import History
 from riskwarn.model import RiskModel
@@ -18,6 +19,7 @@ from riskwarn.web.nights import Night
 from riskwarn.web.problems import model_gone, records_changed
 from riskwarn.web.weeks import history_of
 
+log = logging.getLogger(__name__)
 _NEAR = 1e-4
 """A score computed again differs by less than this share, or other records stand in the store now."""
 _ONE_AT_A_TIME = threading.Lock()
@@ -82,10 +84,14 @@ def _behind(store: Store, night: Night, model: RiskModel) -> Behind | None:
 
 @lru_cache(maxsize=2)
 def _model(store: Store, night: Night) -> RiskModel:
-    """The kept model of the night's version, whichever alias it has by now."""
+    """The kept model of the night's version, whichever alias it has by now; one that cannot be read is as good as gone."""
     target, version = str(night.facts.get("target")), night.facts.get("model_version")
     for alias in (tracking.CHAMPION, tracking.CANDIDATE):
-        found = tracking.kept(store.path, target, alias=alias)
+        try:
+            found = tracking.kept(store.path, target, alias=alias)
+        except DataError as error:
+            log.warning("no what-if for the night of %s: %s", night.as_of, error)
+            continue
         if found is not None and found.version == version:
             return found
     raise model_gone()
