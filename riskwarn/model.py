@@ -129,8 +129,7 @@ class RiskModel:
             A feature column is missing.
         """
         self._check_holds(panel)
-        # one order of rows, so that the same panel in any order grows the same trees
-        rows = settled(panel).sort_values(["grid_id", "as_of"], kind="stable")
+        rows = _in_order(settled(panel))
         early, late = self._parted(rows)
         judged = dataclasses.replace(self._grown(early), seen_days=(rows["as_of"].max() - rows["as_of"].min()).days)
         grown = self._renewed(self._joined(judged, late, grids), rows)
@@ -408,6 +407,13 @@ def n_threads(n_rows: int = 0) -> int:
 def _sums(folder: Path) -> bytes:
     """Digests of the bundle's files, a line each."""
     return "".join(f"{hashlib.sha256((folder / n).read_bytes()).hexdigest()}  {n}\n" for n in _FILES).encode()
+
+
+def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """By grid and date, so that the same panel in any order grows the same trees; not copied where it is so already, as built panels are."""
+    keys = rows[["grid_id", "as_of"]].reset_index(drop=True).sort_values(["grid_id", "as_of"], kind="stable")
+    at = keys.index.to_numpy()
+    return rows if (at[:-1] < at[1:]).all() else rows.iloc[at]
 
 
 def _ranges(values: pd.DataFrame) -> dict[str, list[float]]:

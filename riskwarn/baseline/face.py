@@ -51,14 +51,15 @@ def is_baseline(model: Model) -> bool:
 
 
 def settled(panel: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `panel` a model may train on.
+    """The rows of `panel` a model may train on; the panel itself where all are settled.
 
     Raises
     ------
     LabelError
         No row is settled, or all outcomes are alike.
     """
-    rows = panel[panel["y"].notna()]
+    known = panel["y"].notna()
+    rows = panel if known.all() else panel[known]
     if rows.empty:
         raise LabelError(
             "no outcome is settled yet: every row's horizon ends after the data. Choose earlier dates, or bring newer data in."
