@@ -60,6 +60,8 @@ PUBLIC = {
         ],
     ),
 }
+SIMULATED = {"town": "small", "city": "city"}
+"""Presets of the synthetic cities."""
 QUESTIONS = {
     "weekly": "boston",
     "weekly_baselines": "boston",
@@ -80,6 +82,7 @@ QUESTIONS = {
     "nyc_assault_emergence": "nyc",
     "boston_emergence": "boston",
     "town_emergence": "town",
+    "city_emergence": "city",
     "philadelphia_first_burglary": "philadelphia",
     "town_first": "town",
     "town_escalation": "town",
@@ -116,8 +119,8 @@ def open_store(place: str, folder: Path, shared: Path) -> Store | None:
         return Store(path)
     if place == "boston":
         return boston(path)
-    if place == "town":
-        return city("small", seed=7).write(path)
+    if place in SIMULATED:
+        return city(SIMULATED[place], seed=7).write(path)
     zone, deliveries = PUBLIC[place]
     if not all((shared / file).exists() for _, file in deliveries):
         print(f"{place}: the data are not in {shared}; its results stay as they are")
