@@ -11,6 +11,7 @@ _TINY = 1e-9
 _WIDEST = (-4.6, 1.6)
 """Range of the log of the dispersion, 0.01 to 5."""
 _ROUNDS, _HALVINGS, _LEVELS = 50, 8, 12
+_STEP = 1e-6
 _ENOUGH = 1e-8
 """Gain of the mean log likelihood under which the search ends."""
 
@@ -75,7 +76,7 @@ class Additive:
         start = np.full(len(scale), max(float(y.mean()), _TINY) / len(scale))
         known = dict(zip(names, usual.tolist(), strict=True))
         if exceeds is None:
-            weights, dispersion = scored(y, _count_of(offered / scale), start, _log_poisson), 0.0
+            weights, dispersion = fisher_scoring(y, _count_of(offered / scale), start, _log_poisson), 0.0
         else:
             threshold = _threshold(panel, exceeds)
             known |= {exceeds: float(np.nanmedian(threshold))} if exceeds else {}
@@ -83,7 +84,7 @@ class Additive:
             # how many events an outcome stands for is not known yet: the likeliest of some levels begins
             begun = [np.r_[start * 2.0**k, np.log(0.2)] for k in range(_LEVELS)]
             best = max(begun, key=lambda level: _log_bernoulli(y, chance(level)[0]))
-            found = scored(y, chance, best, _log_bernoulli, last=_WIDEST)
+            found = fisher_scoring(y, chance, best, _log_bernoulli, last=_WIDEST)
             weights, dispersion = found[:-1], float(np.exp(found[-1]))
         first, *rest = (weights / scale).tolist()
         return cls(first, dict(zip(names, rest, strict=True)), known, exceeds, dispersion)
@@ -94,10 +95,14 @@ class Additive:
         return [*self.weights, *([self.exceeds] if self.exceeds else [])]
 
     @property
+    def _usual_limit(self) -> float:
+        return self.usual.get(self.exceeds or "", 0.0)
+
+    @property
     def constant(self) -> float:
         """Margin where every column is as usual."""
         usual = np.array([[self.usual[n] for n in self.weights]])
-        return float(self._log(self._rate(usual), np.array([self.usual.get(self.exceeds or "", 0.0)]))[0])
+        return float(self._log(self._rate(usual), np.array([self._usual_limit]))[0])
 
     def margin(self, panel: pd.DataFrame) -> np.ndarray:
         """(n,) log rate, or log chance."""
@@ -112,19 +117,16 @@ class Additive:
         """
         values, limits = self._values(panel), self._limits(panel)
         usual = np.array([[self.usual[n] for n in self.weights]])
-        base, rate = self._rate(usual), self._rate(values)
-        limit = np.full(len(values), self.usual.get(self.exceeds or "", 0.0))
-        low, high = np.broadcast_to(base, rate.shape), rate
-        by_rate = (
-            self._log(high, limits) - self._log(low, limits) + self._log(high, limit) - self._log(low, limit)
-        ) / 2
-        rise = (values - usual) * np.array(list(self.weights.values()))
-        moved = rise.sum(axis=1)
-        apart = np.abs(moved) > _TINY * (base + rate)
-        shares = np.where(apart[:, None], rise / np.where(apart, moved, 1.0)[:, None], 0.0)
+        low, high = self._rate(usual), self._rate(values)
+        met = (limits, np.full(len(values), self._usual_limit))
+        by_rate = sum(self._log(high, limit) - self._log(np.broadcast_to(low, high.shape), limit) for limit in met) / 2
+        rises = (values - usual) * np.array(list(self.weights.values()))
+        moved = rises.sum(axis=1)
+        apart = np.abs(moved) > _TINY * (low + high)
         # where rises cancel out, each still pulls by the slope of the margin
-        slope = (self._log(rate * (1 + 1e-6), limits) - self._log(rate, limits)) / (rate * 1e-6)
-        found = np.where(apart[:, None], by_rate[:, None] * shares, slope[:, None] * rise)
+        slope = (self._log(high * (1 + _STEP), limits) - self._log(high, limits)) / (high * _STEP)
+        pull = np.where(apart, by_rate / np.where(apart, moved, 1.0), slope)
+        found = pull[:, None] * rises
         if not self.exceeds:
             return found
         return np.column_stack([found, self.margin(panel) - self.constant - found.sum(axis=1)])
@@ -137,13 +139,13 @@ class Additive:
         return np.maximum(self.background + values @ np.array(list(self.weights.values())), _TINY)
 
     def _limits(self, panel: pd.DataFrame) -> np.ndarray:
-        return np.nan_to_num(_threshold(panel, self.exceeds or ""), nan=self.usual.get(self.exceeds or "", 0.0))
+        return np.nan_to_num(_threshold(panel, self.exceeds or ""), nan=self._usual_limit)
 
     def _log(self, rate: np.ndarray, limits: np.ndarray) -> np.ndarray:
         return np.log(rate if self.exceeds is None else _exceeding(rate, limits, self.dispersion))
 
 
-def scored(
+def fisher_scoring(
     y: np.ndarray, law: Callable[[np.ndarray], Told], start: np.ndarray, likelihood: Callable[[np.ndarray, np.ndarray], float], *,
     last: tuple[float, float] | None = None,
 ) -> np.ndarray:  # fmt: skip
