@@ -331,7 +331,8 @@ def test_an_experiment_carries_what_its_rules_need():
     plain, named = question(), question("ewma", "kde", "fifteen_week_mean")
 
     assert named.features == plain.features
-    assert RiskModel.of(named).feature_names == RiskModel.of(plain).feature_names
+    read = ["prior_4w", "prior_15w", *(f.name for f in plain.faded)]
+    assert RiskModel.of(named).feature_names == RiskModel.of(plain).feature_names == read
     assert [r.name for r in named.rivals] == ["prior count 4 weeks", "prior count 15 weeks", "ewma", "kernel density"]
     assert {f.name for r in named.rivals for f in r.needs} <= {f.name for f in named.columns}
     assert set(build_panel(history(), named)) >= {"prior_faded_28d", "prior_52w_gauss_1"}
