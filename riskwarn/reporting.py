@@ -77,6 +77,31 @@ Section = tuple[str, str, Callable[[], str]]
 def _sections(report: Report, events: pd.DataFrame | None) -> Iterator[Section]:
     """Heading, what to make of it, and how it is told."""
     own, share = audit.OWN in report.table.index, f"{100 * report.experiment.judge.shares[0]:g} %"
+    yield from _skill(report, own=own)
+    if own:
+        yield from _honesty(report)
+    yield (
+        "Fold by fold",
+        "A model that keeps near the best of each fold is a safe choice; one that swings is not.",
+        lambda: _folds(report),
+    )
+    yield (
+        "From one date to the next",
+        f"Overlap of the lists of {share} (Jaccard) and agreement of the order of all grids (Spearman), means over dates.",
+        lambda: _stable(report),
+    )
+    if events is not None:
+        yield (
+            "How early",
+            f"At one budget for all, the list of {share}. A grid that is always listed earns the full time: compare with the counts.",
+            lambda: _table(audit.lead_time(report, events)),
+        )
+    if report.grids is not None:
+        yield from _parts(report, own=own)
+
+
+def _skill(report: Report, *, own: bool) -> Iterator[Section]:
+    """Whether a model, not only baselines, is worth its place."""
     if own:
         yield (
             "May it become champion?",
@@ -104,40 +129,25 @@ def _sections(report: Report, events: pd.DataFrame | None) -> Iterator[Section]:
         ),
         lambda: _attained(report),
     )
-    if own:
-        yield (
-            "Over time",
-            "Each dot is a test date; windows of near dates overlap, so their dots move together.",
-            lambda: _picture(lambda ax: plotting.skill_over_time(report, metric=_shown(report), ax=ax)),
-        )
-        yield (
-            "Is a probability what it says?",
-            "Points on the line are honest; bars are 95 % intervals.",
-            lambda: _picture(lambda ax: plotting.reliability(report, ax=ax)),
-        )
-        yield (
-            "Is a level what it says?",
-            f"Events observed over expected in each level of the morning list; wanted {report.experiment.gate.tolerance:.2f} to {1 / report.experiment.gate.tolerance:.2f}.",
-            lambda: _table(audit.levels(report)),
-        )
+
+
+def _honesty(report: Report) -> Iterator[Section]:
+    """Of the model's own forecasts: over time, as probabilities, by level."""
     yield (
-        "Fold by fold",
-        "A model that keeps near the best of each fold is a safe choice; one that swings is not.",
-        lambda: _folds(report),
+        "Over time",
+        "Each dot is a test date; windows of near dates overlap, so their dots move together.",
+        lambda: _picture(lambda ax: plotting.skill_over_time(report, metric=_shown(report), ax=ax)),
     )
     yield (
-        "From one date to the next",
-        f"Overlap of the lists of {share} (Jaccard) and agreement of the order of all grids (Spearman), means over dates.",
-        lambda: _stable(report),
+        "Is a probability what it says?",
+        "Points on the line are honest; bars are 95 % intervals.",
+        lambda: _picture(lambda ax: plotting.reliability(report, ax=ax)),
     )
-    if events is not None:
-        yield (
-            "How early",
-            f"At one budget for all, the list of {share}. A grid that is always listed earns the full time: compare with the counts.",
-            lambda: _table(audit.lead_time(report, events)),
-        )
-    if report.grids is not None:
-        yield from _parts(report, own=own)
+    yield (
+        "Is a level what it says?",
+        f"Events observed over expected in each level of the morning list; wanted {report.experiment.gate.tolerance:.2f} to {1 / report.experiment.gate.tolerance:.2f}.",
+        lambda: _table(audit.levels(report)),
+    )
 
 
 def _parts(report: Report, *, own: bool) -> Iterator[Section]:

@@ -164,6 +164,33 @@ def _nights(verbs: Any) -> None:
     _model(v)
     _out(v)
 
+    _reasons(verbs)
+
+    v = _night(verbs, "find-gaps", run.find_gaps, "say where not to trust calm")
+    v.add_argument("--kinds", help="only these kinds, as G01,G08")
+    _out(v)
+
+    v = _night(verbs, "monitor", run.monitor, "say what of a date is unlike what came before, in feeds and scores")
+    v.add_argument("--feeds", action="store_true", help="only the feeds; needs no model")
+    v.add_argument("--all", action="store_true", help="also what is as usual")
+    _model(v)
+    _language(v)
+    _out(v)
+
+    v = _night(verbs, "raise-alerts", run.raise_alerts, "raise the alerts of a date under a capacity")
+    _model(v)
+    _capacity(v)
+    _out(v)
+
+    v = _night(verbs, "nightly", run.nightly, "do it all for a date and publish; safe to run twice")
+    _model(v)
+    _capacity(v)
+    v.add_argument(
+        "--run", dest="earlier_run", metavar="RUN", help="roll back: let this earlier run of the date hold again"
+    )
+
+
+def _reasons(verbs: Any) -> None:
     v = _night(verbs, "explain", why.explain, "say why grids have their score")
     v.add_argument("--rows", action="store_true", help="show the records behind one grid instead")
     v.add_argument("grids", nargs="*", metavar="GRID", help="only these grids")
@@ -203,29 +230,6 @@ def _nights(verbs: Any) -> None:
     v.add_argument("--source", help="only this feed")
     v.add_argument("--severity", type=int, default=2, help="least severity, 1 to 3")
     _out(v)
-
-    v = _night(verbs, "find-gaps", run.find_gaps, "say where not to trust calm")
-    v.add_argument("--kinds", help="only these kinds, as G01,G08")
-    _out(v)
-
-    v = _night(verbs, "monitor", run.monitor, "say what of a date is unlike what came before, in feeds and scores")
-    v.add_argument("--feeds", action="store_true", help="only the feeds; needs no model")
-    v.add_argument("--all", action="store_true", help="also what is as usual")
-    _model(v)
-    _language(v)
-    _out(v)
-
-    v = _night(verbs, "raise-alerts", run.raise_alerts, "raise the alerts of a date under a capacity")
-    _model(v)
-    _capacity(v)
-    _out(v)
-
-    v = _night(verbs, "nightly", run.nightly, "do it all for a date and publish; safe to run twice")
-    _model(v)
-    _capacity(v)
-    v.add_argument(
-        "--run", dest="earlier_run", metavar="RUN", help="roll back: let this earlier run of the date hold again"
-    )
 
 
 def _around(verbs: Any) -> None:
