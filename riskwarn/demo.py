@@ -11,10 +11,11 @@ from riskwarn.example import boston
 from riskwarn.experiment import Experiment
 from riskwarn.explanation import sentences
 from riskwarn.gaps import KINDS
+from riskwarn.language import LANGUAGES
 from riskwarn.panel import build_panel
 from riskwarn.pipeline import Night, nightly, starter, train
 from riskwarn.store import Store
-from riskwarn.taxonomy import LANGUAGES, words_of
+from riskwarn.taxonomy import words_of
 
 NIGHT = "2015-12-28"
 CAPACITY = 40

@@ -31,7 +31,8 @@ from riskwarn.feature import (
     load_group,
 )  # fmt: skip
 from riskwarn.history import Stream
-from riskwarn.taxonomy import ACTIONS, LANGUAGES, TAGS
+from riskwarn.language import LANGUAGES
+from riskwarn.taxonomy import ACTIONS, TAGS
 
 FOLDER = Path(__file__).parent.parent / "features"
 GROUPS = sorted(p.stem for p in FOLDER.glob("*.py") if not p.stem.startswith("_"))

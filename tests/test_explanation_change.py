@@ -27,10 +27,10 @@ from riskwarn.explanation.moment import features_at, known_before
 from riskwarn.explanation.rows import COLUMNS
 from riskwarn.feature import MostAtOnePlace, RepeatedPlaces
 from riskwarn.history import History
+from riskwarn.language import LANGUAGES
 from riskwarn.model import RiskModel
 from riskwarn.panel import build_panel
 from riskwarn.scoring import score
-from riskwarn.taxonomy import LANGUAGES
 
 pytestmark = pytest.mark.filterwarnings("ignore:DatetimeIndex.dayofyear")
 

@@ -6,9 +6,9 @@ import pytest
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.explanation import denied, review, review_sentences
 from riskwarn.explanation.review import REACH, VERDICTS
+from riskwarn.language import LANGUAGES
 from riskwarn.level import LEVELS
 from riskwarn.store import Store
-from riskwarn.taxonomy import LANGUAGES
 
 ZONE = "Asia/Shanghai"
 NIGHTS = ("2025-03-01", "2025-03-02", "2025-03-03")

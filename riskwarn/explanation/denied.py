@@ -1,6 +1,6 @@
 """Words a reason never holds: those that stigmatise people or places, and those that claim a cause."""
 
-from riskwarn.taxonomy import Language
+from riskwarn.language import Language
 
 STIGMA: dict[Language, tuple[str, ...]] = {
     "zh": (

@@ -13,9 +13,9 @@ from riskwarn.explanation.saying import core_of, saying_of, words_of_features
 from riskwarn.explanation.wording import remedies, sentences, tells
 from riskwarn.feature import Feature
 from riskwarn.history import History
+from riskwarn.language import LANGUAGES
 from riskwarn.model import RiskModel
 from riskwarn.panel import NORMAL
-from riskwarn.taxonomy import LANGUAGES
 
 URGENCY = 2.0
 """An overdue case is told rather than open ones, unless those pull more than so many times as hard."""

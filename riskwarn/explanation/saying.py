@@ -9,7 +9,7 @@ from typing import Any
 from riskwarn.explanation.noun import Noun, noun_of
 from riskwarn.explanation.template import REMEDIES
 from riskwarn.feature import NORMAL_WEEKS, Feature
-from riskwarn.taxonomy import LANGUAGES
+from riskwarn.language import LANGUAGES
 
 
 def words_of_features(features: Iterable[Feature]) -> dict[str, dict[str, Any]]:

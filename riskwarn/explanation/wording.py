@@ -8,6 +8,7 @@ import pandas as pd
 
 from riskwarn.explanation import template
 from riskwarn.explanation.case import CLEAR, NOTHING, RISE, SPEAK, Reading
+from riskwarn.language import Spoken
 from riskwarn.taxonomy import Words, words_of
 
 _COUNTED = frozenset({"habit", "lasting", "standing", "recent"})
@@ -220,7 +221,7 @@ def remedies(reasons: pd.DataFrame, features: Mapping[str, Mapping[str, Any]], l
     return pd.Series(texts, index=reasons.index, dtype="str")
 
 
-def _remedy(feature: Mapping[str, Any], raising: bool) -> Words:  # noqa: FBT001 - a row's field
+def _remedy(feature: Mapping[str, Any], raising: bool) -> Spoken:  # noqa: FBT001 - a row's field
     name = (feature.get("saying") or {}).get("remedy")
     if not raising:
         return template.REMEDIES["easing"][1]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from riskwarn.taxonomy import Words
+from riskwarn.language import Spoken, phrase
 
 FALSE_DISCOVERY_RATE = 0.1
 """Share of false alarms allowed among the grids of one kind and night (Benjamini & Hochberg 1995, JRSS B 57, 289–300)."""
@@ -30,32 +30,32 @@ class Kind:
     """
 
     code: str
-    words: Words
+    words: Spoken
     action: str
     tables: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
 
 
-SILENT = Kind("G01", Words("静默网格", "silent grid"), "A1")
-UNDER = Kind("G02", Words("漏登", "under-recording"), "A6", columns=("case_id", "place_key"))
-COVERAGE = Kind("G03", Words("覆盖缺口", "coverage gap"), "A1", tables=("visits",))
-STAFF = Kind("G04", Words("人员缺口", "staffing gap"), "A9", tables=("roster",))
-HOUR = Kind("G05", Words("时段缺口", "time-of-day gap"), "A1", tables=("visits",))
-RESPONSE = Kind("G06", Words("时限缺口", "response gap"), "A4")
-REPEAT = Kind("G07", Words("反复缺口", "repeat gap"), "A3", columns=("case_id", "place_key"))
-FEED = Kind("G08", Words("断报缺口", "feed gap"), "A8")
-ESCALATION = Kind("G09", Words("升级链缺口", "escalation gap"), "A3", columns=("case_id",))
-SEAM = Kind("G10", Words("接缝缺口", "seam gap"), "A5", columns=("near_grid_id",))
-CROSS = Kind("G11", Words("跨部门未联缺口", "cross-agency gap"), "A3", columns=("place_key",))
-DIVERT = Kind("G12", Words("分流落地缺口", "diversion gap"), "A5", tables=("diversions",))
-BOUNCE = Kind("G13", Words("推诿退单缺口", "bounce gap"), "A5", tables=("workflow",))
-CALLBACK = Kind("G14", Words("回访缺口", "follow-up gap"), "A2", tables=("workflow",))
-PAPER = Kind("G15", Words("纸面化解", "paper closure"), "A7", columns=("case_id", "place_key"))
-LAG = Kind("G16", Words("发现滞后", "discovery lag"), "A1", columns=("case_id",))
-CATEGORY = Kind("G17", Words("类别盲区", "category blind spot"), "A10")
-UNPLACED = Kind("G18", Words("归格缺口", "unassigned events"), "A7", tables=("events",))
-ALERT = Kind("G19", Words("预警未处置", "alert unused"), "A4", tables=("visits", "alerts"))
-SURGE = Kind("G20", Words("突增", "surge"), "A7")
+SILENT = Kind("G01", phrase("silent grid"), "A1")
+UNDER = Kind("G02", phrase("under-recording"), "A6", columns=("case_id", "place_key"))
+COVERAGE = Kind("G03", phrase("coverage gap"), "A1", tables=("visits",))
+STAFF = Kind("G04", phrase("staffing gap"), "A9", tables=("roster",))
+HOUR = Kind("G05", phrase("time-of-day gap"), "A1", tables=("visits",))
+RESPONSE = Kind("G06", phrase("response gap"), "A4")
+REPEAT = Kind("G07", phrase("repeat gap"), "A3", columns=("case_id", "place_key"))
+FEED = Kind("G08", phrase("feed gap"), "A8")
+ESCALATION = Kind("G09", phrase("escalation gap"), "A3", columns=("case_id",))
+SEAM = Kind("G10", phrase("seam gap"), "A5", columns=("near_grid_id",))
+CROSS = Kind("G11", phrase("cross-agency gap"), "A3", columns=("place_key",))
+DIVERT = Kind("G12", phrase("diversion gap"), "A5", tables=("diversions",))
+BOUNCE = Kind("G13", phrase("bounce gap"), "A5", tables=("workflow",))
+CALLBACK = Kind("G14", phrase("follow-up gap"), "A2", tables=("workflow",))
+PAPER = Kind("G15", phrase("paper closure"), "A7", columns=("case_id", "place_key"))
+LAG = Kind("G16", phrase("discovery lag"), "A1", columns=("case_id",))
+CATEGORY = Kind("G17", phrase("category blind spot"), "A10")
+UNPLACED = Kind("G18", phrase("unassigned events"), "A7", tables=("events",))
+ALERT = Kind("G19", phrase("alert unused"), "A4", tables=("visits", "alerts"))
+SURGE = Kind("G20", phrase("surge"), "A7")
 KINDS = {
     k.code: k
     for k in (

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from riskwarn.errors import DefinitionError, did_you_mean
+from riskwarn.language import Spoken
 from riskwarn.taxonomy import NEVER_FEATURES, TAGS, Words, words_of
 
 TABLE_OF = {"visit": "visits", "step": "workflow", "diversion": "diversions", "roster": "roster"}
@@ -99,7 +100,7 @@ class Stream:
                 f"stream {self.source!r}: hours must be two of 0 to 24, as (20, 6), got {self.hours!r}."
             )
 
-    def _check_choice(self, what: str, value: str, known: "Mapping[str, Words] | tuple[str, ...]") -> None:
+    def _check_choice(self, what: str, value: str, known: "Mapping[str, Spoken] | tuple[str, ...]") -> None:
         if value and value not in known:
             raise DefinitionError(
                 f"stream {self.source!r}: unknown {what} {value!r}{did_you_mean(value, known)}; known: {', '.join(known)}."
@@ -196,5 +197,5 @@ _OUTCOMES = {
 }
 
 
-def _words(code: str) -> Words:
+def _words(code: str) -> Spoken:
     return _TABLE_WORDS.get(code) or words_of(code)

@@ -8,8 +8,9 @@ import pandas as pd
 import pyarrow as pa
 
 from riskwarn.errors import NotFoundError
+from riskwarn.language import Language
 from riskwarn.store import Store
-from riskwarn.taxonomy import NEVER_FEATURES, Language, Words, words_of
+from riskwarn.taxonomy import NEVER_FEATURES, Words, words_of
 
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
 """Points of the delay curve."""

@@ -15,8 +15,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from riskwarn.errors import NotFoundError, RiskwarnError
+from riskwarn.language import LANGUAGES
 from riskwarn.store import Store
-from riskwarn.taxonomy import LANGUAGES
 from riskwarn.web.api import api
 from riskwarn.web.nights import Nights
 from riskwarn.web.problems import HEADERS, Problem, of_error, of_faults

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from riskwarn.language import Spoken
 from riskwarn.taxonomy import Words
 
 LEVELS = {
@@ -394,7 +395,7 @@ def phrase(key: str, language: str, **values: object) -> str:
     return PHRASES[key][language].format(**values)
 
 
-def word(words: Mapping[str, Words], code: object, language: str) -> str:
+def word(words: Mapping[str, Spoken], code: object, language: str) -> str:
     """Words for a code; the code itself where there are none.
 
     Examples

@@ -1,0 +1,90 @@
+"""Phrases and their catalogues."""
+
+import string
+import subprocess
+import sys
+
+import pytest
+from catalogue import catalogues, phrases, read
+
+from riskwarn.errors import DefinitionError
+from riskwarn.language import LANGUAGES, SOURCE_LANGUAGE, Words, listed, measure_word, phrase
+from riskwarn.taxonomy import words_of
+
+CATALOGUES = {path.stem: path for path in catalogues()}
+
+
+def _translations(language):
+    entries = read(CATALOGUES[language])
+    return {(m.context or "", m.id if isinstance(m.id, str) else m.id[0]): m for m in entries if m.id}
+
+
+@pytest.mark.parametrize("language", CATALOGUES)
+def test_a_catalogue_is_complete(language):
+    """Every phrase of the code is translated in every language, none is fuzzy, and none is left from older code."""
+    have = _translations(language)
+    wanted = phrases()
+
+    assert {key for key in wanted if not (key in have and any(have[key].string))} == set()
+    assert set(have) - set(wanted) == set()
+    assert [m.id for m in have.values() if m.fuzzy] == []
+
+
+@pytest.mark.parametrize("language", CATALOGUES)
+def test_a_translation_fills_the_same_names(language):
+    """What stands in braces in a translation stands in the English too, so that no value is asked for in vain."""
+    for (_, text), message in _translations(language).items():
+        forms = [message.string] if isinstance(message.string, str) else list(message.string)
+        names = _names(text) | (_names(message.id[1]) if not isinstance(message.id, str) else set())
+        for form in forms:
+            assert _names(form) <= names, (text, form)
+
+
+def _names(text):
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def test_a_phrase_says_its_values_in_the_same_language():
+    """A word inside a phrase is said in the language of the phrase."""
+    joined = phrase("{first} and {second}", first=words_of("dispute"), second=Words("路灯", "street lights"))
+
+    assert joined["en"] == "disputes and street lights"
+    assert joined["zh"] == "矛盾纠纷和路灯"
+
+
+def test_a_plural_follows_the_number():
+    """English takes the singular for one alone."""
+    assert [phrase("{n} case", plural="{n} cases", n=n)["en"] for n in (0, 1, 2)] == ["0 cases", "1 case", "2 cases"]
+
+
+def test_what_no_catalogue_knows_is_said_in_english():
+    """A text without a translation is English everywhere; a measure word is then nothing."""
+    assert phrase("a phrase that no catalogue knows")["zh"] == "a phrase that no catalogue knows"
+    assert measure_word("a noun that no catalogue knows")["en"] == ""
+
+
+def test_an_unknown_language_is_refused():
+    """A language without a catalogue is an error that names those there are."""
+    with pytest.raises(DefinitionError, match=r"no language 'zz'.*zh, en"):
+        _ = phrase("to")["zz"]
+
+
+def test_one_item_is_not_joined():
+    """A row of one is the thing itself, an empty row is nothing."""
+    assert listed([Words("警情", "calls")], "and")["en"] == "calls"
+    assert listed([], "and")["en"] == ""
+
+
+def test_phrases_are_equal_when_they_say_the_same():
+    """Equality is of what is said, whoever says it."""
+    assert phrase("{a}", a="x") == phrase("x")
+    assert phrase("x") != phrase("y")
+    assert len({phrase("{a}", a="x"), phrase("x")}) == 1
+
+
+def test_english_needs_no_catalogue():
+    """Who reads English loads neither a catalogue nor Babel."""
+    code = "import sys; from riskwarn.taxonomy import words_of; words_of('dispute')['en']; sys.exit('babel' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert SOURCE_LANGUAGE in LANGUAGES
