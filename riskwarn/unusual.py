@@ -1,0 +1,121 @@
+"""Unusual: how a week's count stands to the weeks before, by one law for the surge finder, the pages and the bulletin.
+
+A count of a week is negative binomial about the unit's own level. The law knows what the naive ones forget:
+
+- **Level.** The mean of up to :data:`PAST_WEEKS` weeks, shrunk towards that of all units by as much as they differ [1]_.
+- **City.** A week in which all units rise is nobody's surge: the level moves with the sum of the *other* units.
+- **Spread.** Counts scatter more than Poisson's. Variance over mean is measured on the weeks before, each unit's
+  own shrunk towards that of all.
+- **Doubt.** A level that few events told is itself uncertain; its variance is added.
+
+References
+----------
+.. [1] Clayton & Kaldor (1987), Biometrics 43, 671-681 (gamma-Poisson shrinkage of rates by area).
+.. [2] Noufaily, Enki, Farrington, Garthwaite, Andrews & Charlett (2013), Statistics in Medicine 32, 1206-1222 (an
+   over-dispersed law for the detection of outbreaks, and why a Poisson law cries out too often).
+"""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+PAST_WEEKS, LEAST_WEEKS = 15, 4
+"""Weeks before the last that tell what is usual, and how few of them say nothing."""
+_MEASURED = ("mean", "change", "p_high", "p_low", "lower", "upper")
+WORDS = ("no_history", "low", "usual", "high", "very_high")
+ODD, VERY_ODD = 0.0228, 0.00135
+"""Probabilities beyond two and three standard deviations of a normal law: below them a week is high, and very high."""
+_SIZES = 0.5, 50.0
+_SPREAD_WEEKS = 15.0
+"""The unit's own spread weighs as much as that of all units after so many weeks."""
+_CITY_EVENTS = 10.0
+"""Events a week by which the city's own movement is held to none."""
+_LEAST_MEAN = 1e-6
+
+
+def weekly_reading(counts: ArrayLike) -> pd.DataFrame:
+    """How unusual the last week of each unit is, and the plain word for it.
+
+    Parameters
+    ----------
+    counts
+        (n, weeks) Counts of the units of *one* feed, oldest week first, the last column the week that is judged. Give the grids
+        of a city together: what they share is no one's surge. A city total is one unit of its own, ``counts.sum(axis=0)[None]``.
+
+    Returns
+    -------
+    reading
+        One row a unit: `n` (the last week), `mean` (what was expected of it), `change` (``n / mean - 1``), `p_high` and `p_low`
+        (probability of so many or more, of so few or less, in [0, 1]), `lower` and `upper` (the 90 % interval of a usual week), and
+        `word`: ``low``, ``usual``, ``high``, ``very_high``, or ``no_history`` where the feed has fewer than four weeks before the last; there all numbers but `n` are missing.
+
+    Raises
+    ------
+    ValueError
+        `counts` is not a table of two dimensions, or holds a negative number.
+
+    Examples
+    --------
+    >>> weekly_reading([[10] * 15 + [30], [10] * 15 + [11]])["word"].tolist()
+    ['very_high', 'usual']
+    """
+    table = np.asarray(counts, dtype=float)
+    if table.ndim != 2 or (table < 0).any():
+        raise ValueError(f"counts must be (units, weeks) and not negative, got shape {table.shape}.")
+    spoke = np.flatnonzero(table.any(axis=0))
+    past = table[:, spoke[0] if len(spoke) else table.shape[1] - 1 : -1][:, -PAST_WEEKS:]
+    now = table[:, -1]
+    if past.shape[1] < LEAST_WEEKS:
+        return pd.DataFrame({"n": now} | dict.fromkeys(_MEASURED, np.nan) | {"word": "no_history"})
+    mean, variance = _law(past, now)
+    measured = dict(zip(_MEASURED, (mean, now / mean - 1, *_tails(now, mean, variance)), strict=True))
+    high, low = measured["p_high"], measured["p_low"]
+    word = np.select([high < VERY_ODD, high < ODD, low < ODD], ["very_high", "high", "low"], "usual")
+    return pd.DataFrame({"n": now} | measured | {"word": word})
+
+
+def _law(past: np.ndarray, now: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) mean and variance of the last week's counts, from the weeks before and the other units' last week."""
+    weeks = past.shape[1]
+    total, size = past.sum(axis=1), _size(past)
+    usual = max(float(past.mean()), _LEAST_MEAN)
+    rate = (total + size) / (weeks + size / usual)
+    mean = rate * _city(past, now)
+    spread = _spread(past, rate)
+    # the level is known as well as a gamma law of `total + size` events, each worth 1 / spread of a Poisson one
+    return mean, spread * mean + spread * mean**2 / (total + size)
+
+
+def _size(past: np.ndarray) -> float:
+    """Shape of the gamma law of the units' levels, by moments: their variance beyond that of counts is ``mean² / size``."""
+    level = past.mean(axis=1)
+    within = past.var(axis=1, ddof=1).mean() / past.shape[1]
+    between = level.var() - within if len(level) > 1 else 0.0
+    return float(np.clip(level.mean() ** 2 / max(between, 1e-9), *_SIZES)) if len(level) > 1 else 0.0
+
+
+def _city(past: np.ndarray, now: np.ndarray) -> np.ndarray:
+    """(n,) last week over the weeks before, of all *other* units together; 1 where there are none."""
+    other_now, other_past = now.sum() - now, past.mean(axis=1).sum() - past.mean(axis=1)
+    return np.asarray((other_now + _CITY_EVENTS) / (other_past + _CITY_EVENTS))
+
+
+def _spread(past: np.ndarray, rate: np.ndarray) -> np.ndarray:
+    """(n,) variance over mean of the weeks before, at least 1."""
+    shared = (
+        past.sum(axis=0) / max(float(past.sum(axis=0).mean()), _LEAST_MEAN) if len(past) > 1 else np.ones(past.shape[1])
+    )
+    due = np.maximum(rate[:, None] * shared, _LEAST_MEAN)
+    excess = ((past - due) ** 2 / due).sum(axis=1)
+    freedom = past.shape[1] - 1
+    together = max(float(excess.mean()) / freedom, 1.0)
+    return np.maximum((excess + _SPREAD_WEEKS * together) / (freedom + _SPREAD_WEEKS), 1.0)
+
+
+def _tails(now: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, ...]:
+    """(n,) chances of at least and at most so many events, and the ends of the 90 % interval, of the negative binomial law."""
+    from scipy import stats  # noqa: PLC0415 - scipy.stats is heavy
+
+    size = mean**2 / np.maximum(variance - mean, 1e-9)
+    law = stats.nbinom(size, size / (size + mean))
+    return law.sf(now - 1), law.cdf(now), law.ppf(0.05), law.ppf(0.95)

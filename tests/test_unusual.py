@@ -1,0 +1,91 @@
+"""One law for an unusual week: it holds its level where counts scatter, follows the city, and says when it cannot know."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from riskwarn.unusual import WORDS, weekly_reading
+
+TABLES = arrays(np.int64, st.tuples(st.integers(1, 6), st.integers(6, 20)), elements=st.integers(0, 50))
+
+
+def clumped(rng, mean, spread, weeks):
+    """(n, weeks) negative binomial counts whose variance is `spread` times their mean."""
+    return rng.negative_binomial(mean[:, None] / (spread - 1), 1 / spread, (len(mean), weeks)).astype(float)
+
+
+@pytest.mark.parametrize("spread", [1.001, 1.5, 2.5])
+def test_the_level_is_held_where_counts_scatter(spread):
+    """Of 60,000 usual weeks at most two in a thousand lie below p 0.001, from Poisson's scatter to two and a half times it."""
+    rng = np.random.default_rng(1)
+    mean = rng.gamma(2.0, 2.0, 3000)
+    listed = [(weekly_reading(clumped(rng, mean, spread, 16))["p_high"] < 1e-3).mean() for _ in range(20)]
+
+    assert np.mean(listed) < 2e-3
+
+
+def test_a_planted_surge_is_found():
+    """Four times the usual count of a grid that has ten a week is very high, and it alone."""
+    rng = np.random.default_rng(2)
+    counts = rng.poisson(10.0, (200, 16))
+    counts[7, -1] = 40
+    words = weekly_reading(counts)["word"]
+
+    assert words[7] == "very_high"
+    assert (words == "very_high").sum() == 1
+
+
+def test_what_the_city_shares_is_nobodys_surge():
+    """A week in which every grid brings twice as much lists hardly a grid; told alone each of them would be high."""
+    rng = np.random.default_rng(3)
+    counts = rng.poisson(8.0, (300, 16)).astype(float)
+    counts[:, -1] = rng.poisson(16.0, 300)
+    together = weekly_reading(counts)
+    alone = weekly_reading(counts.sum(axis=0)[None])
+
+    assert (together["word"] == "very_high").mean() < 0.01
+    assert alone["word"].item() == "very_high"
+
+
+@given(TABLES)
+def test_tails_and_words_agree(counts):
+    """Both tails lie in [0, 1] and add up to at least 1, the word is one of the five, and more events are never less odd."""
+    reading = weekly_reading(counts)
+    if (reading["word"] == "no_history").all():
+        assert reading[["mean", "p_high", "p_low"]].isna().all(axis=None)
+        return
+    assert reading[["p_high", "p_low"]].stack().between(0, 1).all()
+    assert (reading["p_high"] + reading["p_low"] >= 1 - 1e-9).all()
+    assert set(reading["word"]) <= set(WORDS)
+    if len(counts) == 1:
+        more = counts.copy()
+        more[0, -1] += 5
+        assert weekly_reading(more)["p_high"].item() <= reading["p_high"].item() + 1e-12
+
+
+@given(TABLES, st.randoms())
+def test_the_order_of_units_is_irrelevant(counts, random):
+    """Each unit reads the same wherever it stands in the table."""
+    order = list(range(len(counts)))
+    random.shuffle(order)
+    np.testing.assert_allclose(
+        weekly_reading(counts)["p_high"].to_numpy()[order], weekly_reading(counts[order])["p_high"], rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize("weeks", [1, 3, 4])
+def test_a_young_feed_has_no_history(weeks):
+    """Fewer than four weeks before the last, leading weeks before the first record left out, are no history."""
+    counts = np.c_[np.zeros((2, 20)), np.full((2, weeks), 5)]
+
+    assert set(weekly_reading(counts)["word"]) == {"no_history"}
+    assert weekly_reading(np.c_[counts, [[5], [5]]])["word"].tolist() == ["usual" if weeks == 4 else "no_history"] * 2
+
+
+@pytest.mark.parametrize("counts", [[1, 2, 3], [[1, -2]]])
+def test_what_is_no_table_of_counts_is_refused(counts):
+    """A single row or a negative count is an error that says what came."""
+    with pytest.raises(ValueError, match="counts must be"):
+        weekly_reading(counts)
