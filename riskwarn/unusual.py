@@ -78,7 +78,8 @@ def _law(past: np.ndarray, now: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(n,) mean and variance of the last week's counts, from the weeks before and the other units' last week."""
     weeks = past.shape[1]
     total, size = past.sum(axis=1), _size(past)
-    usual = max(float(past.mean()), _LEAST_MEAN)
+    # half an event more (Jeffreys): a feed that was empty for fifteen weeks is rare, not impossible
+    usual = (float(past.sum()) + 0.5) / past.size
     rate = (total + size) / (weeks + size / usual)
     mean = rate * _city(past, now)
     spread = _spread(past, rate)
@@ -91,7 +92,7 @@ def _size(past: np.ndarray) -> float:
     level = past.mean(axis=1)
     within = past.var(axis=1, ddof=1).mean() / past.shape[1]
     between = level.var() - within if len(level) > 1 else 0.0
-    return float(np.clip(level.mean() ** 2 / max(between, 1e-9), *_SIZES)) if len(level) > 1 else 0.0
+    return float(np.clip(level.mean() ** 2 / max(between, 1e-9), *_SIZES)) if len(level) > 1 else _SIZES[0]
 
 
 def _city(past: np.ndarray, now: np.ndarray) -> np.ndarray:
