@@ -36,9 +36,9 @@ from riskwarn.label import Label
 from riskwarn.model import RiskModel
 from riskwarn.panel import build_panel
 from riskwarn.simulation import Preset, Strength
-from riskwarn.simulation.city import World
 from riskwarn.simulation.oracle import Oracle
 from riskwarn.simulation.setting import START, TIMEZONE
+from riskwarn.simulation.world import World
 
 FEATURES = Path(__file__).parent.parent / "features"
 GROUPS = (

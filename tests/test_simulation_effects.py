@@ -8,9 +8,10 @@ from riskwarn import simulation
 from riskwarn.errors import DefinitionError
 from riskwarn.simulation import EFFECTS, Preset, Strength
 from riskwarn.simulation.changes import crosswalk_truth
-from riskwarn.simulation.city import make_tables, make_world
+from riskwarn.simulation.city import make_tables
 from riskwarn.simulation.faults import SOURCES
 from riskwarn.simulation.setting import make_setting
+from riskwarn.simulation.world import make_world
 
 HAMLET = Preset(
     counties=3, townships=6, communities=20, grids=60, days=420, shared_grids=9, outages=4, partial=3, backlog=3, schema=3,

@@ -9,47 +9,30 @@ import numpy as np
 import pandas as pd
 
 from riskwarn.errors import NotFoundError
-from riskwarn.simulation import chance, workflow
-from riskwarn.simulation.changes import Codes, crosswalk_truth, grids_table, make_codes, told
-from riskwarn.simulation.disputes import Disputes, Seams, make_disputes, make_seams
-from riskwarn.simulation.escalation import Course, Policy, run
-from riskwarn.simulation.faults import SOURCES, Delivery, Faults, deliver, feed_log, make_faults
-from riskwarn.simulation.geography import Geography, make_geography
-from riskwarn.simulation.observation import CATEGORIES, FLAGS, PREFIX, STATUSES, Records, make_records
+from riskwarn.simulation import workflow
+from riskwarn.simulation.changes import crosswalk_truth, grids_table, told
+from riskwarn.simulation.escalation import Policy
+from riskwarn.simulation.faults import SOURCES, feed_log
+from riskwarn.simulation.geography import Geography
+from riskwarn.simulation.observation import CATEGORIES, FLAGS, STATUSES
 from riskwarn.simulation.setting import (
-    BURN_DAYS,
     STUDIED,
     TIMEZONE,
     Preset,
     Setting,
     Strength,
-    ids,
     instants,
     make_setting,
     words,
 )
-from riskwarn.simulation.visits import Watch, make_watch, roster_table, visits_table
+from riskwarn.simulation.truth import truth_tables
+from riskwarn.simulation.visits import roster_table, visits_table
+from riskwarn.simulation.world import World, case_ids, event_ids, make_world, place_keys, visits_made
 from riskwarn.store import Store
 
 ORDER = ("grids", "crosswalk", "events", "visits", "workflow", "diversions", "roster", "places", "feed_log")
 """The tables in the order they are written."""
 TRUTH_SUFFIX = "-truth"
-
-
-@dataclass(frozen=True)
-class World:
-    """Everything a city is made of, before it is written down."""
-
-    setting: Setting
-    geo: Geography
-    codes: Codes
-    seams: Seams
-    disputes: Disputes
-    watch: Watch
-    course: Course
-    faults: Faults
-    records: Records
-    delivery: Delivery
 
 
 @dataclass(frozen=True)
@@ -73,8 +56,6 @@ class City:
     @cached_property
     def truth(self) -> dict[str, pd.DataFrame]:
         """What really happened, by name (see ``docs/simulation.md``), told when first asked for. No reader of the library opens it."""
-        from riskwarn.simulation.truth import truth_tables  # noqa: PLC0415 - truth is told last
-
         return truth_tables(self.world, self.tables["events"])
 
     def write(self, path: str | Path, *, truth: bool = True) -> Store:
@@ -132,32 +113,6 @@ def city(
     return City(make_tables(world), setting, world)
 
 
-def as_of_days(setting: Setting) -> np.ndarray:
-    """Mondays on which the truth is told, as days since the start."""
-    from riskwarn.simulation.season import dates  # noqa: PLC0415
-
-    weekday = dates(setting).day_of_week.to_numpy()[BURN_DAYS:]
-    days = np.flatnonzero(weekday == 0)
-    return days[days >= setting.preset.first_as_of]
-
-
-def make_world(setting: Setting, *, policy: Policy | None = None) -> World:
-    """Live a city's life and let its sources write it down."""
-    geo = make_geography(setting)
-    codes, seams = make_codes(setting, geo), make_seams(setting, geo)
-    disputes, watch = make_disputes(setting, geo, seams), make_watch(setting, geo)
-    days = frozenset(as_of_days(setting).tolist())
-    course = run(setting, geo, disputes, watch, snapshot_days=days, policy=policy)
-    faults = make_faults(setting)
-    records = make_records(setting, geo, codes, disputes, seams, course, watch.n_reports, faults)
-    at = records.revisions["event"].to_numpy()
-    delivery = deliver(
-        setting, faults, records.events["source"].to_numpy()[at], records.events["county"].to_numpy()[at],
-        records.revisions["recorded"].to_numpy(), records.events["key"].to_numpy()[at],
-    )  # fmt: skip
-    return World(setting, geo, codes, seams, disputes, watch, course, faults, records, delivery)
-
-
 def make_tables(world: World) -> dict[str, pd.DataFrame]:
     """The tables as the centre holds them."""
     setting, geo, codes, watch = world.setting, world.geo, world.codes, world.watch
@@ -174,41 +129,6 @@ def make_tables(world: World) -> dict[str, pd.DataFrame]:
         "places": _places(setting, geo),
         "feed_log": feed_log(setting, geo, world.faults, sent),
     }
-
-
-def visits_made(world: World) -> tuple[np.ndarray, np.ndarray | None]:
-    """(days lived, grids) visits made, and those of them that routine made where alerts made others."""
-    routine, extra = world.watch.n_visits, world.course.extra_visits
-    return (routine, None) if extra is None else (routine + extra, routine)
-
-
-def event_ids(events: pd.DataFrame) -> np.ndarray:
-    """Ids of the events: the source's prefix and 14 digits."""
-    number = events["key"].to_numpy() % 10**14
-    source = events["source"].to_numpy()
-    made = np.empty(len(events), dtype=object)
-    for s, name in enumerate(SOURCES):
-        made[source == s] = np.asarray(ids(PREFIX[name], number[source == s], width=14))
-    return np.asarray(pd.array(made, dtype="str"))
-
-
-def case_ids(events: pd.DataFrame) -> np.ndarray:
-    """The link clerks keep: the dispute's number where kept, a number of its own for an unlinked ledger case, else nothing."""
-    dispute, linked = events["dispute"].to_numpy(), events["linked"].to_numpy()
-    made = np.full(len(events), None, dtype=object)
-    made[linked] = np.asarray(ids("C99", dispute[linked], width=9))
-    alone = (events["source"].to_numpy() == 0) & ~linked
-    number = events["key"].to_numpy()[alone] % 10**14
-    made[alone] = np.asarray(ids("C98", number, width=14))
-    return made
-
-
-def place_keys(world: World) -> np.ndarray:
-    """(disputes,) opaque key of the building of each dispute."""
-    d = world.disputes
-    number = chance.digest(world.setting.seed, "place key", d.grid, d.place)
-    unique, back = np.unique(number, return_inverse=True)
-    return np.array([f"{k:016x}" for k in unique.tolist()], dtype=object)[back]
 
 
 def events_table(world: World) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -3,15 +3,11 @@
 Scopes are those of the `gaps` table: ``grid:…``, ``feed:source/org``, ``pair:grid|grid``, ``org:…``, ``place:…``.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
 from riskwarn.simulation.setting import instants
-
-if TYPE_CHECKING:
-    from riskwarn.simulation.city import World
+from riskwarn.simulation.world import World, by_code, place_keys
 
 FOLLOW_UP_DAYS = 30
 CHAIN_DAYS = 28
@@ -20,7 +16,7 @@ _RANK = np.array([1, 2, 3, 2])
 """Rank of a record by its source: ledger 1, petition 2, police call 3, hotline 2; a violent incident is 4."""
 
 
-def gap_truth(world: "World", tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def gap_truth(world: World, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """The table `gap` of the truth: `kind`, `scope`, `from_at`, `to_at`, `strength`, `alias`.
 
     `strength` is the factor of silence for G01, and 1 elsewhere; `alias` another scope that names the same gap, or empty.
@@ -51,10 +47,8 @@ def _silent(silent: pd.DataFrame) -> pd.DataFrame:
     return _spells("G01", "grid:" + silent["grid_id"], silent["from_at"], silent["to_at"], strength=silent["factor"])
 
 
-def _coverage(world: "World") -> pd.DataFrame:
+def _coverage(world: World) -> pd.DataFrame:
     """Grids that nobody visits for a while, and grids in the top tenth of need with less than half their share of visits."""
-    from riskwarn.simulation.truth import by_code  # noqa: PLC0415
-
     watch, days = world.watch, float(world.setting.preset.days)
     need = world.disputes.rate.sum(1)
     poor = (need >= np.quantile(need, 0.9)) & (watch.rate / watch.rate.sum() < 0.5 * need / need.sum())
@@ -64,9 +58,7 @@ def _coverage(world: "World") -> pd.DataFrame:
     return _grids(world, "G03", by_code(world, grid, first, last))
 
 
-def _staff(world: "World") -> pd.DataFrame:
-    from riskwarn.simulation.truth import by_code  # noqa: PLC0415
-
+def _staff(world: World) -> pd.DataFrame:
     watch, days = world.watch, float(world.setting.preset.days)
     shared = np.flatnonzero(watch.shared)
     grid = np.concatenate([watch.leave.grid, shared])
@@ -76,7 +68,7 @@ def _staff(world: "World") -> pd.DataFrame:
     )
 
 
-def _grids(world: "World", kind: str, rows: dict[str, np.ndarray]) -> pd.DataFrame:
+def _grids(world: World, kind: str, rows: dict[str, np.ndarray]) -> pd.DataFrame:
     scope = [f"grid:{world.codes.vocabulary[c]}" for c in rows["code"]]
     return _spells(kind, np.array(scope, dtype=object), instants(rows["first"]), instants(rows["last"]))
 
@@ -87,7 +79,7 @@ def _overdue(case: pd.DataFrame, end: pd.Timestamp) -> pd.DataFrame:
     return _spells("G06", "grid:" + late["grid_id"], late["due_at"], until[late.index], alias="case:" + late["case_id"])
 
 
-def _own(world: "World") -> pd.DataFrame:
+def _own(world: World) -> pd.DataFrame:
     """Records of disputes in the order of time: dispute, source, occurred, rank, code, linked."""
     events = world.records.events
     own = events[events["dispute"] >= 0].sort_values(["dispute", "occurred"], kind="stable")
@@ -95,7 +87,7 @@ def _own(world: "World") -> pd.DataFrame:
     return own.assign(rank=np.where(own["violent"].to_numpy(bool), 4, _RANK[np.minimum(source, 3)]))
 
 
-def _repeat(world: "World") -> pd.DataFrame:
+def _repeat(world: World) -> pd.DataFrame:
     """From the second recurrence within 90 days in a grid, for 60 days. A recurrence is a record up to 30 days after closure."""
     last = world.records.revisions.groupby("event")["closed"].max()
     own = _own(world)
@@ -111,7 +103,7 @@ def _repeat(world: "World") -> pd.DataFrame:
     return _grids(world, "G07", {"code": code[again], "first": at[again], "last": at[again] + 60})
 
 
-def _feed(world: "World", feed: pd.DataFrame) -> pd.DataFrame:
+def _feed(world: World, feed: pd.DataFrame) -> pd.DataFrame:
     stopped = feed[feed["kind"].isin(["outage", "partial", "backlog"])]
     alone = "feed:" + stopped["source"] if world.setting.preset.counties == 1 else ""
     return _spells(
@@ -123,7 +115,7 @@ def _feed(world: "World", feed: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _escalation(world: "World") -> pd.DataFrame:
+def _escalation(world: World) -> pd.DataFrame:
     """From a step up to rank 2 or more, for 28 days or until the dispute is over."""
     own = _own(world)
     before = own.groupby("dispute")["rank"].cummax().groupby(own["dispute"]).shift(1, fill_value=0)
@@ -142,10 +134,8 @@ def _seam(seam: pd.DataFrame) -> pd.DataFrame:
     return _spells("G10", "pair:" + seam["grid_id"] + "|" + seam["other_grid_id"], seam["from_at"], seam["to_at"])
 
 
-def _cross(world: "World") -> pd.DataFrame:
+def _cross(world: World) -> pd.DataFrame:
     """From the third record of one dispute within 28 days, over two feeds or more and without a common link, for 28 days."""
-    from riskwarn.simulation.city import place_keys  # noqa: PLC0415
-
     own = _own(world)
     dispute, at, source = (own[c].to_numpy() for c in ("dispute", "occurred", "source"))
     linked = own["linked"].to_numpy(bool)
@@ -175,16 +165,16 @@ def _bounce(case: pd.DataFrame, end: pd.Timestamp) -> pd.DataFrame:
     )
 
 
-def _towns(world: "World", kind: str, township_id: pd.Series) -> pd.DataFrame:
+def _towns(world: World, kind: str, township_id: pd.Series) -> pd.DataFrame:
     ends = instants(np.array([0.0, float(world.setting.preset.days)]))
     return _spells(kind, "org:" + township_id, ends[0], ends[1])
 
 
-def _paper(world: "World", township: pd.DataFrame) -> pd.DataFrame:
+def _paper(world: World, township: pd.DataFrame) -> pd.DataFrame:
     return _towns(world, "G15", township.loc[township["paper"], "township_id"])
 
 
-def _lag(world: "World", township: pd.DataFrame) -> pd.DataFrame:
+def _lag(world: World, township: pd.DataFrame) -> pd.DataFrame:
     """The tenth of townships whose workers find least."""
     return _towns(world, "G16", township.loc[township["finding"] <= township["finding"].quantile(0.1), "township_id"])
 

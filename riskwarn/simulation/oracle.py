@@ -10,7 +10,6 @@ falling due within the horizon, and petitions filed within it acting on violence
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.stats import beta
@@ -27,6 +26,7 @@ from riskwarn.simulation.disputes import (
     SEAM_FACTOR,
     SEAM_KM,
     SHARES,
+    immigrant_rate,
 )
 from riskwarn.simulation.escalation import (
     RELAPSE,
@@ -38,9 +38,7 @@ from riskwarn.simulation.escalation import (
 )
 from riskwarn.simulation.setting import BURN_DAYS
 from riskwarn.simulation.visits import WEEKEND_FACTOR
-
-if TYPE_CHECKING:
-    from riskwarn.simulation.city import World
+from riskwarn.simulation.world import World
 
 _PAST_DAYS = 150
 """How far back a dispute can still beget or relapse, days; what lies beyond is below 0.1 %."""
@@ -84,7 +82,7 @@ class Past:
 class Oracle:
     """Tables that depend on the city's law alone, made once; then each Monday is a look-up and one forward run."""
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: World) -> None:
         self.world = world
         self.week = (5 + 2 * WEEKEND_FACTOR) / 7
         find = self._finding(slice(None), BURN_DAYS)
@@ -159,8 +157,6 @@ class Oracle:
 
     def _seam_rate(self) -> np.ndarray:
         """(grids,) extra disputes per day from seams."""
-        from riskwarn.simulation.disputes import immigrant_rate  # noqa: PLC0415
-
         geo, seams = self.world.geo, self.world.seams
         rate = np.zeros(geo.n)
         if self.world.setting.on("seams") and len(seams.pair):
@@ -316,7 +312,7 @@ class Oracle:
         return np.bincount(rows["dispute"][rows["day"] < day], minlength=self.world.disputes.n)
 
 
-def _first_seen(world: "World") -> np.ndarray:
+def _first_seen(world: World) -> np.ndarray:
     """(disputes,) day of the first record of each; far away for none."""
     first = np.full(world.disputes.n, 10**9)
     for rows in (world.course.found, world.course.hotline, world.course.petition, world.course.call):

@@ -1,26 +1,23 @@
 """The truth tables: what really happened, kept apart from everything the library reads."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
 from riskwarn.simulation.chain import TARGETS
 from riskwarn.simulation.changes import crosswalk_truth, told
 from riskwarn.simulation.disputes import KINDS
+from riskwarn.simulation.escalation import faulty_townships
 from riskwarn.simulation.faults import SOURCES
+from riskwarn.simulation.gap_truth import gap_truth
+from riskwarn.simulation.observation import CATEGORIES, FLAGS, ends_of
 from riskwarn.simulation.oracle import Oracle
 from riskwarn.simulation.setting import instants, words
 from riskwarn.simulation.workflow import bounces, diversion_rows, ledger_cases
-
-if TYPE_CHECKING:
-    from riskwarn.simulation.city import World
+from riskwarn.simulation.world import World, by_code, event_ids, place_keys
 
 
-def truth_tables(world: "World", events: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def truth_tables(world: World, events: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """All truth tables by name; `events` is the table the centre holds."""
-    from riskwarn.simulation.gap_truth import gap_truth  # noqa: PLC0415
-
     changes = crosswalk_truth(world.codes)
     cases = ledger_cases(world)
     tables = {
@@ -39,10 +36,8 @@ def truth_tables(world: "World", events: pd.DataFrame) -> dict[str, pd.DataFrame
     return tables | {"gap": gap_truth(world, tables)}
 
 
-def dispute_truth(world: "World") -> pd.DataFrame:
+def dispute_truth(world: World) -> pd.DataFrame:
     """Every latent dispute: where, what, its parent (row number, -1 for none), when it was first seen, found and over."""
-    from riskwarn.simulation.city import place_keys  # noqa: PLC0415
-
     d, events = world.disputes, world.records.events
     own = events["dispute"] >= 0
     citizen = own & (events["source"] != 0)
@@ -66,11 +61,8 @@ def _first(n: int, events: pd.DataFrame) -> np.ndarray:
     return np.where(np.isinf(first), np.nan, first)
 
 
-def link_truth(world: "World") -> pd.DataFrame:
+def link_truth(world: World) -> pd.DataFrame:
     """Every record of a dispute: which dispute, its true grid and category, and whether the centre ever received it."""
-    from riskwarn.simulation.city import event_ids  # noqa: PLC0415
-    from riskwarn.simulation.observation import CATEGORIES  # noqa: PLC0415
-
     events = world.records.events
     rows = np.flatnonzero(events["dispute"].to_numpy() >= 0)
     revisions = world.records.revisions
@@ -88,11 +80,8 @@ def link_truth(world: "World") -> pd.DataFrame:
     })  # fmt: skip
 
 
-def case_truth(world: "World", cases: pd.DataFrame) -> pd.DataFrame:
+def case_truth(world: World, cases: pd.DataFrame) -> pd.DataFrame:
     """Every ledger case: limits, how often it was sent back and by whom, whether it was closed on paper only."""
-    from riskwarn.simulation.city import event_ids  # noqa: PLC0415
-    from riskwarn.simulation.observation import ends_of  # noqa: PLC0415
-
     found = world.course.found
     kept = found["day"] >= 0
     _, paper = ends_of(world.course, found["dispute"][kept], found["episode"][kept], found["day"][kept])
@@ -108,7 +97,7 @@ def case_truth(world: "World", cases: pd.DataFrame) -> pd.DataFrame:
     })  # fmt: skip
 
 
-def probability_truth(world: "World", events: pd.DataFrame) -> pd.DataFrame:
+def probability_truth(world: World, events: pd.DataFrame) -> pd.DataFrame:
     """For each Monday, grid and target: the oracle's probabilities, what happened, and what the tables tell of it.
 
     Columns: `probability` and `expected` from one who knows the state of every dispute; `probability_known` from one who
@@ -139,7 +128,7 @@ def probability_truth(world: "World", events: pd.DataFrame) -> pd.DataFrame:
     })  # fmt: skip
 
 
-def _valid(world: "World", day: int) -> np.ndarray:
+def _valid(world: World, day: int) -> np.ndarray:
     """Which codes hold on a day."""
     n, every = len(world.codes.vocabulary), np.arange(world.geo.n)
     holds = np.zeros(n, bool)
@@ -148,10 +137,8 @@ def _valid(world: "World", day: int) -> np.ndarray:
     return holds
 
 
-def _happened(world: "World") -> dict[str, pd.DataFrame]:
+def _happened(world: World) -> dict[str, pd.DataFrame]:
     """True events of each target."""
-    from riskwarn.simulation.observation import FLAGS  # noqa: PLC0415
-
     events = world.records.events[["source", "nth", "violent", "occurred", "grid", "side"]]
     source, nth, violent = (events[c].to_numpy() for c in ("source", "nth", "violent"))
     redress = np.zeros(len(events), bool)
@@ -191,7 +178,7 @@ def recorded(events: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _recorded(world: "World", events: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def _recorded(world: World, events: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Recorded events of each target: `code` as written and `occurred`."""
     told_of = recorded(events)
     occurred = (told_of["occurred_at"] - instants(0.0)[0]) / pd.Timedelta(days=1)
@@ -200,7 +187,7 @@ def _recorded(world: "World", events: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return dict(iter(numbers.groupby(told_of.loc[code >= 0, "target"].to_numpy())))
 
 
-def _count(world: "World", rows: pd.DataFrame, day: int, days: int, n_codes: int) -> np.ndarray:
+def _count(world: World, rows: pd.DataFrame, day: int, days: int, n_codes: int) -> np.ndarray:
     """Events in ``[day, day + days)`` by code: as written where that is given, else by the code that holds on `day`."""
     when = rows["occurred"].to_numpy()
     inside = (when >= day) & (when < day + days)
@@ -210,7 +197,7 @@ def _count(world: "World", rows: pd.DataFrame, day: int, days: int, n_codes: int
     return np.bincount(rows["code"].to_numpy()[inside], minlength=n_codes)
 
 
-def spell_truth(world: "World", name: str) -> pd.DataFrame:
+def spell_truth(world: World, name: str) -> pd.DataFrame:
     """Spells of grids (`silent` or `leave`), by the codes that hold in them."""
     spells = getattr(world.watch, name)
     rows = by_code(world, spells.grid, spells.first.astype(float), spells.last.astype(float))
@@ -220,20 +207,7 @@ def spell_truth(world: "World", name: str) -> pd.DataFrame:
     })  # fmt: skip
 
 
-def by_code(world: "World", grid: np.ndarray, first: np.ndarray, last: np.ndarray) -> dict[str, np.ndarray]:
-    """Stretches of first-day grids as stretches of the codes that hold in them: row, code, first, last."""
-    codes, row = world.codes, np.arange(len(grid))
-    changed = codes.changed[grid]
-    parts = [(row, grid, np.maximum(first, 0), np.minimum(last, changed))]
-    for side in (0, 1):
-        there = (changed < last) & ((side == 0) | (codes.kind[grid] == "split"))
-        parts.append((row[there], codes.after[grid, side][there], np.maximum(first, changed)[there], last[there]))
-    stacked = [np.concatenate([p[i] for p in parts]) for i in range(4)]
-    keep = stacked[2] < stacked[3]
-    return dict(zip(("row", "code", "first", "last"), (s[keep] for s in stacked), strict=True))
-
-
-def coverage_truth(world: "World") -> pd.DataFrame:
+def coverage_truth(world: World) -> pd.DataFrame:
     """Each first-day grid: its share of disputes and of visits, whether its worker is shared, and its days without one."""
     watch, geo = world.watch, world.geo
     need = world.disputes.rate.sum(1)
@@ -245,7 +219,7 @@ def coverage_truth(world: "World") -> pd.DataFrame:
     })  # fmt: skip
 
 
-def feed_truth(world: "World") -> pd.DataFrame:
+def feed_truth(world: World) -> pd.DataFrame:
     """Planted faults of feeds, monthly petition batches among them."""
     f, days = world.faults, world.setting.preset.days
     batched = np.flatnonzero(f.batched)
@@ -260,7 +234,7 @@ def feed_truth(world: "World") -> pd.DataFrame:
     })  # fmt: skip
 
 
-def seam_truth(world: "World") -> pd.DataFrame:
+def seam_truth(world: World) -> pd.DataFrame:
     """Borders with three times the disputes in their strip, where clerks name either grid."""
     pair, days = world.seams.pair, float(world.setting.preset.days)
     sides = [by_code(world, pair[:, i], np.zeros(len(pair)), np.full(len(pair), days)) for i in (0, 1)]
@@ -276,10 +250,8 @@ def seam_truth(world: "World") -> pd.DataFrame:
     })  # fmt: skip
 
 
-def diversion_truth(world: "World") -> pd.DataFrame:
+def diversion_truth(world: World) -> pd.DataFrame:
     """Police calls handed to mediators: which were lost on the way."""
-    from riskwarn.simulation.city import event_ids  # noqa: PLC0415
-
     rows = diversion_rows(world)
     return pd.DataFrame({
         "call_id": pd.array(event_ids(world.records.events)[rows["event"].to_numpy()], dtype="str"),
@@ -288,10 +260,8 @@ def diversion_truth(world: "World") -> pd.DataFrame:
     })  # fmt: skip
 
 
-def township_truth(world: "World") -> pd.DataFrame:
+def township_truth(world: World) -> pd.DataFrame:
     """Each township: whether it closes cases on paper, loses calls, and how readily its disputes are found by visits."""
-    from riskwarn.simulation.escalation import faulty_townships  # noqa: PLC0415
-
     paper, careless = faulty_townships(world.setting, world.geo)
     need = world.disputes.rate.sum(1)
     finding = world.watch.rate * world.watch.candour

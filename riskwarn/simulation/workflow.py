@@ -1,7 +1,5 @@
 """How cases pass from hand to hand: levels with deadlines, cases sent back, and police calls handed to mediation."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
@@ -9,9 +7,7 @@ from riskwarn.simulation import chance, season
 from riskwarn.simulation.escalation import faulty_townships
 from riskwarn.simulation.season import after_workdays
 from riskwarn.simulation.setting import BURN_DAYS, Setting, instants, words
-
-if TYPE_CHECKING:
-    from riskwarn.simulation.city import World
+from riskwarn.simulation.world import World, case_ids, event_ids
 
 LEVEL_WORKDAYS = (1, 3, 5, 7, 9)
 """Working days by when grid, village, township, county and city must have settled a case or passed it up."""
@@ -25,10 +21,8 @@ def lateness(setting: Setting, n: int) -> np.ndarray:
     return setting.rng("lateness").lognormal(np.log(0.8), 0.25, n)
 
 
-def ledger_cases(world: "World") -> pd.DataFrame:
+def ledger_cases(world: World) -> pd.DataFrame:
     """Ledger cases with what their handling depends on, one row a case: event, dispute, case, opened, closed, due, township."""
-    from riskwarn.simulation.city import case_ids  # noqa: PLC0415
-
     events = world.records.events
     ledger = np.flatnonzero(events["source"].to_numpy() == 0)
     last = world.records.revisions.groupby("event")["closed"].max()
@@ -42,7 +36,7 @@ def ledger_cases(world: "World") -> pd.DataFrame:
     })  # fmt: skip
 
 
-def bounce_pairs(world: "World") -> np.ndarray:
+def bounce_pairs(world: World) -> np.ndarray:
     """(pairs, 2) townships and departments between which cases are sent back and forth; departments are numbers 0 to 4."""
     if not world.setting.on("bounce"):
         return np.zeros((0, 2), int)
@@ -52,7 +46,7 @@ def bounce_pairs(world: "World") -> np.ndarray:
     return np.column_stack([flat // 5, flat % 5])
 
 
-def bounces(world: "World", cases: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def bounces(world: World, cases: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Department asked to help with each case, and how often it sent the case back."""
     hashed = chance.digest(world.setting.seed, "bounce", cases["key"].to_numpy())
     department = np.floor(5 * chance.channel(hashed, "department")).astype(int)
@@ -68,7 +62,7 @@ def bounces(world: "World", cases: pd.DataFrame) -> tuple[np.ndarray, np.ndarray
     return department, np.where(lasted > 3, n, 0)
 
 
-def workflow_table(world: "World") -> pd.DataFrame:
+def workflow_table(world: World) -> pd.DataFrame:
     """The `workflow` table of ledger cases."""
     cases = ledger_cases(world)
     steps = pd.concat(_steps(world, cases), ignore_index=True)
@@ -121,7 +115,7 @@ def _step(
     )
 
 
-def _steps(world: "World", cases: pd.DataFrame) -> list[pd.DataFrame]:
+def _steps(world: World, cases: pd.DataFrame) -> list[pd.DataFrame]:
     setting, opened = world.setting, cases["opened"].to_numpy()
     hashed = chance.digest(setting.seed, "workflow", cases["key"].to_numpy())
     day = np.minimum(np.floor(opened).astype(int) + BURN_DAYS, setting.n_days - 1)
@@ -165,10 +159,8 @@ def _steps(world: "World", cases: pd.DataFrame) -> list[pd.DataFrame]:
     return made
 
 
-def diversions_table(world: "World") -> pd.DataFrame:
+def diversions_table(world: World) -> pd.DataFrame:
     """The `diversions` table: police calls handed to the township's mediators."""
-    from riskwarn.simulation.city import event_ids  # noqa: PLC0415
-
     rows = diversion_rows(world)
     event = rows["event"].to_numpy()
     return pd.DataFrame({
@@ -180,7 +172,7 @@ def diversions_table(world: "World") -> pd.DataFrame:
     })  # fmt: skip
 
 
-def diversion_rows(world: "World") -> pd.DataFrame:
+def diversion_rows(world: World) -> pd.DataFrame:
     """Diverted calls in numbers: event, township, sent, received (nan where lost), closed, lost, careless."""
     events, course, setting = world.records.events, world.course, world.setting
     calls = np.flatnonzero(events["source"].to_numpy() == 2)
