@@ -78,8 +78,13 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     --------
     >>> did_you_mean("setle_days", ["days", "settle_days"])
     " (did you mean 'settle_days'?)"
+    >>> did_you_mean("BATTERY", ["battery", "theft"])
+    " (did you mean 'battery'?)"
     >>> did_you_mean("xyz", ["days"])
     ''
     """
-    near = difflib.get_close_matches(word, sorted(known), n=1)
-    return f" (did you mean {near[0]!r}?)" if near else ""
+    folded = {name.casefold(): name for name in sorted(known, reverse=True)}
+    near = difflib.get_close_matches(word, sorted(known), n=1) or difflib.get_close_matches(
+        word.casefold(), folded, n=1
+    )
+    return f" (did you mean {folded.get(near[0], near[0])!r}?)" if near else ""

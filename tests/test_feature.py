@@ -277,6 +277,32 @@ def test_an_absent_feed_is_named_before_anything_is_computed():
     assert "dispute_n_7d" not in str(error.value)
 
 
+def test_a_category_the_feed_does_not_have_is_refused():
+    """A feature on a code that no record of the feed carries is refused with the codes there are, never all zero."""
+    own = History.of(crowd(30).assign(category=lambda rows: np.resize(["theft", "battery"], len(rows))), GRIDS)
+    canonical = History.of(crowd(30).assign(category="D02"), GRIDS)
+
+    with pytest.raises(DefinitionError) as error:
+        check_streams([Count(Stream("dispute", ("BATTERY",)), days=7), Count("dispute", days=7).nearby()], own)
+    assert "'dispute' has no category 'BATTERY' (did you mean 'battery'?), which 'dispute_battery_n_7d' read" in str(
+        error.value
+    )
+    assert "it has: battery, theft" in str(error.value)
+    for feature in (Share(Stream("dispute", ("D07",)), "dispute", 364), Count(Stream("dispute", ("D07",)), 7).nearby()):
+        with pytest.raises(DefinitionError, match="'dispute' has no category 'D07'"):
+            check_streams([feature], own)
+        check_streams([feature], canonical)
+    check_streams([Count(Stream("dispute", ("theft",)), days=7)], own)
+
+
+@pytest.mark.parametrize("code", ["a,b", "theft {minor}", 'x"y', "a[0]", "a:b", "two words", "tab\there"])
+def test_a_name_no_table_or_model_can_hold_is_refused(code):
+    """A name with a comma, brace, quote or blank is refused where it is declared, with the letters that serve."""
+    with pytest.raises(DefinitionError, match=r"feature name .* letters, digits, '_', '-' and '\.'"):
+        check_names([Count(Stream("dispute", (code,)), days=7)])
+    check_names([Count(Stream("dispute", ("噪音-a.1",)), days=7)])
+
+
 def test_names_are_distinct_and_audit_stays_out():
     """Two features of one name are refused, and so is what staff did, which no model may read."""
     with pytest.raises(DefinitionError, match="two features are called 'dispute_n_7d'"):
@@ -372,17 +398,43 @@ def test_spring_festival_and_workdays():
     assert Workdays(7).compute(snapshot)[0, 2] == 0 + 0 + 0 + 0 + 0 + 0 + 0 + 0
 
 
-def test_far_festivals_are_refused():
-    """A year the tables do not hold is said, not guessed."""
-    events = table([revision(known=0)]).assign(
-        known_at=pd.Timestamp("2049-01-01", tz=ZONE), occurred_at=pd.Timestamp("2049-01-01", tz=ZONE)
-    )
-    snapshot = History.of(events, GRIDS).at(["2049-01-02"])
+def snapshot_of(day):
+    """The history of one event of `day`, on the day after."""
+    known = pd.Timestamp(day, tz=ZONE)
+    events = table([revision(known=0)]).assign(known_at=known, occurred_at=known)
+    return History.of(events, GRIDS).at([known + pd.Timedelta(days=1)])
 
-    with pytest.raises(DefinitionError, match=r"no festival is known near 2049-01-02"):
-        SpringFestival().compute(snapshot)
-    with pytest.raises(DefinitionError, match="not published"):
-        Workdays(1).compute(snapshot)
+
+@pytest.mark.parametrize(("day", "away"), [("2049-02-01", 0), ("2060-02-10", 9), ("2099-01-20", 0), ("1999-02-15", 0)])
+def test_festivals_are_known_for_this_century(day, away):
+    """The lunar new year is right from 1950 to 2100, not only for the years of a table; working days are counted in any year."""
+    snapshot = snapshot_of(day)
+
+    assert SpringFestival().compute(snapshot)[0, 0] == away
+    assert 0 <= Workdays(7).compute(snapshot)[0, 0] <= 7
+
+
+def test_far_festivals_are_refused():
+    """A year that the lunar calendar of the library does not hold is said, not guessed."""
+    with pytest.raises(DefinitionError, match=r"no festival is known near 2149-01-02"):
+        SpringFestival().compute(snapshot_of("2149-01-01"))
+
+
+@pytest.mark.parametrize(
+    ("first", "worked"),
+    [
+        ("2024-10-01", [0, 0, 0, 0, 0, 0, 0]),
+        ("2022-10-08", [1, 1, 1, 1, 1, 1, 1]),
+        ("2026-02-23", [0, 1, 1, 1, 1, 1, 0]),
+    ],
+)
+def test_working_days_follow_the_announced_exchanges(first, worked):
+    """Holidays of the law are free and exchanged weekend days are worked, as the State Council announced them."""
+    days = pd.date_range(first, periods=7, tz=ZONE)
+    events = table([revision(known=0)]).assign(known_at=days[0], occurred_at=days[0])
+    snapshot = History.of(events, GRIDS, until=days[-1]).at(days)
+
+    assert Workdays(1).compute(snapshot)[0].tolist() == worked
 
 
 def test_shares_are_drawn_towards_parent_and_city():

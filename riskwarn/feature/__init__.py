@@ -7,7 +7,6 @@ added here as a class of a few lines; the sentences made of these words stand in
 
 from riskwarn.feature.base import NORMAL_WEEKS, Feature, Streamed, Windowed
 from riskwarn.feature.calendar import (
-    SPRING_FESTIVAL,
     DatePart,
     Season,
     SinceChange,
@@ -15,6 +14,7 @@ from riskwarn.feature.calendar import (
     WageWindow,
     Window,
     Workdays,
+    spring_festivals,
 )
 from riskwarn.feature.cases import (
     Amber,
@@ -79,11 +79,11 @@ from riskwarn.feature.space import (
 )
 
 __all__ = [
-    "KINDS", "LADDER", "NORMAL_WEEKS", "SPRING_FESTIVAL", "YEAR_DAYS", "Amber", "Attribute", "Climb", "Closed", "Count", "Coverage",
+    "KINDS", "LADDER", "NORMAL_WEEKS", "YEAR_DAYS", "Amber", "Attribute", "Climb", "Closed", "Count", "Coverage",
     "Cusum", "DatePart", "DaysSince", "Delay", "Density", "Entropy", "Ewma", "Faded", "Feature", "Handling", "Harmonic", "LastYear",
     "Level", "MeanSeverity", "MixTrend", "MostAtOnePlace", "Nearby", "NewKinds", "Observed", "OfParent", "Open", "OpenAge", "OpenMatters",
     "Overdue", "OverdueDays", "OverdueShare", "Own", "OwnNormal", "Part", "PerHousehold", "Places", "Product", "Rate", "Ratio", "Recent",
     "Recurrence", "RepeatShare", "RepeatedPlaces", "Rise", "Rung", "SameSeason", "Season", "Share", "SinceChange", "Spread", "SpringFestival", "Staff",
     "Streamed", "Total", "Trend", "Unheralded", "Unstaffed", "UrbanClass", "WageWindow", "Window", "Windowed", "Workdays", "catalogue",
-    "check_names", "check_streams", "circular_parents", "from_dict", "load_group", "page", "usual",
+    "check_names", "check_streams", "circular_parents", "from_dict", "load_group", "page", "spring_festivals", "usual",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar
 
 import numpy as np
@@ -12,8 +13,9 @@ from riskwarn.feature.base import Feature, positive
 from riskwarn.history import Snapshot
 from riskwarn.taxonomy import Words
 
-SPRING_FESTIVAL = ("2011-02-03", "2012-01-23", "2013-02-10", "2014-01-31", "2015-02-19", "2016-02-08", "2017-01-28", "2018-02-16", "2019-02-05", "2020-01-25", "2021-02-12", "2022-02-01", "2023-01-22", "2024-02-10", "2025-01-29", "2026-02-17", "2027-02-06", "2028-01-26", "2029-02-13", "2030-02-03")  # fmt: skip
-"""First day of the lunar year."""
+LUNAR_YEARS = range(1950, 2101)
+"""Years whose lunar new year the package ``holidays`` knows."""
+_FIRST_DAY = "Chinese New Year (Spring Festival)"
 _WINDOWS = {
     "farm": (Words("灌溉和收获时节", "irrigation and harvest"), (("04-01", "06-30"), ("09-01", "09-30"))),
     "term": (
@@ -81,7 +83,7 @@ class SpringFestival(_OfCalendar):
     Raises
     ------
     DefinitionError
-        When computed for a year the table of festivals does not hold.
+        When computed for a date before 1950 or after 2100.
     """
 
     reach: float = 60
@@ -103,15 +105,38 @@ class SpringFestival(_OfCalendar):
 
 
 def _from_festival(snapshot: Snapshot) -> np.ndarray:
-    feasts = np.array(SPRING_FESTIVAL, dtype="datetime64[D]")
-    days = _days(snapshot)
-    beyond = (days < feasts[0] - 366) | (days > feasts[-1] + 200)
+    """(n_dates,) days since the nearest first day of a lunar year, negative before it."""
+    feasts, days = spring_festivals(), _days(snapshot)
+    beyond = (days < feasts[0] - 183) | (days > feasts[-1] + 200)
     if beyond.any():
         raise DefinitionError(
             f"SpringFestival: no festival is known near {days[beyond][0]}; known: {feasts[0]} to {feasts[-1]}."
         )
     away = (days[:, None] - feasts[None, :]).astype(float)
     return away[np.arange(len(days)), np.abs(away).argmin(axis=1)]
+
+
+@cache
+def spring_festivals() -> np.ndarray:
+    """First day of every lunar year the library knows, 1950 to 2100.
+
+    Returns
+    -------
+    days
+        (151,) datetime64[D], increasing.
+
+    Examples
+    --------
+    >>> [str(day) for day in spring_festivals() if str(day)[:4] in {"2025", "2099"}]
+    ['2025-01-29', '2099-01-21']
+    """
+    import holidays  # noqa: PLC0415
+
+    named = holidays.country_holidays("CN", years=LUNAR_YEARS, language="en_US").get_named(_FIRST_DAY)
+    first: dict[int, dt.date] = {}
+    for day in sorted(named):
+        first.setdefault(day.year, day)
+    return np.array(list(first.values()), dtype="datetime64[D]")
 
 
 def _days(snapshot: Snapshot) -> np.ndarray:
@@ -200,10 +225,8 @@ class DatePart(_OfCalendar):
 class Workdays(_OfCalendar):
     """Working days among the `days` days from the date on, by the public calendar of China with its exchanged days.
 
-    Raises
-    ------
-    DefinitionError
-        When computed for a year whose holidays are not published, or without the package ``chinesecalendar``.
+    The State Council announces the exchanged days of a year in the November before; of years not yet announced the holidays that
+    the law fixes count, without exchanged days.
     """
 
     days: int = 1
@@ -231,18 +254,10 @@ class Workdays(_OfCalendar):
 
 
 def _workdays(days: np.ndarray) -> list[bool]:
-    try:
-        import chinese_calendar  # noqa: PLC0415
-    except ImportError:
-        raise DefinitionError(
-            "Workdays: the package 'chinesecalendar' is not installed; leave the feature out, or install it."
-        ) from None
-    try:
-        return [bool(chinese_calendar.is_workday(day)) for day in days.tolist()]
-    except NotImplementedError:
-        raise DefinitionError(
-            f"Workdays: the holidays of a day between {days[0]} and {days[-1]} are not published; bring 'chinesecalendar' up to date."
-        ) from None
+    import holidays  # noqa: PLC0415
+
+    china = holidays.country_holidays("CN")
+    return [china.is_working_day(day) for day in days.tolist()]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Groups of features: files that declare them, plain values that carry them, and the catalogue that lists them."""
 
 import dataclasses
+import re
 import traceback
 import types
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +14,11 @@ from riskwarn.errors import DefinitionError, did_you_mean
 from riskwarn.feature import calendar, cases, composed, counts, mix, normal, own, space
 from riskwarn.feature.base import Feature
 from riskwarn.history import TABLE_OF, History, Stream
+from riskwarn.taxonomy import CATEGORIES
+
+_NO_NAME = re.compile(r"[^\w.\-]")
+"""What lightgbm, CSV headers and the command line take for a mark of their own."""
+_SHOWN = 12
 
 KINDS: dict[str, type[Feature]] = {
     kind.__name__: kind
@@ -80,14 +86,32 @@ def load_group(folder: Path, group: str) -> tuple[Feature, ...]:
 
 
 def check_names(features: Sequence[Feature], *, audit: bool = False) -> None:
-    """Refuse two features of one name, and, unless for `audit`, features that a model may not read.
+    """Refuse names that no table or model can hold, two features of one name, and, unless for `audit`, those a model may not read.
+
+    Parameters
+    ----------
+    features
+        As declared, in order.
+    audit
+        Whether features of what staff do may stand among them.
 
     Raises
     ------
     DefinitionError
-        Two features share a name, or one is for audit only.
+        A name holds other marks than letters, digits, ``_``, ``-`` and ``.``; two features share a name; or one is for audit only.
+
+    Examples
+    --------
+    >>> from riskwarn.feature import Count
+    >>> check_names([Count("dispute", days=7), Count("dispute", days=28)])
     """
     names = [f.name for f in features]
+    odd = next(((n, mark) for n in names if (mark := _NO_NAME.search(n))), None)
+    if odd:
+        raise DefinitionError(
+            f"feature name {odd[0]!r} holds {odd[1].group()!r}; a name is made of letters, digits, '_', '-' and '.'. "
+            "Rename the category or the feature."
+        )
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
         raise DefinitionError(f"two features are called {twice[0]!r}; declare it once.")
@@ -99,27 +123,56 @@ def check_names(features: Sequence[Feature], *, audit: bool = False) -> None:
 
 
 def check_streams(features: Iterable[Feature], history: History) -> None:
-    """Refuse features whose feed or table the history does not hold, all at once.
+    """Refuse features whose feed, table or category the history does not hold, all at once.
+
+    A canonical category (``D07``) of which nothing has happened yet is a true zero where the feed speaks in canonical categories; a
+    code that no record of the feed carries is a misspelling, and would be zero for ever.
+
+    Parameters
+    ----------
+    features
+        Of any kind.
+    history
+        The city's.
 
     Raises
     ------
     DefinitionError
-        Streams that are absent; a feed that is absent is not a feed of zeros.
+        Streams that are absent, each with who reads it and the nearest known name; an absent feed is not a feed of zeros.
     """
-    known = [*history.sources, *TABLE_OF]
-    readers: dict[str, list[str]] = {}
+    readers: dict[tuple[str, str], list[str]] = {}
     for feature in features:
-        for source in dict.fromkeys(s.source for s in feature.reads):
-            if source not in known:
-                readers.setdefault(source, []).append(feature.name)
+        for missing in dict.fromkeys(m for stream in feature.reads for m in _missing(stream, history)):
+            readers.setdefault(missing, []).append(feature.name)
     if readers:
-        faults = [
-            f"no source {source!r}{did_you_mean(source, known)}, which {', '.join(map(repr, names[:3]))}{' and others' if len(names) > 3 else ''} read"
-            for source, names in sorted(readers.items())
-        ]
-        raise DefinitionError(
-            f"the store holds {'; '.join(faults)}. It has: {', '.join(history.sources)}. Leave the feature group out, or ingest the feed."
-        )
+        faults = [_fault(*missing, names, history) for missing, names in sorted(readers.items())]
+        raise DefinitionError(f"{'; '.join(faults)}. Leave the feature group out, or ingest the feed.")
+
+
+def _missing(stream: Stream, history: History) -> list[tuple[str, str]]:
+    """What a stream names and the history does not hold: its source, or its source and a category."""
+    if stream.source in TABLE_OF:
+        return []
+    if stream.source not in history.sources:
+        return [(stream.source, "")]
+    return [(stream.source, code) for code in stream.categories if code not in _spoken(stream.source, history)]
+
+
+def _spoken(source: str, history: History) -> frozenset[str]:
+    """The categories a feed may speak of: those it does, and the canonical ones where it uses any of them."""
+    held = history.categories(source)
+    return held | CATEGORIES.keys() if held & CATEGORIES.keys() else held
+
+
+def _fault(source: str, code: str, names: Sequence[str], history: History) -> str:
+    read = f"which {', '.join(map(repr, names[:3]))}{' and others' if len(names) > 3 else ''} read"
+    if not code:
+        known = [*history.sources, *TABLE_OF]
+        return f"the store holds no source {source!r}{did_you_mean(source, known)}, {read}; it has: {', '.join(history.sources)}"
+    held = sorted(history.categories(source))
+    near = did_you_mean(code, sorted(_spoken(source, history)))
+    others = " and others" if len(held) > _SHOWN else ""
+    return f"source {source!r} has no category {code!r}{near}, {read}; it has: {', '.join(held[:_SHOWN])}{others}"
 
 
 def catalogue(features: Iterable[Feature] | Path) -> pd.DataFrame:
@@ -163,6 +216,10 @@ A feature is a function from what was known at `as_of` to one number per grid; a
 Counts of what residents ask for and of what staff find stand apart. Where a feed spoke for a part of a window, rates are per observed
 day; where it was silent for all of it, the value is missing, never zero. Features of what staff do (visits, rosters) are for audit:
 no experiment may feed them to a model.
+
+A name is made of letters, digits, `_`, `-` and `.`. A feature on a feed, table or category that the store does not hold is refused; a
+canonical category of which nothing has happened yet is a true zero. Working days and the Spring Festival (1950 to 2100) come from the
+package `holidays`; of a year whose exchanged days are not announced yet the holidays fixed by law count.
 """
 
 

@@ -196,6 +196,13 @@ class History:
             return self.city.sources
         return sorted({str(self.words["source"][source]) for source, _ in self.cases._slices})  # noqa: SLF001 - its own kind
 
+    def categories(self, source: str) -> frozenset[str]:
+        """Categories that the records of a feed carry."""
+        if self.city is not None:
+            return self.city.categories(source)
+        words = self.words
+        return frozenset(str(words["category"][c]) for s, c in self.cases._slices if words["source"][s] == source)  # noqa: SLF001 - its own kind
+
     def told(self, column: str) -> bool:
         """Whether the city gives a `column` of its grids for any of them."""
         grids = self.grids if self.city is None else self.city.grids
