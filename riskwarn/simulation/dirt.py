@@ -1,8 +1,10 @@
 """Files as departments export them: their headers, encodings, spellings and faults, with the truth of what each row should become."""
 
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,25 +17,11 @@ from riskwarn.simulation.setting import TIMEZONE
 DUPLICATES, NO_POINT, SHIFTED, BROKEN = 0.015, 0.10, 0.02, 0.004
 """Share of rows sent twice, without coordinates, with coordinates in the shifted map system, and with a date nobody can read."""
 FULL_WIDTH, TRADITIONAL = 0.01, 0.01
-NULLS = ("", "无", "/", "-", "NULL", "暂无", "0001-01-01T00:00:00")
-FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y年%m月%d日%H时%M分", "%Y%m%d%H%M%S", "%Y-%m-%dT%H:%M:%S")
-_SECONDS = (True, False, False, True, True)
-DISPUTE_WORDS = {
-    "D01": "婚姻家庭", "D02": "邻里", "D03": "房产宅基地", "D04": "山林土地", "D05": "征地拆迁", "D06": "劳动争议", "D07": "拖欠农民工工资",
-    "D08": "金融借贷", "D09": "合同", "D10": "消费", "D11": "物业管理", "D12": "城乡建设管理", "D13": "环境污染", "D14": "医疗",
-    "D15": "道路交通事故", "D16": "损害赔偿", "D18": "村务管理", "D20": "涉民政", "D99": "其他",
-}  # fmt: skip
-POLICE_WORDS = {
-    "P01": "刑事类警情", "P02": "行政（治安）类警情", "P04": "纠纷", "P05": "群众紧急求助", "P06": "社会联动", "P99": "其他警情", "D99": "其他警情",
-}  # fmt: skip
-REPORT_WORDS = {"D13": "环境卫生", "D20": "民生服务", "D99": "安全隐患"}
-PATHS = {
-    "D03": "农村农业_宅基地", "D04": "自然资源_土地权属", "D05": "城乡建设_征地拆迁", "D06": "劳动和社会保障_劳动争议", "D07": "劳动和社会保障_拖欠工资",
-    "D08": "经济管理_民间借贷", "D09": "市场监督_合同", "D10": "市场监督_消费维权", "D11": "房产物业_物业管理", "D12": "城乡建设_房地产",
-    "D13": "生态环境_噪音", "D14": "卫生健康_医疗", "D15": "交通运输_交通事故", "D16": "其他_损害赔偿", "D18": "农村农业_村务管理",
-    "D20": "民政与应急_公共服务", "D01": "其他_婚姻家庭", "D02": "其他_邻里", "D99": "其他_其他",
-}  # fmt: skip
-OLD_LETTERS = str.maketrans("邻劳动争议债务医疗损偿环产业购农", "鄰勞動爭議債務醫療損償環產業購農")
+_FILE: dict[str, Any] = tomllib.loads(Path(__file__).with_name("exports.toml").read_text("utf-8"))
+NULLS, FORMATS = tuple(_FILE["nulls"]), tuple(_FILE["formats"])
+_SECONDS = tuple(_FILE["seconds"])
+_CATEGORIES: dict[str, dict[str, str]] = _FILE["categories"]
+_OLD_LETTERS = str.maketrans(*_FILE["letters"])
 
 
 @dataclass(frozen=True)
@@ -50,27 +38,7 @@ class Sheet:
     title: str = ""
 
 
-SHEETS = (
-    Sheet("dispute", "矛盾纠纷台账.csv", "gb18030",
-          {"序号": "number", "矛盾纠纷编号": "id", "发生时间 ": "occurred", "受理时间": "recorded", "所属网格": "grid", "发生地点": "address",
-           "纠纷类型": "category", "化解时限": "due", "化解日期": "closed", "化解是否成功": "success", "办理状态": "status", "当事人": "person",
-           "联系电话": "phone"},
-          {"矛盾纠纷编号": "纠纷编号", "纠纷类型": "矛盾纠纷类型", "化解日期": "最后调解日期"}),
-    Sheet("petition", "信访件.xlsx", "xlsx",
-          {"序号": "number", "信访件编号": "id", "信访日期": "occurred", "登记日期": "recorded", "内容分类": "category", "所属网格": "grid",
-           "限办截止时间": "due", "办结日期": "closed", "办理状态": "status", "信访人": "person"},
-          {"信访件编号": "市受理编号", "办结日期": "办结时间"}, title="信访件登记表"),
-    Sheet("police_call", "110警情.csv", "utf-16",
-          {"事件单编号": "id", "报警时间": "occurred", "接警报警类别": "intake", "反馈报警类别": "category", "反馈时间": "feedback",
-           "经度": "lon", "纬度": "lat", "事发地址": "address", "处结时间": "closed", "报警人": "person"},
-          {"事件单编号": "警情编号", "报警时间": "接警时间"}, separator="\t"),
-    Sheet("hotline", "12345工单.csv", "utf-8-sig",
-          {"工单编号": "id", "来电时间": "occurred", "事项分类": "category", "经纬度": "lonlat", "诉求详细地址": "address", "办理期限": "due",
-           "办结时间": "closed", "工单状态": "status"},
-          {"工单编号": "热线单号", "来电时间": "诉求时间"}),
-    Sheet("grid_report", "网格员上报.csv", "utf-8",
-          {"事件编号": "id", "上报时间": "occurred", "事件类型": "category", "所属网格": "grid"}, {"事件编号": "上报编号"}),
-)  # fmt: skip
+SHEETS = tuple(Sheet(**sheet) for sheet in _FILE["sheets"])
 """The five files."""
 
 
@@ -105,13 +73,15 @@ def dirty_export(city: City, out: str | Path) -> pd.DataFrame:
 
 def _write_grids(city: City, folder: Path) -> None:
     grids = city.tables["grids"]
-    table = pd.DataFrame({
-        "网格编码": grids["grid_id"], "网格名称": grids["name"], "启用日期": grids["valid_from"].dt.strftime("%Y-%m-%d"),
-        "停用日期": grids["valid_to"].dt.strftime("%Y-%m-%d").fillna(""), "社区编码": grids["community_id"], "街道编码": grids["township_id"],
-        "区县编码": grids["county_id"], "户数": grids["households"].astype(int), "人口数": grids["population"].astype(int),
-        "面积(平方公里)": grids["area_km2"].round(4), "城乡分类代码": grids["urban_class"], "geometry": grids["geometry"],
-    })  # fmt: skip
-    table.to_csv(folder / "网格.csv", index=False, encoding="utf-8-sig")
+    table = grids.assign(
+        valid_from=grids["valid_from"].dt.strftime("%Y-%m-%d"),
+        valid_to=grids["valid_to"].dt.strftime("%Y-%m-%d").fillna(""),
+        households=grids["households"].astype(int),
+        population=grids["population"].astype(int),
+        area_km2=grids["area_km2"].round(4),
+    )
+    headers = _FILE["grids"]
+    table[list(headers)].rename(columns=headers).to_csv(folder / _FILE["grids_file"], index=False, encoding="utf-8-sig")
 
 
 def _export(city: City, sheet: Sheet, folder: Path) -> list[pd.DataFrame]:
@@ -175,7 +145,11 @@ def _files(city: City, sheet: Sheet, rows: pd.DataFrame) -> list[tuple[str, np.n
         ).to_numpy() & ~other
         stem, _, ending = sheet.name.rpartition(".")
         made.append(
-            (f"{stem}-新表{number}.{ending}", here, {sheet.renamed.get(h, h): of for h, of in sheet.headers.items()})
+            (
+                _FILE["changed_file"].format(stem=stem, number=number, ending=ending),
+                here,
+                {sheet.renamed.get(h, h): of for h, of in sheet.headers.items()},
+            )
         )
         other |= here
     return [(name, here, headers) for name, here, headers in [(sheet.name, ~other, sheet.headers), *made] if here.any()]
@@ -209,7 +183,7 @@ def _expected(sheet: Sheet, rows: pd.DataFrame, file: str, *, placed_by_point: b
     occurred = rows["occurred_at"].where(pd.Series(seconds), rows["occurred_at"].dt.floor("min"))
     grid = rows["true_grid"].where(~rows["no_point"], "") if placed_by_point else rows["grid_id"]
     own_word = sheet.source == "grid_report"
-    category = rows["category"].map(REPORT_WORDS) if own_word else rows["category"]
+    category = rows["category"].map(_CATEGORIES["grid_report"]) if own_word else rows["category"]
     return pd.DataFrame({
         "file": file, "row": np.arange(len(rows)), "source": sheet.source, "event_id": rows["event_id"], "fate": rows["fate"],
         "occurred_at": occurred, "closed_at": closed, "category": category, "grid_id": grid,
@@ -244,12 +218,10 @@ def _ids(_: int, __: Sheet, rows: pd.DataFrame) -> list[str]:
 
 
 def _categories(_: int, sheet: Sheet, rows: pd.DataFrame) -> np.ndarray:
-    spoken = {"petition": PATHS, "police_call": POLICE_WORDS, "grid_report": REPORT_WORDS}.get(
-        sheet.source, DISPUTE_WORDS
-    )
+    spoken = _CATEGORIES.get(sheet.source, _CATEGORIES["dispute"])
     made = rows["category"].map(spoken).to_numpy(dtype=object)
     old = rows["old"].to_numpy()
-    made[old] = [word.translate(OLD_LETTERS) for word in made[old]]
+    made[old] = [word.translate(_OLD_LETTERS) for word in made[old]]
     if sheet.source == "police_call":
         made[~rows["corrected"].to_numpy()] = ""
     return made
@@ -271,7 +243,7 @@ def _both(_: int, __: Sheet, rows: pd.DataFrame) -> np.ndarray:
 
 
 def _address(_: int, __: Sheet, rows: pd.DataFrame) -> list[str]:
-    return [f"{k[:6]}号楼" if isinstance(k, str) else "" for k in rows["place_key"]]
+    return [_FILE["address"].format(key=k[:6]) if isinstance(k, str) else "" for k in rows["place_key"]]
 
 
 CELLS: dict[str, Cell] = {
@@ -287,15 +259,15 @@ CELLS: dict[str, Cell] = {
     "due": lambda seed, _, rows: _times(seed, rows, "due_at"),
     "closed": lambda seed, _, rows: _times(seed, rows, "closed_at"),
     "category": _categories,
-    "intake": lambda _, __, rows: rows["intake"].map(POLICE_WORDS),
+    "intake": lambda _, __, rows: rows["intake"].map(_CATEGORIES["police_call"]),
     "grid": lambda _, __, rows: rows["grid_id"],
     "lon": lambda _, __, rows: _points(rows)[0],
     "lat": lambda _, __, rows: _points(rows)[1],
     "lonlat": _both,
     "address": _address,
-    "success": lambda _, __, rows: np.where(rows["closed_at"].isna(), "", "是"),
-    "status": lambda _, __, rows: np.where(rows["closed_at"].isna(), "待办理", "已办结"),
-    "person": lambda _, __, rows: np.full(len(rows), "某某"),
+    "success": lambda _, __, rows: np.where(rows["closed_at"].isna(), "", _FILE["yes"]),
+    "status": lambda _, __, rows: np.where(rows["closed_at"].isna(), _FILE["open"], _FILE["closed"]),
+    "person": lambda _, __, rows: np.full(len(rows), _FILE["person"]),
     "phone": lambda _, __, rows: np.full(len(rows), "***"),
 }
 
