@@ -79,7 +79,7 @@ def test_a_file_comes_in_and_every_row_is_accounted_for(tmp_path):
 
 
 def test_a_closed_row_becomes_two_revisions(tmp_path):
-    """The opening knows nothing of the closing; the closing is known from its own time on."""
+    """The opening knows nothing of the closing; a closing told by its date is known at the end of that day."""
     store = town(tmp_path / "s")
     frame = rows().assign(end=["成功", "", ""])
     mapping = simple(
@@ -99,7 +99,7 @@ def test_a_closed_row_becomes_two_revisions(tmp_path):
     events = store.read("events")
     a = events[events["event_id"] == "a"]
     assert report.revisions == 4
-    assert a["known_at"].dt.strftime("%m-%d %H:%M").tolist() == ["01-08 13:05", "01-10 00:00"]
+    assert a["known_at"].dt.strftime("%m-%d %H:%M").tolist() == ["01-08 13:05", "01-10 23:59"]
     assert a["closed_at"].isna().tolist() == [True, False]
     assert a["outcome"].isna().tolist() == [True, False]
 
@@ -511,3 +511,136 @@ def test_every_public_set_has_a_mapping():
     """The list of public data sets names only mappings that are there."""
     listed = tomllib.loads(next(p for p in MAPPINGS if p.stem == "accounts").read_text("utf-8"))["set"]
     assert {m for item in listed for _, m in item["files"]} <= {p.stem for p in MAPPINGS}
+
+
+# -- which event, and when --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "guarded", ['="0211"', "'0211", "`0211", "0211\u200b", "\ufeff0211", "\u200e0211", "0211.0", "211"]
+)
+def test_a_guarded_code_is_the_code(tmp_path, guarded):
+    """Marks that keep a spreadsheet from reading a code as a number, and characters nobody sees, are no part of an id."""
+    store = town(tmp_path / "s", ids={"0211": 0})
+    frame = rows(id=[guarded, "b", "c"], grid=[guarded, "0211", "0211"])
+
+    report = ingest(store, csv(tmp_path / "f.csv", frame), simple(place={"grid_width": 4}))
+
+    assert report.accepted == 3
+    assert set(store.read("events")["event_id"]) <= {"0211", "211", "b", "c"}
+    assert set(store.read("events")["grid_id"]) == {"0211"}
+
+
+@pytest.mark.parametrize("column", ["id", "case", "org"])
+@pytest.mark.parametrize("value", ["2.02501E+14", "3,2e+17", "320102001001001000"])
+def test_an_id_damaged_by_a_spreadsheet_is_refused(tmp_path, column, value):
+    """Digits that are lost cannot come back, so the id might be any of a thousand; no id column is spared."""
+    frame = rows().assign(case="x", org="y").assign(**{column: [value, "b", "c"]})
+    mapping = simple(columns={**simple().columns, "case_id": "case", "org_code": "org"})
+
+    report = ingest(town(tmp_path / "s"), csv(tmp_path / "f.csv", frame), mapping)
+
+    assert (report.accepted, report.quarantined) == (2, 1)
+    assert "damaged by a spreadsheet" in report.reasons["reason"].iloc[0]
+
+
+def test_long_numbers_that_end_in_zeros_by_chance_stay(tmp_path):
+    """One serial number in a thousand ends in three zeros; it is damaged only where many do."""
+    ids = [f"32010200100100{k:04d}" for k in range(2000)]
+    frame = pd.DataFrame({"id": ids, "at": "2025-01-08 10:00", "grid": "G1", "kind": "邻里", "closed": ""})
+
+    assert ingest(town(tmp_path / "s"), csv(tmp_path / "f.csv", frame), simple()).accepted == 2000
+
+
+def test_rows_without_an_id_get_one_from_what_they_say(tmp_path):
+    """The declared columns make the id; equal rows are as many events; sent again they are known."""
+    frame = rows(id=["", "", "z"], kind=["邻里", "邻里", "欠薪"])
+    store, file = town(tmp_path / "s"), csv(tmp_path / "f.csv", frame.assign(grid="G1"))
+    mapping = simple(id={"made_from": ["at", "grid", "kind"]})
+
+    first, again = ingest(store, file, mapping), ingest(store, file, mapping, again=True)
+
+    assert (first.accepted, again.duplicate) == (3, 3)
+    assert store.read("events")["event_id"].nunique() == 3
+    refused = ingest(town(tmp_path / "t"), file, simple())
+    assert refused.reasons["remedy"].iloc[0] == "fill the column, or say `made_from = [columns]` under [id]"
+
+
+def test_numbers_that_begin_anew_each_year_are_told_apart(tmp_path):
+    """The year belongs to the id where the mapping says that numbers restart."""
+    frame = rows(id=["1", "1", "1"], at=["2023-01-03 10:00", "2024-01-02 10:00", "2025-01-02 10:00"], closed="")
+
+    store = town(tmp_path / "s")
+    assert ingest(store, csv(tmp_path / "f.csv", frame), simple(id={"restarts": "year"})).accepted == 3
+    assert store.read("events")["event_id"].tolist() == ["1@2023", "1@2024", "1@2025"]
+
+
+@pytest.mark.parametrize("column", ["at", "closed"])
+def test_what_lies_after_its_own_arrival_is_refused(tmp_path, column):
+    """A row dated years ahead cannot have happened; it moves neither the events nor what the log says the delivery covers."""
+    frame = rows(closed="2025-01-09").assign(**{column: ["2052-01-08 10:00:00", "2025-01-09", "2025-01-09"]})
+    store = town(tmp_path / "s")
+
+    report = ingest(store, csv(tmp_path / "f.csv", frame), simple(), arrived_at="2025-01-09 09:00")
+
+    assert report.quarantined == 1
+    assert "after the delivery arrived" in report.reasons["reason"].iloc[0]
+    assert store.known_until() < pd.Timestamp("2025-01-10 01:00", tz=ZONE)
+
+
+@pytest.mark.parametrize("closed", ["2025-01-08", "2025/1/8", "2025-01-08 00:00:00", "20250108", "2025年1月8日"])
+def test_a_closing_on_the_day_of_the_event_is_right(tmp_path, closed):
+    """A date without a time is a day: closed by its end, not at its first midnight."""
+    store = town(tmp_path / "s")
+    assert ingest(store, csv(tmp_path / "f.csv", rows(closed=[closed, "", ""])), simple()).quarantined == 0
+    assert store.read("events")["closed_at"].max() == pd.Timestamp("2025-01-08 23:59:59", tz=ZONE)
+
+
+def test_an_event_of_a_date_is_known_by_the_end_of_that_day(tmp_path):
+    """Nobody can know at midnight what the day will bring; the night after knows it."""
+    store = town(tmp_path / "s")
+    ingest(store, csv(tmp_path / "f.csv", rows(at="2025-01-08", closed="")), simple())
+    events = store.read("events")
+    assert set(events["occurred_at"].dt.strftime("%d %H:%M")) == {"08 00:00"}
+    assert set(events["known_at"].dt.strftime("%d %H:%M:%S")) == {"08 23:59:59"}
+
+
+def test_a_blank_count_is_not_one(tmp_path):
+    """How many is not known, so the row is refused, like "<5"."""
+    frame = rows(closed="").assign(n=["", "<5", "2"])
+    store = town(tmp_path / "s")
+    mapping = simple(columns={**simple().columns, "count": "n"})
+
+    assert accounts(ingest(store, csv(tmp_path / "f.csv", frame), mapping)) == (3, 1, 2, 0)
+    assert len(store.read("events")) == 2
+
+
+def test_an_empty_time_is_named_as_what_is_empty(tmp_path):
+    """It is the time of the event that is missing, not the one derived from it."""
+    report = ingest(
+        town(tmp_path / "s"), csv(tmp_path / "f.csv", rows(at=["", "2025-01-08 10:00", "2025-01-08 10:00"])), simple()
+    )
+    assert report.reasons["reason"].tolist() == ["occurred_at is empty"]
+
+
+def test_grids_hold_on_their_days_only(tmp_path):
+    """An event names a grid that held on its day; one retired or not yet made is refused like an unknown one."""
+    store = town(tmp_path / "s")
+    store.write("grids", pd.DataFrame({
+        "grid_id": ["OLD"], "valid_from": pd.Timestamp("2020-01-01", tz=ZONE), "valid_to": pd.Timestamp("2024-01-01", tz=ZONE),
+    }))  # fmt: skip
+    frame = rows(grid=["OLD", "G1", "OLD"], at=["2025-01-08 10:00", "2016-01-08 10:00", "2023-12-31 23:00"], closed="")
+
+    report = ingest(store, csv(tmp_path / "f.csv", frame), simple())
+
+    assert (report.accepted, report.quarantined) == (1, 2)
+    assert report.reasons["reason"].tolist() == ["grid_id: the grid did not hold on the day"]
+
+
+def test_a_visit_of_which_nobody_says_whether_it_was_valid_is_one(tmp_path):
+    """A column that is not there is no statement; the report says what was assumed."""
+    frame = pd.DataFrame({"巡查编号": ["v"], "巡查时间": ["2025-01-08 10:00"], "所属网格": ["G1"]})
+    store = town(tmp_path / "s")
+    report = ingest(store, csv(tmp_path / "f.csv", frame), mapping_of({"preset": "visits", "timezone": ZONE}))
+    assert store.read("visits")["valid"].tolist() == [True]
+    assert report.notes["note"].tolist() == ["valid: not told, taken as valid"]

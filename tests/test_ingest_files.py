@@ -156,7 +156,7 @@ def test_damaged_codes_are_refused_and_lost_zeros_restored(tmp_path):
     grids[0], grids[1] = "3.20102E+14", f"{CODES[1]}、{CODES[2]}"
     report, _ = brought(tmp_path, write_csv(tmp_path / "f.csv", cells(grids=grids)))
     assert sorted(report.reasons["reason"]) == [
-        "grid_id: damaged by a spreadsheet, written like 3.2E+11",
+        "grid_id: damaged by a spreadsheet, digits are lost",
         "grid_id: several codes in one cell",
     ]
     store = Store(tmp_path / "zeros", timezone=ZONE)

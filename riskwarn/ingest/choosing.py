@@ -14,17 +14,22 @@ JOINED = "joined:"
 
 @dataclass(frozen=True)
 class Choice:
-    """Columns of one file: by field, those that together name the category, and those joined into one."""
+    """Columns of one file: by field, those that together name the category, those joined into one, those an id is made from."""
 
     fields: dict[str, str]
     keys: list[str]
     joined: dict[str, list[str]]
+    made_from: list[str]
 
     @property
     def wanted(self) -> list[str]:
         """Columns of the file that are read."""
         plain = [name for name in self.fields.values() if not name.startswith(JOINED)]
-        return list(dict.fromkeys([*plain, *self.keys, *(name for names in self.joined.values() for name in names)]))
+        return list(
+            dict.fromkeys(
+                [*plain, *self.keys, *self.made_from, *(name for names in self.joined.values() for name in names)]
+            )
+        )
 
 
 def choose(mapping: Mapping, header: tuple[str, ...], file: str) -> Choice:
@@ -44,14 +49,15 @@ def choose(mapping: Mapping, header: tuple[str, ...], file: str) -> Choice:
     }
     joined = {field: [by_name.get(fold(part), "") for part in parts] for field, parts in mapping.joins.items()}
     keys = {key: by_name.get(fold(key), "") for key in mapping.category.keys}
-    parts = [part for names in mapping.joins.values() for part in names]
+    parts = [part for names in (*mapping.joins.values(), mapping.id.made_from) for part in names]
     wanted = keys | {part: by_name.get(fold(part), "") for part in parts}
     wanted |= {" or ".join(mapping.columns[field]): name for field, name in fields.items() if field in _needed(mapping)}
     _refuse_absent([name for name, found in wanted.items() if not found], header, file)
     if fields.get("recorded_at") == fields.get("occurred_at"):
         fields.pop("recorded_at", None)
     fields = {field: name for field, name in fields.items() if name} | {field: JOINED + field for field in joined}
-    choice = Choice(fields, list(keys.values()), joined)
+    made_from = [by_name[fold(part)] for part in mapping.id.made_from]
+    choice = Choice(fields, list(keys.values()), joined, made_from)
     if ({"lon", "lonlat"} & set(fields)) and not mapping.place.crs:
         raise DataError(
             f"{file}: the rows have points, but the mapping does not say of which kind; add `crs` under [place]: 'EPSG:4326' (GPS), "
@@ -67,7 +73,8 @@ def choose(mapping: Mapping, header: tuple[str, ...], file: str) -> Choice:
 
 def _needed(mapping: Mapping) -> set[str]:
     """Fields whose column must be there: what the table requires, and what the mapping names without a choice."""
-    required = {c.name for c in table_of(mapping.table).columns if c.required} - {"grid_id", *mapping.constants}
+    made = {"event_id"} if mapping.id.made_from else set()
+    required = {c.name for c in table_of(mapping.table).columns if c.required} - {"grid_id", *mapping.constants, *made}
     alone = {field for field, aliases in mapping.columns.items() if len(aliases) == 1}
     return required if mapping.preset else required | alone
 

@@ -13,6 +13,10 @@ NOTHING = frozenset(
 )
 """Spellings of a missing value, after folding."""
 _HAN = re.compile("[\u4e00-\u9fff]")
+_INVISIBLE = "\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff"
+_UNSEEN = re.compile(f"[{_INVISIBLE}]")
+_GUARD = r"""^(?:=\s*"(.*)"|['`\x{2018}\x{2019}]+([0-9A-Za-z_-]*\d[\w./: -]*))$"""
+"""Marks by which people keep a spreadsheet from reading a code as a number: ``="0211"``, ``'0211``."""
 
 
 @cache
@@ -42,14 +46,19 @@ def fold(text: object) -> str:
     >>> fold(" ＡＢ１２　類型\n(新) ")
     'AB12 类型 (新)'
     """
-    normal = str(pc.utf8_normalize(str(text), form="NFKC").as_py())
+    normal = _UNSEEN.sub("", str(pc.utf8_normalize(str(text), form="NFKC").as_py()))
     return simplified(re.sub(r"\s+", " ", normal).strip())
 
 
 def clean(values: pd.Series) -> pa.Array:
-    """Texts normalised (NFKC), trimmed, and missing where they spell nothing.
+    """Texts normalised (NFKC), trimmed, without unseen characters and guards, and missing where they spell nothing.
 
     Numbers that only look fractional (``320102.0``) lose the fraction.
+
+    Examples
+    --------
+    >>> clean(pd.Series(['="0211"', "'0211", "02\u200b11", " 无 "])).to_pylist()
+    ['0211', '0211', '0211', None]
     """
     if pd.api.types.is_float_dtype(values.dtype):
         whole = values.dropna().mod(1).eq(0).all()
@@ -57,7 +66,12 @@ def clean(values: pd.Series) -> pa.Array:
     texts = pa.array(values.astype("str") if values.dtype != "str" else values, pa.string(), from_pandas=True)
     if isinstance(texts, pa.ChunkedArray):
         texts = texts.combine_chunks()
-    texts = pc.utf8_trim_whitespace(pc.utf8_normalize(texts, form="NFKC"))
+    texts = pc.utf8_normalize(texts, form="NFKC")
+    if pc.any(pc.match_substring_regex(texts, _UNSEEN.pattern)).as_py():
+        texts = pc.replace_substring_regex(texts, _UNSEEN.pattern, "")
+    texts = pc.utf8_trim_whitespace(texts)
+    if pc.any(pc.match_substring_regex(texts, _GUARD)).as_py():
+        texts = pc.replace_substring_regex(texts, _GUARD, r"\1\2")
     empty = pc.is_in(texts, pa.array(["", *sorted(NOTHING)]))
     return pc.if_else(empty, pa.scalar(None, pa.string()), texts)
 

@@ -85,6 +85,18 @@ class AreaRule:
 
 
 @dataclass(frozen=True)
+class IdRule:
+    """How rows are told apart where their numbers do not do it.
+
+    `made_from` are columns of the file whose texts, hashed, are the id of a row that has none; equal rows of one delivery are numbered.
+    `restarts` says that the running numbers begin anew each year, month or day, so that the period belongs to the id.
+    """
+
+    made_from: tuple[str, ...] = ()
+    restarts: Literal["", "year", "month", "day"] = ""
+
+
+@dataclass(frozen=True)
 class Mapping:
     """How one kind of file becomes rows of a table.
 
@@ -119,6 +131,8 @@ class Mapping:
         Time every delivery of this kind speaks for, where it is fixed.
     org_code
         Who delivers; ``*`` for the whole city.
+    delivery
+        ``part``: a delivery adds to those before it; ``full``: each one holds all events there are, so one that is gone is withdrawn.
     """
 
     columns: dict[str, tuple[str, ...]]
@@ -132,6 +146,8 @@ class Mapping:
     category: CategoryRule = field(default_factory=CategoryRule)
     place: PlaceRule = field(default_factory=PlaceRule)
     area: AreaRule = field(default_factory=AreaRule)
+    id: IdRule = field(default_factory=IdRule)
+    delivery: Literal["part", "full"] = "part"
     dates: Order = "year first"
     known: Literal["recorded", "arrival"] = "recorded"
     known_delay_days: float = 0.0
@@ -155,7 +171,7 @@ class Mapping:
 
     def headers(self) -> list[str]:
         """Every column of a file that the mapping names."""
-        named = [*self.columns.values(), self.category.keys, *self.joins.values(), self.ignore]
+        named = [*self.columns.values(), self.category.keys, *self.joins.values(), self.id.made_from, self.ignore]
         return list(dict.fromkeys(name for names in named for name in names))
 
     def crosswalk(self) -> pd.DataFrame:
@@ -298,7 +314,7 @@ def mapping_of(said: dict[str, object], *, name: str = "mapping", folder: str = 
     if isinstance(chosen := said.get("preset"), str):
         said = _over(preset(chosen), said)
     parts: dict[str, object] = {}
-    for key, kind in (("category", CategoryRule), ("place", PlaceRule), ("area", AreaRule)):
+    for key, kind in (("category", CategoryRule), ("place", PlaceRule), ("area", AreaRule), ("id", IdRule)):
         parts[key] = _part(kind, said.get(key, {}), f"{where}: {key}")
     settings = {**said, **parts, "name": name, "folder": folder}
     columns = said.get("columns", {})

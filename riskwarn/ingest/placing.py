@@ -11,12 +11,13 @@ import pandas as pd
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.grid import locate, polygons
 from riskwarn.ingest.coordinates import to_wgs84
-from riskwarn.ingest.folding import cleaned
+from riskwarn.ingest.identity import DAMAGED, read_ids
 from riskwarn.ingest.mapping import PlaceRule
 from riskwarn.store import Store
 
 UNKNOWN_GRID = "grid_id: not in the store's grids"
-DAMAGED_GRID = "grid_id: damaged by a spreadsheet, written like 3.2E+11"
+NOT_VALID_GRID = "grid_id: the grid did not hold on the day"
+DAMAGED_GRID = f"grid_id: {DAMAGED}"
 SAME_POINT = 1e-6
 """Degrees within which a point is one that stands for a missing place."""
 SEVERAL_GRIDS = "grid_id: several codes in one cell"
@@ -72,27 +73,48 @@ class Atlas:
         """Instants at which the set of drawn grids changes, oldest first."""
         return sorted({*self.drawn["valid_from"], *self.drawn["valid_to"].dropna()})
 
+    def holds(self, ids: pd.Series, at: pd.Series) -> np.ndarray:
+        """(n,) Whether a version of each grid holds on the local day of each instant; true where the instant is missing."""
+        spans = self.versions.reindex(columns=["grid_id", "valid_from", "valid_to"])
+        day = pd.DatetimeIndex(at).tz_convert(self.store.timezone).tz_localize(None).floor("D")
+        asked = pd.DataFrame({"grid_id": ids.to_numpy(dtype=object), "day": day.as_unit("us")}).drop_duplicates()
+        first, last = (_local(spans[name], self.store.timezone) for name in ("valid_from", "valid_to"))
+        both = asked.merge(spans.assign(first=first, last=last), on="grid_id")
+        next_day = both["day"] + pd.Timedelta(days=1)
+        held = both[(both["first"] < next_day) & ~(both["last"] <= both["day"])]
+        known = pd.MultiIndex.from_frame(held[["grid_id", "day"]].drop_duplicates())
+        return day.isna() | pd.MultiIndex.from_arrays([ids.to_numpy(dtype=object), day.as_unit("us")]).isin(known)
+
     def valid(self, at: pd.Timestamp) -> pd.DataFrame:
-        """The drawn grids that hold at an instant; before the first, those of the first."""
-        at = max(at, self.epochs[0])
+        """The drawn grids that hold at an instant."""
         grids = self.drawn
         return grids[(grids["valid_from"] <= at) & (grids["valid_to"].isna() | (grids["valid_to"] > at))]
 
 
-def by_id(values: pd.Series, atlas: Atlas, rule: PlaceRule) -> tuple[pd.Series, dict[str, np.ndarray]]:
-    """Grid ids that the store knows, empty where there is none; and for each fault the rows that have it.
+def _local(at: pd.Series, zone: str) -> pd.Series:
+    return pd.to_datetime(at, utc=True).dt.tz_convert(zone).dt.tz_localize(None).dt.as_unit("us")
+
+
+def by_id(
+    values: pd.Series, occurred: pd.Series, atlas: Atlas, rule: PlaceRule
+) -> tuple[pd.Series, dict[str, np.ndarray]]:
+    """Grid ids that held in the store on the day, empty where there is none; and for each fault the rows that have it.
 
     A code that lost its leading zeros is completed to `grid_width` digits.
     """
-    ids = cleaned(values).fillna("")
+    ids, damaged = read_ids(values)
+    ids = ids.fillna("")
     if rule.grid_width:
         ids = ids.where(ids == "", ids.str.zfill(rule.grid_width))
-    unknown = ~ids.isin(["", *atlas.versions["grid_id"]]).to_numpy()
-    odd = ids[unknown]
-    damaged, several = np.zeros(len(ids), dtype=bool), np.zeros(len(ids), dtype=bool)
-    damaged[unknown] = odd.str.fullmatch(r"\d(?:\.\d+)?[eE]\+?\d+").to_numpy(dtype=bool)
-    several[unknown] = odd.str.contains(r"\w\s*[,;、|/]\s*\w").to_numpy(dtype=bool)
-    return ids, {DAMAGED_GRID: damaged, SEVERAL_GRIDS: several, UNKNOWN_GRID: unknown & ~damaged & ~several}
+    known = ids.isin(atlas.versions["grid_id"]).to_numpy()
+    given = (ids != "").to_numpy()
+    damaged &= ~known
+    several = given & ~known & ~damaged
+    several[several] = ids[several].str.contains(r"\w\s*[,;、|/]\s*\w").to_numpy(dtype=bool)
+    late = known.copy()
+    late[known] = ~atlas.holds(ids[known], occurred[known])
+    unknown = given & ~known & ~damaged & ~several
+    return ids, {DAMAGED_GRID: damaged, SEVERAL_GRIDS: several, UNKNOWN_GRID: unknown, NOT_VALID_GRID: late}
 
 
 @dataclass(frozen=True)
@@ -130,11 +152,11 @@ def by_point(lon: pd.Series, lat: pd.Series, occurred: pd.Series, atlas: Atlas, 
 
 
 def _by_epoch(occurred: pd.Series, there: np.ndarray, atlas: Atlas) -> list[tuple[pd.Timestamp, np.ndarray]]:
-    """Points that occurred between two changes of the grids, together."""
+    """Points that occurred between two changes of the grids, together; those before the first grids lie in none."""
     starts = pd.DatetimeIndex(atlas.epochs).as_unit("us")
     at = pd.DatetimeIndex(occurred.fillna(starts[-1])).tz_convert(starts.tz).as_unit("us")
-    epoch = np.maximum(starts.searchsorted(at, side="right") - 1, 0)
-    return [(starts[e], np.flatnonzero(there & (epoch == e))) for e in np.unique(epoch[there])]
+    epoch = starts.searchsorted(at, side="right") - 1
+    return [(starts[e], np.flatnonzero(there & (epoch == e))) for e in np.unique(epoch[there]) if e >= 0]
 
 
 def nearest_foreign(x: np.ndarray, y: np.ndarray, own: np.ndarray, grids: pd.DataFrame, rule: PlaceRule) -> np.ndarray:

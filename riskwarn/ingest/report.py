@@ -8,6 +8,8 @@ COUNTS = ("received", "accepted", "quarantined", "duplicate")
 _REMEDIES = {
     "not a time": "write times as 2025-01-08 13:05:00, or state `dates` in the mapping",
     "not in the store's grids": "bring the grids in first, or correct the code",
+    "event_id is empty": "fill the column, or say `made_from = [columns]` under [id]",
+    "how many is not known": "write the number, or leave the row out: blank is not one",
     "is empty": "fill the column in the export",
     "left out by the mapping": "nothing: the mapping says so",
     "not in the crosswalk": "add the category to the crosswalk",
@@ -18,6 +20,9 @@ _REMEDIES = {
     "not a number": "write plain numbers",
     "spreadsheet": "export the column as text, not as a number",
     "several codes": "give one code a row",
+    "did not hold on the day": "bring in the version of the grid that held then, or its successor's code",
+    "after the delivery arrived": "correct the date at the source, or state `dates` and `timezone` in the mapping",
+    "days apart": 'say `restarts = "year"` under [id] where numbers begin anew, else correct the id',
 }
 
 

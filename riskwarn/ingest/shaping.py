@@ -13,6 +13,7 @@ from riskwarn.ingest.choosing import JOINED, Choice
 from riskwarn.ingest.clock import read_times
 from riskwarn.ingest.coordinates import SHIFTED
 from riskwarn.ingest.folding import clean, cleaned, fold, folded
+from riskwarn.ingest.identity import DAMAGED, is_identifier, made_ids, read_ids, restarted
 from riskwarn.ingest.mapping import EXTRA_FIELDS, Mapping
 from riskwarn.ingest.placing import Atlas, by_id, by_point
 from riskwarn.privacy import TEXT_LENGTH, ColumnWatch, findings, keyed_hash
@@ -23,6 +24,25 @@ _IDENTIFIERS = ("event_id", "case_id", "visit_id", "call_id")
 _YES = frozenset("1 1.0 true yes y t 是 有 对 重件 已 √".split())
 _NO = frozenset("0 0.0 false no n f 否 无 不是 初件 未 ×".split())
 _POINTS = ("lon", "lat", "lonlat", "address")
+_ENDS = ("closed_at", "due_at", "ended_at", "limit_at", "feedback_at")
+"""Times by which something was over: a date alone means the end of that day."""
+_HAPPENED = (
+    "occurred_at",
+    "recorded_at",
+    "known_at",
+    "closed_at",
+    "feedback_at",
+    "started_at",
+    "ended_at",
+    "at",
+    "sent_at",
+    "received_at",
+)
+"""Times that cannot lie after the delivery that tells them."""
+FUTURE_HOURS = 24
+"""What clocks and dates without a time may run ahead of the arrival of the delivery."""
+_CLOCK = r"[:时時点點]|^\d{9,}(?:\.\d+)?$|^\d{5}\.\d"
+_PERIOD = r"^\d{4}\s*年?$|^\d{4}\s*[-/.年]\s*\d{1,2}\s*月?$|^\d{6}$"
 
 
 @dataclass
@@ -37,6 +57,8 @@ class Intake:
     arrived_at: pd.Timestamp
     notes: Counter[str] = field(default_factory=Counter)
     watches: dict[str, ColumnWatch] = field(default_factory=dict)
+    made: Counter[str] = field(default_factory=Counter)
+    """How often each id that was made from a row came."""
 
     @property
     def chosen(self) -> dict[str, str]:
@@ -60,6 +82,8 @@ def shape(raw: pd.DataFrame, intake: Intake) -> pd.DataFrame:
     for field_name, header in intake.chosen.items():
         if field_name not in _apart(intake.mapping.table):
             rows[field_name] = _column(field_name, raw[header], intake, reasons)
+    _identify(raw, rows, intake)
+    _to_day_end(rows, intake)
     if intake.mapping.table == "events":
         _categories(raw, rows, intake, reasons)
     elif "source" not in rows:
@@ -67,8 +91,11 @@ def shape(raw: pd.DataFrame, intake: Intake) -> pd.DataFrame:
     if "grid_id" in table_of(intake.mapping.table).column_names and intake.mapping.table != "grids":
         _places(raw, rows, intake, reasons)
     if intake.mapping.table == "events":
-        _known(rows, intake)
+        _known(raw, rows, intake)
+    if intake.mapping.table == "visits":
+        _valid(rows, intake)
     _required(rows, intake, reasons)
+    _refuse_future(rows, intake, reasons)
     _gate(rows, intake, reasons)
     return rows.assign(row=raw.index.to_numpy(), reason=reasons.texts)
 
@@ -113,8 +140,9 @@ def _kind(name: str, table: str) -> Column:
     if name in columns:
         return columns[name]
     return Column(
-        name, "time" if name.endswith("_at") else "integer" if name == "count" else "text", EXTRA_FIELDS[name]
-    )
+        name, "time" if name.endswith("_at") else "integer" if name == "count" else "text", EXTRA_FIELDS[name],
+        least=0 if name == "count" else None,
+    )  # fmt: skip
 
 
 def _constant(name: str, value: object, intake: Intake) -> pd.Series:
@@ -135,11 +163,17 @@ def _column(name: str, values: pd.Series, intake: Intake, reasons: _Reasons) -> 
     if column.kind == "time":
         at, bad = read_times(values, mapping.timezone, order=mapping.dates)
         reasons.add(bad, f"{name}: not a time")
-        return at
+        return (
+            at.mask(without_clock(values, at, mapping.timezone), day_end(at, mapping.timezone)) if name in _ENDS else at
+        )
     if column.kind in {"integer", "number"}:
         return _numbers(column, values, reasons)
     if column.kind == "flag":
         return _flags(name, values, reasons)
+    if is_identifier(name) and name not in mapping.words:
+        texts, damaged = read_ids(values)
+        reasons.add(damaged, f"{name}: {DAMAGED}")
+        return texts
     texts = cleaned(values)
     allowed = list(column.values)
     if allowed:
@@ -169,6 +203,8 @@ def _numbers(column: Column, values: pd.Series, reasons: _Reasons) -> pd.Series:
             numbers.isna().to_numpy() & pc.is_valid(texts).to_numpy(zero_copy_only=False),
             f"{column.name}: not a number",
         )
+    if column.name == "count":
+        reasons.add(numbers.isna().to_numpy() & (reasons.texts == ""), "count is empty: how many is not known")
     odd = np.zeros(len(numbers), dtype=bool)
     if column.kind == "integer":
         odd |= (numbers % 1 != 0).to_numpy() & numbers.notna().to_numpy()
@@ -210,12 +246,12 @@ def _places(raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake, reasons: _Rea
     chosen, rule = intake.chosen, intake.mapping.place
     rows["grid_id"] = pd.Series("", index=rows.index, dtype="str")
     if "grid_id" in chosen:
-        rows["grid_id"], faults = by_id(raw[chosen["grid_id"]], intake.atlas, rule)
+        rows["grid_id"], faults = by_id(raw[chosen["grid_id"]], _moment(rows), intake.atlas, rule)
         for fault, where in faults.items():
             reasons.add(where, fault)
     points = _points(raw, chosen)
     if points is not None:
-        placed = by_point(*points, rows.get("occurred_at", pd.Series(pd.NaT, index=rows.index)), intake.atlas, rule)
+        placed = by_point(*points, _moment(rows), intake.atlas, rule)
         unplaced = (rows["grid_id"] == "").to_numpy()
         rows["grid_id"] = rows["grid_id"].where(~unplaced, placed.grid_id)
         rows["near_grid_id"] = placed.near_grid_id
@@ -228,6 +264,12 @@ def _places(raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake, reasons: _Rea
     if "address" in chosen:
         rows["place_key"] = keyed_hash(folded(raw[chosen["address"]]), intake.atlas.secret)
     intake.notes["no grid, unplaced"] += int((rows["grid_id"] == "").sum())
+
+
+def _moment(rows: pd.DataFrame) -> pd.Series:
+    """When what the row tells took place, as far as it says."""
+    none = pd.Series(pd.NaT, index=rows.index).dt.tz_localize("UTC").dt.as_unit("us")
+    return next((rows[name] for name in ("occurred_at", "started_at", "at", "sent_at", "day_at") if name in rows), none)
 
 
 def _points(raw: pd.DataFrame, chosen: dict[str, str]) -> tuple[pd.Series, pd.Series] | None:
@@ -244,7 +286,48 @@ def _coordinate(values: pd.Series) -> pd.Series:
     return pd.to_numeric(numbers, errors="coerce").astype("float64")
 
 
-def _known(rows: pd.DataFrame, intake: Intake) -> None:
+def without_clock(values: pd.Series, at: pd.Series, zone: str) -> np.ndarray:
+    """(n,) Which times were written as a date alone: a day, not its midnight. Months and years are not days."""
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        return np.zeros(len(values), dtype=bool)
+    midnight = (at == at.dt.tz_convert(zone).dt.normalize()).to_numpy()
+    alone = np.zeros(len(values), dtype=bool)
+    texts = cleaned(values[midnight])
+    alone[midnight] = ~(texts.str.contains(_CLOCK) | texts.str.contains(_PERIOD)).fillna(value=True).to_numpy(
+        dtype=bool
+    )
+    return alone
+
+
+def day_end(at: pd.Series, zone: str) -> pd.Series:
+    """The last second of the local day of each instant."""
+    wall = at.dt.tz_convert(zone).dt.tz_localize(None).dt.floor("D") + pd.Timedelta(hours=24, seconds=-1)
+    local = wall.dt.tz_localize(zone, ambiguous=np.ones(len(wall), dtype=bool), nonexistent="shift_forward")
+    return local.dt.tz_convert("UTC").dt.as_unit("us")
+
+
+def _to_day_end(rows: pd.DataFrame, intake: Intake) -> None:
+    """An end at the very midnight with which the day of its beginning starts is a date that a program wrote as a time."""
+    for beginning, end in table_of(intake.mapping.table).ordered:
+        if beginning in rows and end in _ENDS and end in rows:
+            day = rows[beginning].dt.tz_convert(intake.mapping.timezone).dt.normalize()
+            rows[end] = rows[end].mask(rows[end] == day, day_end(rows[end], intake.mapping.timezone))
+
+
+def _identify(raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake) -> None:
+    rule = intake.mapping.id
+    if intake.mapping.table != "events" or not (rule.made_from or rule.restarts):
+        return
+    ids = rows["event_id"] if "event_id" in rows else pd.Series(None, index=rows.index, dtype="str")
+    if rule.restarts:
+        ids = restarted(ids, rows["occurred_at"], rule.restarts, intake.mapping.timezone)
+    if rule.made_from:
+        intake.notes["event_id: made from the row"] += int(ids.isna().sum())
+        ids = made_ids(ids, raw[intake.choice.made_from], intake.atlas.secret, intake.made)
+    rows["event_id"] = ids
+
+
+def _known(raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake) -> None:
     mapping = intake.mapping
     occurred = rows.get("occurred_at")
     if occurred is None:
@@ -252,11 +335,36 @@ def _known(rows: pd.DataFrame, intake: Intake) -> None:
     if mapping.known == "arrival":
         rows["known_at"] = intake.arrived_at
     elif "known_at" not in rows:
-        recorded = rows.get("recorded_at", occurred)
-        rows["known_at"] = recorded.fillna(occurred) + pd.Timedelta(days=mapping.known_delay_days)
+        happened = _day_at_end("occurred_at", raw, rows, intake)
+        recorded = _day_at_end("recorded_at", raw, rows, intake) if "recorded_at" in rows else happened
+        rows["known_at"] = recorded.fillna(happened) + pd.Timedelta(days=mapping.known_delay_days)
     early = rows["known_at"] < occurred
     intake.notes["known before it occurred; counted from when it occurred"] += int(early.sum())
     rows["known_at"] = rows["known_at"].mask(early, occurred)
+
+
+def _day_at_end(name: str, raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake) -> pd.Series:
+    """A time by when something was known: of a date alone the end of the day."""
+    zone = intake.mapping.timezone
+    if name not in intake.chosen:
+        return rows[name]
+    alone = without_clock(raw[intake.chosen[name]], rows[name], zone)
+    return rows[name].mask(alone, day_end(rows[name], zone))
+
+
+def _valid(rows: pd.DataFrame, intake: Intake) -> None:
+    """A visit of which nobody says whether it was valid was one."""
+    if "valid" not in rows:
+        rows["valid"] = True
+        intake.notes["valid: not told, taken as valid"] += len(rows)
+
+
+def _refuse_future(rows: pd.DataFrame, intake: Intake, reasons: _Reasons) -> None:
+    latest = intake.arrived_at + pd.Timedelta(hours=FUTURE_HOURS)
+    derived = set() if "known_at" in intake.chosen else {"known_at"}
+    for name in _HAPPENED:
+        if name in rows and name not in derived:
+            reasons.add((rows[name] > latest).to_numpy(), f"{name}: after the delivery arrived")
 
 
 def _required(rows: pd.DataFrame, intake: Intake, reasons: _Reasons) -> None:
@@ -267,7 +375,8 @@ def _required(rows: pd.DataFrame, intake: Intake, reasons: _Reasons) -> None:
                 f"mapping {intake.mapping.name!r}: nothing fills column {column.name!r} of table {table.name!r} ({column.meaning}); "
                 "name it under `columns` or `constants`."
             )
-        if column.required or column.name in table.key:
+        derived = column.name == "known_at" and "known_at" not in intake.chosen
+        if (column.required or column.name in table.key) and not derived:
             reasons.add(rows[column.name].isna().to_numpy() & (reasons.texts == ""), f"{column.name} is empty")
     for earlier, later in table.ordered:
         if earlier in rows and later in rows:
