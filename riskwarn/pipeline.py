@@ -18,7 +18,7 @@ from riskwarn.alerting import raise_alerts
 from riskwarn.backtesting import Report
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.experiment import Baselines, Dates, Experiment
-from riskwarn.explanation import explain, in_words, words_of_features
+from riskwarn.explanation import explain, in_words, what_if_table, words_of_features
 from riskwarn.feature import Own
 from riskwarn.gaps import find_gaps
 from riskwarn.gate import gate
@@ -28,6 +28,7 @@ from riskwarn.panel import build_panel
 from riskwarn.schema import REASONS
 from riskwarn.scoring import score
 from riskwarn.store import NIGHT_TABLES, Store
+from riskwarn.weekly import weekly_counts, weekly_readings
 
 
 def train(
@@ -92,7 +93,7 @@ class Night:
     ----------
     as_of, run
         The night and the name of its run.
-    scores, reasons, gaps, alerts, marks
+    scores, reasons, gaps, alerts, marks, weeks, weekly_readings, what_ifs
         The tables, reasons with their sentences; marks are what the monitors of the night measured.
     facts
         What the page says of the run.
@@ -107,6 +108,9 @@ class Night:
     gaps: pd.DataFrame
     alerts: pd.DataFrame
     marks: pd.DataFrame
+    weeks: pd.DataFrame
+    weekly_readings: pd.DataFrame
+    what_ifs: pd.DataFrame
     facts: dict[str, Any]
     done_before: bool
 
@@ -208,16 +212,31 @@ def _compute(
     facts = _facts(store, model, at, capacity) | {
         "feeds": feed_states(history.at([at]), gaps), "monitors": monitoring.counts(marks), "seconds": round(time.perf_counter() - started, 2),
     }  # fmt: skip
+    beside = _beside(history, model, at, panel, scores)
     plain = {
         "scores": scores,
         "reasons": reasons[[c for c in reasons if c in REASONS.column_names]],
         "gaps": gaps,
         "alerts": alerts,
         "marks": marks,
+        **beside,
     }
     folder = store.publish(at, plain, run=run, facts=facts)
     say(f"{len(alerts):,} alerts published in {folder}")
-    return Night(at, run, scores, reasons, gaps, alerts, marks, facts, done_before=False)
+    return Night(at, run, scores, reasons, gaps, alerts, marks, facts=facts, done_before=False, **beside)
+
+
+def _beside(
+    history: History, model: RiskModel, at: pd.Timestamp, panel: pd.DataFrame, scores: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
+    """What pages show beside the lists, so that they need neither model nor history."""
+    scored = scores.loc[scores["rank"].notna(), "grid_id"]
+    weeks = weekly_counts(history, at)
+    return {
+        "weeks": weeks,
+        "weekly_readings": weekly_readings(weeks, history.sources, at),
+        "what_ifs": what_if_table(model, panel[panel["grid_id"].astype("str").isin(scored)]).assign(as_of=at),
+    }
 
 
 def night_panel(store: Store | History, model: RiskModel, as_of: object) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pytest
 
 ORDER = (
     "errors language schema privacy taxonomy store grid ingest history feature label metrics unusual leakage level calibration baseline stack objective draws experiment panel split model scoring estimator "
-    "backtesting selection tuning plotting audit gate reporting explanation gaps alerting tracking monitoring pipeline distributed testing simulation example exporting web demo cli"
+    "backtesting selection tuning plotting audit gate reporting explanation gaps alerting tracking monitoring weekly pipeline distributed testing simulation example exporting web demo cli"
 ).split()
 PACKAGE = Path(__file__).parent.parent / "riskwarn"
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE or p.stem not in {"__init__", "__main__"})

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from riskwarn import schema
 from riskwarn.errors import NotFoundError
 from riskwarn.store import Store
+from riskwarn.unusual import WORDS as WEEK_WORDS
 from riskwarn.web import answers, create_app, words
 from riskwarn.web.chart import nice, stacked
+from riskwarn.web.nights import Nights
 from riskwarn.web.problems import HEADERS
-from riskwarn.web.weeks import reading, weeks_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # starlette asks for the successor of httpx
@@ -624,10 +625,12 @@ def test_words_for_every_gap_kind_level_and_phrase():
 
 
 def test_every_phrase_is_used():
-    """No phrase is left over from a page that has gone."""
+    """No phrase is left over from a page that has gone, and every word for an unusual week has one."""
     text = "".join(p.read_text("utf-8") for p in [*PACKAGE.rglob("*.html"), *PACKAGE.glob("*.py")])
 
-    assert [key for key in words.PHRASES if text.count(f'"{key}"') < 2 and f"'{key}'" not in text] == []
+    unused = [key for key in words.PHRASES if text.count(f'"{key}"') < 2 and f"'{key}'" not in text]
+    assert set(unused) <= set(WEEK_WORDS)
+    assert set(WEEK_WORDS) <= set(words.PHRASES)
 
 
 def test_weeks_are_not_known_where_events_are_not(tmp_path):
@@ -639,15 +642,6 @@ def test_weeks_are_not_known_where_events_are_not(tmp_path):
 
     assert api(client, "/grids/G0001/history").json()["weeks"] is None
     assert words.PHRASES["no_events"].zh in client.get("/grids/G0001").text
-
-
-@given(st.lists(st.integers(0, 50), min_size=17, max_size=60), st.integers(0, 50))
-def test_reading_rises_with_the_last_week(weekly, last):
-    """More events in the last week never read as fewer."""
-    order = ["no_history", "low", "usual", "high", "very_high"]
-    less, more = reading([*weekly, last]), reading([*weekly, last + 5])
-
-    assert order.index(less["word"]) <= order.index(more["word"])
 
 
 @given(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99)), min_size=1, max_size=60))
@@ -679,6 +673,4 @@ def test_compressed_document_is_the_same_each_time(town):
 
 def test_weeks_cover_all_feeds(town):
     """The city's weeks hold every feed with events."""
-    from riskwarn.web.nights import Nights
-
-    assert set(weeks_of(town, Nights(town).at()).of_city()) == set(web_town.SOURCES)
+    assert set(Nights(town).at().weeks.of_city()) == set(web_town.SOURCES)

@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from riskwarn.history import History
 from riskwarn.store import Store
+from riskwarn.weekly import weekly_counts, weekly_readings
 
 ZONE = "Asia/Shanghai"
 NIGHTS = ("2025-01-06", "2025-01-07", "2025-01-08")
@@ -64,6 +66,10 @@ def publish(store: Store, night: str, *, seed: int = 0, run: str = "", **facts: 
     scores = _scores(store.read("grids")["grid_id"].tolist(), as_of, np.random.default_rng(seed))
     gaps = _gaps(scores, as_of)
     tables = {"scores": scores, "reasons": _reasons(scores), "gaps": gaps, "alerts": _alerts(scores, as_of)}
+    if store.has("events"):
+        history = History.load(store, as_of=as_of)
+        tables["weeks"] = weekly_counts(history, as_of)
+        tables["weekly_readings"] = weekly_readings(tables["weeks"], history.sources, as_of)
     store.publish(as_of, tables, run=run or f"run{seed}", facts=_facts(as_of) | facts)
 
 

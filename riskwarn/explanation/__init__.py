@@ -13,7 +13,16 @@ from riskwarn.explanation.reasons import explain, families_of, family_contributi
 from riskwarn.explanation.review import Review, review, review_sentences
 from riskwarn.explanation.rows import rows
 from riskwarn.explanation.saying import words_of_features
-from riskwarn.explanation.whatif import CAVEAT, WhatIf, actionable, seen_ranges, what_if, what_ifs
+from riskwarn.explanation.whatif import (
+    CAVEAT,
+    WhatIf,
+    actionable,
+    read_what_ifs,
+    seen_ranges,
+    what_if,
+    what_if_table,
+    what_ifs,
+)
 from riskwarn.explanation.wording import lead, remedies, sentence, sentences
 
 __all__ = [
@@ -32,6 +41,7 @@ __all__ = [
     "in_words",
     "lead",
     "model_card",
+    "read_what_ifs",
     "remedies",
     "review",
     "review_sentences",
@@ -42,6 +52,7 @@ __all__ = [
     "shap_explanation",
     "stability",
     "what_if",
+    "what_if_table",
     "what_ifs",
     "words_of_features",
 ]

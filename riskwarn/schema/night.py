@@ -1,6 +1,6 @@
 """The tables that a night publishes."""
 
-from riskwarn.schema.column import AS_OF, GRID, Table, integer, number, text, time
+from riskwarn.schema.column import AS_OF, GRID, Column, Table, integer, number, text, time
 
 SCORES = Table(
     "scores",
@@ -109,5 +109,56 @@ MARKS = Table(
         number("value", "what is graded; empty when the state is unknown", least=0),
         number("warn", "the value above which it is a warning", least=0),
         number("alarm", "the value above which it is an alarm", least=0),
+    ),
+)
+WEEKS = Table(
+    "weeks",
+    "Events by week before a night: one row a grid, feed and week in which there was one.",
+    ("grid_id", "as_of", "source", "week_ends_at"),
+    (
+        GRID,
+        AS_OF,
+        text("source", "the feed", required=True),
+        time("week_ends_at", "end of the week's seven days; that of the last one is the night", required=True),
+        number("n", "events that occurred in the week and were known when it ended", required=True, least=0),
+    ),
+)
+WEEKLY_READINGS = Table(
+    "weekly_readings",
+    "How unusual the last week of each feed is against the weeks before, in the whole city.",
+    ("as_of", "source"),
+    (
+        AS_OF,
+        text("source", "the feed", required=True),
+        number("n", "events of the last week", required=True, least=0),
+        number("mean", "events of a mean week before it; empty where the feed is too young", least=0),
+        number("change", "the last week against that mean, less one; 0.1 is a tenth more", least=-1),
+        text(
+            "reading",
+            "how unusual that is",
+            required=True,
+            values=("no_history", "low", "usual", "high", "very_high"),
+        ),
+    ),
+)
+WHAT_IFS = Table(
+    "what_ifs",
+    "Where a grid would stand if some of its open cases were closed: one row a change and feature.",
+    ("grid_id", "as_of", "target", "place", "feature"),
+    (
+        GRID,
+        AS_OF,
+        text("target", "name of the label", required=True),
+        integer("place", "number of the change within its grid; 1 lowers the score most", required=True, least=1),
+        text("feature", "a feature it changes", required=True),
+        number("before", "the feature's value", required=True, least=0),
+        number("after", "its value after the change", required=True, least=0),
+        Column("follows", "flag", "whether it changes only because the overdue cases among the open ones are closed"),
+        integer("n_overdue_left", "overdue cases of the same feed that stay while others are closed", least=0),
+        Column("suggested", "flag", "whether a page lists the change: all that can be closed of one kind"),
+        integer("rank_before", "rank of the grid", required=True, least=1),
+        integer("rank", "its rank after the change, all other grids unchanged", required=True, least=1),
+        number("expected_before", "expected number of events in the horizon", required=True, least=0),
+        number("expected", "that number after the change", required=True, least=0),
     ),
 )

@@ -39,7 +39,7 @@ from riskwarn.schema import TABLES, Table, conform, table_of, typed
 from riskwarn.store.parquet import full, plain_arrow, to_arrow, write_bytes, write_table
 
 FORMAT = 1
-NIGHT_TABLES = ("scores", "reasons", "gaps", "alerts", "marks")
+NIGHT_TABLES = ("scores", "reasons", "gaps", "alerts", "marks", "weeks", "weekly_readings", "what_ifs")
 """Tables a night publishes together."""
 _MONTH_OF = {
     "events": "known_at",

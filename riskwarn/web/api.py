@@ -14,7 +14,6 @@ from riskwarn.web.geojson import geojson
 from riskwarn.web.nights import Night, Nights, named
 from riskwarn.web.problems import unknown_alert, unknown_grid
 from riskwarn.web.reasons import remedies, sentences
-from riskwarn.web.weeks import weeks_of
 from riskwarn.web.words import GAP_KINDS, PHRASES
 
 N_PAST_NIGHTS = 52
@@ -159,11 +158,11 @@ def history(request: Request, grid_id: str, ask: Annotated[Ask, Query()]) -> Res
     known = score_of(night, grid_id)["grid_id"].iloc[0]
     standings = nights.standings(nights.upto(night, N_PAST_NIGHTS), known)
     past = rows(standings.assign(as_of=[named(at) for at in standings["as_of"]]), fields(answers.Standing))
-    return answer(night, grid_id=known, nights=past, weeks=_week_rows(nights, night, known))
+    return answer(night, grid_id=known, nights=past, weeks=_week_rows(night, known))
 
 
-def _week_rows(nights: Nights, night: Night, grid_id: str) -> list[dict[str, Any]] | None:
-    weeks = weeks_of(nights.store, night)
+def _week_rows(night: Night, grid_id: str) -> list[dict[str, Any]] | None:
+    weeks = night.weeks
     if weeks is None:
         return None
     counts = weeks.of_grid(grid_id)

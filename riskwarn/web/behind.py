@@ -10,14 +10,12 @@ import pandas as pd
 
 from riskwarn import tracking
 from riskwarn.errors import DataError, RiskwarnError
-from riskwarn.explanation import actionable, seen_ranges
 from riskwarn.history import History
 from riskwarn.model import RiskModel
 from riskwarn.pipeline import night_panel
 from riskwarn.store import Store
 from riskwarn.web.nights import Night
 from riskwarn.web.problems import model_gone, records_changed
-from riskwarn.web.weeks import history_of
 
 log = logging.getLogger(__name__)
 _NEAR = 1e-4
@@ -46,12 +44,6 @@ class Behind:
     history: History
     margins: np.ndarray
 
-    @property
-    def changeable(self) -> dict[str, list[float]]:
-        """Least and greatest value that each feature open to a what-if may take."""
-        seen = seen_ranges(self.model)
-        return {name: list(seen[name]) for name in actionable(self.model) if name in seen}
-
 
 def behind(store: Store, night: Night) -> Behind:
     """What a night was computed from; the first question of a run waits for it, later ones find it made.
@@ -72,7 +64,7 @@ def behind(store: Store, night: Night) -> Behind:
 def _behind(store: Store, night: Night, model: RiskModel) -> Behind | None:
     """None where the records do not give the night's scores: no answer speaks of other numbers than those published."""
     try:
-        history = history_of(store, night.as_of, night.run)
+        history = History.load(store, as_of=night.as_of)
         panel = night_panel(history, model, night.as_of)
         margins = model.margin(panel)
     except RiskwarnError:

@@ -10,12 +10,16 @@ import pandas as pd
 import shapely
 
 from riskwarn.errors import DataError, NotFoundError, RiskwarnError
+from riskwarn.explanation import WhatIf, read_what_ifs
 from riskwarn.store import Store
 from riskwarn.web.problems import nothing_published, of_faults, unknown_night
+from riskwarn.web.weekly import Weeks, weeks_of
+from riskwarn.weekly import week_ends
 
 BAND_SHARES = (0.01, 0.05, 0.10, 0.25, 1.0)
 """Upper ends of the bands of the map: shares of the scored grids by rank."""
 _KEPT_NIGHTS = 8
+_TABLES = ("scores", "reasons", "gaps", "alerts", "weeks", "weekly_readings", "what_ifs")
 _PARENTS = ("name", "community_id", "township_id", "county_id", "area_km2", "households", "population")
 
 
@@ -38,6 +42,10 @@ class Night:
         In the order of `place`.
     gaps, alerts
         None where the run did not make them, which is not the same as finding none.
+    weeks
+        Events by week; None where the run published none.
+    what_ifs
+        Table `what_ifs`; None where the run published none.
     """
 
     as_of: pd.Timestamp
@@ -48,6 +56,8 @@ class Night:
     reasons: pd.DataFrame
     gaps: pd.DataFrame | None
     alerts: pd.DataFrame | None
+    weeks: Weeks | None
+    what_ifs: pd.DataFrame | None
 
     @property
     def date(self) -> str:
@@ -110,6 +120,13 @@ class Night:
         """Reasons of some grids, in the order of `place`."""
         found = [self.why.get_group(g) for g in grid_ids if g in self.why.groups]
         return pd.concat(found) if found else self.reasons.iloc[:0]
+
+    def what_ifs_of(self, grid_id: str) -> list[WhatIf] | None:
+        """What can be done for a grid and where it would stand then; None where the run worked nothing out."""
+        if self.what_ifs is None:
+            return None
+        here = self.what_ifs[self.what_ifs["grid_id"] == grid_id]
+        return read_what_ifs(here[here["suggested"]], self.facts.get("features", {}))
 
     @cached_property
     def grids_listed(self) -> list[str]:
@@ -189,7 +206,7 @@ class Nights:
 
     def _read(self, as_of: pd.Timestamp, run: str) -> Night:
         facts: Mapping[str, Any] = self.store.facts(as_of)
-        tables = {name: _table(self.store, name, as_of) for name in ("scores", "reasons", "gaps", "alerts")}
+        tables = {name: _table(self.store, name, as_of) for name in _TABLES}
         now = self.store.run_of(as_of) or ""
         if now != run:
             return self._read(as_of, now)
@@ -205,7 +222,7 @@ class Nights:
             _standing_scores(scores, grids, alerts),
             pd.DataFrame(columns=["grid_id", "place", "feature", "value", "normal", "contribution", "code"]) if reasons is None else reasons,
             None if gaps is None else gaps.sort_values(["severity", "gap_id"], ascending=[False, True], ignore_index=True),
-            alerts,
+            alerts, _weeks(tables, as_of), _of_target(tables["what_ifs"], facts),
         )  # fmt: skip
 
 
@@ -221,6 +238,11 @@ def _table(store: Store, name: str, as_of: pd.Timestamp) -> pd.DataFrame | None:
         return store.read(name, as_of=as_of)
     except FileNotFoundError:
         return None
+
+
+def _weeks(tables: Mapping[str, pd.DataFrame | None], as_of: pd.Timestamp) -> Weeks | None:
+    weeks, readings = tables["weeks"], tables["weekly_readings"]
+    return None if weeks is None or readings is None else weeks_of(weeks, readings, week_ends(as_of))
 
 
 def _grids(store: Store, as_of: pd.Timestamp) -> pd.DataFrame:

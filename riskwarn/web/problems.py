@@ -127,12 +127,18 @@ def records_changed() -> Problem:
 
 
 def not_changeable(changeable: Mapping[str, Any]) -> Problem:
-    """A what-if names what service cannot change, or a value the model has not seen; `changeable` holds names and ranges."""
+    """A what-if the night did not work out; `changeable` holds the values that can be asked about, by feature of the grid."""
     detail = (
-        "Only the features in `changeable` can be asked about, with whole numbers within their range, "
-        "and never with fewer open cases than overdue ones."
+        "Only what the night worked out can be asked about: `changeable` holds the numbers of cases of this grid that service "
+        "could bring about, by feature."
     )
     return Problem(422, "not_changeable", detail, changeable=dict(changeable))
+
+
+def not_worked_out() -> Problem:
+    """The night published no what-ifs."""
+    detail = "This night worked out no what-ifs; run it again with the present version."
+    return Problem(409, "not_worked_out", detail)
 
 
 def unknown_feature(features: Iterable[str]) -> Problem:

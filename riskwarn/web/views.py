@@ -16,19 +16,17 @@ from fastapi import Path as InPath
 from fastapi.responses import HTMLResponse, Response
 from pydantic import Field
 
-from riskwarn.explanation import CAVEAT, what_ifs
+from riskwarn.explanation import CAVEAT
 from riskwarn.taxonomy import ACTIONS, words_of
 from riskwarn.web import format as write
 from riskwarn.web import words
 from riskwarn.web.answers import Ask, Level
 from riskwarn.web.api import alert_rows, changes_of, evidence, nights_of, score_of
-from riskwarn.web.behind import behind
 from riskwarn.web.chart import spark, stacked
 from riskwarn.web.geojson import has_map
 from riskwarn.web.nights import Night, Nights
 from riskwarn.web.problems import HEADERS, Problem
 from riskwarn.web.reasons import remedies, sentences
-from riskwarn.web.weeks import reading, weeks_of
 
 STALE_HOURS = 26
 """A night older than this is not today's."""
@@ -232,16 +230,16 @@ def _by_kind(gaps: pd.DataFrame | None) -> dict[str, int]:
     return {} if gaps is None else gaps["kind"].value_counts(sort=False).sort_index().to_dict()
 
 
-def _feed_lines(nights: Nights, night: Night) -> list[dict[str, Any]]:
+def _feed_lines(night: Night) -> list[dict[str, Any]]:
     """Feeds by source: the worst state of its organisations first, and how last week compares."""
-    weeks = weeks_of(nights.store, night)
-    weekly = weeks.of_city() if weeks else {}
+    weekly = night.weeks.of_city() if night.weeks else {}
+    readings = night.weeks.readings if night.weeks else {}
     stated = [_FEED | feed for feed in night.facts.get("feeds") or []]
     sources = list(dict.fromkeys([*(feed["source"] for feed in stated), *weekly]))
     lines = [
         {
             "source": source, "feeds": [feed for feed in stated if feed["source"] == source],
-            "weekly": weekly.get(source, []), "reading": reading(weekly[source]) if source in weekly else None,
+            "weekly": weekly.get(source, []), "reading": readings.get(source),
         }
         for source in sources
     ]  # fmt: skip
@@ -271,7 +269,7 @@ def today(request: Request, look: Annotated[Look, Query()]) -> Response:
     return _page(
         request, "today.html", night,
         entries=_entries(nights, night, shown, language), changes=changes_of(nights, night),
-        feeds=_feed_lines(nights, night), drawn=has_map(night),
+        feeds=_feed_lines(night), drawn=has_map(night),
         gap_lines=None if gaps is None else _gap_lines(gaps.head(GAPS_TODAY), night.names, language),
         gap_counts=_by_kind(gaps), gaps_untold=_untold(night.gaps),
     )  # fmt: skip
@@ -299,7 +297,7 @@ def grid(request: Request, grid_id: GridId, look: Annotated[Look, Query()]) -> R
         step=remedies(reasons, night.facts.get("features", {}), language),
         factor=np.exp(reasons["contribution"].astype(float)),
     )
-    weeks = weeks_of(nights.store, night)
+    weeks = night.weeks
     weekly = weeks.of_grid(grid_id) if weeks else {}
     mine = None if night.gaps is None else night.gaps[_touches(night.gaps["scope"], grid_id)]
     return _page(
@@ -308,20 +306,14 @@ def grid(request: Request, grid_id: GridId, look: Annotated[Look, Query()]) -> R
         gap_lines=None if mine is None else _gap_lines(mine, night.names, language),
         weekly=weekly, ends=weeks.ends if weeks else [], chart=stacked(weekly) if weekly else None,
         past=nights.standings(nights.upto(night, 14), grid_id).iloc[::-1].to_dict("records"),
-        neighbours=_neighbours(night, grid_id), possible=_possible(nights, night, score, language),
+        neighbours=_neighbours(night, grid_id), possible=_possible(night, score, language),
     )  # fmt: skip
 
 
-def _possible(nights: Nights, night: Night, score: Mapping[str, Any], language: str) -> list[str] | None:
-    """What could be done for a grid and where it would stand then, a line each; none where the night cannot be computed again."""
-    if pd.isna(score["rank"]):
-        return None
-    try:
-        at = behind(nights.store, night)
-    except Problem:
-        return None
-    found = what_ifs(at.model, at.panel, str(score["grid_id"]), margins=at.margins)
-    return [answer.sentence(language) for answer in found]
+def _possible(night: Night, score: Mapping[str, Any], language: str) -> list[str] | None:
+    """What could be done for a grid and where it would stand then, a line each; none where the night worked nothing out."""
+    found = None if pd.isna(score["rank"]) else night.what_ifs_of(str(score["grid_id"]))
+    return None if found is None else [answer.sentence(language) for answer in found]
 
 
 def _touches(scope: pd.Series, grid_id: str) -> pd.Series:
@@ -413,6 +405,5 @@ def _backtest(table: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
 @views.get("/feeds")
 def feeds(request: Request, look: Annotated[Look, Query()]) -> Response:
     """State of each feed."""
-    nights = nights_of(request)
-    night = nights.at(look.as_of)
-    return _page(request, "feeds.html", night, lines=_feed_lines(nights, night))
+    night = nights_of(request).at(look.as_of)
+    return _page(request, "feeds.html", night, lines=_feed_lines(night))

@@ -7,13 +7,13 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
 from riskwarn.errors import DataError, NotFoundError
-from riskwarn.explanation import CAVEAT, review, review_sentences, rows, what_if, what_ifs
+from riskwarn.explanation import CAVEAT, WhatIf, read_what_ifs, review, review_sentences, rows
 from riskwarn.web import answers
 from riskwarn.web.answers import LONGEST_NAME, Ask, AskReview, AskRows, AskScore, fields
 from riskwarn.web.api import answer, answer_page, api_answer, finite, nights_of, page_of, score_of
 from riskwarn.web.behind import behind
 from riskwarn.web.nights import Night, Nights
-from riskwarn.web.problems import no_events, not_changeable, not_scored, of_faults, unknown_feature
+from riskwarn.web.problems import no_events, not_changeable, not_scored, not_worked_out, of_faults, unknown_feature
 from riskwarn.web.words import PHRASES
 
 MOST_DAYS = 800
@@ -25,11 +25,10 @@ GridId = Annotated[str, Path(max_length=LONGEST_NAME)]
 @why.post("/score", response_model=answers.Scored)
 def score(request: Request, ask: AskScore) -> Response:
     """Scores of some grids of a night, or the score of one grid as it would be with other open and overdue cases."""
-    nights = nights_of(request)
-    night = nights.at(ask.as_of, said_in="body")
+    night = nights_of(request).at(ask.as_of, said_in="body")
     if ask.grid_id is not None:
         values = ask.model_dump(include={"values"})["values"]
-        return answer(night, items=None, what_if=_what_if(nights, night, ask.grid_id, values))
+        return answer(night, items=None, what_if=_what_if(night, ask.grid_id, values))
     wanted = night.scores
     if ask.grids is not None:
         asked = set(ask.grids)
@@ -43,12 +42,13 @@ def score(request: Request, ask: AskScore) -> Response:
 @why.get("/grids/{grid_id}/what-if", response_model=answers.WhatIfs)
 def whatever_can_be_done(request: Request, grid_id: GridId, ask: Annotated[Ask, Query()]) -> Response:
     """Every sensible change for one grid: its overdue cases closed, or all its open ones, feed by feed."""
-    nights = nights_of(request)
-    night = nights.at(ask.as_of)
+    night = nights_of(request).at(ask.as_of)
     known = scored_grid(night, grid_id)
-    at = behind(nights.store, night)
-    found = [finite(w.to_dict()) for w in what_ifs(at.model, at.panel, known, margins=at.margins)]
-    return answer(night, grid_id=known, caveat={"zh": CAVEAT.zh, "en": CAVEAT.en}, items=found)
+    found = night.what_ifs_of(known)
+    if found is None:
+        raise not_worked_out()
+    items = [finite(w.to_dict()) for w in found]
+    return answer(night, grid_id=known, caveat={"zh": CAVEAT.zh, "en": CAVEAT.en}, items=items)
 
 
 @why.get("/grids/{grid_id}/rows", response_model=answers.Rows)
@@ -99,15 +99,23 @@ def scored_grid(night: Night, grid_id: str) -> str:
     return str(known["grid_id"])
 
 
-def _what_if(nights: Nights, night: Night, grid_id: str, values: dict[str, float]) -> dict[str, Any]:
+def _what_if(night: Night, grid_id: str, values: dict[str, float]) -> dict[str, Any]:
+    """The answer to one change that the night worked out, overdue cases alone or with the open ones that close along."""
     known = scored_grid(night, grid_id)
-    at = behind(nights.store, night)
-    try:
-        found = what_if(at.model, at.panel, known, values, margins=at.margins)
-    except DataError:
-        raise not_changeable(at.changeable) from None
-    told: dict[str, Any] = finite(found.to_dict())
-    return told
+    if night.what_ifs is None:
+        raise not_worked_out()
+    changes = night.what_ifs[night.what_ifs["grid_id"] == known]
+    for _, change in changes.groupby("place"):
+        after = dict(zip(change["feature"], change["after"], strict=True))
+        asked = dict(zip(change["feature"][~change["follows"]], change["after"][~change["follows"]], strict=True))
+        if values in (after, asked):
+            told: dict[str, Any] = finite(_answer(night, change).to_dict())
+            return told
+    raise not_changeable({str(n): sorted(set(after)) for n, after in changes.groupby("feature")["after"]})
+
+
+def _answer(night: Night, change: pd.DataFrame) -> WhatIf:
+    return read_what_ifs(change, night.facts.get("features", {}))[0]
 
 
 def _span(nights: Nights, ask: AskReview) -> tuple[pd.Timestamp, pd.Timestamp | None]:

@@ -192,7 +192,7 @@ PUNCTUATION = {
 PHRASES: dict[str, Words] = {
     "what_if": Words("如果办结积案（试算）", "If open cases were closed (what if)"),
     "nothing_open": Words("模型所看的未办结、超期事项，本网格一件也没有，无可试算。", "None of the open or overdue cases that the model reads lies in this grid; there is nothing to try."),
-    "no_what_if": Words("本期无法试算：该网格未评分，或本期的模型、记录已有变动。", "No what-if for this night: the grid has no score, or the model or the records have changed since."),
+    "no_what_if": Words("本期没有试算：该网格未评分，或本期研判时尚无试算。", "No what-if for this night: the grid has no score, or the night was run before what-ifs were published."),
     "product": Words("风险预警", "Risk early warning"),
     "bulletin": Words("风险研判日报", "Daily risk bulletin"),
     "skip": Words("跳到正文", "Skip to the content"),

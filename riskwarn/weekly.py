@@ -1,0 +1,74 @@
+"""Events by week: what was known of each week when it ended, by feed and grid, and how unusual the last one is."""
+
+import numpy as np
+import pandas as pd
+
+from riskwarn.history import History, Stream
+from riskwarn.unusual import weekly_reading
+
+N_WEEKS = 52
+
+
+def week_ends(as_of: pd.Timestamp) -> list[pd.Timestamp]:
+    """Ends of the weeks before a night, oldest first; the last is the night itself.
+
+    Examples
+    --------
+    >>> [at.strftime("%Y-%m-%d") for at in week_ends(pd.Timestamp("2025-01-08", tz="Asia/Shanghai"))[-2:]]
+    ['2025-01-01', '2025-01-08']
+    """
+    return [as_of - pd.DateOffset(weeks=back) for back in range(N_WEEKS - 1, -1, -1)]
+
+
+def weekly_counts(history: History, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Events that occurred in each of the last :data:`N_WEEKS` weeks and were known when it ended: table `weeks`.
+
+    Parameters
+    ----------
+    history
+        What was known.
+    as_of
+        The night, timezone-aware.
+
+    Returns
+    -------
+    weeks
+        One row a grid, feed and week with an event.
+    """
+    ends = week_ends(as_of)
+    known = history.at(ends)
+    parts = [_of_feed(history, source, known.count(Stream(source), days=7), ends) for source in history.sources]
+    return pd.concat(parts, ignore_index=True).assign(as_of=as_of)
+
+
+def _of_feed(history: History, source: str, counts: np.ndarray, ends: list[pd.Timestamp]) -> pd.DataFrame:
+    row, week = np.nonzero(counts)
+    return pd.DataFrame(
+        {
+            "grid_id": history.grids["grid_id"].to_numpy()[row],
+            "source": source,
+            "week_ends_at": pd.DatetimeIndex(ends)[week],
+            "n": counts[row, week].astype(np.float64),
+        }
+    )
+
+
+def weekly_readings(weeks: pd.DataFrame, sources: list[str], as_of: pd.Timestamp) -> pd.DataFrame:
+    """How unusual the last week of each feed is in the whole city, by :func:`riskwarn.unusual.weekly_reading`: table `weekly_readings`.
+
+    Parameters
+    ----------
+    weeks
+        What :func:`weekly_counts` gave.
+    sources
+        Feeds, those without an event in any week too.
+    as_of
+        The night.
+    """
+    ends = week_ends(as_of)
+    city = weeks.pivot_table(index="source", columns="week_ends_at", values="n", aggfunc="sum", fill_value=0.0)
+    city = city.reindex(index=sources, columns=pd.DatetimeIndex(ends), fill_value=0.0)
+    told = pd.concat([weekly_reading(counts[None]) for counts in city.to_numpy()], ignore_index=True)
+    return told.rename(columns={"word": "reading"})[["n", "mean", "change", "reading"]].assign(
+        source=sources, as_of=as_of
+    )
