@@ -22,7 +22,7 @@ from riskwarn.feature import (
     Trend,
 )
 from riskwarn.history import DAY_US, Snapshot, Stream
-from riskwarn.taxonomy import Words
+from riskwarn.language import Spoken, listed, phrase
 
 Kind = Literal["count", "emergence", "first", "escalation"]
 PAST_DAYS = {"count": 0.0, "emergence": float(YEAR_DAYS), "first": 182.0, "escalation": 91.0}
@@ -122,18 +122,18 @@ class Label:
         return self.kind == "count"
 
     @property
-    def words(self) -> Words:
+    def words(self) -> Spoken:
         """What is counted, for staff."""
-        what, past = _joined(self.streams), f"{self.past_days:g}"
-        zh, en = f"未来{self.days:g}天{what.zh}", f"{what.en} in the next {self.days:g} days"
+        events: Spoken = phrase("{events} in the next {days} days", events=_joined(self.streams), days=f"{self.days:g}")
+        past = f"{self.past_days:g}"
         if self.kind == "emergence":
-            return Words(f"{zh}超出本网格常态", f"more {en} than the grid's own normal")
+            return phrase("more {events} than the grid's own normal", events=events)
         if self.kind == "first":
-            return Words(f"{zh}（此前{past}天未发生）", f"first {en} after {past} days without")
+            return phrase("first {events} after {days} days without", events=events, days=past)
         if self.kind == "escalation":
-            before = _joined(self.lower)
-            return Words(f"{zh}（此前{past}天仅有{before.zh}）", f"{en} after {past} days of {before.en} alone")
-        return Words(zh, en)
+            lower = _joined(self.lower)
+            return phrase("{events} after {days} days of {lower} alone", events=events, days=past, lower=lower)
+        return events
 
     @property
     def normal(self) -> OwnNormal:
@@ -216,8 +216,8 @@ _OF_KIND = (
 """Parameters, their defaults, and the kinds they mean something for."""
 
 
-def _joined(streams: tuple[Stream, ...]) -> Words:
-    return Words("、".join(s.words.zh for s in streams), " and ".join(s.words.en for s in streams))
+def _joined(streams: tuple[Stream, ...]) -> Spoken:
+    return listed([s.words for s in streams], "kinds")
 
 
 def _signs(stream: Stream, days: float) -> list[Feature]:

@@ -137,7 +137,7 @@ def phrase(text: str, /, *, context: str = "", plural: str = "", **values: Any) 
 
 
 def listed(items: "Mapping[str, Spoken] | list[Spoken] | tuple[Spoken, ...]", joint: str) -> Phrase:
-    """Several things in a row, joined as `joint` says: ``and``, ``or`` or ``,``.
+    """Several things in a row, joined as `joint` says: ``and``, ``or``, ``,``, or ``kinds`` for words of a list of codes.
 
     Examples
     --------
@@ -147,14 +147,16 @@ def listed(items: "Mapping[str, Spoken] | list[Spoken] | tuple[Spoken, ...]", jo
     row = list(items.values()) if isinstance(items, Mapping) else list(items)
     joined: Any = row[0] if row else ""
     for item in row[1:]:
-        joined = phrase(_JOINTS[joint], first=joined, second=item)
+        context, text = _JOINTS[joint]
+        joined = phrase(text, context=context, first=joined, second=item)
     return joined if isinstance(joined, Phrase) else phrase("{only}", only=joined)
 
 
 _JOINTS = {
-    "and": "{first} and {second}",
-    "or": "{first} or {second}",
-    ",": "{first}, {second}",
+    "and": ("", "{first} and {second}"),
+    "or": ("", "{first} or {second}"),
+    ",": ("", "{first}, {second}"),
+    "kinds": ("kinds", "{first} and {second}"),
 }
 _MEASURE = "measure word"
 

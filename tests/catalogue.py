@@ -40,7 +40,7 @@ def _literal(path: Path, node: ast.expr | None) -> str:
 
 def phrases() -> dict[tuple[str, str], str]:
     """Every phrase of the package by context and text, with its plural."""
-    joints = {("", joint): "" for joint in language._JOINTS.values()}
+    joints = dict.fromkeys(language._JOINTS.values(), "")
     modules = [path for path in sorted(PACKAGE.rglob("*.py")) if path != OWN]
     return joints | {(context, text): plural for path in modules for context, text, plural in said(path)}
 

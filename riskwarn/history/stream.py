@@ -5,33 +5,33 @@ from dataclasses import dataclass
 from typing import Any
 
 from riskwarn.errors import DefinitionError, did_you_mean
-from riskwarn.language import Spoken
-from riskwarn.taxonomy import NEVER_FEATURES, TAGS, Words, words_of
+from riskwarn.language import Spoken, listed, phrase
+from riskwarn.taxonomy import NEVER_FEATURES, TAGS, words_of
 
 TABLE_OF = {"visit": "visits", "step": "workflow", "diversion": "diversions", "roster": "roster"}
 """Streams that are not feeds of events: the table each is read from."""
 _TABLE_WORDS = {
-    "visit": Words("巡访", "visits"),
-    "step": Words("流转环节", "handling steps"),
-    "diversion": Words("警情分流", "diverted calls"),
-    "roster": Words("在岗日", "days on the roster"),
-    "return": Words("退回", "returned"),
-    "extend": Words("延期", "extended"),
-    "supervise": Words("督办", "supervised"),
-    "patrol": Words("巡查", "patrol"),
-    "household": Words("入户走访", "household"),
-    "special": Words("专项", "special"),
+    "visit": phrase("visits", context="stream"),
+    "step": phrase("handling steps"),
+    "diversion": phrase("diverted calls"),
+    "roster": phrase("days on the roster"),
+    "return": phrase("returned", context="stream"),
+    "extend": phrase("extended"),
+    "supervise": phrase("supervised"),
+    "patrol": phrase("patrol"),
+    "household": phrase("household"),
+    "special": phrase("special"),
 }
 TABLE_TAGS = {
-    "valid": Words("有效", "valid"),
-    "routine": Words("自主", "routine"),
-    "alert": Words("预警派单", "after an alert"),
-    "supervision": Words("督办派单", "under supervision"),
-    "staffed": Words("有人在岗", "somebody on duty"),
-    "again": Words("再次", "not the first time"),
+    "valid": phrase("valid"),
+    "routine": phrase("routine"),
+    "alert": phrase("after an alert"),
+    "supervision": phrase("under supervision"),
+    "staffed": phrase("somebody on duty"),
+    "again": phrase("not the first time"),
 }
 """Words the rows of these tables carry as tags, with those of :data:`riskwarn.taxonomy.TAGS`."""
-_TAGS = {**TAGS, **TABLE_TAGS}
+_TAGS: dict[str, Spoken] = {**TAGS, **TABLE_TAGS}
 _DAY_HOURS = 24
 
 
@@ -162,38 +162,39 @@ class Stream:
         return "_".join(p for p in parts if p)
 
     @property
-    def words(self) -> Words:
+    def words(self) -> Spoken:
         """The stream in words."""
-        source = _words(self.source)
-        kinds = [_words(c) for c in self.categories]
-        zh = ("、".join(k.zh for k in kinds) + "类" if kinds else "") + source.zh
-        en = (" and ".join(k.en for k in kinds) + " " if kinds else "") + source.en
+        named: Spoken = _words(self.source)
+        if self.categories:
+            kinds = listed([_words(c) for c in self.categories], "kinds")
+            named = phrase("{kinds} {source}", kinds=kinds, source=named)
         if self.severity:
-            zh, en = f"较重{zh}", f"serious {en}"
+            named = phrase("serious {events}", events=named)
         if self.hours:
             first, last = self.hours
-            zh, en = f"{first}时至{last}时的{zh}", f"{en} between {first}:00 and {last}:00"
-        if self.origin:
-            zh, en = (
-                ("群众反映的" if self.origin == "citizen" else "主动发现的") + zh,
-                f"{en} ({'asked for by residents' if self.origin == 'citizen' else 'found by staff'})",
-            )
-        notes = [_TAGS[self.tag]] if self.tag else []
-        if self.without:
-            left = _TAGS[self.without]
-            notes += [Words(f"不含{left.zh}", f"without {left.en}")]
+            named = phrase("{events} between {first}:00 and {last}:00", events=named, first=first, last=last)
+        if self.origin == "citizen":
+            named = phrase("{events} (asked for by residents)", events=named)
+        elif self.origin:
+            named = phrase("{events} (found by staff)", events=named)
+        for note in self._notes():
+            named = phrase("{events} ({note})", events=named, note=note)
+        return named
+
+    def _notes(self) -> list[Spoken]:
+        """What else the events must be, each as words to stand in brackets."""
+        notes: list[Spoken] = [_TAGS[self.tag]] if self.tag else []
+        notes += [phrase("without {tag}", tag=_TAGS[self.without])] if self.without else []
         notes += [_OUTCOMES[self.outcome]] if self.outcome else []
-        notes += [Words("邻近辖区边界", "near a border")] if self.border else []
-        notes += [Words("已跨部门关联", "linked across feeds")] if self.linked else []
-        for note in notes:
-            zh, en = f"{zh}（{note.zh}）", f"{en} ({note.en})"
-        return Words(zh, en)
+        notes += [phrase("near a border")] if self.border else []
+        notes += [phrase("linked across feeds")] if self.linked else []
+        return notes
 
 
 _OUTCOMES = {
-    "success": Words("化解成功", "resolved"),
-    "partial": Words("部分化解", "partly resolved"),
-    "fail": Words("未化解", "not resolved"),
+    "success": phrase("resolved"),
+    "partial": phrase("partly resolved"),
+    "fail": phrase("not resolved"),
 }
 
 
