@@ -161,6 +161,17 @@ _JOINTS = {
 _MEASURE = "measure word"
 
 
+def in_every_language(spoken: Spoken) -> dict[Language, str]:
+    """What is said, by language: for files that outlive the process.
+
+    Examples
+    --------
+    >>> in_every_language(Words("路灯", "street lights"))
+    {'zh': '路灯', 'en': 'street lights'}
+    """
+    return {language: spoken[language] for language in LANGUAGES}
+
+
 def measure_word(noun: str) -> Phrase:
     """The measure word of a noun, as 起 or 户; empty in a language that has none.
 

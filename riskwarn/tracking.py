@@ -23,6 +23,7 @@ from riskwarn.backtesting import Report
 from riskwarn.errors import GateError, NotFoundError
 from riskwarn.experiment import Experiment
 from riskwarn.gate import gate
+from riskwarn.language import in_every_language
 from riskwarn.model import RiskModel
 from riskwarn.reporting import to_html
 from riskwarn.tuning import Tuning
@@ -261,7 +262,9 @@ def _register(mlflow: Any, model: RiskModel, run_id: str) -> str:
     client = mlflow.MlflowClient()
     name = model.label.name
     if not client.search_registered_models(f"name = '{name}'"):
-        client.create_registered_model(name, description=json.dumps(model.label.words.__dict__, ensure_ascii=False))
+        client.create_registered_model(
+            name, description=json.dumps(in_every_language(model.label.words), ensure_ascii=False)
+        )
     source = f"{client.get_run(run_id).info.artifact_uri}/{_BUNDLE}"
     version = client.create_model_version(name, source, run_id)
     client.set_registered_model_alias(name, CANDIDATE, version.version)
