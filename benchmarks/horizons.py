@@ -48,7 +48,7 @@ def row(name: str, experiment: Experiment, store) -> str:
     for metric in ("capture_5", "capture_10"):
         d = report.differences([metric]).query("model == 'riskwarn'").iloc[0]
         best = f"{report.table.loc[d['rival'], metric]:.4f} ({d['rival']})"
-        told = f"{d['difference']:+.4f} [{d['lower']:+.4f}, {d['upper']:+.4f}]"
+        told = f"{d['difference']:+z.4f} [{d['lower']:+z.4f}, {d['upper']:+z.4f}]"
         cells += [f"{report.table.loc['riskwarn', metric]:.4f}", best, told]
     return f"| {name} | {experiment.label.days:g} | " + " | ".join(cells) + " |"
 

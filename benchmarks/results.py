@@ -251,7 +251,7 @@ def captures(found: dict) -> str:
             prior = max(v[metric] for m, v in one["table"].items() if m.startswith("prior count"))
             d = next(d for d in one["differences"] if (d["model"], d["metric"]) == ("riskwarn", metric))
             best = one["table"][d["rival"]][metric]
-            against = f"{best:.4f} ({d['rival']}), {d['difference']:+.4f} [{d['lower']:+.4f}, {d['upper']:+.4f}]"
+            against = f"{best:.4f} ({d['rival']}), {d['difference']:+z.4f} [{d['lower']:+z.4f}, {d['upper']:+z.4f}]"
             cells += [f"{one['table']['riskwarn'][metric]:.4f}", f"{prior:.4f}", against]
         rows.append(f"| {name} | " + " | ".join(cells) + " |")
     head = "| question | capture_5 | best prior count | best of all baselines | capture_10 | best prior count | best of all baselines |"
@@ -275,7 +275,7 @@ def section(name: str, one: dict) -> str:
     rows = ["| model | " + " | ".join(shown) + " |", "| --- |" + " --- |" * len(shown)]
     rows += [f"| {model} | " + " | ".join(f"{values[m]:.4f}" for m in shown) + " |" for model, values in table.items()]
     lines = [
-        f"| {d['metric']} | {d['difference']:+.4f} | {d['lower']:+.4f} to {d['upper']:+.4f} | {'yes' if d['clear'] else 'no'} | {d['rival']} |"
+        f"| {d['metric']} | {d['difference']:+z.4f} | {d['lower']:+z.4f} to {d['upper']:+z.4f} | {'yes' if d['clear'] else 'no'} | {d['rival']} |"
         for d in one["differences"]
         if d["model"] == "riskwarn"
     ]
@@ -318,7 +318,7 @@ def emergence(found: dict) -> str:
         own, rival = one["table"]["riskwarn"]["average_precision"], one["table"][d["rival"]]["average_precision"]
         line = one["table"]["poisson regression"]["average_precision"]
         chance = one["events_a_date"] / one["judged_a_date"]
-        interval = f"{d['lower']:+.4f} to {d['upper']:+.4f}"
+        interval = f"{d['lower']:+z.4f} to {d['upper']:+z.4f}"
         times.append(own / rival)
         honest = one["chosen_rule"]["average_precision"]
         ahead.append(own / honest)

@@ -15,7 +15,7 @@ import pandas as pd
 import portland
 
 from riskwarn import leakage, metrics
-from riskwarn.backtesting import Report, backtest, contenders_of, folds_of
+from riskwarn.backtesting import Report, backtest, contenders_of, folds_of, shared_by
 from riskwarn.baseline import Linear, settled
 from riskwarn.experiment import Experiment
 from riskwarn.ingest import ingest, load_mapping
@@ -91,7 +91,7 @@ def _span(name: str, report: Report, frame: pd.DataFrame) -> dict:
     gain = part.differences(["capture_10"]).query("model == 'riskwarn'").iloc[0]
     return table(
         f"{name}: {frame['as_of'].nunique()} months, {events:,.0f} filings a month", part.table[["capture_5", "capture_10", "poisson_deviance", "calibration_error"]],
-        note=f"capture_10, riskwarn against {gain['rival']}: {gain['difference']:+.4f} [{gain['lower']:+.4f}, {gain['upper']:+.4f}]",
+        note=f"capture_10, riskwarn against {gain['rival']}: {gain['difference']:+z.4f} [{gain['lower']:+z.4f}, {gain['upper']:+z.4f}]",
     )  # fmt: skip
 
 
@@ -116,7 +116,11 @@ def conflict(shared: Path, folder: Path) -> dict:
     for column in ("difference", "lower", "upper"):
         shown[column] = np.nan
     for model in means.index.drop("riskwarn"):
-        interval = metrics.difference_interval(-wide["riskwarn"].to_numpy(), -wide[model].to_numpy(), rng=np.random.default_rng(7), n_draws=1000, block_dates=4)  # fmt: skip
+        interval = metrics.difference_interval(
+            -wide["riskwarn"].to_numpy(),
+            -wide[model].to_numpy(),
+            shared=shared_by(wide.index, experiment.label.days),
+        )
         shown.loc[model, ["difference", "lower", "upper"]] = interval.estimate, interval.low, interval.high
     y = scores.drop_duplicates("as_of")
     return {

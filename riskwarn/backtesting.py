@@ -1,7 +1,7 @@
 """Backtest: every model beside every baseline on every fold, judged date by date, with intervals.
 
 Numbers are honest in three ways: a fold trains only on outcomes settled before its first test date; ties of a ranking count at
-their expectation unless the experiment says otherwise; and every report prints the difference to the best baseline with a block-bootstrap interval over dates.
+their expectation unless the experiment says otherwise; and every report prints the difference to the best baseline with an interval over dates that knows how their windows overlap.
 """
 
 import html
@@ -115,10 +115,9 @@ class Report:
         Returns
         -------
         differences
-            One row a metric and model: `difference` (positive is better, whatever the metric's direction), `lower`, `upper` (95 %
-            block bootstrap over dates, paired), `rival`, `clear`: the interval excludes zero on the good side, and `p_value` of
-            the Diebold-Mariano test of equal skill (:func:`riskwarn.metrics.diebold_mariano`), windows of near dates overlapping;
-            missing where there are fewer than three dates.
+            One row a metric and model: `difference` (positive is better, whatever the metric's direction), `lower`, `upper` (95 %,
+            paired, label windows overlapping: :func:`riskwarn.metrics.difference_interval`) and the test's `p_value`, `rival`,
+            `clear`: the interval lies above zero, and `verdict`: ``clearly better``, ``clearly worse`` or ``not clear``.
         """
         wanted = list(metrics_wanted or self.frame["metric"].unique())
         rows = [
@@ -154,7 +153,7 @@ class Report:
     def _lines(self) -> str:
         found = self.differences()
         return "\n".join(
-            f"  {r.metric:<18}{r.model:<20}{r.difference:+.4f}  [{r.lower:+.4f}, {r.upper:+.4f}]  {'clear' if r.clear else 'not clear'}  p {r.p_value:.3f}  ({r.rival})"
+            f"  {r.metric:<18}{r.model:<20}{r.difference:+z.4f}  [{r.lower:+z.4f}, {r.upper:+z.4f}]  {r.verdict}  p {r.p_value:.3f}  ({r.rival})"
             for r in found.itertuples()
         )
 
@@ -164,30 +163,44 @@ class Report:
         series = own.pivot_table(index="as_of", columns="model", values="value")
         weight = own.assign(weight=_weights(own)).groupby("as_of")["weight"].first().to_numpy()
         sign = -1.0 if metric in BETTER_LOW else 1.0
-        judge = self.experiment.judge
         interval = metrics.difference_interval(
-            sign * series[model].to_numpy(), sign * series[rival].to_numpy(), weight=weight, rng=np.random.default_rng(self.experiment.model.seed),
-            n_draws=judge.bootstrap_draws, block_dates=min(judge.block_dates, len(series) - 1),
-        )  # fmt: skip
+            sign * series[model].to_numpy(),
+            sign * series[rival].to_numpy(),
+            weight=weight,
+            shared=shared_by(series.index, self.experiment.label.days),
+        )
         return {
-            "metric": metric, "model": model, "difference": interval.estimate, "lower": interval.low, "upper": interval.high,
-            "clear": bool(interval.low > 0), "rival": rival, "p_value": self._p_value(sign * (series[model] - series[rival]), weight),
-        }  # fmt: skip
-
-    def _p_value(self, gain: pd.Series, weight: np.ndarray) -> float:
-        steps = np.diff(np.sort(gain.index.to_numpy())) / np.timedelta64(1, "D")
-        overlap = int(np.ceil(self.experiment.label.days / max(float(np.median(steps)), 1e-9))) if len(steps) else 1
-        weighed = (gain * weight / weight.mean()).to_numpy()
-        try:
-            return metrics.diebold_mariano(
-                weighed, np.zeros_like(weighed), overlap=min(overlap, len(weighed) - 1)
-            ).p_value
-        except ValueError:
-            return float("nan")
+            "metric": metric,
+            "model": model,
+            "difference": interval.estimate,
+            "lower": interval.low,
+            "upper": interval.high,
+            "clear": bool(interval.low > 0),
+            "verdict": verdict_of(interval.low, interval.high),
+            "rival": rival,
+            "p_value": interval.p_value,
+        }
 
     def _calibration(self, model: str) -> float:
         own = self.predictions[self.predictions["model"] == model]
         return metrics.calibration_error((own["y"] > 0).to_numpy(), own["probability"].to_numpy())
+
+
+def shared_by(dates: pd.Index, horizon_days: float) -> np.ndarray:
+    """(dates, dates) share of the label window that dates have in common, for :func:`riskwarn.metrics.difference_interval`."""
+    at = (pd.DatetimeIndex(dates) - dates[0]) / pd.Timedelta(days=1)
+    return metrics.shared_windows(at.to_numpy(), horizon_days)
+
+
+def verdict_of(low: float, high: float) -> str:
+    """What an interval of a difference, positive is better, lets one say.
+
+    Examples
+    --------
+    >>> verdict_of(0.01, 0.03), verdict_of(-0.02, 0.01), verdict_of(-0.03, -0.01)
+    ('clearly better', 'not clear', 'clearly worse')
+    """
+    return "clearly better" if low > 0 else "clearly worse" if high < 0 else "not clear"
 
 
 def backtest(

@@ -9,7 +9,7 @@
     [folds]      rolling origin: n_folds, test_dates, min_train_dates
     [model]      settings of the model
     [baselines]  weeks of the prior counts, names of other rules
-    [judge]      shares of grids watched, bootstrap draws
+    [judge]      shares of grids watched, how ties count
     [gate]       what a champion must reach
 """
 
@@ -111,12 +111,10 @@ class Baselines:
 
 @dataclass(frozen=True)
 class Judge:
-    """How models are compared: shares of grids watched, how ties of a ranking count, and block bootstrap over dates."""
+    """How models are compared: shares of grids watched, and how ties of a ranking count."""
 
     shares: tuple[float, ...] = (0.05, 0.10)
     ties: TIES = "mean"
-    bootstrap_draws: int = 1000
-    block_dates: int = 4
 
 
 @dataclass(frozen=True)
@@ -296,7 +294,6 @@ def _out_of_range(experiment: Experiment) -> Iterator[str]:
     whole = (
         ("dates", "every_days", dates.every_days), ("folds", "n_folds", folds.n_folds), ("folds", "test_dates", folds.test_dates),
         ("folds", "min_train_dates", folds.min_train_dates), ("model", "n_trees", experiment.model.n_trees),
-        ("judge", "bootstrap_draws", judge.bootstrap_draws), ("judge", "block_dates", judge.block_dates),
         *(("baselines", "weeks", w) for w in experiment.baselines.weeks),
     )  # fmt: skip
     yield from (

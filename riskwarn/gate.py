@@ -93,9 +93,11 @@ def _forward(report: Report) -> Check:
 def _gain(report: Report, own: pd.DataFrame) -> Check:
     metric = report.experiment.gate.metric
     row = own.loc[metric]
-    figures = f"{row['difference']:+.4f}, 95 % interval {row['lower']:+.4f} to {row['upper']:+.4f}"
+    figures = f"{row['difference']:+z.4f}, 95 % interval {row['lower']:+z.4f} to {row['upper']:+z.4f}"
     if row["clear"]:
         return Check("gain", PASSED, f"{metric} beats {row['rival']} by {figures}")
+    if row["upper"] < 0:
+        return Check("gain", FAILED, f"{metric} is clearly worse than {row['rival']}: {figures}")
     return Check("gain", FAILED, f"{metric} differs from {row['rival']} by {figures}, which does not lie above zero")
 
 
@@ -106,7 +108,7 @@ def _captures(own: pd.DataFrame) -> Check:
         return Check(
             "captures",
             FAILED,
-            "; ".join(f"{m} is worse than {r['rival']} by {-r['difference']:.4f}" for m, r in worse.iterrows()),
+            "; ".join(f"{m} is clearly worse than {r['rival']} by {-r['difference']:.4f}" for m, r in worse.iterrows()),
         )
     return Check("captures", PASSED, f"none of {', '.join(captures.index)} is clearly worse")
 
@@ -132,7 +134,7 @@ def _slices(report: Report, by: str) -> Iterator[tuple[str, str]]:
     for r in audit.slices(report, by).itertuples():
         yield (
             r.verdict,
-            f"{by} {r.group}: {report.experiment.gate.metric} {r.difference:+.4f} against {r.rival} [{r.lower:+.4f}, {r.upper:+.4f}]",
+            f"{by} {r.group}: {report.experiment.gate.metric} {r.difference:+z.4f} against {r.rival} [{r.lower:+z.4f}, {r.upper:+z.4f}]",
         )
 
 

@@ -10,7 +10,7 @@ import towns
 from riskwarn import audit, metrics
 from riskwarn.backtesting import Report, judged
 from riskwarn.errors import DataError
-from riskwarn.experiment import Dates, Experiment, Folds, Gate, Judge
+from riskwarn.experiment import Dates, Experiment, Folds, Gate
 from riskwarn.level import level_of
 
 N_GRIDS, N_DATES = 200, 16
@@ -31,9 +31,7 @@ def made(*, seed=2, **models):
     ]  # fmt: skip
     predictions = pd.concat(parts, ignore_index=True)
     day = DATES[0].date()
-    question = Experiment(
-        "?", towns.LABEL, Dates(day, day), (), folds=Folds(4, 4, 8), judge=Judge(bootstrap_draws=200), gate=Gate()
-    )
+    question = Experiment("?", towns.LABEL, Dates(day, day), (), folds=Folds(4, 4, 8), gate=Gate())
     number = np.arange(N_GRIDS)
     grids = pd.DataFrame({
         "grid_id": [f"G{i:03d}" for i in number], "urban_class": np.where(number % 3 == 0, "220", "111"), "area_km2": 1.0,

@@ -11,7 +11,7 @@ import towns
 
 import riskwarn as rw
 from riskwarn import metrics
-from riskwarn.backtesting import backtest
+from riskwarn.backtesting import backtest, shared_by
 from riskwarn.baseline import Linear, PriorCount
 from riskwarn.errors import DefinitionError, LabelError
 from riskwarn.experiment import Dates, Experiment, Folds, Judge
@@ -25,7 +25,7 @@ DAY = pd.Timestamp("2025-01-06").date()
 def question(**changes):
     """A question for drawn panels: two folds of four dates, prior counts of 4 and 8 weeks."""
     plain = Experiment(
-        "?", towns.LABEL, Dates(DAY, DAY), (), folds=Folds(2, 4, 8), baselines=rw.experiment.Baselines((4, 8)), judge=Judge(bootstrap_draws=200),
+        "?", towns.LABEL, Dates(DAY, DAY), (), folds=Folds(2, 4, 8), baselines=rw.experiment.Baselines((4, 8)),
     )  # fmt: skip
     return dataclasses.replace(plain, **changes)
 
@@ -121,7 +121,7 @@ def plain_capture(panel, dates, column, share):
 def test_a_prior_row_is_what_plain_pandas_counts(weeks):
     """With ties by grid the row of a prior count is a sort and a sum, pooled over the test dates: events caught by all events."""
     panel = towns.drawn_panel()
-    found = backtest(question(judge=Judge(ties="order", bootstrap_draws=10)), panel, models=PRIORS, progress=False)
+    found = backtest(question(judge=Judge(ties="order")), panel, models=PRIORS, progress=False)
     dates = panel["as_of"].unique()[-8:]
 
     assert sorted(found.frame["as_of"].unique()) == list(dates)
@@ -291,8 +291,8 @@ def test_folds_add_up_to_the_table():
         assert np.average(folds[prior.name], weights=events) == pytest.approx(found.table.loc[prior.name, "capture_10"])
 
 
-def test_the_p_value_is_that_of_diebold_and_mariano():
-    """It is the test of the dates' differences weighed by their events, windows that do not overlap; 1 where nothing differs."""
+def test_the_difference_is_that_of_the_dates():
+    """Interval and p are those of the dates' differences weighed by their events, windows overlapping as they do; p is 1 where nothing differs."""
     panel = towns.drawn_panel().assign(x=lambda d: d["y"])
     found = backtest(question(), panel, models=[Linear(("x",)), *PRIORS], progress=False)
     row = found.differences(["capture_10"]).iloc[0]
@@ -300,9 +300,15 @@ def test_the_p_value_is_that_of_diebold_and_mariano():
         index="as_of", columns="model", values=["value", "n_events"]
     )
     weight = own["n_events"]["poisson regression"]
-    gain = (own["value"]["poisson regression"] - own["value"][row["rival"]]) * weight / weight.mean()
+    told = metrics.difference_interval(
+        own["value"]["poisson regression"],
+        own["value"][row["rival"]],
+        weight=weight,
+        shared=shared_by(own.index, towns.LABEL.days),
+    )
 
-    assert row["p_value"] == metrics.diebold_mariano(gain, np.zeros(len(gain)), overlap=1).p_value
+    assert row[["lower", "upper", "p_value"]].tolist() == [told.low, told.high, told.p_value]
+    assert row["verdict"] == "clearly better"
     assert row["p_value"] < 0.01
     same = dataclasses.replace(found, frame=found.frame.assign(value=0.5))
     assert same.differences(["brier"])["p_value"].tolist() == [1.0]

@@ -43,7 +43,7 @@ def question(*rules: str) -> Experiment:
     """Where will most calls of the next fortnight be made: every second week of the street's last two years."""
     first, last = pd.Timestamp("2023-02-06").date(), pd.Timestamp("2024-11-18").date()
     return Experiment(
-        "?", LABEL, Dates(first, last, 14), (), folds=Folds(2, 4, 8), baselines=Baselines((4, 15), rules), judge=Judge(shares=(0.25,), bootstrap_draws=50),
+        "?", LABEL, Dates(first, last, 14), (), folds=Folds(2, 4, 8), baselines=Baselines((4, 15), rules), judge=Judge(shares=(0.25,)),
     )  # fmt: skip
 
 

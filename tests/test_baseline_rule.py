@@ -12,7 +12,7 @@ from riskwarn import metrics
 from riskwarn.backtesting import backtest, contenders_of
 from riskwarn.baseline import PriorCount, Rule, rules_of
 from riskwarn.errors import DataError, DefinitionError
-from riskwarn.experiment import Baselines, Dates, Experiment, Folds, Judge
+from riskwarn.experiment import Baselines, Dates, Experiment, Folds
 from riskwarn.feature import Own
 from riskwarn.label import Label
 
@@ -34,7 +34,7 @@ def events_panel(**changes):
 def asked(**changes):
     day = pd.Timestamp("2025-01-06").date()
     plain = Experiment(
-        "?", KINDS[1], Dates(day, day), (), folds=Folds(2, 4, 8), baselines=Baselines((4, 8)), judge=Judge(bootstrap_draws=100),
+        "?", KINDS[1], Dates(day, day), (), folds=Folds(2, 4, 8), baselines=Baselines((4, 8)),
     )  # fmt: skip
     return dataclasses.replace(plain, **changes)
 

@@ -38,13 +38,30 @@ def changed(report, **columns):
 
 
 def test_the_gate_opens_for_a_clear_gain_alone():
-    """It passes with the figure where the interval lies above zero, and refuses with the figure where it does not."""
+    """It passes with the figure where the interval lies above zero, and refuses with the figure where it does not; a clear loss is called one."""
     passed, refused = gate(plain("hint")), gate(plain("noise"))
 
     assert passed.passed
     assert passed.reason.startswith("capture_5 beats prior count ")
     assert not refused.passed
-    assert "which does not lie above zero" in refused.reason
+    assert "capture_5 is clearly worse than prior count" in refused.reason
+
+
+def test_a_difference_that_may_be_chance_is_not_called_worse():
+    """A model that does as its rival does, now a little better and now a little worse, has earned nothing and lost nothing; no zero has a sign."""
+    found = plain()
+    rival = found.best_baseline("capture_5")
+    frame = found.frame.copy()
+    rows = frame.set_index(["model", "metric"]).index
+    own, other = (rows == (m, "capture_5") for m in ("riskwarn", rival))
+    frame.loc[own, "value"] = frame.loc[other, "value"].to_numpy() + np.resize([1e-6, -1e-6, -1e-6, 1e-6], own.sum())
+    decision = gate(dataclasses.replace(found, frame=frame))
+
+    assert not decision.passed
+    assert "which does not lie above zero" in decision.reason
+    assert verdicts(decision)["captures"] == "passed"
+    assert "-0.0000" not in repr(decision)
+    assert "-0.0000" not in repr(dataclasses.replace(found, frame=frame))
 
 
 def test_the_gate_asks_for_calibration():
@@ -69,7 +86,7 @@ def test_the_gate_refuses_harm_in_another_capture():
     decision = gate(dataclasses.replace(found, frame=frame))
 
     assert not decision.passed
-    assert "capture_10 is worse than prior count" in decision.reason
+    assert "capture_10 is clearly worse than prior count" in decision.reason
 
 
 def test_a_level_that_says_too_much_is_refused():

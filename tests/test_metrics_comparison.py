@@ -1,149 +1,150 @@
-"""Differences: paired, resampled in blocks of dates, and tested with a variance that knows of dependence."""
+"""Differences: paired, over dates whose windows overlap, with an interval that holds its level however few the dates are."""
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from riskwarn import metrics
 
+GAPS = arrays(
+    float, st.integers(4, 30), elements=st.floats(-100, 100, allow_subnormal=False).map(lambda x: round(x, 3))
+)
 
-def dependent(rng, n_series, n_dates, phi):
-    """(n_series, n_dates) First-order autoregressive series of unit variance."""
-    noise = rng.normal(size=(n_series, n_dates)) * np.sqrt(1 - phi**2)
-    noise[:, 0] = rng.normal(size=n_series)
-    for t in range(1, n_dates):
-        noise[:, t] += phi * noise[:, t - 1]
-    return noise
+
+def overlapping(rng, n_series, n_dates, weeks, *, carry=0.0):
+    """(n_series, n_dates) sums over `weeks` weeks of weekly noise, a date a week; each week carries that share of the one before."""
+    noise = rng.normal(size=(n_series, 30 + n_dates + weeks - 1))
+    for week in range(1, noise.shape[1]):
+        noise[:, week] += carry * noise[:, week - 1]
+    total = np.cumsum(np.pad(noise[:, 30:], ((0, 0), (1, 0))), axis=1)
+    return total[:, weeks:] - total[:, :-weeks]
+
+
+def called_clear(series, shared):
+    """Share of series whose interval lies above zero, and below it."""
+    told = [metrics.difference_interval(s, np.zeros(len(s)), shared=shared) for s in series]
+    return np.mean([t.low > 0 for t in told]), np.mean([t.high < 0 for t in told])
 
 
 def test_pairing_removes_what_is_hard_for_both():
     """A swing common to both models does not widen the interval of their difference."""
     rng = np.random.default_rng(0)
     swing = rng.normal(0, 1, 60)
-    found = metrics.difference_interval(swing + 0.1 + rng.normal(0, 0.01, 60), swing, rng=rng)
+    told = metrics.difference_interval(swing + 0.1 + rng.normal(0, 0.01, 60), swing)
 
-    assert found.estimate == pytest.approx(0.1, abs=0.01)
-    assert found.high - found.low < 0.02
-    assert found.excludes_zero
+    assert told.estimate == pytest.approx(0.1, abs=0.01)
+    assert told.high - told.low < 0.02
+    assert told.excludes_zero
 
 
-def test_the_same_seed_gives_the_same_interval():
-    """The interval is a function of the series and the generator's state; a swap of the models mirrors it."""
-    a, b = np.random.default_rng(1).normal(size=(2, 40))
-    first, again, mirrored = (
-        metrics.difference_interval(*pair, rng=np.random.default_rng(2)) for pair in ((a, b), (a, b), (b, a))
+@pytest.mark.parametrize(
+    ("horizon", "n_dates"), [(7, 8), (7, 24), (28, 8), (28, 12), (28, 60), (91, 8), (91, 24), (91, 60)]
+)
+def test_null_series_are_called_clear_as_often_as_promised(horizon, n_dates):
+    """Of equally good models, windows overlapping, each side is called clear 2.5 % of the time, to a point."""
+    rng = np.random.default_rng(horizon + n_dates)
+    better, worse = called_clear(
+        overlapping(rng, 1500, n_dates, horizon // 7), metrics.shared_windows(7 * np.arange(n_dates), horizon)
     )
 
-    assert first == again
-    assert (mirrored.low, mirrored.high) == pytest.approx((-first.high, -first.low))
+    assert (better + worse) / 2 == pytest.approx(0.025, abs=0.01)
+
+
+def test_what_is_carried_over_does_not_break_the_level():
+    """Weeks that carry a third of the one before, which the overlap does not know, still call at most one null series in twenty clear."""
+    rng = np.random.default_rng(4)
+    better, worse = called_clear(
+        overlapping(rng, 1500, 24, 4, carry=0.33), metrics.shared_windows(7 * np.arange(24), 28)
+    )
+
+    assert (better + worse) / 2 < 0.05
+
+
+def test_a_real_gain_is_seen():
+    """A gain of half the noise of a date, 24 dates that do not overlap: seen in more than half of the series."""
+    rng = np.random.default_rng(5)
+
+    assert called_clear(overlapping(rng, 500, 24, 1) + 0.5, np.eye(24))[0] > 0.5
+
+
+def test_one_cosine_of_two_dates_is_students_t():
+    """Two dates leave one degree of freedom: the interval and p are Student's."""
+    from scipy import stats
+
+    a, b = np.array([0.3, 0.9]), np.array([0.1, 0.2])
+    told, student = metrics.difference_interval(a, b), stats.ttest_rel(a, b)
+
+    assert told.p_value == pytest.approx(student.pvalue, rel=1e-3)
+    assert (told.low, told.high) == pytest.approx(tuple(student.confidence_interval()), rel=1e-3)
+
+
+@given(GAPS)
+def test_swap_scale_and_reversal(gap):
+    """A swap of the models mirrors the interval, a scale scales it, and time may run backwards."""
+    zero = np.zeros(len(gap))
+    told = metrics.difference_interval(gap, zero)
+    mirrored, scaled, backwards = (
+        metrics.difference_interval(*pair) for pair in ((zero, gap), (3 * gap, zero), (gap[::-1], zero))
+    )
+    near = {"rel": 1e-6, "abs": 1e-9}
+
+    assert (mirrored.low, mirrored.high) == pytest.approx((-told.high, -told.low), **near)
+    assert (scaled.low, scaled.high) == pytest.approx((3 * told.low, 3 * told.high), **near)
+    assert (backwards.low, backwards.high) == pytest.approx((told.low, told.high), **near)
+
+
+@given(GAPS, st.sampled_from([0.5, 0.9, 0.95]))
+def test_the_interval_and_the_test_agree(gap, level):
+    """0 lies outside the interval exactly where p is below 1 - level."""
+    told = metrics.difference_interval(gap, np.zeros(len(gap)), level=level)
+    if abs(told.p_value - (1 - level)) > 1e-4:
+        assert told.excludes_zero == (told.p_value < 1 - level)
 
 
 def test_weights_pool_the_captures():
     """With all events of a date as its weight, the mean of captures is events caught over events in all."""
     caught, events = np.array([[3, 10, 1], [2, 12, 1]]), np.array([10, 40, 0])
     shares = caught / np.maximum(events, 1)
-    found = metrics.difference_interval(*shares, weight=events, rng=np.random.default_rng(0))
+    told = metrics.difference_interval(*shares, weight=events)
 
-    assert found.estimate == pytest.approx((13 - 14) / 50)
-
-
-@pytest.mark.parametrize("kind", ["circular", "moving"])
-def test_blocks_are_consecutive_dates(kind):
-    """A resample is made of runs of `block_dates` consecutive dates; moving blocks never wrap around."""
-    rows = metrics.block_draws(10, rng=np.random.default_rng(0), n_draws=500, block_dates=5, kind=kind)
-    steps = np.diff(rows.reshape(500, 2, 5), axis=2) % 10
-
-    assert rows.shape == (500, 10)
-    assert (steps == 1).all()
-    assert (rows.reshape(500, 2, 5)[:, :, 0].max() > 5) == (kind == "circular")
+    assert told.estimate == pytest.approx((13 - 14) / 50)
 
 
-def test_circular_blocks_draw_every_date_equally():
-    """Each date is drawn equally often, so the resamples are centred on the estimate."""
-    rows = metrics.block_draws(12, rng=np.random.default_rng(0), n_draws=20_000, block_dates=4)
-    share = np.bincount(rows.ravel(), minlength=12) / rows.size
+def test_more_overlap_is_less_evidence():
+    """The same differences have wider intervals, on average over 60 series, where their windows overlap more."""
+    gaps, at = np.random.default_rng(6).normal(size=(60, 24)), 7 * np.arange(24)
+    told = [
+        [metrics.difference_interval(g, np.zeros(24), shared=metrics.shared_windows(at, h)) for g in gaps]
+        for h in (7, 28, 91)
+    ]
+    width = [np.mean([t.high - t.low for t in of_horizon]) for of_horizon in told]
 
-    assert share == pytest.approx(np.full(12, 1 / 12), abs=0.002)
-
-
-def test_blocks_keep_the_cover_under_dependence():
-    """On dependent dates the block interval covers near its level where the plain one is far too narrow."""
-    series = dependent(np.random.default_rng(3), 200, 120, 0.6)
-    cover = {
-        length: np.mean([
-            f.low <= 0 <= f.high
-            for f in (
-                metrics.difference_interval(
-                    s, np.zeros(120), rng=np.random.default_rng(i), n_draws=400, block_dates=length, level=0.9
-                )
-                for i, s in enumerate(series)
-            )
-        ])
-        for length in (1, 10)
-    }  # fmt: skip
-
-    assert cover[1] < 0.70
-    assert cover[10] > 0.78
-
-
-def test_the_test_holds_its_size_under_dependence():
-    """Of equally good models with dependent losses few are told apart; without the lags far too many are."""
-    series = dependent(np.random.default_rng(4), 400, 100, 0.5)
-    zero = np.zeros(100)
-    share = {
-        overlap: np.mean([metrics.diebold_mariano(s, zero, overlap=overlap).p_value < 0.05 for s in series])
-        for overlap in (1, 8)
-    }
-
-    assert share[1] > 0.18
-    assert share[8] < 0.12
-
-
-def test_the_statistic_is_the_published_one():
-    """With h = 1 the statistic is Student's t of the differences; with more it is the formula worked out by hand."""
-    from scipy import stats
-
-    a, b = np.random.default_rng(5).normal(size=(2, 30))
-    plain = metrics.diebold_mariano(a, b, overlap=1)
-    student = stats.ttest_rel(a, b)
-    d = (a - b) - (a - b).mean()
-    variance = (d @ d + 2 * (2 / 3 * d[1:] @ d[:-1] + 1 / 3 * d[2:] @ d[:-2])) / 30
-    corrected = np.sqrt((30 + 1 - 6 + 3 * 2 / 30) / 30)
-
-    assert plain.statistic == pytest.approx(student.statistic)
-    assert plain.p_value == pytest.approx(student.pvalue)
-    assert metrics.diebold_mariano(a, b, overlap=3).statistic == pytest.approx(
-        (a - b).mean() / np.sqrt(variance / 30) * corrected
-    )
+    assert width[0] < width[1] < width[2]
 
 
 def test_equal_models_are_not_told_apart():
     """The same series twice gives p = 1, not a division by zero."""
     a = np.random.default_rng(6).normal(size=20)
+    told = metrics.difference_interval(a, a)
 
-    assert metrics.diebold_mariano(a, a) == metrics.EqualSkill(0.0, 0.0, 1.0, 20)
-    assert not metrics.difference_interval(a, a, rng=np.random.default_rng(0)).excludes_zero
+    assert (told.estimate, told.p_value, told.excludes_zero) == (0.0, 1.0, False)
 
 
 BAD = [
-    (lambda: metrics.diebold_mariano([1, 2, 3], [0, 1, 2], overlap=1), "the difference is 1 on all 3 dates"),
-    (
-        lambda: metrics.diebold_mariano([1, 2, 4], [0, 1, 2], overlap=3),
-        "overlap of 1 to n - 1 are needed, got 3 dates and 3",
-    ),
-    (lambda: metrics.diebold_mariano([1, np.nan, 4], [0, 1, 2]), "first has 1 missing"),
-    (lambda: metrics.difference_interval([1], [0], rng=np.random.default_rng(0)), "at least 2 dates with some weight"),
-    (
-        lambda: metrics.difference_interval([1, 2], [0, 0], weight=[0, 0], rng=np.random.default_rng(0)),
-        "2 dates of weight 0",
-    ),
-    (lambda: metrics.difference_interval([1, 2], [0], rng=np.random.default_rng(0)), "first 2, second 1"),
-    (lambda: metrics.block_draws(5, rng=np.random.default_rng(0), block_dates=6), "block_dates must be 1 to 5"),
-    (lambda: metrics.block_draws(5, rng=np.random.default_rng(0), kind="odd"), "kind must be 'circular' or 'moving'"),
+    (lambda: metrics.difference_interval([1], [0]), "at least 2 dates with some weight"),
+    (lambda: metrics.difference_interval([1, 2], [0, 0], weight=[0, 0]), "2 dates of weight 0"),
+    (lambda: metrics.difference_interval([1, 2], [0]), "first 2, second 1"),
+    (lambda: metrics.difference_interval([1, np.nan, 4], [0, 1, 2]), "first has 1 missing"),
+    (lambda: metrics.difference_interval([1, 2], [0, 0], shared=np.eye(3)), r"shared must be \(2, 2\)"),
+    (lambda: metrics.difference_interval([1, 2], [0, 0], level=1), "level must"),
+    (lambda: metrics.shared_windows([0, 7], 0), "horizon_days must be above 0, got 0"),
 ]
 
 
 @pytest.mark.parametrize(("call", "message"), BAD, ids=[m[:30] for _, m in BAD])
 def test_what_cannot_be_compared_is_refused(call, message):
-    """Too few dates, misaligned series and constant differences are said, not turned into numbers."""
+    """Too few dates, misaligned series and values out of range are said, not turned into numbers."""
     with pytest.raises(ValueError, match=message):
         call()

@@ -122,7 +122,7 @@ def test_an_audition_that_cannot_be_held_is_told(changes, said):
 def test_candidates_stand_side_by_side_in_a_report():
     """Models of one kind under names of their own are judged each for itself; one name for two is refused, as is an unknown setting."""
     question = Experiment(
-        "?", towns.LABEL, Dates(DAY, DAY), (), folds=Folds(2, 4, 8), judge=Judge(bootstrap_draws=50), baselines=Baselines((4, 8)),
+        "?", towns.LABEL, Dates(DAY, DAY), (), folds=Folds(2, 4, 8), baselines=Baselines((4, 8)),
     )  # fmt: skip
     few, many = candidates(question, few={"n_trees": 1, "line_l2": 1e3}, many={"n_trees": 30})
     found = backtest(question, towns.drawn_panel(), models=[few, many, PriorCount(4)], progress=False)

@@ -9,7 +9,7 @@ import towns
 
 from riskwarn.backtesting import folds_of
 from riskwarn.errors import DefinitionError, LabelError
-from riskwarn.experiment import Baselines, Dates, Experiment, Folds, Judge, ModelSettings
+from riskwarn.experiment import Baselines, Dates, Experiment, Folds, ModelSettings
 from riskwarn.tuning import SPACE, inner_folds, training_rows, tune
 
 pytest.importorskip("optuna")
@@ -20,7 +20,7 @@ def question(**changes):
     """A question for drawn panels: two folds of four dates at the end; few, small trees."""
     return Experiment(
         "?", towns.LABEL, Dates(DAY, DAY), (), folds=Folds(2, 4, 8), model=ModelSettings(n_trees=10, n_leaves=4, seed=3),
-        baselines=Baselines((4, 8)), judge=Judge(bootstrap_draws=50), **changes,
+        baselines=Baselines((4, 8)), **changes,
     )  # fmt: skip
 
 

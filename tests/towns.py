@@ -16,7 +16,7 @@ import pandas as pd
 import riskwarn as rw
 from riskwarn import tracking
 from riskwarn.baseline import Linear, PriorCount
-from riskwarn.experiment import Dates, Folds, Gate, Judge
+from riskwarn.experiment import Dates, Folds, Gate
 from riskwarn.history import Stream
 from riskwarn.label import Label
 from riskwarn.store import Store
@@ -59,7 +59,7 @@ n_trees = 20
 weeks = [4, 15, 52]
 
 [judge]
-bootstrap_draws = 200
+shares = [0.05, 0.10]
 """
 STREET_EXPERIMENT = EXPERIMENT.replace("2023-03-06", "2025-02-03").replace("2023-12-18", "2025-11-10").replace(
     '"police_calls", "disputes"', '"police_calls"'
@@ -230,7 +230,7 @@ def judged(column: str, *, grids: pd.DataFrame | None = None, split: str = "roll
     panel = panel.assign(hint=rate + 0.2 * panel["y"], noise=noise)
     day = pd.Timestamp("2025-01-06").date()
     question = rw.Experiment(
-        "?", LABEL, Dates(day, day), (), folds=Folds(4, 4, 8), judge=Judge(bootstrap_draws=300), gate=Gate(**{"max_calibration_error": 0.2, **gate}),
+        "?", LABEL, Dates(day, day), (), folds=Folds(4, 4, 8), gate=Gate(**{"max_calibration_error": 0.2, **gate}),
     )  # fmt: skip
     models = [Candidate((column,)), PriorCount(4), PriorCount(8)]
     return rw.backtest(question, panel, models=models, grids=grids, split=split, progress=False)

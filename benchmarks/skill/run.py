@@ -23,7 +23,7 @@ from recipes import Learned, MlForecast, Timed, boosted, forest, histogram, own_
 from results import QUESTIONS, ROOT, open_store
 
 from riskwarn import metrics
-from riskwarn.backtesting import Report, backtest
+from riskwarn.backtesting import Report, backtest, shared_by
 from riskwarn.baseline import PriorCount
 from riskwarn.experiment import Experiment
 from riskwarn.history import History
@@ -120,7 +120,7 @@ def facts(name: str, report: Report, spent: dict[str, float]) -> dict:
     more = _of_lists(report)
     priors = [m for m in report.table.index if m.startswith("prior count")]
     best = str(report.table.loc[priors, "capture_5"].idxmax())
-    models, seed = {}, report.experiment.model.seed
+    models = {}
     weight = report.frame.drop_duplicates("as_of").set_index("as_of")["n_events"].sort_index()
     for model in [m for m in report.table.index if m == best or m not in priors]:
         row = {m: float(report.table.loc[model, m]) for m in ("capture_5", "capture_10", "pai_5")}
@@ -133,9 +133,7 @@ def facts(name: str, report: Report, spent: dict[str, float]) -> dict:
                     ours,
                     theirs,
                     weight=weight.to_numpy(),
-                    rng=np.random.default_rng(seed),
-                    n_draws=1000,
-                    block_dates=min(4, len(ours) - 1),
+                    shared=shared_by(weight.index, report.experiment.label.days),
                 )
                 row[f"gain_{metric}"] = [float(found.estimate), float(found.low), float(found.high)]
         models[PRIOR if model == best else model] = row
@@ -205,7 +203,7 @@ def _section(one: dict) -> list[str]:
 
 
 def _interval(gain: list[float] | None) -> str:
-    return "" if gain is None else f"{gain[0]:+.4f} ({gain[1]:+.4f} to {gain[2]:+.4f})"
+    return "" if gain is None else f"{gain[0]:+z.4f} ({gain[1]:+z.4f} to {gain[2]:+z.4f})"
 
 
 HEAD = """# Beside other tools

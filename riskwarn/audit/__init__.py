@@ -5,7 +5,7 @@ How much of the possible was reached (:func:`attainable`), does the list keep st
 :func:`disparities`), and is a gain luck of where the borders of the grids lie (:func:`placement`).
 
 A verdict is ``passed``, ``failed`` or ``insufficient_evidence``: where events are few, or the interval holds both good and bad, nothing
-is claimed. Intervals are block bootstraps over dates; where several parts are judged at once their level is 1 - 0.05 / parts [1]_, so
+is claimed. Intervals are those of :func:`riskwarn.metrics.difference_interval`; where several parts are judged at once their level is 1 - 0.05 / parts [1]_, so
 that a city of twenty counties is not refused by chance.
 
 .. [1] Bonferroni; Dunn (1961), Journal of the American Statistical Association 56, 52-64.

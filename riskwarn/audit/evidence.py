@@ -6,12 +6,11 @@ import numpy as np
 import pandas as pd
 
 from riskwarn import metrics
-from riskwarn.backtesting import Report
+from riskwarn.backtesting import Report, shared_by
 from riskwarn.errors import DataError
 
 PASSED, FAILED, INSUFFICIENT = "passed", "failed", "insufficient_evidence"
 OWN = "riskwarn"
-_LEAST_DRAWS, _DRAWS_BEYOND = 1000, 10
 
 
 def verdict(report: Report, low: float, ratio: float, high: float, *, evidence: float) -> str:
@@ -26,21 +25,40 @@ def verdict(report: Report, low: float, ratio: float, high: float, *, evidence: 
 
 
 def interval(
-    report: Report, sums: "np.ndarray | pd.DataFrame", statistic: Callable[[np.ndarray], np.ndarray], *, parts: int
+    report: Report, sums: pd.DataFrame, statistic: Callable[[np.ndarray], np.ndarray], *, parts: int
 ) -> tuple[float, float, float]:
-    """Lower bound, estimate and upper bound of a statistic of sums over dates (dates, k), at level 1 - 0.05 / parts.
+    """Lower bound, estimate and upper bound of a statistic of sums over dates, at level 1 - 0.05 / parts.
 
-    A block bootstrap over dates; a resample in which the statistic is not defined counts as infinite.
+    Each date's pseudo-value [1]_ is what it adds to the statistic; their mean has the interval of a difference, label windows
+    overlapping. A statistic that is undefined or infinite without one of the dates has no bounds.
+
+    Parameters
+    ----------
+    sums
+        (dates, k) Sums of each date, indexed by `as_of` in order of time.
+    statistic
+        From (..., k) sums to (...) values.
+    parts
+        How many verdicts are given at once (Bonferroni).
+
+    References
+    ----------
+    .. [1] Tukey (1958), Annals of Mathematical Statistics 29, 614; Quenouille (1956), Biometrika 43, 353-360 (the jackknife of a ratio).
     """
-    values, judge, tail = np.asarray(sums, dtype=float), report.experiment.judge, 0.025 / parts
-    rows = metrics.block_draws(
-        len(values), rng=np.random.default_rng(report.experiment.model.seed),
-        n_draws=max(judge.bootstrap_draws, _LEAST_DRAWS, int(_DRAWS_BEYOND / tail)), block_dates=min(judge.block_dates, max(len(values) - 1, 1)),
-    )  # fmt: skip
+    values = sums.to_numpy(dtype=float)
     with np.errstate(invalid="ignore", divide="ignore"):
-        drawn, estimate = statistic(values[rows].sum(axis=1)), statistic(values.sum(axis=0))
-    low, high = np.quantile(np.where(np.isnan(drawn), np.inf, drawn), [tail, 1 - tail], method="nearest")
-    return float(low), float(estimate), float(high)
+        estimate, without = float(statistic(values.sum(axis=0))), statistic(values.sum(axis=0) - values)
+    if not np.isfinite(without).all() or not np.isfinite(estimate):
+        same = bool((without == estimate).all())
+        return (estimate if same else -np.inf), estimate, (estimate if same else np.inf)
+    pseudo = len(values) * estimate - (len(values) - 1) * without
+    told = metrics.difference_interval(
+        pseudo,
+        np.zeros(len(pseudo)),
+        shared=shared_by(sums.index, report.experiment.label.days),
+        level=1 - 0.05 / parts,
+    )
+    return estimate + told.low - told.estimate, estimate, estimate + told.high - told.estimate
 
 
 def ratio(sums: np.ndarray) -> np.ndarray:

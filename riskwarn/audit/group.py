@@ -120,7 +120,8 @@ def _slice(
         return row | {"difference": np.nan, "lower": np.nan, "upper": np.nan, "verdict": INSUFFICIENT}
     gain = (frame["value"][model] - frame["value"][rival]) * (-1 if metric in BETTER_LOW else 1)
     weight = frame["n_events"][model] if metric.startswith("capture") else gain * 0 + 1
-    low, mid, high = interval(report, np.column_stack([gain * weight, weight]), ratio, parts=parts)
+    sums = pd.DataFrame({"gain": gain * weight, "weight": weight})
+    low, mid, high = interval(report, sums, ratio, parts=parts)
     return row | {"difference": mid, "lower": low, "upper": high, "verdict": FAILED if high < 0 else PASSED}
 
 
@@ -128,10 +129,11 @@ def _against(
     report: Report, own: pd.DataFrame, other: pd.DataFrame, quantity: str, group: str, parts: int
 ) -> dict[str, object]:
     """A group's quantity over that of the rest of the city, by the model and by its rival."""
-    sums = np.column_stack([
-        _by_all_dates(rows, quantity, member) for rows in (own, other) for member in (rows["group"] == group, rows["group"] != group)
-    ])  # fmt: skip
-    total = sums.sum(axis=0)
+    members = [(rows, rows["group"] == group) for rows in (own, other)]
+    sums = pd.concat(
+        [_by_all_dates(rows, quantity, side) for rows, mine in members for side in (mine, ~mine)], axis=1
+    ).sort_index()
+    total = sums.to_numpy().sum(axis=0)
     value, rest = (float(total[i] / total[i + 1]) if total[i + 1] else np.nan for i in (0, 2))
     row = {"value": value, "rest": rest, "n": float(total[1] * rest)}
     if not np.isfinite(value) or not rest > 0:

@@ -88,7 +88,7 @@ def _performance(report: Report | None) -> str:
     own = against[against["model"] == "riskwarn"].drop(columns="model")
     return (
         f"## Performance\n\n{report.span} Means over test dates:\n\n{_table(report.table.reset_index(names='model'))}\n\n"
-        f"Against the best baseline (positive is better, 95 % block bootstrap over dates):\n\n{_table(own)}"
+        f"Against the best baseline (positive is better, 95 % interval over dates):\n\n{_table(own)}"
     )
 
 
@@ -97,7 +97,7 @@ def _families(importance: pd.DataFrame | None) -> str:
         return ""
     metric = importance["metric"].iloc[0]
     return (
-        f"## What it leans on\n\nLoss of {metric} when the model is trained anew without a family (95 % block bootstrap over test dates). "
+        f"## What it leans on\n\nLoss of {metric} when the model is trained anew without a family (95 % interval over test dates). "
         f"Families that stand in for one another each look small.\n\n{_table(importance.drop(columns='metric'))}"
     )
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from riskwarn import metrics
-from riskwarn.backtesting import BETTER_LOW, Report, backtest
+from riskwarn.backtesting import BETTER_LOW, Report, backtest, shared_by
 from riskwarn.baseline import settled
 from riskwarn.errors import DataError, did_you_mean
 from riskwarn.experiment import Experiment
@@ -62,7 +62,7 @@ def importance(
     -------
     importance
         One row a family, the greatest loss first: `loss`, how much worse the metric is without it (positive: the family helps,
-        whatever the metric's direction), `lower` and `upper` (95 %, block bootstrap over test dates, paired), `whole` and `without`
+        whatever the metric's direction), `lower` and `upper` (95 %, paired over test dates), `whole` and `without`
         (the metric with and without it), `clear`: the interval excludes zero.
 
     Raises
@@ -96,13 +96,15 @@ def _losses(report: Report, metric: str, families: list[str]) -> pd.DataFrame:
     series = own.pivot_table(index="as_of", columns="model", values="value")
     events = own.groupby("as_of")["n_events"].first().to_numpy()
     weight = events if metric.startswith("capture") else np.ones(len(series))
-    sign, judge = (-1.0 if metric in BETTER_LOW else 1.0), report.experiment.judge
+    sign, shared = (-1.0 if metric in BETTER_LOW else 1.0), shared_by(series.index, report.experiment.label.days)
     found = []
     for family in families:
         interval = metrics.difference_interval(
-            sign * series["whole model"].to_numpy(), sign * series[f"without {family}"].to_numpy(), weight=weight,
-            rng=np.random.default_rng(report.experiment.model.seed), n_draws=judge.bootstrap_draws, block_dates=min(judge.block_dates, len(series) - 1),
-        )  # fmt: skip
+            sign * series["whole model"].to_numpy(),
+            sign * series[f"without {family}"].to_numpy(),
+            weight=weight,
+            shared=shared,
+        )
         mean = {m: float(np.average(series[m], weights=weight)) for m in ("whole model", f"without {family}")}
         found.append({
             "family": family, "metric": metric, "loss": interval.estimate, "lower": interval.low, "upper": interval.high,

@@ -14,13 +14,9 @@ Pure functions on plain columns, row by row of the same grid (positions count, a
 
 from riskwarn.metrics.ceiling import Ceiling, attainable_capture
 from riskwarn.metrics.comparison import (
-    EqualSkill,
     Interval,
-    block_draws,
-    default_block,
-    diebold_mariano,
     difference_interval,
-    newey_west,
+    shared_windows,
 )
 from riskwarn.metrics.count import (
     mean_absolute_error,
@@ -62,7 +58,6 @@ __all__ = [
     "VIEWS_EDGES",
     "Ceiling",
     "Displacement",
-    "EqualSkill",
     "Interval",
     "LeadTime",
     "attainable_capture",
@@ -70,7 +65,6 @@ __all__ = [
     "best_capture",
     "best_pai",
     "bias_ratio",
-    "block_draws",
     "brier",
     "brier_skill",
     "calibration_error",
@@ -79,8 +73,6 @@ __all__ = [
     "crps_ensemble",
     "crps_negative_binomial",
     "crps_poisson",
-    "default_block",
-    "diebold_mariano",
     "difference_interval",
     "disparity",
     "expected_shortfall",
@@ -97,7 +89,6 @@ __all__ = [
     "mean_squared_log_error",
     "ndcg_at",
     "negative_binomial_deviance",
-    "newey_west",
     "pai",
     "pei",
     "poisson_deviance",
@@ -110,6 +101,7 @@ __all__ = [
     "recapture_rate",
     "reliability",
     "roc_auc",
+    "shared_windows",
     "silence_p",
     "skill_vs_prior",
     "tweedie_deviance",
