@@ -13,12 +13,13 @@ import pytest
 import web_town
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
 
 from riskwarn import schema
 from riskwarn.errors import NotFoundError
 from riskwarn.store import Store
 from riskwarn.unusual import WORDS as WEEK_WORDS
-from riskwarn.web import answers, create_app, words
+from riskwarn.web import create_app, schemas, words
 from riskwarn.web.chart import nice, stacked
 from riskwarn.web.nights import Nights
 from riskwarn.web.problems import HEADERS
@@ -29,11 +30,11 @@ with warnings.catch_warnings():
 
 PAGES = ("/", "/grids", "/grids/G0001", "/gaps", "/alerts", "/model", "/feeds")
 SHAPES = {
-    "/scores": answers.Scores, "/scores/G0001": answers.OneScore, "/grids/G0001/reasons": answers.Reasons,
-    "/grids/G0001/history": answers.GridHistory, "/changes": answers.Changes, "/gaps": answers.Gaps,
-    "/alerts": answers.Alerts, "/alerts/A-20250108-01": answers.OneAlert, "/model": answers.Model, "/feeds": answers.Feeds,
+    "/scores": schemas.Scores, "/scores/G0001": schemas.OneScore, "/grids/G0001/reasons": schemas.Reasons,
+    "/grids/G0001/history": schemas.GridHistory, "/changes": schemas.Changes, "/gaps": schemas.Gaps,
+    "/alerts": schemas.Alerts, "/alerts/A-20250108-01": schemas.OneAlert, "/model": schemas.Model, "/feeds": schemas.Feeds,
 }  # fmt: skip
-PACKAGE = Path(answers.__file__).parent
+PACKAGE = Path(schemas.__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -575,16 +576,36 @@ def test_only_reading(client):
     assert client.post("/api/v1/scores").json()["type"] == "urn:riskwarn:problem:method_not_allowed"
 
 
+def gauges(client):
+    """By name and labels, the numbers of `/metrics`, as Prometheus reads them."""
+    families = text_string_to_metric_families(client.get("/metrics").text)
+    return {(s.name, *s.labels.values()): s.value for family in families for s in family.samples}
+
+
 def test_metrics_count_what_was_published(client):
     """Gauges of the newest night, in Prometheus' text format."""
-    lines = client.get("/metrics").text.splitlines()
+    told = gauges(client)
 
-    assert 'riskwarn_grids{state="insufficient_data"} 1' in lines
-    assert 'riskwarn_alerts{level="red"} 1' in lines
-    assert 'riskwarn_gaps{kind="G08"} 1' in lines
-    assert 'riskwarn_feeds{state="stopped"} 1' in lines
-    assert 'riskwarn_monitors{state="alarm"} 2' in lines
-    assert "riskwarn_night_age_seconds 27000" in lines
+    assert client.get("/metrics").headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert told["riskwarn_grids", "insufficient_data"] == 1
+    assert told["riskwarn_alerts", "red"] == 1
+    assert told["riskwarn_gaps", "G08"] == 1
+    assert told["riskwarn_feeds", "stopped"] == 1
+    assert told["riskwarn_monitors", "alarm"] == 2
+    assert told["riskwarn_night_age_seconds",] == 27000
+
+
+def test_each_application_has_its_own_metrics(client, tmp_path):
+    """Two applications in one process tell each of its own store, and a table that was not made has no gauge."""
+    store = web_town.build(tmp_path, columns=2, rows=2, nights=())
+    as_of = pd.Timestamp("2025-01-08", tz=web_town.ZONE)
+    scores = web_town._scores(["G0001", "G0002", "G0003", "G0004"], as_of, np.random.default_rng(0))
+    store.publish(as_of, {"scores": scores}, run="bare")
+    told = gauges(client_of(store))
+
+    assert told["riskwarn_grids", "ok"] == 3
+    assert gauges(client)["riskwarn_grids", "ok"] == 11
+    assert not {"riskwarn_alerts", "riskwarn_gaps", "riskwarn_feeds", "riskwarn_monitors"} & {name for name, *_ in told}
 
 
 def test_vendored_files_are_those_of_the_manifest():

@@ -2,7 +2,7 @@
 
 ::
 
-    words problems → nights → weeks geojson chart → answers api · views → app
+    words problems → weekly nights → geojson chart format → schemas api questions · views → health app
 """
 
 from riskwarn.web.app import create_app

@@ -8,12 +8,22 @@ import pandas as pd
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
-from riskwarn.web import answers
-from riskwarn.web.answers import Ask, AskAlerts, AskGaps, AskPage, AskScores, Paged, fields, rows, stated
+from riskwarn.web import schemas
 from riskwarn.web.geojson import geojson
 from riskwarn.web.nights import Night, Nights, named
 from riskwarn.web.problems import unknown_alert, unknown_grid
 from riskwarn.web.reasons import remedies, sentences
+from riskwarn.web.schemas import (
+    AlertsQuery,
+    GapsQuery,
+    ListQuery,
+    NightQuery,
+    Paging,
+    ScoresQuery,
+    fields,
+    rows,
+    stated,
+)
 from riskwarn.web.words import GAP_KINDS, PHRASES
 
 N_PAST_NIGHTS = 52
@@ -40,14 +50,16 @@ def api_answer(**members: object) -> JSONResponse:
     return JSONResponse(members, headers={"Cache-Control": "no-cache"})
 
 
-def answer_page(night: Night, found: list[dict[str, Any]], total: int, ask: AskPage, **members: object) -> JSONResponse:
+def answer_page(
+    night: Night, found: list[dict[str, Any]], total: int, query: ListQuery, **members: object
+) -> JSONResponse:
     """One page of a list of `total` rows."""
-    return answer(night, **members, total=total, limit=ask.limit, offset=ask.offset, items=found)
+    return answer(night, **members, total=total, limit=query.limit, offset=query.offset, items=found)
 
 
-def page_of(frame: pd.DataFrame, ask: Paged) -> pd.DataFrame:
+def page_of(frame: pd.DataFrame, query: Paging) -> pd.DataFrame:
     """The rows of one page."""
-    return frame.iloc[ask.offset : ask.offset + ask.limit]
+    return frame.iloc[query.offset : query.offset + query.limit]
 
 
 def score_of(night: Night, grid_id: str) -> pd.DataFrame:
@@ -79,7 +91,7 @@ def changes_of(nights: Nights, night: Night) -> dict[str, Any]:
 
 def gap_rows(gaps: pd.DataFrame) -> list[dict[str, Any]]:
     """Gaps with the words of their kind and their evidence read."""
-    found = rows(gaps, [name for name in fields(answers.Gap) if name not in {"zh", "en"}])
+    found = rows(gaps, [name for name in fields(schemas.Gap) if name not in {"zh", "en"}])
     for gap in found:
         name = GAP_KINDS[gap["kind"]][0] if gap["kind"] in GAP_KINDS else None
         gap["zh"], gap["en"] = (name.zh, name.en) if name else (gap["kind"], gap["kind"])
@@ -98,7 +110,7 @@ def evidence(text: object) -> dict[str, Any]:
 
 def alert_rows(alerts: pd.DataFrame) -> list[dict[str, Any]]:
     """Alerts with their lists taken apart."""
-    found = rows(alerts, fields(answers.Alert))
+    found = rows(alerts, fields(schemas.Alert))
     for alert in found:
         alert["grid_ids"], alert["gap_kinds"] = (str(alert[c] or "").split() for c in ("grid_ids", "gap_kinds"))
     return found
@@ -119,45 +131,45 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-@api.get("/scores", response_model=answers.Scores)
-def scores(request: Request, ask: Annotated[AskScores, Query()]) -> Response:
+@api.get("/scores", response_model=schemas.Scores)
+def scores(request: Request, query: Annotated[ScoresQuery, Query()]) -> Response:
     """Scores, riskiest first, unscored last."""
-    night = nights_of(request).at(ask.as_of)
+    night = nights_of(request).at(query.as_of)
     found = night.scores
-    if ask.min_probability is not None:
-        found = found[found["probability"] >= ask.min_probability]
-    if ask.state:
-        found = found[found["state"] == ask.state]
-    return answer_page(night, rows(page_of(found, ask), fields(answers.Score)), len(found), ask)
+    if query.min_probability is not None:
+        found = found[found["probability"] >= query.min_probability]
+    if query.state:
+        found = found[found["state"] == query.state]
+    return answer_page(night, rows(page_of(found, query), fields(schemas.Score)), len(found), query)
 
 
-@api.get("/scores/{grid_id}", response_model=answers.OneScore)
-def score(request: Request, grid_id: str, ask: Annotated[Ask, Query()]) -> Response:
+@api.get("/scores/{grid_id}", response_model=schemas.OneScore)
+def score(request: Request, grid_id: str, query: Annotated[NightQuery, Query()]) -> Response:
     """One grid's score."""
-    night = nights_of(request).at(ask.as_of)
-    return answer(night, score=rows(score_of(night, grid_id), fields(answers.Score))[0])
+    night = nights_of(request).at(query.as_of)
+    return answer(night, score=rows(score_of(night, grid_id), fields(schemas.Score))[0])
 
 
-@api.get("/grids/{grid_id}/reasons", response_model=answers.Reasons)
-def reasons(request: Request, grid_id: str, ask: Annotated[Ask, Query()]) -> Response:
+@api.get("/grids/{grid_id}/reasons", response_model=schemas.Reasons)
+def reasons(request: Request, grid_id: str, query: Annotated[NightQuery, Query()]) -> Response:
     """Why one grid has its score, in both languages."""
-    night = nights_of(request).at(ask.as_of)
+    night = nights_of(request).at(query.as_of)
     known = score_of(night, grid_id)["grid_id"].iloc[0]
     found = night.reasons_of([known])
     features = night.facts.get("features", {})
     steps = {f"remedy_{language}": remedies(found, features, language) for language in ("zh", "en")}
     told = found.assign(zh=sentences(found, features, "zh"), en=sentences(found, features, "en"), **steps)
-    return answer(night, grid_id=known, items=rows(told, fields(answers.Reason)))
+    return answer(night, grid_id=known, items=rows(told, fields(schemas.Reason)))
 
 
-@api.get("/grids/{grid_id}/history", response_model=answers.GridHistory)
-def history(request: Request, grid_id: str, ask: Annotated[Ask, Query()]) -> Response:
+@api.get("/grids/{grid_id}/history", response_model=schemas.GridHistory)
+def history(request: Request, grid_id: str, query: Annotated[NightQuery, Query()]) -> Response:
     """One grid's last nights and weeks."""
     nights = nights_of(request)
-    night = nights.at(ask.as_of)
+    night = nights.at(query.as_of)
     known = score_of(night, grid_id)["grid_id"].iloc[0]
-    standings = nights.standings(nights.upto(night, N_PAST_NIGHTS), known)
-    past = rows(standings.assign(as_of=[named(at) for at in standings["as_of"]]), fields(answers.Standing))
+    past_scores = nights.past_scores(nights.upto(night, N_PAST_NIGHTS), known)
+    past = rows(past_scores.assign(as_of=[named(at) for at in past_scores["as_of"]]), fields(schemas.PastScore))
     return answer(night, grid_id=known, nights=past, weeks=_week_rows(night, known))
 
 
@@ -176,9 +188,9 @@ def _week_rows(night: Night, grid_id: str) -> list[dict[str, Any]] | None:
 
 
 @api.get("/grids.geojson", response_class=Response, responses={200: {"content": {"application/geo+json": {}}}})
-def grids(request: Request, ask: Annotated[Ask, Query()]) -> Response:
+def grids(request: Request, query: Annotated[NightQuery, Query()]) -> Response:
     """Polygons of the grids with score, band and level, for the map."""
-    drawn = geojson(nights_of(request).at(ask.as_of))
+    drawn = geojson(nights_of(request).at(query.as_of))
     headers = {"ETag": drawn.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
     if drawn.etag in [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]:
         return Response(status_code=304, headers=headers)
@@ -189,51 +201,51 @@ def grids(request: Request, ask: Annotated[Ask, Query()]) -> Response:
     return Response(drawn.text, headers=headers | {"Content-Encoding": "identity"}, media_type="application/geo+json")
 
 
-@api.get("/changes", response_model=answers.Changes)
-def changes(request: Request, ask: Annotated[Ask, Query()]) -> Response:
+@api.get("/changes", response_model=schemas.Changes)
+def changes(request: Request, query: Annotated[NightQuery, Query()]) -> Response:
     """Grids that entered, left and stayed in the list against the night before."""
     nights = nights_of(request)
-    night = nights.at(ask.as_of)
+    night = nights.at(query.as_of)
     return answer(night, **changes_of(nights, night))
 
 
-@api.get("/gaps", response_model=answers.Gaps)
-def gaps(request: Request, ask: Annotated[AskGaps, Query()]) -> Response:
+@api.get("/gaps", response_model=schemas.Gaps)
+def gaps(request: Request, query: Annotated[GapsQuery, Query()]) -> Response:
     """Gaps, most severe first."""
-    night = nights_of(request).at(ask.as_of)
+    night = nights_of(request).at(query.as_of)
     found = pd.DataFrame(columns=["kind"]) if night.gaps is None else night.gaps
-    found = found[found["kind"] == ask.kind] if ask.kind else found
-    return answer_page(night, gap_rows(page_of(found, ask)), len(found), ask, made=night.gaps is not None)
+    found = found[found["kind"] == query.kind] if query.kind else found
+    return answer_page(night, gap_rows(page_of(found, query)), len(found), query, made=night.gaps is not None)
 
 
-@api.get("/alerts", response_model=answers.Alerts)
-def alerts(request: Request, ask: Annotated[AskAlerts, Query()]) -> Response:
+@api.get("/alerts", response_model=schemas.Alerts)
+def alerts(request: Request, query: Annotated[AlertsQuery, Query()]) -> Response:
     """Alerts, riskiest first."""
-    night = nights_of(request).at(ask.as_of)
+    night = nights_of(request).at(query.as_of)
     found = pd.DataFrame(columns=["level"]) if night.alerts is None else night.alerts
-    found = found[found["level"] == ask.level] if ask.level else found
-    return answer_page(night, alert_rows(page_of(found, ask)), len(found), ask, made=night.alerts is not None)
+    found = found[found["level"] == query.level] if query.level else found
+    return answer_page(night, alert_rows(page_of(found, query)), len(found), query, made=night.alerts is not None)
 
 
-@api.get("/alerts/{alert_id}", response_model=answers.OneAlert)
-def alert(request: Request, alert_id: str, ask: Annotated[Ask, Query()]) -> Response:
+@api.get("/alerts/{alert_id}", response_model=schemas.OneAlert)
+def alert(request: Request, alert_id: str, query: Annotated[NightQuery, Query()]) -> Response:
     """One alert."""
-    night = nights_of(request).at(ask.as_of)
+    night = nights_of(request).at(query.as_of)
     found = night.alerts[night.alerts["alert_id"] == alert_id] if night.alerts is not None else pd.DataFrame()
     if found.empty:
         raise unknown_alert()
     return answer(night, alert=alert_rows(found)[0])
 
 
-@api.get("/model", response_model=answers.Model)
-def model(request: Request, ask: Annotated[Ask, Query()]) -> Response:
+@api.get("/model", response_model=schemas.Model)
+def model(request: Request, query: Annotated[NightQuery, Query()]) -> Response:
     """What the night says of its model."""
-    night = nights_of(request).at(ask.as_of)
+    night = nights_of(request).at(query.as_of)
     return answer(night, facts=finite({k: v for k, v in night.facts.items() if k != "feeds"}))
 
 
-@api.get("/feeds", response_model=answers.Feeds)
-def feeds(request: Request, ask: Annotated[Ask, Query()]) -> Response:
+@api.get("/feeds", response_model=schemas.Feeds)
+def feeds(request: Request, query: Annotated[NightQuery, Query()]) -> Response:
     """State of each feed."""
-    night = nights_of(request).at(ask.as_of)
+    night = nights_of(request).at(query.as_of)
     return answer(night, items=finite(night.facts.get("feeds")))

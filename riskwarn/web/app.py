@@ -18,11 +18,11 @@ from riskwarn.errors import NotFoundError, RiskwarnError
 from riskwarn.language import LANGUAGES
 from riskwarn.store import Store
 from riskwarn.web.api import api
+from riskwarn.web.health import health, registry_of
 from riskwarn.web.nights import Nights
 from riskwarn.web.problems import HEADERS, Problem, of_error, of_faults
+from riskwarn.web.questions import questions
 from riskwarn.web.views import error_page, views
-from riskwarn.web.watch import watch
-from riskwarn.web.why import why
 
 log = logging.getLogger(__name__)
 Clock = Callable[[], pd.Timestamp]
@@ -60,13 +60,14 @@ def create_app(store_path: str | Path, *, language: str = "zh", clock: Clock | N
     app.state.nights = Nights(Store(store_path))
     app.state.language = language
     app.state.clock = clock or (lambda: pd.Timestamp.now("UTC"))
+    app.state.metrics = registry_of(app.state.nights, app.state.clock)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.add_middleware(_Guarded)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     app.include_router(api)
-    app.include_router(why)
+    app.include_router(questions)
     app.include_router(views)
-    app.include_router(watch)
+    app.include_router(health)
     _add_errors(app)
     return app
 

@@ -18,7 +18,7 @@ _PROPERTIES = ("grid_id", "name", "rank", "probability", "expected", "state", "b
 
 
 @dataclass(frozen=True)
-class Drawn:
+class MapDocument:
     """A GeoJSON document: its text compressed with gzip, and its ETag."""
 
     compressed: bytes
@@ -31,7 +31,7 @@ class Drawn:
 
 
 @lru_cache(maxsize=4)
-def geojson(night: Night) -> Drawn:
+def geojson(night: Night) -> MapDocument:
     """One feature a grid with its score, level and band; grids without a polygon are left out."""
     shown = night.grids["geometry"].notna() & night.grids["grid_id"].isin(night.by_grid.index)
     scored = night.by_grid.loc[night.grids.loc[shown, "grid_id"]].reset_index(drop=True)
@@ -44,7 +44,7 @@ def geojson(night: Night) -> Drawn:
     )
     text = '{"type":"FeatureCollection","as_of":"%s","features":[%s]}' % (night.date, ",\n".join(features))  # noqa: UP031 - braces
     raw = text.encode()
-    return Drawn(gzip.compress(raw, 6, mtime=0), f'"{hashlib.sha256(raw).hexdigest()[:32]}"')
+    return MapDocument(gzip.compress(raw, 6, mtime=0), f'"{hashlib.sha256(raw).hexdigest()[:32]}"')
 
 
 def has_map(night: Night) -> bool:

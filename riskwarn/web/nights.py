@@ -194,10 +194,10 @@ class Nights:
         """The last `n` dates up to the night, oldest first."""
         return [date for date in self.dates() if date <= night.as_of][-n:]
 
-    def standings(self, dates: list[pd.Timestamp], grid_id: str) -> pd.DataFrame:
+    def past_scores(self, dates: list[pd.Timestamp], grid_id: str) -> pd.DataFrame:
         """Score of one grid on each of `dates`: `as_of`, `probability`, `expected`, `rank`, `state`."""
         columns = ["as_of", "probability", "expected", "rank", "state", "model_version"]
-        found = [_standing(self.store, date, self.store.run_of(date) or "") for date in dates]
+        found = [_scores_by_grid(self.store, date, self.store.run_of(date) or "") for date in dates]
         rows = [frame.loc[[grid_id]] for frame in found if grid_id in frame.index]
         return pd.concat(rows)[columns].reset_index(drop=True) if rows else pd.DataFrame(columns=columns)
 
@@ -219,7 +219,7 @@ class Nights:
         gaps = tables["gaps"]
         return Night(
             as_of, run, facts, grids,
-            _standing_scores(scores, grids, alerts),
+            _with_places(scores, grids, alerts),
             pd.DataFrame(columns=["grid_id", "place", "feature", "value", "normal", "contribution", "code"]) if reasons is None else reasons,
             None if gaps is None else gaps.sort_values(["severity", "gap_id"], ascending=[False, True], ignore_index=True),
             alerts, _weeks(tables, as_of), _of_target(tables["what_ifs"], facts),
@@ -227,7 +227,7 @@ class Nights:
 
 
 @lru_cache(maxsize=128)
-def _standing(store: Store, as_of: pd.Timestamp, run: str) -> pd.DataFrame:  # noqa: ARG001 - part of the key
+def _scores_by_grid(store: Store, as_of: pd.Timestamp, run: str) -> pd.DataFrame:  # noqa: ARG001 - part of the key
     """Scores of one run by grid; a new run is read anew."""
     scores = _of_target(_table(store, "scores", as_of), store.facts(as_of))
     return pd.DataFrame() if scores is None else scores.set_index("grid_id")
@@ -260,7 +260,7 @@ def _of_target(table: pd.DataFrame | None, facts: Mapping[str, Any]) -> pd.DataF
     return table[table["target"] == target].reset_index(drop=True)
 
 
-def _standing_scores(scores: pd.DataFrame, grids: pd.DataFrame, alerts: pd.DataFrame | None) -> pd.DataFrame:
+def _with_places(scores: pd.DataFrame, grids: pd.DataFrame, alerts: pd.DataFrame | None) -> pd.DataFrame:
     named_scores = scores.merge(grids[["grid_id", *(c for c in _PARENTS if c in grids)]], on="grid_id", how="left")
     named_scores = named_scores.assign(band=_band(named_scores["rank"]))
     joined = named_scores.merge(_members(alerts), on="grid_id", how="left").astype({"leads": "boolean"})

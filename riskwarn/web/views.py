@@ -20,13 +20,13 @@ from riskwarn.explanation import CAVEAT
 from riskwarn.taxonomy import ACTIONS, words_of
 from riskwarn.web import format as write
 from riskwarn.web import words
-from riskwarn.web.answers import Ask, Level
 from riskwarn.web.api import alert_rows, changes_of, evidence, nights_of, score_of
 from riskwarn.web.chart import spark, stacked
 from riskwarn.web.geojson import has_map
 from riskwarn.web.nights import Night, Nights
 from riskwarn.web.problems import HEADERS, Problem
 from riskwarn.web.reasons import remedies, sentences
+from riskwarn.web.schemas import Level, NightQuery
 
 STALE_HOURS = 26
 """A night older than this is not today's."""
@@ -47,25 +47,25 @@ views = APIRouter(include_in_schema=False)
 GridId = Annotated[str, InPath(max_length=200)]
 
 
-class Look(Ask):
+class PageQuery(NightQuery):
     """Parameters every page takes; any other is refused."""
 
     lang: Literal["zh", "en"] | None = None
 
 
-class LookPage(Look):
+class ListPageQuery(PageQuery):
     """Parameters of a page of a list."""
 
     page: int = Field(1, ge=1, le=1_000_000)
 
 
-class LookGaps(LookPage):
+class GapsPageQuery(ListPageQuery):
     """Parameters of the gap list."""
 
     kind: str | None = Field(None, pattern=r"^G\d\d$")
 
 
-class LookAlerts(LookPage):
+class AlertsPageQuery(ListPageQuery):
     """Parameters of the alert list."""
 
     level: Level | None = None
@@ -260,10 +260,10 @@ def _pages(n_rows: int, page: int) -> dict[str, int]:
 
 
 @views.get("/")
-def today(request: Request, look: Annotated[Look, Query()]) -> Response:
+def today(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
     """Today: can the numbers be trusted, where to look, why, and where we are blind."""
     nights, language = nights_of(request), _language(request)
-    night = nights.at(look.as_of)
+    night = nights.at(query.as_of)
     shown = None if night.alerts is None else night.alerts.head(ROWS_TODAY)
     gaps = None if night.gaps is None else _found(night.gaps)
     return _page(
@@ -276,20 +276,20 @@ def today(request: Request, look: Annotated[Look, Query()]) -> Response:
 
 
 @views.get("/grids")
-def grids(request: Request, look: Annotated[LookPage, Query()]) -> Response:
+def grids(request: Request, query: Annotated[ListPageQuery, Query()]) -> Response:
     """All grids by rank."""
-    night = nights_of(request).at(look.as_of)
-    pages = _pages(len(night.scores), look.page)
+    night = nights_of(request).at(query.as_of)
+    pages = _pages(len(night.scores), query.page)
     shown = night.scores.iloc[pages["start"] : pages["end"]]
     told = _sentences_of(night, shown["grid_id"].tolist(), _language(request))
     return _page(request, "grids.html", night, pages=pages, lines=shown.to_dict("records"), told=told)
 
 
 @views.get("/grids/{grid_id}")
-def grid(request: Request, grid_id: GridId, look: Annotated[Look, Query()]) -> Response:
+def grid(request: Request, grid_id: GridId, query: Annotated[PageQuery, Query()]) -> Response:
     """One grid: score, reasons, gaps, weeks, nights and neighbours."""
     nights, language = nights_of(request), _language(request)
-    night = nights.at(look.as_of)
+    night = nights.at(query.as_of)
     score = score_of(night, grid_id).iloc[0].to_dict()
     reasons = night.reasons_of([grid_id])
     told = reasons.assign(
@@ -305,7 +305,7 @@ def grid(request: Request, grid_id: GridId, look: Annotated[Look, Query()]) -> R
         score=score, reasons=told.to_dict("records"), alert=_alert_of(night, score), drawn=has_map(night),
         gap_lines=None if mine is None else _gap_lines(mine, night.names, language),
         weekly=weekly, ends=weeks.ends if weeks else [], chart=stacked(weekly) if weekly else None,
-        past=nights.standings(nights.upto(night, 14), grid_id).iloc[::-1].to_dict("records"),
+        past=nights.past_scores(nights.upto(night, 14), grid_id).iloc[::-1].to_dict("records"),
         neighbours=_neighbours(night, grid_id), possible=_possible(night, score, language),
     )  # fmt: skip
 
@@ -339,12 +339,12 @@ def _neighbours(night: Night, grid_id: str) -> list[dict[str, Any]]:
 
 
 @views.get("/gaps")
-def gaps(request: Request, look: Annotated[LookGaps, Query()]) -> Response:
+def gaps(request: Request, query: Annotated[GapsPageQuery, Query()]) -> Response:
     """Where the centre is blind, late or passing the parcel."""
-    night = nights_of(request).at(look.as_of)
+    night = nights_of(request).at(query.as_of)
     every = night.gaps if night.gaps is not None else pd.DataFrame(columns=["kind", "evidence", "scope", "state"])
-    chosen = every[every["kind"] == look.kind] if look.kind else _found(every)
-    pages = _pages(len(chosen), look.page)
+    chosen = every[every["kind"] == query.kind] if query.kind else _found(every)
+    pages = _pages(len(chosen), query.page)
     lines = _gap_lines(chosen.iloc[pages["start"] : pages["end"]], night.names, _language(request))
     return _page(
         request,
@@ -353,21 +353,21 @@ def gaps(request: Request, look: Annotated[LookGaps, Query()]) -> Response:
         made=night.gaps is not None,
         counts=_by_kind(_found(every)),
         untold=_untold(every),
-        kind=look.kind,
+        kind=query.kind,
         pages=pages,
         lines=lines,
     )
 
 
 @views.get("/alerts")
-def alerts(request: Request, look: Annotated[LookAlerts, Query()]) -> Response:
+def alerts(request: Request, query: Annotated[AlertsPageQuery, Query()]) -> Response:
     """All alerts of the night."""
     nights = nights_of(request)
-    night = nights.at(look.as_of)
+    night = nights.at(query.as_of)
     found = night.alerts if night.alerts is not None else pd.DataFrame(columns=["level", "grid_ids"])
     counts = found["level"].value_counts().to_dict()
-    chosen = found[found["level"] == look.level] if look.level else found
-    pages = _pages(len(chosen), look.page)
+    chosen = found[found["level"] == query.level] if query.level else found
+    pages = _pages(len(chosen), query.page)
     lines = _entries(nights, night, chosen.iloc[pages["start"] : pages["end"]], _language(request))
     return _page(
         request,
@@ -375,16 +375,16 @@ def alerts(request: Request, look: Annotated[LookAlerts, Query()]) -> Response:
         night,
         made=night.alerts is not None,
         counts=counts,
-        level=look.level,
+        level=query.level,
         pages=pages,
         entries=lines,
     )
 
 
 @views.get("/model")
-def model(request: Request, look: Annotated[Look, Query()]) -> Response:
+def model(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
     """What the night says of its model."""
-    night = nights_of(request).at(look.as_of)
+    night = nights_of(request).at(query.as_of)
     return _page(request, "model.html", night, backtest=_backtest(night.facts.get("backtest") or {}))
 
 
@@ -403,7 +403,7 @@ def _backtest(table: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
 
 
 @views.get("/feeds")
-def feeds(request: Request, look: Annotated[Look, Query()]) -> Response:
+def feeds(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
     """State of each feed."""
-    night = nights_of(request).at(look.as_of)
+    night = nights_of(request).at(query.as_of)
     return _page(request, "feeds.html", night, lines=_feed_lines(night))

@@ -8,41 +8,41 @@ from fastapi.responses import Response
 
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.explanation import CAVEAT, WhatIf, read_what_ifs, review, review_sentences, rows
-from riskwarn.web import answers
-from riskwarn.web.answers import LONGEST_NAME, Ask, AskReview, AskRows, AskScore, fields
+from riskwarn.web import schemas
 from riskwarn.web.api import answer, answer_page, api_answer, finite, nights_of, page_of, score_of
 from riskwarn.web.behind import behind
 from riskwarn.web.nights import Night, Nights
 from riskwarn.web.problems import no_events, not_changeable, not_scored, not_worked_out, of_faults, unknown_feature
+from riskwarn.web.schemas import LONGEST_NAME, NightQuery, ReviewQuery, RowsQuery, ScoreRequest, fields
 from riskwarn.web.words import PHRASES
 
 MOST_DAYS = 800
 """How far a look back may reach, days: each night in it is read."""
-why = APIRouter(prefix="/api/v1")
+questions = APIRouter(prefix="/api/v1")
 GridId = Annotated[str, Path(max_length=LONGEST_NAME)]
 
 
-@why.post("/score", response_model=answers.Scored)
-def score(request: Request, ask: AskScore) -> Response:
+@questions.post("/score", response_model=schemas.ScoreAnswer)
+def score(request: Request, query: ScoreRequest) -> Response:
     """Scores of some grids of a night, or the score of one grid as it would be with other open and overdue cases."""
-    night = nights_of(request).at(ask.as_of, said_in="body")
-    if ask.grid_id is not None:
-        values = ask.model_dump(include={"values"})["values"]
-        return answer(night, items=None, what_if=_what_if(night, ask.grid_id, values))
+    night = nights_of(request).at(query.as_of, said_in="body")
+    if query.grid_id is not None:
+        values = query.model_dump(include={"values"})["values"]
+        return answer(night, items=None, what_if=_what_if(night, query.grid_id, values))
     wanted = night.scores
-    if ask.grids is not None:
-        asked = set(ask.grids)
+    if query.grids is not None:
+        asked = set(query.grids)
         for grid_id in sorted(asked):
             score_of(night, grid_id)
         wanted = wanted[wanted["grid_id"].isin(asked)]
-    found = answers.rows(wanted.head(answers.LARGEST_PAGE), fields(answers.Score))
+    found = schemas.rows(wanted.head(schemas.LARGEST_PAGE), fields(schemas.Score))
     return answer(night, items=found, what_if=None)
 
 
-@why.get("/grids/{grid_id}/what-if", response_model=answers.WhatIfs)
-def whatever_can_be_done(request: Request, grid_id: GridId, ask: Annotated[Ask, Query()]) -> Response:
+@questions.get("/grids/{grid_id}/what-if", response_model=schemas.WhatIfs)
+def whatever_can_be_done(request: Request, grid_id: GridId, query: Annotated[NightQuery, Query()]) -> Response:
     """Every sensible change for one grid: its overdue cases closed, or all its open ones, feed by feed."""
-    night = nights_of(request).at(ask.as_of)
+    night = nights_of(request).at(query.as_of)
     known = scored_grid(night, grid_id)
     found = night.what_ifs_of(known)
     if found is None:
@@ -51,37 +51,37 @@ def whatever_can_be_done(request: Request, grid_id: GridId, ask: Annotated[Ask, 
     return answer(night, grid_id=known, caveat={"zh": CAVEAT.zh, "en": CAVEAT.en}, items=items)
 
 
-@why.get("/grids/{grid_id}/rows", response_model=answers.Rows)
-def rows_behind(request: Request, grid_id: GridId, ask: Annotated[AskRows, Query()]) -> Response:
+@questions.get("/grids/{grid_id}/rows", response_model=schemas.Rows)
+def rows_behind(request: Request, grid_id: GridId, query: Annotated[RowsQuery, Query()]) -> Response:
     """The events that make up one number of a grid, newest first."""
     nights = nights_of(request)
-    night = nights.at(ask.as_of)
+    night = nights.at(query.as_of)
     known = str(score_of(night, grid_id)["grid_id"].iloc[0])
     at = behind(nights.store, night)
-    if ask.feature not in at.model.feature_names:
+    if query.feature not in at.model.feature_names:
         raise unknown_feature(at.model.feature_names)
-    found = rows(nights.store, at.model, known, night.as_of, features=[ask.feature], history=at.history)
-    value = at.panel.loc[at.panel["grid_id"].astype("str") == known, ask.feature].astype(float).iloc[0]
-    told = answers.rows(page_of(found, ask), fields(answers.Row))
-    return answer_page(night, told, len(found), ask, grid_id=known, feature=ask.feature, value=finite(float(value)))
+    found = rows(nights.store, at.model, known, night.as_of, features=[query.feature], history=at.history)
+    value = at.panel.loc[at.panel["grid_id"].astype("str") == known, query.feature].astype(float).iloc[0]
+    told = schemas.rows(page_of(found, query), fields(schemas.Row))
+    return answer_page(night, told, len(found), query, grid_id=known, feature=query.feature, value=finite(float(value)))
 
 
-@why.get("/review", response_model=answers.Looked)
-def look_back(request: Request, ask: Annotated[AskReview, Query()]) -> Response:
+@questions.get("/review", response_model=schemas.Review)
+def look_back(request: Request, query: Annotated[ReviewQuery, Query()]) -> Response:
     """Serious events after the first published night: was the grid on the list, how early, and what kept it off."""
     nights = nights_of(request)
-    since, until = _span(nights, ask)
+    since, until = _span(nights, query)
     try:
-        found = review(nights.store, since=since, until=until, source=ask.source, severity=ask.severity)
+        found = review(nights.store, since=since, until=until, source=query.source, severity=query.severity)
     except (DataError, NotFoundError):
         raise no_events() from None
-    page = page_of(found.frame, ask)
+    page = page_of(found.frame, query)
     told = {language: review_sentences(found, language).reindex(page.index) for language in ("zh", "en")}
     return api_answer(
-        since=ask.since, until=ask.until, severity=ask.severity, horizon_days=found.horizon_days, note=PHRASES["note"].en,
+        since=query.since, until=query.until, severity=query.severity, horizon_days=found.horizon_days, note=PHRASES["note"].en,
         summary=finite(found.summary), zh=found.sentence("zh"), en=found.sentence("en"),
-        total=len(found.frame), limit=ask.limit, offset=ask.offset,
-        items=answers.rows(page.assign(**told), fields(answers.Reviewed)),
+        total=len(found.frame), limit=query.limit, offset=query.offset,
+        items=schemas.rows(page.assign(**told), fields(schemas.ReviewedEvent)),
     )  # fmt: skip
 
 
@@ -118,10 +118,10 @@ def _answer(night: Night, change: pd.DataFrame) -> WhatIf:
     return read_what_ifs(change, night.facts.get("features", {}))[0]
 
 
-def _span(nights: Nights, ask: AskReview) -> tuple[pd.Timestamp, pd.Timestamp | None]:
+def _span(nights: Nights, query: ReviewQuery) -> tuple[pd.Timestamp, pd.Timestamp | None]:
     last = nights.dates()[-1]
-    since = _instant(nights, ask.since, "since")
-    until = None if ask.until is None else _instant(nights, ask.until, "until")
+    since = _instant(nights, query.since, "since")
+    until = None if query.until is None else _instant(nights, query.until, "until")
     if (until or last) - since > pd.Timedelta(days=MOST_DAYS):
         raise of_faults([{"loc": ("query", "since"), "type": "span_too_long"}])
     if until is not None and until <= since:

@@ -14,14 +14,14 @@ LONGEST_NAME = 200
 MOST_VALUES = 20
 
 
-class Ask(BaseModel):
+class NightQuery(BaseModel):
     """Parameters every answer takes; any other is refused."""
 
     model_config = ConfigDict(extra="forbid")
     as_of: str | None = Field(None, pattern=DATE, description="the night, the newest by default", max_length=19)
 
 
-class Paged(BaseModel):
+class Paging(BaseModel):
     """Which page of a list."""
 
     model_config = ConfigDict(extra="forbid")
@@ -29,36 +29,36 @@ class Paged(BaseModel):
     offset: int = Field(0, ge=0, le=10_000_000, description="rows to leave out in front")
 
 
-class AskPage(Paged, Ask):
+class ListQuery(Paging, NightQuery):
     """Parameters of a list of a night."""
 
 
-class AskScores(AskPage):
+class ScoresQuery(ListQuery):
     """Parameters of the scores."""
 
     min_probability: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
     state: Literal["ok", "insufficient_data"] | None = None
 
 
-class AskGaps(AskPage):
+class GapsQuery(ListQuery):
     """Parameters of the gaps."""
 
     kind: str | None = Field(None, pattern=r"^G\d\d$", description="kind of gap, as G08")
 
 
-class AskAlerts(AskPage):
+class AlertsQuery(ListQuery):
     """Parameters of the alerts."""
 
     level: Level | None = None
 
 
-class AskRows(AskPage):
+class RowsQuery(ListQuery):
     """Parameters of the rows behind a number."""
 
     feature: str = Field(max_length=LONGEST_NAME, description="name of a feature, as reasons give it")
 
 
-class AskReview(Paged):
+class ReviewQuery(Paging):
     """Parameters of the look back."""
 
     since: str = Field(pattern=DATE, max_length=19, description="events that occurred from then on")
@@ -73,7 +73,7 @@ GridId = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 Value = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class AskScore(BaseModel):
+class ScoreRequest(BaseModel):
     """What is posted for scores: some grids, or for one grid the values of a what-if."""
 
     model_config = ConfigDict(extra="forbid")
@@ -87,7 +87,7 @@ class AskScore(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _one_question(self) -> "AskScore":
+    def _one_question(self) -> "ScoreRequest":
         """A what-if needs a grid and values, and no list of grids."""
         if (self.grid_id is None) != (self.values is None) or (self.grids is not None and self.grid_id is not None):
             raise PydanticCustomError("one_question", "give grids, or grid_id and values")
@@ -162,7 +162,7 @@ class Reasons(Envelope):
     items: list[Reason]
 
 
-class Standing(BaseModel):
+class PastScore(BaseModel):
     """One grid's score on one night."""
 
     as_of: str
@@ -185,7 +185,7 @@ class GridHistory(Envelope):
     """One grid's nights and weeks; `weeks` is null where the events are not known."""
 
     grid_id: str
-    nights: list[Standing]
+    nights: list[PastScore]
     weeks: list[WeekCount] | None
 
 
@@ -282,7 +282,7 @@ class WhatIf(BaseModel):
     caveat: InWords
 
 
-class Scored(Envelope):
+class ScoreAnswer(Envelope):
     """What was posted for: scores in `items`, or the answer to a what-if; the other is null."""
 
     items: list[Score] | None
@@ -327,7 +327,7 @@ class Rows(Page):
     items: list[Row]
 
 
-class Reviewed(BaseModel):
+class ReviewedEvent(BaseModel):
     """A serious event, and what the last night before it made of its grid."""
 
     source: str
@@ -359,7 +359,7 @@ class ReviewSummary(BaseModel):
     verdicts: dict[str, int]
 
 
-class Looked(BaseModel):
+class Review(BaseModel):
     """A look back over the published nights; it speaks of no single night."""
 
     since: str
@@ -373,7 +373,7 @@ class Looked(BaseModel):
     total: int
     limit: int
     offset: int
-    items: list[Reviewed]
+    items: list[ReviewedEvent]
 
 
 class Model(Envelope):

@@ -12,7 +12,7 @@ from riskwarn.explanation import CAVEAT, review, rows, what_if, what_ifs
 from riskwarn.history import History
 from riskwarn.pipeline import night_panel, nightly
 from riskwarn.store import Store
-from riskwarn.web import answers, create_app
+from riskwarn.web import create_app, schemas
 from riskwarn.web.nights import Nights
 from riskwarn.web.words import PHRASES
 
@@ -82,7 +82,7 @@ def test_posted_grids_give_the_published_scores(client):
     published = {s["grid_id"]: s for s in get(client, "/scores").json()["items"]}
     found = post(client, as_of=town.NIGHT, grids=["G03", "G01", "G03"]).json()
 
-    answers.Scored.model_validate(found)
+    schemas.ScoreAnswer.model_validate(found)
     assert found["items"] == sorted((published[g] for g in ("G01", "G03")), key=lambda s: s["rank"])
     assert found["what_if"] is None
     assert post(client).json()["items"] == list(published.values())
@@ -93,7 +93,7 @@ def test_a_what_if_is_the_one_of_the_library(client, made, panel, busy):
     found = post(client, grid_id=busy, values={"dispute_overdue_n": 0}).json()
     wanted = what_if(made[1], panel, busy, {"dispute_overdue_n": 0})
 
-    answers.Scored.model_validate(found)
+    schemas.ScoreAnswer.model_validate(found)
     assert found["items"] is None
     assert near(found["what_if"]) == near(wanted.to_dict())
     assert found["what_if"]["caveat"] == {"zh": CAVEAT.zh, "en": CAVEAT.en}
@@ -104,7 +104,7 @@ def test_all_that_can_be_done(client, made, panel, busy):
     """Every sensible change of a grid is answered, the greatest fall first, with the caveat."""
     found = get(client, f"/grids/{busy}/what-if").json()
 
-    answers.WhatIfs.model_validate(found)
+    schemas.WhatIfs.model_validate(found)
     assert list(map(near, found["items"])) == [near(w.to_dict()) for w in what_ifs(made[1], panel, busy)]
     assert len(found["items"]) >= 2
     assert found["caveat"]["zh"] == CAVEAT.zh
@@ -262,7 +262,7 @@ def test_rows_behind_a_number_add_up_to_it(client, made, busy):
     whole = get(client, f"/grids/{busy}/rows", feature=feature, limit=1000).json()
     pages = [get(client, f"/grids/{busy}/rows", feature=feature, limit=7, offset=o).json() for o in range(0, 14, 7)]
 
-    answers.Rows.model_validate(whole)
+    schemas.Rows.model_validate(whole)
     assert whole["total"] == len(whole["items"]) == whole["value"] == sum(r["adds"] for r in whole["items"])
     assert [r for p in pages for r in p["items"]] == whole["items"][:14]
     assert [r["event_id"] for r in whole["items"]] == rows(made[0], made[1], busy, town.NIGHT, features=[feature])["event_id"].tolist()  # fmt: skip
@@ -284,7 +284,7 @@ def test_looking_back(client, made):
     found = get(client, "/review", since="2025-05-01", severity=1, limit=3, offset=2).json()
     wanted = review(made[0], since="2025-05-01", severity=1)
 
-    answers.Looked.model_validate(found)
+    schemas.Review.model_validate(found)
     assert found["total"] == len(wanted.frame) > 3
     assert found["summary"]["verdicts"] == wanted.summary["verdicts"]
     assert found["summary"]["caught"] == wanted.summary["caught"]
@@ -349,7 +349,7 @@ def test_the_page_of_a_grid_with_nothing_open(client, panel):
 def test_openapi_names_the_questions(client):
     """The OpenAPI document describes the four questions, with bounds on what is sent."""
     document = client.get("/openapi.json").json()
-    asked = document["components"]["schemas"]["AskScore"]["properties"]
+    asked = document["components"]["schemas"]["ScoreRequest"]["properties"]
 
     for path in ("/score", "/review", "/grids/{grid_id}/what-if", "/grids/{grid_id}/rows"):
         assert f"/api/v1{path}" in document["paths"]
