@@ -17,9 +17,9 @@ import pandas as pd
 from riskwarn import gaps
 from riskwarn.gaps import feed as feeds
 from riskwarn.gaps import repeat, silence
-from riskwarn.gaps.evidence import NEVER, Evidence
+from riskwarn.gaps.evidence import Evidence
 from riskwarn.gaps.gap import NIGHTS_SEEN, believed
-from riskwarn.history import DAY_US
+from riskwarn.history import DAY_US, NEVER
 from riskwarn.store import Store
 
 EDGE = pd.Timedelta(days=3)

@@ -204,7 +204,7 @@ def _compute(
     scores = score(model, panel, capacity=capacity)
     say(f"{len(scores):,} grids scored by {model}")
     reasons = explain(model, panel, history=history)
-    gaps = find_gaps(store, scores)
+    gaps = find_gaps(history, scores)
     say(f"{len(reasons):,} reasons, {len(gaps):,} gaps")
     alerts = raise_alerts(scores, reasons, gaps, capacity=capacity, grids=history.grids)
     marks = monitoring.check(history, model, at)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from riskwarn.clock import instant
 from riskwarn.errors import DataError
 from riskwarn.feature import Feature
 from riskwarn.history import History
@@ -94,7 +95,7 @@ def assert_no_leak(
     >>> assert_no_leak(Count("dispute", days=7), events, "2025-01-04")
     """
     log = {"events": events} if isinstance(events, pd.DataFrame) else dict(events)
-    at = _instant(as_of, timezone)
+    at = instant(as_of, timezone)
     if not (log["events"]["known_at"] < at).any():
         raise DataError(f"assert_no_leak: no event is known before {as_of}; choose a date that has a past.")
     place = _grids_of(log) if grids is None else grids
@@ -239,11 +240,6 @@ def _grids_of(log: Log) -> pd.DataFrame:
     ids = sorted({g for t in log.values() if "grid_id" in t for g in t["grid_id"].dropna() if g})
     first = log["events"]["known_at"].min() - pd.Timedelta(days=1)
     return pd.DataFrame({"grid_id": ids, "valid_from": first})
-
-
-def _instant(as_of: object, timezone: str) -> pd.Timestamp:
-    at = pd.Timestamp(as_of)
-    return at.tz_localize(timezone) if at.tzinfo is None else at
 
 
 def _assert_same(name: str, relation: str, found: np.ndarray, wanted: np.ndarray) -> None:

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from riskwarn.gaps.evidence import NEVER, Evidence
+from riskwarn.gaps.evidence import Evidence
 from riskwarn.gaps.gap import ESCALATION, gap_rows, no_gaps
-from riskwarn.history import DAY_US
+from riskwarn.history import DAY_US, NEVER
 
 RANKS = {"dispute": 1, "hotline": 2, "petition": 2, "police_call": 3}
 """Rung of a record by its feed; a violent one (severity 3) is 4."""

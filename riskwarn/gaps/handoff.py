@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from riskwarn.gaps.evidence import Evidence
 from riskwarn.gaps.gap import BOUNCE, CROSS, DIVERT, gap_rows
@@ -37,7 +38,7 @@ def cross_gaps(evidence: Evidence) -> pd.DataFrame:
     told = [{"events": int(r.n), "feeds": {str(words[s]): int(k) for s, k in feeds[p].items()}, "separate_cases": int(r.cases), "window_days": CROSS_DAYS, "days_since_last": round(float(r.newest), 1)}
             for p, r in zip(kept.index, kept.itertuples(), strict=True)]  # fmt: skip
     score = kept["feeds"].to_numpy() + np.log2(np.maximum(kept["n"].to_numpy(), 1))
-    scopes = [f"place:{w}" for w in evidence.key_words("place_key", kept.index.to_numpy())]
+    scopes = [f"place:{w}" for w in evidence.events.keys("place_key").take(pa.array(kept.index.to_numpy())).to_pylist()]
     return gap_rows(
         CROSS,
         evidence.as_of,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 import pandas as pd
 
 from riskwarn.errors import NotFoundError
+from riskwarn.history import History
 from riskwarn.store import Store
 
 
@@ -49,7 +50,8 @@ def history(
     nights = [as_of] if isinstance(as_of, str | pd.Timestamp) or not isinstance(as_of, Iterable) else list(as_of)
     told = []
     for night in nights:
-        grids = store.grids(night).set_index("grid_id")
+        past = History.load(store, as_of=night)
+        grids = past.grids.set_index("grid_id")
         if grid_id not in grids.index:
             raise NotFoundError(f"store {store.path}: no grid {grid_id!r} is valid on {night}.")
         bodies = [
@@ -57,5 +59,5 @@ def history(
             for c in ("community_id", "township_id", "county_id")
             if c in grids and isinstance(v := grids.loc[grid_id, c], str)
         ]
-        told.append(gaps_of(find(store, as_of=night, kinds=kinds), grid_id, bodies))
+        told.append(gaps_of(find(past, as_of=night, kinds=kinds), grid_id, bodies))
     return pd.concat(told, ignore_index=True)

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from riskwarn.gaps.evidence import NEVER, Evidence
+from riskwarn.gaps.evidence import Evidence
 from riskwarn.gaps.gap import PAPER, REPEAT, discovered, gap_rows, no_gaps
-from riskwarn.history import DAY_US
+from riskwarn.history import DAY_US, NEVER
 
 FOLLOW_UP_DAYS = 30
 REPEAT_WITHIN_DAYS, REPEAT_SHOWN_DAYS = 90, 60

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from riskwarn.gaps.deadlines import AMBER, scheme
-from riskwarn.gaps.evidence import NEVER, Evidence
+from riskwarn.gaps.evidence import Evidence
 from riskwarn.gaps.gap import ALERT, CALLBACK, RESPONSE, gap_rows, no_gaps
-from riskwarn.history import DAY_US
+from riskwarn.history import DAY_US, NEVER
 
 SCHEMES = {"dispute": "dingxi_5x9", "petition": "petition_15_60_30", "hotline": "hotline_a"}
 """Scheme that sets the limit of a case whose source gives none."""
@@ -68,8 +68,8 @@ def closed_elsewhere(evidence: Evidence) -> np.ndarray:
         return done
     steps = evidence.workflow
     closed = steps[steps["action"] == "close"].groupby("case_id")["at_us"].max()
-    code = closed.index.map(evidence.case_codes).to_numpy(dtype=float, na_value=-1).astype(int)
-    last = np.full(len(evidence.case_codes) + 1, -1)
+    code = events.numbers_of("case_id", closed.index)
+    last = np.full(len(events.keys("case_id")) + 1, -1)
     last[code[code >= 0]] = closed.to_numpy()[code >= 0]
     own = np.flatnonzero(events.of("dispute") & (events.case >= 0))
     done[own] = last[events.case[own]] >= events.occurred[own]
@@ -179,8 +179,8 @@ def callback_gaps(evidence: Evidence) -> pd.DataFrame:
     age = (evidence.at - closed) / DAY_US
     missed = closed[(age > CALLBACK_DAYS) & (age <= CALLBACK_WINDOW_DAYS) & ~(called >= closed)]
     events = evidence.events
-    code = missed.index.map(evidence.case_codes).to_numpy(dtype=float, na_value=-1).astype(int)
-    worst = np.zeros(len(evidence.case_codes) + 1, dtype=np.int64)
+    code = events.numbers_of("case_id", missed.index)
+    worst = np.zeros(len(events.keys("case_id")) + 1, dtype=np.int64)
     own = np.flatnonzero(events.of("dispute") & (events.case >= 0))
     np.maximum.at(worst, events.case[own], events.severity[own].astype(np.int64))
     place = np.full(len(worst), -1)

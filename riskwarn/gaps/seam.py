@@ -19,7 +19,7 @@ def pairs(evidence: Evidence) -> pd.DataFrame:
     by the middle pair of the city; `places` are distinct places (or cases) among them, `conflicts` those coded to both grids.
     """
     events = evidence.events
-    near = pd.Index(evidence.grid_ids).get_indexer(events.words["near_grid_id"])[events.near]
+    near = pd.Index(evidence.grid_ids).get_indexer(events.words["near_grid_id"])[events.near_grid]
     recent = (events.grid >= 0) & (evidence.at - events.occurred <= WINDOW_DAYS * DAY_US)
     rows = np.flatnonzero(recent & (near >= 0) & (near != events.grid))
     one, other = np.minimum(events.grid[rows], near[rows]), np.maximum(events.grid[rows], near[rows])

@@ -10,8 +10,10 @@ date as for a thousand::
 """
 
 from riskwarn.history.facts import DAY_US, NEVER, Facts
+from riskwarn.history.held import Events
+from riskwarn.history.log import Carry
 from riskwarn.history.past import History
 from riskwarn.history.snapshot import Snapshot
 from riskwarn.history.stream import TABLE_OF, Stream
 
-__all__ = ["DAY_US", "NEVER", "TABLE_OF", "Facts", "History", "Snapshot", "Stream"]
+__all__ = ["DAY_US", "NEVER", "TABLE_OF", "Carry", "Events", "Facts", "History", "Snapshot", "Stream"]

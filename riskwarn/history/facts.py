@@ -1,7 +1,7 @@
 """Facts: what was true on which interval of the `as_of` axis, as plain arrays."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -125,6 +125,11 @@ class Facts:
     @cached_property
     def _firsts(self) -> dict[int, np.ndarray]:
         return {}
+
+    def before(self, at: int) -> "Facts":
+        """The rows known before an instant, µs; what held then goes on holding."""
+        known = self[np.flatnonzero(self.start < at)]
+        return replace(known, end=np.where(known.end >= at, NEVER, known.end))
 
     def elapsed(self, share: float) -> np.ndarray:
         """The instant at which `share` of the time from occurring to due has passed."""

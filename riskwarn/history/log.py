@@ -1,11 +1,14 @@
 """From tables as they were written to facts: which revision holds when, and in which of today's grids."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+from scipy import sparse
 
 from riskwarn.errors import DataError
 from riskwarn.history.facts import (
@@ -24,9 +27,13 @@ from riskwarn.schema import TABLES
 
 COLUMNS = (
     "source", "event_id", "known_at", "occurred_at", "grid_id", "category", "closed_at", "due_at", "severity", "origin", "tags",
-    "outcome", "near_grid_id", "place_key", "case_id", "retracted",
+    "outcome", "near_grid_id", "place_key", "case_id", "retracted", "org_code", "status",
 )  # fmt: skip
-"""Columns of table `events` a feature may depend on."""
+"""Columns of table `events` that are read: what features, gaps and reasons may depend on."""
+WORDS = ("source", "grid_id", "category", "origin", "near_grid_id", "org_code", "status", "outcome", "tags")
+"""Columns of repeated words."""
+KEYS = ("place_key", "case_id")
+"""Columns whose words say only what belongs together."""
 _JOINED = ("grid", "occurred", "severity", "source", "category", "origin", "tags", "outcome", "near", "place", "case")
 """What must stay the same for a count not to see a revision."""
 _KINDS = {"time": pa.timestamp("us", "UTC"), "integer": pa.int64(), "number": pa.float64(), "flag": pa.bool_()}
@@ -71,6 +78,21 @@ class Carry:
         at = np.arange(len(row)) - np.repeat(np.cumsum(times) - times, times) + self.first[:-1][code[row]]
         return row, self.grid[at], self.weight[at]
 
+    def matrix(self, n_grids: int) -> sparse.csr_matrix:
+        """(n_grids, n_codes) share of each written id that lies in each grid."""
+        return sparse.csr_matrix(
+            (self.weight.astype(float), self.grid.astype(np.int64), self.first), shape=(len(self.first) - 1, n_grids)
+        ).T.tocsr()
+
+    @cached_property
+    def largest(self) -> np.ndarray:
+        """(n_codes,) grid with the largest share of each written id, the first of two as large; -1 for none."""
+        code = np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
+        order = np.lexsort((-self.grid, self.weight))
+        best = np.full(len(self.first) - 1, -1, dtype=np.int64)
+        best[code[order]] = self.grid[order]
+        return best
+
 
 def _way(word: str, place: Mapping[str, int], heirs: Mapping[str, list[tuple[str, float]]]) -> list[tuple[int, float]]:
     """Grids and shares a grid id leads to, following splits and merges; a circle ends where it closes."""
@@ -85,83 +107,163 @@ def _way(word: str, place: Mapping[str, int], heirs: Mapping[str, list[tuple[str
     return [(g, w) for g, w in sorted(found.items()) if w > _LEAST_SHARE]
 
 
-def revisions(events: pa.Table, grid_ids: np.ndarray, crosswalk: pd.DataFrame | None) -> tuple[Facts, Facts]:
-    """Facts and cases of a table of revisions.
+@dataclass(frozen=True, eq=False)
+class Log:
+    """Every revision of every event, by event and by the instant it became known.
+
+    Parameters
+    ----------
+    table
+        Table `events` as it was written; columns may be missing.
+    order
+        (n,) Row of `table`; the other arrays are in this order.
+    event
+        (n,) Number of the event.
+    known, end
+        (n,) The revision holds on ``(known, end]``, µs.
+    first_known
+        (n,) When the event first became known, in whatever form, µs.
+    """
+
+    table: pa.Table
+    order: np.ndarray
+    event: np.ndarray
+    known: np.ndarray
+    end: np.ndarray
+    first_known: np.ndarray
+    _coded: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, table: pa.Table) -> "Log":
+        """The log of a table of revisions."""
+        known = instants(table["known_at"])
+        source, words = encode(table["source"])
+        event = _events(table["event_id"], source)
+        order = _by_event(event, known)
+        event, known = event[order], known[order]
+        same = event[1:] == event[:-1]
+        end = np.full(len(known), NEVER)
+        end[:-1][same] = known[1:][same]
+        begins = np.r_[True, ~same][: len(known)]
+        first_known = known[begins][np.cumsum(begins) - 1] if len(known) else known
+        return cls(table, order, event, known, end, first_known, {"source": (source, words)})
+
+    @classmethod
+    def punctual(cls, table: pa.Table) -> "Log":
+        """The log of a table of one row an event, each known when it occurs."""
+        occurred, rows = instants(table["occurred_at"]), np.arange(len(table))
+        return cls(table, rows, rows, occurred, constant(NEVER, len(rows), np.int64), occurred)
+
+    def __len__(self) -> int:
+        """Number of revisions."""
+        return len(self.order)
+
+    @cached_property
+    def filled(self) -> frozenset[str]:
+        """Columns that say something of any row."""
+        return frozenset(n for n in self.table.column_names if self.table[n].null_count < len(self.table))
+
+    def coded(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Code of each row of `table`, and the vocabulary; one empty word where the column says nothing."""
+        if name not in self._coded:
+            nothing = constant(0, len(self.table), np.int32), np.array([""], dtype=object)
+            self._coded[name] = encode(self.table[name]) if name in self.filled else nothing
+        return self._coded[name]
+
+    def times(self, name: str) -> np.ndarray:
+        """µs since 1970 UTC of each row of `table`; :data:`NEVER` where empty."""
+        return instants(self.table[name]) if name in self.filled else constant(NEVER, len(self.table), np.int64)
+
+    @cached_property
+    def retracted(self) -> np.ndarray:
+        """(n,) whether each revision, in the order of the log, withdraws its event."""
+        return _flags(self.table["retracted"])[self.order] if "retracted" in self.filled else np.zeros(len(self), bool)
+
+    def severity(self) -> np.ndarray:
+        """Severity of each row of `table`, 0 where unknown."""
+        if "severity" not in self.filled:
+            return constant(0, len(self.table), np.int8)
+        return numbers(self.table["severity"], 0).astype(np.int8)
+
+    @cached_property
+    def _keys(self) -> dict[str, tuple[np.ndarray, pa.Array]]:
+        return {}
+
+    def keyed(self, name: str) -> tuple[np.ndarray, pa.Array]:
+        """Number of the key of each row of `table`, -1 for none; and the keys by number."""
+        if name not in self._keys:
+            nothing = constant(-1, len(self.table), np.int32), pa.array([], pa.string())
+            self._keys[name] = _numbered_keys(self.table[name]) if name in self.filled else nothing
+        return self._keys[name]
+
+    def held(self, at: int) -> np.ndarray:
+        """Positions in the log of the revisions that hold at an instant: the newest known of each event, unless it withdraws it."""
+        occurred = self.times("occurred_at")[self.order]
+        return np.flatnonzero((self.known < at) & (self.end >= at) & ~self.retracted & (occurred < at))
+
+
+def revisions(log: Log, carry: Carry, n_grids: int) -> tuple[Facts, Facts]:
+    """Facts and cases of a log.
 
     A case is a revision on the interval it holds. Facts join the revisions between which only handling changed, so that counts
     have fewer rows to look at.
     """
-    codes, words = _encoded(events)
-    known = instants(events["known_at"])
-    event = _events(events["event_id"], codes["source"])
-    order = _by_event(event, known)
-    event, known = event[order], known[order]
-    same = event[1:] == event[:-1]
-    end = np.full(len(known), NEVER)
-    end[:-1][same] = known[1:][same]
-    grid_code, written = encode(events["grid_id"])
-    begins = np.r_[True, ~same][: len(known)]
-    first_known = known[begins][np.cumsum(begins) - 1] if len(known) else known
-    row, grid, weight = Carry.of(written, grid_ids, crosswalk).rows(grid_code[order])
-    rows = np.arange(len(order)) if row is None else row
-    held = ~(_flags(events["retracted"])[order][rows])
+    row, grid, weight = carry.rows(log.coded("grid_id")[0][log.order])
+    rows = np.arange(len(log)) if row is None else row
+    held = ~log.retracted[rows]
     if not held.all():
         rows, grid, weight = rows[held], grid[held], weight[held] if len(weight) else weight
-    source_rows = order[rows]
-    occurred = instants(events["occurred_at"])[source_rows]
+    source_rows = log.order[rows]
+    occurred = log.times("occurred_at")[source_rows]
     cases = facts_of(
-        words=words, grid=grid, start=np.maximum(known[rows], occurred), end=end[rows], occurred=occurred, weight=weight,
-        known=np.maximum(first_known[rows], occurred), **_columns(events, codes, source_rows),
+        words=_words(log), grid=grid, start=np.maximum(log.known[rows], occurred), end=log.end[rows], occurred=occurred,
+        weight=weight, known=np.maximum(log.first_known[rows], occurred), **_columns(log, source_rows),
     )  # fmt: skip
-    facts = _coalesced(cases, event[rows])
-    return in_order(facts, len(grid_ids)), in_order(cases, len(grid_ids))
+    facts = _coalesced(cases, log.event[rows])
+    return in_order(facts, n_grids), in_order(cases, n_grids)
 
 
-def punctual(events: pa.Table, grid_ids: np.ndarray, crosswalk: pd.DataFrame | None) -> Facts:
-    """Facts of a table of one row an event, each known when it occurs, its closing when it is closed."""
-    codes, words = _encoded(events)
-    grid_code, written = encode(events["grid_id"])
-    row, grid, weight = Carry.of(written, grid_ids, crosswalk).rows(grid_code)
+def punctual(log: Log, carry: Carry, n_grids: int) -> Facts:
+    """Facts of a log of one row an event, each known when it occurs, its closing when it is closed."""
+    row, grid, weight = carry.rows(log.coded("grid_id")[0])
     rows: np.ndarray | slice = slice(None) if row is None else row
-    occurred = instants(events["occurred_at"])[rows]
-    found = facts_of(
-        words=words, grid=grid, start=occurred, occurred=occurred, weight=weight, **_columns(events, codes, rows)
+    occurred = log.known[rows]
+    columns = _columns(log, rows)
+    return in_order(
+        facts_of(words=_words(log), grid=grid, start=occurred, occurred=occurred, weight=weight, **columns), n_grids
     )
-    return in_order(found, len(grid_ids))
 
 
-def _columns(events: pa.Table, codes: Mapping[str, np.ndarray], rows: np.ndarray | slice) -> dict[str, np.ndarray]:
+def _words(log: Log) -> dict[str, np.ndarray]:
+    return {name: log.coded(name)[1] for name in WORD_COLUMNS if name in log.filled}
+
+
+def _columns(log: Log, rows: np.ndarray | slice) -> dict[str, np.ndarray]:
     """The other columns of facts, as far as the table has them: an empty column takes no memory and no time."""
-    found = {name: codes[name][rows] for name in WORD_COLUMNS if name in codes}
-    names = set(events.column_names)
-    filled = {n for n in names if events[n].null_count < len(events)}
+    columns = {name: log.coded(name)[0][rows] for name in WORD_COLUMNS if name in log.filled}
     for name in ("closed", "due"):
-        if f"{name}_at" in filled:
-            found[name] = instants(events[f"{name}_at"])[rows]
-    if "severity" in filled:
-        found["severity"] = numbers(events["severity"], 0)[rows].astype(np.int8)
-    if "near_grid_id" in filled:
-        near, near_words = encode(events["near_grid_id"])
-        found["near"] = (near_words != "")[near][rows]
+        if f"{name}_at" in log.filled:
+            columns[name] = log.times(f"{name}_at")[rows]
+    if "severity" in log.filled:
+        columns["severity"] = log.severity()[rows]
+    if "near_grid_id" in log.filled:
+        near, near_words = log.coded("near_grid_id")
+        columns["near"] = (near_words != "")[near][rows]
     for name, column in (("place", "place_key"), ("case", "case_id")):
-        if column in filled:
-            found[name] = named(events[column])[rows]
-    return found
+        if column in log.filled:
+            columns[name] = log.keyed(column)[0][rows]
+    return columns
 
 
-def named(column: pa.ChunkedArray) -> np.ndarray:
-    """Numbers of the words of a column, -1 for the empty one."""
-    code, words = encode(column)
-    empty = np.flatnonzero(words == "")
-    return np.where(np.isin(code, empty), -1, code).astype(np.int32) if len(empty) else code
-
-
-def _encoded(events: pa.Table) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    codes, words = {}, {}
-    for name in WORD_COLUMNS:
-        if name in events.column_names and events[name].null_count < len(events):
-            codes[name], words[name] = encode(events[name])
-    return codes, words
+def _numbered_keys(column: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
+    """Number of each key, -1 for the empty one and for none, without a Python object for any."""
+    array = column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
+    array = array.combine_chunks()
+    array = array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
+    keyed = array.dictionary_encode()
+    number = keyed.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    blank = pc.index(keyed.dictionary, "").as_py()
+    return np.where(number == blank, np.int32(-1), number).astype(np.int32), keyed.dictionary
 
 
 def _flags(column: pa.ChunkedArray) -> np.ndarray:
@@ -221,7 +323,7 @@ def arrow_of(name: str, frame: pd.DataFrame) -> pa.Table:
     return pa.table(columns)
 
 
-def table_facts(name: str, table: pa.Table, grid_ids: np.ndarray, crosswalk: pd.DataFrame | None) -> Facts:
+def table_facts(name: str, table: pa.Table, carry: Callable[[np.ndarray], Carry], n_grids: int) -> Facts:
     """Facts of the tables that are not events: visits, steps of handling, diverted calls, the roster.
 
     Raises
@@ -234,11 +336,11 @@ def table_facts(name: str, table: pa.Table, grid_ids: np.ndarray, crosswalk: pd.
         raise DataError(f"no stream is read from table {name!r}; streams are read from {', '.join(makers)}.")
     columns, words, known = makers[name](table)
     grid_code, written = encode(table["grid_id"])
-    row, grid, weight = Carry.of(written, grid_ids, crosswalk).rows(grid_code)
+    row, grid, weight = carry(written).rows(grid_code)
     rows = np.arange(len(grid_code)) if row is None else row
     chosen = {key: values[rows] for key, values in columns.items()}
     start = np.maximum(known[rows], chosen["occurred"])
-    return in_order(facts_of(words=words, grid=grid, start=start, weight=weight, **chosen), len(grid_ids))
+    return in_order(facts_of(words=words, grid=grid, start=start, weight=weight, **chosen), n_grids)
 
 
 _Made = tuple[dict[str, np.ndarray], dict[str, np.ndarray], np.ndarray]
@@ -263,7 +365,7 @@ def _visits(table: pa.Table) -> _Made:
 def _steps(table: pa.Table) -> _Made:
     category, actions = encode(table["action"])
     at, known = instants(table["at"]), instants(table["known_at"])
-    case = named(table["case_id"])
+    case = _numbered_keys(table["case_id"])[0]
     start = np.maximum(np.where(known == NEVER, at, known), at)
     nth = _nth(case, category, start, numbers(table["step"], 0))
     columns = {

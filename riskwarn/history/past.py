@@ -1,9 +1,10 @@
 """The history of a city: everything that was ever known, with the instant each thing became known."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -11,9 +12,11 @@ import pyarrow as pa
 from scipy import sparse
 
 from riskwarn import grid
+from riskwarn.clock import instant, micros
 from riskwarn.errors import DataError, DefinitionError, StaleDataError, did_you_mean
-from riskwarn.history.facts import NEVER, Facts
-from riskwarn.history.log import COLUMNS, arrow_of, punctual, revisions, table_facts
+from riskwarn.history.facts import NEVER, Facts, instants
+from riskwarn.history.held import Events
+from riskwarn.history.log import COLUMNS, Carry, Log, arrow_of, punctual, revisions, table_facts
 from riskwarn.history.stream import TABLE_OF, Stream
 from riskwarn.schema import conform
 from riskwarn.store import Store
@@ -21,6 +24,46 @@ from riskwarn.taxonomy import NEVER_FEATURES
 
 if TYPE_CHECKING:
     from riskwarn.history.snapshot import Snapshot
+
+
+_CLOCKS: dict[str, tuple[str, ...]] = {
+    "visits": ("started_at", "known_at"),
+    "workflow": ("at", "known_at"),
+    "diversions": ("sent_at",),
+    "roster": ("day_at",),
+    "feed_log": ("arrived_at",),
+    "crosswalk": ("effective_at",),
+    "alerts": ("as_of",),
+}
+"""Columns that must all lie before an instant for a row to be known; an empty one is the first."""
+_LATER = {"diversions": ("received_at", "closed_at")}
+"""Columns that become known at the time they tell."""
+
+
+class Tables(Protocol):
+    """What holds the tables beside the events; a :class:`riskwarn.Store` does."""
+
+    def has(self, name: str) -> bool:
+        """Whether a table holds rows."""
+
+    def arrow(self, name: str, *, columns: Sequence[str] | None = None) -> pa.Table:
+        """A table, or some columns of it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """Tables at hand, by name."""
+
+    frames: Mapping[str, pd.DataFrame]
+
+    def has(self, name: str) -> bool:
+        """Whether a table holds rows."""
+        return name in self.frames and len(self.frames[name]) > 0
+
+    def arrow(self, name: str, *, columns: Sequence[str] | None = None) -> pa.Table:
+        """A table, or some columns of it."""
+        table = arrow_of(name, self.frames[name])
+        return table.select(list(columns)) if columns else table
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +92,11 @@ class History:
     until: int
     timezone: str
     crosswalk: pd.DataFrame | None = None
-    _read: Callable[[str], pd.DataFrame | None] = lambda _: None
+    calendar: Path | None = None
+    """The operator's table of working days, ``calendar.csv`` of the store, where there is one."""
+    beside: Tables = field(default_factory=lambda: Frames({}))
+    """The other tables; :meth:`table_at` tells what of them was known when."""
+    _log: "Callable[[], Log | None]" = lambda: None
     _links: dict[str, sparse.csr_matrix] = field(default_factory=dict)
     _tables: dict[str, Facts] = field(default_factory=dict)
     _coverage: dict[str, np.ndarray] = field(default_factory=dict)
@@ -65,17 +112,21 @@ class History:
     def load(cls, store: Store, *, as_of: object = None) -> "History":
         """The history of a store, over the grids valid at `as_of` (the newest by default).
 
-        Records of grids that ended go to those that took over, by the shares of table `crosswalk`.
+        Records of grids that ended go to those that took over, by the shares of table `crosswalk`. A history loaded for a night
+        keeps its records, which gaps and reasons look at; one loaded for training reads them again when :meth:`events_at` is asked.
         """
-        events = store.arrow("events", columns=COLUMNS)
+        grids = store.grids(as_of)
         crosswalk = store.read("crosswalk") if store.has("crosswalk") else None
         if crosswalk is not None and as_of is not None:
             crosswalk = crosswalk[crosswalk["effective_at"] <= store.instant(as_of)]
 
-        def read(name: str) -> pd.DataFrame | None:
-            return store.read(name) if store.has(name) else None
+        def log() -> Log:
+            return Log.of(store.arrow("events", columns=COLUMNS))
 
-        return cls._make(events, store.grids(as_of), store.known_until(), store.timezone, crosswalk, read)
+        return cls._make(
+            log, grids, store.known_until(), store.timezone, crosswalk, store, keep=as_of is not None,
+            calendar=calendar if (calendar := store.path / "calendar.csv").exists() else None,
+        )  # fmt: skip
 
     @classmethod
     def of(
@@ -114,8 +165,9 @@ class History:
                 f"table 'grids': several versions of grid {twice!r}; give the version to use, one row a grid."
             )
         others = {name: conform(name, frame.drop_duplicates()) for name, frame in (tables or {}).items()}
-        last = events["known_at"].max() if until is None else _instant(until, timezone)
-        return cls._make(arrow_of("events", events), grids, last, timezone, others.get("crosswalk"), others.get)
+        last = events["known_at"].max() if until is None else instant(until, timezone)
+        log = Log.of(arrow_of("events", events))
+        return cls._make(lambda: log, grids, last, timezone, others.get("crosswalk"), Frames(others))
 
     @classmethod
     def punctual(
@@ -135,24 +187,30 @@ class History:
             raise DataError(
                 f"a punctual log needs rows whose occurred_at is timestamp[us, UTC]; got {len(events)} rows of {events['occurred_at'].type}."
             )
-        place = conform("grids", grids).sort_values("grid_id", ignore_index=True)
-        facts = punctual(events, place["grid_id"].to_numpy(dtype=object), None)
-        last = int(facts.occurred.max(initial=0)) if until is None else int(_micros(_instant(until, timezone)))
-        return cls(place, facts, facts, last, timezone)
+        place, log = conform("grids", grids).sort_values("grid_id", ignore_index=True), Log.punctual(events)
+        carry = Carry.of(log.coded("grid_id")[1], place["grid_id"].to_numpy(dtype=object), None)
+        facts = punctual(log, carry, len(place))
+        last = int(facts.occurred.max(initial=0)) if until is None else micros(instant(until, timezone))
+        return cls(place, facts, facts, last, timezone, _log=lambda: log)
 
     @classmethod
     def _make(
         cls,
-        events: pa.Table,
+        make: Callable[[], Log],
         grids: pd.DataFrame,
         until: pd.Timestamp,
         timezone: str,
         crosswalk: pd.DataFrame | None,
-        read: Callable[[str], pd.DataFrame | None],
+        beside: Tables,
+        *,
+        keep: bool = True,
+        calendar: Path | None = None,
     ) -> "History":
-        grids = grids.sort_values("grid_id", ignore_index=True)
-        facts, cases = revisions(events, grids["grid_id"].to_numpy(dtype=object), crosswalk)
-        return cls(grids, facts, cases, _micros(until), timezone, crosswalk, read)
+        log, grids = make(), grids.sort_values("grid_id", ignore_index=True)
+        carry = Carry.of(log.coded("grid_id")[1], grids["grid_id"].to_numpy(dtype=object), crosswalk)
+        facts, cases = revisions(log, carry, len(grids))
+        again = (lambda: log) if keep else make
+        return cls(grids, facts, cases, micros(until), timezone, crosswalk, calendar, beside, again)
 
     def __repr__(self) -> str:
         """Size and span at a glance."""
@@ -235,7 +293,7 @@ class History:
         """
         from riskwarn.history.snapshot import Snapshot  # noqa: PLC0415 - a snapshot is of a history
 
-        dates = pd.DatetimeIndex([_instant(a, self.timezone) for a in as_ofs]).as_unit("us")
+        dates = pd.DatetimeIndex([self.instant(a).tz_convert("UTC") for a in as_ofs]).as_unit("us")
         if len(dates) == 0 or not dates.is_monotonic_increasing or not dates.is_unique:
             raise DataError(f"as_of dates must be at least one, increasing and distinct; got {len(dates)}.")
         late = dates[-1] - pd.Timestamp(self.until, unit="us", tz="UTC")
@@ -246,18 +304,159 @@ class History:
             )
         return Snapshot(self, dates)
 
+    @cached_property
+    def grid_ids(self) -> np.ndarray:
+        """(n_grids,) ids of the grids by number."""
+        return self.grids["grid_id"].to_numpy(dtype=object)
+
+    def instant(self, as_of: object) -> pd.Timestamp:
+        """`as_of` on the city's clock; a date means its local midnight (:func:`riskwarn.clock.instant`)."""
+        return instant(as_of, self.timezone)
+
+    @cached_property
+    def log(self) -> Log:
+        """Every revision of every event.
+
+        Raises
+        ------
+        DataError
+            The history was made of counts alone.
+        """
+        log = self._log()
+        if log is None:
+            raise DataError("this history holds counts and no events; make it with History.load, of or punctual.")
+        return log
+
+    def carry(self, written: np.ndarray) -> Carry:
+        """Where records written under some grid ids go among these grids."""
+        return Carry.of(written, self.grid_ids, self.crosswalk)
+
+    @cached_property
+    def carried(self) -> Carry:
+        """Where the events go, by the codes of their grids as written."""
+        return self.carry(self.log.coded("grid_id")[1])
+
+    def events_at(self, as_of: object) -> Events:
+        """The events held at an instant: of each the newest revision known before it, without those withdrawn or yet to occur.
+
+        One row an event and grid; an event of a grid that was split has a row in each heir, with its share as `weight`. The shares
+        of the rows of a stream (:meth:`select`) that occurred within `days` add up to :meth:`Snapshot.count`.
+
+        Parameters
+        ----------
+        as_of
+            The instant; a date means its local midnight.
+
+        Returns
+        -------
+        events
+            In no particular order; :meth:`Events.frame` shows them as a table, :meth:`Events.largest` gives one row an event.
+
+        Examples
+        --------
+        >>> day = pd.date_range("2025-01-06", periods=3, tz="Asia/Shanghai").as_unit("us")
+        >>> events = pd.DataFrame({"source": "dispute", "event_id": ["a", "b", "c"], "known_at": day, "occurred_at": day,
+        ...                        "grid_id": "G1", "category": "D02"})
+        >>> history = History.of(events, pd.DataFrame({"grid_id": ["G1"], "valid_from": day[:1]}))
+        >>> history.events_at("2025-01-08").frame()["event_id"].tolist()
+        ['a', 'b']
+        """
+        if self.city is not None and self.numbers is not None:
+            return self._of_part(self.city.events_at(as_of))
+        at = micros(self.instant(as_of))
+        return Events.held_at(self.log, self.carried, at, grid_ids=self.grid_ids, timezone=self.timezone)
+
+    def _of_part(self, events: Events) -> Events:
+        number = np.full(len(self.city.grids) + 1, -1)  # type: ignore[union-attr]
+        number[self.numbers] = np.arange(len(self.grids))
+        here = number[events.grid]
+        own = events.take(np.flatnonzero(here >= 0))
+        own.grid, own.grid_ids = here[here >= 0], self.grid_ids
+        return own
+
+    def known_before(self, as_of: object) -> "History":
+        """The history as if nothing had become known at `as_of` or later: what then held goes on holding.
+
+        Parameters
+        ----------
+        as_of
+            The instant; a date means its local midnight.
+
+        Returns
+        -------
+        history
+            The same grids, and the same last instant it speaks for, so that it can be asked for later dates; counts alone.
+        """
+        at = micros(self.instant(as_of))
+        return replace(self, facts=self.facts.before(at), cases=self.cases.before(at), _log=lambda: None)
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a table beside the events."""
+        return name in {"events", "grids"} or self.beside.has(name)
+
     def read(self, name: str) -> pd.DataFrame:
-        """A table beside the events.
+        """A table beside the events, all of it; what was known at an instant is :meth:`table_at`.
 
         Raises
         ------
         DefinitionError
             There is none; a table that is absent is not a table of zeros.
         """
-        found = self._read(name)
-        if found is None:
+        return self._framed(self._arrow(name))
+
+    def _arrow(self, name: str) -> pa.Table:
+        if not self.beside.has(name):
             raise DefinitionError(f"the store holds no table {name!r}; leave the feature out, or ingest it.")
-        return found
+        return self.beside.arrow(name)
+
+    def table_at(self, name: str, as_of: object, *, columns: Sequence[str] | None = None) -> pd.DataFrame | None:
+        """The rows of a table beside the events that were known before an instant; none where there is no such table.
+
+        What a row tells of a later time is blank: the receipt of a call that was handed over arrives like any other news.
+
+        Parameters
+        ----------
+        name
+            `visits`, `workflow`, `diversions`, `roster`, `feed_log`, `crosswalk`, or `alerts` of the nights before. Tables without a
+            clock, such as `places`, are given whole.
+        as_of
+            The instant; a date means its local midnight.
+        columns
+            Only these; all by default.
+
+        Returns
+        -------
+        rows
+            Times on the city's clock; of a crosswalk also what takes effect at the very instant.
+        """
+        table = self.arrow_at(name, as_of, columns=columns)
+        if table is None:
+            return None
+        rows, at = self._framed(table), self.instant(as_of)
+        return rows.assign(**{c: rows[c].where(rows[c] < at) for c in _LATER.get(name, ()) if c in rows})
+
+    def arrow_at(self, name: str, as_of: object, *, columns: Sequence[str] | None = None) -> pa.Table | None:
+        """The same rows as an Arrow table, times in UTC; what a row tells of later is still in it."""
+        if not self.beside.has(name):
+            return None
+        clocks, at = _CLOCKS.get(name, ()), micros(self.instant(as_of)) + (name == "crosswalk")
+        wanted = [*dict.fromkeys((*columns, *clocks))] if columns else None
+        table = self.beside.arrow(name, columns=wanted)
+        when = [instants(table[clock]) for clock in clocks]
+        known = [(w < at) | ((w == NEVER) & (i > 0)) for i, w in enumerate(when)]
+        if known and not np.logical_and.reduce(known).all():
+            table = table.take(pa.array(np.flatnonzero(np.logical_and.reduce(known))))
+        return table.select(list(columns)) if columns else table
+
+    def _framed(self, table: pa.Table) -> pd.DataFrame:
+        plain = [c.cast(pa.string()) if pa.types.is_dictionary(c.type) else c for c in table.columns]
+        frame = pa.table(plain, names=table.column_names).to_pandas(
+            types_mapper=lambda t: pd.StringDtype(na_value=float("nan")) if pa.types.is_string(t) else None
+        )
+        for name, column in frame.items():
+            if isinstance(column.dtype, pd.DatetimeTZDtype):
+                frame[name] = column.dt.tz_convert(self.timezone)
+        return frame
 
     def rows(self, view: str, stream: Stream) -> Facts:
         """The rows of a stream, sorted by grid; `view` is ``facts`` or ``cases``.
@@ -277,8 +476,8 @@ class History:
             found = facts[rows[np.argsort(facts.grid[rows], kind="stable")]]
         return found if stream.plain else found[_chosen(found, stream, self.timezone)]
 
-    def select(self, facts: Facts, stream: Stream) -> np.ndarray:
-        """Indices of the rows of `facts` that belong to `stream`.
+    def select(self, facts: Facts | Events, stream: Stream) -> np.ndarray:
+        """Indices of the rows of `facts`, or of events held at an instant, that belong to `stream`.
 
         Raises
         ------
@@ -295,7 +494,7 @@ class History:
     def coverage(self, source: str) -> np.ndarray:
         """(n, 3) deliveries of a feed that say which time they speak for: arrived, from, to; µs, in the order of `from`."""
         if source not in self._coverage:
-            log = self._read("feed_log")
+            log = self.read("feed_log") if self.has("feed_log") else None
             self._coverage[source] = _spoken(log, source) if log is not None else np.zeros((0, 3), np.int64)
         return self._coverage[source]
 
@@ -331,8 +530,7 @@ class History:
                 self.numbers, len(self.city.grids)
             )
         if name not in self._tables:
-            table = arrow_of(name, self.read(name))
-            self._tables[name] = table_facts(name, table, self.grids["grid_id"].to_numpy(dtype=object), self.crosswalk)
+            self._tables[name] = table_facts(name, self._arrow(name), self.carry, len(self.grids))
         return self._tables[name]
 
 
@@ -346,7 +544,7 @@ def _records(start: np.ndarray, occurred: np.ndarray) -> Iterator[tuple[int, int
         start, occurred = start[before], occurred[before]
 
 
-def _chosen(facts: Facts, stream: Stream, timezone: str) -> np.ndarray:
+def _chosen(facts: Facts | Events, stream: Stream, timezone: str) -> np.ndarray:
     """(n,) which rows the choices beside source and category keep."""
     mask = np.ones(len(facts), dtype=bool)
     if stream.origin:
@@ -389,17 +587,6 @@ def _spoken(log: pd.DataFrame, source: str) -> np.ndarray:
 
 def _is(vocabulary: np.ndarray, words: "set[str] | frozenset[str]") -> np.ndarray:
     return np.array([str(v) in words for v in vocabulary], dtype=bool)
-
-
-def _instant(as_of: object, timezone: str) -> pd.Timestamp:
-    """`as_of` in UTC; a local time that a change of clocks skips means the first instant after it, one that comes twice the first."""
-    at = pd.Timestamp(as_of)
-    local = at.tz_localize(timezone, ambiguous=True, nonexistent="shift_forward") if at.tzinfo is None else at
-    return local.tz_convert("UTC")
-
-
-def _micros(at: pd.Timestamp) -> int:
-    return int(at.tz_convert("UTC").tz_localize(None).as_unit("us").to_numpy().astype(np.int64))
 
 
 def told_since(spoken: np.ndarray, at: np.ndarray) -> np.ndarray:

@@ -34,6 +34,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from riskwarn import clock
 from riskwarn.errors import BusyError, DataError, NotFoundError, StaleDataError, did_you_mean
 from riskwarn.schema import TABLES, Table, conform, table_of, typed
 from riskwarn.store.parquet import full, plain_arrow, to_arrow, write_bytes, write_table
@@ -294,15 +295,7 @@ class Store:
         DataError
             Not a date or time.
         """
-        try:
-            at = pd.Timestamp(as_of)
-        except (ValueError, TypeError):
-            raise DataError(f"as_of must be a date such as '2025-03-03', got {as_of!r}.") from None
-        if at is pd.NaT:
-            raise DataError(f"as_of must be a date such as '2025-03-03', got {as_of!r}.")
-        if at.tzinfo is None:
-            at = at.tz_localize(self.timezone, ambiguous=True, nonexistent="shift_forward")
-        return at.tz_convert(self.timezone).as_unit("us")
+        return clock.instant(as_of, self.timezone)
 
     def digest(self) -> str:
         """SHA-256 over all source tables: equal exactly when the records are equal."""
