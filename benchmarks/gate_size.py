@@ -7,7 +7,6 @@ percentile interval of a bootstrap over blocks of four dates, which it replaced.
 import re
 
 import numpy as np
-import pandas as pd
 from results import ROOT
 
 from riskwarn import metrics
@@ -33,7 +32,7 @@ def main() -> None:
         | {f"{n} dates": f"{100 * size(KINDS['normal'], days, n, law=bootstrap, n_series=600):.1f}" for n in DATES}
         for days in HORIZONS
     ]
-    table = pd.DataFrame(rows).to_markdown(index=False)
+    table = markdown(rows)
     print(table)
     target = ROOT / "docs" / "backtesting.md"
     text = re.sub(
@@ -43,6 +42,11 @@ def main() -> None:
         flags=re.DOTALL,
     )
     target.write_text(text, encoding="utf-8")
+
+
+def markdown(rows: list[dict[str, object]]) -> str:
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *(row.values() for row in rows)]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
 def carried(noise: np.ndarray, share: float) -> np.ndarray:
