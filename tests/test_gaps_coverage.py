@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from riskwarn import gaps
 from riskwarn.errors import DataError
+from riskwarn.gaps.coverage import under_served
 from riskwarn.gaps.evidence import Evidence
 from riskwarn.gaps.reporting import capture, delay_curve, duplicate_rate, nowcast, product_limit
 
@@ -34,6 +35,24 @@ def test_a_risky_grid_that_is_seldom_visited(tmp_path):
     seen = gaps.find_gaps(store, as_of=w.NIGHT, kinds=["G03"])
     assert seen["scope"].tolist() == ["grid:G0"]
     assert json.loads(seen["evidence"].iloc[0])["why"] == ["below_share"]
+
+
+def test_the_false_discovery_control_decides():
+    """Below half of its share by chance is no gap: one visit of two due is not listed, and the same share of twenty is."""
+    risk = np.r_[np.full(10, 100.0), np.full(90, 1.0)]
+    few, many = (under_served(risk, np.full(100, v), np.full(100, due)) for v, due in ((0.0, 2.0), (0.0, 20.0)))
+
+    assert not few[1].any()
+    assert many[1].tolist() == [True] * 10 + [False] * 90
+
+
+def test_grids_that_get_their_half_are_seldom_listed():
+    """Where every risky grid gets half of what it is due, some list a grid in a tenth of cities at most; a plain threshold lists 44 % of the grids."""
+    rng = np.random.default_rng(3)
+    risk = np.r_[np.full(30, 100.0), np.full(270, 1.0)]
+    listed = [under_served(risk, rng.poisson(5.0, 300).astype(float), np.full(300, 10.0))[1].any() for _ in range(400)]
+
+    assert np.mean(listed) <= 0.1
 
 
 def test_a_grid_nobody_visits_any_more(tmp_path):
