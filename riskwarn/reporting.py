@@ -1,16 +1,18 @@
 """One page of HTML that says all a backtest found: self-contained, pictures within, nothing fetched, fit for an old browser and for print."""
 
 import base64
-import html
 import io
 import math
 import os
 from collections.abc import Callable, Iterator
-from functools import partial
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+import jinja2
 import pandas as pd
+from markupsafe import Markup
 
 import riskwarn
 from riskwarn import audit, plotting
@@ -22,15 +24,78 @@ from riskwarn.selection import audition
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_STYLE = """
-body{font:15px/1.5 "Segoe UI","Noto Sans","Noto Sans CJK SC","Microsoft YaHei",sans-serif;color:#222;max-width:1080px;margin:24px auto;padding:0 16px}
-h1{font-size:24px;margin:0 0 4px}h2{font-size:18px;margin:32px 0 4px;border-bottom:1px solid #ddd}p{margin:4px 0 8px;max-width:860px}
-table{border-collapse:collapse;font-size:13px;margin:8px 0}th,td{padding:3px 9px;border:0;border-bottom:1px solid #e8e8e8;text-align:right;vertical-align:top}
-th{background:#f6f4f0;font-weight:600}td.text,th.text{text-align:left}h4{display:none}.wide{overflow-x:auto}img{max-width:100%;height:auto}
-.passed{color:#1b6e3c}.failed{color:#a61c1c;font-weight:600}.insufficient_evidence{color:#7a5c00}.note{color:#666;font-size:13px}
-.verdict{display:inline-block;padding:4px 12px;border-radius:4px;color:#fff;font-weight:600}.verdict.yes{background:#1b6e3c}.verdict.no{background:#a61c1c}
-@media print{h2{page-break-after:avoid}img,tr{page-break-inside:avoid}}
-"""
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table: what it says, whether it is text, and the verdict that colours it."""
+
+    said: str
+    text: bool
+    verdict: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the page: its heads and its rows."""
+
+    heads: list[Cell]
+    rows: list[list[Cell]]
+    kind: ClassVar[str] = "table"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture within the page, as an address that holds it whole."""
+
+    address: str
+    kind: ClassVar[str] = "picture"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the gate opens."""
+
+    passed: bool
+    kind: ClassVar[str] = "verdict"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which rule of choosing a model regrets least, and the model it chooses."""
+
+    rule: str
+    model: str
+    kind: ClassVar[str] = "choice"
+
+
+@dataclass(frozen=True)
+class Written:
+    """Markup that another module wrote."""
+
+    html: Markup
+    kind: ClassVar[str] = "written"
+
+
+Block = Table | Picture | Verdict | Choice | Written
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the page: heading, what to make of it, and how it is told."""
+
+    head: str
+    about: str
+    tell: Callable[[], list[Block]]
+
+
+@dataclass(frozen=True)
+class Told:
+    """A section with what it says, or with the reason why it cannot."""
+
+    head: str
+    about: str
+    blocks: list[Block]
+    refused: str = ""
 
 
 def to_html(report: Report, *, events: pd.DataFrame | None = None) -> str:
@@ -48,14 +113,24 @@ def to_html(report: Report, *, events: pd.DataFrame | None = None) -> str:
     html
         A whole document. A question that cannot be answered says why in its place.
     """
-    title = html.escape(report.experiment.question)
-    body = "\n".join(
-        f"<h2>{head}</h2>\n<p>{about}</p>\n{_told(tell)}" for head, about, tell in _sections(report, events)
+    return _page().render(
+        title=report.experiment.question,
+        facts=_facts(report),
+        sections=[_told(section) for section in _sections(report, events)],
     )
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
-        f"<style>{_STYLE}</style></head><body>\n<h1>{title}</h1>\n<p class=note>{html.escape(_facts(report))}</p>\n{body}\n</body></html>\n"
+
+
+@cache
+def _page() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("riskwarn"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
+    return environment.get_template("report.html")
 
 
 def write_html(report: Report, path: str | Path, *, events: pd.DataFrame | None = None) -> Path:
@@ -71,30 +146,27 @@ def write_html(report: Report, path: str | Path, *, events: pd.DataFrame | None 
     return target
 
 
-Section = tuple[str, str, Callable[[], str]]
-
-
 def _sections(report: Report, events: pd.DataFrame | None) -> Iterator[Section]:
     """Heading, what to make of it, and how it is told."""
     own, share = audit.OWN in report.table.index, f"{100 * report.experiment.judge.shares[0]:g} %"
     yield from _skill(report, own=own)
     if own:
         yield from _honesty(report)
-    yield (
+    yield Section(
         "Fold by fold",
         "A model that keeps near the best of each fold is a safe choice; one that swings is not.",
         lambda: _folds(report),
     )
-    yield (
+    yield Section(
         "From one date to the next",
         f"Overlap of the lists of {share} (Jaccard) and agreement of the order of all grids (Spearman), means over dates.",
         lambda: _stable(report),
     )
     if events is not None:
-        yield (
+        yield Section(
             "How early",
             f"At one budget for all, the list of {share}. A grid that is always listed earns the full time: compare with the counts.",
-            lambda: _table(audit.lead_time(report, events)),
+            lambda: [_table(audit.lead_time(report, events))],
         )
     if report.grids is not None:
         yield from _parts(report, own=own)
@@ -103,25 +175,25 @@ def _sections(report: Report, events: pd.DataFrame | None) -> Iterator[Section]:
 def _skill(report: Report, *, own: bool) -> Iterator[Section]:
     """Whether a model, not only baselines, is worth its place."""
     if own:
-        yield (
+        yield Section(
             "May it become champion?",
             "Each check with its figures; a check that fails refuses the model.",
             lambda: _gate(report),
         )
-    yield (
+    yield Section(
         "Every model beside every baseline",
         (
             "Captures are shares of all events caught by the list. An interval that lies above zero is a gain; one that holds zero may be chance. "
             "p is that of the Diebold-Mariano test of equal skill."
         ),
-        report._repr_html_,
+        lambda: [Written(Markup(report._repr_html_()))],  # noqa: S704 - pandas has escaped it
     )
-    yield (
+    yield Section(
         "What a list catches",
         "Left is what a centre can do. The dotted line knows the outcome.",
-        lambda: _picture(lambda ax: plotting.capture_curve(report, ax=ax)),
+        lambda: [_picture(lambda ax: plotting.capture_curve(report, ax=ax))],
     )
-    yield (
+    yield Section(
         "How much of what can be had",
         (
             "The ceiling is a list made from the true rates, as far as the test dates tell them; what is missing to it could be learnt, what is "
@@ -133,78 +205,75 @@ def _skill(report: Report, *, own: bool) -> Iterator[Section]:
 
 def _honesty(report: Report) -> Iterator[Section]:
     """Of the model's own forecasts: over time, as probabilities, by level."""
-    yield (
+    yield Section(
         "Over time",
         "Each dot is a test date; windows of near dates overlap, so their dots move together.",
-        lambda: _picture(lambda ax: plotting.skill_over_time(report, metric=_shown(report), ax=ax)),
+        lambda: [_picture(lambda ax: plotting.skill_over_time(report, metric=_shown(report), ax=ax))],
     )
-    yield (
+    yield Section(
         "Is a probability what it says?",
         "Points on the line are honest; bars are 95 % intervals.",
-        lambda: _picture(lambda ax: plotting.reliability(report, ax=ax)),
+        lambda: [_picture(lambda ax: plotting.reliability(report, ax=ax))],
     )
-    yield (
+    yield Section(
         "Is a level what it says?",
         f"Events observed over expected in each level of the morning list; wanted {report.experiment.gate.tolerance:.2f} to {1 / report.experiment.gate.tolerance:.2f}.",
-        lambda: _table(audit.levels(report)),
+        lambda: [_table(audit.levels(report))],
     )
 
 
 def _parts(report: Report, *, own: bool) -> Iterator[Section]:
     for by in report.experiment.gate.slices if own else ():
-        yield (
+        yield Section(
             f"By {by}",
             "The model against its rival on lists made within each part.",
             partial(_asked, audit.slices, report, by),
         )
-        yield (
+        yield Section(
             f"Served alike, by {by}",
             "The list of the whole city: each group over the rest, beside the rival's ratio.",
             partial(_asked, audit.disparities, report, by),
         )
-    yield (
+    yield Section(
         "Is it luck of the borders?",
         "Captures at one share of the ground, as drawn and with grids merged two by two from each corner.",
-        lambda: _table(audit.placement(report)),
+        lambda: [_table(audit.placement(report))],
     )
     if own:
-        yield (
+        yield Section(
             "Where it says too little or too much",
             "Orange: more events than said. Purple: fewer.",
-            lambda: _picture(lambda ax: plotting.error_map(report, _known(report), ax=ax), kind="png"),
+            lambda: [_picture(lambda ax: plotting.error_map(report, _known(report), ax=ax), kind="png")],
         )
 
 
-def _asked(ask: Callable[[Report, str], pd.DataFrame], report: Report, by: str) -> str:
-    return _table(ask(report, by))
+def _asked(ask: Callable[[Report, str], pd.DataFrame], report: Report, by: str) -> list[Block]:
+    return [_table(ask(report, by))]
 
 
-def _gate(report: Report) -> str:
+def _gate(report: Report) -> list[Block]:
     decision = gate(report)
-    verdict = (
-        "<span class='verdict yes'>passed</span>" if decision.passed else "<span class='verdict no'>refused</span>"
-    )
-    return verdict + _table(decision.frame)
+    return [Verdict(decision.passed), _table(decision.frame)]
 
 
-def _attained(report: Report) -> str:
+def _attained(report: Report) -> list[Block]:
     found = audit.attainable(report)
     wide = found.pivot_table(index="model", columns="metric", values="attained", sort=False)
     tops = found.groupby("metric", sort=False)["ceiling"].first()
     wide = wide.map("{:.0%}".format)
     wide.loc["ceiling"] = [f"{tops[m]:.4f}" for m in wide.columns]
-    return _table(wide.reset_index())
+    return [_table(wide.reset_index())]
 
 
-def _folds(report: Report) -> str:
-    found = audition(report)
-    rules = found.rules.reset_index()
-    said = f"<p>Chosen by rule, fold after fold, and what it would have cost in the next one: rule <b>{found.winner}</b> regrets least and chooses <b>{html.escape(found.model)}</b>.</p>"
-    return _picture(lambda ax: plotting.distance_from_best(found, ax=ax)) + said + _table(rules)
+def _folds(report: Report) -> list[Block]:
+    heard = audition(report)
+    picture = _picture(lambda ax: plotting.distance_from_best(heard, ax=ax))
+    return [picture, Choice(heard.winner, heard.model), _table(heard.rules.reset_index())]
 
 
-def _stable(report: Report) -> str:
-    return _table(audit.stability(report).groupby("model", sort=False)[["jaccard", "spearman"]].mean().reset_index())
+def _stable(report: Report) -> list[Block]:
+    means = audit.stability(report).groupby("model", sort=False)[["jaccard", "spearman"]].mean()
+    return [_table(means.reset_index())]
 
 
 def _shown(report: Report) -> str:
@@ -220,30 +289,27 @@ def _facts(report: Report) -> str:
     return f"{report.span} Target {report.experiment.label.name}, experiment {report.experiment.name} ({report.experiment.digest[:12]}), riskwarn {riskwarn.__version__}."
 
 
-def _told(tell: Callable[[], str]) -> str:
-    """What a section tells, or why it cannot."""
+def _told(section: Section) -> Told:
     try:
-        return f"<div class=wide>{tell()}</div>"
+        return Told(section.head, section.about, section.tell())
     except RiskwarnError as error:
-        return f"<p class=note>Not told: {html.escape(str(error))}</p>"
+        return Told(section.head, section.about, [], refused=str(error))
 
 
-def _table(frame: pd.DataFrame) -> str:
+def _table(frame: pd.DataFrame) -> Table:
     """A table whose text stands left and whose verdicts have colours."""
-    words = [c for c in frame if not pd.api.types.is_numeric_dtype(frame[c]) or pd.api.types.is_bool_dtype(frame[c])]
-    head = "".join(
-        f"<th{' class=text' if c in words else ''}>{html.escape(str(c)).replace('_', ' ')}</th>" for c in frame
-    )
-    lines = ["".join(_cell(row[c], text=c in words) for c in frame) for row in frame.to_dict("records")]
-    return f"<table><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+    text = [not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind) for kind in frame.dtypes]
+    heads = [Cell(str(name).replace("_", " "), is_text) for name, is_text in zip(frame, text, strict=True)]
+    return Table(heads, [[*map(_cell, row, text)] for row in frame.itertuples(index=False, name=None)])
 
 
-def _cell(value: object, *, text: bool) -> str:
+def _cell(value: object, text: bool) -> Cell:  # noqa: FBT001 - the two lists of a row
     if not text:
-        return f"<td>{_number(value)}</td>"
-    said = html.escape(str(value))
-    kind = f"text {said}" if said in {audit.PASSED, audit.FAILED, audit.INSUFFICIENT} else "text"
-    return f"<td class='{kind}'>{said.replace('_', ' ') if ' ' in kind else said}</td>"
+        return Cell(_number(value), text=False)
+    said = str(value)
+    if said in {audit.PASSED, audit.FAILED, audit.INSUFFICIENT}:
+        return Cell(said.replace("_", " "), text=True, verdict=said)
+    return Cell(said, text=True)
 
 
 def _number(value: object) -> str:
@@ -259,7 +325,7 @@ def _number(value: object) -> str:
     )
 
 
-def _picture(draw: "Callable[[Axes], object]", *, kind: str = "svg") -> str:
+def _picture(draw: "Callable[[Axes], object]", *, kind: str = "svg") -> Picture:
     """A picture within the page; drawn apart from whatever figures the caller has open."""
     from matplotlib import rc_context  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
@@ -270,4 +336,4 @@ def _picture(draw: "Callable[[Axes], object]", *, kind: str = "svg") -> str:
         draw(figure.subplots())
         figure.savefig(target, format=kind, dpi=110, metadata={"Date": None} if kind == "svg" else None)
     mime = "image/svg+xml" if kind == "svg" else "image/png"
-    return f'<img alt="" src="data:{mime};base64,{base64.b64encode(target.getvalue()).decode()}">'
+    return Picture(f"data:{mime};base64,{base64.b64encode(target.getvalue()).decode()}")

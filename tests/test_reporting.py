@@ -1,6 +1,7 @@
 """The page of a backtest: whole, self-contained, and with the numbers of the report."""
 
 import dataclasses
+import html
 import re
 
 import matplotlib as mpl
@@ -68,7 +69,7 @@ def test_the_page_says_what_the_report_and_the_gate_say(page, report):
 def test_what_cannot_be_told_says_why(page, report):
     """Grids without polygons have no map, a column they lack no slices; without grids and events these sections are not there."""
     assert "Not told: 60 grids have no geometry" in page
-    assert "Not told: the grids say no &#x27;county_id&#x27;" in page
+    assert "Not told: the grids say no 'county_id'" in html.unescape(page)
     plain = to_html(dataclasses.replace(report, grids=None))
     assert "How early" not in plain
     assert "Served alike" not in plain
