@@ -22,9 +22,8 @@ from riskwarn.explanation import (
     what_if,
     what_ifs,
 )
-from riskwarn.explanation.change import PARTS
-from riskwarn.explanation.moment import features_at, known_before
-from riskwarn.explanation.rows import COLUMNS
+from riskwarn.explanation.changes import PARTS
+from riskwarn.explanation.rows import COLUMNS, features_at, known_before
 from riskwarn.feature import MostAtOnePlace, RepeatedPlaces
 from riskwarn.history import History
 from riskwarn.language import LANGUAGES

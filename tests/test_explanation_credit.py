@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from riskwarn.explanation import family_contributions, sentence, words_of_features
-from riskwarn.explanation.credit import credited
+from riskwarn.explanation.reasons import credited
 from riskwarn.feature import (
     Count,
     DaysSince,

@@ -10,7 +10,7 @@ from riskwarn.backtesting import backtest
 from riskwarn.errors import DataError
 from riskwarn.experiment import Folds
 from riskwarn.explanation import dependence, importance, model_card, shap_explanation, stability
-from riskwarn.explanation.importance import Without
+from riskwarn.explanation.overview import Without
 from riskwarn.history import History
 from riskwarn.model import RiskModel
 from riskwarn.panel import build_panel

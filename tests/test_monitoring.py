@@ -12,7 +12,7 @@ import towns
 
 from riskwarn import monitoring
 from riskwarn.errors import DataError
-from riskwarn.explanation.moment import known_before
+from riskwarn.explanation.rows import known_before
 from riskwarn.history import History
 from riskwarn.monitoring import drift, volume
 from riskwarn.monitoring.mark import A_MONTH, A_YEAR, marks

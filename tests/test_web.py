@@ -112,15 +112,15 @@ def test_list_gives_rank_level_reasons_and_action(client):
     assert '<b class="rank">1</b>' in first
     assert '<span class="level red">red</span>' in first
     assert first.count("<li>") == 3
-    assert "4 dispute calls in 28 days; the median grid has 0.9" in first
+    assert "4 dispute calls in the last 28 days; city median 0.9" in first
     assert "joint meeting" in first
     assert "01-08 10:00" in first
 
 
 def test_lowering_reasons_stay_out_of_the_list_and_stand_on_the_page_of_the_grid(client):
     """Reasons that lower a score are shown where there is room to say so."""
-    assert "call-backs in 90 days" not in client.get("/", params={"lang": "en"}).text
-    assert "6 call-backs in 90 days" in client.get("/grids/G0001", params={"lang": "en"}).text
+    assert "call-backs in the last 90 days" not in client.get("/", params={"lang": "en"}).text
+    assert "6 call-backs in the last 90 days" in client.get("/grids/G0001", params={"lang": "en"}).text
 
 
 def test_insufficient_data_is_never_calm(client):
@@ -352,8 +352,8 @@ def test_reasons_in_both_languages(client):
     """A reason is a sentence in each language, with value, normal and contribution beside it."""
     first = api(client, "/grids/G0001/reasons").json()["items"][0]
 
-    assert first["zh"] == "近28天纠纷警情4起，全市网格中位数为0.9起"
-    assert first["en"] == "4 dispute calls in 28 days; the median grid has 0.9"
+    assert first["zh"] == "近28天纠纷警情4起，全市中位数0.9起"
+    assert first["en"] == "4 dispute calls in the last 28 days; city median 0.9"
     assert (first["value"], first["normal"], first["contribution"]) == (4.0, 0.9, 0.82)
 
 

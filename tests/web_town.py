@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from riskwarn.feature import Clause, Noun
 from riskwarn.history import History
 from riskwarn.store import Store
 from riskwarn.weekly import weekly_counts, weekly_readings
@@ -22,31 +23,23 @@ QUESTION = {
 }
 
 
-def _feature(zh, en, unit, template_zh, template_en, remedy):
-    return {"zh": zh, "en": en, "unit": unit, "template": {"zh": template_zh, "en": template_en}, "remedy": remedy}
+def _feature(zh, en, unit, clause, remedy):
+    return {"zh": zh, "en": en, "unit": unit, "clause": clause.to_dict(), "remedy": remedy}
 
 
+_CALLS = Noun("纠纷警情", "dispute call", "dispute calls")
+_LATE = Noun("超期未结事项", "open case past its limit", "open cases past their limit", "件")
+_VISIT = Noun("有效巡访", "valid visit", "valid visits", "次")
+_EVENTS = Noun("事件", "event", "events")
+_CALL_BACKS = Noun("回访", "call-back", "call-backs", "次")
 FEATURES = {
-    "police_dispute_28d": _feature(
-        "近28天纠纷警情", "dispute calls, 28 days", "count",
-        "近28天纠纷警情{value}起，全市网格中位数为{normal}起", "{value} dispute calls in 28 days; the median grid has {normal}", "A3",
-    ),
-    "overdue_open": _feature(
-        "超期未结", "open and overdue", "count",
-        "{value}件超期未结（中位数{normal}件）", "{value} open cases past their limit (median {normal})", "A4",
-    ),
-    "days_since_visit": _feature(
-        "距上次巡访", "days since the last visit", "days",
-        "距上次有效巡访{value}天（中位数{normal}天）", "{value} days since the last valid visit (median {normal})", "A1",
-    ),
+    "police_dispute_28d": _feature("近28天纠纷警情", "dispute calls, 28 days", "count", Clause("lasting", _CALLS, 28), "A3"),
+    "overdue_open": _feature("超期未结", "open and overdue", "count", Clause("standing", _LATE, remedy="overdue"), "A4"),
+    "days_since_visit": _feature("距上次巡访", "days since the last visit", "days", Clause("since", _VISIT, 365), "A1"),
     "neighbour_28d": _feature(
-        "邻近网格近期事件", "events in neighbouring grids", "count",
-        "邻近网格近28天事件{value}起（中位数{normal}起）", "{value} events in neighbouring grids in 28 days (median {normal})", "A1",
+        "邻近网格近期事件", "events in neighbouring grids", "count", Clause("lasting", _EVENTS, 28, around="nearby", remedy="around"), "A1"
     ),
-    "callbacks_90d": _feature(
-        "近90天回访", "call-backs, 90 days", "count",
-        "近90天回访{value}次（中位数{normal}次）", "{value} call-backs in 90 days (median {normal})", "A2",
-    ),
+    "callbacks_90d": _feature("近90天回访", "call-backs, 90 days", "count", Clause("lasting", _CALL_BACKS, 90), "A2"),
 }  # fmt: skip
 
 

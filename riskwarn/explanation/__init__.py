@@ -4,15 +4,13 @@ Contributions add up: the families of a grid and the base make the log of its ex
 Wording says "possible reason", never cause; the text is made when it is read and never stored.
 """
 
-from riskwarn.explanation.analyst import shap_explanation
-from riskwarn.explanation.card import model_card
-from riskwarn.explanation.change import change_sentences, changes
-from riskwarn.explanation.denied import denied
-from riskwarn.explanation.importance import dependence, importance, stability
+from riskwarn.explanation.changes import change_sentences, changes
+from riskwarn.explanation.overview import dependence, importance, model_card, shap_explanation, stability
+from riskwarn.explanation.phrases import denied
 from riskwarn.explanation.reasons import explain, families_of, family_contributions, in_words
 from riskwarn.explanation.review import Review, review, review_sentences
 from riskwarn.explanation.rows import rows
-from riskwarn.explanation.saying import words_of_features
+from riskwarn.explanation.sentences import lead, remedies, sentence, sentences, words_of_features
 from riskwarn.explanation.whatif import (
     CAVEAT,
     WhatIf,
@@ -23,7 +21,6 @@ from riskwarn.explanation.whatif import (
     what_if_table,
     what_ifs,
 )
-from riskwarn.explanation.wording import lead, remedies, sentence, sentences
 
 __all__ = [
     "CAVEAT",

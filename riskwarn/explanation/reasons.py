@@ -1,24 +1,22 @@
-"""The strongest reasons of each grid: contributions of the trees, grouped by family, each told by the number that shows it."""
+"""The strongest reasons of each grid: contributions of the model, grouped by family, each told by the number that shows it.
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+Where two features count the same events, the one that says more of them is credited (:func:`credited`). Where a lower score goes with
+an absence of records, nothing is told: silence is no comfort.
+"""
+
+from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from riskwarn.errors import DataError, did_you_mean
-from riskwarn.explanation.case import CLEAR
-from riskwarn.explanation.credit import credited
-from riskwarn.explanation.saying import core_of, saying_of, words_of_features
-from riskwarn.explanation.wording import remedies, sentences, tells
+from riskwarn.explanation.sentences import CLEAR, remedies, sentences, silent, tells, words_of_features
 from riskwarn.feature import Feature
 from riskwarn.history import History
 from riskwarn.language import LANGUAGES
 from riskwarn.model import RiskModel
 from riskwarn.panel import NORMAL
 
-URGENCY = 2.0
-"""An overdue case is told rather than open ones, unless those pull more than so many times as hard."""
 LEAST = 0.01
 """Families that change the expected count by less than one per cent are no reason."""
 
@@ -53,20 +51,44 @@ def explain(
     ------
     DataError
         The panel has no normals (it was built for many dates), or a grid asked for is not in it.
+
+    Examples
+    --------
+    ``explain(model, build_panel(store, experiment, as_of="2025-03-03"))``
     """
     rows = _chosen(night, grids)
     total, pulls = family_contributions(model, rows)
     values, normals = _numbers(rows, model.feature_names)
     teller = _tellers(model.features, pulls, total.to_numpy(), values, normals)
-    pulls_told = np.where(_plain(model.features, teller, values, normals), 0, total.to_numpy())
-    reasons = _picked(rows, model, pulls_told, teller, values, normals, raising, lowering)
+    mute = _says_nothing(model.features, teller, total.to_numpy(), values, normals)
+    reasons = _picked(rows, model, np.where(mute, 0, total.to_numpy()), teller, values, normals, raising, lowering)
     if history is not None:
         reasons["n_nearby"] = _n_nearby(history).reindex(reasons["grid_id"]).fillna(0).astype(int).to_numpy()
     return in_words(reasons, model.features)
 
 
 def in_words(reasons: pd.DataFrame, features: Iterable[Feature]) -> pd.DataFrame:
-    """Reasons with their sentences (`zh`, `en`) and next steps (`remedy_zh`, `remedy_en`)."""
+    """Reasons with their sentences (`zh`, `en`) and next steps (`remedy_zh`, `remedy_en`).
+
+    Parameters
+    ----------
+    reasons
+        Rows of table `reasons`.
+    features
+        Of the model that made them.
+
+    Returns
+    -------
+    reasons
+        With a column of sentences and one of next steps a language.
+
+    Examples
+    --------
+    >>> from riskwarn.feature import Overdue
+    >>> one = pd.DataFrame({"feature": ["dispute_overdue_n"], "value": [2.0], "normal": [0.0], "contribution": [0.2]})
+    >>> in_words(one, [Overdue("dispute")])["en"].iloc[0]
+    '2 overdue disputes; most grids have none'
+    """
     words = words_of_features(features)
     told = {language: sentences(reasons, words, language) for language in LANGUAGES}
     steps = {f"remedy_{language}": remedies(reasons, words, language) for language in LANGUAGES}
@@ -81,7 +103,14 @@ def families_of(model: RiskModel) -> list[str]:
 def family_contributions(model: RiskModel, rows: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     """What each family, and each feature, adds to :meth:`riskwarn.RiskModel.margin`.
 
-    Where two features count the same events, the one that says more of them is credited (:mod:`riskwarn.explanation.credit`).
+    Where two features count the same events, the one that says more of them is credited (:func:`credited`).
+
+    Parameters
+    ----------
+    model
+        A fitted model.
+    rows
+        Of a panel that holds its features.
 
     Returns
     -------
@@ -90,8 +119,8 @@ def family_contributions(model: RiskModel, rows: pd.DataFrame) -> tuple[pd.DataF
     pulls
         (n_rows, n_features) the same by feature, each credited to the member that can say it in plain words.
     """
-    found = model.contributions(rows)[model.feature_names].to_numpy()
-    parts = credited(model.features, found, rows[model.feature_names].to_numpy(dtype=float))
+    pulled = model.contributions(rows)[model.feature_names].to_numpy()
+    parts = credited(model.features, pulled, rows[model.feature_names].to_numpy(dtype=float))
     names = families_of(model)
     member = np.array([[f.family == name for name in names] for f in model.features], dtype=float)
     total = pd.DataFrame(parts @ member, columns=names, index=rows.index)
@@ -118,40 +147,74 @@ def _numbers(rows: pd.DataFrame, names: list[str]) -> tuple[np.ndarray, np.ndarr
     return rows[names].to_numpy(dtype=float), rows[normals].to_numpy(dtype=float)
 
 
-def _spokesmen(features: Sequence[Feature]) -> np.ndarray:
-    """(n, n) 0/1 matrix that credits each feature's pull to the one that speaks for it.
+# -- who is credited where two features count the same events ---------------------------------------------------------------
 
-    A prior count, a rise and a recency-weighted count say in hard words what a plain count of the same events says in easy ones: the
-    longest count speaks for the first, that of the same window for the second, that of twice the half-life for the third. A faded count
-    of the label's own events is the third too; where no plain count says the same, a prior count does, else the one that fades last.
+
+def credited(features: Sequence[Feature], parts: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Contributions with the pull of shared events where they say most.
+
+    An overdue case is an open one, and calls from one place are calls. A model that reads both kinds of number splits its pull between
+    them as its trees happened to grow. Here the pull goes by the events: of ten open cases four of which are overdue, four tenths of
+    what the open cases pull is the overdue ones'; where three of four recent events lie at one place, three quarters of what recent
+    events pull is that place's. Each feature says itself what it shares (:attr:`riskwarn.feature.Feature.wholes`).
+
+    Parameters
+    ----------
+    features
+        The model's.
+    parts, values
+        (n, n_features) contributions and values.
+
+    Returns
+    -------
+    parts
+        (n, n_features); each row has the same sum.
+
+    Examples
+    --------
+    >>> from riskwarn.feature import Open, Overdue
+    >>> credited((Open("dispute"), Overdue("dispute")), np.array([[0.8, 0.1]]), np.array([[4.0, 1.0]])).round(2).tolist()
+    [[0.6, 0.3]]
     """
-    speaks = np.eye(len(features))
-    cores = [core_of(f) for f in features]
-    counts = [(float(getattr(c, "days", 0)), i) for i, c in enumerate(cores) if type(c).__name__ == "Count"]
-    priors = [(7.0 * getattr(c, "weeks", 0), i) for i, c in enumerate(cores) if type(c).__name__ == "Own"]
-    faded = [(float(getattr(c, "half_life", 0)), i) for i, c in enumerate(cores) if type(c).__name__ == "Faded"]
+    moved = parts.copy()
+    for taker, wholes in _parts_of_wholes(features):
+        share = features[taker].part_of(values[:, taker], values[:, wholes].sum(axis=1))
+        for giver, other in enumerate(features):
+            if giver != taker:
+                shared = features[taker].draws_on(other, values[:, giver])
+                given = np.where(shared, share, 0) * np.maximum(moved[:, giver], 0)
+                moved[:, giver] -= given
+                moved[:, taker] += given
+    return moved
+
+
+def _parts_of_wholes(features: Sequence[Feature]) -> list[tuple[int, list[int]]]:
+    """Each feature that counts a part of what others count, with those others, where the model has them all."""
+    counting: dict[Hashable, int] = {}
     for k, feature in enumerate(features):
-        wanted = _window(cores[k])
-        own = type(cores[k]).__name__ == "Faded"
-        beside: list[tuple[float, int]] = []
-        for said, days_wanted in ((counts, wanted), (priors, wanted * own), (faded, 1e6 * own)):
-            same = [(days, i) for days, i in said if features[i].family == feature.family] if days_wanted else []
-            beside = beside or [(abs(np.log(days / days_wanted)), i) for days, i in same]
-        if beside:
+        if feature.counts is not None:
+            counting.setdefault(feature.counts, k)
+    return [
+        (k, [counting[whole] for whole in feature.wholes])
+        for k, feature in enumerate(features)
+        if feature.wholes and all(whole in counting for whole in feature.wholes)
+    ]
+
+
+# -- who tells ---------------------------------------------------------------------------------------------------------------
+
+
+def _spokesmen(features: Sequence[Feature]) -> np.ndarray:
+    """(n, n) 0/1 matrix that credits each feature's pull to the one of its family that says the same in easier words."""
+    speaks = np.eye(len(features))
+    for k, feature in enumerate(features):
+        family = [i for i, other in enumerate(features) if other.family == feature.family]
+        cores = [features[i].core for i in family]
+        easier = feature.core.easier(cores)
+        if easier is not None:
             speaks[k] = 0
-            speaks[k, min(beside)[1]] = 1
+            speaks[k, next(i for i, core in zip(family, cores, strict=True) if core is easier)] = 1
     return speaks
-
-
-def _window(core: Any) -> float:
-    """Days of the plain count that says the same; 0 for a feature that speaks for itself."""
-    kind = type(core).__name__
-    if kind == "Own":
-        return 1e6
-    return {
-        "Rise": getattr(core, "days", 0.0),
-        **dict.fromkeys(("Recent", "Faded"), 2 * getattr(core, "half_life", 0.0)),
-    }.get(kind, 0.0)
 
 
 def _tellers(
@@ -163,28 +226,40 @@ def _tellers(
     without pulling, the longest window first; then the longest window: a lasting level.
     """
     families = np.array([f.family for f in features])
-    sayings = [saying_of(f) for f in features]
-    lasting = np.array(
-        [min(float(s.get("days", 0)), 9e3) * 1e-4 * (s["kind"] in {"habit", "lasting"}) for s in sayings]
-    )
+    clauses = [f.clause for f in features]
+    lasting = np.array([min(c.days, 9e3) * 1e-4 * (c.kind in {"habit", "lasting"}) for c in clauses])
     muted = np.diag(_spokesmen(features)) == 0
-    urgent = np.array([URGENCY if type(f).__name__ == "Overdue" else 1.0 for f in features])
-    found = np.empty(total.shape, dtype=np.intp)
+    urgency = np.array([c.urgency for c in clauses])
+    teller = np.empty(total.shape, dtype=np.intp)
     for k, family in enumerate(dict.fromkeys(families)):
-        own = np.flatnonzero(families == family)
+        members = np.flatnonzero(families == family)
         raising = total[:, k] > 0
-        pull = pulls[:, own] * np.where(raising, 1, -1)[:, None]
-        telling = np.column_stack([tells(sayings[i], values[:, i], normals[:, i], raising) for i in own])
-        order = np.where(telling & (pull > 0), 200 + pull * urgent[own], np.where(telling, 100, 0) + lasting[own])
-        found[:, k] = own[np.where(np.isnan(values[:, own]) | muted[own], -1, order).argmax(axis=1)]
-    return found
+        pull = pulls[:, members] * np.where(raising, 1, -1)[:, None]
+        telling = np.column_stack([tells(clauses[i], values[:, i], normals[:, i], raising) for i in members])
+        order = np.where(
+            telling & (pull > 0), 200 + pull * urgency[members], np.where(telling, 100, 0) + lasting[members]
+        )
+        teller[:, k] = members[np.where(np.isnan(values[:, members]) | muted[members], -1, order).argmax(axis=1)]
+    return teller
 
 
-def _plain(features: Sequence[Feature], teller: np.ndarray, values: np.ndarray, normals: np.ndarray) -> np.ndarray:
-    """(n_rows, n_families) whether a family would be told by a fact of the grid that is as everywhere else: that is no reason."""
-    fact = np.array([saying_of(f)["kind"] == "attribute" for f in features])
-    usual = (values < CLEAR * normals) & (normals < CLEAR * values)
-    return fact[teller] & np.take_along_axis(usual, teller, axis=1)
+def _says_nothing(
+    features: Sequence[Feature], teller: np.ndarray, total: np.ndarray, values: np.ndarray, normals: np.ndarray
+) -> np.ndarray:
+    """(n_rows, n_families) whether what would be told of a family is no reason.
+
+    That is a fact of the grid as it is everywhere else; what lowers a score and is no fact but an absence of records, or not low; and
+    what raises a score although nothing was recorded.
+    """
+    value, normal = (np.take_along_axis(numbers, teller, axis=1) for numbers in (values, normals))
+    mute = np.zeros(teller.shape, dtype=bool)
+    for k, feature in enumerate(features):
+        clause, here = feature.clause, teller == k
+        usual = (value < CLEAR * normal) & (normal < CLEAR * value) & (clause.kind == "attribute")
+        lowers = (total <= 0) & ~tells(clause, value, normal, np.False_)
+        raises = (total > 0) & silent(clause, value)
+        mute |= here & (usual | lowers | raises)
+    return mute
 
 
 def _picked(

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from riskwarn.errors import DataError, did_you_mean
-from riskwarn.explanation.saying import saying_of
-from riskwarn.feature import Feature
+from riskwarn.explanation.sentences import clause_of
+from riskwarn.feature import Clause, Feature
 from riskwarn.model import RiskModel
 from riskwarn.taxonomy import Words
 
@@ -22,7 +22,6 @@ CAVEAT = Words(
     "This is what the model would say by past patterns, not a promise: whether closing helps has to be checked afterwards. Use it to plan work only.",
 )
 """Stands beside every answer."""
-_KINDS = frozenset({"Open", "Overdue"})
 
 
 @dataclass(frozen=True)
@@ -84,8 +83,26 @@ _MOVES = {
 
 
 def actionable(model: RiskModel) -> list[str]:
-    """Names of the features that service can change: open and overdue cases of the grid itself."""
-    return [f.name for f in model.features if _changeable(f)]
+    """Names of the features that service can change: open and overdue cases of the grid itself, and what else says so.
+
+    Parameters
+    ----------
+    model
+        A fitted model.
+
+    Returns
+    -------
+    names
+        In the order of the model's features.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from riskwarn.feature import Count, Open
+    >>> actionable(SimpleNamespace(features=(Open("dispute"), Count("dispute", days=28))))
+    ['dispute_open_n']
+    """
+    return [f.name for f in model.features if f.actionable]
 
 
 def seen_ranges(model: RiskModel) -> dict[str, tuple[float, float]]:
@@ -136,9 +153,7 @@ def what_ifs(model: RiskModel, night: pd.DataFrame, grid_id: str, *, margins: np
     found = []
     for name in actionable(model):
         least = seen_ranges(model).get(name, (0.0, 0.0))[0]
-        floor = (
-            max(least, 0.0) if "Overdue" in _kind(model, name) else max(least, 0.0, _pair(model, row, name, "Overdue"))
-        )
+        floor = max(least, 0.0, _n_of_part(model, row, name))
         if row[name].iloc[0] > floor:
             found.append(what_if(model, night, grid_id, {name: floor}, margins=margins))
     return sorted(found, key=lambda w: w.expected)
@@ -155,28 +170,25 @@ def _row(night: pd.DataFrame, grid_id: str) -> pd.DataFrame:
     return night[ids == grid_id]
 
 
-def _changeable(feature: Feature) -> bool:
-    return type(feature).__name__ in _KINDS or bool(getattr(feature, "actionable", False))
+def _feature(model: RiskModel, name: str) -> Feature:
+    return next(f for f in model.features if f.name == name)
 
 
-def _kind(model: RiskModel, name: str) -> str:
-    return type(next(f for f in model.features if f.name == name)).__name__
+def _whole_of(model: RiskModel, name: str) -> str | None:
+    """The feature that counts all of which this one counts a part, as open cases hold the overdue ones."""
+    wholes = _feature(model, name).wholes
+    return next((f.name for f in model.features if f.actionable and f.counts is not None and f.counts in wholes), None)
 
 
-def _partner(model: RiskModel, name: str, kind: str) -> str | None:
-    """The feature of the other kind on the same stream."""
-    own = next(f for f in model.features if f.name == name)
-    same = [
-        f.name
-        for f in model.features
-        if type(f).__name__ == kind and getattr(f, "stream", None) == getattr(own, "stream", 0)
-    ]
-    return same[0] if same else None
+def _part_of(model: RiskModel, name: str) -> str | None:
+    """The feature that counts a part of what this one counts."""
+    counts = _feature(model, name).counts
+    return next((f.name for f in model.features if f.actionable and counts is not None and counts in f.wholes), None)
 
 
-def _pair(model: RiskModel, row: pd.DataFrame, name: str, kind: str) -> float:
-    other = _partner(model, name, kind)
-    return float(row[other].iloc[0]) if other else 0.0
+def _n_of_part(model: RiskModel, row: pd.DataFrame, name: str) -> float:
+    part = _part_of(model, name)
+    return float(row[part].iloc[0]) if part else 0.0
 
 
 def _complete(model: RiskModel, row: pd.DataFrame, values: Mapping[str, float]) -> dict[str, float]:
@@ -189,12 +201,12 @@ def _complete(model: RiskModel, row: pd.DataFrame, values: Mapping[str, float]) 
             raise DataError(
                 f"{name!r} cannot be changed by service: what happened stays. Changeable: {', '.join(allowed) or 'none'}."
             )
-    found = {name: float(value) for name, value in values.items()}
+    complete = {name: float(value) for name, value in values.items()}
     for name, value in values.items():
-        opened = _partner(model, name, "Open") if _kind(model, name) == "Overdue" else None
-        if opened and opened not in found:
-            found[opened] = float(row[opened].iloc[0]) - (float(row[name].iloc[0]) - value)
-    return found
+        whole = _whole_of(model, name)
+        if whole and whole not in complete:
+            complete[whole] = float(row[whole].iloc[0]) - (float(row[name].iloc[0]) - value)
+    return complete
 
 
 def _check(model: RiskModel, row: pd.DataFrame, wanted: Mapping[str, float]) -> None:
@@ -205,9 +217,9 @@ def _check(model: RiskModel, row: pd.DataFrame, wanted: Mapping[str, float]) -> 
             raise DataError(
                 f"{name} = {value:g} lies outside what the model has seen, {low:g} to {high:g}; its answer would be a guess."
             )
-        if value != round(value):
+        if _feature(model, name).unit == "count" and value != round(value):
             raise DataError(f"{name} counts cases: wanted a whole number, got {value:g}.")
-        late = _partner(model, name, "Overdue") if _kind(model, name) == "Open" else None
+        late = _part_of(model, name)
         if late and value < wanted.get(late, float(row[late].iloc[0])):
             raise DataError(f"{name} = {value:g} leaves fewer open cases than overdue ones; give {late} too.")
 
@@ -219,46 +231,36 @@ def _rank(margins: np.ndarray, at: int, margin: float) -> int:
 
 def _action(model: RiskModel, row: pd.DataFrame, wanted: Mapping[str, float]) -> Words:
     """What is done, in words; open cases that close with overdue ones are not said twice."""
-    parts: list[tuple[Mapping[str, Any], int, bool]] = []
+    done: list[tuple[Clause, int, bool]] = []
     for name, value in wanted.items():
-        late = _partner(model, name, "Overdue") if _kind(model, name) == "Open" else None
+        part = _part_of(model, name)
         n = round(float(row[name].iloc[0]) - value)
-        if late in wanted and n == round(float(row[late].iloc[0]) - wanted[str(late)]):
+        if part in wanted and n == round(float(row[part].iloc[0]) - wanted[str(part)]):
             continue
-        some_late = _kind(model, name) == "Open" and late not in wanted and _pair(model, row, name, "Overdue") > 0
-        parts.append((saying_of(next(f for f in model.features if f.name == name)), n, some_late))
-    return _done(parts)
+        some_late = part not in wanted and _n_of_part(model, row, name) > 0
+        done.append((_feature(model, name).clause, n, some_late))
+    return _done(done)
 
 
-def _done(parts: Iterable[tuple[Mapping[str, Any], int, bool]]) -> Words:
-    """What is done in words: of each feature its saying, how many of its cases are closed, and whether overdue ones stay."""
-    said = [
-        _closing(n, _not_late(saying) if some_late else saying)
-        for saying, n, some_late in parts
-        if n and saying["kind"] == "standing"
-    ]
+def _done(parts: Iterable[tuple[Clause, int, bool]]) -> Words:
+    """What is done in words: of each feature its clause, how many of its cases are closed, and whether overdue ones stay."""
+    acts = [_closing(n, clause, some_late=some_late) for clause, n, some_late in parts if n]
     return (
-        Words("若" + "、".join(w.zh for w in said), _capital(" and ".join(w.en for w in said)))
-        if said
+        Words("若" + "、".join(w.zh for w in acts), _capital(" and ".join(w.en for w in acts)))
+        if acts
         else Words("若保持现状", "Leaving all as it is")
     )
 
 
-def _closing(n: int, saying: Mapping[str, str]) -> Words:
+def _closing(n: int, clause: Clause, *, some_late: bool) -> Words:
     verb = Words("办结", "closing") if n > 0 else Words("新增", "adding")
-    noun = saying["one" if abs(n) == 1 else "many"]
+    noun, one = clause.handled or clause.noun, abs(n) == 1
+    rest = clause.rest if some_late and clause.rest else Words("", "")
+    others = f" that {'is' if one else 'are'} {rest.en}" if rest.en else ""
     return Words(
-        f"{verb.zh}{abs(n)}件{saying['what_zh'].replace('未办结', '')}",
-        f"{verb.en} {_how_many(n)}{noun}",
+        f"{verb.zh}{abs(n)}{noun.measure}{rest.zh}{noun.zh}",
+        f"{verb.en} {_how_many(n)}{noun.one if one else noun.many}{others}",
     )
-
-
-def _not_late(saying: Mapping[str, str]) -> dict[str, str]:
-    """The noun of open cases where others of them are overdue and stay."""
-    return {
-        **saying, "what_zh": f"未超期的{saying['what_zh'].replace('未办结', '')}",
-        "one": f"{saying['one']} that is not overdue", "many": f"{saying['many']} that are not overdue",
-    }  # fmt: skip
 
 
 def _how_many(n: int) -> str:
@@ -358,9 +360,8 @@ def what_if_table(model: RiskModel, night: pd.DataFrame, *, margins: np.ndarray 
 def _closings_of(model: RiskModel, night: pd.DataFrame) -> list[_Closings]:
     ranges = seen_ranges(model)
     found = []
-    for name in actionable(model):
-        overdue = _partner(model, name, "Overdue") if _kind(model, name) == "Open" else None
-        opened = _partner(model, name, "Open") if _kind(model, name) == "Overdue" else None
+    for name in [f.name for f in model.features if f.actionable and f.unit == "count"]:
+        overdue, opened = _part_of(model, name), _whole_of(model, name)
         if name in ranges:
             found.append(_one_kind(night, name, ranges[name][0], overdue, opened))
         if name in ranges and opened in ranges:
@@ -467,7 +468,7 @@ def read_what_ifs(table: pd.DataFrame, features: Mapping[str, Mapping[str, Any]]
 def _read(change: pd.DataFrame, features: Mapping[str, Mapping[str, Any]]) -> WhatIf:
     first = change.iloc[0]
     parts = [
-        (features[row.feature]["saying"], round(row.before - row.after), bool(row.n_overdue_left > 0))
+        (clause_of(features[row.feature]), round(row.before - row.after), bool(row.n_overdue_left > 0))
         for row in change.fillna({"n_overdue_left": 0}).itertuples()
         if not row.follows and row.feature in features
     ]

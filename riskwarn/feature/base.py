@@ -1,14 +1,18 @@
 """What every feature is: a frozen value that names, explains and computes itself."""
 
 import dataclasses
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
+import pandas as pd
+from scipy import sparse
 
 from riskwarn.errors import DefinitionError
-from riskwarn.history import Snapshot, Stream
+from riskwarn.feature.clause import Clause, Eases, Noun, Unit
+from riskwarn.feature.held import matching, within
+from riskwarn.history import History, Snapshot, Stream
 from riskwarn.taxonomy import Words
 
 if TYPE_CHECKING:
@@ -33,11 +37,60 @@ AUDIT_ONLY = frozenset({"visit", "roster"})
 """Streams of staff: what staff did may be audited and never lowers or raises a grid's score."""
 Reach = Literal["own", "near", "parent", "city"]
 REACHES: tuple[Reach, ...] = ("own", "near", "parent", "city")
+_WINDOW_DAYS = 365
+"""How far back a feature is taken to look that does not say it."""
+_STEPS = {"A3": "open", "A4": "overdue", "A10": "calendar"}
+"""The next step beside a reason, by the action of the feature."""
+_SOURCES_WITH_STEPS = frozenset({"dispute", "petition", "police_call", "hotline", "grid_report"})
+_UNITS = {
+    "days": Unit("天", " day", " days"), "workers": Unit("人", " worker", " workers"),
+    "per week": Unit("起/周", " a week", " a week"), "per day": Unit("起/天", " a day", " a day"),
+    "share": Unit("%", " %", " %"),
+}  # fmt: skip
+"""Units as they are written after a number; any other stands as it is, save scales of their own."""
+_SCALES = frozenset(
+    {
+        "count",
+        "ratio",
+        "z",
+        "nats",
+        "number",
+        "product",
+        "weighted count",
+        "as the column says",
+        "count or probability",
+        "log per km²",
+        "per 1000 households",
+        "-1 to 1",
+        "0 or 1",
+        "0 to 1",
+        "0 to 3",
+        "0 to 4",
+    }
+)
 
 
 @dataclass(frozen=True)
 class Feature:
-    """Base of all features. Subclasses define :meth:`compute`, :attr:`name` and :attr:`words`."""
+    """Base of all features: a number of each grid, that names, computes and tells itself.
+
+    A subclass must define :attr:`name`, :attr:`words` and :meth:`compute`. All else has a default that is right, if plain: how its value
+    is put into a sentence (:attr:`clause`), which events are behind it (:meth:`rows`), what it shares events with (:attr:`counts`,
+    :attr:`wholes`, :meth:`recency`) and whether service can change it (:attr:`actionable`). A subclass in a notebook overrides what it
+    knows better; nothing in the package asks for the name of a class.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class Weekend(Feature):
+    ...     days: float = 28
+    ...     name = property(lambda self: f"weekend_calls_{self.days:g}d")
+    ...     words = property(lambda self: Words("周末警情", "calls at weekends"))
+    ...     reads = (Stream("police_call"),)
+    >>> Weekend().clause.kind, Weekend().window
+    ('measure', 28.0)
+    """
 
     unit: ClassVar[str] = "count"
     code: ClassVar[str] = "RC01"
@@ -46,6 +99,10 @@ class Feature:
     """1 where a rise of the feature may only raise the score, -1 where it may only lower it, 0 where both may be."""
     looks: ClassVar[Reach] = "own"
     """Whose records it looks at: the grid's own, its neighbours', its parent's, the whole city's."""
+    actionable: ClassVar[bool] = False
+    """Whether service can change it: open cases can be closed, what has happened stays."""
+    scaled: ClassVar[bool] = False
+    """Whether the value is what its rows add up to, scaled up to the part of the window that was observed, or by a unit of time."""
 
     @property
     def name(self) -> str:
@@ -61,13 +118,6 @@ class Feature:
     def family(self) -> str:
         """Features of one family explain one thing, and are one reason."""
         return self.name
-
-    @property
-    def template(self) -> Words:
-        """Sentence of a reason, with ``{value}`` and ``{normal}`` to fill in."""
-        return Words(
-            f"{self.words.zh}为{{value}}，全市中位数{{normal}}", f"{self.words.en}: {{value}}; city median {{normal}}"
-        )
 
     @property
     def parts(self) -> "tuple[Feature, ...]":
@@ -105,6 +155,88 @@ class Feature:
     def normal(self, snapshot: Snapshot) -> np.ndarray:
         """What the value is compared with in a reason: the median over all grids, unless the feature knows the grid's own."""
         return np.broadcast_to(_median(self.compute(snapshot)), snapshot.shape)
+
+    # -- how it is told ----------------------------------------------------------------------------------------------------
+
+    @property
+    def clause(self) -> Clause:
+        """How its value is put into a sentence: by default its words, the value with its unit, and the city's median."""
+        return measured(self)
+
+    def easier(self, family: "Sequence[Feature]") -> "Feature | None":  # noqa: ARG002 - subclasses read it
+        """The feature of its family that says the same in easier words and is told instead; None where it speaks for itself."""
+        return None
+
+    @property
+    def core(self) -> "Feature":
+        """The feature that is averaged over the grids around; itself, where it looks at its own grid."""
+        return self
+
+    @property
+    def around(self) -> str:
+        """Which grids it looks at, where it is not the grid itself: ``nearby``, ``community``, ``township`` or ``county``."""
+        return ""
+
+    @property
+    def dated(self) -> bool:
+        """Whether it moves with the date alone."""
+        return self.clock and not self.reads
+
+    # -- what stands behind it ---------------------------------------------------------------------------------------------
+
+    @property
+    def window(self) -> float:
+        """Days back that it looks: its own `days`, where it has them."""
+        return float(getattr(self, "days", 0)) or max((part.window for part in self.parts), default=_WINDOW_DAYS)
+
+    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+        """The events behind the value, each with what it adds to it.
+
+        Parameters
+        ----------
+        events
+            Those that hold at `at`, of the grids it looks at, with the columns of table `events` and `share`, the part of the event
+            that lies in the grid.
+        at
+            The instant.
+
+        Returns
+        -------
+        rows
+            Some of the rows of `events`, with a column `adds`; NaN where no single event adds a part of its own, as of a share.
+        """
+        parts = [within(matching(events, s), at, self.window) for s in self.reads]
+        return pd.concat(parts or [events.iloc[:0]]).assign(adds=np.nan)
+
+    def weights(self, history: History, row: int) -> "sparse.csr_matrix":
+        """(1, n_grids) weight of each grid's rows in the value of the grid at `row`: 1 for itself."""
+        n = len(history.grids)
+        return sparse.csr_matrix(([1.0], ([0], [row])), shape=(1, n))
+
+    # -- what it shares events with ----------------------------------------------------------------------------------------
+
+    @property
+    def counts(self) -> Hashable:
+        """What it counts one by one; two features with one answer count the same things. None where it does not count."""
+        return None
+
+    @property
+    def wholes(self) -> tuple[Hashable, ...]:
+        """What :attr:`counts` of others together hold all that it counts, as open cases hold the overdue ones."""
+        return ()
+
+    def draws_on(self, other: "Feature", values: np.ndarray) -> np.ndarray:
+        """(n,) whether it is credited with its part of what `other`, with these `values`, pulls: by default where it counts a part of what `other` counts."""
+        return np.full(len(values), other.counts is not None and other.counts in self.wholes)
+
+    def part_of(self, values: np.ndarray, whole: np.ndarray) -> np.ndarray:
+        """(n,) which part of what its wholes count is its own, in [0, 1]; none where a number is missing."""
+        known = np.nan_to_num(whole) > 0
+        return np.clip(np.where(known, np.nan_to_num(values) / np.where(known, whole, 1), 0), 0, 1)
+
+    def recency(self, values: np.ndarray) -> np.ndarray:
+        """(n,) days back that it tells how many events there were, or how recent the last; endless where it tells neither."""
+        return np.full(len(values), np.inf)
 
     def nearby(self, *, total: bool = False) -> "Nearby":
         """The same, as the mean (or the `total`) over the neighbouring grids."""
@@ -153,6 +285,51 @@ class Windowed(Streamed):
     def __post_init__(self) -> None:
         super().__post_init__()
         positive(self, "days")
+
+
+def measured(feature: Feature, *, eases: Eases | None = None) -> Clause:
+    """The clause of any number: its words and unit. A number that comes from records never eases, unless told to.
+
+    Parameters
+    ----------
+    feature
+        Whose value is told.
+    eases
+        When a low value may be told as easing; by default ``always`` for what is read from no records, else ``never``.
+
+    Returns
+    -------
+    clause
+        Of kind ``measure``.
+    """
+    counted = feature.unit == "count" and bool(feature.reads) and not feature.words.zh.endswith("数")
+    unit = Unit("件") if counted else _unit(feature.unit)
+    return Clause(
+        "measure", Noun(feature.words.zh, feature.words.en, feature.words.en), side=feature.monotone, remedy=step(feature), unit=unit,
+        eases=eases or ("never" if feature.reads else "always"), scale="percent" if feature.unit == "share" else "",
+    )  # fmt: skip
+
+
+def _unit(unit: str) -> Unit:
+    return Unit() if unit in _SCALES else _UNITS.get(unit, Unit(unit, f" {unit}", f" {unit}"))
+
+
+def step(feature: Feature) -> str:
+    """The next step beside a reason, by the feature's action and by what it reads."""
+    if feature.remedy in _STEPS:
+        return _STEPS[feature.remedy]
+    return step_of(feature.reads[0].source) if feature.reads else "grid"
+
+
+def step_of(source: str) -> str:
+    """The next step about a feed."""
+    return source if source in _SOURCES_WITH_STEPS else "grid_report"
+
+
+def nearest(features: "Sequence[Feature]", days: float, kind: type[Feature]) -> "Feature | None":
+    """The feature of a kind whose window is nearest to `days`, on a log scale; None where there is none."""
+    near = [f for f in features if isinstance(f, kind)]
+    return min(near, key=lambda f: abs(np.log(f.window / days))) if near else None
 
 
 def _median(values: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from riskwarn.errors import DefinitionError, did_you_mean
 from riskwarn.feature.base import Feature, positive
+from riskwarn.feature.clause import Clause, Noun
 from riskwarn.history import Snapshot
 from riskwarn.taxonomy import Words
 
@@ -43,9 +44,10 @@ class _OfCalendar(Feature):
     def clock(self) -> bool:
         return True
 
-    @property
-    def template(self) -> Words:
-        return Words(f"时令影响：{self.words.zh}（{{value}}）", f"time of year: {self.words.en} ({{value}})")
+    def _timed(self, kind: str, days: float = 0) -> Clause:
+        """The time of year, which moves all grids alike and comes from no record."""
+        noun = Noun(self.words.zh, self.words.en, self.words.en)
+        return Clause(kind, noun, days, side=0, eases="always", remedy="calendar")
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ class Season(_OfCalendar):
         return Words("时令", "time of year")
 
     @property
-    def template(self) -> Words:
-        return Words("时令影响：每年此时的常见水平", "time of year: the usual level of this season")
+    def clause(self) -> Clause:
+        return self._timed("season")
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         angle = 2 * np.pi * snapshot.local.day_of_year.to_numpy() / 365.25
@@ -99,6 +101,10 @@ class SpringFestival(_OfCalendar):
     @property
     def words(self) -> Words:
         return Words("距春节天数", "days from Spring Festival")
+
+    @property
+    def clause(self) -> Clause:
+        return self._timed("festival", self.reach)
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.calendar(np.clip(_from_festival(snapshot), -self.reach, self.reach))
@@ -182,6 +188,10 @@ class Window(_OfCalendar):
     @property
     def words(self) -> Words:
         return _WINDOWS[self.of][0]
+
+    @property
+    def clause(self) -> Clause:
+        return self._timed("window")
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         day = np.array(snapshot.local.strftime("%m-%d"))

@@ -1,17 +1,27 @@
 """How cases are handled: what is open, late, old, and how long it takes."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 
-from riskwarn.feature.base import Reach, Streamed, Windowed, divided, positive, share
-from riskwarn.history import Snapshot
+from riskwarn.feature.base import Reach, Streamed, Windowed, divided, measured, positive, share
+from riskwarn.feature.clause import Clause, Noun, noun_of, window
+from riskwarn.feature.held import matching, still_open, within
+from riskwarn.history import Snapshot, Stream
 from riskwarn.taxonomy import Words
 
 _AMBER = 0.8
 """Share of its time after which a case turns amber."""
+_URGENCY = 2.0
+"""An overdue case is told rather than open ones, unless those pull more than so many times as hard."""
+
+
+def opened(stream: Stream, days: float = 0) -> Hashable:
+    """What a count of open cases counts (:attr:`Feature.counts`)."""
+    return "open", stream, float(days)
 
 
 @dataclass(frozen=True)
@@ -25,8 +35,22 @@ class _Handled(Streamed):
     def family(self) -> str:
         return f"{self.stream.name}_handling"
 
-    def _pieces(self, zh: str, en: str) -> Words:
-        return Words(f"{zh}{{value}}件，全市中位数{{normal}}件", f"{{value}} {en}; city median {{normal}}")
+    def _standing(self, zh: str, en: str, remedy: str, *, after: str = "") -> Clause:
+        """What stands now, beside the city. Few open cases never ease: a place whose matters nobody records has none."""
+        noun = noun_of(self.stream)
+        held = Noun(f"{zh}{noun.zh}", f"{en}{noun.one}{after}", f"{en}{noun.many}{after}", "件")
+        return Clause("standing", held, eases="never", remedy=remedy)
+
+    def _open(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+        held = matching(events, self.stream)
+        return held[still_open(held, at)]
+
+    def _overdue(self, events: pd.DataFrame, at: pd.Timestamp, *, elapsed: float = 1.0) -> pd.DataFrame:
+        """Open cases that have used `elapsed` of their time."""
+        held = self._open(events, at)
+        if "due_at" not in held:
+            return held.iloc[:0]
+        return held[held["occurred_at"] + elapsed * (held["due_at"] - held["occurred_at"]) < at]
 
 
 @dataclass(frozen=True)
@@ -34,6 +58,7 @@ class Open(_Handled):
     """Cases of a stream that are open; of the last `days` days, where given."""
 
     days: float = 0
+    actionable: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
@@ -41,12 +66,25 @@ class Open(_Handled):
 
     @property
     def words(self) -> Words:
-        since = Words(f"近{self.days:g}天", f" of the last {self.days:g} days") if self.days else Words("", "")
-        return Words(f"{since.zh}未办结{self.stream.words.zh}", f"open {self.stream.words.en}{since.en}")
+        return Words(f"{self._since.zh}未办结{self.stream.words.zh}", f"open {self.stream.words.en}{self._since.en}")
 
     @property
-    def template(self) -> Words:
-        return self._pieces(self.words.zh, self.words.en)
+    def _since(self) -> Words:
+        return Words(window(self.days).zh, f" of {window(self.days).en}") if self.days else Words("", "")
+
+    @property
+    def clause(self) -> Clause:
+        standing = self._standing(f"{self._since.zh}未办结", "open ", "open", after=self._since.en)
+        handled = replace(standing.noun, zh=f"{self._since.zh}{noun_of(self.stream).zh}")
+        return replace(standing, handled=handled, rest=Words("未超期的", "not overdue"))
+
+    @property
+    def counts(self) -> Hashable:
+        return opened(self.stream, self.days)
+
+    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+        held = within(self._open(events, at), at, self.days) if self.days else self._open(events, at)
+        return held.assign(adds=held["share"])
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.open(self.stream, days=self.days or None)
@@ -61,6 +99,7 @@ class Overdue(_Handled):
     """Open cases past their due time."""
 
     remedy: ClassVar[str] = "A4"
+    actionable: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
@@ -71,8 +110,21 @@ class Overdue(_Handled):
         return Words(f"超期未办结{self.stream.words.zh}", f"overdue {self.stream.words.en}")
 
     @property
-    def template(self) -> Words:
-        return self._pieces(self.words.zh, self.words.en)
+    def clause(self) -> Clause:
+        standing = self._standing("超期未办结", "overdue ", "overdue")
+        handled = replace(standing.noun, zh=f"超期{noun_of(self.stream).zh}")
+        return replace(standing, urgency=_URGENCY, handled=handled)
+
+    @property
+    def counts(self) -> Hashable:
+        return "overdue", self.stream
+
+    @property
+    def wholes(self) -> tuple[Hashable, ...]:
+        return (opened(self.stream),)
+
+    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+        return self._overdue(events, at).assign(adds=lambda held: held["share"])
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.overdue(self.stream)
@@ -91,6 +143,14 @@ class Amber(_Handled):
     @property
     def words(self) -> Words:
         return Words(f"临近超期的{self.stream.words.zh}", f"{self.stream.words.en} close to their due time")
+
+    @property
+    def clause(self) -> Clause:
+        return self._standing("临近超期的", "", "overdue", after=" close to the due time")
+
+    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+        late = self._overdue(events, at)
+        return self._overdue(events, at, elapsed=_AMBER).drop(late.index).assign(adds=lambda held: held["share"])
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.overdue(self.stream, elapsed=_AMBER) - snapshot.overdue(self.stream)
@@ -112,6 +172,10 @@ class OverdueShare(_Handled):
     @property
     def words(self) -> Words:
         return Words(f"{self.stream.words.zh}超期比例", f"share of open {self.stream.words.en} that are overdue")
+
+    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+        """The part; what it is a share of stands in the value alone."""
+        return self._overdue(events, at).assign(adds=np.nan)
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         late, held = snapshot.overdue(self.stream), snapshot.open(self.stream)
@@ -135,6 +199,17 @@ class OverdueDays(_Handled):
         return Words(
             f"{self.stream.words.zh}最长超期天数", f"days the longest overdue of {self.stream.words.en} is late"
         )
+
+    @property
+    def clause(self) -> Clause:
+        noun = noun_of(self.stream)
+        named = Noun(f"最久的超期{noun.zh}已超期", f"the longest overdue {noun.one} is late by", "")
+        return replace(measured(self), noun=named)
+
+    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+        """The longest overdue one."""
+        late = self._overdue(events, at)
+        return late.sort_values("due_at", kind="stable").groupby("grid_id").head(1).assign(adds=np.nan)
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.overdue_days(self.stream)
@@ -162,6 +237,10 @@ class OpenAge(_Handled):
             f"age of open {self.stream.words.en}, {100 * self.q:g}th percentile",
         )
 
+    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+        """All open ones."""
+        return self._open(events, at).assign(adds=np.nan)
+
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.open_age(self.stream, q=self.q)
 
@@ -173,6 +252,14 @@ class _HandledWithin(_Handled):
     def __post_init__(self) -> None:
         super().__post_init__()
         positive(self, "days")
+
+    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+        """The cases closed in the window."""
+        held = matching(events, self.stream)
+        if "closed_at" not in held:
+            return held.iloc[:0].assign(adds=np.nan)
+        first = at - pd.Timedelta(days=self.days)
+        return held[(held["closed_at"] >= first) & (held["closed_at"] < at)].assign(adds=np.nan)
 
 
 @dataclass(frozen=True)
@@ -186,9 +273,18 @@ class Closed(_HandledWithin):
     @property
     def words(self) -> Words:
         return Words(
-            f"近{self.days:g}天办结的{self.stream.words.zh}",
-            f"{self.stream.words.en} closed in the last {self.days:g} days",
+            f"{window(self.days).zh}办结的{self.stream.words.zh}",
+            f"{self.stream.words.en} closed in {window(self.days).en}",
         )
+
+    @property
+    def clause(self) -> Clause:
+        noun = noun_of(self.stream)
+        done = Noun(f"办结的{noun.zh}", f"{noun.one} closed", f"{noun.many} closed", "件")
+        return Clause("lasting", done, self.days, side=0, eases="never", remedy="open")
+
+    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+        return super().rows(events, at).assign(adds=lambda held: held["share"])
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.closed(self.stream, self.days)
@@ -217,8 +313,8 @@ class Handling(_HandledWithin):
             else Words(f"{100 * self.q:g}分位", f"{100 * self.q:g}th percentile of ")
         )
         return Words(
-            f"近{self.days:g}天办结的{self.stream.words.zh}{middle.zh}办理天数",
-            f"{middle.en}days taken by {self.stream.words.en} closed in the last {self.days:g} days",
+            f"{window(self.days).zh}办结的{self.stream.words.zh}{middle.zh}办理天数",
+            f"{middle.en}days taken by {self.stream.words.en} closed in {window(self.days).en}",
         )
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
@@ -253,8 +349,8 @@ class Delay(Windowed):
     @property
     def words(self) -> Words:
         return Words(
-            f"近{self.days:g}天{self.stream.words.zh}入库滞后天数（{100 * self.q:g}分位）",
-            f"days {self.stream.words.en} took to reach the centre, {100 * self.q:g}th percentile over {self.days:g} days",
+            f"{window(self.days).zh}{self.stream.words.zh}入库滞后天数（{100 * self.q:g}分位）",
+            f"days {self.stream.words.en} took to reach the centre, {100 * self.q:g}th percentile over {window(self.days).en}",
         )
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
@@ -282,7 +378,7 @@ class Recurrence(_HandledWithin):
     @property
     def words(self) -> Words:
         return Words(
-            f"{self.stream.words.zh}办结后{self.within:g}天内同一地点再次发生的比例（近{self.days:g}天）",
+            f"{self.stream.words.zh}办结后{self.within:g}天内同一地点再次发生的比例（{window(self.days).zh}）",
             f"share of {self.stream.words.en} after whose closing the same place reported again within {self.within:g} days",
         )
 

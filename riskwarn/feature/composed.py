@@ -18,6 +18,7 @@ from riskwarn.feature.base import (
     positive,
     unless_silent,
 )
+from riskwarn.feature.clause import window
 from riskwarn.feature.space import LEVELS, _check_level
 from riskwarn.history import Snapshot, Stream
 from riskwarn.taxonomy import Words
@@ -133,7 +134,7 @@ class Trend(Windowed):
     def words(self) -> Words:
         zh, en = (LEVELS[self.level].zh, f" in the {LEVELS[self.level].en}") if self.level else ("", "")
         return Words(
-            f"{zh}近{self.days:g}天{self.stream.words.zh}较近{self.over:g}天日均的倍数",
+            f"{zh}{window(self.days).zh}{self.stream.words.zh}较近{self.over:g}天日均的倍数",
             f"{self.stream.words.en}{en} a day over {self.days:g} days, as a multiple of {self.over:g} days",
         )
 
@@ -172,7 +173,7 @@ class MixTrend(Windowed):
     @property
     def words(self) -> Words:
         return Words(
-            f"本网格常见类型的{self.stream.words.zh}在上级辖区近{self.days:g}天的走势",
+            f"本网格常见类型的{self.stream.words.zh}在上级辖区{window(self.days).zh}的走势",
             f"how the grid's usual kinds of {self.stream.words.en} moved around it over {self.days:g} days",
         )
 
@@ -223,8 +224,8 @@ class Observed(Feature):
     def words(self) -> Words:
         what = Stream(self.source).words
         return Words(
-            f"近{self.days:g}天{what.zh}数据到位比例",
-            f"share of the last {self.days:g} days that the feed of {what.en} covers",
+            f"{window(self.days).zh}{what.zh}数据到位比例",
+            f"share of {window(self.days).en} that the feed of {what.en} covers",
         )
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
@@ -244,7 +245,7 @@ class Coverage(Windowed):
 
     @property
     def words(self) -> Words:
-        return Words(f"近{self.days:g}天入户覆盖率", f"households visited per household in {self.days:g} days")
+        return Words(f"{window(self.days).zh}入户覆盖率", f"households visited per household in {window(self.days).en}")
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return divided(snapshot.summed(self.stream, self.days), snapshot.attribute("households"))
@@ -276,7 +277,7 @@ class Staff(Feature):
 
     @property
     def words(self) -> Words:
-        return Words(f"近{self.days:g}天日均在岗人数", f"workers on duty a day over the last {self.days:g} days")
+        return Words(f"{window(self.days).zh}日均在岗人数", f"workers on duty a day over {window(self.days).en}")
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         roster = Stream("roster")
@@ -306,7 +307,9 @@ class Unstaffed(Streamed):
 
     @property
     def words(self) -> Words:
-        return Words(f"近{self.days:g}天无人在岗的天数", f"days without anybody on duty, of the last {self.days:g}")
+        return Words(
+            f"{window(self.days).zh}无人在岗的天数", f"days without anybody on duty, of {window(self.days).en}"
+        )
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         staffed = snapshot.count(Stream("roster", tag="staffed"), self.days)

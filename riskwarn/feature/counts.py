@@ -1,10 +1,11 @@
 """How many, how recently, above or below normal: what the events of a stream come to."""
 
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 
 from riskwarn.errors import DefinitionError
 from riskwarn.feature.base import (
@@ -15,15 +16,36 @@ from riskwarn.feature.base import (
     Streamed,
     Windowed,
     divided,
+    nearest,
     per_observed,
     positive,
     silent,
+    step_of,
     unless_silent,
 )
+from riskwarn.feature.clause import Clause, noun_of, window
+from riskwarn.feature.held import halved, matching, within
 from riskwarn.history import Snapshot, Stream
 from riskwarn.taxonomy import Words
 
 _WEEK = 7
+_LONG_HALF_LIFE = 90
+"""Half-life, days, from which a faded count tells of a lasting level."""
+_FOR_EVER = 36525
+
+
+def counted(stream: Stream, days: float) -> Hashable:
+    """What a plain count of a stream over `days` days counts (:attr:`Feature.counts`)."""
+    return "events", stream, float(days)
+
+
+def fading(stream: Stream, half_life: float) -> Clause:
+    """The clause of a count faded by half in `half_life` days: the weekly rate that would keep it where it is.
+
+    A steady stream of `r` events a day has a faded count of ``r * half_life / log(2)``, so the value stands for so many days.
+    """
+    key = "long" if half_life >= _LONG_HALF_LIFE else "lately"
+    return Clause("rate", noun_of(stream), key=key, per=half_life / float(np.log(2)), remedy=step_of(stream.source))
 
 
 def usual(snapshot: Snapshot, stream: Stream, days: float) -> np.ndarray:
@@ -56,17 +78,23 @@ class Count(Windowed):
 
     @property
     def words(self) -> Words:
-        return Words(
-            f"近{self.days:g}天{self.stream.words.zh}", f"{self.stream.words.en} in the last {self.days:g} days"
-        )
+        last = window(self.days)
+        return Words(f"{last.zh}{self.stream.words.zh}", f"{self.stream.words.en} in {last.en}")
 
     @property
-    def template(self) -> Words:
-        zh, en = ("全市中位数", "city median") if self._lasting else ("此前15周同期均值", "mean of the 15 weeks before")
-        return Words(
-            f"近{self.days:g}天{self.stream.words.zh}{{value}}起，{zh}{{normal}}起",
-            f"{{value}} {self.stream.words.en} in the last {self.days:g} days; {en} {{normal}}",
-        )
+    def clause(self) -> Clause:
+        kind = "lasting" if self._lasting else "habit"
+        return Clause(kind, noun_of(self.stream), self.days, remedy=step_of(self.stream.source))
+
+    @property
+    def counts(self) -> Hashable:
+        return counted(self.stream, self.days)
+
+    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+        return within(matching(events, self.stream), at, self.days).assign(adds=lambda held: held["share"])
+
+    def recency(self, values: np.ndarray) -> np.ndarray:
+        return np.full(len(values), float(self.days))
 
     @property
     def _lasting(self) -> bool:
@@ -90,6 +118,7 @@ class Rate(Windowed):
     """Events a week over the last `days` days, counted on the days for which the feed speaks; NaN where it speaks for none."""
 
     unit: ClassVar[str] = "per week"
+    scaled: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
@@ -98,9 +127,16 @@ class Rate(Windowed):
     @property
     def words(self) -> Words:
         return Words(
-            f"近{self.days:g}天{self.stream.words.zh}周均数",
-            f"{self.stream.words.en} a week over the last {self.days:g} days",
+            f"{window(self.days).zh}{self.stream.words.zh}周均数",
+            f"{self.stream.words.en} a week over {window(self.days).en}",
         )
+
+    @property
+    def clause(self) -> Clause:
+        return Clause("rate", noun_of(self.stream), self.days, per=_WEEK, remedy=step_of(self.stream.source))
+
+    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+        return within(matching(events, self.stream), at, self.days).assign(adds=lambda held: held["share"])
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         count = snapshot.count(self.stream, self.days)
@@ -112,6 +148,7 @@ class Level(Streamed):
     """Mean events a week over the fifteen weeks before the last one: the field's idea of normal."""
 
     unit: ClassVar[str] = "per week"
+    scaled: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
@@ -123,6 +160,18 @@ class Level(Streamed):
             f"{self.stream.words.zh}此前15周周均数",
             f"{self.stream.words.en} a week over the fifteen weeks before the last",
         )
+
+    @property
+    def clause(self) -> Clause:
+        return Clause("rate", noun_of(self.stream), key="before", per=_WEEK, remedy=step_of(self.stream.source))
+
+    @property
+    def window(self) -> float:
+        return _WEEK * (NORMAL_WEEKS + 1)
+
+    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+        before = within(matching(events, self.stream), at, _WEEK * NORMAL_WEEKS, ago=_WEEK)
+        return before.assign(adds=before["share"])
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         weeks = _WEEK * NORMAL_WEEKS
@@ -148,9 +197,23 @@ class Rise(Streamed):
     @property
     def words(self) -> Words:
         return Words(
-            f"近{self.days:g}天{self.stream.words.zh}偏离常态程度",
+            f"{window(self.days).zh}{self.stream.words.zh}偏离常态程度",
             f"rise of {self.stream.words.en} over {self.days:g} days above normal",
         )
+
+    @property
+    def clause(self) -> Clause:
+        return Clause("rise", noun_of(self.stream), self.days, eases="never", remedy=step_of(self.stream.source))
+
+    def easier(self, family: Sequence[Feature]) -> Feature | None:
+        return nearest(family, self.days, Count)
+
+    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+        """The window and the fifteen weeks before it."""
+        return within(matching(events, self.stream), at, self.days + _WEEK * NORMAL_WEEKS).assign(adds=np.nan)
+
+    def recency(self, values: np.ndarray) -> np.ndarray:
+        return np.full(len(values), float(self.days))
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         mean = usual(snapshot, self.stream, self.days)
@@ -184,6 +247,10 @@ class Cusum(Streamed):
             f"how far {self.stream.words.en} have kept above normal over {self.weeks} weeks",
         )
 
+    @property
+    def window(self) -> float:
+        return _WEEK * self.weeks
+
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         before, past = _WEEK * self.weeks, _WEEK * NORMAL_WEEKS
         count = snapshot.count(self.stream, past, ago=before) * np.float32(_WEEK)
@@ -215,13 +282,25 @@ class DaysSince(Streamed):
 
     @property
     def words(self) -> Words:
-        return Words(f"距上一起{self.stream.words.zh}的天数", f"days since the last of: {self.stream.words.en}")
+        noun = noun_of(self.stream)
+        return Words(f"距上一{noun.measure}{noun.zh}的天数", f"days since the last {noun.one}")
 
     @property
-    def template(self) -> Words:
-        return Words(
-            f"距上一起{self.stream.words.zh}{{value}}天", f"{{value}} days since the last of: {self.stream.words.en}"
-        )
+    def clause(self) -> Clause:
+        step = step_of(self.stream.source)
+        return Clause("since", noun_of(self.stream), self.cap, side=-1, eases="never", remedy=step)
+
+    @property
+    def window(self) -> float:
+        return self.cap
+
+    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+        """The last event, within the cap."""
+        near = within(matching(events, self.stream), at, min(self.cap, _FOR_EVER))
+        return near.sort_values("occurred_at", kind="stable").groupby("grid_id").tail(1).assign(adds=np.nan)
+
+    def recency(self, values: np.ndarray) -> np.ndarray:
+        return values
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.days_since(self.stream, cap=self.cap, whole=self.whole)
@@ -253,6 +332,23 @@ class Recent(Streamed):
             f"recent {self.stream.words.en}, weighted with a half-life of {self.half_life:g} days",
         )
 
+    @property
+    def clause(self) -> Clause:
+        return fading(self.stream, self.half_life)
+
+    def easier(self, family: Sequence[Feature]) -> Feature | None:
+        return nearest(family, self.window, Count)
+
+    @property
+    def window(self) -> float:
+        return 2 * self.half_life
+
+    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+        return matching(events, self.stream).assign(adds=lambda held: halved(held, at, self.half_life))
+
+    def recency(self, values: np.ndarray) -> np.ndarray:
+        return np.full(len(values), self.window)
+
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.decayed(self.stream, self.half_life)
 
@@ -266,6 +362,7 @@ class Ewma(Recent):
     """Exponentially weighted mean events a day: :class:`Recent` divided by the weight of all past days."""
 
     unit: ClassVar[str] = "per day"
+    scaled: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
@@ -277,6 +374,10 @@ class Ewma(Recent):
             f"{self.stream.words.zh}日均数（指数加权，半衰期{self.half_life:g}天）",
             f"{self.stream.words.en} a day, exponentially weighted with a half-life of {self.half_life:g} days",
         )
+
+    @property
+    def clause(self) -> Clause:
+        return replace(super().clause, per=1.0)
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.decayed(self.stream, self.half_life) * np.float32(np.log(2) / self.half_life)
@@ -300,8 +401,8 @@ class MeanSeverity(Windowed):
     @property
     def words(self) -> Words:
         return Words(
-            f"近{self.days:g}天{self.stream.words.zh}平均严重程度",
-            f"mean severity of {self.stream.words.en} over the last {self.days:g} days",
+            f"{window(self.days).zh}{self.stream.words.zh}平均严重程度",
+            f"mean severity of {self.stream.words.en} over {window(self.days).en}",
         )
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
@@ -320,7 +421,7 @@ class Total(Windowed):
     def words(self) -> Words:
         what = {"visit": Words("走访户次", "households visited"), "roster": Words("在岗人天", "worker-days on duty")}
         noun = what.get(self.stream.source, self.stream.words)
-        return Words(f"近{self.days:g}天{noun.zh}", f"{noun.en} in the last {self.days:g} days")
+        return Words(f"{window(self.days).zh}{noun.zh}", f"{noun.en} in {window(self.days).en}")
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.summed(self.stream, self.days)
@@ -364,9 +465,20 @@ class Share(Feature):
     @property
     def words(self) -> Words:
         return Words(
-            f"近{self.days:g}天{self.part.words.zh}占{self.whole.words.zh}的比例",
-            f"share of {self.part.words.en} in {self.whole.words.en} over {self.days:g} days",
+            f"{window(self.days).zh}{self.part.words.zh}占{self.whole.words.zh}的比例",
+            f"share of {self.part.words.en} in {self.whole.words.en} over {window(self.days).en}",
         )
+
+    @property
+    def clause(self) -> Clause:
+        return Clause(
+            "share", noun_of(self.part), self.days, whole=noun_of(self.whole), scale="percent",
+            remedy=step_of(self.part.source),
+        )  # fmt: skip
+
+    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+        """The part; what it is a share of stands in the value alone."""
+        return within(matching(events, self.part), at, self.days).assign(adds=np.nan)
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         part, whole = snapshot.count(self.part, self.days), snapshot.count(self.whole, self.days)

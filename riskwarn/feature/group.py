@@ -4,7 +4,7 @@ import dataclasses
 import re
 import traceback
 import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,16 @@ KINDS: dict[str, type[Feature]] = {
 def from_dict(values: Mapping[str, Any]) -> Feature:
     """The feature that :meth:`Feature.to_dict` described.
 
+    Parameters
+    ----------
+    values
+        Its kind and parameters, as plain values.
+
+    Returns
+    -------
+    feature
+        An equal one.
+
     Raises
     ------
     DefinitionError
@@ -48,20 +58,47 @@ def from_dict(values: Mapping[str, Any]) -> Feature:
     True
     """
     kind = str(values.get("kind"))
-    if kind not in KINDS:
-        raise DefinitionError(
-            f"unknown kind of feature {kind!r}{did_you_mean(kind, KINDS)}; known: {', '.join(KINDS)}."
-        )
-    known = {f.name for f in dataclasses.fields(KINDS[kind])}
+    made = _kind(kind)
+    known = {f.name for f in dataclasses.fields(made)}
     given = {k: v for k, v in values.items() if k != "kind"}
     unknown = sorted(set(given) - known)
     if unknown:
         raise DefinitionError(f"feature {kind}: unknown parameter {unknown[0]!r}{did_you_mean(unknown[0], known)}.")
-    return KINDS[kind](**{k: _rich(v) for k, v in given.items()})
+    return made(**{k: _rich(v) for k, v in given.items()})
+
+
+def _kind(name: str) -> type[Feature]:
+    """The kind of a name: the package's, else the newest that was defined outside it."""
+    kinds = {**{kind.__name__: kind for kind in _below(Feature) if not kind.__name__.startswith("_")}, **KINDS}
+    if name not in kinds:
+        raise DefinitionError(
+            f"unknown kind of feature {name!r}{did_you_mean(name, kinds)}; known: {', '.join(kinds)}. "
+            "A kind of your own has to be defined, or imported, before what is saved with it is read."
+        )
+    return kinds[name]
+
+
+def _below(kind: type[Feature]) -> Iterator[type[Feature]]:
+    """All kinds made from a kind, in the order in which they were defined."""
+    for child in kind.__subclasses__():
+        yield child
+        yield from _below(child)
 
 
 def load_group(folder: Path, group: str) -> tuple[Feature, ...]:
     """The `FEATURES` of the file ``folder/group.py``.
+
+    Parameters
+    ----------
+    folder
+        With one file a group.
+    group
+        Name of the file, without its ending.
+
+    Returns
+    -------
+    features
+        In the order of the file.
 
     Raises
     ------
@@ -186,8 +223,14 @@ def catalogue(features: Iterable[Feature] | Path) -> pd.DataFrame:
     Returns
     -------
     catalogue
-        Columns `group` (empty for loose features), `name`, `kind`, `unit`, `zh`, `en`, `reason_zh`, `reason_en`, `family`, `code`,
+        Columns `group` (empty for loose features), `name`, `kind`, `unit`, `zh`, `en`, `family`, `code`,
         `owner_zh`, `owner_en`, `reads`, `for_model`.
+
+    Examples
+    --------
+    >>> from riskwarn.feature import Count
+    >>> catalogue([Count("dispute", days=28)])[["name", "unit", "en"]].iloc[0].tolist()
+    ['dispute_n_28d', 'count', 'disputes in the last 28 days']
     """
     if isinstance(features, Path):
         declared = [(p.stem, f) for p in sorted(features.glob("*.py")) for f in load_group(features, p.stem)]
@@ -197,7 +240,18 @@ def catalogue(features: Iterable[Feature] | Path) -> pd.DataFrame:
 
 
 def page(folder: Path) -> str:
-    """The catalogue of a folder as a page of Markdown: a table a group."""
+    """The catalogue of a folder as a page of Markdown: a table a group.
+
+    Parameters
+    ----------
+    folder
+        Of feature groups.
+
+    Returns
+    -------
+    page
+        Markdown, as in ``docs/features.md``.
+    """
     lines = ["# Features", "", _INTRODUCTION.strip(), ""]
     for path in sorted(folder.glob("*.py")):
         lines += [f"## {path.stem}", "", _about(path), "", _HEADER, "| --- | --- | --- | --- | --- | --- |"]
@@ -233,7 +287,7 @@ def _about(path: Path) -> str:
 def _entry(group: str, feature: Feature) -> dict[str, object]:
     return {
         "group": group, "name": feature.name, "kind": type(feature).__name__, "unit": feature.unit, "zh": feature.words.zh,
-        "en": feature.words.en, "reason_zh": feature.template.zh, "reason_en": feature.template.en, "family": feature.family,
+        "en": feature.words.en, "family": feature.family,
         "code": feature.code, "owner_zh": feature.owner.zh, "owner_en": feature.owner.en,
         "reads": " ".join(dict.fromkeys(s.source for s in feature.reads)), "for_model": feature.for_model,
     }  # fmt: skip

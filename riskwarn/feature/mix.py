@@ -1,14 +1,24 @@
 """How mixed and how concentrated: kinds of events, and places that report again and again."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 
 from riskwarn.errors import DefinitionError
-from riskwarn.feature.base import AUDIT_ONLY, Feature, Reach, Windowed, positive, unless_silent
+from riskwarn.feature.base import AUDIT_ONLY, Feature, Reach, Windowed, positive, step_of, unless_silent
+from riskwarn.feature.clause import Clause, Noun, joined, noun_of, window
+from riskwarn.feature.counts import counted
+from riskwarn.feature.held import matching, text, within
 from riskwarn.history import Snapshot, Stream
 from riskwarn.taxonomy import Words
+
+REPEATED = 2
+"""From so many events on a place is a repeated one."""
+_SLACK = 1.1
+"""Windows that differ by less than a tenth count as the same."""
 
 
 def _sums(counts: np.ndarray, first: np.ndarray) -> np.ndarray:
@@ -28,8 +38,8 @@ class Entropy(Windowed):
     @property
     def words(self) -> Words:
         return Words(
-            f"近{self.days:g}天{self.stream.words.zh}类型混杂程度",
-            f"how mixed the kinds of {self.stream.words.en} were over {self.days:g} days",
+            f"{window(self.days).zh}{self.stream.words.zh}类型混杂程度",
+            f"how mixed the kinds of {self.stream.words.en} were over {window(self.days).en}",
         )
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
@@ -62,9 +72,15 @@ class NewKinds(Windowed):
     @property
     def words(self) -> Words:
         return Words(
-            f"近{self.days:g}天{self.stream.words.zh}新出现的类型数",
-            f"kinds of {self.stream.words.en} that are new in the last {self.days:g} days",
+            f"{window(self.days).zh}{self.stream.words.zh}新出现的类型数",
+            f"kinds of {self.stream.words.en} that are new in {window(self.days).en}",
         )
+
+    @property
+    def clause(self) -> Clause:
+        noun = noun_of(self.stream)
+        kinds = Noun(f"新出现的{noun.zh}类型", f"new kind of {noun.one}", f"new kinds of {noun.one}", "类")
+        return Clause("lasting", kinds, self.days, eases="never", remedy=step_of(self.stream.source))
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         found = snapshot.grouped((self.stream,), "category", _fresh, (self.days, 0), (self.past, self.days))
@@ -101,6 +117,10 @@ class _OfStreams(Feature):
     def for_model(self) -> bool:
         return not any(s.source in AUDIT_ONLY for s in self.of)
 
+    @property
+    def _noun(self) -> Noun:
+        return joined(self.of, zh="或", many="or")
+
 
 @dataclass(frozen=True)
 class _AtPlaces(_OfStreams):
@@ -110,6 +130,13 @@ class _AtPlaces(_OfStreams):
     @property
     def family(self) -> str:
         return "same_place"
+
+    def _placed(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+        """The events of the streams in the window that have a place, with `here`, how many lie at it."""
+        held = pd.concat([within(matching(events, s), at, self.days) for s in self.of])
+        held = held.assign(place_key=text(held, "place_key"))
+        held = held[held["place_key"] != ""]
+        return held.assign(here=held.groupby(["grid_id", "place_key"])["share"].transform("sum"))
 
 
 @dataclass(frozen=True)
@@ -123,8 +150,32 @@ class MostAtOnePlace(_AtPlaces):
     @property
     def words(self) -> Words:
         return Words(
-            f"近{self.days:g}天同一地点最多{self._what.zh}", f"most {self._what.en} at one place in {self.days:g} days"
+            f"{window(self.days).zh}同一地点最多{self._what.zh}",
+            f"most {self._what.en} at one place in {window(self.days).en}",
         )
+
+    @property
+    def clause(self) -> Clause:
+        return Clause("place", self._noun, self.days, eases="never", remedy="place")
+
+    @property
+    def wholes(self) -> tuple[Hashable, ...]:
+        return tuple(counted(s, self.days) for s in self.of)
+
+    def draws_on(self, other: Feature, values: np.ndarray) -> np.ndarray:
+        """Numbers of the grid's recent events, of feeds that the place counts, that look back no further than it does."""
+        same = {s.source for s in other.reads} <= {s.source for s in self.of} and bool(other.reads)
+        return (other.recency(values) <= _SLACK * self.days) & same & (other.family != self.family)
+
+    def part_of(self, values: np.ndarray, whole: np.ndarray) -> np.ndarray:
+        """One event at a place is no repetition, and no part of anything."""
+        return np.where(values >= REPEATED, super().part_of(values, whole), 0)
+
+    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+        """The events of the place with most; of two with as many, of the one with the latest."""
+        held = self._placed(events, at).sort_values(["here", "occurred_at"], kind="stable")
+        most = held["place_key"] == held.groupby("grid_id")["place_key"].transform("last")
+        return held[most].assign(adds=held["share"])
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.grouped(self.of, "place", _largest, (self.days, 0))
@@ -158,9 +209,23 @@ class RepeatedPlaces(_AtPlaces):
     @property
     def words(self) -> Words:
         return Words(
-            f"近{self.days:g}天发生{self._what.zh}{self.at_least}起及以上的地点数",
-            f"places with {self.at_least} or more {self._what.en} in {self.days:g} days",
+            f"{window(self.days).zh}发生{self._what.zh}{self.at_least}起及以上的地点数",
+            f"places with {self.at_least} or more {self._what.en} in {window(self.days).en}",
         )
+
+    @property
+    def clause(self) -> Clause:
+        noun, least = self._noun, self.at_least
+        held = Noun(
+            f"发生{noun.zh}{least}{noun.measure}及以上的地点", f"place with {least} or more {noun.many}",
+            f"places with {least} or more {noun.many}", "处",
+        )  # fmt: skip
+        return Clause("lasting", held, self.days, eases="never", remedy="places")
+
+    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+        """The events of every repeated place, which add up to 1 at each."""
+        held = self._placed(events, at)
+        return held[held["here"] >= self.at_least].assign(adds=lambda kept: kept["share"] / kept["here"])
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.grouped(self.of, "place", self._number, (self.days, 0))
@@ -197,7 +262,7 @@ class RepeatShare(Windowed):
     @property
     def words(self) -> Words:
         return Words(
-            f"近{self.days:g}天{self.stream.words.zh}中{self.within:g}天内同地同类重复的比例",
+            f"{window(self.days).zh}{self.stream.words.zh}中{self.within:g}天内同地同类重复的比例",
             f"share of {self.stream.words.en} with one of the same place and kind in the {self.within:g} days before",
         )
 
@@ -218,6 +283,9 @@ LADDER: tuple[tuple[Stream, ...], ...] = (
     (Stream("police_call", severity=3),),
 )
 """Rungs an unresolved matter climbs: ledger, request for help, police call, violence."""
+
+
+_MATTER = Noun("同一事项", "matter", "matters", "件")
 
 
 def _present(snapshot: Snapshot, streams: tuple[Stream, ...]) -> tuple[Stream, ...]:
@@ -258,9 +326,13 @@ class Rung(_OfLadder):
     @property
     def words(self) -> Words:
         return Words(
-            f"近{self.days:g}天已关联事项达到的最高层级",
-            f"highest rung that linked matters reached in {self.days:g} days",
+            f"{window(self.days).zh}同一事项发展到哪一级（1台账、2热线或信访、3纠纷警情、4暴力警情）",
+            f"how far one matter went in {window(self.days).en}: 1 ledger, 2 hotline or petition, 3 dispute call, 4 violence",
         )
+
+    @property
+    def clause(self) -> Clause:
+        return Clause("rung", _MATTER, self.days, eases="never", remedy="open")
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         found = np.zeros(snapshot.shape, np.float32)
@@ -285,7 +357,17 @@ class OpenMatters(_OfLadder):
 
     @property
     def words(self) -> Words:
-        return Words("已升级且未化解的关联事项", "linked matters that climbed and are open")
+        return Words("已升级且未化解的事项数", "matters that went beyond the ledger and are open")
+
+    @property
+    def clause(self) -> Clause:
+        still = Noun(
+            "已升级、尚未化解的事项",
+            "open matter that went beyond the ledger",
+            "open matters that went beyond the ledger",
+            "件",
+        )
+        return Clause("standing", still, eases="never", remedy="open")
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         streams = tuple(_linked(s) for rung in LADDER[1:] for s in _present(snapshot, rung))
@@ -310,8 +392,13 @@ class Climb(_OfLadder):
     @property
     def words(self) -> Words:
         return Words(
-            f"近{self.days:g}天由台账升至警情的最短天数", f"least days from ledger to police call in {self.days:g} days"
+            f"{window(self.days).zh}由台账升至警情的最短天数",
+            f"least days from ledger to police call in {window(self.days).en}",
         )
+
+    @property
+    def clause(self) -> Clause:
+        return Clause("climb", _MATTER, self.days, side=0, eases="never", remedy="open")
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.fastest(LADDER[2][0], LADDER[0], by=("case",), days=self.within, window=self.days)
@@ -341,9 +428,15 @@ class Unheralded(_OfLadder):
     @property
     def words(self) -> Words:
         return Words(
-            f"近{self.days:g}天未经台账、热线或信访而直接报警的比例",
-            f"share of dispute calls with no earlier record at the place in any other feed, {self.days:g} days",
+            f"{window(self.days).zh}未经台账、热线或信访而直接报警的比例",
+            f"share of dispute calls with no earlier record at the place in any other feed, {window(self.days).en}",
         )
+
+    @property
+    def clause(self) -> Clause:
+        calls = noun_of(LADDER[2][0])
+        part = Noun("此前没有台账、热线或信访记录的", "a call with no earlier record", "calls with no earlier record")
+        return Clause("share", part, self.days, whole=calls, scale="percent", eases="never", remedy="police_call")
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         calls, before = LADDER[2][0], tuple(s for rung in LADDER[:2] for s in _present(snapshot, rung))

@@ -3,14 +3,18 @@
 Events of several streams are added up.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 
 from riskwarn.errors import DefinitionError
-from riskwarn.feature.base import Feature, positive
+from riskwarn.feature.base import Feature, nearest, positive, step_of
+from riskwarn.feature.clause import Clause, Noun, joined, window
+from riskwarn.feature.counts import Count, fading
+from riskwarn.feature.held import halved, matching, within
 from riskwarn.history import Snapshot, Stream
 from riskwarn.taxonomy import Words
 
@@ -19,6 +23,7 @@ _LONG_DAYS = 728
 _YEAR = 364
 """Fifty-two weeks, so that a weekday stays one."""
 _STEPS, _PER_HALF_LIFE = 64, 8
+_LONGEST_DAYS = 1e6
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,13 @@ class _OfLabel(Feature):
     def _nouns(self) -> Words:
         return Words("和".join(s.words.zh for s in self.streams), " and ".join(s.words.en for s in self.streams))
 
+    @property
+    def _noun(self) -> Noun:
+        return joined(self.streams, zh="和", many="and")
+
+    def _held(self, events: pd.DataFrame) -> pd.DataFrame:
+        return pd.concat([matching(events, s) for s in self.streams])
+
 
 @dataclass(frozen=True)
 class Own(_OfLabel):
@@ -52,6 +64,7 @@ class Own(_OfLabel):
     """
 
     weeks: int
+    scaled: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -64,13 +77,26 @@ class Own(_OfLabel):
     @property
     def words(self) -> Words:
         nouns = self._nouns
-        return Words(f"近{self.weeks}周{nouns.zh}", f"{nouns.en} in the last {self.weeks} weeks")
+        last = window(self.window)
+        return Words(f"{last.zh}{nouns.zh}", f"{nouns.en} in {last.en}")
 
     @property
-    def template(self) -> Words:
-        return Words(
-            f"{self.words.zh}{{value}}起，全市中位数{{normal}}起", f"{{value}} {self.words.en}; city median {{normal}}"
-        )
+    def clause(self) -> Clause:
+        return Clause("lasting", self._noun, self.window, remedy=step_of(self.streams[0].source))
+
+    def easier(self, family: Sequence[Feature]) -> Feature | None:
+        """The longest plain count."""
+        return nearest(family, _LONGEST_DAYS, Count)
+
+    @property
+    def window(self) -> float:
+        return _WEEK * self.weeks
+
+    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+        return within(self._held(events), at, self.window).assign(adds=lambda held: held["share"])
+
+    def recency(self, values: np.ndarray) -> np.ndarray:
+        return np.full(len(values), self.window)
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return np.asarray(sum(self._whole(snapshot, s) for s in self.streams), dtype=np.float32)
@@ -102,6 +128,7 @@ class Faded(_OfLabel):
 
     half_life: float = 28
     unit: ClassVar[str] = "weighted count"
+    scaled: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -119,6 +146,25 @@ class Faded(_OfLabel):
             f"{nouns.zh}（按半衰期{self.half_life:g}天加权）",
             f"{nouns.en}, weighted with a half-life of {self.half_life:g} days",
         )
+
+    @property
+    def clause(self) -> Clause:
+        return replace(fading(self.streams[0], self.half_life), noun=self._noun)
+
+    def easier(self, family: Sequence[Feature]) -> Feature | None:
+        """The plain count, else the prior count, of about twice the half-life; without either, the one that fades last."""
+        plain = nearest(family, self.window, Count) or nearest(family, self.window, Own)
+        return plain or nearest(family, _LONGEST_DAYS, Faded)
+
+    @property
+    def window(self) -> float:
+        return 2 * self.half_life
+
+    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+        return self._held(events).assign(adds=lambda held: halved(held, at, self.half_life))
+
+    def recency(self, values: np.ndarray) -> np.ndarray:
+        return np.full(len(values), self.window)
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         step = self.half_life / _PER_HALF_LIFE
@@ -142,6 +188,7 @@ class Harmonic(_OfLabel):
 
     weeks: int = 8
     unit: ClassVar[str] = "weighted count"
+    scaled: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -159,6 +206,15 @@ class Harmonic(_OfLabel):
             f"近{self.weeks}周{nouns.zh}（按周数倒数加权）",
             f"{nouns.en} in the last {self.weeks} weeks, the latest week weighing most",
         )
+
+    @property
+    def window(self) -> float:
+        return _WEEK * self.weeks
+
+    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+        held = within(self._held(events), at, self.window)
+        week = (at - held["occurred_at"]) // pd.Timedelta(days=_WEEK)
+        return held.assign(adds=held["share"] / (1 + week))
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         weight = 1 / (1 + np.arange(self.weeks))
@@ -185,6 +241,7 @@ class SameSeason(_OfLabel):
 
     days: float = 28
     years: int = 3
+    scaled: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -205,6 +262,15 @@ class SameSeason(_OfLabel):
             f"近{self.years}年同期{self.days:g}天{nouns.zh}平均",
             f"{nouns.en} in the same {self.days:g} days of the last {self.years} years, mean of a year",
         )
+
+    @property
+    def window(self) -> float:
+        return _YEAR * self.years
+
+    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+        ago = [_YEAR * y - self.days for y in range(1, self.years + 1)]
+        held = pd.concat([within(self._held(events), at, self.days, ago=a) for a in ago])
+        return held.assign(adds=held["share"])
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         ago = [_YEAR * y - self.days for y in range(1, self.years + 1)]

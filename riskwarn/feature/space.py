@@ -1,17 +1,19 @@
 """What the grid is, and what happens around it."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from riskwarn.errors import DefinitionError, did_you_mean
-from riskwarn.feature.base import Feature, Reach, Windowed, divided, positive
+from riskwarn.feature.base import Feature, Reach, Windowed, divided, measured, positive
+from riskwarn.feature.clause import Clause, Noun, window
 from riskwarn.grid import SHAPES
-from riskwarn.history import Snapshot
+from riskwarn.history import History, Snapshot
 from riskwarn.taxonomy import Words
 
 LEVELS = {
@@ -51,6 +53,13 @@ class _OfGrid(Feature):
         return "grid"
 
 
+def _fact(key: str, words: Words, *, log: bool) -> Clause:
+    """The clause of a number of the grid itself; a log is told as the number it is of."""
+    zh, en = words.zh.partition("（")[0], f"{words.en.partition(',')[0]} of the grid"
+    noun = Noun(f"网格{zh}", en, en)
+    return Clause("attribute", noun, side=0, eases="always", key=key, scale="log1p" if log else "", remedy="grid")
+
+
 def _check_column(feature: Feature, column: str) -> None:
     if column in _FORBIDDEN:
         raise DefinitionError(
@@ -84,6 +93,10 @@ class Attribute(_OfGrid):
             f"{'log of the ' if self.log else ''}{what.en} of the grid",
         )
 
+    @property
+    def clause(self) -> Clause:
+        return _fact(self.column, _COLUMNS[self.column], log=self.log)
+
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         values = snapshot.attribute(self.column)
         return np.log1p(values) if self.log else values
@@ -102,6 +115,10 @@ class Density(_OfGrid):
     @property
     def words(self) -> Words:
         return Words("网格人口密度（对数）", "log of residents per km²")
+
+    @property
+    def clause(self) -> Clause:
+        return _fact("density", Words("人口密度", "residents per km²"), log=True)
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return np.log1p(divided(snapshot.attribute("population"), snapshot.attribute("area_km2")))
@@ -140,6 +157,13 @@ class UrbanClass(_OfGrid):
         }.get(self.called, Words(self.called, self.called))  # fmt: skip
         return Words(f"是否{known.zh}", f"whether the grid is {known.en}")
 
+    @property
+    def clause(self) -> Clause:
+        kind = self.words.en.removeprefix("whether the grid is ")
+        return Clause(
+            "flag", Noun(self.words.zh.removeprefix("是否"), kind, kind), side=0, eases="always", remedy="grid"
+        )
+
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         grids = snapshot.history.grids
         if not snapshot.history.told("urban_class"):
@@ -172,6 +196,14 @@ class Places(_OfGrid):
         per = Words("每千户", " per 1000 households") if self.per_1000_households else Words("", "")
         return Words(f"{per.zh}{what.zh}数", f"{what.en} in the grid{per.en}")
 
+    @property
+    def clause(self) -> Clause:
+        if self.per_1000_households:
+            return measured(self)
+        what = _PLACES[self.of]
+        noun = Noun(what.zh, what.en.removesuffix("s"), what.en, "处")
+        return Clause("places", noun, side=0, eases="always", remedy="grid")
+
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         n = snapshot.fixed(snapshot.places(self.of))
         return 1000 * divided(n, snapshot.attribute("households")) if self.per_1000_households else n
@@ -203,8 +235,8 @@ class PerHousehold(Windowed):
     @property
     def words(self) -> Words:
         return Words(
-            f"近{self.days:g}天每千户{self.stream.words.zh}",
-            f"{self.stream.words.en} per 1000 households in the last {self.days:g} days",
+            f"{window(self.days).zh}每千户{self.stream.words.zh}",
+            f"{self.stream.words.en} per 1000 households in {window(self.days).en}",
         )
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
@@ -227,12 +259,37 @@ def _check_level(feature: Feature, level: str) -> None:
 
 
 @dataclass(frozen=True)
-class Nearby(Feature):
-    """Another feature, as the mean (or the `total`) over the neighbouring grids that have a value."""
+class _Around(Feature):
+    """Another feature, over the grids around: told, counted and changed as that feature is, elsewhere."""
 
     of: Feature
-    total: bool = False
     code: ClassVar[str] = "RC05"
+
+    @property
+    def parts(self) -> tuple[Feature, ...]:
+        return (self.of,)
+
+    @property
+    def core(self) -> Feature:
+        return self.of.core
+
+    @property
+    def scaled(self) -> bool:  # type: ignore[override]
+        return self.core.scaled
+
+    @property
+    def clause(self) -> Clause:
+        return replace(self.core.clause, around=self.around, remedy="around")
+
+    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+        return self.of.rows(events, at)
+
+
+@dataclass(frozen=True)
+class Nearby(_Around):
+    """Another feature, as the mean (or the `total`) over the neighbouring grids that have a value."""
+
+    total: bool = False
     looks: ClassVar[Reach] = "near"
 
     def __post_init__(self) -> None:
@@ -250,13 +307,17 @@ class Nearby(Feature):
         return f"{self.of.family}_nearby"
 
     @property
-    def parts(self) -> tuple[Feature, ...]:
-        return (self.of,)
-
-    @property
     def words(self) -> Words:
         zh, en = ("合计", "total") if self.total else ("平均", "mean")
         return Words(f"邻近网格{zh}：{self.of.words.zh}", f"{en} of the neighbouring grids: {self.of.words.en}")
+
+    @property
+    def around(self) -> str:
+        return "nearby"
+
+    def weights(self, history: History, row: int) -> sparse.csr_matrix:
+        beside = history.neighbors()[[row]]
+        return beside if self.total else beside / max(beside.nnz, 1)
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         def fill(out: np.ndarray) -> None:
@@ -285,12 +346,10 @@ class Nearby(Feature):
 
 
 @dataclass(frozen=True)
-class OfParent(Feature):
+class OfParent(_Around):
     """Another feature, as the mean over the grids with the same parent."""
 
-    of: Feature
     level: str = "township_id"
-    code: ClassVar[str] = "RC05"
     looks: ClassVar[Reach] = "parent"
 
     def __post_init__(self) -> None:
@@ -312,22 +371,27 @@ class OfParent(Feature):
         return f"{self.of.family}_{self.level.removesuffix('_id')}"
 
     @property
-    def parts(self) -> tuple[Feature, ...]:
-        return (self.of,)
-
-    @property
     def words(self) -> Words:
         where = LEVELS[self.level]
         return Words(
             f"{where.zh}各网格平均：{self.of.words.zh}", f"mean over the grids of the {where.en}: {self.of.words.en}"
         )
 
+    @property
+    def around(self) -> str:
+        return self.level.removesuffix("_id")
+
+    def weights(self, history: History, row: int) -> sparse.csr_matrix:
+        parent = history.grids[self.level].fillna("").astype("str").to_numpy()
+        same = sparse.csr_matrix((parent == parent[row])[None, :].astype(float))
+        return same / max(same.nnz, 1)
+
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.of_parent(self.of.compute(snapshot), self.level)
 
 
 @dataclass(frozen=True)
-class Spread(Feature):
+class Spread(_Around):
     """Another feature, spread over the map by the distance between centres: ``sum_j w(d_ij) * value_j``.
 
     Distances are in units of the city's spacing, the median distance from a centre to the next, so the same declaration serves
@@ -342,10 +406,8 @@ class Spread(Feature):
     'prior_52w_gauss_0p5'
     """
 
-    of: Feature
     reach: float = 1.0
     shape: str = "gauss"
-    code: ClassVar[str] = "RC05"
     looks: ClassVar[Reach] = "city"
 
     def __post_init__(self) -> None:
@@ -366,15 +428,18 @@ class Spread(Feature):
         return f"{self.of.family}_nearby"
 
     @property
-    def parts(self) -> tuple[Feature, ...]:
-        return (self.of,)
-
-    @property
     def words(self) -> Words:
         return Words(
             f"本网格及周边按距离加权：{self.of.words.zh}",
             f"weighted by distance over the grid and those around it: {self.of.words.en}",
         )
+
+    @property
+    def around(self) -> str:
+        return "about"
+
+    def weights(self, history: History, row: int) -> sparse.csr_matrix:
+        return history.closeness(self.reach, self.shape)[[row]]
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         weights = snapshot.history.closeness(self.reach, self.shape)

@@ -15,8 +15,7 @@ import numpy as np
 import pandas as pd
 
 from riskwarn.errors import DataError
-from riskwarn.explanation.moment import features_at, known_before
-from riskwarn.explanation.saying import core_of, saying_of
+from riskwarn.explanation.rows import features_at, known_before
 from riskwarn.feature import Feature
 from riskwarn.history import History
 from riskwarn.model import RiskModel
@@ -32,7 +31,6 @@ PARTS = {
 }
 """Parts of a change, in the order of the path, in words."""
 Status = Literal["entered", "left", "stayed", "off"]
-_CALENDAR = frozenset({"Season", "SpringFestival"})
 
 
 def changes(
@@ -117,9 +115,9 @@ def _path(
 
 
 def _group(feature: Feature) -> str:
-    if saying_of(feature)["around"]:
+    if feature.around:
         return "neighbours"
-    return "calendar" if feature.family == "calendar" or type(core_of(feature)).__name__ in _CALENDAR else "own"
+    return "calendar" if feature.dated else "own"
 
 
 def _told(grids: pd.Index, margins: dict[str, np.ndarray], capacity: int) -> pd.DataFrame:
