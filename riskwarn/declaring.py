@@ -34,9 +34,18 @@ from typing import (
     get_type_hints,
 )
 
-from pydantic import AllowInfNan, BeforeValidator, ConfigDict, Field, Strict, ValidationError, WrapValidator
+from pydantic import (
+    AfterValidator,
+    AllowInfNan,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationError,
+    WrapValidator,
+)
 from pydantic.dataclasses import dataclass as validated
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from riskwarn.errors import DefinitionError, NotFoundError, did_you_mean
 
@@ -70,6 +79,12 @@ Positive = Annotated[Number, Field(gt=0)]
 NotNegative = Annotated[Number, Field(ge=0)]
 Share = Annotated[Number, Field(gt=0, lt=1)]
 """A share, strictly between 0 and 1."""
+
+Name = Annotated[Text, Field(pattern=r"^[\w.\-]+$")]
+"""A name that tables, models and file names can hold: letters, digits, ``_``, ``-`` and ``.``."""
+MAX_DAYS = 36_525
+"""A hundred years: no window or horizon is longer."""
+Days = Annotated[Number, Field(gt=0, le=MAX_DAYS)]
 
 _CONFIG = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 _LONGEST = 60
@@ -120,6 +135,40 @@ def declared(cls: type[T]) -> type[T]:
 
     made.__init__ = init  # type: ignore[method-assign]
     return cast("type[T]", made)
+
+
+def one_of(known: Iterable[str], *, none: bool = False) -> AfterValidator:
+    """The note of a text that must be one of some words, where they are known only when the program runs.
+
+    Parameters
+    ----------
+    known
+        The words.
+    none
+        Whether the empty text, no choice, will do.
+
+    Returns
+    -------
+    note
+        To stand in ``Annotated[Text, one_of(...)]``.
+
+    Examples
+    --------
+    >>> @declared
+    ... class Step:
+    ...     wood: Annotated[Text, one_of(["oak", "ash"])]
+    >>> Step("oka")
+    Traceback (most recent call last):
+    riskwarn.errors.DefinitionError: Step: wood: wanted one of oak, ash, got 'oka' (did you mean 'oak'?).
+    """
+    words = tuple(known)
+
+    def check(value: str) -> str:
+        if value in words or (none and not value):
+            return value
+        raise PydanticCustomError("one_of", "unknown word", {"choices": words})
+
+    return AfterValidator(check)
 
 
 def read(cls: type[T], values: Any, where: str, section: str = "") -> T:
@@ -234,9 +283,8 @@ def _clause(fault: ErrorDetails, cls: type, section: str) -> str:
         return f"{_place(keys)}{key!r} is missing"
     if kind == "value_error":  # a rule of ours: its sentence is ready
         return f"{_place((section, *fault['loc']))}{str(fault['ctx']['error']).removesuffix('.')}"
-    annotation = _annotation(cls, fault["loc"])
-    found, choices = fault["input"], _choices(annotation)
-    near = did_you_mean(str(found), choices) if kind == "literal_error" else ""
+    annotation, found = _annotation(cls, fault["loc"]), fault["input"]
+    near = did_you_mean(found, _words(fault, annotation)) if isinstance(found, str) else ""
     if isinstance(key, int):  # the place in a list is told after the key that holds the list
         keys, key = keys[:-1], f"{keys[-1]}, value {key + 1}"
     return f"{_place(keys)}{key}: wanted {_wanted(fault, annotation)}, got {_short(found)}{near}"
@@ -286,9 +334,11 @@ def _names(annotation: Any) -> list[str]:
     return [f.name for f in dataclasses.fields(bare) if f.init] if dataclasses.is_dataclass(bare) else []
 
 
-def _choices(annotation: Any) -> list[str]:
+def _words(fault: ErrorDetails, annotation: Any) -> list[str]:
+    """The words among which one may choose, if the place is such a choice."""
     bare = _bare(annotation)
-    return [str(choice) for choice in get_args(bare)] if get_origin(bare) is Literal else []
+    told = fault.get("ctx", {}).get("choices", ())
+    return [str(choice) for choice in (get_args(bare) if get_origin(bare) is Literal else told) if choice != ""]
 
 
 _KINDS: dict[Any, str] = {
@@ -302,13 +352,25 @@ _KINDS: dict[Any, str] = {
     dict: "a table",
     Mapping: "a table",
 }
-_BOUNDS = {"ge": "of at least {}", "gt": "above {}", "le": "of at most {}", "lt": "below {}"}
+_BOUNDS = {"ge": "at least {}", "gt": "above {}", "le": "at most {}", "lt": "below {}"}
+
+
+_SENTENCES = {
+    "string_pattern_mismatch": "a name of letters, digits, '_', '-' and '.'",
+    "string_too_short": "at least {min_length} letter",
+    "too_short": "a list of at least {min_length}",
+    "too_long": "a list of at most {max_length}",
+    "is_instance_of": "a {class}",
+}
+"""What is wanted where the type alone does not tell it, by pydantic's name of the fault."""
 
 
 def _wanted(fault: ErrorDetails, annotation: Any) -> str:
     """What the place takes, in words: its kind, and its range where there is one."""
-    if choices := _choices(annotation):
-        return f"one of {', '.join(choices)}"
+    if words := _words(fault, annotation):
+        return f"one of {', '.join(words)}"
+    if fault["type"] in _SENTENCES:
+        return _SENTENCES[fault["type"]].format(**fault["ctx"])
     bare = _bare(annotation)
     kind = _KINDS.get(get_origin(bare) or bare)
     if kind is None and dataclasses.is_dataclass(bare):
@@ -321,7 +383,8 @@ def _wanted(fault: ErrorDetails, annotation: Any) -> str:
         for name, text in _BOUNDS.items()
         if hasattr(note, name)
     ]
-    return " ".join([kind, " and ".join(bounds)]).strip()
+    limits = " and ".join(bounds)
+    return f"{kind} {'of ' if limits.startswith('at') else ''}{limits}".strip()
 
 
 def _notes(annotation: Any) -> list[Any]:

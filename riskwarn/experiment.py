@@ -16,22 +16,38 @@
 import dataclasses
 import datetime as dt
 import hashlib
-import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import html
+from dataclasses import field
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Annotated, Literal
 
 import pandas as pd
+from pydantic import Field, InstanceOf, model_validator
 
 from riskwarn.baseline import RULES, Baseline, PriorCount, rules_of
-from riskwarn.errors import DefinitionError, NotFoundError, did_you_mean
+from riskwarn.declaring import (
+    AtLeastOne,
+    AtLeastZero,
+    Day,
+    NotNegative,
+    Number,
+    Positive,
+    Share,
+    Text,
+    declared,
+    one_of,
+    read,
+    read_toml,
+)
+from riskwarn.errors import DefinitionError, did_you_mean
 from riskwarn.feature import Faded, Feature, Own, check_names, load_group
-from riskwarn.history import Stream
 from riskwarn.label import Label
 from riskwarn.objective import size_of
 
-T = TypeVar("T")
+_FIRST, _LAST = dt.date(1900, 1, 1), dt.date(2200, 1, 1)
+PanelDay = Annotated[Day, Field(ge=_FIRST, le=_LAST)]
+Part = Annotated[Number, Field(gt=0, le=1)]
+"""A share above 0; 1 is all."""
 TIES = Literal["mean", "worst", "best", "order"]
 OBJECTIVES = Literal["poisson", "tweedie", "negative_binomial", "binary", "lambdarank"]
 GAIN_PER = Literal["grid", "household", "area"]
@@ -41,17 +57,23 @@ SLICES = ("urban_class", "county_id", "township_id", "community_id")
 """Columns of the grids that part a city."""
 
 
-@dataclass(frozen=True)
+@declared
 class Dates:
     """The dates of the panel: from `first` to `last`, one every `every_days` days, at local midnight.
 
     Where `every_months` is not 0, one that many months, on the day of the month of `first`: for records that come by the month.
     """
 
-    first: dt.date
-    last: dt.date
-    every_days: int = 7
-    every_months: int = 0
+    first: PanelDay
+    last: PanelDay
+    every_days: AtLeastOne = 7
+    every_months: AtLeastZero = 0
+
+    @model_validator(mode="after")
+    def _first_before_last(self) -> "Dates":
+        if self.first > self.last:
+            raise ValueError(f"first {self.first} lies after last {self.last}")
+        return self
 
     def index(self) -> pd.DatetimeIndex:
         """The dates, without a zone."""
@@ -59,16 +81,22 @@ class Dates:
         return pd.date_range(self.first, self.last, freq=step)
 
 
-@dataclass(frozen=True)
+@declared
 class Folds:
     """Rolling origin: `n_folds` folds of `test_dates` dates at the end of the panel; the gap follows from the label."""
 
-    n_folds: int = 4
-    test_dates: int = 4
-    min_train_dates: int = 8
+    n_folds: AtLeastOne = 4
+    test_dates: AtLeastOne = 4
+    min_train_dates: AtLeastOne = 8
+
+    @model_validator(mode="after")
+    def _more_than_one_test_date(self) -> "Folds":
+        if self.n_folds * self.test_dates == 1:
+            raise ValueError("one test date alone gives no interval; test at least two")
+        return self
 
 
-@dataclass(frozen=True)
+@declared
 class ModelSettings:
     """Settings of the model. Depth is kept small so that contributions stay cheap and few effects are mixed.
 
@@ -76,48 +104,45 @@ class ModelSettings:
     ``household`` or per km² of its ``area``, so that a ranking does not merely find large grids.
     """
 
-    n_trees: int = 150
-    learning_rate: float = 0.03
-    n_leaves: int = 15
-    max_depth: int = 5
-    min_rows_in_leaf: int = 300
-    l2: float = 20.0
-    feature_share: float = 0.7
-    row_share: float = 0.8
-    line_l2: float = 0.01
-    seed: int = 7
+    n_trees: AtLeastOne = 150
+    learning_rate: Part = 0.03
+    n_leaves: Annotated[AtLeastOne, Field(ge=2)] = 15
+    max_depth: AtLeastOne = 5
+    min_rows_in_leaf: AtLeastOne = 300
+    l2: NotNegative = 20.0
+    feature_share: Part = 0.7
+    row_share: Part = 0.8
+    line_l2: NotNegative = 0.01
+    seed: AtLeastZero = 7
     objective: OBJECTIVES = "poisson"
     gain_per: GAIN_PER = "grid"
 
-    def __post_init__(self) -> None:
-        if self.gain_per not in get_args(GAIN_PER):
-            known = get_args(GAIN_PER)
-            raise DefinitionError(
-                f"gain_per must be one of {', '.join(known)}, got {self.gain_per!r}{did_you_mean(self.gain_per, known)}"
-            )
+    @model_validator(mode="after")
+    def _gain_of_a_ranking(self) -> "ModelSettings":
         if self.gain_per != "grid" and self.objective != "lambdarank":
-            raise DefinitionError(
+            raise ValueError(
                 f'gain_per = "{self.gain_per}" is for objective = "lambdarank", got objective = {self.objective!r}'
             )
+        return self
 
 
-@dataclass(frozen=True)
+@declared
 class Baselines:
     """The rivals that every report prints: the label's own events over the last weeks, and `rules` by name (:data:`riskwarn.baseline.RULES`)."""
 
-    weeks: tuple[int, ...] = (4, 15, 52, 104)
-    rules: tuple[str, ...] = ()
+    weeks: tuple[AtLeastOne, ...] = (4, 15, 52, 104)
+    rules: tuple[Annotated[Text, one_of(RULES)], ...] = ()
 
 
-@dataclass(frozen=True)
+@declared
 class Judge:
     """How models are compared: shares of grids watched, and how ties of a ranking count."""
 
-    shares: tuple[float, ...] = (0.05, 0.10)
+    shares: tuple[Share, ...] = (0.05, 0.10)
     ties: TIES = "mean"
 
 
-@dataclass(frozen=True)
+@declared
 class Gate:
     """What a champion must reach; each check is described in :mod:`riskwarn.gate`.
 
@@ -135,14 +160,14 @@ class Gate:
         Columns of the grids whose parts are looked at one by one.
     """
 
-    metric: str = "capture_5"
-    max_calibration_error: float = 0.05
-    tolerance: float = 0.8
-    min_events: int = 30
-    slices: tuple[str, ...] = ("urban_class", "county_id")
+    metric: Text = "capture_5"
+    max_calibration_error: Positive = 0.05
+    tolerance: Share = 0.8
+    min_events: AtLeastOne = 30
+    slices: tuple[Annotated[Text, one_of(SLICES)], ...] = ("urban_class", "county_id")
 
 
-@dataclass(frozen=True)
+@declared
 class Experiment:
     """One question with everything needed to answer it again.
 
@@ -152,18 +177,27 @@ class Experiment:
     28
     """
 
-    question: str
+    question: Text
     label: Label
     dates: Dates
-    declared: tuple[Feature, ...]
-    groups: tuple[str, ...] = ()
+    declared: tuple[InstanceOf[Feature], ...]
+    groups: tuple[Text, ...] = ()
     folds: Folds = field(default_factory=Folds)
     model: ModelSettings = field(default_factory=ModelSettings)
     baselines: Baselines = field(default_factory=Baselines)
     judge: Judge = field(default_factory=Judge)
     gate: Gate = field(default_factory=Gate)
-    name: str = "experiment"
-    text: str = ""
+    name: Text = "experiment"
+    text: Text = ""
+
+    @model_validator(mode="after")
+    def _something_to_divide_a_gain_by(self) -> "Experiment":
+        if self.model.gain_per != "grid":
+            try:
+                size_of(self.features, self.model.gain_per)
+            except DefinitionError as error:
+                raise ValueError(f"[model] {error}") from None
+        return self
 
     @classmethod
     def load(cls, path: str | Path, *, features: str | Path | None = None) -> "Experiment":
@@ -177,16 +211,32 @@ class Experiment:
             The file is not TOML, or a key or value in it is wrong; the message names the place.
         """
         path = Path(path)
-        if not path.exists():
-            known = sorted(p.name for p in path.parent.glob("*.toml")) if path.parent.exists() else []
-            raise NotFoundError(f"no experiment {path}{did_you_mean(path.name, known)}.")
-        text = path.read_text("utf-8")
-        try:
-            values = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise DefinitionError(f"{path}: not TOML: {error}.") from None
+        values, text = read_toml(path, "experiment")
+        said = read(_File, values, str(path))
         folder = Path(features) if features else path.resolve().parent.parent / "features"
-        return _read(path, values, folder, text)
+        loaded = tuple(f for g in said.features.groups for f in load_group(folder, g))
+        check_names(loaded)
+        parts = {name: getattr(said, name) for name in ("question", "label", "dates", *_SECTIONS)}
+        known = {"declared": loaded, "groups": said.features.groups, "name": path.stem, "text": text}
+        return read(cls, parts | known, str(path))
+
+    def __repr__(self) -> str:
+        facts = "; ".join(f"{name} {text}" for name, text in self._facts())
+        return f"Experiment({self.name!r}: {facts})"
+
+    def _repr_html_(self) -> str:
+        """The same for notebooks, as a small table."""
+        rows = "".join(f"<tr><th>{n}</th><td>{html.escape(text)}</td></tr>" for n, text in self._facts())
+        return f"<table><caption>{html.escape(self.question or self.name)}</caption>{rows}</table>"
+
+    def _facts(self) -> list[tuple[str, str]]:
+        dates, label, folds = self.dates, self.label, self.folds
+        return [
+            ("label", f"{label.name} ({label.kind}, {label.days:g} days, settled after {label.settle_days:g})"),
+            ("dates", f"{len(dates.index())} from {dates.first} to {dates.last}"),
+            ("features", f"{len(self.features)} in {', '.join(self.groups) or 'no group'}"),
+            ("folds", f"{folds.n_folds} of {folds.test_dates} dates"),
+        ]
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -254,159 +304,45 @@ class Experiment:
     def digest(self) -> str:
         """SHA-256 of all that was declared."""
         parts = {
-            "label": self.label.to_dict(), "features": [f.to_dict() for f in self.features],
-            **{n: dataclasses.asdict(getattr(self, n)) for n in ("dates", "folds", "model", "baselines", "judge", "gate")},
-        }  # fmt: skip
+            "label": self.label.to_dict(),
+            "features": [f.to_dict() for f in self.features],
+            **{n: dataclasses.asdict(getattr(self, n)) for n in ("dates", *_SECTIONS)},
+        }
         return hashlib.sha256(repr(sorted(parts.items())).encode()).hexdigest()
 
 
-_SECTIONS = {
-    "dates": Dates, "folds": Folds, "model": ModelSettings, "baselines": Baselines, "judge": Judge, "gate": Gate,
-}  # fmt: skip
+_SECTIONS = ("folds", "model", "baselines", "judge", "gate")
 
 
-def _read(path: Path, values: Mapping[str, Any], folder: Path, text: str) -> Experiment:
-    known = ("question", "label", "features", *_SECTIONS)
-    _known_keys(path, "", values, known)
-    for needed in ("question", "label", "dates", "features"):
-        if needed not in values:
-            raise DefinitionError(f"{path}: {needed!r} is missing.")
-    label = _label(path, values["label"])
-    groups = _groups(path, values["features"])
-    loaded = tuple(f for g in groups for f in load_group(folder, g))
-    check_names(loaded)
-    sections: dict[str, Any] = {n: _section(path, n, c, values[n]) for n, c in _SECTIONS.items() if n in values}
-    _check_type(f"{path}: question", str, values["question"])
-    found = Experiment(values["question"], label, declared=loaded, groups=groups, name=path.stem, text=text, **sections)
-    faults = list(_out_of_range(found))
-    if faults:
-        raise DefinitionError(f"{path}: {'; '.join(faults)}.")
-    return found
+@declared
+class _Groups:
+    """The section of the features: files of the folder that declares them."""
+
+    groups: Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
-def _out_of_range(experiment: Experiment) -> Iterator[str]:
-    """What no backtest could use, said before anything is computed."""
-    dates, folds, judge, gate = experiment.dates, experiment.folds, experiment.judge, experiment.gate
-    if dates.every_months < 0:
-        yield f"[dates] every_months must be at least 0, got {dates.every_months}"
-    if dates.first > dates.last:
-        yield f"[dates] first {dates.first} lies after last {dates.last}"
-    whole = (
-        ("dates", "every_days", dates.every_days), ("folds", "n_folds", folds.n_folds), ("folds", "test_dates", folds.test_dates),
-        ("folds", "min_train_dates", folds.min_train_dates), ("model", "n_trees", experiment.model.n_trees),
-        *(("baselines", "weeks", w) for w in experiment.baselines.weeks),
-    )  # fmt: skip
-    yield from (
-        f"[{section}] {key} must be a whole number of at least 1, got {value!r}"
-        for section, key, value in whole
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1
-    )
-    if folds.n_folds * folds.test_dates < 2:
-        yield "[folds] one test date alone gives no interval; test at least two"
-    if not experiment.baselines.weeks:
-        yield "[baselines] weeks is empty: a model without a prior count to beat can never be promoted"
-    yield from (
-        f"[baselines] rules: unknown rule {rule!r}{did_you_mean(str(rule), RULES)}; known: {', '.join(RULES)}"
-        for rule in experiment.baselines.rules
-        if str(rule) not in RULES
-    )
-    yield from (
-        f"[judge] shares must lie between 0 and 1, got {share!r}"
-        for share in judge.shares
-        if not isinstance(share, float) or not 0 < share < 1
-    )
-    if judge.ties not in get_args(TIES):
-        yield f"[judge] ties must be one of {', '.join(get_args(TIES))}, got {judge.ties!r}{did_you_mean(judge.ties, get_args(TIES))}"
-    yield from _unknown_aim(experiment)
-    known = [f"{kind}_{100 * s:g}" for s in judge.shares if isinstance(s, float) for kind in ("capture", "pai", "pei")]
-    known += ["brier", "poisson_deviance", *([] if experiment.label.is_count else ["average_precision", "roc_auc"])]
-    if not 0 < gate.tolerance < 1:
-        yield f"[gate] tolerance must lie between 0 and 1, got {gate.tolerance!r}"
-    if gate.min_events < 1:
-        yield f"[gate] min_events must be at least 1, got {gate.min_events!r}"
-    yield from (
-        f"[gate] slices holds {column!r}{did_you_mean(str(column), SLICES)}; it may hold {', '.join(SLICES)}"
-        for column in gate.slices
-        if column not in SLICES
-    )
-    if gate.metric not in known:
-        yield f"[gate] metric {gate.metric!r} is not among those judged{did_you_mean(gate.metric, known)}: {', '.join(known)}"
+@declared
+class _File:
+    """What a file of an experiment says: the sections of :class:`Experiment`, its features as names of groups."""
 
+    question: Text
+    label: Label
+    dates: Dates
+    features: _Groups
+    folds: Folds = field(default_factory=Folds)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    baselines: Baselines = field(default_factory=Baselines)
+    judge: Judge = field(default_factory=Judge)
+    gate: Gate = field(default_factory=Gate)
 
-def _unknown_aim(experiment: Experiment) -> Iterator[str]:
-    """What no trees can be grown for."""
-    objective, gain_per = experiment.model.objective, experiment.model.gain_per
-    if objective not in get_args(OBJECTIVES):
-        yield f"[model] objective must be one of {', '.join(get_args(OBJECTIVES))}, got {objective!r}{did_you_mean(objective, get_args(OBJECTIVES))}"
-    if gain_per != "grid":
-        try:
-            size_of(experiment.features, gain_per)
-        except DefinitionError as error:
-            yield f"[model] {error}"
-
-
-def _label(path: Path, values: Mapping[str, Any]) -> Label:
-    wanted = {
-        "name": str,
-        "days": float,
-        "settle_days": float,
-        "kind": str,
-        "past_days": float,
-        "quantile": float,
-        "at_least": int,
-    }
-    _known_keys(path, "label", values, ("name", "streams", *[k for k in wanted if k != "name"], "lower"))
-    streams = {key: _streams(path, key, values[key]) for key in ("streams", "lower") if key in values}
-    for key in wanted.keys() & values.keys():
-        _check_type(f"{path}: [label] {key}", wanted[key], values[key])
-    try:
-        return Label(**{"streams": (), **values, **streams})
-    except (TypeError, DefinitionError) as error:
-        raise DefinitionError(f"{path}: [label]: {error}") from None
-
-
-def _streams(path: Path, key: str, values: Any) -> tuple[Any, ...]:
-    if not isinstance(values, list):
-        raise DefinitionError(f'{path}: [label] {key} must be a list such as ["dispute"], got {values!r}.')
-    for stream in values:
-        if not isinstance(stream, str):
-            _known_keys(path, f"label.{key}", stream, [f.name for f in dataclasses.fields(Stream)])
-    return tuple(values)
-
-
-def _groups(path: Path, values: Mapping[str, Any]) -> tuple[str, ...]:
-    _known_keys(path, "features", values, ("groups",))
-    groups = values.get("groups")
-    if not groups or not all(isinstance(g, str) for g in groups):
-        raise DefinitionError(f"{path}: [features] groups must name at least one file of features/, got {groups!r}.")
-    return tuple(groups)
-
-
-def _section(path: Path, name: str, cls: type[T], values: Mapping[str, Any]) -> T:
-    fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    _known_keys(path, name, values, fields)
-    for key, value in values.items():
-        _check_type(f"{path}: [{name}] {key}", fields[key].type, value)
-    try:
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
-    except (TypeError, DefinitionError) as error:
-        raise DefinitionError(f"{path}: [{name}]: {error}.") from None
-
-
-def _check_type(where: str, wanted: object, value: object) -> None:
-    fits = {
-        int: (int,), float: (int, float), str: (str,), dt.date: (dt.date,), TIES: (str,), OBJECTIVES: (str,), GAIN_PER: (str,),
-    }.get(wanted, (list,))  # fmt: skip
-    if not isinstance(value, fits) or isinstance(value, bool | dt.datetime):
-        raise DefinitionError(f"{where}: wanted {getattr(wanted, '__name__', wanted)}, got {value!r}.")
-
-
-def _known_keys(path: Path, section: str, values: Mapping[str, Any], known: Any) -> None:
-    if not isinstance(values, Mapping):
-        raise DefinitionError(f"{path}: [{section}] must be a table, got {values!r}.")
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        where = f" in [{section}]" if section else ""
-        raise DefinitionError(
-            f"{path}: unknown key {unknown[0]!r}{where}{did_you_mean(unknown[0], known)}; known: {', '.join(known)}."
-        )
+    @model_validator(mode="after")
+    def _can_be_promoted(self) -> "_File":
+        """A gate needs a prior count to beat, in a metric that is judged."""
+        if not self.baselines.weeks:
+            raise ValueError("[baselines] weeks is empty: a model without a prior count to beat can never be promoted")
+        judged = [f"{kind}_{100 * s:g}" for s in self.judge.shares for kind in ("capture", "pai", "pei")]
+        judged += ["brier", "poisson_deviance", *([] if self.label.is_count else ["average_precision", "roc_auc"])]
+        if self.gate.metric not in judged:
+            near = did_you_mean(self.gate.metric, judged)
+            raise ValueError(f"[gate] metric: wanted one of {', '.join(judged)}, got {self.gate.metric!r}{near}")
+        return self

@@ -1,12 +1,13 @@
 """What counts as an outcome, over how many days, and when it is settled."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
+from pydantic import Field, model_validator
 
-from riskwarn.errors import DefinitionError, did_you_mean
+from riskwarn.declaring import MAX_DAYS, AtLeastOne, Days, Name, Number, Share, declared, read
 from riskwarn.feature import (
     YEAR_DAYS,
     Count,
@@ -21,18 +22,20 @@ from riskwarn.feature import (
     Rise,
     Trend,
 )
-from riskwarn.history import DAY_US, Snapshot, Stream
+from riskwarn.history import DAY_US, AnyStream, Snapshot, Stream
 from riskwarn.language import Spoken, listed, phrase
 
 Kind = Literal["count", "emergence", "first", "escalation"]
 PAST_DAYS = {"count": 0.0, "emergence": float(YEAR_DAYS), "first": 182.0, "escalation": 91.0}
 """Days a kind looks back, where a label says nothing else."""
+_BLOCKS = 3
+"""Horizons a normal must look back for (:class:`riskwarn.feature.OwnNormal`)."""
 _WEEKS = (4, 15, 52, 104)
 _HEARD = 0.9
 """Least share of those days for which the feeds must have spoken, before silence counts as calm."""
 
 
-@dataclass(frozen=True)
+@declared
 class Label:
     """Events of some streams that occur in ``[as_of, as_of + days)``, counted once they are settled; or what they mean for the grid.
 
@@ -73,43 +76,29 @@ class Label:
     182.0
     """
 
-    name: str
-    streams: tuple[Stream, ...]
-    days: float
-    settle_days: float = 0
+    name: Name
+    streams: Annotated[tuple[AnyStream, ...], Field(min_length=1)]
+    days: Days
+    settle_days: Annotated[Number, Field(ge=0, le=MAX_DAYS)] = 0
     kind: Kind = "count"
-    past_days: float = 0
-    quantile: float = 0.95
-    at_least: int = 2
-    lower: tuple[Stream, ...] = ()
+    past_days: Annotated[Number, Field(ge=0, le=MAX_DAYS)] = 0
+    quantile: Share = 0.95
+    at_least: AtLeastOne = 2
+    lower: tuple[AnyStream, ...] = ()
 
-    def __post_init__(self) -> None:
-        for streams in ("streams", "lower"):
-            object.__setattr__(self, streams, tuple(Stream.parse(s) for s in getattr(self, streams)))
-        faults = [*self._faults()]
-        if faults:
-            raise DefinitionError(f"label {self.name!r}: {'; '.join(faults)}.")
-        object.__setattr__(self, "past_days", self.past_days or PAST_DAYS[self.kind])
-        if self.kind == "emergence":
-            _ = self.normal
-
-    def _faults(self) -> Iterator[str]:
-        if not self.streams:
-            yield "name at least one stream to count"
-        if not self.days > 0 or self.settle_days < 0:
-            yield f"days must be above 0 and settle_days at least 0, got {self.days} and {self.settle_days}"
-        if self.kind not in get_args(Kind):
-            yield f"kind must be one of {', '.join(get_args(Kind))}, got {self.kind!r}{did_you_mean(self.kind, get_args(Kind))}"
-            return
-        if self.past_days < 0:
-            yield f"past_days must be above 0, got {self.past_days}"
+    @model_validator(mode="after")
+    def _of_its_kind(self) -> "Label":
+        """A kind has what it needs and nothing of another kind; what it looks back is its own where nothing is said."""
+        foreign = [n for n, default, kinds in _OF_KIND if getattr(self, n) != default and self.kind not in kinds]
+        if foreign:
+            raise ValueError(f"{', '.join(foreign)} has no meaning for kind {self.kind!r}")
         if self.kind == "escalation" and not self.lower:
-            yield "an escalation needs the streams of the lower rungs: give lower"
-        yield from (
-            f"{parameter} has no meaning for kind {self.kind!r}"
-            for parameter, default, kinds in _OF_KIND
-            if getattr(self, parameter) != default and self.kind not in kinds
-        )
+            raise ValueError("an escalation needs the streams of the lower rungs: give lower")
+        object.__setattr__(self, "past_days", self.past_days or PAST_DAYS[self.kind])
+        if self.kind == "emergence" and self.past_days < _BLOCKS * self.days:
+            wanted = f"past_days of at least {_BLOCKS} times the horizon"
+            raise ValueError(f"a normal of {self.days:g} days needs {wanted}, got {self.past_days:g}")
+        return self
 
     @property
     def wait_days(self) -> float:
@@ -204,7 +193,7 @@ class Label:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Label":
         """The label that :meth:`to_dict` described."""
-        return cls(**{**values, "streams": tuple(values["streams"]), "lower": tuple(values.get("lower", ()))})
+        return read(cls, values, "label")
 
 
 _OF_KIND = (

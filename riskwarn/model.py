@@ -259,7 +259,7 @@ class RiskModel:
         trees = (folder / "trees.txt").read_bytes()
         try:
             return cls._of_body(body, trees.decode())
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, DefinitionError) as error:
             raise DataError(
                 f"the model in {folder} was written by another version of riskwarn: model.json does not fit ({error}). Train it again."
             ) from None

@@ -1,12 +1,15 @@
 """Experiments: what a file may say, and what is said of a slip."""
 
+import tomllib
+
 import pytest
 import towns
 from hypothesis import given
 from hypothesis import strategies as st
 
+from riskwarn.declaring import read
 from riskwarn.errors import DefinitionError, NotFoundError
-from riskwarn.experiment import Experiment
+from riskwarn.experiment import Experiment, _File
 from riskwarn.feature import Own
 
 
@@ -56,32 +59,32 @@ def test_the_digest_tells_questions_apart(tmp_path):
         ("[dates]\nfirst = 2023-03-06\nlast = 2023-12-18\nevery_days = 7\n", "", "'dates' is missing"),
         ("last = 2023-12-18\n", "", r"\[dates\].*'last'"),
         ('name = "dispute_call_14d"\n', "", r"\[label\].*'name'"),
-        ("days = 14", 'days = "14"', r"\[label\] days: wanted float, got '14'"),
-        ("days = 14", "days = 0", r"days must be above 0"),
-        ('[[label.streams]]\nsource = "police_call"\ncategories = ["P04"]', 'streams = "police_call"', r"streams must be a list"),
-        ("first = 2023-03-06", 'first = "2023-03-06"', r"\[dates\] first: wanted date"),
-        ("first = 2023-03-06", "first = 2023-03-06T08:00:00Z", r"\[dates\] first: wanted date"),
+        ("days = 14", 'days = "14"', r"\[label\] days: wanted a number above 0 and at most 36525, got '14'"),
+        ("days = 14", "days = 0", r"\[label\] days: wanted a number above 0"),
+        ('[[label.streams]]\nsource = "police_call"\ncategories = ["P04"]', 'streams = "police_call"', r"streams: wanted a list"),
+        ("first = 2023-03-06", 'first = "2023-03-06"', r"\[dates\] first: wanted a date"),
+        ("first = 2023-03-06", "first = 2023-03-06T08:00:00Z", r"\[dates\] first: wanted a date"),
         ("first = 2023-03-06", "first = 2024-03-06", r"first 2024-03-06 lies after last 2023-12-18"),
-        ("every_days = 7", "every_days = 0", r"\[dates\] every_days must be a whole number of at least 1, got 0"),
-        ("n_trees = 20", "n_trees = true", r"\[model\] n_trees: wanted int, got True"),
-        ("n_trees = 20", 'objective = "lambdarank"\ngain_per = "home"', r"\[model\]: gain_per must be one of grid, household, area, got 'home'"),
-        ("n_trees = 20", 'gain_per = "area"', r'\[model\]: gain_per = "area" is for objective = "lambdarank", got objective = \'poisson\''),
+        ("every_days = 7", "every_days = 0", r"\[dates\] every_days: wanted a whole number of at least 1, got 0"),
+        ("n_trees = 20", "n_trees = true", r"\[model\] n_trees: wanted a whole number of at least 1, got True"),
+        ("n_trees = 20", 'objective = "lambdarank"\ngain_per = "home"', r"\[model\] gain_per: wanted one of grid, household, area, got 'home'"),
+        ("n_trees = 20", 'gain_per = "area"', r'\[model\] gain_per = "area" is for objective = "lambdarank", got objective = \'poisson\''),
         ("n_trees = 20", 'objective = "lambdarank"\ngain_per = "area"', r'\[model\] no feature tells the area_km2 .* declare Attribute\("area_km2"\)'),
-        ("[4, 15, 52]", "[4, 15.5]", r"\[baselines\] weeks must be a whole number of at least 1, got 15\.5"),
+        ("[4, 15, 52]", "[4, 15.5]", r"\[baselines\] weeks, value 2: wanted a whole number of at least 1, got 15\.5"),
         ("[4, 15, 52]", "[]", r"weeks is empty"),
-        ("[4, 15, 52]", '[4]\nrules = ["ewmaa"]', r"\[baselines\] rules: unknown rule 'ewmaa' \(did you mean 'ewma'\?\)"),
-        ("[4, 15, 52]", "[4]\nrules = [4]", r"\[baselines\] rules: unknown rule 4"),
-        ("shares = [0.05, 0.10]", "shares = [0.05, 10]", r"shares must lie between 0 and 1, got 10"),
-        ("shares = [0.05, 0.10]", 'ties = "first"', r"ties must be one of mean, worst, best, order, got 'first'"),
-        ("shares = [0.05, 0.10]", "shares = [0.1]", r"\[gate\] metric 'capture_5' is not among those judged \(did you mean 'capture_10'\?\)"),
+        ("[4, 15, 52]", '[4]\nrules = ["ewmaa"]', r"\[baselines\] rules, value 1: wanted one of fifteen_week_mean, .*got 'ewmaa' \(did you mean 'ewma'\?\)"),
+        ("[4, 15, 52]", "[4]\nrules = [4]", r"\[baselines\] rules, value 1: wanted text, got 4"),
+        ("shares = [0.05, 0.10]", "shares = [0.05, 10]", r"\[judge\] shares, value 2: wanted a number above 0 and below 1, got 10"),
+        ("shares = [0.05, 0.10]", 'ties = "first"', r"ties: wanted one of mean, worst, best, order, got 'first'"),
+        ("shares = [0.05, 0.10]", "shares = [0.1]", r"\[gate\] metric: wanted one of capture_10, .*, got 'capture_5' \(did you mean 'capture_10'\?\)"),
         ("n_folds = 3\ntest_dates = 4", "n_folds = 1\ntest_dates = 1", "one test date alone gives no interval"),
         ('"disputes"]', '"disptes"]', "did you mean"),
-        ('"police_calls", "disputes"', "", "groups must name at least one file"),
-        ("days = 14", 'days = 14\nkind = "emergent"', r"kind must be one of .*did you mean 'emergence'"),
+        ('"police_calls", "disputes"', "", r"groups: wanted a list of at least 1, got \[\]"),
+        ("days = 14", 'days = 14\nkind = "emergent"', r"kind: wanted one of .*did you mean 'emergence'"),
         ("days = 14", "days = 14\npast_days = 30", r"past_days has no meaning for kind 'count'"),
-        ("days = 14", 'days = 14\nkind = "escalation"\nlower = "dispute"', r"\[label\] lower must be a list"),
-        ("days = 14", 'days = 14\nkind = "emergence"\nat_least = 1.5', r"\[label\] at_least: wanted int, got 1\.5"),
-        ("[judge]", '[gate]\nmetric = "average_precision"\n[judge]', r"\[gate\] metric 'average_precision' is not among those judged"),
+        ("days = 14", 'days = 14\nkind = "escalation"\nlower = "dispute"', r"\[label\] lower: wanted a list"),
+        ("days = 14", 'days = 14\nkind = "emergence"\nat_least = 1.5', r"\[label\] at_least: wanted a whole number of at least 1, got 1\.5"),
+        ("[judge]", '[gate]\nmetric = "average_precision"\n[judge]', r"\[gate\] metric: wanted one of .*, got 'average_precision'"),
         ('question = "', "question = ", "not TOML"),
     ],
     ids=lambda v: v[:25].replace("\n", " "),
@@ -140,7 +143,7 @@ def test_dates_by_the_month_are_the_same_day_of_every_month(tmp_path):
 
     assert set(found.day) == {6}
     assert [d.month for d in found] == [3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
-    with pytest.raises(DefinitionError, match="every_months must be at least 0, got -1"):
+    with pytest.raises(DefinitionError, match="every_months: wanted a whole number of at least 0, got -1"):
         load(tmp_path, **{"every_days = 7": "every_months = -1"})
 
 
@@ -160,3 +163,32 @@ def test_another_horizon_changes_the_label_alone(days):
     )
     assert (other.digest == asked.digest) == (days == asked.label.days)
     assert other.over(asked.label.days).digest == asked.digest
+
+
+def test_an_experiment_shows_itself_shortly(tmp_path):
+    """What is printed, in a console or a notebook, tells label, dates, features and folds in a few words, and escapes what a file says."""
+    found = load(tmp_path, **{"Where will": "Where <b>will"})
+
+    assert repr(found) == (
+        f"Experiment('e': label {towns.TARGET} (count, 14 days, settled after 7); dates 42 from 2023-03-06 to 2023-12-18; "
+        f"features {len(found.features)} in police_calls, disputes; folds 3 of 4 dates)"
+    )
+    assert found._repr_html_().startswith("<table><caption>Where &lt;b&gt;will")
+
+
+@given(st.sampled_from(["label", "dates", "folds", "model", "baselines", "judge", "gate", "features"]), st.data())
+def test_any_value_in_any_section_is_taken_or_told(section, data):
+    """Whatever stands under any key of a file, it loads or is one DefinitionError of one line that begins with the file."""
+    values = tomllib.loads(towns.EXPERIMENT)
+    key = data.draw(st.sampled_from([*values.get(section, {"x": 0}), "zzz"]))
+    plain = st.booleans() | st.integers() | st.floats() | st.text() | st.dates() | st.datetimes()
+    wrong = data.draw(
+        st.recursive(plain, lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text(), v, max_size=3))
+    )
+    values[section] = {**values.get(section, {}), key: wrong}
+    said = ""
+    try:
+        read(_File, values, "e.toml")
+    except DefinitionError as error:
+        said = str(error)
+    assert said == "" or (said.startswith("e.toml: ") and "\n" not in said)

@@ -228,15 +228,18 @@ def test_whether_a_row_is_judged_is_known_at_as_of(label):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"kind": "emergent"}, r"kind must be one of .*, got 'emergent' \(did you mean 'emergence'\?\)"),
+        ({"kind": "emergent"}, r"kind: wanted one of .*, got 'emergent' \(did you mean 'emergence'\?\)"),
         ({"kind": "escalation"}, "needs the streams of the lower rungs"),
         ({"kind": "first", "lower": ("dispute",)}, "lower has no meaning for kind 'first'"),
         ({"past_days": 30}, "past_days has no meaning for kind 'count'"),
         ({"kind": "first", "quantile": 0.9}, "quantile has no meaning"),
-        ({"kind": "first", "past_days": -1}, "past_days must be above 0"),
-        ({"kind": "emergence", "quantile": 1.5}, "quantile must be in 0 to 1"),
-        ({"kind": "emergence", "past_days": 14}, "past_days must hold 3 times 7 days"),
-        ({"kind": "emergence", "at_least": 0}, "at_least must be above 0"),
+        ({"kind": "first", "past_days": -1}, "past_days: wanted a number of at least 0"),
+        ({"kind": "emergence", "quantile": 1.5}, "quantile: wanted a number above 0 and below 1"),
+        (
+            {"kind": "emergence", "past_days": 14},
+            "a normal of 7 days needs past_days of at least 3 times the horizon, got 14",
+        ),
+        ({"kind": "emergence", "at_least": 0}, "at_least: wanted a whole number of at least 1"),
     ],
 )
 def test_kinds_that_cannot_be_are_refused(wrong, said):

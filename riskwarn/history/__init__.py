@@ -14,6 +14,6 @@ from riskwarn.history.held import Events
 from riskwarn.history.log import Carry
 from riskwarn.history.past import History
 from riskwarn.history.snapshot import Snapshot
-from riskwarn.history.stream import TABLE_OF, Stream
+from riskwarn.history.stream import TABLE_OF, AnyStream, Stream
 
-__all__ = ["DAY_US", "NEVER", "TABLE_OF", "Carry", "Events", "Facts", "History", "Snapshot", "Stream"]
+__all__ = ["DAY_US", "NEVER", "TABLE_OF", "AnyStream", "Carry", "Events", "Facts", "History", "Snapshot", "Stream"]

@@ -1,10 +1,11 @@
 """Which records a feature or label speaks of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from riskwarn.errors import DefinitionError, did_you_mean
+from pydantic import BeforeValidator, Field, model_validator
+
+from riskwarn.declaring import Flag, Name, Text, Whole, declared, one_of, read
 from riskwarn.language import Spoken, listed, phrase
 from riskwarn.taxonomy import NEVER_FEATURES, TAGS, words_of
 
@@ -35,7 +36,7 @@ _TAGS: dict[str, Spoken] = {**TAGS, **TABLE_TAGS}
 _DAY_HOURS = 24
 
 
-@dataclass(frozen=True)
+@declared
 class Stream:
     """Which events a feature or label speaks of. An empty choice means all.
 
@@ -68,43 +69,24 @@ class Stream:
         No source, a sensitive category, an unknown tag, origin, severity, hour or outcome.
     """
 
-    source: str
-    categories: tuple[str, ...] = ()
-    tag: str = ""
-    origin: str = ""
-    severity: int = 0
-    hours: tuple[int, ...] = ()
-    outcome: str = ""
-    border: bool = False
-    linked: bool = False
-    without: str = ""
+    source: Name
+    categories: tuple[Text, ...] = ()
+    tag: Annotated[Text, one_of(_TAGS, none=True)] = ""
+    origin: Literal["", "citizen", "proactive"] = ""
+    severity: Annotated[Whole, Field(ge=0, le=3)] = 0
+    hours: tuple[Annotated[Whole, Field(ge=0, le=_DAY_HOURS)], ...] = ()
+    outcome: Literal["", "success", "partial", "fail"] = ""
+    border: Flag = False
+    linked: Flag = False
+    without: Annotated[Text, one_of(_TAGS, none=True)] = ""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "categories", tuple(self.categories))
-        object.__setattr__(self, "hours", tuple(self.hours))
-        if not self.source or not isinstance(self.source, str):
-            raise DefinitionError(f"stream: name a source, as 'dispute'; got {self.source!r}.")
-        forbidden = sorted(NEVER_FEATURES & set(self.categories))
-        if forbidden:
-            raise DefinitionError(
-                f"stream {self.source!r}: categories {', '.join(forbidden)} are sensitive and are never a feature or target."
-            )
-        self._check_choice("tag", self.tag, _TAGS)
-        self._check_choice("without", self.without, _TAGS)
-        self._check_choice("origin", self.origin, ("citizen", "proactive"))
-        self._check_choice("outcome", self.outcome, ("success", "partial", "fail"))
-        if self.severity not in {0, 1, 2, 3}:
-            raise DefinitionError(f"stream {self.source!r}: severity must be 0 to 3, got {self.severity!r}.")
-        if self.hours and not (len(self.hours) == 2 and all(0 <= h <= _DAY_HOURS for h in self.hours)):
-            raise DefinitionError(
-                f"stream {self.source!r}: hours must be two of 0 to 24, as (20, 6), got {self.hours!r}."
-            )
-
-    def _check_choice(self, what: str, value: str, known: "Mapping[str, Spoken] | tuple[str, ...]") -> None:
-        if value and value not in known:
-            raise DefinitionError(
-                f"stream {self.source!r}: unknown {what} {value!r}{did_you_mean(value, known)}; known: {', '.join(known)}."
-            )
+    @model_validator(mode="after")
+    def _sensitive_or_half_a_day(self) -> "Stream":
+        if forbidden := sorted(NEVER_FEATURES & set(self.categories)):
+            raise ValueError(f"categories {', '.join(forbidden)} are sensitive and are never a feature or target")
+        if len(self.hours) not in {0, 2}:
+            raise ValueError(f"hours must be two of 0 to 24, as (20, 6), got {self.hours!r}")
+        return self
 
     @classmethod
     def parse(cls, declared: "str | Mapping[str, Any] | Stream") -> "Stream":
@@ -117,7 +99,7 @@ class Stream:
         """
         if isinstance(declared, Stream):
             return declared
-        return cls(declared) if isinstance(declared, str) else cls(**declared)
+        return read(cls, _named(declared), "stream")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values from which :meth:`parse` makes an equal stream; choices left open are left out."""
@@ -191,6 +173,13 @@ class Stream:
         return notes
 
 
+def _named(declared: Any) -> Any:
+    """A source name as the table that declares it."""
+    return {"source": declared} if isinstance(declared, str) else declared
+
+
+AnyStream = Annotated[Stream, BeforeValidator(_named)]
+"""A stream, or what :meth:`Stream.parse` makes one of: the type of a field in a declaration."""
 _OUTCOMES = {
     "success": phrase("resolved"),
     "partial": phrase("partly resolved"),
