@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 import warnings
+from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from riskwarn import schema
 from riskwarn.errors import NotFoundError
+from riskwarn.experiment import Experiment
 from riskwarn.store import Store
 from riskwarn.unusual import WORDS as WEEK_WORDS
 from riskwarn.web import create_app, schemas, words
+from riskwarn.web import format as write
 from riskwarn.web.chart import nice, stacked
 from riskwarn.web.nights import Nights
 from riskwarn.web.problems import HEADERS
@@ -85,6 +88,64 @@ def test_pages_need_nothing_from_outside_and_no_inline_code(client, path):
     assert loaded
     assert [a for a in loaded if not a.startswith(("/", "#"))] == []
     assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", text) == []
+
+
+class Landmarks(HTMLParser):
+    """Names of the landmarks of a page: navigation by its label, a section by its heading."""
+
+    def __init__(self):
+        super().__init__()
+        self.names, self.headings, self.here = [], {}, None
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        if tag == "nav" or given.get("role") == "navigation":
+            self.names.append(given["aria-label"])
+        if tag == "section" and "aria-labelledby" in given:
+            self.names.append(given["aria-labelledby"])
+        self.here = given.get("id") if tag in {"h1", "h2"} else self.here
+
+    def handle_endtag(self, tag):
+        self.here = None if tag in {"h1", "h2"} else self.here
+
+    def handle_data(self, text):
+        if self.here:
+            self.headings[self.here] = self.headings.get(self.here, "") + text
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("path", PAGES)
+def test_no_two_landmarks_have_one_name(tmp_path_factory, path, language):
+    """Whoever goes from landmark to landmark hears a name once, also where a list has several pages."""
+    store = web_town.build(tmp_path_factory.mktemp("long"), columns=40, rows=3, nights=("2025-01-08",))
+    page = Landmarks()
+    page.feed(client_of(store).get(path, params={"lang": language}).text)
+    names = [page.headings.get(name, name) for name in page.names]
+
+    assert len(names) > 1 or path in {"/gaps", "/alerts", "/feeds", "/grids"}
+    assert sorted(names) == sorted(set(names))
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("path", PAGES)
+def test_the_caution_is_printed_on_each_page(client, path, language):
+    """The sentence that this is a lead stands in the footer group that print repeats, in the reader's language."""
+    text = client.get(path, params={"lang": language}).text
+
+    assert f'<p class="caution" aria-hidden="true">{words.PHRASES["note"][language]}</p>' in text
+
+
+def test_every_unit_has_a_word():
+    """No unit of a feature of any shipped question stands on a page in English alone."""
+    shipped = Path(web_town.__file__).parent.parent / "experiments"
+    asked = [Experiment.load(path, features=shipped.parent / "features") for path in sorted(shipped.glob("*.toml"))]
+
+    assert {feature.unit for experiment in asked for feature in experiment.features} - set(words.UNITS) == set()
+
+
+def test_evidence_names_levels_in_words():
+    """A level in the evidence of a gap is a word of the reader's language."""
+    assert write.proof({"level": "red"}, "zh")[0][1] == words.LEVELS["red"].zh
 
 
 def test_order_of_the_day(client):

@@ -8,7 +8,7 @@ import pandas as pd
 
 from riskwarn.gaps.wording import CODES, EVIDENCE, calendar_words
 from riskwarn.taxonomy import words_of
-from riskwarn.web.words import MONTHS, PHRASES, WEEKDAYS, word
+from riskwarn.web.words import LEVELS, MONTHS, PHRASES, WEEKDAYS, word
 
 UNKNOWN = "—"
 LISTED = 5
@@ -179,6 +179,8 @@ def _value(key: str, value: object, language: str) -> str:
         return _probability(value)
     if key == "calendar":
         return calendar_words(str(value), language)
+    if key == "level" and value in LEVELS:
+        return LEVELS[str(value)][language]
     return _told(value, language)
 
 

@@ -64,6 +64,18 @@ UNITS = {
     "weighted count": Words("起（加权）", "weighted"),
     "as the column says": Words("见特征名", "as named"),
     "km2": Words("平方公里", "km²"),
+    "workers": Words("人", "workers"),
+    "number": Words("个", ""),
+    "per week": Words("每周", "a week"),
+    "per day": Words("每天", "a day"),
+    "per 1000 households": Words("每千户", "per 1,000 households"),
+    "log per km²": Words("每平方公里的对数", "log per km²"),
+    "count or probability": Words("起或概率", "count or probability"),
+    "product": Words("乘积", "product"),
+    "0 or 1": Words("0 或 1", "0 or 1"),
+    "0 to 3": Words("0 至 3", "0 to 3"),
+    "0 to 4": Words("0 至 4", "0 to 4"),
+    "-1 to 1": Words("−1 至 1", "−1 to 1"),
 }
 
 GAP_KINDS = {
@@ -300,6 +312,8 @@ PHRASES: dict[str, Words] = {
     "map": Words("风险分布图", "Map"),
     "map_key": Words("底色：按概率排序分段", "Fill: band of rank by probability"),
     "map_pins": Words("数字：预警清单序号", "Numbers: rank in the list of alerts"),
+    "zoom_in": Words("放大", "Zoom in"),
+    "zoom_out": Words("缩小", "Zoom out"),
     "map_no_script": Words("地图需要浏览器脚本；左侧清单内容相同。", "The map needs scripts; the list holds the same content."),
     "map_none": Words("网格没有边界数据，无法绘图；清单内容相同。", "The grids have no polygons, so there is no map; the list holds the same content."),
     "map_failed": Words("地图数据未能载入。", "The map could not be loaded."),

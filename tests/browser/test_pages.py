@@ -201,3 +201,40 @@ def test_every_control_has_a_name_and_focus_shows(tab):
     assert nameless == 0
     assert tab.evaluate("() => document.activeElement.getAttribute('href')") == "#main"
     assert tab.evaluate("() => getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_of_a_list_lies_off_a_telephone(browser, address, path, language):
+    """At 390 px no page is wider than the screen, and every cell of a list lies on it, reasons and actions too."""
+    context = browser.new_context(viewport={"width": 390, "height": 844}, base_url=address)
+    page = context.new_page()
+    page.goto(f"{path}?lang={language}")
+    off = page.evaluate(
+        "() => [...document.querySelectorAll('.brand, .list td, .list tbody th')]"
+        ".filter(cell => cell.getBoundingClientRect().right > 391).length"
+    )
+
+    assert off == 0
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    context.close()
+
+
+def test_without_scripts_there_is_no_empty_box(browser, address):
+    """Where scripts are off the map takes no room: its place says that the list holds the same."""
+    context = browser.new_context(java_script_enabled=False, base_url=address)
+    page = context.new_page()
+    page.goto("/?lang=en")
+
+    assert not page.locator("#map").is_visible()
+    assert page.locator(".mapnote").is_visible()
+    context.close()
+
+
+@pytest.mark.parametrize(("language", "title"), [("zh", "放大"), ("en", "Zoom in")])
+def test_the_buttons_of_the_map_speak_the_readers_language(tab, language, title):
+    """The map is magnified by a button whose title is in the language of the page."""
+    tab.goto(f"/?lang={language}")
+    tab.wait_for_selector("#map[data-drawn]")
+
+    assert tab.locator(".leaflet-control-zoom-in").get_attribute("title") == title

@@ -3,6 +3,7 @@
   "use strict";
   var box = document.getElementById("map");
   if (!box || !window.L) { return; }
+  box.className += " drawn";
 
   var FILL = { 1: "#54278f", 2: "#807dba", 3: "#b3b0d6", 4: "#dadaeb", 5: "#f7f6fa" };
   var PINS = 40;
@@ -56,7 +57,8 @@
   }
 
   function draw(found) {
-    var map = L.map(box, { preferCanvas: true, attributionControl: false, zoomSnap: 0.25, scrollWheelZoom: false, fadeAnimation: false, zoomAnimation: false });
+    var map = L.map(box, { preferCanvas: true, attributionControl: false, zoomControl: false, zoomSnap: 0.25, scrollWheelZoom: false, fadeAnimation: false, zoomAnimation: false });
+    L.control.zoom({ zoomInTitle: text("zoom-in"), zoomOutTitle: text("zoom-out") }).addTo(map);
     var unknown = hatch();
     var focus = text("focus");
     var centre = null;
