@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 WGS84 = 4326
 SHAPES = ("gauss", "bands")
 """How :func:`closeness` falls with distance."""
+SNAP_M = 2.0
+"""Metres up to which the gap between two polygons is a fault of drawing: coordinates of five decimals are off by one."""
 _CELL_CODE_WIDTH = 3
 _GAUSS_END = 3
 _ROUND = 1e-9
@@ -66,7 +68,7 @@ def neighbors(
     grids
         One row a grid. Contiguity needs `geometry`; distance and nearest need `x_km`, `y_km`.
     how
-        ``contiguity``: polygons share an edge or corner (queen); ``distance``: centres within `radius_km`; ``nearest``: the `k`
+        ``contiguity``: polygons touch, at a corner or within :data:`SNAP_M`; ``distance``: centres within `radius_km`; ``nearest``: the `k`
         nearest centres, made symmetric; ``auto``: contiguity where all grids have a polygon, else nearest where they have
         centres, else none.
     radius_km
@@ -94,10 +96,7 @@ def neighbors(
     if how == "auto" or n < 2:
         return sparse.csr_matrix((n, n), dtype=np.float32)
     if how == "contiguity":
-        import libpysal  # noqa: PLC0415
-
-        graph = libpysal.graph.Graph.build_contiguity(polygons(grids).reset_index(drop=True), rook=False)
-        links = graph.sparse.tocsr()
+        links = _by_contact(grids)
     else:
         links = (
             _by_distance(_centres(grids), radius_km) if how == "distance" else _by_rank(_centres(grids), min(k, n - 1))
@@ -178,6 +177,17 @@ def _centres(grids: pd.DataFrame) -> np.ndarray:
             "neighbours by distance need x_km and y_km for every grid; give them, or polygons for contiguity."
         )
     return grids[["x_km", "y_km"]].to_numpy(dtype=np.float64)
+
+
+def _by_contact(grids: pd.DataFrame) -> "sparse.csr_array":
+    """Polygons that touch, or would but for a sliver: drawn by hand or rounded, neighbours rarely share their corners exactly."""
+    import shapely  # noqa: PLC0415
+    from scipy import sparse  # noqa: PLC0415
+
+    shapes = polygons(grids)
+    flat = shapes.to_crs(shapes.estimate_utm_crs()).geometry.to_numpy()
+    row, column = shapely.STRtree(flat).query(flat, predicate="dwithin", distance=SNAP_M)
+    return sparse.csr_array((np.ones(len(row), np.float32), (row, column)), shape=(len(grids), len(grids)))
 
 
 def _by_distance(centres: np.ndarray, radius_km: float) -> "sparse.csr_matrix":

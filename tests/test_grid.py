@@ -138,3 +138,19 @@ def test_weights_that_do_not_add_up_are_refused():
     """A crosswalk that would lose a tenth of a grid is named."""
     with pytest.raises(DataError, match=r"weights of 1 grids do not add up to 1 \(A 0\.9\)"):
         grid.check_weights(change([("A", "A1", 0.4), ("A", "A2", 0.5)]))
+
+
+@pytest.mark.parametrize(("gap_m", "links"), [(0.0, 2), (0.1, 2), (1.5, 2), (30.0, 0)])
+def test_polygons_a_sliver_apart_are_neighbours(gap_m, links):
+    """A gap of a metre is a fault of drawing, one of thirty a street; corners need not be shared."""
+    west = 118.71 + gap_m / 94_500
+    grids = pd.DataFrame(
+        {
+            "grid_id": ["a", "b"],
+            "geometry": [
+                "POLYGON ((118.7 32, 118.71 32, 118.71 32.01, 118.7 32.01, 118.7 32))",
+                f"POLYGON (({west} 32.002, 118.72 32.002, 118.72 32.008, {west} 32.008, {west} 32.002))",
+            ],
+        }
+    )
+    assert grid.neighbors(grids, how="contiguity").nnz == links

@@ -17,7 +17,6 @@ HEAVY = {
     "fastapi",
     "geopandas",
     "matplotlib",
-    "libpysal",
     "uvicorn",
     "openpyxl",
     "xlsxwriter",

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.ingest import guess, ingest
 from riskwarn.ingest.clock import read_times
+from riskwarn.ingest.delivery import find_header
 from riskwarn.ingest.folding import cleaned
 from riskwarn.ingest.mapping import mapping_of
-from riskwarn.ingest.reading import find_header, open_delivery
+from riskwarn.ingest.reading import open_delivery
 from riskwarn.store import Store
 
 ZONE = "Asia/Shanghai"

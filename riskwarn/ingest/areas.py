@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from riskwarn.errors import DataError, DefinitionError
-from riskwarn.grid import WGS84, measure, regular
+from riskwarn.grid import WGS84, locate, measure, regular
+from riskwarn.ingest.coordinates import to_wgs84
 from riskwarn.ingest.mapping import Mapping
 from riskwarn.schema import GRIDS
 
@@ -13,16 +14,124 @@ VILLAGE_DIGITS = 12
 TOWNSHIP_DIGITS, COUNTY_DIGITS = 9, 6
 
 
+OVERLAP = 0.01
+"""Share of the smaller polygon up to which two of one grid count as parts of it, not as two drawings."""
+
+
 def finish_grids(rows: pd.DataFrame, mapping: Mapping) -> pd.DataFrame:
-    """Rows of the `grids` table with what follows from the rest: area and centre from polygons or points, parents from the code."""
+    """Rows of the `grids` table with what follows from the rest: area and centre from polygons or points, parents from the code.
+
+    Polygons come in WGS 84, set back or projected from `area.crs` where the mapping states one; parts of one grid become one polygon.
+
+    Raises
+    ------
+    DataError
+        Coordinates are no degrees and the mapping states no CRS, or two polygons of one grid overlap.
+    """
     rows = parents_from_code(rows)
     if "lon" in rows and "lat" in rows and not {"x_km", "y_km"} <= set(rows):
         rows = _centred(rows)
     rows = rows[[c for c in GRIDS.column_names if c in rows]]
+    if "geometry" in rows and rows["geometry"].notna().any():
+        rows = _whole(_in_degrees(rows, mapping))
     if mapping.area.make:
         return cut(rows, mapping)
-    drawn = "geometry" in rows and rows["geometry"].notna().all() and "area_km2" not in rows
-    return measure(rows) if drawn and len(rows) else rows
+    return _measured(rows) if "geometry" in rows and "area_km2" not in rows else rows
+
+
+def polygon_faults(texts: pd.Series) -> np.ndarray:
+    """Why each geometry cannot be the area of a grid; empty where it can, or where no row has one.
+
+    Parameters
+    ----------
+    texts
+        (n,) WKT.
+
+    Returns
+    -------
+    faults
+        (n,) Reasons.
+
+    Examples
+    --------
+    >>> polygon_faults(pd.Series(["POLYGON ((0 0, 1 0, 1 1, 0 0))", "POINT (1 1)", None])).tolist()
+    ['', 'geometry: a Point, wanted a polygon', 'geometry is empty']
+    """
+    import shapely  # noqa: PLC0415
+
+    there = texts.notna().to_numpy()
+    if not there.any():
+        return np.full(len(texts), "", dtype=object)
+    shapes = shapely.from_wkt(texts.to_numpy(dtype=object, na_value=None), on_invalid="ignore")
+    empty = ~there | (shapely.is_empty(shapes) & ~shapely.is_missing(shapes))
+    kinds = [shape.geom_type if shape is not None else "" for shape in shapes]
+    odd = np.array([kind not in {"Polygon", "MultiPolygon"} for kind in kinds])
+    said = [f"geometry: a {kind}, wanted a polygon" if kind else "geometry: not WKT" for kind in kinds]
+    return np.select([empty, odd], ["geometry is empty", np.array(said, dtype=object)], "").astype(object)
+
+
+def _in_degrees(rows: pd.DataFrame, mapping: Mapping) -> pd.DataFrame:
+    """The polygons in WGS 84."""
+    import shapely  # noqa: PLC0415
+
+    drawn = rows["geometry"].notna().to_numpy()
+    shapes = shapely.from_wkt(rows.loc[drawn, "geometry"].to_numpy(dtype=object))
+    if mapping.area.crs:
+        shapes = shapely.transform(
+            shapes, lambda points: np.column_stack(to_wgs84(points[:, 0], points[:, 1], mapping.area.crs))
+        )
+    points = shapely.get_coordinates(shapes)
+    odd = ~((np.abs(points[:, 0]) <= 180) & (np.abs(points[:, 1]) <= 90))
+    if odd.any():
+        x, y = points[odd][0]
+        swapped = abs(x) <= 90 and abs(y) <= 180
+        remedy = (
+            "the latitude seems to stand first; export longitude before latitude"
+            if swapped
+            else "state their CRS as `crs` under [area], for example 'EPSG:4547'"
+        )
+        raise DataError(
+            f"geometry: the coordinates ({x:.10g}, {y:.10g}) are no longitude and latitude in degrees; {remedy}."
+        )
+    if not mapping.area.crs:
+        return rows
+    geometry = rows["geometry"].copy()
+    geometry[drawn] = shapely.to_wkt(shapes, rounding_precision=7)
+    return rows.assign(geometry=geometry)
+
+
+def _whole(rows: pd.DataFrame) -> pd.DataFrame:
+    """Parts of one grid, which stand in rows of their own, as one polygon."""
+    import shapely  # noqa: PLC0415
+
+    key = [name for name in ("grid_id", "valid_from") if name in rows]
+    parted = rows.drop_duplicates([*key, "geometry"])
+    parted = parted[parted.duplicated(key, keep=False) & parted["geometry"].notna()]
+    if parted.empty:
+        return rows
+    geometry = rows["geometry"].copy()
+    for (grid_id, *_), part in parted.groupby(key):
+        shapes = shapely.make_valid(shapely.from_wkt(part["geometry"].to_numpy(dtype=object)))
+        whole = shapely.union_all(shapes)
+        if shapely.area(shapes).sum() - shapely.area(whole) > OVERLAP * shapely.area(shapes).min():
+            raise DataError(
+                f"grid {grid_id}: {len(part)} polygons that overlap; keep the one that holds, or give them valid_from and valid_to."
+            )
+        geometry[rows.index.isin(rows.index[(rows[key] == part[key].iloc[0]).all(axis=1)])] = shapely.to_wkt(
+            whole, rounding_precision=7
+        )
+    return rows.assign(geometry=geometry).drop_duplicates(key)
+
+
+def _measured(rows: pd.DataFrame) -> pd.DataFrame:
+    """Area and centre of the grids that have a polygon; a centre given for another one stays."""
+    drawn = rows["geometry"].notna()
+    if not drawn.any():
+        return rows
+    measured = measure(rows[drawn])
+    if drawn.all():
+        return measured
+    return measured.reindex(rows.index).combine_first(rows)[[*rows.columns, *measured.columns.difference(rows.columns)]]
 
 
 def parents_from_code(rows: pd.DataFrame) -> pd.DataFrame:
@@ -104,8 +213,6 @@ def hexagons(outline: object, resolution: int) -> pd.DataFrame:
 
 def _parent_of(cells: pd.DataFrame, areas: pd.DataFrame) -> np.ndarray:
     import shapely  # noqa: PLC0415
-
-    from riskwarn.grid import locate  # noqa: PLC0415
 
     inside = shapely.point_on_surface(shapely.from_wkt(cells["geometry"].to_numpy(dtype=object)))
     return locate(shapely.get_x(inside), shapely.get_y(inside), areas)

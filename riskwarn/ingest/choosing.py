@@ -58,7 +58,7 @@ def choose(mapping: Mapping, header: tuple[str, ...], file: str) -> Choice:
     fields = {field: name for field, name in fields.items() if name} | {field: JOINED + field for field in joined}
     made_from = [by_name[fold(part)] for part in mapping.id.made_from]
     choice = Choice(fields, list(keys.values()), joined, made_from)
-    if ({"lon", "lonlat"} & set(fields)) and not mapping.place.crs:
+    if ({"lon", "lonlat", "latlon"} & set(fields)) and not mapping.place.crs:
         raise DataError(
             f"{file}: the rows have points, but the mapping does not say of which kind; add `crs` under [place]: 'EPSG:4326' (GPS), "
             "'EPSG:4490' (CGCS2000), 'GCJ-02' or 'BD-09' (maps for the public in China)."

@@ -5,6 +5,7 @@ silence. So a mapping must say which it has, and shifted points are set back (to
 """
 
 import numpy as np
+import pandas as pd
 
 from riskwarn.errors import DefinitionError
 from riskwarn.grid import WGS84
@@ -12,6 +13,43 @@ from riskwarn.grid import WGS84
 SHIFTED = ("GCJ-02", "BD-09")
 _AXIS_M, _ECCENTRICITY = 6_378_245.0, 0.006_693_421_622_965_943
 _BD = np.pi * 3000 / 180
+
+_NUMBER = r"([-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)"
+_WKT_POINT = rf"(?i)^(?:SRID=\d+;)?\s*POINT\s*(?:Z|M|ZM)?\s*\(\s*{_NUMBER}\s+{_NUMBER}[^)]*\)$"
+_JSON_POINT = rf'"coordinates"\s*:\s*\[\s*{_NUMBER}\s*,\s*{_NUMBER}'
+_JSON_LONGITUDE = rf'(?i)"(?:longitude|lng|lon)"\s*:\s*"?{_NUMBER}'
+_JSON_LATITUDE = rf'(?i)"(?:latitude|lat)"\s*:\s*"?{_NUMBER}'
+_PAIR = rf"(?:^|[(\[])\s*{_NUMBER}\s*[,;、\s]\s*{_NUMBER}\s*[)\]]?$"
+
+
+def points_of(texts: pd.Series, *, latitude_first: bool = False) -> tuple[pd.Series, pd.Series]:
+    """Points that stand in one cell: a pair of numbers, ``POINT (lon lat)``, a GeoJSON point, an object with latitude and longitude.
+
+    Parameters
+    ----------
+    texts
+        (n,) One point each; text before a pair in brackets, such as an address, does not count.
+    latitude_first
+        Pairs have the latitude first; the other forms say themselves which is which.
+
+    Returns
+    -------
+    x, y
+        (n,) Longitude and latitude (or easting and northing); missing where there is no point.
+
+    Examples
+    --------
+    >>> cells = pd.Series(["POINT (118.78 32.04)", "(32.04, 118.78)", '{"type": "Point", "coordinates": [118.78, 32.04]}', "POINT EMPTY"])
+    >>> x, y = points_of(cells, latitude_first=True)
+    >>> x.tolist(), y.tolist()
+    ([118.78, 118.78, 118.78, nan], [32.04, 32.04, 32.04, nan])
+    """
+    pair, well_known, json = (texts.str.extract(pattern) for pattern in (_PAIR, _WKT_POINT, _JSON_POINT))
+    first, second = (pair[1], pair[0]) if latitude_first else (pair[0], pair[1])
+    named = [texts.str.extract(pattern)[0] for pattern in (_JSON_LONGITUDE, _JSON_LATITUDE)]
+    x = well_known[0].fillna(json[0]).fillna(named[0]).fillna(first)
+    y = well_known[1].fillna(json[1]).fillna(named[1]).fillna(second)
+    return pd.to_numeric(x).astype("float64"), pd.to_numeric(y).astype("float64")
 
 
 def to_wgs84(x: np.ndarray, y: np.ndarray, crs: str) -> tuple[np.ndarray, np.ndarray]:
@@ -57,7 +95,7 @@ def _projected(x: np.ndarray, y: np.ndarray, crs: str) -> tuple[np.ndarray, np.n
         known = pyproj.CRS(crs)
     except pyproj.exceptions.CRSError:
         raise DefinitionError(
-            f"place.crs: unknown CRS {crs!r}; use 'EPSG:4326', 'EPSG:4490', 'GCJ-02' or 'BD-09'."
+            f"crs under [place] or [area]: unknown CRS {crs!r}; use 'EPSG:4326', 'EPSG:4490', 'GCJ-02' or 'BD-09'."
         ) from None
     if known.to_epsg() in {WGS84, 4490}:
         return x, y

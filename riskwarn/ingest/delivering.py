@@ -16,10 +16,11 @@ from riskwarn.errors import DataError, NotFoundError
 from riskwarn.ingest.areas import finish_grids
 from riskwarn.ingest.categorising import NO_FEED
 from riskwarn.ingest.choosing import choose
+from riskwarn.ingest.delivery import Delivery
 from riskwarn.ingest.manifest import ENDING, read_manifest
 from riskwarn.ingest.mapping import Mapping, load_mapping
 from riskwarn.ingest.placing import Atlas
-from riskwarn.ingest.reading import ENDINGS, Delivery, open_delivery
+from riskwarn.ingest.reading import ENDINGS, open_delivery
 from riskwarn.ingest.records import open_query
 from riskwarn.ingest.report import COUNTS, IngestReport, remedy
 from riskwarn.ingest.revision import revisions
@@ -149,7 +150,11 @@ def _is_delivery(path: Path) -> bool:
 def _deliver(
     store: Store, path: Path | str, mapping: Mapping, arrived_at: pd.Timestamp, *, again: bool, progress: bool | None
 ) -> IngestReport:
-    delivery = open_query(str(path), mapping.query) if "://" in str(path) else open_delivery(path, mapping.headers())
+    delivery = (
+        open_query(str(path), mapping.query)
+        if "://" in str(path)
+        else open_delivery(path, mapping.headers(), mapping.stated)
+    )
     manifest = read_manifest(path)
     manifest.check_digest(delivery.digest, delivery.name)
     mapping = manifest.applied(mapping)
@@ -163,6 +168,7 @@ def _deliver(
         good, bad = (stack.enter_context(Spool(store.path)) for _ in range(2))
         for piece in _watched(delivery, intake, progress=progress):
             _take(piece.rows, piece.broken, intake, account, good, bad)
+        intake.notes.update(delivery.notes)
         manifest.check_rows(sum(map(len, account.numbers)), delivery.name)
         accepted = _write(store, mapping, good, account)
         refused = pd.concat(

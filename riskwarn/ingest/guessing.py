@@ -11,9 +11,10 @@ import pandas as pd
 from riskwarn.errors import DataError
 from riskwarn.ingest.categorising import candidates
 from riskwarn.ingest.clock import read_times
+from riskwarn.ingest.delivery import Delivery
 from riskwarn.ingest.folding import cleaned, fold, folded
 from riskwarn.ingest.mapping import Mapping, mapping_of, preset, preset_names, vocabulary
-from riskwarn.ingest.reading import Delivery, open_delivery
+from riskwarn.ingest.reading import open_delivery
 from riskwarn.privacy import TEXT_LENGTH, ColumnWatch, denied_header, findings
 
 SAMPLE_ROWS = 2000
@@ -236,7 +237,7 @@ def _quoted(name: str) -> str:
 
 def unknown_categories(path: str | Path, mapping: Mapping) -> pd.Series:
     """Categories of a file's first rows that the mapping's crosswalk does not know, with how often each stands there."""
-    delivery = open_delivery(path, mapping.headers())
+    delivery = open_delivery(path, mapping.headers(), mapping.stated)
     sample = _sample(delivery)
     names = [fold(alias) for alias in mapping.category.keys or mapping.columns.get("category", ())]
     column = next((c for c in delivery.header if fold(c) in names), None)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from riskwarn.errors import DefinitionError, did_you_mean
 from riskwarn.ingest.clock import Order
+from riskwarn.ingest.delivery import Stated
 from riskwarn.ingest.folding import fold
 from riskwarn.privacy import denied_header
 from riskwarn.schema import TABLES, table_of
@@ -24,7 +25,8 @@ EXTRA_FIELDS: dict[str, str] = {
     "feedback_category": "category after handling",
     "lon": "longitude, degrees; becomes a grid and is dropped",
     "lat": "latitude, degrees; becomes a grid and is dropped",
-    "lonlat": "longitude and latitude in one cell",
+    "lonlat": "longitude and latitude in one cell, as a pair, WKT or GeoJSON",
+    "latlon": "latitude and longitude in one cell",
     "address": "becomes a keyed hash in place_key and is dropped",
     "count": "how many events the row stands for",
 }
@@ -35,7 +37,7 @@ Unknown = Literal["other", "slug", "quarantine"]
 Vocabulary = Literal["", "dispute", "petition", "hotline", "police", "gbt31000", "mediation"]
 PRESETS = Path(__file__).with_name("presets")
 _Part = TypeVar("_Part")
-_HIDDEN = ("address", "lon", "lat", "lonlat")
+_HIDDEN = ("address", "lon", "lat", "lonlat", "latlon")
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,10 @@ class PlaceRule:
 
 @dataclass(frozen=True)
 class AreaRule:
-    """How a file of polygons becomes grids: as it is, or cut into regular cells (`square` of `cell_m`, `h3` of `resolution`)."""
+    """How a file of polygons becomes grids: as it is, or cut into regular cells (`square` of `cell_m`, `h3` of `resolution`).
+
+    `crs` is that of the polygons, where the file does not say it or says it wrongly: any that pyproj knows, ``GCJ-02`` or ``BD-09``.
+    """
 
     make: Literal["", "square", "h3"] = ""
     cell_m: float = 400.0
@@ -131,6 +136,8 @@ class Mapping:
         Time every delivery of this kind speaks for, where it is fixed.
     org_code
         Who delivers; ``*`` for the whole city.
+    encoding
+        Encoding of text files, as Python names it (``big5``, ``cp1252``); by default it is found, or the file refused.
     delivery
         ``part``: a delivery adds to those before it; ``full``: each one holds all events there are, so one that is gone is withdrawn.
     """
@@ -157,6 +164,7 @@ class Mapping:
     org_code: str = "*"
     preset: str = ""
     query: str = ""
+    encoding: str = ""
     name: str = "mapping"
     folder: str = "."
 
@@ -164,6 +172,11 @@ class Mapping:
         faults = list(_faults(self))
         if faults:
             raise DefinitionError(f"mapping {self.name!r}: " + "; ".join(faults) + ".")
+
+    @property
+    def stated(self) -> Stated:
+        """What the mapping states of its files for their readers."""
+        return Stated(self.encoding, self.area.crs if self.table == "grids" else self.place.crs)
 
     def ignores(self, header: str) -> bool:
         """Whether a column of the file is left unread."""
@@ -275,9 +288,20 @@ def _faults(mapping: Mapping) -> list[str]:
                 for h in headers
                 if denied_header(h)
             ]
+    if mapping.encoding and not _is_text_encoding(mapping.encoding):
+        faults.append(
+            f"encoding: {mapping.encoding!r} is none that Python knows; take for example 'utf-8', 'gb18030', 'big5'"
+        )
     if not mapping.timezone and any(c.kind == "time" for c in table_of(mapping.table).columns):
         faults.append("timezone is missing; say which clock the times were read from, for example 'Asia/Shanghai'")
     return faults
+
+
+def _is_text_encoding(name: str) -> bool:
+    try:
+        return isinstance(b"a".decode(name, "replace"), str)
+    except LookupError:
+        return False
 
 
 def load_mapping(path: str | Path) -> Mapping:

@@ -8,10 +8,11 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from riskwarn.errors import DataError, PrivacyError
+from riskwarn.ingest.areas import polygon_faults
 from riskwarn.ingest.categorising import UNKNOWN_CATEGORY, categorise
 from riskwarn.ingest.choosing import JOINED, Choice
 from riskwarn.ingest.clock import read_times
-from riskwarn.ingest.coordinates import SHIFTED
+from riskwarn.ingest.coordinates import SHIFTED, points_of
 from riskwarn.ingest.folding import clean, cleaned, fold, folded
 from riskwarn.ingest.identity import DAMAGED, is_identifier, made_ids, read_ids, restarted
 from riskwarn.ingest.mapping import EXTRA_FIELDS, Mapping
@@ -23,7 +24,7 @@ _IDENTIFIERS = ("event_id", "case_id", "visit_id", "call_id")
 """Values that look like person data by chance are hashed here, not refused: a running number may look like a telephone's."""
 _YES = frozenset("1 1.0 true yes y t 是 有 对 重件 已 √".split())
 _NO = frozenset("0 0.0 false no n f 否 无 不是 初件 未 ×".split())
-_POINTS = ("lon", "lat", "lonlat", "address")
+_POINTS = ("lon", "lat", "lonlat", "latlon", "address")
 _ENDS = ("closed_at", "due_at", "ended_at", "limit_at", "feedback_at")
 """Times by which something was over: a date alone means the end of that day."""
 _HAPPENED = (
@@ -94,6 +95,9 @@ def shape(raw: pd.DataFrame, intake: Intake) -> pd.DataFrame:
         _known(raw, rows, intake)
     if intake.mapping.table == "visits":
         _valid(rows, intake)
+    if intake.mapping.table == "grids" and "geometry" in rows and not {"lon", "x_km"} & set(rows):
+        faults = polygon_faults(rows["geometry"])
+        reasons.add(faults != "", faults)
     _required(rows, intake, reasons)
     _refuse_future(rows, intake, reasons)
     _gate(rows, intake, reasons)
@@ -275,10 +279,10 @@ def _moment(rows: pd.DataFrame) -> pd.Series:
 def _points(raw: pd.DataFrame, chosen: dict[str, str]) -> tuple[pd.Series, pd.Series] | None:
     if "lon" in chosen and "lat" in chosen:
         return _coordinate(raw[chosen["lon"]]), _coordinate(raw[chosen["lat"]])
-    if "lonlat" not in chosen:
-        return None
-    both = cleaned(raw[chosen["lonlat"]]).str.extract(r"^\(?\s*([-\d.]+)\s*[,;、\s]\s*([-\d.]+)\s*\)?$")
-    return _coordinate(both[0]), _coordinate(both[1])
+    for name in ("lonlat", "latlon"):
+        if name in chosen:
+            return points_of(cleaned(raw[chosen[name]]), latitude_first=name == "latlon")
+    return None
 
 
 def _coordinate(values: pd.Series) -> pd.Series:

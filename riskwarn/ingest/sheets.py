@@ -1,80 +1,205 @@
 """Spreadsheets as offices keep them: a title on top, merged headers, several sheets, codes stored as numbers."""
 
 import io
-from collections.abc import Iterator, Sequence
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from riskwarn.errors import DataError
-from riskwarn.ingest.folding import fold
-from riskwarn.ingest.reading import Delivery, file_digest, find_header, from_cells
+from riskwarn.ingest.delivery import (
+    PEEK_ROWS,
+    SHEET_ROWS,
+    Delivery,
+    Piece,
+    Stated,
+    cell_pieces,
+    file_digest,
+    find_header,
+    folded_name,
+)
 
-_PEEK_ROWS = 30
+_ROWS_AT_ONCE = 1000
 
 
-def open_workbook(path: Path, known: Sequence[str]) -> Delivery:
+@dataclass(frozen=True)
+class _Sheet:
+    """One sheet: its name, whether it is hidden, and its rows, read anew at every call."""
+
+    name: str
+    hidden: bool
+    rows: Callable[[], Iterator[Sequence[object]]]
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A filled sheet: its header, and the row of it."""
+
+    sheet: _Sheet
+    header: list[str]
+    last: int
+
+    def places(self) -> dict[str, int]:
+        """Where each column stands, by folded name; of two with one name the first."""
+        return {folded_name(name): place for place, name in reversed(list(enumerate(self.header)))}
+
+
+def open_workbook(path: Path, known: Sequence[str], _stated: Stated) -> Delivery:
     """Open ``.xlsx`` or ``.xls``.
 
-    Sheets that share the first sheet's header are read one after the other; sheets without it (cover, notes) are passed over. With
-    no known names only the first filled sheet is read.
+    The sheet with most known names leads. Every sheet that has its known columns, in whatever order and case and with whatever beside,
+    is read after it; the other ones are named in the notes. With no known names only the first filled sheet is read.
 
     Raises
     ------
     DataError
-        The file is no workbook, or all its sheets are empty.
+        The file is no workbook, defines XML entities, or all its sheets are empty.
     """
-    sheets = _xls(path) if path.suffix.lower() == ".xls" else _xlsx(path)
-    found = [(rows, *find_header(head, known)) for rows, head in sheets if head]
-    if not found:
+    sheets, date1904 = _xls(path) if path.suffix.lower() == ".xls" and not zipfile.is_zipfile(path) else _xlsx(path)
+    tables = [_Table(sheet, *find_header(head, known)) for sheet in sheets if (head := _head(sheet.rows()))]
+    if not tables:
         raise DataError(f"{path}: the workbook has no filled cell; an export without events still has a header.")
-    names = {fold(name) for name in known}
-    hits = [sum(fold(name) in names for name in header) for _, header, _ in found]
-    first = hits.index(max(hits))
-    header = found[first][1]
-    alike = [(rows, last) for rows, names_here, last in found if names_here == header]
+    names = {folded_name(name) for name in known}
+    lead = max(tables, key=lambda table: len(names & set(table.places())))
+    needed = names & set(lead.places())
+    alike = [table for table in tables if table is lead or (needed and needed <= set(table.places()))]
+    header = list(lead.header)
+    for table in alike:
+        header += [n for n in table.header if folded_name(n) in names - {folded_name(known_n) for known_n in header}]
+    notes: dict[str, int] = {}
 
-    def lines() -> Iterator[tuple[Sequence[object], str]]:
-        for rows, last in alike:
-            for cells in islice(rows(), last + 1, None):
-                yield cells, ""
+    def read(columns: Sequence[str]) -> Iterator[Piece]:
+        notes.clear()
+        yield from cell_pieces(header, columns, _lines(alike, header, notes))
+        for table in tables:
+            if table not in alike:
+                lacking = ", ".join(sorted(needed - set(table.places()))) or "a known column"
+                notes[f"sheet {table.sheet.name!r} is not read: it lacks {lacking}"] = _n_filled(table)
 
-    return from_cells(path.name, file_digest(path), header, lines)
+    return Delivery(path.name, file_digest(path), tuple(header), read, date1904=date1904, notes=notes)
 
 
-def _xlsx(path: Path) -> list:
+def _lines(
+    tables: Sequence[_Table], header: Sequence[str], notes: dict[str, int]
+) -> Iterator[tuple[list[object], str]]:
+    """The rows of the sheets, one sheet after the other, each with its cells in the order of the header."""
+    wanted = [folded_name(name) for name in header]
+    for table in tables:
+        here = table.places()
+        places = list(range(len(header))) if table.header == header else [here.get(name, -1) for name in wanted]
+        n_rows, n_filled = table.last + 1, 0
+        for cells in islice(table.sheet.rows(), table.last + 1, None):
+            n_rows += 1
+            n_filled += any(cell not in {None, ""} for cell in cells)
+            yield [cells[place] if 0 <= place < len(cells) else None for place in places], ""
+        name = table.sheet.name
+        if n_rows in SHEET_ROWS:
+            notes[f"sheet {name!r} is full to its last row: rows may be cut off"] = n_filled
+        if table.sheet.hidden:
+            notes[f"sheet {name!r} is hidden, and was read"] = n_filled
+        unread = [n for n in table.header if folded_name(n) not in wanted and not n.startswith("unnamed:")]
+        if unread:
+            notes[f"sheet {name!r}: {', '.join(unread)} not read, no other sheet has it"] = n_filled
+
+
+def _n_filled(table: _Table) -> int:
+    rows = islice(table.sheet.rows(), table.last + 1, None)
+    return max(1, sum(any(cell not in {None, ""} for cell in cells) for cells in rows))
+
+
+def _head(rows: Iterator[Sequence[object]]) -> list[Sequence[object]]:
+    head = list(islice(rows, PEEK_ROWS))
+    return head if any(cell is not None and str(cell).strip() for row in head for cell in row) else []
+
+
+# -- .xlsx ------------------------------------------------------------------------------------------------------------
+
+
+def _xlsx(path: Path) -> tuple[list[_Sheet], bool]:
     import openpyxl  # noqa: PLC0415
 
     try:
-        book = openpyxl.load_workbook(io.BytesIO(path.read_bytes()), read_only=True, data_only=True)
+        content = io.BytesIO(path.read_bytes())
+        _refuse_entities(path, content)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            book = openpyxl.load_workbook(content, read_only=True, data_only=True)
+    except DataError:
+        raise
     except Exception as error:  # noqa: BLE001 the library raises many kinds on a damaged file
         raise DataError(f"{path}: not an .xlsx workbook ({type(error).__name__}); open it and save it again.") from None
 
     def rows_of(name: str) -> Iterator[Sequence[object]]:
-        return book[name].iter_rows(values_only=True)
+        sheet = book[name]
+        sheet.reset_dimensions()  # what a sheet says of its own size is often wrong, and would cut rows off
+        return _quietly(sheet.iter_rows(values_only=True))
 
-    return [(lambda name=name: rows_of(name), _head(rows_of(name))) for name in book.sheetnames]
+    sheets = [
+        _Sheet(sheet.title, sheet.sheet_state != "visible", partial(rows_of, sheet.title)) for sheet in book.worksheets
+    ]
+    return sheets, book.epoch.year == 1904
 
 
-def _xls(path: Path) -> list:
+def _refuse_entities(path: Path, content: io.BytesIO) -> None:
+    """Refuse XML that defines entities: a workbook has none, and a few lines of them fill any memory."""
+    with zipfile.ZipFile(content) as packed:
+        for name in packed.namelist():
+            if name.endswith((".xml", ".rels")):
+                with packed.open(name) as part:
+                    start = part.read(4096).replace(b"\0", b"")
+                if b"<!DOCTYPE" in start or b"<!ENTITY" in start:
+                    raise DataError(
+                        f"{path}: {name} defines XML entities, which no spreadsheet program writes; refused."
+                    )
+
+
+def _quietly(rows: Iterator[Sequence[object]]) -> Iterator[Sequence[object]]:
+    """The rows, without the library's warnings: an impossible date is refused later, with its row."""
+    while True:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            some = list(islice(rows, _ROWS_AT_ONCE))
+        if not some:
+            return
+        yield from some
+
+
+# -- .xls -------------------------------------------------------------------------------------------------------------
+
+
+def _xls(path: Path) -> tuple[list[_Sheet], bool]:
     import xlrd  # noqa: PLC0415
 
     try:
-        book = xlrd.open_workbook(path)
+        book = xlrd.open_workbook(path, logfile=io.StringIO())
     except Exception as error:  # noqa: BLE001 the library raises many kinds on a damaged file
         raise DataError(f"{path}: not an .xls workbook ({type(error).__name__}); open it and save it again.") from None
 
     def value(cell: xlrd.sheet.Cell) -> object:
         if cell.ctype == xlrd.XL_CELL_DATE:
-            return xlrd.xldate_as_datetime(cell.value, book.datemode)
+            return _xls_time(cell.value, book.datemode)
         return None if cell.ctype in {xlrd.XL_CELL_EMPTY, xlrd.XL_CELL_BLANK, xlrd.XL_CELL_ERROR} else cell.value
 
     def rows_of(number: int) -> Iterator[Sequence[object]]:
         sheet = book.sheet_by_index(number)
         return ([value(cell) for cell in sheet.row(row)] for row in range(sheet.nrows))
 
-    return [(lambda n=n: rows_of(n), _head(rows_of(n))) for n in range(book.nsheets)]
+    sheets = [_Sheet(sheet.name, sheet.visibility != 0, partial(rows_of, n)) for n, sheet in enumerate(book.sheets())]
+    return sheets, bool(book.datemode)
 
 
-def _head(rows: Iterator[Sequence[object]]) -> list[Sequence[object]]:
-    head = list(islice(rows, _PEEK_ROWS))
-    return head if any(cell is not None and str(cell).strip() for row in head for cell in row) else []
+def _xls_time(days: float, datemode: int) -> datetime | time | float:
+    """A date cell; a time alone where it is less than a day, the bare number where there is no such date."""
+    import xlrd  # noqa: PLC0415
+
+    seconds = round(days * 86_400)
+    if 0 <= days < 1:
+        return time(seconds // 3600 % 24, seconds // 60 % 60, seconds % 60)
+    try:
+        return xlrd.xldate_as_datetime(days, datemode)
+    except (xlrd.xldate.XLDateError, OverflowError, ValueError):
+        return days

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.feather
 
-from riskwarn.ingest.reading import as_frame
+from riskwarn.ingest.delivery import as_frame
 
 
 class Spool:

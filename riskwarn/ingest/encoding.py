@@ -1,0 +1,209 @@
+"""Which encoding a text is in: a mark or valid UTF-8 decides; else evidence, and where that does not suffice the file is refused.
+
+Nearly every byte sequence is valid GB18030, so validity proves nothing: cp1252 "Café|" read as GB18030 loses its delimiter and gains a
+character nobody wrote. What tells the encodings apart is what the text would say: Chinese read rightly is made of common characters,
+read wrongly of rare ones; the accents of Western text stand alone within words of plain letters.
+"""
+
+import codecs
+import hashlib
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from riskwarn.errors import DataError
+from riskwarn.ingest.folding import simplified
+
+BLOCK_BYTES = 8 << 20
+"""Bytes read at once."""
+BAD = "\ufdd0"
+"""Stands for bytes that are no character; Unicode keeps it free for such use, so no text holds it."""
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_SAMPLE_BYTES = 128 << 10
+_UTF8_CHARACTER = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_CHINESE = ("gb18030", "cp950")
+_WESTERN = "cp1252"
+_RUN = re.compile(rb"[\x80-\xff]+")
+_LETTERS = frozenset(range(0xC0, 0x100)) - {0xD7, 0xF7} | {0x8A, 0x8C, 0x8E, 0x9A, 0x9C, 0x9E, 0x9F}
+_SIGNS = frozenset(
+    b"\x80\x82\x84\x85\x91\x92\x93\x94\x95\x96\x97\xa0\xa1\xa3\xa7\xa9\xab\xae\xb0\xb2\xb5\xb7\xba\xbb\xbf"
+)
+_SURE, _LIKELY, _LEAST, _APART = 0.9, 0.7, 0.45, 0.15
+_FEW = 20
+"""Characters below which a text may consist of rare ones, such as the name of one village."""
+
+codecs.register_error("riskwarn-bad", lambda error: (BAD, error.end))  # type: ignore[attr-defined]
+
+
+def sniff_encoding(path: Path) -> tuple[str, str]:
+    """Encoding of a text file and the SHA-256 of its content, from reading all of it.
+
+    A byte order mark decides; else what is UTF-8 throughout, or but for a few bytes, is UTF-8; else GB18030, Big5 (cp950) or
+    Western (cp1252), where the text it gives is plainly the likeliest.
+
+    Raises
+    ------
+    DataError
+        The evidence does not suffice; the mapping can state the encoding.
+    """
+    digest, decoder, valid = hashlib.sha256(), codecs.getincrementaldecoder("utf-8")(), True
+    with path.open("rb") as handle:
+        head = handle.read(BLOCK_BYTES)
+        block = head
+        while block:
+            digest.update(block)
+            valid = valid and _decodes(decoder, block)
+            block = handle.read(BLOCK_BYTES)
+    valid = valid and _decodes(decoder, b"", final=True)
+    name = _marked(head) or ("utf-8" if valid else _by_evidence(path))
+    return name, digest.hexdigest()
+
+
+def _decodes(decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool = False) -> bool:
+    try:
+        decoder.decode(block, final)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _marked(head: bytes) -> str:
+    """The encoding a mark or the pattern of zero bytes tells, or nothing."""
+    for mark, name in _MARKS:
+        if head.startswith(mark):
+            return name
+    sample = head[:4096]
+    zeros = [sample[place::2].count(0) for place in (0, 1)]
+    if sum(zeros) * 10 >= len(sample) and min(zeros) * 20 <= sum(zeros):
+        return "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
+    return ""
+
+
+def _by_evidence(path: Path) -> str:
+    with path.open("rb") as handle:
+        name = likely_encoding(_telling(handle))
+    if not name:
+        raise DataError(
+            f"{path}: the encoding cannot be told: the text is neither UTF-8 nor plainly GB18030, Big5 or Western (cp1252); "
+            "export it again as UTF-8, or state `encoding` in the mapping."
+        )
+    return name
+
+
+def _telling(lines: Iterator[bytes]) -> bytes:
+    """The first lines with bytes beyond ASCII, as many as make a sample."""
+    telling: list[bytes] = []
+    size = 0
+    for line in lines:
+        if not line.isascii():
+            telling.append(line[:_SAMPLE_BYTES])
+            size += len(telling[-1])
+            if size >= _SAMPLE_BYTES:
+                break
+    return b"".join(telling)
+
+
+def likely_encoding(sample: bytes) -> str:
+    """The encoding in which bytes make sense, empty where none does or two do.
+
+    Examples
+    --------
+    >>> [likely_encoding(word.encode(name)) for word, name in [("邻里纠纷", "gbk"), ("違規停車", "big5"), ("Café|x", "cp1252")]]
+    ['gb18030', 'cp950', 'cp1252']
+    """
+    if sample.isascii():
+        return "utf-8"
+    strange = sum(byte >= 0x80 for byte in sample)
+    characters = _UTF8_CHARACTER.findall(sample)
+    if sum(map(len, characters)) > 0.8 * strange or len(characters) >= 2 * _utf8_faults(sample):
+        return "utf-8"
+    western = _western_share(sample)
+    chinese = {name: _common_share(sample, name) for name in _CHINESE}
+    best = max(chinese, key=lambda name: chinese[name][0])
+    share, n = chinese[best]
+    least = _LEAST if n < _FEW else _LIKELY
+    if share >= least and share - western >= _APART and share - min(s for s, _ in chinese.values()) >= _APART:
+        return best
+    return _WESTERN if western >= _SURE and share < _LIKELY else ""
+
+
+def _utf8_faults(sample: bytes) -> int:
+    return sample.decode("utf-8", "replace").count("\ufffd") - sample.count(b"\xef\xbf\xbd")
+
+
+def _common_share(sample: bytes, encoding: str) -> tuple[float, int]:
+    """How common the characters are that a Chinese encoding gives, in [0, 1], and how many there are."""
+    text = sample.decode(encoding, "replace")
+    weights = [_weight(letter) for letter in text if ord(letter) >= 0x80 and not _is_sign(letter)]
+    return (sum(weights) / len(weights), len(weights)) if weights else (0.0, 0)
+
+
+def _is_sign(letter: str) -> bool:
+    """Punctuation and full-width letters, which say nothing about the text."""
+    return "\u3000" <= letter <= "\u303f" or "\uff00" <= letter <= "\uffef" or "\u2010" <= letter <= "\u2030"
+
+
+@cache
+def _weight(letter: str) -> float:
+    """1 for one of the 2,000 commonest characters, less for the rest of GB 2312, nearly nothing for other ones."""
+    if simplified(letter) in _common():
+        return 1.0
+    if not "\u4e00" <= letter <= "\u9fff":
+        return 0.0
+    try:
+        simplified(letter).encode("gb2312")
+    except UnicodeEncodeError:
+        return 0.05
+    return 0.3
+
+
+@cache
+def _common() -> frozenset[str]:
+    return frozenset(Path(__file__).with_name("common_characters.txt").read_text("utf-8")) - {"\n"}
+
+
+def _western_share(sample: bytes) -> float:
+    """Share of the runs of high bytes that are what Western text has: a letter or two beside plain letters, or a usual sign."""
+    usual = [
+        _is_western(run.group(), sample[run.start() - 1 : run.start()], sample[run.end() : run.end() + 1])
+        for run in _RUN.finditer(sample)
+    ]
+    return sum(usual) / len(usual) if usual else 0.0
+
+
+def _is_western(run: bytes, before: bytes, after: bytes) -> bool:
+    beside = before.isalpha() or after.isalpha()
+    return set(run) <= _SIGNS or (len(run) <= 2 and beside and set(run) <= _LETTERS | _SIGNS)
+
+
+def utf8_blocks(path: Path, encoding: str, *, known_valid: bool = False) -> Iterator[bytes]:
+    """The text of a file as UTF-8, block by block; bytes that are no character become :data:`BAD`, a mark at the start is gone.
+
+    Parameters
+    ----------
+    path
+        The file.
+    encoding
+        Any that Python knows.
+    known_valid
+        The file is known to be valid UTF-8 without a mark: its bytes pass as they are.
+    """
+    with path.open("rb") as handle:
+        if known_valid:
+            while block := handle.read(BLOCK_BYTES):
+                yield block
+            return
+        decoder = codecs.getincrementaldecoder(encoding)("riskwarn-bad")
+        first = True
+        while raw := handle.read(BLOCK_BYTES):
+            text = decoder.decode(raw)
+            yield (text.lstrip("\ufeff") if first else text).encode()
+            first = False
+        yield decoder.decode(b"", final=True).encode()

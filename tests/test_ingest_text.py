@@ -1,0 +1,232 @@
+"""Text files: the account agrees with the physical records, and the encoding is found by evidence or refused."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from riskwarn.errors import DataError, DefinitionError
+from riskwarn.ingest.delivery import Stated
+from riskwarn.ingest.encoding import likely_encoding
+from riskwarn.ingest.mapping import mapping_of
+from riskwarn.ingest.reading import open_delivery
+
+HEADER = "id,at,note,kind"
+
+
+def read(path, content, *, encoding="", name="f.csv"):
+    """Header, rows by number, and broken rows by number."""
+    file = path / name
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    delivery = open_delivery(file, ["id", "at"], Stated(encoding=encoding))
+    rows, broken = {}, {}
+    for piece in delivery.read(delivery.header):
+        rows |= dict(zip(piece.rows.index.tolist(), piece.rows.fillna("").to_numpy().tolist(), strict=True))
+        broken |= piece.broken
+    return delivery, rows, broken
+
+
+def plain(n):
+    return [f"{k},2025-01-08,text {k},x" for k in range(1, n + 1)]
+
+
+@pytest.mark.parametrize("at", [[2], [2, 12], [2, 3], [1], [1000], [2, 500, 999]])
+def test_a_stray_quote_costs_its_row_and_no_other(tmp_path, at):
+    """However far apart stray quotes stand, all rows are received and only theirs are broken."""
+    lines = plain(1000)
+    for row in at:
+        lines[row - 1] = f'{row},2025-01-08,"text {row},x'
+    _, rows, broken = read(tmp_path, "\n".join([HEADER, *lines]))
+    assert sorted(broken) == at
+    assert len(rows) == 1000 - len(at)
+    assert rows[5] == ["5", "2025-01-08", "text 5", "x"]
+
+
+def test_two_stray_quotes_that_would_close_each_other_do_not_swallow_rows(tmp_path):
+    """An opening and a closing quote ten rows apart make one whole record of eleven; each line is one by itself, so they are rows."""
+    lines = plain(20)
+    lines[4], lines[14] = '5,2025-01-08,"text,x', '15,2025-01-08,text",x'
+    _, rows, broken = read(tmp_path, "\n".join([HEADER, *lines]))
+    assert sorted(broken) == [5]
+    assert len(rows) == 19
+
+
+def test_a_quote_within_plain_text_is_a_letter(tmp_path):
+    """Inches and feet are kept as they stand."""
+    _, rows, broken = read(tmp_path, f'{HEADER}\n1,2025-01-08,5" pipe,x\n2,2025-01-08,6",x\n')
+    assert not broken
+    assert [row[2] for row in rows.values()] == ['5" pipe', '6"']
+
+
+def test_a_cell_of_several_lines_is_one_cell(tmp_path):
+    """Line ends, delimiters and doubled quotes within quotes belong to the cell."""
+    text = 'one, "two"\r\n\r\nthree'
+    buffer = io.StringIO()
+    csv.writer(buffer).writerows([HEADER.split(","), ["1", "2025-01-08", text, "x"], ["2", "2025-01-08", "y", "x"]])
+    _, rows, broken = read(tmp_path, buffer.getvalue())
+    assert not broken
+    assert rows[1][2] == text
+    assert rows[2][2] == "y"
+
+
+cells = st.text(st.sampled_from('ab,"\n\r;é里 '), max_size=6)
+
+
+@given(
+    st.lists(st.tuples(cells, cells, cells), min_size=1, max_size=30),
+    st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+)
+@settings(max_examples=150, deadline=None)
+def test_whatever_a_writer_quotes_is_read_back(tmp_path_factory, table, quoting):
+    """Every table that a CSV writer wrote comes back whole, cell by cell."""
+    buffer = io.StringIO()
+    records = [[f"n{k}", *row] for k, row in enumerate(table, start=1)]
+    csv.writer(buffer, quoting=quoting).writerows([HEADER.split(","), *records])
+    _, rows, broken = read(tmp_path_factory.mktemp("w"), buffer.getvalue())
+    assert not broken
+    assert list(rows.values()) == records
+
+
+@given(
+    st.lists(st.text(st.sampled_from('ab,"1 \0'), min_size=1, max_size=12), min_size=1, max_size=40),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+)
+@settings(max_examples=150, deadline=None)
+def test_without_line_ends_in_cells_every_line_is_accounted_for(tmp_path_factory, lines, end):
+    """Rows and broken rows together never exceed the lines, and each number stands once."""
+    _, rows, broken = read(tmp_path_factory.mktemp("l"), end.join([HEADER, *lines]))
+    assert not set(rows) & set(broken)
+    assert sorted([*rows, *broken]) == list(range(1, len(rows) + len(broken) + 1))
+    if not any('"' in line for line in lines):
+        assert len(rows) + len(broken) == len(lines)
+
+
+def test_a_row_longer_than_a_block_is_read(tmp_path):
+    """A cell of 131,072 characters and one of 20 MB are cells like others."""
+    big = "x" * (20 << 20)
+    _, rows, broken = read(
+        tmp_path, f'{HEADER}\n1,2025-01-08,{"y" * 131_072},x\n2,2025-01-08,"{big}",x\n3,2025-01-08,z,x'
+    )
+    assert not broken
+    assert [len(row[2]) for row in rows.values()] == [131_072, len(big), 1]
+
+
+def test_an_unclosed_quote_in_a_large_file_costs_one_row(tmp_path):
+    """The search for the end of a cell stops after a while; every later row is read."""
+    lines = [f"{k},2025-01-08,{'text ' * 20}{k},x" for k in range(1, 200_001)]
+    lines[1] = '2,2025-01-08,"open,x'
+    _, rows, broken = read(tmp_path, "\n".join([HEADER, *lines]))
+    assert sorted(broken) == [2]
+    assert len(rows) == 199_999
+    assert np.array_equal(sorted(rows), np.delete(np.arange(1, 200_001), 1))
+
+
+@pytest.mark.parametrize(
+    ("header", "tail"), [(HEADER, ","), (HEADER + ",", ""), (HEADER + ",,", ",,"), (HEADER, ",,,")]
+)
+def test_trailing_delimiters_are_no_columns(tmp_path, header, tail):
+    """A header or rows with delimiters at the end that hold nothing fit each other."""
+    delivery, rows, broken = read(tmp_path, "\n".join([header, *(line + tail for line in plain(5))]))
+    assert not broken
+    assert delivery.header[:4] == ("id", "at", "note", "kind")
+    assert rows[3][:4] == ["3", "2025-01-08", "text 3", "x"]
+
+
+def test_headers_lose_marks_and_guards(tmp_path):
+    """A byte order mark, marks without width and spreadsheet guards around names do not hide a column."""
+    delivery, rows, _ = read(tmp_path, '\ufeff\u200bid,="at",no\u200ete,kind\n1,2025-01-08,a,x\n')
+    assert delivery.header == ("id", "at", "note", "kind")
+    assert rows[1][0] == "1"
+
+
+@pytest.mark.parametrize(
+    "guarded", ['="0211"', '"=""0211"""', "'0211", "`0211", "0211\u200b", "\ufeff0211", "\u200e0211"]
+)
+def test_codes_lose_what_spreadsheets_put_around_them(tmp_path, guarded):
+    """Every form of a guarded code is the code."""
+    _, rows, _ = read(tmp_path, f"{HEADER}\n{guarded},2025-01-08,a,x\n")
+    assert rows[1][0] == "0211"
+
+
+def test_an_apostrophe_that_belongs_to_a_word_stays(tmp_path):
+    """Only codes, which have a digit, are taken out of their guards."""
+    _, rows, _ = read(tmp_path, f"{HEADER}\n1,2025-01-08,'s-Gravenhage,x\n")
+    assert rows[1][2] == "'s-Gravenhage"
+
+
+def test_rows_with_zero_bytes_or_broken_characters_are_broken(tmp_path):
+    """What a cut or damaged transfer leaves is refused with its row, in UTF-8 as elsewhere."""
+    content = (
+        f"{HEADER}\n1,2025-01-08,邻里纠纷物业纠纷,x\n2,2025-01-08,".encode()
+        + "邻".encode()[:2]
+        + b",x\n3,2025-01-08,\0,x\n4,2025-01-08,a,x\n"
+    )
+    delivery, rows, broken = read(tmp_path, content)
+    assert delivery.encoding == "utf-8"
+    assert sorted(broken) == [2, 3]
+    assert sorted(rows) == [1, 4]
+
+
+WORDS = {
+    "gb18030": ["邻里纠纷", "噪音扰民", "占道经营", "违规停车", "婚姻家庭"],
+    "cp950": ["鄰里糾紛", "噪音擾民", "佔道經營", "違規停車", "婚姻家庭"],
+    "cp1252": ["Café", "Größe", "señor", "naïve", "déjà vu", "it’s"],
+    "utf-8": ["Café", "邻里纠纷", "違規停車", "Łódź"],
+}
+
+
+@pytest.mark.parametrize("name", WORDS)
+@given(st.data())
+@settings(max_examples=40, deadline=None)
+def test_the_encoding_follows_from_what_the_text_would_say(name, data):
+    """Some words of a language, between delimiters of any kind, are enough evidence."""
+    words = data.draw(st.lists(st.sampled_from(WORDS[name]), min_size=1, max_size=20))
+    mark = data.draw(st.sampled_from([",", "|", ";", "\t"]))
+    sample = "\n".join(f"1{mark}{word}{mark}x" for word in words).encode(name)
+    assert likely_encoding(sample) == name
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "euc_kr", "cp932"])
+def test_an_encoding_of_another_script_is_refused_not_taken_for_chinese(tmp_path, encoding):
+    """Russian, Korean and Japanese texts give no common Chinese characters; the mapping can state what they are."""
+    words = {
+        "cp1251": "Кража Грабёж Хулиганство улица Ленина сегодня вечером нападение",
+        "euc_kr": "무단주차 절도 폭행 사건 서울특별시 교통사고 신고 소음 민원 강도 주거침입 음주운전 분쟁 조정",
+        "cp932": "駐車違反 窃盗 ひったくり 東京都 交通事故 騒音の苦情 けんかをしている",
+    }[encoding]
+    content = "\n".join([HEADER, *(f"{k},2025-01-08,{word},x" for k, word in enumerate(words.split()))]).encode(
+        encoding
+    )
+    with pytest.raises(DataError, match="state `encoding` in the mapping"):
+        read(tmp_path, content)
+    _, rows, _ = read(tmp_path, content, encoding=encoding)
+    assert [row[2] for row in rows.values()] == words.split()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])
+def test_wide_encodings_are_told_by_mark_or_zero_bytes(tmp_path, encoding):
+    """UTF-16 without a mark is told by where its zero bytes stand."""
+    _, rows, broken = read(tmp_path, f"{HEADER}\n1,2025-01-08,邻里,x\n".encode(encoding))
+    assert not broken
+    assert rows[1] == ["1", "2025-01-08", "邻里", "x"]
+
+
+def test_an_unknown_encoding_is_a_fault_of_the_mapping():
+    """A misspelt name is refused before any file is opened."""
+    with pytest.raises(DefinitionError, match="none that Python knows"):
+        mapping_of({"preset": "dispute", "timezone": "Asia/Shanghai", "encoding": "utf8000"})
+    with pytest.raises(DefinitionError, match="none that Python knows"):
+        mapping_of({"preset": "dispute", "timezone": "Asia/Shanghai", "encoding": "zip"})
+
+
+@pytest.mark.parametrize("n", [65_536, 1_048_576])
+def test_a_text_as_long_as_a_full_sheet_is_noted(tmp_path, n):
+    """An export that ends where a sheet ends was probably cut."""
+    delivery, rows, _ = read(tmp_path, "id,at\n" + "1,2\n" * (n - 1))
+    assert len(rows) == n - 1
+    assert any("full sheet" in note for note in delivery.notes)
+    delivery, _, _ = read(tmp_path, "id,at\n" + "1,2\n" * 70)
+    assert not delivery.notes
