@@ -81,7 +81,8 @@ def _marked(head: bytes) -> str:
             return name
     sample = head[:4096]
     zeros = [sample[place::2].count(0) for place in (0, 1)]
-    if sum(zeros) * 10 >= len(sample) and min(zeros) * 20 <= sum(zeros):
+    printable = sum(32 <= a < 127 and 32 <= b < 127 for a, b in zip(sample[::2], sample[1::2], strict=False))
+    if sum(zeros) * 10 >= len(sample) and min(zeros) * 20 <= sum(zeros) and printable <= sum(zeros):
         return "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
     return ""
 

@@ -1,6 +1,7 @@
 """One spelling for text: NFKC, trimmed, the many spellings of nothing made empty, Traditional characters made Simplified."""
 
 import re
+import unicodedata
 from functools import cache
 
 import numpy as np
@@ -12,6 +13,7 @@ NOTHING = frozenset(
     "无 / \\ - -- — —— ― _ . NULL null Null None none NaN nan N/A n/a NA 未知 暂无 不详 空 未填 (null) (空) #N/A".split()
 )
 """Spellings of a missing value, after folding."""
+_APART = r"[\p{M}\x{1100}-\x{11FF}]"
 _HAN = re.compile("[\u4e00-\u9fff]")
 _INVISIBLE = "\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff"
 _UNSEEN = re.compile(f"[{_INVISIBLE}]")
@@ -46,7 +48,7 @@ def fold(text: object) -> str:
     >>> fold(" ＡＢ１２　類型\n(新) ")
     'AB12 类型 (新)'
     """
-    normal = _UNSEEN.sub("", str(pc.utf8_normalize(str(text), form="NFKC").as_py()))
+    normal = _UNSEEN.sub("", unicodedata.normalize("NFKC", str(text)))
     return simplified(re.sub(r"\s+", " ", normal).strip())
 
 
@@ -66,7 +68,7 @@ def clean(values: pd.Series) -> pa.Array:
     texts = pa.array(values.astype("str") if values.dtype != "str" else values, pa.string(), from_pandas=True)
     if isinstance(texts, pa.ChunkedArray):
         texts = texts.combine_chunks()
-    texts = pc.utf8_normalize(texts, form="NFKC")
+    texts = _composed(pc.utf8_normalize(texts, form="NFKC"))
     if pc.any(pc.match_substring_regex(texts, _UNSEEN.pattern)).as_py():
         texts = pc.replace_substring_regex(texts, _UNSEEN.pattern, "")
     texts = pc.utf8_trim_whitespace(texts)
@@ -74,6 +76,15 @@ def clean(values: pd.Series) -> pa.Array:
         texts = pc.replace_substring_regex(texts, _GUARD, r"\1\2")
     empty = pc.is_in(texts, pa.array(["", *sorted(NOTHING)]))
     return pc.if_else(empty, pa.scalar(None, pa.string()), texts)
+
+
+def _composed(texts: pa.Array) -> pa.Array:
+    """The texts with letter and accent as one character: pyarrow's NFKC leaves them apart (seen in 25.0), which is NFKD."""
+    apart = pc.fill_null(pc.match_substring_regex(texts, _APART), fill_value=False)
+    if not pc.any(apart).as_py():
+        return texts
+    whole = [unicodedata.normalize("NFC", text) for text in texts.filter(apart).to_pylist()]
+    return pc.replace_with_mask(texts, apart, pa.array(whole, texts.type))
 
 
 def cleaned(values: pd.Series) -> pd.Series:

@@ -309,10 +309,18 @@ def _is_one_record(text: bytes, starts: np.ndarray, ends: np.ndarray, layout: _L
     cells = split_record(text[starts[0] : ends[-1]], layout.delimiter)
     if cells is None or len(cells) != len(layout.header):
         return False
-    marks = len(layout.header) - 1
-    return not marks or any(
-        text.count(layout.delimiter, a, b) != marks for a, b in zip(starts.tolist(), ends.tolist(), strict=True)
-    )
+    lines = (text[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True))
+    return len(layout.header) == 1 or any(_width_alone(line, layout.delimiter) != len(layout.header) for line in lines)
+
+
+def _width_alone(line: bytes, delimiter: bytes) -> int:
+    """Cells of a line that is read as a record by itself; from a quote that does not close on, quotes are letters."""
+    place, n, pattern = 0, 1, _cell(delimiter)
+    while cell := pattern.match(line, place):
+        if not cell[2]:
+            return n
+        place, n = cell.end(), n + 1
+    return n + line.count(delimiter, place)
 
 
 def _mark_strange(records: _Records) -> None:
