@@ -1,4 +1,4 @@
-"""Unusual: how a week's count stands to the weeks before, by one law for the surge finder, the pages and the bulletin.
+"""Unusual: is a week's count a surge, and has a feed stopped; each by one law, for finders, monitors, checks and pages alike.
 
 A count of a week is negative binomial about the unit's own level. The law knows what the naive ones forget:
 
@@ -15,6 +15,8 @@ References
    over-dispersed law for the detection of outbreaks, and why a Poisson law cries out too often).
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
@@ -25,6 +27,10 @@ _MEASURED = ("mean", "change", "p_high", "p_low", "lower", "upper")
 WORDS = ("no_history", "low", "usual", "high", "very_high")
 ODD, VERY_ODD = 0.0228, 0.00135
 """Probabilities beyond two and three standard deviations of a normal law: below them a week is high, and very high."""
+HABIT_DAYS, LEAST_HABIT_DAYS = 182, 14
+"""Days before a silence that tell a feed's habit, and how few of them say nothing."""
+STOPPED_P = 1e-4
+"""A feed has stopped when so long a run of empty days has at most this probability."""
 _SIZES = 0.5, 50.0
 _SPREAD_WEEKS = 15.0
 """The unit's own spread weighs as much as that of all units after so many weeks."""
@@ -72,6 +78,79 @@ def weekly_reading(counts: ArrayLike) -> pd.DataFrame:
     high, low = measured["p_high"], measured["p_low"]
     word = np.select([high < VERY_ODD, high < ODD, low < ODD], ["very_high", "high", "low"], "usual")
     return pd.DataFrame({"n": now} | measured | {"word": word})
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A feed that fell silent: `days` without a record, `a_day` records that were usual before, and the chance `p` of so long a pause."""
+
+    days: int
+    a_day: float
+    p: float
+
+
+def stopped(daily: ArrayLike) -> Stop | None:
+    """Whether a feed has stopped: it brings nothing for longer than its habit lets one expect.
+
+    The habit is that of the :data:`HABIT_DAYS` days *before* the silence, so a dead feed is told as long as it is dead: silence never
+    becomes the habit. Daily records are negative binomial of the habit's mean and variance; the feed has stopped where so many empty days have
+    at most the probability :data:`STOPPED_P` and outlast nine in ten of its pauses (a feed that rests on Sundays, or comes monthly).
+
+    Parameters
+    ----------
+    daily
+        (days,) Records of each day, oldest first; the last day ends at the night.
+
+    Returns
+    -------
+    stop
+        None where the feed is not silent, not surely, or spoke for less than two weeks before.
+
+    Examples
+    --------
+    >>> stop = stopped([5, 3, 4, 6] * 10 + [0] * 3)
+    >>> stop.days, stop.a_day, round(stop.p, 7)
+    (3, 4.5, 1.4e-06)
+    >>> stopped([5, 3, 4, 6] * 10 + [0] * 300).days
+    300
+    >>> stopped([30, *[0] * 29] * 6) is None
+    True
+    """
+    chances, a_day = stop_chances(daily)
+    if not len(chances) or chances[-1] > STOPPED_P:
+        return None
+    rows = np.asarray(daily, dtype=float)
+    days = len(rows) - 1 - int(np.flatnonzero(rows)[-1])
+    return Stop(days, float(a_day[-1]), float(chances[-1]))
+
+
+def stop_chances(daily: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Of every day: the chance of a silence as long as the one it stands in, and the records a day that were usual before it.
+
+    Returns
+    -------
+    p, a_day
+        (days,) 1 and 0 where the feed speaks, where its silence does not outlast its pauses, or where it spoke for less than two weeks.
+    """
+    rows = np.asarray(daily, dtype=float)
+    p, a_day, spoke = np.ones(len(rows)), np.zeros(len(rows)), np.flatnonzero(rows)
+    for last, after in zip(spoke, np.r_[spoke[1:], len(rows)][: len(spoke)], strict=True):
+        past = rows[max(0, last + 1 - HABIT_DAYS) : last + 1]
+        if after - last < 2 or last - spoke[0] + 1 < LEAST_HABIT_DAYS:
+            continue
+        run = np.arange(1, after - last)
+        mean = past.mean()
+        size = mean**2 / max(past.var() - mean, 1e-9)
+        chance = np.exp(-size * np.log1p(mean / size) * run)
+        p[last + 1 : after] = np.where(run > _usual_pause(past), chance, 1.0)
+        a_day[last + 1 : after] = mean
+    return p, a_day
+
+
+def _usual_pause(past: np.ndarray) -> float:
+    """Nine tenths of the pauses between days with records are at most this long, days; 0 for a daily feed."""
+    pauses = np.diff(np.flatnonzero(past)) - 1
+    return float(np.quantile(pauses, 0.9)) if len(pauses) else 0.0
 
 
 def _law(past: np.ndarray, now: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -55,6 +55,18 @@ def test_missing_days_are_named(tmp_path):
     assert "2 days without any record" in report.words("en")[0]
 
 
+def test_a_feed_that_stopped_is_named(tmp_path):
+    """A feed that brings nothing while another goes on is named with the days of its silence, before everything else."""
+    store = feed(Store(tmp_path, timezone=ZONE), days=300)
+    other = feed(Store(tmp_path / "other", timezone=ZONE), days=392).read("events")
+    store.write("events", other.assign(source="hotline", event_id="h" + other["event_id"]))
+    report = check(store)
+
+    assert report.feeds.set_index("source")["silent_days"].isna().tolist() == [False, True]
+    assert "has stopped: nothing new for 92 days" in report.words("en")[0]
+    assert "已断报 92 天" in report.words("zh")[0]
+
+
 def test_a_sparse_feed_is_not_accused(tmp_path):
     """With one event a day an empty day says nothing."""
     report = check(feed(Store(tmp_path, timezone=ZONE), per_day=1, skip=range(50, 60)))

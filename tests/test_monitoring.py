@@ -72,7 +72,7 @@ def test_quiet_feeds_alarm_about_as_seldom_as_promised():
 @pytest.mark.parametrize(
     ("change", "scope", "fault"),
     [
-        ({"noise": 0, "parking": 0, "water": 0, "trees": 0}, "feed:hotline", "fewer"),
+        ({"noise": 0, "parking": 0, "water": 0, "trees": 0}, "feed:hotline", "stopped"),
         ({"noise": 0}, "feed:hotline/noise", "fewer"),
         ({"parking": 40}, "feed:hotline/parking", "more"),
         ({"trees": 12}, "feed:hotline/trees", "more"),
@@ -118,6 +118,39 @@ def test_the_replay_says_what_the_nights_said():
     for day in (85, 200, 600, 949, 950):
         own = monitoring.check_feeds(past, night(day)).query("monitor == 'volume'")["value"].max()
         assert nights[night(day)] == pytest.approx(own, rel=1e-9)
+
+
+def two_feeds(days, *, stop):
+    """A hotline that goes on, and disputes that stop on day `stop`."""
+    disputes = records(quiet(stop, seed=9)[["water"]], source="dispute").assign(event_id=lambda d: "d" + d["event_id"])
+    events = pd.concat([records(quiet(days)), disputes], ignore_index=True)
+    for column in ("known_at", "occurred_at"):
+        events[column] = events[column].dt.as_unit("us")
+    grids = pd.DataFrame({"grid_id": ["G1", "G2"], "valid_from": FIRST - pd.Timedelta(days=9)})
+    return History.of(events, grids, timezone=ZONE, until=FIRST + pd.Timedelta(days=days))
+
+
+@pytest.mark.parametrize("dead", [10, 60, 200, 900])
+def test_a_dead_feed_is_not_forgotten(dead):
+    """A feed that stopped is an alarm on every later night, with what it would have brought by its habit before; so says the replay."""
+    past = two_feeds(300 + dead, stop=300)
+    told = monitoring.check_feeds(past, night(300 + dead)).set_index("scope").loc["feed:dispute"]
+
+    assert told[["state", "fault", "observed"]].tolist() == ["alarm", "stopped", 0]
+    assert told["days"] == pytest.approx(dead, abs=3)
+    assert told["expected"] == pytest.approx(3 * dead, rel=0.2)
+    replayed = monitoring.replay(past).iloc[-1]
+    assert replayed[["scope", "fault", "state"]].tolist() == ["feed:dispute", "stopped", "alarm"]
+    assert replayed["value"] == pytest.approx(told["value"], rel=1e-9)
+
+
+def test_a_feed_that_is_back_is_no_longer_stopped():
+    """The night after the first records are back the feed is not told as stopped."""
+    counts = quiet(400)
+    counts.loc[300:340] = 0
+    told = monitoring.check_feeds(history(counts), night(345)).set_index("scope")
+
+    assert told.loc["feed:hotline", "fault"] != "stopped"
 
 
 def test_young_feeds_are_unknown_not_calm():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from riskwarn.unusual import WORDS, weekly_reading
+from riskwarn.unusual import STOPPED_P, WORDS, stop_chances, stopped, weekly_reading
 
 TABLES = arrays(np.int64, st.tuples(st.integers(1, 6), st.integers(6, 20)), elements=st.integers(0, 50))
 
@@ -97,3 +97,35 @@ def test_an_event_after_fifteen_empty_weeks_is_rare_not_impossible():
 
     assert weekly_reading([[*past, 1]])["word"].item() == "high"
     assert weekly_reading([[*past, 4]])["word"].item() == "very_high"
+
+
+@given(st.lists(st.integers(0, 9), min_size=20, max_size=120), st.integers(1, 400))
+def test_silence_never_becomes_the_habit(spoke, silent):
+    """A feed that has stopped stays stopped however long the silence lasts, and ever less by chance."""
+    daily = [*spoke, 3]
+    first, later = stopped([*daily, *[0] * silent]), stopped([*daily, *[0] * (silent + 50)])
+    if first is not None:
+        assert later is not None
+        assert (later.days, later.a_day) == (first.days + 50, first.a_day)
+        assert later.p <= first.p
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=150))
+def test_each_day_is_told_as_its_own_night_would(daily):
+    """What the days of a feed are told at once is what each night tells by itself."""
+    chances, a_day = stop_chances(daily)
+    for day in range(0, len(daily), 7):
+        stop = stopped(daily[: day + 1])
+        assert (stop is not None) == (chances[day] <= STOPPED_P)
+        if stop is not None:
+            assert (stop.p, stop.a_day) == (chances[day], a_day[day])
+
+
+def test_pauses_of_habit_are_no_stop():
+    """A feed that rests at weekends has not stopped on a Sunday, and a monthly one not within its month; on the fifth missing day, and in the second month, they have."""
+    week, month = [20] * 5 + [0] * 2, [300] + [0] * 29
+
+    assert stopped(week * 10) is None
+    assert stopped(week * 10 + [0] * 5) is not None
+    assert stopped(month * 6) is None
+    assert stopped(month * 6 + [0] * 300) is not None

@@ -13,9 +13,8 @@ from riskwarn.gaps.evidence import Evidence
 from riskwarn.gaps.exposure import normal_days, thin_evidence
 from riskwarn.gaps.gap import FEED, gap_rows, no_gaps
 from riskwarn.history import DAY_US
+from riskwarn.unusual import stopped
 
-STOPPED_P = 1e-4
-"""A feed without logged deliveries has stopped when so long a run of empty days has at most this probability."""
 THIN_SURE, THIN_CAP = 5.5, 3.0
 """A feed is thin when its cumulative sum passes the first; the sum is cut at the first plus the second, so a feed that is back is soon cleared."""
 _MEMORY_DAYS = 182
@@ -141,29 +140,23 @@ def _overdue(evidence: Evidence, intake: Intake, org: int, arrived: np.ndarray) 
 
 
 def _empty_days(evidence: Evidence, intake: Intake) -> list[dict[str, object]]:
-    """Faults of feeds without a log that brought nothing for days."""
-    found = []
-    for org, rows in enumerate(intake.rows):
-        empty = int(np.argmax(rows > 0)) if (rows > 0).any() else 0
-        past = rows[empty : empty + _MEMORY_DAYS]
-        if empty == 0 or len(past) < 14:
-            continue
-        mean = float(past.mean())
-        size = mean**2 / max(float(past.var()) - mean, 1e-9)
-        p = float((1 + mean / size) ** (-size * empty))
-        if p < STOPPED_P and empty > _longest_pause(past):
-            found.append({
-                "scope": intake.scopes[org], "fault": "stopped", "source": intake.source, "org": intake.orgs[org],
-                "last_at": evidence.as_of - pd.Timedelta(days=empty), "silent_days": float(empty), "records_a_day": round(mean, 2),
-                "observed": 0.0, "expected": round(mean * empty, 1), "p": p,
-            })  # fmt: skip
-    return found
-
-
-def _longest_pause(rows: np.ndarray) -> float:
-    """Nine tenths of the pauses of a feed are at most this long, days; 0 for a daily one."""
-    gaps = np.diff(np.flatnonzero(rows > 0)) - 1
-    return float(np.quantile(gaps, 0.9)) if len(gaps) else 0.0
+    """Faults of feeds without a log that brought nothing for days (:func:`riskwarn.unusual.stopped`)."""
+    stops = [(org, stop) for org, rows in enumerate(intake.rows) if (stop := stopped(rows[::-1]))]
+    return [
+        {
+            "scope": intake.scopes[org],
+            "fault": "stopped",
+            "source": intake.source,
+            "org": intake.orgs[org],
+            "last_at": evidence.as_of - pd.Timedelta(days=stop.days),
+            "silent_days": float(stop.days),
+            "records_a_day": round(stop.a_day, 2),
+            "observed": 0.0,
+            "expected": round(stop.a_day * stop.days, 1),
+            "p": stop.p,
+        }
+        for org, stop in stops
+    ]
 
 
 def _thin(intake: Intake) -> list[dict[str, object]]:

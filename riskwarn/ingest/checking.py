@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from riskwarn.errors import NotFoundError
 from riskwarn.language import Language
 from riskwarn.store import Store
 from riskwarn.taxonomy import NEVER_FEATURES, Words, words_of
+from riskwarn.unusual import stopped
 
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
 """Points of the delay curve."""
@@ -39,6 +41,7 @@ class CheckReport:
     occurrence to first knowledge; `unknown_share` of categories without a canonical code and `sensitive` events, which no feature
     counts; `unplaced_share` without a grid; `missing_days`, local days without any event where that weekday has many (missing where the feed is too sparse
     to tell);
+    `silent_days` without any new record before the newest of the store, where by the feed's own habit that means it has stopped;
     `received`, `duplicate` and `quarantined` rows of the log; `shift`, total variation between the category mix of the last 28 days and of
     the 364 before, in [0, 1]; `volume_ratio` of their daily means.
     `delays` is the delay curve, `missing` the empty days, `reasons` what stands in quarantine, `remarks` what a person should see.
@@ -123,14 +126,30 @@ def check(store: Store) -> CheckReport:
     if not store.has("events"):
         raise NotFoundError(f"store {store.path} holds no events; bring some in with `riskwarn ingest`.")
     log = store.read("feed_log") if store.has("feed_log") else None
-    looked = [_look(store, source, log) for source in store.sources()]
+    until = _newest(store)
+    looked = [_look(store, source, log, until) for source in store.sources()]
     feeds = pd.DataFrame([feed for feed, _, _ in looked])
     feeds = feeds.astype(dict.fromkeys(("missing_days", "received", "duplicate", "quarantined"), "Int64"))
     delays, missing = (pd.concat([item[place] for item in looked], ignore_index=True) for place in (1, 2))
     return CheckReport(feeds, delays, missing, _reasons(store), _remarks(feeds, missing))
 
 
-def _look(store: Store, source: str, log: pd.DataFrame | None) -> tuple[dict[str, object], pd.DataFrame, pd.DataFrame]:
+def _newest(store: Store) -> pd.Timestamp:
+    """When the store last learnt anything, of any feed."""
+    newest = pc.max(store.arrow("events", columns=["known_at"], dictionary=False)["known_at"]).as_py()
+    return pd.Timestamp(newest).tz_convert(store.timezone)
+
+
+def _silent_days(known: pd.Series, until: pd.Timestamp) -> float:
+    """Days without a new record before `until`, where the feed has stopped (:func:`riskwarn.unusual.stopped`); else missing."""
+    ago = ((until - known) // pd.Timedelta(days=1)).to_numpy()
+    stop = stopped(np.bincount(ago)[::-1])
+    return np.nan if stop is None else float(stop.days)
+
+
+def _look(
+    store: Store, source: str, log: pd.DataFrame | None, until: pd.Timestamp
+) -> tuple[dict[str, object], pd.DataFrame, pd.DataFrame]:
     columns = ["event_id", "known_at", "occurred_at", "grid_id", "category", "category_raw"]
     table = store.arrow("events", columns=columns, source=source, dictionary=False)
     revisions = table.to_pandas(
@@ -147,6 +166,7 @@ def _look(store: Store, source: str, log: pd.DataFrame | None) -> tuple[dict[str
         "per_day": len(events) / n_days, "delay_p50": delay.quantile(0.5), "delay_p99": delay.quantile(0.99),
         "unknown_share": events["category_raw"].notna().mean(), "sensitive": int(events["category"].isin(NEVER_FEATURES).sum()),
         "unplaced_share": (events["grid_id"] == "").mean(), "missing_days": None if missing is None else len(missing),
+        "silent_days": _silent_days(revisions.groupby("event_id")["known_at"].min(), until),
         **_logged(source, log), **_drift(events["category"], occurred),
     }  # fmt: skip
     curve = pd.DataFrame({"source": source, "share": QUANTILES, "days": delay.quantile(list(QUANTILES)).to_numpy()})
@@ -213,7 +233,9 @@ def _of_feed(feed: dict, missing: pd.DataFrame) -> list[tuple]:
     first = f"{days.iloc[0]:%Y-%m-%d}" if len(days) else ""
     unplaced, unknown, late, shift = feed["unplaced_share"], feed["unknown_share"], feed["delay_p99"], feed["shift"]
     kept = 0.0 if pd.isna(feed["received"]) else feed["quarantined"] / max(feed["received"], 1)
+    silent = feed["silent_days"]
     rules = (
+        (not pd.isna(silent), "stopped", 6, f"{zh}：已断报 {silent:.0f} 天，而其他来源仍在到件；断报期间的结果未知，请联系数据提供单位。", f"{en}: has stopped: nothing new for {silent:.0f} days, while the store learnt more from others; what happened since is not known. Ask the provider."),
         (bool(len(days)), "missing_days", 5, f"{zh}：{len(days)} 天没有任何记录，首日 {first}，请联系数据提供单位。", f"{en}: {len(days)} days without any record, the first {first}; ask the provider."),
         (unplaced > _LIMITS["unplaced"], "unplaced", 4, f"{zh}：{unplaced:.1%} 的事件未落到网格，不计入任何网格。", f"{en}: {unplaced:.1%} of the events have no grid and count for none."),
         (unknown > _LIMITS["unknown"], "unknown_codes", 3, f"{zh}：{unknown:.1%} 的类别未识别，已归入其他，请补充对照表。", f"{en}: {unknown:.1%} of the categories are unknown and became other; complete the crosswalk."),

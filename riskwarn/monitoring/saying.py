@@ -6,6 +6,7 @@ import pandas as pd
 _SAID = {
     "fewer": ("近{days:g}天到件{observed:.0f}条，通常约{expected:.0f}条", "{observed:.0f} records in {days:g} days, usually about {expected:.0f}"),
     "more": ("近{days:g}天到件{observed:.0f}条，通常约{expected:.0f}条", "{observed:.0f} records in {days:g} days, usually about {expected:.0f}"),
+    "stopped": ("已断报{days:g}天，通常约{expected:.0f}条", "stopped: nothing for {days:g} days, usually about {expected:.0f} records"),
     "young": ("数据不足十二周，尚无常态可比", "younger than twelve weeks: nothing to compare with yet"),
     "unknown_categories": ("近{days:g}天{observed:.1%}的记录没有类别，此前一年为{expected:.1%}", "{observed:.1%} of the records of {days:g} days without a category, {expected:.1%} in the year before"),
     "new_categories": ("近{days:g}天{observed:.1%}的记录属于一年内未见过的类别", "{observed:.1%} of the records of {days:g} days in categories not seen in a year"),

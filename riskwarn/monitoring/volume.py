@@ -3,16 +3,21 @@
 The law of a day is the level of the last eight weeks (their median, so that a week of unrest does not move it) by the weekday of the
 last year, with as much spread as that law showed in the last year: a negative binomial whose variance is a multiple of its mean. A
 day, two days and a week are held against it, and the smallest of all probabilities is told as what it is among so many.
+
+That law follows the feed, so a silence of some weeks would become the habit. A feed that has stopped (:func:`riskwarn.unusual.stopped`, the law
+of the gap finder and of `riskwarn check`) is therefore told as such, by its habit before the silence, for as long as it is silent.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from riskwarn.history import DAY_US, History
 from riskwarn.monitoring.mark import A_MONTH, A_YEAR, marks
+from riskwarn.unusual import STOPPED_P, Stop, stop_chances, stopped
 
 WINDOWS = (1, 2, 7)
 """Days looked at together."""
@@ -41,11 +46,19 @@ class Flow:
         (n,) names, the first ``"*"``: all of them.
     counts
         (n, days) records.
+    daily
+        (all days,) records of the whole feed since its first, also where `counts` looks back less far.
     """
 
     source: str
     categories: np.ndarray
     counts: np.ndarray
+    daily: np.ndarray
+
+    @cached_property
+    def stop(self) -> Stop | None:
+        """The silence the feed has fallen into, if any."""
+        return stopped(self.daily)
 
     @property
     def scopes(self) -> list[str]:
@@ -66,7 +79,9 @@ def flows(history: History, at: int, *, days: int = _LOOK_BACK) -> Iterator[Flow
     source, category, weight = cases.source[fresh], cases.category[fresh], cases.weight[fresh]
     for code in np.unique(source):
         mine = source == code
-        span = min(int(ago[mine].max()) + 1, days)
+        every = int(ago[mine].max()) + 1
+        daily = np.bincount(every - 1 - ago[mine], weights=weight[mine], minlength=every)
+        span = min(every, days)
         mine &= ago < span
         kinds, kind = np.unique(category[mine], return_inverse=True)
         counts = np.bincount(
@@ -74,7 +89,7 @@ def flows(history: History, at: int, *, days: int = _LOOK_BACK) -> Iterator[Flow
         ).reshape(len(kinds), span)
         names = history.words["category"][kinds].astype(object)
         whole = counts.sum(axis=0, keepdims=True)
-        yield Flow(str(history.words["source"][code]), np.r_[["*"], names], np.vstack([whole, counts]))
+        yield Flow(str(history.words["source"][code]), np.r_[["*"], names], np.vstack([whole, counts]), daily)
 
 
 def expected(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -150,12 +165,41 @@ def volume_marks(found: list[Flow]) -> pd.DataFrame:
 
     The value is -log10 of the probability that so odd a number comes up anywhere among all feeds, categories and windows.
     """
-    old = [f for f in found if f.counts.shape[1] >= LEAST_DAYS]
-    young = [f for f in found if f.counts.shape[1] < LEAST_DAYS]
-    n_tests = sum(int(f.often[:, -1].sum()) for f in old) * len(WINDOWS)
-    parts = [_marks(f, n_tests) for f in old]
-    parts += [marks("volume", f.scopes[:1], [np.nan], warn=A_MONTH, alarm=A_YEAR, fault="young", observed=f.counts[0, -1], days=1) for f in young]  # fmt: skip
+    still, speaking = [f for f in found if f.stop], [f for f in found if not f.stop]
+    old = [f for f in speaking if f.counts.shape[1] >= LEAST_DAYS]
+    young = [f for f in speaking if f.counts.shape[1] < LEAST_DAYS]
+    n_tests = sum(int(f.often[:, -1].sum()) for f in found if f.counts.shape[1] >= LEAST_DAYS) * len(WINDOWS)
+    parts = [_stopped(f.scopes[0], f.stop, n_tests) for f in still if f.stop]
+    parts += [_marks(f, n_tests) for f in old]
+    parts += [_young(f) for f in young]
     return pd.concat(parts, ignore_index=True)
+
+
+def _stopped(scope: str, stop: Stop, n_tests: int) -> pd.DataFrame:
+    return marks(
+        "volume",
+        [scope],
+        among(np.array([stop.p]), n_tests),
+        warn=A_MONTH,
+        alarm=A_YEAR,
+        fault="stopped",
+        observed=0.0,
+        expected=stop.a_day * stop.days,
+        days=stop.days,
+    )
+
+
+def _young(flow: Flow) -> pd.DataFrame:
+    return marks(
+        "volume",
+        flow.scopes[:1],
+        [np.nan],
+        warn=A_MONTH,
+        alarm=A_YEAR,
+        fault="young",
+        observed=flow.counts[0, -1],
+        days=1,
+    )
 
 
 def _marks(flow: Flow, n_tests: int) -> pd.DataFrame:
@@ -179,7 +223,7 @@ def among(p: np.ndarray, n_tests: int) -> np.ndarray:
     >>> among(np.array([0.01]), 1).round(6).tolist()
     [2.0]
     """
-    together = -np.expm1(n_tests * np.log1p(-np.minimum(p, 1 - 1e-16)))
+    together = -np.expm1(max(n_tests, 1) * np.log1p(-np.minimum(p, 1 - 1e-16)))
     return np.asarray(-np.log10(np.fmax(together, 1e-300)))
 
 
@@ -230,8 +274,28 @@ def _oddest(flow: Flow) -> pd.DataFrame:
     p = np.where(np.tile(often, (len(WINDOWS), 1)) & ~np.isnan(p), p, np.inf)
     p[:, : LEAST_DAYS - 1] = np.inf
     row, day = p.argmin(axis=0), np.arange(span)
-    return pd.DataFrame({
-        "p": p[row, day], "n_tests": often.sum(axis=0) * len(WINDOWS) * (day >= LEAST_DAYS - 1), "scope": np.array(flow.scopes, dtype=object)[row % len(flow.scopes)],
-        "fault": np.where(observed[row, day] < due[row, day], "fewer", "more"), "observed": observed[row, day], "expected": due[row, day],
-        "days": np.asarray(WINDOWS)[row // len(flow.scopes)],
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "p": p[row, day],
+            "n_tests": often.sum(axis=0) * len(WINDOWS) * (day >= LEAST_DAYS - 1),
+            "scope": np.array(flow.scopes, dtype=object)[row % len(flow.scopes)],
+            "fault": np.where(observed[row, day] < due[row, day], "fewer", "more"),
+            "observed": observed[row, day],
+            "expected": due[row, day],
+            "days": np.asarray(WINDOWS, dtype=float)[row // len(flow.scopes)],
+        }
+    )
+    return _with_stops(table, flow)
+
+
+def _with_stops(table: pd.DataFrame, flow: Flow) -> pd.DataFrame:
+    """The days on which the feed had stopped are told by that alone, as in :func:`volume_marks`."""
+    p, a_day = (part[-len(table) :] for part in stop_chances(flow.daily))
+    ran = np.arange(len(flow.daily)) - np.maximum.accumulate(np.where(flow.daily > 0, np.arange(len(flow.daily)), 0))
+    still, days = p <= STOPPED_P, ran[-len(table) :].astype(float)
+    table.loc[still, "p"] = p[still]
+    table.loc[still, ["scope", "fault"]] = flow.scopes[0], "stopped"
+    table.loc[still, "observed"] = 0.0
+    table.loc[still, "expected"] = (a_day * days)[still]
+    table.loc[still, "days"] = days[still]
+    return table
