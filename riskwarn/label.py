@@ -22,7 +22,7 @@ from riskwarn.feature import (
     Rise,
     Trend,
 )
-from riskwarn.history import DAY_US, AnyStream, Snapshot, Stream
+from riskwarn.history import AnyStream, Snapshot, Stream
 from riskwarn.language import Spoken, listed, phrase
 
 Kind = Literal["count", "emergence", "first", "escalation"]
@@ -166,8 +166,13 @@ class Label:
     def n_events(self, snapshot: Snapshot) -> np.ndarray:
         """(n_grids, n_dates) events within the horizon, whatever the kind; NaN where they are not settled yet."""
         total = sum(snapshot.coming(s, days=self.days, settle_days=self.settle_days) for s in self.streams)
-        settled = snapshot.micros + round(self.wait_days * DAY_US) <= snapshot.history.until
-        return np.where(settled[None, :], total, np.float32(np.nan)).astype(np.float32)
+        return np.where(self.settled(snapshot), total, np.float32(np.nan)).astype(np.float32)
+
+    def settled(self, snapshot: Snapshot) -> np.ndarray:
+        """(n_grids, n_dates) whether every feed of the label has spoken, in each grid, through horizon and settling time."""
+        sources = dict.fromkeys(s.source for s in self.streams)
+        spoke = [snapshot.settled(s, days=self.days, settle_days=self.settle_days) for s in sources]
+        return np.asarray(np.logical_and.reduce(spoke))
 
     def _arises(self, snapshot: Snapshot) -> np.ndarray:
         """(n_grids, n_dates) where nothing of the streams is known to have occurred of late; of an escalation, something lower."""

@@ -283,8 +283,9 @@ def _marks(snapshot: Snapshot, experiment: Experiment) -> list[str]:
     grids = pd.util.hash_pandas_object(snapshot.history.grids.astype(str), index=False).to_numpy().sum()
     known = _known(snapshot, snapshot.micros)
     wait = round(experiment.label.wait_days * DAY_US)
-    settled = snapshot.micros + wait <= snapshot.history.until
-    outcome = _known(snapshot, np.where(settled, snapshot.micros + wait, snapshot.micros))
+    grids_settled = experiment.label.settled(snapshot)
+    settled = [hashlib.sha256(np.packbits(here).tobytes()).hexdigest()[:16] for here in grids_settled.T]
+    outcome = _known(snapshot, np.where(grids_settled.any(axis=0), snapshot.micros + wait, snapshot.micros))
     base = hashlib.sha256(f"{definitions}|{grids}".encode()).hexdigest()
     return [f"{base}|{a}|{b}|{s}" for a, b, s in zip(known, outcome, settled, strict=True)]
 

@@ -14,7 +14,8 @@ from scipy import sparse
 from riskwarn import grid
 from riskwarn.clock import instant, micros
 from riskwarn.errors import DataError, DefinitionError, StaleDataError, did_you_mean
-from riskwarn.history.facts import NEVER, Facts, instants
+from riskwarn.history.deliveries import LONG_AGO, Silence, last_spoken, silences, starts_late
+from riskwarn.history.facts import DAY_US, NEVER, Facts, instants
 from riskwarn.history.held import Events
 from riskwarn.history.log import COLUMNS, Carry, Log, arrow_of, punctual, revisions, table_facts
 from riskwarn.history.stream import TABLE_OF, Stream
@@ -96,10 +97,13 @@ class History:
     """The operator's table of working days, ``calendar.csv`` of the store, where there is one."""
     beside: Tables = field(default_factory=lambda: Frames({}))
     """The other tables; :meth:`table_at` tells what of them was known when."""
+    stated: bool = False
+    """Whether `until` was given, and not taken from the records."""
     _log: "Callable[[], Log | None]" = lambda: None
     _links: dict[str, sparse.csr_matrix] = field(default_factory=dict)
     _tables: dict[str, Facts] = field(default_factory=dict)
     _coverage: dict[str, np.ndarray] = field(default_factory=dict)
+    _silences: dict[str, list[Silence]] = field(default_factory=dict)
     selected: dict[Any, Any] = field(default_factory=dict, init=False)
     """Rows of streams that were asked for, kept for the next snapshot."""
     _begun: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, init=False)
@@ -167,7 +171,9 @@ class History:
         others = {name: conform(name, frame.drop_duplicates()) for name, frame in (tables or {}).items()}
         last = events["known_at"].max() if until is None else instant(until, timezone)
         log = Log.of(arrow_of("events", events))
-        return cls._make(lambda: log, grids, last, timezone, others.get("crosswalk"), Frames(others))
+        return cls._make(
+            lambda: log, grids, last, timezone, others.get("crosswalk"), Frames(others), stated=until is not None
+        )
 
     @classmethod
     def punctual(
@@ -191,7 +197,7 @@ class History:
         carry = Carry.of(log.coded("grid_id")[1], place["grid_id"].to_numpy(dtype=object), None)
         facts = punctual(log, carry, len(place))
         last = int(facts.occurred.max(initial=0)) if until is None else micros(instant(until, timezone))
-        return cls(place, facts, facts, last, timezone, _log=lambda: log)
+        return cls(place, facts, facts, last, timezone, stated=until is not None, _log=lambda: log)
 
     @classmethod
     def _make(
@@ -205,12 +211,14 @@ class History:
         *,
         keep: bool = True,
         calendar: Path | None = None,
+        stated: bool = False,
     ) -> "History":
         log, grids = make(), grids.sort_values("grid_id", ignore_index=True)
         carry = Carry.of(log.coded("grid_id")[1], grids["grid_id"].to_numpy(dtype=object), crosswalk)
         facts, cases = revisions(log, carry, len(grids))
         again = (lambda: log) if keep else make
-        return cls(grids, facts, cases, micros(until), timezone, crosswalk, calendar, beside, again)
+        last = micros(until) if stated else _last_told(log, beside, micros(until))
+        return cls(grids, facts, cases, last, timezone, crosswalk, calendar, beside, stated, again)
 
     def __repr__(self) -> str:
         """Size and span at a glance."""
@@ -300,9 +308,19 @@ class History:
         if late > pd.Timedelta(days=1):
             raise StaleDataError(
                 f"nothing is known for as_of {dates[-1].date()}: the data end at {pd.Timestamp(self.until, unit='us', tz=self.timezone)}, "
-                f"{late.days} days before. Bring newer deliveries in, or choose an earlier date."
+                f"{late.days} days before; {self._ends}. Bring newer deliveries in, or choose an earlier date."
             )
         return Snapshot(self, dates)
+
+    @property
+    def _ends(self) -> str:
+        """Until when each feed speaks, the one that ended first at the head."""
+        ends = {s: min(int(part.spans[-1, 0]) for part in self.silences(s)) for s in self.sources}
+        ordered = sorted(ends.items(), key=lambda item: item[1])
+        days = [
+            f"{s} {pd.Timestamp(end, unit='us', tz='UTC').tz_convert(self.timezone):%Y-%m-%d}" for s, end in ordered
+        ]
+        return f"its feeds: {', '.join(days)}"
 
     @cached_property
     def grid_ids(self) -> np.ndarray:
@@ -498,6 +516,32 @@ class History:
             self._coverage[source] = _spoken(log, source) if log is not None else np.zeros((0, 3), np.int64)
         return self._coverage[source]
 
+    def silences(self, source: str) -> list[Silence]:
+        """When a feed did not speak, for which grids: before it began, in outages, and after its last delivery.
+
+        Outcomes are known only outside of these (:meth:`Snapshot.settled`). What the deliveries say decides; where they say nothing,
+        the days on which records became known; where :meth:`of` or :meth:`punctual` were told `until`, the feed speaks up to it.
+        """
+        if self.city is not None and self.numbers is not None:
+            return [replace(s, grids=s.grids[self.numbers]) for s in self.city.silences(source)]
+        if source not in self._silences:
+            self._silences[source] = self._heard(source)
+        return self._silences[source]
+
+    def _heard(self, source: str) -> list[Silence]:
+        if source in TABLE_OF:
+            return [Silence(np.ones(len(self.grids), dtype=bool), np.array([[self.until, NEVER]]))]
+        log = self.read("feed_log") if self.has("feed_log") else None
+        mine = None if log is None else log[log["source"] == source]
+        pieces = self._facts("cases", Stream(source)).pieces(source, frozenset(map(str, self.words["category"])))
+        known = np.concatenate([self.cases.start[p] for p in pieces])
+        grid = np.concatenate([self.cases.grid[p] for p in pieces])
+        first = int(self.cases.start.min(initial=NEVER))
+        late = starts_late(known, first)
+        began = min(int(self.cases.occurred[p].min()) for p in pieces) if late else LONG_AGO
+        end = self.until if self.stated else last_spoken(known)
+        return silences(mine, self.grids, known, grid, begun=began, end=end, stated=self.stated)
+
     def begun(self, source: str) -> tuple[np.ndarray, np.ndarray]:
         """When the earliest record of a feed became known, and how early it is: (n,) instants known, increasing, and occurred, falling.
 
@@ -605,3 +649,16 @@ def covered(spoken: np.ndarray, at: int, first: int, last: int) -> int:
     reach = np.maximum.accumulate(b)
     before = np.r_[first, reach[:-1]]
     return int(np.maximum(reach - np.maximum(a, before), 0).sum())
+
+
+def _last_told(log: Log, beside: Tables, latest: int) -> int:
+    """The last instant any feed spoke of, µs: a date typed wrong, in a record or in the cover of a delivery, does not move it."""
+    source, words = log.coded("source")
+    source = source[log.order]
+    heard = [last_spoken(log.known[source == code]) for code in range(len(words))]
+    if beside.has("feed_log"):
+        deliveries = beside.arrow("feed_log", columns=["covers_to", "arrived_at", "last_at"])
+        to, arrived, last = (instants(deliveries[c]) for c in ("covers_to", "arrived_at", "last_at"))
+        # a delivery that covers no more than a day beyond its last row may have read that cover off the row
+        heard += np.minimum(to, arrived)[(to != NEVER) & ((last == NEVER) | (to - last > DAY_US))].tolist()
+    return min(max(heard, default=latest), latest)

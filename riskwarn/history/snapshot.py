@@ -350,6 +350,21 @@ class Snapshot:
         kernel.count(self._axis, Cells.of(grid, self.shape[0]), began, ended, again)
         return again, followed
 
+    def settled(self, source: str, *, days: float, settle_days: float) -> np.ndarray:
+        """(n_grids, n_dates) whether what a feed tells of the `days` from each date on is known.
+
+        It is where the feed spoke, for each grid, from the date through the `days` and `settle_days` more
+        (:meth:`History.silences`).
+        """
+        begin, end = self.micros, self.micros + _span(days + settle_days)
+        known = np.zeros(self.shape, dtype=bool)
+        for silence in self.history.silences(source):
+            spans = silence.spans
+            # the first silence that ends after the date must not begin before what is asked for has ended
+            after = np.minimum(np.searchsorted(spans[:, 1], begin, side="right"), len(spans) - 1)
+            known[silence.grids] = (spans[after, 0] >= end)[None, :]
+        return known
+
     # -- how long the feed spoke --------------------------------------------------------------------------------------
 
     def exposure(self, source: str, days: float, *, ago: float = 0) -> np.ndarray:
