@@ -199,7 +199,7 @@ def test_a_damaged_head_is_told(tmp_path, content):
 
 def test_an_empty_store_says_so(tmp_path):
     """Nothing was brought in: each read names the store and the verb to use."""
-    store = Store(tmp_path / "none")
+    store = Store(tmp_path / "none", timezone=ZONE)
     for ask in (lambda: store.read("events"), store.grids, store.known_until):
         with pytest.raises(NotFoundError, match=r"holds no table.*it has: nothing.*riskwarn ingest"):
             ask()

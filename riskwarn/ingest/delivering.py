@@ -27,7 +27,7 @@ from riskwarn.ingest.revision import revisions
 from riskwarn.ingest.shaping import Intake, shape
 from riskwarn.ingest.spool import Spool
 from riskwarn.schema import table_of, typed
-from riskwarn.store import Store
+from riskwarn.store import Store, Transaction
 
 DUPLICATE, ACCEPTED, QUARANTINED = range(3)
 _STATES = ("duplicate", "accepted", "quarantined")
@@ -121,6 +121,7 @@ def ingest(
         A file cannot be read, or does not fit the mapping. Nothing of that file is stored.
     """
     mapping = mapping if isinstance(mapping, Mapping) else load_mapping(mapping)
+    store.adopt_zone(mapping.timezone)
     at = store.instant(arrived_at) if arrived_at is not None else pd.Timestamp.now(tz=store.timezone).floor("s")
     started = time.perf_counter()
     reports = [_deliver(store, path, mapping, at, again=again, progress=progress) for path in _paths(files)]
@@ -164,19 +165,19 @@ def _deliver(
         return _known_delivery(mapping.table, delivery, logged)
     arrived_at = store.instant(manifest.arrived_at) if manifest.arrived_at else arrived_at
     intake, account = _intake(store, mapping, delivery, arrived_at), _Account()
-    with ExitStack() as stack:
-        good, bad = (stack.enter_context(Spool(store.path)) for _ in range(2))
+    with store.transaction() as staged, ExitStack() as stack:
+        good, bad = (stack.enter_context(Spool(staged.scratch)) for _ in range(2))
         for piece in _watched(delivery, intake, progress=progress):
             _take(piece.rows, piece.broken, intake, account, good, bad)
         intake.notes.update(delivery.notes)
         manifest.check_rows(sum(map(len, account.numbers)), delivery.name)
-        accepted = _write(store, mapping, good, account)
+        accepted = _write(staged, mapping, good, account)
         refused = pd.concat(
             [*bad.parts(WRITE_ROWS), pd.DataFrame({"reason": pd.Series(dtype="str")})], ignore_index=True
         )
-    _keep(store, mapping, delivery, refused)
-    rows = account.table(accepted, mapping.source or mapping.table)
-    _log(store, mapping, delivery, batch, arrived_at, rows, account)
+        _keep(staged, mapping, delivery, refused)
+        rows = account.table(accepted, mapping.source or mapping.table)
+        _log(staged, mapping, delivery, batch, arrived_at, rows, account)
     return _report(mapping.table, delivery, rows, refused, intake)
 
 
@@ -264,7 +265,7 @@ def _part(rows: pd.DataFrame, table: str) -> np.ndarray:
     return (rows["source"] + "@" + months.astype(str).astype(object)[place]).to_numpy(dtype=object)
 
 
-def _write(store: Store, mapping: Mapping, good: Spool, account: _Account) -> list[np.ndarray]:
+def _write(store: Transaction, mapping: Mapping, good: Spool, account: _Account) -> list[np.ndarray]:
     """Write the rows, many parts at a time; gives the numbers of the rows that told something new."""
     accepted = []
     for part in good.parts(WRITE_ROWS):
@@ -281,7 +282,7 @@ def _write(store: Store, mapping: Mapping, good: Spool, account: _Account) -> li
     return accepted
 
 
-def _put(store: Store, name: str, rows: pd.DataFrame) -> tuple[int, int]:
+def _put(store: Transaction, name: str, rows: pd.DataFrame) -> tuple[int, int]:
     """Write rows of which several may share a key: the one that sorts last holds, as in the store. Gives new and conflicting ones."""
     table = table_of(name)
     rows, key = typed(name, rows), list(table.key)
@@ -299,7 +300,7 @@ def _count(account: _Account, feed: str, accepted: int, conflicting: int) -> Non
     counts[1] += conflicting
 
 
-def _keep(store: Store, mapping: Mapping, delivery: Delivery, refused: pd.DataFrame) -> None:
+def _keep(store: Transaction, mapping: Mapping, delivery: Delivery, refused: pd.DataFrame) -> None:
     if len(refused):
         front = ["file", "row", "reason", "source"]
         kept = refused.assign(file=delivery.name).dropna(axis=1, how="all")
@@ -323,7 +324,7 @@ def _logged(store: Store, batch: str) -> pd.DataFrame | None:
 
 
 def _log(
-    store: Store,
+    store: Transaction,
     mapping: Mapping,
     delivery: Delivery,
     batch: str,
@@ -344,7 +345,7 @@ def _log(
     store.write("feed_log", log)
 
 
-def _covers(log: pd.DataFrame, store: Store, mapping: Mapping) -> tuple[object, object]:
+def _covers(log: pd.DataFrame, store: Transaction, mapping: Mapping) -> tuple[object, object]:
     zone = mapping.timezone or store.timezone
     start = pd.to_datetime(log["first_at"], utc=True).dt.tz_convert(zone)
     end = pd.to_datetime(log["until"], utc=True).dt.tz_convert(zone)

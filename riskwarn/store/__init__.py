@@ -1,5 +1,19 @@
-"""The only package that reads or writes tables on disk: a folder of Parquet files, nothing to install."""
+"""The only package that reads or writes tables on disk: a folder of Parquet files, nothing to install.
 
-from riskwarn.store.folder import FORMAT, NIGHT_TABLES, Store, Written
+::
 
-__all__ = ["FORMAT", "NIGHT_TABLES", "Store", "Written"]
+    parquet      how a table becomes a file
+    lock         one writer at a time
+    files        which files hold: those of the last delivery committed
+    tables       the source tables, read and merged
+    transaction  one delivery: all of it or nothing
+    nights       what was published, night by night
+    store        these together, with the city's clock
+"""
+
+from riskwarn.store.nights import PublishedNight
+from riskwarn.store.store import FORMAT, Store
+from riskwarn.store.tables import NIGHT_TABLES, Written
+from riskwarn.store.transaction import Transaction
+
+__all__ = ["FORMAT", "NIGHT_TABLES", "PublishedNight", "Store", "Transaction", "Written"]

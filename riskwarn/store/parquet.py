@@ -57,10 +57,13 @@ def _arrow_column(values: pd.Series, kind: pa.DataType) -> pa.Array:
 def plain_arrow(rows: pd.DataFrame) -> pa.Table:
     """Any frame as an Arrow table, times in UTC."""
     aware = {name for name in rows if isinstance(rows[name].dtype, pd.DatetimeTZDtype)}
-    return pa.table({
-        str(name): _arrow_column(rows[name], _ARROW["time"]) if name in aware else pa.array(rows[name], from_pandas=True)
+    columns = {
+        str(name): _arrow_column(rows[name], _ARROW["time"])
+        if name in aware
+        else pa.array(rows[name], from_pandas=True)
         for name in rows
-    })  # fmt: skip
+    }
+    return pa.table(columns)
 
 
 def write_table(target: Path, table: pa.Table) -> None:
@@ -68,6 +71,23 @@ def write_table(target: Path, table: pa.Table) -> None:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
     write_bytes(target, sink.getvalue())
+
+
+def to_frame(table: Table, rows: pa.Table, timezone: str) -> pd.DataFrame:
+    """Rows of a table as pandas has them: times in `timezone`, whole numbers and words that may be missing."""
+    frame = rows.to_pandas(
+        types_mapper=lambda t: pd.StringDtype(na_value=float("nan")) if pa.types.is_string(t) else None
+    )
+    for column in table.columns:
+        if column.name in frame:
+            values = frame[column.name]
+            if column.kind == "time":
+                frame[column.name] = values.dt.tz_convert(timezone)
+            elif column.kind == "integer":
+                frame[column.name] = values.astype("Int64")
+            elif column.kind == "flag":
+                frame[column.name] = values.fillna(value=False).astype("bool")
+    return frame
 
 
 def write_bytes(target: Path, content: object) -> None:
@@ -82,8 +102,9 @@ def write_bytes(target: Path, content: object) -> None:
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    if os.name == "posix":  # elsewhere a folder cannot be opened, nor need it be flushed
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,0 +1,66 @@
+"""The lock of a store: one writer at a time, whichever thread, process or program it is."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import filelock
+
+from riskwarn.errors import BusyError
+
+
+class Lock:
+    """A lock file that the operating system frees when its holder ends, however it ends.
+
+    The thread that holds it may take it again; no other thread of the process can, though it has the same object.
+
+    Parameters
+    ----------
+    path
+        The lock file; its folder must be there when the lock is taken.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> lock = Lock(Path(tempfile.mkdtemp()) / ".lock")
+    >>> with lock.held() as outermost, lock.held() as again:
+    ...     outermost, again
+    (True, False)
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._process = -1
+
+    @property
+    def _file(self) -> filelock.BaseFileLock:
+        if self._process != os.getpid():  # what a forked child inherits is its parent's hold, not its own
+            self._process = os.getpid()
+            # thread_local: the count of holds is that of one thread, and another thread asks the operating system
+            self._of_process = filelock.FileLock(self._path, thread_local=True)
+        return self._of_process
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether this thread holds it."""
+        return self._file.is_locked
+
+    @contextmanager
+    def held(self) -> Iterator[bool]:
+        """Hold it; gives whether this is the outermost hold of the thread.
+
+        Raises
+        ------
+        BusyError
+            Another job holds it.
+        """
+        outermost = not self.is_mine
+        try:
+            self._file.acquire(blocking=False)
+        except filelock.Timeout:
+            raise BusyError(f"store {self._path.parent} is held by another job; wait for it to end.") from None
+        try:
+            yield outermost
+        finally:
+            self._file.release()

@@ -1,0 +1,339 @@
+"""The store: a city's tables and nights in a folder, one writer at a time.
+
+::
+
+    city/
+      store.json                              time zone, format
+      tables/events/dispute/2025-01.parquet   records by source and month of known_at
+      tables/grids.parquet                    small tables whole
+      quarantine/events/….parquet             rejected rows, each with its reason
+      nights/2025-03-03/<run>/….parquet       what a night published, never changed afterwards
+      nights/2025-03-03/current               which run holds; replaced in one step
+      ledger.sqlite                           alerts and their transitions
+      calendar.csv                            the city's own working days
+      journal.json                            the last delivery committed
+      .staged/                                a delivery on its way in
+      .lock                                   held by the one job that writes
+
+Every file is written beside its place, flushed and renamed, and the files of a delivery hold from one instant on: a reader sees all
+of them or none, and so does who comes after a job that was killed. The same records give the same files in whatever order and
+pieces they arrive.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import local
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import pyarrow as pa
+
+from riskwarn.errors import DataError, NotFoundError, did_you_mean
+from riskwarn.schema import Table, table_of
+from riskwarn.store.files import Files
+from riskwarn.store.lock import Lock
+from riskwarn.store.nights import Nights
+from riskwarn.store.parquet import to_frame
+from riskwarn.store.tables import NIGHT_TABLES, Tables, Written, check_columns, joined, load
+from riskwarn.store.transaction import Transaction
+
+FORMAT = 1
+_HEAD = "store.json"
+
+
+class Store(Tables, Nights):
+    """A city's tables and nights in a folder.
+
+    Parameters
+    ----------
+    path
+        The folder; made on the first write.
+    timezone
+        IANA zone of the city, for example ``"Asia/Shanghai"``. A new store must be told; it keeps the zone, which may be left out
+        afterwards.
+
+    Raises
+    ------
+    DataError
+        The store exists with another time zone, the zone is not known, or ``store.json`` is damaged or lost.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> store = Store(tempfile.mkdtemp() + "/city", timezone="Asia/Shanghai")
+    >>> day = pd.Timestamp("2025-01-08", tz="Asia/Shanghai")
+    >>> store.write("grids", pd.DataFrame({"grid_id": ["G1"], "valid_from": [day]}))
+    Written(accepted=1, duplicate=0, conflicting=0)
+    >>> store.read("grids").grid_id.tolist()
+    ['G1']
+    """
+
+    def __init__(self, path: str | Path, *, timezone: str | None = None) -> None:
+        if not isinstance(path, str | os.PathLike):
+            raise DataError(f"a store is a folder, wanted its path; got {type(path).__name__}.")
+        self.path = Path(path)
+        super().__init__(Files(self.path))
+        self._lock = Lock(self.path / ".lock")
+        self._open = local()
+        self._zone: str | None = None if timezone is None else _zone(timezone)
+        kept = self._head().get("timezone")
+        if timezone and kept and timezone != kept:
+            raise DataError(
+                f"{self.path / _HEAD}: the store's time zone is {kept!r}, got {timezone!r}; a store keeps the zone it was made with."
+            )
+
+    def __repr__(self) -> str:
+        """Path, zone and tables at a glance."""
+        zone = self._head().get("timezone") or self._zone
+        return f"Store({str(self.path)!r}, timezone={zone!r}, tables={self.tables()})"
+
+    @property
+    def timezone(self) -> str:
+        """IANA zone of the city.
+
+        Raises
+        ------
+        NotFoundError
+            The store is not made yet, and no zone was given for it.
+        """
+        self._zone = self._zone or self._head().get("timezone")
+        if self._zone is None:
+            raise NotFoundError(
+                f"there is no store in {self.path}, so its time zone is not known; check the path, or make one with Store(path, timezone=…) "
+                "or `riskwarn ingest` and a mapping that names its timezone."
+            )
+        return self._zone
+
+    def adopt_zone(self, timezone: str) -> None:
+        """Give a new store its time zone where it was not told one; a store keeps the one it has.
+
+        Raises
+        ------
+        DataError
+            The zone is not known.
+        """
+        if self._zone is None and self.is_new and timezone:
+            self._zone = _zone(timezone)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever written."""
+        return not self._head()
+
+    # -- tables -------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Hold the store for one delivery, and commit all it writes together when the block ends well.
+
+        Write and read through what the block is given: it sees its own changes, others do not. If the block raises, or its process
+        is killed at any moment, nothing of it holds. Inside another transaction of the same thread it is that one, committed with it.
+
+        Raises
+        ------
+        BusyError
+            Another job holds the store.
+
+        Examples
+        --------
+        A delivery writes records, rejected rows and its line of the log together::
+
+            with store.transaction() as staged:
+                staged.write("events", good)
+                staged.quarantine("events", refused, batch=batch)
+                staged.write("feed_log", log)
+        """
+        outer = getattr(self._open, "transaction", None)
+        if outer is not None:
+            yield outer
+            return
+        with self.lock():
+            staged = self._open.transaction = Transaction(self)
+            try:
+                yield staged
+                staged.commit()
+            finally:
+                del self._open.transaction
+                self.files.settle()
+
+    def write(self, name: str, frame: pd.DataFrame) -> Written:
+        """Add rows to a source table; rows whose key is there already change nothing.
+
+        Where one key comes with two contents, the one that sorts last holds, whichever came first.
+
+        Raises
+        ------
+        DataError
+            The frame breaks the table's contract, or names a grid that the `grids` table does not hold.
+        BusyError
+            Another job holds the store.
+        NotFoundError
+            The store is new and was not told its time zone.
+        """
+        with self.transaction() as staged:
+            return staged.write(name, frame)
+
+    def quarantine(self, name: str, rows: pd.DataFrame, *, batch: str) -> None:
+        """Keep the rejected rows of a batch with their reasons, in place of those it had; without rows it has none any more."""
+        with self.transaction() as staged:
+            staged.quarantine(name, rows, batch=batch)
+
+    def read(
+        self, name: str, *, columns: Sequence[str] | None = None, source: str | None = None, as_of: object = None
+    ) -> pd.DataFrame:
+        """Rows of a table, times in the store's zone, in the order of the key; those of a night in the order they were published.
+
+        Parameters
+        ----------
+        name
+            Table name.
+        columns
+            Only these; all by default.
+        source
+            For `events`: only this feed.
+        as_of
+            For tables of a night: only this date; all dates by default.
+
+        Raises
+        ------
+        NotFoundError
+            The store or the table holds nothing.
+        StaleDataError
+            Nothing was published for `as_of`.
+        DataError
+            There is no such table or column, or a file is damaged.
+        """
+        if name not in NIGHT_TABLES:
+            return super().read(name, columns=columns, source=source)
+        return to_frame(table_of(name), self.arrow(name, columns=columns, as_of=as_of, dictionary=False), self.timezone)
+
+    def arrow(
+        self,
+        name: str,
+        *,
+        columns: Sequence[str] | None = None,
+        source: str | None = None,
+        dictionary: bool = True,
+        as_of: object = None,
+    ) -> pa.Table:
+        """The rows as an Arrow table, times in UTC; repeated words as dictionaries unless `dictionary` is false."""
+        if name not in NIGHT_TABLES:
+            return super().arrow(name, columns=columns, source=source, dictionary=dictionary)
+        table: Table = table_of(name)
+        check_columns(table, columns)
+        dates = self.nights() if as_of is None else [as_of]
+        nights = [night for night in map(self.night, dates) if name in night.tables]
+        parts = [load(night.path / f"{name}.parquet", list(columns) if columns else None) for night in nights]
+        return joined(parts or [self._nothing(name, source)], dictionary=dictionary)
+
+    # -- nights -------------------------------------------------------------------------------------------------------
+
+    def publish(
+        self, as_of: object, tables: Mapping[str, pd.DataFrame], *, run: str, facts: Mapping[str, object] | None = None
+    ) -> Path:
+        """Publish a night's tables together: readers see all of the new run or all of the old one.
+
+        Parameters
+        ----------
+        as_of
+            The night.
+        tables
+            Some of :data:`NIGHT_TABLES`, each of this `as_of` alone.
+        run
+            Name of the run; a run that is there already is pointed to again and not rewritten.
+        facts
+            What a reader should know of the run, kept as JSON beside the tables.
+
+        Raises
+        ------
+        BusyError
+            Another job holds the store.
+        DataError
+            A table breaks its contract, or is none of a night.
+        """
+        at = self.instant(as_of)
+        for name in tables:
+            if name not in NIGHT_TABLES:
+                raise DataError(
+                    f"a night publishes no table {name!r}{did_you_mean(name, NIGHT_TABLES)}; use Store.write."
+                )
+        with self.transaction() as staged:
+            staged.make()
+        with self.lock():
+            return self._publish(at, tables, run, facts or {})
+
+    def roll_back(self, as_of: object, run: str) -> Path:
+        """Let an earlier run of a night hold again: one pointer moves, nothing is computed.
+
+        Raises
+        ------
+        NotFoundError
+            The night has no such run; the message names those it has.
+        DataError
+            A file of that run is damaged.
+        """
+        self.night(as_of, run).check()
+        return self.publish(as_of, {}, run=run)
+
+    # -- one writer ---------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the store for one job; freed when the process ends, however it ends. The thread that holds it may take it again.
+
+        Raises
+        ------
+        BusyError
+            Another job, or another thread of this one, holds it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            with self._lock.held() as outermost:
+                if outermost:
+                    self.files.settle()
+                    self.files.sweep()
+                yield
+        finally:
+            if self.is_new and not self._lock.is_mine:
+                self._unmake()
+
+    def head_to_write(self) -> bytes | None:
+        """What ``store.json`` is to say where there is none yet."""
+        return json.dumps({"format": FORMAT, "timezone": self.timezone}).encode() if self.is_new else None
+
+    def _unmake(self) -> None:
+        """A job that wrote nothing leaves no folder behind."""
+        if {p.name for p in self.path.iterdir()} <= {".lock"}:
+            (self.path / ".lock").unlink(missing_ok=True)
+            self.path.rmdir()
+
+    def _head(self) -> dict[str, Any]:
+        """What ``store.json`` says; nothing where the store is not made yet."""
+        place = self.files.find(_HEAD)
+        if place is None:
+            left = next((name for name in ("tables", "nights") if (self.path / name).exists()), None)
+            if left is not None:
+                raise DataError(f"{self.path / _HEAD} is lost, though there is a folder {left!r}; {_REMEDY}")
+            return {}
+        try:
+            head = dict(json.loads(place.read_text("utf-8")))
+            kept = {"format": head.get("format", FORMAT), "timezone": str(head["timezone"])}
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{self.path / _HEAD} is damaged ({type(error).__name__}); {_REMEDY}") from None
+        if kept["format"] != FORMAT:
+            raise DataError(f"{self.path / _HEAD}: store format {kept['format']}, this version reads {FORMAT}.")
+        return kept
+
+
+_REMEDY = f'write it again as {{"format": {FORMAT}, "timezone": "…"}} with the zone the store was made with.'
+
+
+def _zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (KeyError, ValueError, TypeError, OSError, AttributeError):
+        raise DataError(f"unknown time zone {name!r}; use an IANA name such as 'Asia/Shanghai'.") from None

@@ -1,0 +1,366 @@
+"""The source tables: Parquet by month or whole, read back in the city's clock, merged key by key."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from riskwarn import clock
+from riskwarn.errors import BusyError, DataError, NotFoundError, did_you_mean
+from riskwarn.schema import TABLES, Table, conform, table_of, typed
+from riskwarn.store.files import Files
+from riskwarn.store.parquet import full, to_frame
+
+NIGHT_TABLES = ("scores", "reasons", "gaps", "alerts", "marks", "weeks", "weekly_readings", "what_ifs")
+"""Tables a night publishes together."""
+_MONTH_OF = {
+    "events": "known_at",
+    "visits": "known_at",
+    "workflow": "at",
+    "diversions": "sent_at",
+    "roster": "day_at",
+}
+"""Tables kept in a file a month, and the column that says which."""
+_DICTIONARY = (
+    "source",
+    "grid_id",
+    "category",
+    "category_raw",
+    "origin",
+    "org_code",
+    "status",
+    "outcome",
+    "tags",
+    "near_grid_id",
+    "kind",
+    "purpose",
+    "action",
+    "from_org",
+    "to_org",
+    "level",
+)
+_LOOKS = 5
+"""How often a read begins again because a delivery was committed meanwhile."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of the rows of one write: `accepted` new, `duplicate` known already, `conflicting` of these with other content."""
+
+    accepted: int
+    duplicate: int
+    conflicting: int = 0
+
+
+class Tables(ABC):
+    """The source tables of a folder, and how rows merge into them. :class:`Store` reads them, :class:`Transaction` writes them.
+
+    Parameters
+    ----------
+    files
+        Which files hold.
+    """
+
+    path: Path
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+
+    @property
+    @abstractmethod
+    def timezone(self) -> str:
+        """IANA zone of the city."""
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def tables(self) -> list[str]:
+        """Names of the source tables that hold rows."""
+        return [name for name in TABLES if self.has(name)]
+
+    def has(self, name: str) -> bool:
+        """Whether a source table holds rows."""
+        return bool(self._parts(name))
+
+    def sources(self) -> list[str]:
+        """Feeds with events."""
+        return sorted({name.split("/")[2] for name in self._parts("events")})
+
+    def read(self, name: str, *, columns: Sequence[str] | None = None, source: str | None = None) -> pd.DataFrame:
+        """Rows of a source table, times in the store's zone, in the order of the key.
+
+        Parameters
+        ----------
+        name
+            Table name.
+        columns
+            Only these; all by default.
+        source
+            For `events`: only this feed.
+
+        Raises
+        ------
+        NotFoundError
+            The table holds nothing.
+        DataError
+            There is no such table or column, or a file is damaged.
+        """
+        table = table_of(name)
+        rows = to_frame(table, self.arrow(name, columns=columns, source=source, dictionary=False), self.timezone)
+        return (
+            rows.sort_values(list(table.key), kind="stable", ignore_index=True) if set(table.key) <= set(rows) else rows
+        )
+
+    def arrow(
+        self, name: str, *, columns: Sequence[str] | None = None, source: str | None = None, dictionary: bool = True
+    ) -> pa.Table:
+        """The rows as an Arrow table, times in UTC; repeated words as dictionaries unless `dictionary` is false."""
+        table = table_of(name)
+        check_columns(table, columns)
+        words = [c.name for c in table.columns if c.name in _DICTIONARY and c.kind == "text"] if dictionary else []
+
+        def parts() -> list[pa.Table]:
+            names = self._parts(name, source)
+            return [self._load(part, list(columns) if columns else None, words) for part in names]
+
+        return joined(self._looked(parts) or [self._nothing(name, source)], dictionary=dictionary)
+
+    def grids(self, as_of: object = None) -> pd.DataFrame:
+        """The grids valid at `as_of` (the newest version of each by default), one row a grid, in the order of `grid_id`.
+
+        Raises
+        ------
+        NotFoundError
+            There are no grids, or none is valid then.
+        """
+        versions = self.read("grids")
+        if as_of is not None:
+            at = self.instant(as_of)
+            versions = versions[
+                (versions["valid_from"] <= at) & (versions["valid_to"].isna() | (versions["valid_to"] > at))
+            ]
+        elif versions["valid_to"].isna().any():
+            versions = versions[versions["valid_to"].isna()]
+        if versions.empty:
+            raise NotFoundError(f"store {self.path}: no grid is valid at {as_of}.")
+        return versions.drop_duplicates("grid_id", keep="last").reset_index(drop=True)
+
+    def known_until(self) -> pd.Timestamp:
+        """The instant up to which the store speaks: the last revision known or delivery logged.
+
+        Raises
+        ------
+        NotFoundError
+            The store holds no events.
+        """
+
+        def newest() -> list[pa.ChunkedArray]:
+            # files are by month of known_at
+            last = [self._parts("events", source)[-1] for source in self.sources()]
+            return [self._load(part, ["known_at"], [])["known_at"] for part in last]
+
+        times = self._looked(newest) or [self.arrow("events", columns=["known_at"])["known_at"]]
+        if self.has("feed_log"):
+            times.append(self.arrow("feed_log", columns=["covers_to"])["covers_to"])
+        last = max(at for at in (pc.max(column).as_py() for column in times) if at is not None)
+        return pd.Timestamp(last).tz_convert(self.timezone)
+
+    def instant(self, as_of: object) -> pd.Timestamp:
+        """`as_of` as an instant in the store's zone; a date means its local midnight.
+
+        Where clocks were put forward over midnight the day begins with the first instant there was; of an hour that came twice
+        the first is meant.
+
+        Raises
+        ------
+        DataError
+            Not a date or time.
+        """
+        return clock.instant(as_of, self.timezone)
+
+    def digest(self) -> str:
+        """SHA-256 over the records: equal exactly when they are equal, in whatever deliveries they came."""
+        return self._digest([part for name in self.tables() if name != "feed_log" for part in self._parts(name)])
+
+    def fingerprint(self) -> str:
+        """SHA-256 over all a night reads: every table, the log of deliveries, and the city's own files such as ``calendar.csv``."""
+        tables = [part for name in self.tables() for part in self._parts(name)]
+        return self._digest([*tables, *self.files.names("*.csv")])
+
+    def read_quarantine(self, name: str, *, batch: str | None = None) -> pd.DataFrame:
+        """Rejected rows of a table, of one batch or all, with `reason`; empty when there are none."""
+        places = [self.files.find(part) for part in self.files.names(f"quarantine/{name}/{batch or '*'}.parquet")]
+        rows = [pd.read_parquet(place) for place in places if place is not None]
+        return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame({"reason": pd.Series(dtype="str")})
+
+    def quarantined(self, name: str) -> list[str]:
+        """Batches of a table that have rejected rows."""
+        return [Path(part).stem for part in self.files.names(f"quarantine/{name}/*.parquet")]
+
+    # -- merging ------------------------------------------------------------------------------------------------------
+
+    def novel(self, name: str, frame: pd.DataFrame) -> np.ndarray:
+        """(n,) Which rows of `frame` bear a key that neither the store nor an earlier row of `frame` holds."""
+        table = table_of(name)
+        rows = full(table, typed(name, frame))
+        keys = rows[list(table.key)]
+        new = ~keys.duplicated().to_numpy()
+        for part, here in split(table, rows):
+            if self.files.find(part) is not None:
+                held = self._load(part, list(table.key), []).to_pandas()
+                both = pd.concat([held.astype(keys.dtypes), keys.iloc[here]], ignore_index=True)
+                new[here] &= ~both.duplicated().to_numpy()[len(held) :]
+        return new
+
+    def _merged(self, table: Table, part: str, rows: pd.DataFrame) -> tuple[pd.DataFrame | None, Written]:
+        """A file's rows with new ones, none where nothing changes; of two contents of a key the one that sorts last holds."""
+        before = self._existing(table, part)
+        both = pd.concat([before, rows], ignore_index=True) if len(before) else rows
+        if not both.duplicated(list(table.key)).any():
+            ordered = both.sort_values(list(table.key), kind="stable", ignore_index=True)
+            return (ordered if len(rows) else None), Written(len(rows), 0)
+        both = both.sort_values(table.column_names, kind="stable", na_position="first", ignore_index=True)
+        distinct = len(both.drop_duplicates())
+        merged = both.drop_duplicates(list(table.key), keep="last")
+        accepted = len(merged) - len(before)
+        changed = accepted > 0 or distinct > len(before)
+        return (merged if changed else None), Written(accepted, len(rows) - accepted, distinct - len(merged))
+
+    def _check_grids(self, name: str, grid_ids: pd.Series) -> None:
+        named = {g for g in grid_ids.dropna().unique() if g}
+        known = set(self.read("grids", columns=["grid_id"])["grid_id"]) if self.has("grids") else set()
+        unknown = sorted(named - known)
+        if unknown:
+            raise DataError(
+                f"table {name!r}: {len(unknown)} grid ids are not in the store's `grids` table, first: {', '.join(unknown[:3])}. "
+                "Write the grids first, or bring the rows in with `riskwarn ingest`, which keeps such rows in quarantine."
+            )
+
+    # -- files --------------------------------------------------------------------------------------------------------
+
+    def _parts(self, name: str, source: str | None = None) -> list[str]:
+        if name in NIGHT_TABLES:
+            return []
+        if name not in _MONTH_OF:
+            return self.files.names(f"tables/{name}.parquet")
+        return self.files.names(
+            f"tables/events/{source or '*'}/*.parquet" if name == "events" else f"tables/{name}/*.parquet"
+        )
+
+    def _looked(self, look: Callable[[], T]) -> T:
+        """What a look at several files gives, all of them of one commit."""
+        for _ in range(_LOOKS):
+            before = self.files.stamp()
+            try:
+                seen = look()
+            except FileNotFoundError:  # moved into its place between finding and opening it
+                continue
+            if self.files.stamp() == before:
+                return seen
+        raise BusyError(f"store {self.path} changes faster than it can be read; wait for the job that writes.")
+
+    def _load(self, part: str, columns: list[str] | None, words: list[str]) -> pa.Table:
+        place = self.files.find(part)
+        if place is None:
+            raise FileNotFoundError(part)
+        return load(place, columns, words)
+
+    def _existing(self, table: Table, part: str) -> pd.DataFrame:
+        if self.files.find(part) is None:
+            return full(table, pd.DataFrame(columns=table.column_names)).iloc[:0]
+        return full(table, typed(table.name, self._load(part, None, []).to_pandas()))
+
+    def _digest(self, names: list[str]) -> str:
+        def look() -> str:
+            total = hashlib.sha256(self.timezone.encode())
+            for name in names:
+                total.update(name.encode())
+                total.update(hashlib.sha256((self.files.find(name) or Path(name)).read_bytes()).digest())
+            return total.hexdigest()
+
+        return self._looked(look)
+
+    def _nothing(self, name: str, source: str | None) -> pa.Table:
+        here = f"{self.path}" + (f" (source {source!r})" if source else "")
+        raise NotFoundError(
+            f"store {here} holds no table {name!r}; it has: {', '.join(self.tables()) or 'nothing'}. Bring data in with `riskwarn ingest`."
+        )
+
+
+def check_columns(table: Table, columns: Sequence[str] | None) -> None:
+    """Refuse columns a table cannot have.
+
+    Raises
+    ------
+    DataError
+        There is no such column.
+    """
+    for column in columns or ():
+        if column not in table.column_names:
+            raise DataError(f"table {table.name!r} has no column {column!r}{did_you_mean(column, table.column_names)}.")
+
+
+def load(place: Path, columns: list[str] | None = None, words: Sequence[str] = ()) -> pa.Table:
+    """A Parquet file, columns `words` as dictionaries.
+
+    Raises
+    ------
+    FileNotFoundError
+        It is not there.
+    DataError
+        It is damaged.
+    """
+    try:
+        return pq.read_table(place, columns=columns, read_dictionary=[*words])
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise DataError(
+            f"{place} is damaged and cannot be read ({type(error).__name__}); put it back from a copy, or ingest its deliveries again into a new store."
+        ) from None
+
+
+def joined(parts: list[pa.Table], *, dictionary: bool) -> pa.Table:
+    """Parts of a table under each other."""
+    rows = pa.concat_tables(parts)
+    return rows.unify_dictionaries() if dictionary else rows
+
+
+def prepared(name: str, frame: pd.DataFrame) -> tuple[Table, pd.DataFrame]:
+    """A source table and rows for it, checked against its contract, all columns in order.
+
+    Raises
+    ------
+    DataError
+        The frame breaks the table's contract, or the table is published by a night.
+    """
+    table = table_of(name)
+    if name in NIGHT_TABLES:
+        raise DataError(f"table {name!r} is published by a night; use Store.publish.")
+    return table, full(table, conform(name, frame))
+
+
+def split(table: Table, rows: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
+    """Each file the rows go to, and the places of its rows."""
+    if table.name not in _MONTH_OF:
+        yield f"tables/{table.name}.parquet", np.arange(len(rows))
+        return
+    place = pd.Series(_months(rows[_MONTH_OF[table.name]]), index=rows.index, dtype="str")
+    place = (rows["source"] + "/" + place) if table.name == "events" else place
+    for part, here in sorted(place.groupby(place.to_numpy(dtype=object)).indices.items()):
+        yield f"tables/{table.name}/{part}.parquet", here
+
+
+def _months(at: pd.Series) -> np.ndarray:
+    """Month of each instant in UTC, as 2025-01."""
+    utc = at.dt.tz_convert(None).to_numpy().astype("datetime64[M]")
+    months, place = np.unique(utc, return_inverse=True)
+    return months.astype(str).astype(object)[place]
