@@ -172,7 +172,7 @@ def test_a_date_means_its_local_midnight(tmp_path, zone, day, start):
 def test_no_date_is_refused(tmp_path, wrong):
     """What is no date is told as such."""
     with pytest.raises(DataError, match="as_of must be a date such as"):
-        Store(tmp_path).instant(wrong)
+        Store(tmp_path, timezone=ZONE).instant(wrong)
 
 
 def test_a_store_keeps_its_zone(tmp_path):
@@ -440,3 +440,105 @@ def test_quarantine_keeps_rows_with_their_reasons(tmp_path):
     assert store.read_quarantine("events")["reason"].tolist() == ["no such grid"]
     assert store.read_quarantine("visits").empty
     assert store.quarantine("events", bad.iloc[:0], batch="b2") is None
+
+
+# --- a night is read from one run
+
+
+def test_a_night_is_read_from_one_run(tmp_path):
+    """Tables and facts come from the run that was asked for, though another holds by now; an unknown run or table is told."""
+    store = filled(tmp_path / "city", revisions())
+    publish(store, "2025-01-08", run="old", rank=1, n=1)
+    night = store.night("2025-01-08")
+    publish(store, "2025-01-08", run="new", rank=2, n=2)
+
+    assert (night.run, night.facts, night.table("scores")["rank"].tolist()) == ("old", {"n": 1}, [1])
+    assert store.night("2025-01-08", run="old").facts == {"n": 1}
+    assert store.night("2025-01-08").table("scores", columns=["rank"])["rank"].tolist() == [2]
+    assert night.tables == ["scores"]
+    assert night.as_of == pd.Timestamp("2025-01-08", tz=ZONE)
+    with pytest.raises(NotFoundError, match="run old of 2025-01-08 published no table 'gaps'; its tables: scores"):
+        night.table("gaps")
+    with pytest.raises(NotFoundError, match="has no run 'never'; its runs: old, new"):
+        store.night("2025-01-08", run="never")
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("facts.json", b"{"),
+        ("scores.parquet", b"PAR1"),
+        ("scores.parquet", None),
+        ("facts.json", None),
+        ("SHA256SUMS", None),
+    ],
+)
+def test_a_damaged_night_is_passed_over_and_told(tmp_path, file, content):
+    """The newest night whose files are as they were published is found; what is wrong with newer ones is said; nothing falls over."""
+    store = filled(tmp_path / "city", revisions())
+    publish(store, "2025-01-08")
+    newest = publish(store, "2025-01-09")
+    assert (store.newest_night().as_of, store.faults()) == (store.instant("2025-01-09"), [])
+    if content is None:
+        (newest / file).unlink()
+    else:
+        (newest / file).write_bytes(content)
+
+    assert store.newest_night().as_of == store.instant("2025-01-08")
+    assert len(store.faults()) == 1
+    assert file in store.faults()[0]
+    with pytest.raises(DataError, match="damaged or missing; run the night again"):
+        store.roll_back("2025-01-09", "run1")
+
+
+@pytest.mark.parametrize("stray", ["backup", "2025-01-09 (copy)", "2025-13-01", "2025-01-10", ".trash"])
+def test_a_stray_folder_among_the_nights_is_passed_over(tmp_path, stray):
+    """A folder that is no night, or a night without a run, stops nobody; it is named unless it is hidden."""
+    store = filled(tmp_path / "city", revisions())
+    publish(store, "2025-01-08")
+    (store.path / "nights" / stray).mkdir()
+    (store.path / "nights" / "notes.txt").write_text("x")
+
+    assert store.nights() == [store.instant("2025-01-08")]
+    assert store.newest_night().run == store.run_of("2025-01-08") == "run1"
+    assert len(store.faults()) == (1 if stray.startswith(".") else 2)
+
+
+# --- the head of a store
+
+
+def test_a_lost_head_is_an_error(tmp_path):
+    """Without store.json nobody knows the zone: the folder is no store of another zone, whatever is asked of it."""
+    store = filled(tmp_path / "city", revisions())
+    (store.path / "store.json").unlink()
+    for zone in (None, ZONE, "UTC"):
+        with pytest.raises(DataError, match=r"store\.json is lost.*write it again"):
+            Store(store.path, timezone=zone)
+
+
+def test_a_new_store_must_be_told_its_zone(tmp_path):
+    """No zone is taken in silence: a store that is not there has none, and writing to it is refused."""
+    store = Store(tmp_path / "new")
+    for ask in (lambda: store.timezone, lambda: store.write("grids", GRIDS), lambda: store.instant("2025-01-08")):
+        with pytest.raises(NotFoundError, match="its time zone is not known"):
+            ask()
+    assert not store.path.exists()
+    store.adopt_zone("Europe/Berlin")
+    store.write("grids", GRIDS)
+
+    assert Store(store.path).timezone == "Europe/Berlin"
+
+
+def test_a_damaged_table_is_told(tmp_path):
+    """A file that cannot be read is an error that names it, not one of the library that reads it."""
+    store = filled(tmp_path / "city", revisions())
+    (store.path / "tables" / "grids.parquet").write_bytes(b"PAR1 and then nothing")
+    with pytest.raises(DataError, match=r"grids\.parquet is damaged"):
+        store.grids()
+
+
+@pytest.mark.parametrize("wrong", [None, 5, ["a"]])
+def test_a_store_is_a_path(wrong):
+    """What is no path is told as such."""
+    with pytest.raises(DataError, match="a store is a folder, wanted its path"):
+        Store(wrong)
