@@ -6,6 +6,7 @@ import towns
 from conftest import absent
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from riskwarn.feature import load_group
 from riskwarn.history import History, kernel
@@ -82,3 +83,17 @@ def test_rows_are_sorted_alike(monkeypatch, rows):
         one, other, given = (getattr(f, name) for f in (fast, slow, facts))
         np.testing.assert_array_equal(one, other, err_msg=name)
         assert one.dtype == other.dtype == given.dtype
+
+
+def test_linked_sums_take_arrays_of_any_kind():
+    """Links and values of other widths are changed for the kernel and outlive the call: the sum is that of the plain product."""
+    rng = np.random.default_rng(3)
+    links = sparse.random(4000, 4000, 0.002, format="csr", random_state=rng)
+    links.data[:] = 1
+    links.indptr, links.indices = links.indptr.astype(np.int64), links.indices.astype(np.int64)
+    values = rng.random((4000, 40))
+    out = np.empty((4000, 40), np.float32)
+    for _ in range(5):
+        kernel.linked(links, values, out, mean=False)
+
+    np.testing.assert_allclose(out, links @ values, rtol=1e-4, atol=1e-5)

@@ -251,9 +251,11 @@ def linked(links: sparse.csr_matrix, values: np.ndarray, out: np.ndarray, *, mea
     """Sum, or mean, of `values` over the grids linked to each; zero for a grid without any."""
     library = compiled()
     if library:
+        # the arrays must outlive their addresses: a copy that only an address points to is freed before the call
+        first, beside = np.ascontiguousarray(links.indptr, np.int32), np.ascontiguousarray(links.indices, np.int32)
+        told = np.ascontiguousarray(values, np.float32)
         failed = library.rw_linked(
-            ctypes.c_int64(links.shape[0]), _address(np.ascontiguousarray(links.indptr, np.int32)),
-            _address(np.ascontiguousarray(links.indices, np.int32)), _address(np.ascontiguousarray(values, np.float32)),
+            ctypes.c_int64(links.shape[0]), _address(first), _address(beside), _address(told),
             ctypes.c_int(mean), ctypes.c_int64(values.shape[1]), _address(out),
         )  # fmt: skip
         check(failed)
