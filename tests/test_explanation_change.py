@@ -23,7 +23,7 @@ from riskwarn.explanation import (
     what_ifs,
 )
 from riskwarn.explanation.changes import PARTS
-from riskwarn.explanation.rows import COLUMNS, features_at, known_before
+from riskwarn.explanation.rows import COLUMNS, features_at
 from riskwarn.feature import MostAtOnePlace, RepeatedPlaces
 from riskwarn.history import History
 from riskwarn.language import LANGUAGES
@@ -162,7 +162,7 @@ def test_status_says_who_entered_and_left(history, model):
 def test_without_new_knowledge_new_events_move_nothing(history, model):
     """When nothing became known between two nights, only time, and what follows from it, moves a score."""
     past = pd.Timestamp(YESTERDAY, tz=history.timezone)
-    found = changes(known_before(history, past), model, NIGHT, since=YESTERDAY)
+    found = changes(history.known_before(past), model, NIGHT, since=YESTERDAY)
 
     assert (found["new_events"] == 0).all()
     assert (found["aged_out"] != 0).any()
@@ -172,7 +172,7 @@ def test_what_was_known_earlier_is_rebuilt(history):
     """Features from a history cut at an instant equal those of the whole history at that instant."""
     at = pd.Timestamp(YESTERDAY, tz=history.timezone)
     pd.testing.assert_frame_equal(
-        features_at(known_before(history, at), FEATURES, at), features_at(history, FEATURES, at)
+        features_at(history.known_before(at), FEATURES, at), features_at(history, FEATURES, at)
     )
 
 

@@ -12,7 +12,6 @@ import towns
 
 from riskwarn import monitoring
 from riskwarn.errors import DataError
-from riskwarn.explanation.rows import known_before
 from riskwarn.history import History
 from riskwarn.monitoring import drift, volume
 from riskwarn.monitoring.mark import A_MONTH, A_YEAR, marks
@@ -184,7 +183,7 @@ def test_a_night_uses_nothing_known_later():
     """Marks of a night are the same whether or not the history knows what came after it."""
     whole, model = History.load(towns.street()), towns.street_model(towns.street())
     at = pd.Timestamp(towns.STREET_NIGHT, tz=ZONE) - pd.Timedelta(days=2)
-    told = [monitoring.check(h, model, at) for h in (whole, known_before(whole, at))]
+    told = [monitoring.check(h, model, at) for h in (whole, whole.known_before(at))]
 
     pd.testing.assert_frame_equal(*told)
     assert set(told[0]["monitor"]) == {"volume", "category", "feature", "score", "rank", "calibration"}

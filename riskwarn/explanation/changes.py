@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from riskwarn.errors import DataError
-from riskwarn.explanation.rows import features_at, known_before
+from riskwarn.explanation.rows import features_at
 from riskwarn.feature import Feature
 from riskwarn.history import History
 from riskwarn.model import RiskModel
@@ -100,7 +100,7 @@ def _path(
 ) -> dict[str, pd.DataFrame]:
     """The features at each step, of the grids of both nights; each step takes over one group of columns."""
     start = features_at(then, model.features, past)
-    aged = features_at(known_before(now, past), model.features, at)
+    aged = features_at(now.known_before(past), model.features, at)
     end = features_at(now, model.features, at)
     grids = end.index.intersection(start.index)
     group = {f.name: _group(f) for f in model.features}

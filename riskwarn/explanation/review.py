@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from riskwarn.errors import DataError, NotFoundError
+from riskwarn.history import History
 from riskwarn.store import Store
 from riskwarn.taxonomy import NEVER_FEATURES, Words
 
@@ -101,36 +102,37 @@ def review(
     horizon = horizon_days or float(str(store.facts(nights[-1]).get("horizon_days", 28)))
     events = _serious(store, nights[0], since, until, source, severity)
     lists = _lists(store, nights, events["occurred_at"].max(), events["occurred_at"].min() - pd.Timedelta(days=horizon))
-    return Review(_with_lead(_judged(events, lists), lists, horizon), horizon)
+    return Review(_with_lead(_judged(_in_lists(events, lists), lists), lists, horizon), horizon)
 
 
 def _serious(
     store: Store, first: pd.Timestamp, since: object, until: object, source: str | None, severity: int
 ) -> pd.DataFrame:
-    """The newest word on each event of the span."""
-    wanted = ["source", "event_id", "known_at", "occurred_at", "grid_id", "category", "severity", "retracted"]
-    events = store.read("events", source=source)
-    events = events[[c for c in wanted if c in events]].sort_values("known_at", kind="stable")
-    newest = events.drop_duplicates(["source", "event_id"], keep="last")
-    at, end = newest["occurred_at"], store.instant(until) if until is not None else None
-    mask = (
-        (at >= max(store.instant(since), first))
-        & newest["grid_id"].notna()
-        & (newest["grid_id"] != "")
-        & ~newest["category"].isin(NEVER_FEATURES)
-    )
-    mask &= (at < end) if end is not None else True
-    if "retracted" in newest:
-        mask &= ~newest["retracted"]
-    if severity:
-        mask &= newest["severity"].fillna(0) >= severity if "severity" in newest else False
-    found = newest[mask.fillna(value=False)].drop(columns=["retracted", "known_at"], errors="ignore")
-    if found.empty:
+    """The events of the span as they are known today, in the grids under which they were written."""
+    history = History.load(store)
+    events = history.events_at(store.known_until() + pd.Timedelta(microseconds=1)).largest()
+    frame = events.frame(("source", "event_id", "occurred_at", "grid_id", "category", "severity"))
+    frame = frame.assign(written=events.words["grid_id"][events.raw_grid])
+    mask = frame["occurred_at"] >= max(store.instant(since), first)
+    mask &= (frame["written"] != "") & ~frame["category"].isin(NEVER_FEATURES)
+    mask &= frame["source"] == source if source else True
+    mask &= frame["occurred_at"] < store.instant(until) if until is not None else True
+    mask &= frame["severity"] >= severity
+    serious = frame[mask]
+    if serious.empty:
         raise DataError(
             f"store {store.path}: no event of severity {severity} or more since {store.instant(since).date()} that follows a published night; "
             "choose an earlier date or a lower severity."
         )
-    return found.sort_values("occurred_at", kind="stable", ignore_index=True)
+    return serious.sort_values("occurred_at", kind="stable", ignore_index=True)
+
+
+def _in_lists(events: pd.DataFrame, lists: pd.DataFrame) -> pd.DataFrame:
+    """Each event in the grid of the lists: the one it was written under where nights scored that, else the one it went over to."""
+    scored = events["written"].isin(lists["grid_id"])
+    return events.assign(grid_id=events["written"].where(scored | events["grid_id"].isna(), events["grid_id"])).drop(
+        columns="written"
+    )
 
 
 def _lists(store: Store, nights: list[pd.Timestamp], last: pd.Timestamp, first: pd.Timestamp) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """The events behind a number: for one grid and night, which rows of the store make up each feature."""
 
-import dataclasses
 from collections.abc import Iterable
 
 import numpy as np
@@ -8,7 +7,7 @@ import pandas as pd
 
 from riskwarn.errors import DataError, did_you_mean
 from riskwarn.feature import Feature
-from riskwarn.history import TABLE_OF, Facts, History
+from riskwarn.history import TABLE_OF, History
 from riskwarn.model import RiskModel
 from riskwarn.store import Store
 
@@ -16,9 +15,9 @@ COLUMNS = (
     "source", "event_id", "grid_id", "occurred_at", "known_at", "category", "severity", "origin", "tags", "status", "due_at", "closed_at",
 )  # fmt: skip
 """What is shown of an event: nothing that tells a person or an address."""
+_OPTIONAL = frozenset({"severity", "origin", "tags", "status", "due_at", "closed_at"})
 _CHOOSING = ("outcome", "near_grid_id", "case_id", "place_key")
 """What streams and counts of places choose by beside them."""
-_NEVER = np.iinfo(np.int64).max
 
 
 def rows(
@@ -46,7 +45,7 @@ def rows(
     rows
         One row a feature and event, newest first: `feature`, `value` (of the feature), `adds` (what the row adds to it), `days_ago`,
         and the event's :data:`COLUMNS`. Where the value is a sum or a mean, `adds` sums to `value`: each event of a count adds 1. It is
-        missing where the number is none (a rise, a share, the days since the last). Features of the calendar, of the grid and of tables
+        missing where the number is none (a rise, a share, the days since the last). After a split an event adds its share. Features of the calendar, of the grid and of tables
         other than events have no rows.
 
     Raises
@@ -61,10 +60,11 @@ def rows(
         raise DataError(f"no grid {grid_id!r} at {as_of}{did_you_mean(grid_id, list(here))}.")
     at = store.instant(as_of)
     values = features_at(history, chosen, at).loc[grid_id]
-    known = _known(store, chosen, at)
-    parts = [_of_feature(f, float(values[f.name]), known, history, grid_id, at) for f in chosen]
-    found = pd.concat([p for p in parts if len(p)], ignore_index=True) if any(len(p) for p in parts) else parts[0]
-    return found[["feature", "value", "adds", "days_ago", *(c for c in COLUMNS if c in found)]]
+    weights = {f.name: _weights(f, history, grid_id) for f in chosen}
+    held = _held(history, chosen, at, {grid for w in weights.values() for grid in w.index})
+    parts = [_of_feature(f, float(values[f.name]), held, weights[f.name], at) for f in chosen]
+    behind = pd.concat([p for p in parts if len(p)], ignore_index=True) if any(len(p) for p in parts) else parts[0]
+    return behind[["feature", "value", "adds", "days_ago", *(c for c in COLUMNS if c in behind)]]
 
 
 def _chosen(model: RiskModel, names: Iterable[str] | None) -> list[Feature]:
@@ -77,28 +77,21 @@ def _chosen(model: RiskModel, names: Iterable[str] | None) -> list[Feature]:
     return [f for f in model.features if f.name in wanted]
 
 
-def _known(store: Store, features: Iterable[Feature], at: pd.Timestamp) -> pd.DataFrame:
-    """The newest revision known before `at` of every event of the features' feeds, retracted ones left out."""
-    sources = sorted({s.source for f in features for s in f.reads} - set(TABLE_OF))
-    if not sources:
-        return pd.DataFrame({c: [] for c in COLUMNS})
-    events = pd.concat([store.read("events", source=s) for s in sources], ignore_index=True)
-    events = events[events["known_at"] < at].sort_values("known_at", kind="stable")
-    newest = events.drop_duplicates(["source", "event_id"], keep="last")
-    past = (
-        newest[~newest["retracted"] & (newest["occurred_at"] < at)]
-        if "retracted" in newest
-        else newest[newest["occurred_at"] < at]
-    )
-    return past[[c for c in (*COLUMNS, *_CHOOSING) if c in past]].assign(share=1.0)
+def _held(history: History, features: Iterable[Feature], at: pd.Timestamp, grids: Iterable[str]) -> pd.DataFrame:
+    """The events of the features' feeds that hold at `at` in some grids, each with its share of the event as `weight`."""
+    sources = {s.source for f in features for s in f.reads} - set(TABLE_OF)
+    events = history.events_at(at)
+    numbers = np.flatnonzero(np.isin(history.grid_ids.astype(str), list(grids)))
+    here = events.take(np.flatnonzero(events.of(*sorted(sources)) & np.isin(events.grid, numbers)))
+    told = [c for c in COLUMNS if c not in _OPTIONAL or events.has(c)]
+    return here.frame((*told, *_CHOOSING, "weight"))
 
 
 def _of_feature(
-    feature: Feature, value: float, known: pd.DataFrame, history: History, grid_id: str, at: pd.Timestamp
+    feature: Feature, value: float, events: pd.DataFrame, weights: pd.Series, at: pd.Timestamp
 ) -> pd.DataFrame:
     """The rows behind one value: those of each grid that enters it, by the grid's weight."""
-    weights = _weights(feature, history, grid_id)
-    held = known[known["grid_id"].isin(weights.index)]
+    held = events[events["grid_id"].isin(weights.index)]
     behind = feature.rows(held, at) if len(held) else held.assign(adds=np.nan)
     adds = behind["adds"] * behind["grid_id"].map(weights).astype(float)
     if feature.scaled and len(behind):
@@ -125,27 +118,3 @@ def features_at(history: History, features: Iterable[Feature], as_of: object) ->
     return pd.DataFrame(
         columns, index=pd.Index(history.grids["grid_id"].astype("str"), name="grid_id"), dtype="float32"
     )
-
-
-def known_before(history: History, instant: pd.Timestamp) -> History:
-    """The history as if nothing had become known at `instant` or later: what then held goes on holding.
-
-    Parameters
-    ----------
-    history
-        Everything ever known.
-    instant
-        Timezone-aware.
-
-    Returns
-    -------
-    history
-        The same grids, and the same last instant it speaks for, so that it can be asked for later dates.
-    """
-    micros = instant.value // 1000
-    return dataclasses.replace(history, facts=_cut(history.facts, micros), cases=_cut(history.cases, micros))
-
-
-def _cut(facts: Facts, micros: int) -> Facts:
-    known = facts[np.flatnonzero(facts.start < micros)]
-    return dataclasses.replace(known, end=np.where(known.end >= micros, _NEVER, known.end))

@@ -178,7 +178,7 @@ def _told(
 def _missing(clause: Clause) -> Words:
     """What is not recorded, with its window."""
     noun = clause.noun
-    if not clause.days or clause.kind in {"since", "festival"}:
+    if not clause.days or clause.kind in {"since", "festival"} or (clause.kind == "rate" and clause.key):
         return Words(noun.zh, noun.many)
     last = window(clause.days)
     return Words(f"{last.zh}{noun.zh}", f"{noun.many} in {last.en}")

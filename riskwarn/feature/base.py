@@ -195,7 +195,7 @@ class Feature:
         Parameters
         ----------
         events
-            Those that hold at `at`, of the grids it looks at, with the columns of table `events` and `share`, the part of the event
+            Those that hold at `at`, of the grids it looks at, with the columns of table `events` and `weight`, the part of the event
             that lies in the grid.
         at
             The instant.

@@ -84,7 +84,7 @@ class Open(_Handled):
 
     def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
         held = within(self._open(events, at), at, self.days) if self.days else self._open(events, at)
-        return held.assign(adds=held["share"])
+        return held.assign(adds=held["weight"])
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.open(self.stream, days=self.days or None)
@@ -124,7 +124,7 @@ class Overdue(_Handled):
         return (opened(self.stream),)
 
     def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
-        return self._overdue(events, at).assign(adds=lambda held: held["share"])
+        return self._overdue(events, at).assign(adds=lambda held: held["weight"])
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.overdue(self.stream)
@@ -150,7 +150,7 @@ class Amber(_Handled):
 
     def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
         late = self._overdue(events, at)
-        return self._overdue(events, at, elapsed=_AMBER).drop(late.index).assign(adds=lambda held: held["share"])
+        return self._overdue(events, at, elapsed=_AMBER).drop(late.index).assign(adds=lambda held: held["weight"])
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.overdue(self.stream, elapsed=_AMBER) - snapshot.overdue(self.stream)
@@ -284,7 +284,7 @@ class Closed(_HandledWithin):
         return Clause("lasting", done, self.days, side=0, eases="never", remedy="open")
 
     def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
-        return super().rows(events, at).assign(adds=lambda held: held["share"])
+        return super().rows(events, at).assign(adds=lambda held: held["weight"])
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.closed(self.stream, self.days)

@@ -44,8 +44,8 @@ def fading(stream: Stream, half_life: float) -> Clause:
 
     A steady stream of `r` events a day has a faded count of ``r * half_life / log(2)``, so the value stands for so many days.
     """
-    key = "long" if half_life >= _LONG_HALF_LIFE else "lately"
-    return Clause("rate", noun_of(stream), key=key, per=half_life / float(np.log(2)), remedy=step_of(stream.source))
+    key, days = "long" if half_life >= _LONG_HALF_LIFE else "lately", half_life / float(np.log(2))
+    return Clause("rate", noun_of(stream), days, key=key, per=days, remedy=step_of(stream.source))
 
 
 def usual(snapshot: Snapshot, stream: Stream, days: float) -> np.ndarray:
@@ -91,7 +91,7 @@ class Count(Windowed):
         return counted(self.stream, self.days)
 
     def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
-        return within(matching(events, self.stream), at, self.days).assign(adds=lambda held: held["share"])
+        return within(matching(events, self.stream), at, self.days).assign(adds=lambda held: held["weight"])
 
     def recency(self, values: np.ndarray) -> np.ndarray:
         return np.full(len(values), float(self.days))
@@ -136,7 +136,7 @@ class Rate(Windowed):
         return Clause("rate", noun_of(self.stream), self.days, per=_WEEK, remedy=step_of(self.stream.source))
 
     def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
-        return within(matching(events, self.stream), at, self.days).assign(adds=lambda held: held["share"])
+        return within(matching(events, self.stream), at, self.days).assign(adds=lambda held: held["weight"])
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         count = snapshot.count(self.stream, self.days)
@@ -163,7 +163,14 @@ class Level(Streamed):
 
     @property
     def clause(self) -> Clause:
-        return Clause("rate", noun_of(self.stream), key="before", per=_WEEK, remedy=step_of(self.stream.source))
+        return Clause(
+            "rate",
+            noun_of(self.stream),
+            _WEEK * NORMAL_WEEKS,
+            key="before",
+            per=_WEEK,
+            remedy=step_of(self.stream.source),
+        )
 
     @property
     def window(self) -> float:
@@ -171,7 +178,7 @@ class Level(Streamed):
 
     def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
         before = within(matching(events, self.stream), at, _WEEK * NORMAL_WEEKS, ago=_WEEK)
-        return before.assign(adds=before["share"])
+        return before.assign(adds=before["weight"])
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         weeks = _WEEK * NORMAL_WEEKS

@@ -1,6 +1,6 @@
 """The events that hold at an instant, and those of them that a feature counts: what stands behind a number.
 
-A table of held events has one row an event and grid, `share` of it in that grid (1 unless a change of boundaries parted it), and the
+A table of held events has one row an event and grid, its `weight` in that grid (1 unless a change of boundaries parted it), and the
 event's own columns.
 """
 
@@ -67,8 +67,8 @@ def text(events: pd.DataFrame, column: str) -> pd.Series:
 
 
 def halved(events: pd.DataFrame, at: pd.Timestamp, half_life: float) -> pd.Series:
-    """(n,) share of each event, times one half to the power of its age over `half_life` days."""
-    return events["share"] * 0.5 ** ((at - events["occurred_at"]) / pd.Timedelta(days=half_life))
+    """(n,) weight of each event, times one half to the power of its age over `half_life` days."""
+    return events["weight"] * 0.5 ** ((at - events["occurred_at"]) / pd.Timedelta(days=half_life))
 
 
 def _between(hour: pd.Series, first: int, last: int) -> pd.Series:

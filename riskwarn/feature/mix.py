@@ -136,7 +136,7 @@ class _AtPlaces(_OfStreams):
         held = pd.concat([within(matching(events, s), at, self.days) for s in self.of])
         held = held.assign(place_key=text(held, "place_key"))
         held = held[held["place_key"] != ""]
-        return held.assign(here=held.groupby(["grid_id", "place_key"])["share"].transform("sum"))
+        return held.assign(here=held.groupby(["grid_id", "place_key"])["weight"].transform("sum"))
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ class MostAtOnePlace(_AtPlaces):
         """The events of the place with most; of two with as many, of the one with the latest."""
         held = self._placed(events, at).sort_values(["here", "occurred_at"], kind="stable")
         most = held["place_key"] == held.groupby("grid_id")["place_key"].transform("last")
-        return held[most].assign(adds=held["share"])
+        return held[most].assign(adds=held["weight"])
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.grouped(self.of, "place", _largest, (self.days, 0))
@@ -225,7 +225,7 @@ class RepeatedPlaces(_AtPlaces):
     def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
         """The events of every repeated place, which add up to 1 at each."""
         held = self._placed(events, at)
-        return held[held["here"] >= self.at_least].assign(adds=lambda kept: kept["share"] / kept["here"])
+        return held[held["here"] >= self.at_least].assign(adds=lambda kept: kept["weight"] / kept["here"])
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.grouped(self.of, "place", self._number, (self.days, 0))

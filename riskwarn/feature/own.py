@@ -93,7 +93,7 @@ class Own(_OfLabel):
         return _WEEK * self.weeks
 
     def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
-        return within(self._held(events), at, self.window).assign(adds=lambda held: held["share"])
+        return within(self._held(events), at, self.window).assign(adds=lambda held: held["weight"])
 
     def recency(self, values: np.ndarray) -> np.ndarray:
         return np.full(len(values), self.window)
@@ -214,7 +214,7 @@ class Harmonic(_OfLabel):
     def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
         held = within(self._held(events), at, self.window)
         week = (at - held["occurred_at"]) // pd.Timedelta(days=_WEEK)
-        return held.assign(adds=held["share"] / (1 + week))
+        return held.assign(adds=held["weight"] / (1 + week))
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         weight = 1 / (1 + np.arange(self.weeks))
@@ -270,7 +270,7 @@ class SameSeason(_OfLabel):
     def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
         ago = [_YEAR * y - self.days for y in range(1, self.years + 1)]
         held = pd.concat([within(self._held(events), at, self.days, ago=a) for a in ago])
-        return held.assign(adds=held["share"])
+        return held.assign(adds=held["weight"])
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         ago = [_YEAR * y - self.days for y in range(1, self.years + 1)]
