@@ -1,9 +1,15 @@
 """Times as the field writes them, read into instants.
 
-``2025-01-08 13:05:00``, ``2025/1/8 13:05``, ``20250108130500``, ``2025年1月8日13时05分``, spreadsheet serials, ISO with an offset, a month or a
-year alone. A time without an offset is read on the clock the mapping states. Sentinels such as ``0001-01-01T00:00:00`` mean nothing.
+``2025-01-08 13:05:00``, ``2025/1/8 13:05``, ``20250108130500``, ``2025年1月8日13时05分``, spreadsheet serials, seconds or milliseconds since 1970,
+ISO with an offset, ``Wed Jan 08 13:05:00 CST 2025``, ``8 January 2025 1:05 p.m.``, a month or a year alone. The usual forms are read by column; what is
+left, text by text. Two readings of one text are never weighed against each other: a day and a month in digits need `order`. A time without an offset is read on the clock the mapping states. Sentinels such as ``0001-01-01T00:00:00`` mean nothing.
 """
 
+import re
+import tomllib
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -12,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from riskwarn.ingest.folding import clean
+from riskwarn.ingest.folding import clean, cleaned
 
 Order = Literal["year first", "month first", "day first"]
 FIRST_YEAR, LAST_YEAR = 1950, 2100
@@ -32,10 +38,37 @@ _DATES = {
     "day first": r"^(?P<d>\d{1,2})[-/.](?P<m>\d{1,2})[-/.](?P<y>\d{4})\s*" + _CLOCK + "$",
 }
 _SPREADSHEET_EPOCH = np.datetime64("1899-12-30", "us")
+_DAYS_TO_1904 = np.timedelta64(1462, "D")
+_EPOCH = r"^(?:/Date\()?(1\d{9}|1\d{12})(?:\.0*)?(?:[+-]\d{4})?(?:\)/)?$"
+"""Seconds or milliseconds since 1970, from 2001 to 2033; no compact date has as many digits."""
+_VOCABULARY = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+_MONTHS: dict[str, int] = _VOCABULARY["months"]
+_HALVES = "|".join(
+    re.escape(word) for word in sorted(_VOCABULARY["before_noon"] + _VOCABULARY["after_noon"], key=len, reverse=True)
+)
+_WORDY_CLOCK = rf"(?P<p>{_HALVES})?\s*(?P<h>\d{{1,2}})(?:[:.时時点點](?P<i>\d{{1,2}})分?(?:[:.]?(?P<s>\d{{2}})(?:[.,]\d+)?秒?)?|[时時点點])?\s*(?P<q>{_HALVES})?"
+_WORDY_ZONE = r"(?P<z>[a-z]{1,5})?\s*(?P<o>[+-]\d{1,2}(?::?\d{2})?)?\s*(?:\([^)]*\))?"
+_WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s*)?"
+_MONTH_WORD = r"(?P<b>[a-z]{3,9})\.?"
+_DAY = r"(?P<d>\d{1,2})(?:st|nd|rd|th)?"
+_WORDY_DATES = {
+    "": [
+        rf"{_WEEKDAY}{_DAY}[\s/.,-]*{_MONTH_WORD}[\s/.,-]*(?P<y>\d{{4}})",
+        rf"{_WEEKDAY}{_MONTH_WORD}[\s/.-]*{_DAY},?[\s/-]+(?P<y>\d{{4}})",
+        rf"(?P<y>\d{{4}})[\s/.-]*{_MONTH_WORD}[\s/.-]*{_DAY}",
+        r"(?P<y>\d{4})\s*[-/.年]\s*(?P<m>\d{1,2})\s*[-/.月]\s*(?P<d>\d{1,2})日?",
+        r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})",
+    ],
+    "month first": [r"(?P<m>\d{1,2})[-/.](?P<d>\d{1,2})[-/.](?P<y>\d{4})"],
+    "day first": [r"(?P<d>\d{1,2})[-/.](?P<m>\d{1,2})[-/.](?P<y>\d{4})"],
+}
+_JAVA = rf"{_WEEKDAY}{_MONTH_WORD}\s+{_DAY}\s+{_WORDY_CLOCK}\s+{_WORDY_ZONE}\s+(?P<y>\d{{4}})"
 _DAY_US = 86_400_000_000
 
 
-def read_times(values: pd.Series, zone: str, *, order: Order = "year first") -> tuple[pd.Series, np.ndarray]:
+def read_times(
+    values: pd.Series, zone: str, *, order: Order = "year first", date1904: bool = False
+) -> tuple[pd.Series, np.ndarray]:
     """Instants read from a column.
 
     Parameters
@@ -47,6 +80,8 @@ def read_times(values: pd.Series, zone: str, *, order: Order = "year first") -> 
         as the first, one that does not exist when it begins as its end.
     order
         How dates that do not begin with the year are written; by default they are not guessed.
+    date1904
+        Spreadsheet serials count from 1904, not from 1900.
 
     Returns
     -------
@@ -70,10 +105,16 @@ def read_times(values: pd.Series, zone: str, *, order: Order = "year first") -> 
             _localise(values.to_numpy().astype("datetime64[us]"), values.index, zone), values.isna().to_numpy() & False
         )
     texts = clean(values)
-    wall, exact = _wall_times(texts, order), _offset_times(texts)
+    there = pc.is_valid(texts).to_numpy(zero_copy_only=False)
+    wall = _iso_times(texts)
+    if not (np.isnat(wall) & there).any():
+        return _believed(_localise(wall, values.index, zone), np.zeros(len(values), bool))
+    exact = _offset_times(texts)
+    wall = _wall_times(texts, wall, order, date1904=date1904)
+    left = np.flatnonzero(there & np.isnat(wall) & np.isnat(exact))
+    wall[left], exact[left] = _wordy_times(texts.take(pa.array(left)), zone, order)
     at = _localise(wall, values.index, zone)
     at = at.where(np.isnat(exact), pd.Series(exact, index=values.index).dt.tz_localize("UTC"))
-    there = pc.is_valid(texts).to_numpy(zero_copy_only=False)
     sentinel = _sentinels(texts)
     return _believed(at.mask(sentinel), there & at.isna().to_numpy() & ~sentinel)
 
@@ -111,11 +152,16 @@ def _offset_times(texts: pa.Array) -> np.ndarray:
         ).to_pandas()
         read = pd.to_datetime(strings, format="ISO8601", utc=True, errors="coerce")
         at[mask] = read.dt.tz_convert(None).to_numpy().astype("datetime64[us]")
+    mask = _matches(texts, _EPOCH)
+    if mask.any():
+        digits = pc.replace_substring_regex(texts.filter(pa.array(mask)), _EPOCH, r"\1")
+        numbers = pc.cast(digits, pa.int64()).to_numpy(zero_copy_only=False)
+        seconds = numbers < 10**12
+        at[mask] = np.where(seconds, numbers * 10**6, numbers * 10**3).astype("datetime64[us]")
     return at
 
 
-def _wall_times(texts: pa.Array, order: Order) -> np.ndarray:
-    at = _iso_times(texts)
+def _wall_times(texts: pa.Array, at: np.ndarray, order: Order, *, date1904: bool) -> np.ndarray:
     patterns = [_YEAR_FIRST, _COMPACT, _MONTH, _YEAR] + ([_DATES[order]] if order in _DATES else [])
     for pattern in patterns:
         left = np.flatnonzero(np.isnat(at) & pc.is_valid(texts).to_numpy(zero_copy_only=False))
@@ -124,8 +170,133 @@ def _wall_times(texts: pa.Array, order: Order) -> np.ndarray:
         at[left] = _field_times(texts.take(pa.array(left)), pattern)
     left = np.flatnonzero(np.isnat(at) & _matches(texts, _SERIAL))
     days = pc.cast(texts.take(pa.array(left)), pa.float64()).to_numpy(zero_copy_only=False)
-    at[left] = _SPREADSHEET_EPOCH + (np.round(days * 86_400) * 1_000_000).astype("timedelta64[us]")
+    epoch = _SPREADSHEET_EPOCH + (_DAYS_TO_1904 if date1904 else 0)
+    at[left] = epoch + (np.round(days * 86_400) * 1_000_000).astype("timedelta64[us]")
     return at
+
+
+def _wordy_times(texts: pa.Array, zone: str, order: Order) -> tuple[np.ndarray, np.ndarray]:
+    """Wall times, and instants where the text says its offset, of texts that no usual form fits; each distinct one is read once."""
+    distinct = texts.dictionary_encode()
+    read = [_wordy_time(str(text).lower(), zone, order) for text in distinct.dictionary.to_pylist()]
+    codes = distinct.indices.to_numpy(zero_copy_only=False)
+    wall, exact = (
+        np.array([pair[k] for pair in read], dtype="datetime64[us]")[codes] if read else np.empty(0, "datetime64[us]")
+        for k in (0, 1)
+    )
+    return wall, exact
+
+
+def _wordy_time(text: str, zone: str, order: Order) -> tuple[datetime | None, datetime | None]:
+    """Wall time, or instant in UTC, of one text in lower case; neither where it is no time."""
+    for pattern in _wordy_patterns(order):
+        if (parts := pattern.fullmatch(text)) and (wall := _wall_time(parts.groupdict())) is not None:
+            return _with_offset(wall, parts.groupdict(), zone)
+    return None, None
+
+
+@cache
+def _wordy_patterns(order: Order) -> tuple[re.Pattern[str], ...]:
+    dates = _WORDY_DATES[""] + _WORDY_DATES.get(order, [])
+    rest = rf"(?:[\s,t]+{_WORDY_CLOCK})?\s*{_WORDY_ZONE}"
+    return tuple(re.compile(pattern) for pattern in (*(date + rest for date in dates), _JAVA))
+
+
+def _wall_time(parts: dict[str, str | None]) -> datetime | None:
+    month = _MONTHS.get(parts["b"] or "") if parts.get("b") else int(parts.get("m") or 0)
+    if not month or (parts["h"] and not parts["i"] and not (parts["p"] or parts["q"])):
+        return None
+    hour, half = int(parts["h"] or 0), parts["p"] or parts["q"] or ""
+    if half and not 0 < hour <= 12 and not (half in _VOCABULARY["after_noon"] and hour < 24):
+        return None
+    if half in _VOCABULARY["after_noon"] and hour < 12 - (half == "中午"):
+        hour += 12
+    elif half in _VOCABULARY["before_noon"] and hour == 12:
+        hour = 0
+    year, day, minute, second = (int(parts[part] or 0) for part in "ydis")
+    try:
+        return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 the clock is joined to it later
+    except ValueError:
+        return None
+
+
+def _with_offset(wall: datetime, parts: dict[str, str | None], zone: str) -> tuple[datetime | None, datetime | None]:
+    """The wall time, or the instant where the text names an offset or a clock; neither where the clock is not known."""
+    name, offset = parts["z"] or "", parts["o"] or ""
+    if not name and not offset:
+        return wall, None
+    if name and name not in _VOCABULARY["universal"]:
+        ahead = _ahead_of_utc(name, wall, zone) if not offset else None
+        return (None, None) if ahead is None else (None, wall - ahead)
+    digits = offset[1:].replace(":", "")
+    hours, minutes = (int(digits[:-2]), int(digits[-2:])) if len(digits) > 2 else (int(digits or 0), 0)
+    ahead = timedelta(hours=hours, minutes=minutes)
+    return None, wall + ahead if offset.startswith("-") else wall - ahead
+
+
+def _ahead_of_utc(name: str, wall: datetime, zone: str) -> timedelta | None:
+    """Offset of a clock such as CST, which means another one in China than in Chicago: only those of the mapping's zone are known."""
+    local = ZoneInfo(zone)
+    for moment in (wall, wall.replace(month=1, day=1), wall.replace(month=7, day=1)):
+        aware = moment.replace(tzinfo=local)
+        if str(aware.tzname()).lower() == name:
+            return aware.utcoffset()
+    return None
+
+
+def join_times(parts: pd.DataFrame) -> pd.Series:
+    """Times whose date and time of day stand in columns of their own, as one text each.
+
+    Parameters
+    ----------
+    parts
+        (n, k) The date, in one column or as year, month and day, then the time of day, if any.
+
+    Returns
+    -------
+    texts
+        (n,) What :func:`read_times` reads; a date without a time of day is a date, a time of day without a date is nothing.
+
+    Examples
+    --------
+    >>> parts = pd.DataFrame({"d": ["2025-01-08", "1/8/2025", "2025-01-08 00:00:00"], "t": ["1305", "1:05 PM", "0.5"]})
+    >>> join_times(parts).tolist()
+    ['2025-01-08 13:05:00', '1/8/2025 1:05 PM', '2025-01-08 12:00:00']
+    """
+    texts = [cleaned(parts[name]).str.replace(r"^(\d+)\.0$", r"\1", regex=True) for name in parts]
+    n_date = 3 if _mostly(texts[0], r"\d{4}年?") else 2 if _mostly(texts[0], r"\d{4}[-/.年]\d{1,2}月?") else 1
+    date = texts[0]
+    for text in texts[1:n_date]:
+        date = date + "-" + text
+    if len(texts) <= n_date:
+        return date
+    clock = texts[n_date]
+    for text in texts[n_date + 1 :]:
+        clock = clock + ":" + text.str.zfill(2)
+    date = date.str.replace(r"[ T]00:00(?::00(?:\.0+)?)?$", "", regex=True)
+    clock = _times_of_day(clock)
+    return date.where(clock.isna(), date + " " + clock.fillna(""))
+
+
+def _mostly(texts: pd.Series, pattern: str) -> bool:
+    return bool(texts.str.fullmatch(pattern).fillna(value=False).mean() > 0.5)
+
+
+def _times_of_day(texts: pd.Series) -> pd.Series:
+    """Times of day as ``13:05:00`` where they are written as 1305, as a share of the day, or behind a date; other ones as they are."""
+    texts = texts.str.replace(r"^\d{4}-\d{2}-\d{2}[ T](?=\d{2}:)", "", regex=True)
+    share = texts.str.fullmatch(r"0?\.\d+").fillna(value=False)
+    seconds = (pd.to_numeric(texts.where(share), errors="coerce") * 86_400).round()
+    digits = texts.str.fullmatch(r"\d{1,6}").fillna(value=False)
+    padded = texts.where(digits).str.zfill(4)
+    if _mostly(texts, r"[01]?\d|2[0-4]") and not texts[digits].str.len().gt(2).any():
+        padded = texts.where(digits).str.zfill(2) + "00"
+    padded = padded.where(padded.str.len() == 6, padded.str.zfill(4) + "00").where(
+        padded.str.len() != 5, padded.str.zfill(6)
+    )
+    clock = padded.str.replace(r"^(\d\d)(\d\d)(\d\d)$", r"\1:\2:\3", regex=True)
+    clock = clock.where(~share, pd.to_datetime(seconds, unit="s").dt.strftime("%H:%M:%S"))
+    return texts.where(~(digits | share), clock)
 
 
 def _iso_times(texts: pa.Array) -> np.ndarray:

@@ -183,7 +183,8 @@ def _deliver(
 
 def _intake(store: Store, mapping: Mapping, delivery: Delivery, arrived_at: pd.Timestamp) -> Intake:
     choice = choose(mapping, delivery.header, delivery.name)
-    return Intake(mapping, choice, Atlas(store), mapping.crosswalk(), delivery.name, arrived_at)
+    crosswalk = mapping.crosswalk()
+    return Intake(mapping, choice, Atlas(store), crosswalk, delivery.name, arrived_at, date1904=delivery.date1904)
 
 
 def _watched(delivery: Delivery, intake: Intake, *, progress: bool | None) -> Iterator:

@@ -11,7 +11,7 @@ from riskwarn.errors import DataError, PrivacyError
 from riskwarn.ingest.areas import polygon_faults
 from riskwarn.ingest.categorising import UNKNOWN_CATEGORY, categorise
 from riskwarn.ingest.choosing import JOINED, Choice
-from riskwarn.ingest.clock import read_times
+from riskwarn.ingest.clock import join_times, read_times
 from riskwarn.ingest.coordinates import SHIFTED, points_of
 from riskwarn.ingest.folding import clean, cleaned, fold, folded
 from riskwarn.ingest.identity import DAMAGED, is_identifier, made_ids, read_ids, restarted
@@ -58,6 +58,7 @@ class Intake:
     arrived_at: pd.Timestamp
     notes: Counter[str] = field(default_factory=Counter)
     watches: dict[str, ColumnWatch] = field(default_factory=dict)
+    date1904: bool = False
     made: Counter[str] = field(default_factory=Counter)
     """How often each id that was made from a row came."""
 
@@ -76,7 +77,12 @@ def shape(raw: pd.DataFrame, intake: Intake) -> pd.DataFrame:
         Columns of the table as far as known, `source` for every table, `row` (number in the file) and `reason` (why the row cannot be
         accepted, empty when it can).
     """
-    raw = raw.assign(**{JOINED + name: _joined(raw[parts]) for name, parts in intake.choice.joined.items()})
+    table = intake.mapping.table
+    joined = {
+        JOINED + name: join_times(raw[parts]) if _kind(name, table).kind == "time" else _joined(raw[parts])
+        for name, parts in intake.choice.joined.items()
+    }
+    raw = raw.assign(**joined)
     rows, reasons = pd.DataFrame(index=raw.index), _Reasons(len(raw))
     for name, constant in intake.mapping.constants.items():
         rows[name] = _constant(name, constant, intake)[0]
@@ -165,7 +171,7 @@ def _column(name: str, values: pd.Series, intake: Intake, reasons: _Reasons) -> 
     if name in mapping.words:
         values = _translated(name, values, intake)
     if column.kind == "time":
-        at, bad = read_times(values, mapping.timezone, order=mapping.dates)
+        at, bad = read_times(values, mapping.timezone, order=mapping.dates, date1904=intake.date1904)
         reasons.add(bad, f"{name}: not a time")
         return (
             at.mask(without_clock(values, at, mapping.timezone), day_end(at, mapping.timezone)) if name in _ENDS else at
