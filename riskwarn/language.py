@@ -31,6 +31,17 @@ LANGUAGES: tuple[Language, ...] = (
 """Languages there are, that of the staff first."""
 
 
+def locale_of(language: Language) -> str:
+    """The locale whose dates and numbers a language is written with, as Babel names it.
+
+    Examples
+    --------
+    >>> locale_of("en"), locale_of("zh")
+    ('en_GB', 'zh')
+    """
+    return "en_GB" if language == SOURCE_LANGUAGE else language
+
+
 class Spoken(Protocol):
     """One meaning in every language: a :class:`Phrase`, or :class:`Words`."""
 

@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from riskwarn import schema
 from riskwarn.errors import NotFoundError
 from riskwarn.experiment import Experiment
+from riskwarn.gaps.gap import KINDS
 from riskwarn.store import Store
 from riskwarn.unusual import WORDS as WEEK_WORDS
 from riskwarn.web import create_app, schemas, words
@@ -253,7 +254,7 @@ def test_what_cannot_be_told_is_no_gap(tmp_path, monkeypatch):
     web_town.publish(store, "2025-01-08")
     client = client_of(store)
     found = client.get("/gaps").text
-    told, untold = words.GAP_KINDS["G08"][0].zh, words.GAP_KINDS["G05"][0].zh
+    told, untold = KINDS["G08"].words.zh, KINDS["G05"].words.zh
 
     assert f">{told} <b>" in found
     assert f">{untold} <b>" not in found
@@ -698,10 +699,10 @@ def test_scripts_run_on_old_browsers():
 
 def test_words_for_every_gap_kind_level_and_phrase():
     """All twenty gap kinds, the levels and every phrase have words in both languages, with the same blanks."""
-    assert list(words.GAP_KINDS) == [f"G{n:02d}" for n in range(1, 21)]
+    assert list(KINDS) == [f"G{n:02d}" for n in range(1, 21)]
     levels = next(c for c in schema.ALERTS.columns if c.name == "level")
     assert tuple(words.LEVELS) == levels.values  # noqa: PD011 - a column of ours
-    said = [w for pair in words.GAP_KINDS.values() for w in pair] + list(words.PHRASES.values())
+    said = [w for kind in KINDS.values() for w in (kind.words, kind.meaning)] + list(words.PHRASES.values())
     assert all(w.zh and w.en for w in said)
     assert [w for w in said if set(re.findall(r"{\w+}", w.zh)) != set(re.findall(r"{\w+}", w.en))] == []
 

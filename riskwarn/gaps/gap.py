@@ -19,7 +19,7 @@ NIGHTS, NIGHTS_SEEN = 4, 3
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of gap: its code, words, the action that closes it, and what must be there to look for it.
+    """A kind of gap: its code, its name, what it means, the action that closes it, and what must be there to look for it.
 
     Attributes
     ----------
@@ -31,31 +31,106 @@ class Kind:
 
     code: str
     words: Spoken
+    meaning: Spoken
     action: str
     tables: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
 
 
-SILENT = Kind("G01", phrase("silent grid"), "A1")
-UNDER = Kind("G02", phrase("under-recording"), "A6", columns=("case_id", "place_key"))
-COVERAGE = Kind("G03", phrase("coverage gap"), "A1", tables=("visits",))
-STAFF = Kind("G04", phrase("staffing gap"), "A9", tables=("roster",))
-HOUR = Kind("G05", phrase("time-of-day gap"), "A1", tables=("visits",))
-RESPONSE = Kind("G06", phrase("response gap"), "A4")
-REPEAT = Kind("G07", phrase("repeat gap"), "A3", columns=("case_id", "place_key"))
-FEED = Kind("G08", phrase("feed gap"), "A8")
-ESCALATION = Kind("G09", phrase("escalation gap"), "A3", columns=("case_id",))
-SEAM = Kind("G10", phrase("seam gap"), "A5", columns=("near_grid_id",))
-CROSS = Kind("G11", phrase("cross-agency gap"), "A3", columns=("place_key",))
-DIVERT = Kind("G12", phrase("diversion gap"), "A5", tables=("diversions",))
-BOUNCE = Kind("G13", phrase("bounce gap"), "A5", tables=("workflow",))
-CALLBACK = Kind("G14", phrase("follow-up gap"), "A2", tables=("workflow",))
-PAPER = Kind("G15", phrase("paper closure"), "A7", columns=("case_id", "place_key"))
-LAG = Kind("G16", phrase("discovery lag"), "A1", columns=("case_id",))
-CATEGORY = Kind("G17", phrase("category blind spot"), "A10")
-UNPLACED = Kind("G18", phrase("unassigned events"), "A7", tables=("events",))
-ALERT = Kind("G19", phrase("alert unused"), "A4", tables=("visits", "alerts"))
-SURGE = Kind("G20", phrase("surge"), "A7")
+SILENT = Kind(
+    "G01", phrase("silent grid"), phrase("far fewer reports than expected; this is not calm, someone should look"), "A1"
+)
+UNDER = Kind(
+    "G02",
+    phrase("under-recording"),
+    phrase("people asked for help and the ledger has no record"),
+    "A6",
+    columns=("case_id", "place_key"),
+)
+COVERAGE = Kind("G03", phrase("coverage gap"), phrase("fewer visits than the risk calls for"), "A1", tables=("visits",))
+STAFF = Kind(
+    "G04", phrase("staffing gap"), phrase("nobody in charge, or one worker with too much"), "A9", tables=("roster",)
+)
+HOUR = Kind(
+    "G05", phrase("time-of-day gap"), phrase("visits and events fall at different hours"), "A1", tables=("visits",)
+)
+RESPONSE = Kind("G06", phrase("response gap"), phrase("cases are open past their limit"), "A4")
+REPEAT = Kind(
+    "G07",
+    phrase("repeat gap"),
+    phrase("the same place comes back after closure"),
+    "A3",
+    columns=("case_id", "place_key"),
+)
+FEED = Kind("G08", phrase("feed gap"), phrase("a feed stopped or shrank; what rests on it cannot be trusted"), "A8")
+ESCALATION = Kind(
+    "G09",
+    phrase("escalation gap"),
+    phrase("a dispute has moved up step by step without being resolved"),
+    "A3",
+    columns=("case_id",),
+)
+SEAM = Kind(
+    "G10",
+    phrase("seam gap"),
+    phrase("events gather on a border between jurisdictions; nobody owns them"),
+    "A5",
+    columns=("near_grid_id",),
+)
+CROSS = Kind(
+    "G11",
+    phrase("cross-agency gap"),
+    phrase("several agencies handle one place without joining the matter"),
+    "A3",
+    columns=("place_key",),
+)
+DIVERT = Kind(
+    "G12",
+    phrase("diversion gap"),
+    phrase("a police call was handed over and the receiver has no record"),
+    "A5",
+    tables=("diversions",),
+)
+BOUNCE = Kind(
+    "G13",
+    phrase("bounce gap"),
+    phrase("a case was returned between bodies again and again"),
+    "A5",
+    tables=("workflow",),
+)
+CALLBACK = Kind(
+    "G14",
+    phrase("follow-up gap"),
+    phrase("a serious case was closed and nobody called back in time"),
+    "A2",
+    tables=("workflow",),
+)
+PAPER = Kind(
+    "G15",
+    phrase("paper closure"),
+    phrase("closed as resolved, yet it recurs more than expected"),
+    "A7",
+    columns=("case_id", "place_key"),
+)
+LAG = Kind(
+    "G16",
+    phrase("discovery lag"),
+    phrase("recorded long after people first asked for help"),
+    "A1",
+    columns=("case_id",),
+)
+CATEGORY = Kind(
+    "G17", phrase("category blind spot"), phrase("other feeds show this category, the ledger shows none"), "A10"
+)
+UNPLACED = Kind("G18", phrase("unassigned events"), phrase("events carry no valid grid"), "A7", tables=("events",))
+ALERT = Kind(
+    "G19",
+    phrase("alert unused"),
+    phrase("an alert was not acknowledged or answered in time"),
+    "A4",
+    tables=("visits", "alerts"),
+)
+SURGE = Kind("G20", phrase("surge"), phrase("far more events than expected; find out why"), "A7")
 KINDS = {
     k.code: k
     for k in (

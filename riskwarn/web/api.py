@@ -8,6 +8,7 @@ import pandas as pd
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
+from riskwarn.gaps.gap import KINDS
 from riskwarn.web import schemas
 from riskwarn.web.geojson import geojson
 from riskwarn.web.nights import Night, Nights, named
@@ -24,7 +25,7 @@ from riskwarn.web.schemas import (
     rows,
     stated,
 )
-from riskwarn.web.words import GAP_KINDS, PHRASES
+from riskwarn.web.words import PHRASES
 
 N_PAST_NIGHTS = 52
 api = APIRouter(prefix="/api/v1")
@@ -93,7 +94,7 @@ def gap_rows(gaps: pd.DataFrame) -> list[dict[str, Any]]:
     """Gaps with the words of their kind and their evidence read."""
     found = rows(gaps, [name for name in fields(schemas.Gap) if name not in {"zh", "en"}])
     for gap in found:
-        name = GAP_KINDS[gap["kind"]][0] if gap["kind"] in GAP_KINDS else None
+        name = KINDS[gap["kind"]].words if gap["kind"] in KINDS else None
         gap["zh"], gap["en"] = (name.zh, name.en) if name else (gap["kind"], gap["kind"])
         gap["evidence"] = evidence(gap["evidence"])
     return found

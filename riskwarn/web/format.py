@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+from babel.dates import format_date, format_skeleton
 
 from riskwarn.gaps.wording import CODES, EVIDENCE, calendar_words
+from riskwarn.language import locale_of
 from riskwarn.taxonomy import words_of
-from riskwarn.web.words import LEVELS, MONTHS, PHRASES, WEEKDAYS, word
+from riskwarn.web.words import LEVELS, PHRASES, word
 
 UNKNOWN = "—"
 LISTED = 5
@@ -94,12 +96,12 @@ def day(at: pd.Timestamp, language: str) -> str:
     >>> day(pd.Timestamp("2025-01-08"), "zh"), day(pd.Timestamp("2025-01-08"), "en")
     ('2025年1月8日', '8 January 2025')
     """
-    return f"{at.year}年{at.month}月{at.day}日" if language == "zh" else f"{at.day} {MONTHS[at.month - 1]} {at.year}"
+    return format_date(at, "long", locale=locale_of(language))
 
 
 def weekday(at: pd.Timestamp, language: str) -> str:
     """Day of the week in words."""
-    return WEEKDAYS[at.weekday()][language]
+    return format_date(at, "EEEE", locale=locale_of(language))
 
 
 def short_day(at: pd.Timestamp, language: str) -> str:
@@ -110,7 +112,7 @@ def short_day(at: pd.Timestamp, language: str) -> str:
     >>> short_day(pd.Timestamp("2025-01-08"), "zh"), short_day(pd.Timestamp("2025-01-08"), "en")
     ('1月8日', '8 Jan')
     """
-    return f"{at.month}月{at.day}日" if language == "zh" else f"{at.day} {MONTHS[at.month - 1][:3]}"
+    return format_skeleton("MMMd", at, locale=locale_of(language))
 
 
 def moment(at: object, timezone: str) -> str:

@@ -236,7 +236,7 @@ def _scores_by_grid(store: Store, as_of: pd.Timestamp, run: str) -> pd.DataFrame
 def _table(store: Store, name: str, as_of: pd.Timestamp) -> pd.DataFrame | None:
     try:
         return store.read(name, as_of=as_of)
-    except FileNotFoundError:
+    except NotFoundError:
         return None
 
 

@@ -17,6 +17,7 @@ from fastapi.responses import HTMLResponse, Response
 from pydantic import Field
 
 from riskwarn.explanation import CAVEAT
+from riskwarn.gaps.gap import KINDS
 from riskwarn.taxonomy import ACTIONS, words_of
 from riskwarn.web import format as write
 from riskwarn.web import words
@@ -87,7 +88,7 @@ def _environment() -> jinja2.Environment:
     made.filters.update(percent=write.percent, signed=write.signed, number=write.number, fixed=write.fixed)
     made.globals.update(
         LEVELS=words.LEVELS, BANDS=words.BANDS, STATES=words.STATES, FEED_STATES=words.FEED_STATES, UNITS=words.UNITS,
-        GAP_KINDS=words.GAP_KINDS, METRICS=words.METRICS, MODELS=words.MODELS, ACTIONS=ACTIONS, spark=spark, isna=pd.isna, CAVEAT=CAVEAT,
+        GAP_KINDS=KINDS, METRICS=words.METRICS, MODELS=words.MODELS, ACTIONS=ACTIONS, spark=spark, isna=pd.isna, CAVEAT=CAVEAT,
     )  # fmt: skip
     return made
 
@@ -110,10 +111,10 @@ def _common(request: Request) -> dict[str, Any]:
     link = partial(_link, {} if language == default else {"lang": language})
     timezone = nights_of(request).store.timezone
     return {
-        "lang": language, "t": lambda key, **values: words.phrase(key, language, **values), "path": path, "link": link,
+        "lang": language, "t": lambda key, **values: words.told(key, language, **values), "path": path, "link": link,
         "other": quote(path) + "?" + urlencode(here | {"lang": other}), "other_lang": other,
         "word": lambda table, code: words.word(table, code, language), "code": lambda code: words_of(str(code))[language],
-        **words.PUNCTUATION[language], "said": lambda text: words.said(text, language), "moment": lambda at: write.moment(at, timezone),
+        **{name: mark[language] for name, mark in words.PUNCTUATION.items()}, "said": lambda text: words.said(text, language), "moment": lambda at: write.moment(at, timezone),
         "day": lambda at: write.day(at, language), "short_day": lambda at: write.short_day(at, language),
         "weekday": lambda at: write.weekday(at, language), "chosen_lang": language if language != default else "",
     }  # fmt: skip
@@ -133,7 +134,7 @@ def _page(request: Request, template: str, night: Night, **context: Any) -> Resp
     if not newest:
         common["link"] = partial(common["link"], as_of=night.date)
     hours = float((request.app.state.clock() - dates[-1]).total_seconds() / 3600)
-    stale = words.phrase("stale", language, as_of=write.day(dates[-1], language), age=write.age(hours, language))
+    stale = words.told("stale", language, as_of=write.day(dates[-1], language), age=write.age(hours, language))
     given = common | {
         "night": night, "newest": newest, "stale": stale if hours > STALE_HOURS else "", "choices": dates[::-1][:N_NIGHTS_CHOICE],
         "facts": dict.fromkeys(FACTS) | dict(night.facts), "names": night.names,
