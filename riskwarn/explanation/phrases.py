@@ -167,6 +167,18 @@ RISE = {
     "level": Words("{last}{what}与此前15周相当", "About as many {many} in {last} as in the 15 weeks before"),
 }
 """A rise, where no count of the same window can say it."""
+KEPT = {
+    "above": Words("{last}{what}持续多于平常", "Over {last} {many} have kept above their usual number"),
+    "level": Words("{last}{what}没有持续偏多", "Over {last} {many} have not kept above their usual number"),
+}
+"""Whether events have kept above normal."""
+MIXED = {
+    "above": Words(
+        "{last}{what}的类型比多数网格杂", "The kinds of {many} in {last} were more mixed than in most grids"
+    ),
+    "below": Words("{last}{what}的类型比多数网格集中", "The {many} in {last} were more of one kind than in most grids"),
+}
+"""How mixed the kinds of events are."""
 RATE = {
     "rare": Words(
         "{when_rate}{what}平均每周{value}{unit}，全市过半网格没有",
@@ -279,6 +291,29 @@ FLAG = {
     "no": Words("网格不属于{name}", "The grid does not count as {name}"),
 }
 """What a grid is or is not."""
+WEEKDAY = {
+    "busy": Words("每逢{weekday}通常多发", "{weekday} is usually a busier day"),
+    "calm": Words("每逢{weekday}通常较少", "{weekday} is usually a quieter day"),
+}
+"""The day of the week."""
+WORKDAYS = {
+    "busy": Words(
+        "未来{days}天有{value}个工作日，通常多发", "{value} working {day_s} in the next {days}, usually a busier time"
+    ),
+    "calm": Words(
+        "未来{days}天有{value}个工作日，通常较少", "{value} working {day_s} in the next {days}, usually a quieter time"
+    ),
+    "none_busy": Words("未来{days}天都是节假日，通常多发", "No working day in the next {days}, usually a busier time"),
+    "none_calm": Words("未来{days}天都是节假日，通常较少", "No working day in the next {days}, usually a quieter time"),
+}
+"""Working days ahead."""
+DURING = {
+    "kind": Words("正值{during}，网格属于{name}", "Time of year: {during}; the grid counts as {name}"),
+    "more": Words("正值{during}，{name}比多数网格多", "Time of year: {during}; more {many} than in most grids"),
+    "less": Words("正值{during}，{name}不比多数网格多", "Time of year: {during}; no more {many} than in most grids"),
+    "out": Words("不在{during}，或网格没有{name}", "Outside {during}, or a grid without {many}"),
+}
+"""What counts in one part of the year."""
 WINDOW = {
     "in_busy": Words("正值{name}，通常多发", "Time of year: {name}, usually a busier one"),
     "in_calm": Words("正值{name}，通常较少", "Time of year: {name}, usually a quieter one"),
@@ -369,7 +404,7 @@ REMEDIES = {
 
 ALL: dict[str, dict[str, Words]] = {
     "HABIT": HABIT, "LASTING": LASTING, "STANDING": STANDING, "AROUND_HABIT": AROUND_HABIT, "AROUND_LASTING": AROUND_LASTING,
-    "AROUND_STANDING": AROUND_STANDING, "SINCE": SINCE, "RISE": RISE, "RATE": RATE, "AROUND_RATE": AROUND_RATE, "WHEN_RATE": WHEN_RATE, "RUNG": RUNG, "CLIMB": CLIMB, "SILENT": {"any": SILENT}, "SHARE": SHARE, "ATTRIBUTE": ATTRIBUTE, "PLACES": PLACES,
+    "AROUND_STANDING": AROUND_STANDING, "SINCE": SINCE, "RISE": RISE, "RATE": RATE, "AROUND_RATE": AROUND_RATE, "WHEN_RATE": WHEN_RATE, "RUNG": RUNG, "CLIMB": CLIMB, "KEPT": KEPT, "MIXED": MIXED, "WEEKDAY": WEEKDAY, "WORKDAYS": WORKDAYS, "DURING": DURING, "SILENT": {"any": SILENT}, "SHARE": SHARE, "ATTRIBUTE": ATTRIBUTE, "PLACES": PLACES,
     "SEASON": SEASON, "FESTIVAL": FESTIVAL, "PLACE": PLACE, "MEASURE": MEASURE, "FLAG": FLAG, "WINDOW": WINDOW, "TOGETHER": TOGETHER, "AROUND": {"any": AROUND}, "MISSING": {"any": MISSING}, "LEAD": LEAD, "WHERE": WHERE,
     "REMEDIES": {name: words for name, (_, words) in REMEDIES.items()},
 }  # fmt: skip

@@ -257,7 +257,8 @@ def _says_nothing(
         clause, here = feature.clause, teller == k
         usual = (value < CLEAR * normal) & (normal < CLEAR * value) & (clause.kind == "attribute")
         lowers = (total <= 0) & ~tells(clause, value, normal, np.False_)
-        raises = (total > 0) & silent(clause, value)
+        quiet = silent(clause, value) | ((clause.kind == "since") & ~tells(clause, value, normal, np.True_))
+        raises = (total > 0) & quiet
         mute |= here & (usual | lowers | raises)
     return mute
 

@@ -29,6 +29,7 @@ _AROUND = frozenset({"habit", "lasting", "standing", "rate"})
 """Kinds with sentences of their own for the grids around."""
 _WEEK, _YEAR = 7, 365
 _MONTHS = "January February March April May June July August September October November December".split()
+_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 _TENS = (Words("上旬", "Early "), Words("中旬", "Mid-"), Words("下旬", "Late "))
 
 
@@ -246,7 +247,25 @@ def may_ease(clause: Clause, value: Any) -> Any:
 
 
 def silent(clause: Clause, value: Any) -> Any:
-    """Whether a value says that nothing was recorded, or is missing: it raises nothing in words. Works on numbers and on arrays."""
+    """Whether a value says that nothing was recorded, or is missing: it raises nothing in words. Works on numbers and on arrays.
+
+    Parameters
+    ----------
+    clause
+        Of the feature.
+    value
+        One number, or an array.
+
+    Returns
+    -------
+    silent
+        One truth value, or an array of them.
+
+    Examples
+    --------
+    >>> silent(Clause("habit", Noun("纠纷", "dispute", "disputes"), 28), 0)
+    True
+    """
     number_ = np.asarray(value, dtype=float)
     if clause.kind == "since":
         nothing = ~(number_ < clause.days)
@@ -330,7 +349,17 @@ def _since(fact: Fact) -> Words:
     return phrases.SINCE["quiet" if fact.value > fact.normal else "just" + rare]
 
 
+def _during(fact: Fact) -> Words:
+    if fact.value == 0:
+        return phrases.DURING["out"]
+    if fact.clause.key == "flag":
+        return phrases.DURING["kind"]
+    return phrases.DURING["more" if fact.value > CLEAR * fact.normal else "less"]
+
+
 def _rise(fact: Fact) -> Words:
+    if fact.clause.key == "kept":
+        return phrases.KEPT["above" if fact.value >= RISE else "level"]
     return phrases.RISE["level" if abs(fact.value) < RISE else "above" if fact.value > 0 else "below"]
 
 
@@ -378,6 +407,10 @@ KINDS: dict[str, Callable[[Fact], Words]] = {
     "places": _places,
     "rung": _rung,
     "climb": lambda fact: phrases.CLIMB["today" if fact.value < 1 else "days"],
+    "mixed": lambda fact: phrases.MIXED["above" if fact.value >= fact.normal else "below"],
+    "during": _during,
+    "weekday": lambda fact: phrases.WEEKDAY[_busy(fact)],
+    "workdays": lambda fact: phrases.WORKDAYS[("none_" if fact.value < 1 else "") + _busy(fact)],
     "measure": lambda _: phrases.MEASURE["any"],
     "flag": lambda fact: phrases.FLAG["yes" if fact.value > 0 else "no"],
     "window": lambda fact: phrases.WINDOW[f"{'in' if fact.value > 0 else 'out'}_{_busy(fact)}"],
@@ -426,6 +459,7 @@ def _fields(fact: Fact, season: int, n_nearby: int, language: Language) -> dict[
         "name": noun.zh if language == "zh" else noun.one, "unit": noun.measure,
         "unit_n": _unit(clause.unit, shown, language), "normal_n": _unit(clause.unit, usual, language),
         "whole": _whole(clause, language), "where": _where(clause, n_nearby, language), "when": _when(season)[language],
+        "days": f"{clause.days:g}", "weekday": _weekday(fact.value)[language], "during": clause.during[language] if clause.during else "",
         "when_rate": when[:1].upper() + when[1:], "when_after": when[:1].lower() + when[1:],
     }  # fmt: skip
 
@@ -458,7 +492,7 @@ def _shown(clause: Clause, value: float) -> str:
 
 def _unit(unit: Unit, shown: str, language: Language) -> str:
     """The unit after a number; nothing is said without one where things are counted."""
-    if shown == "0" and unit.zh in {"件", "人"}:
+    if shown == "0" and unit.zh in {"件", "人", "起"}:
         return ""
     return unit.zh if language == "zh" else unit.one if shown == "1" else unit.many
 
@@ -481,6 +515,11 @@ def _when_rate(clause: Clause) -> Words:
         return phrases.WHEN_RATE[clause.key]
     last = window(clause.days)
     return Words(last.zh, f"in {last.en}")
+
+
+def _weekday(value: float) -> Words:
+    day = int(value) % _WEEK if np.isfinite(value) else 0
+    return Words(f"星期{'一二三四五六日'[day]}", _DAYS[day])
 
 
 def _when(season: int) -> Words:

@@ -224,6 +224,10 @@ class DatePart(_OfCalendar):
             "day_of_year": Words("年内天次", "day of the year"), "quarter": Words("季度", "quarter"),
         }[self.part]  # fmt: skip
 
+    @property
+    def clause(self) -> Clause:
+        return self._timed("weekday" if self.part == "weekday" else "season")
+
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         local = snapshot.local
         own = {"weekday": "day_of_week"}.get(self.part, self.part)
@@ -254,6 +258,10 @@ class Workdays(_OfCalendar):
         if self.days == 1:
             return Words("当日是否工作日", "whether the day is a working day")
         return Words(f"未来{self.days}天的工作日数", f"working days in the next {self.days} days")
+
+    @property
+    def clause(self) -> Clause:
+        return self._timed("workdays", self.days)
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         first = _days(snapshot)

@@ -177,6 +177,11 @@ class OverdueShare(_Handled):
         """The part; what it is a share of stands in the value alone."""
         return self._overdue(events, at).assign(adds=np.nan)
 
+    @property
+    def clause(self) -> Clause:
+        noun = Noun(f"未办结{noun_of(self.stream).zh}中，超期的占", self.words.en, self.words.en)
+        return replace(measured(self), noun=noun)
+
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         late, held = snapshot.overdue(self.stream), snapshot.open(self.stream)
         city = late.sum(axis=0, keepdims=True) / np.maximum(held.sum(axis=0, keepdims=True), 1)
@@ -240,6 +245,12 @@ class OpenAge(_Handled):
     def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
         """All open ones."""
         return self._open(events, at).assign(adds=np.nan)
+
+    @property
+    def clause(self) -> Clause:
+        noun, share = noun_of(self.stream), f"{100 * self.q:g}"
+        name = f"age that {share} % of the open {noun.many} have not passed"
+        return replace(measured(self), noun=Noun(f"未办结{noun.zh}中，{share}%历时不超过", name, name))
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.open_age(self.stream, q=self.q)
@@ -353,6 +364,12 @@ class Delay(Windowed):
             f"days {self.stream.words.en} took to reach the centre, {100 * self.q:g}th percentile over {window(self.days).en}",
         )
 
+    @property
+    def clause(self) -> Clause:
+        noun, share, last = noun_of(self.stream), f"{100 * self.q:g}", window(self.days)
+        name = f"time in which {share} % of the {noun.many} of {last.en} reached the centre"
+        return replace(measured(self), noun=Noun(f"{last.zh}{noun.zh}中，{share}%入库用时不超过", name, name))
+
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.delay(self.stream, self.days, q=self.q)
 
@@ -381,6 +398,11 @@ class Recurrence(_HandledWithin):
             f"{self.stream.words.zh}办结后{self.within:g}天内同一地点再次发生的比例（{window(self.days).zh}）",
             f"share of {self.stream.words.en} after whose closing the same place reported again within {self.within:g} days",
         )
+
+    @property
+    def clause(self) -> Clause:
+        zh = f"{window(self.days).zh}办结的{noun_of(self.stream).zh}中，办结后{self.within:g}天内同一地点再次发生的占"
+        return replace(measured(self), noun=Noun(zh, self.words.en, self.words.en))
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         again, followed = snapshot.recurred(self.stream, days=self.days, within=self.within)

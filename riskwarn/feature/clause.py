@@ -13,7 +13,7 @@ from riskwarn.history import TABLE_OF, Stream
 from riskwarn.history.stream import TABLE_TAGS
 from riskwarn.taxonomy import TAGS, Words, words_of
 
-_YEAR, _YEAR_SLACK = 365, 3
+_YEAR, _YEAR_SLACK, _HALF_YEAR = 365, 3, 182
 _WEEK = 7
 
 
@@ -86,6 +86,8 @@ class Clause:
         ``percent`` where the value is a share, ``log1p`` where it is the log of one more than the number that is said.
     handled
         What service handles, for "closing the 3 ...", where it differs from `noun`.
+    during
+        Of ``during``, the time of year in which it counts.
     rest
         How its cases are called that stay on top of a part of them: open ones that are "not overdue".
 
@@ -110,6 +112,7 @@ class Clause:
     scale: Literal["", "percent", "log1p"] = ""
     handled: Noun | None = None
     rest: Words | None = None
+    during: Words | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values from which :meth:`parse` makes an equal clause."""
@@ -131,7 +134,7 @@ class Clause:
         return cls(**made)
 
 
-_PARTS: dict[str, Any] = {"noun": Noun, "whole": Noun, "handled": Noun, "unit": Unit, "rest": Words}
+_PARTS: dict[str, Any] = {"noun": Noun, "whole": Noun, "handled": Noun, "unit": Unit, "rest": Words, "during": Words}
 
 
 def window(days: float) -> Words:
@@ -158,6 +161,8 @@ def window(days: float) -> Words:
     if years and abs(days - _YEAR * years) <= _YEAR_SLACK * years:
         zh = "一两三四五六七八九十"[years - 1] if years <= 10 else f"{years}"
         return Words(f"近{zh}年", "the past year" if years == 1 else f"the past {years} years")
+    if days == _HALF_YEAR:
+        return Words("近半年", "the past half-year")
     return Words(f"近{days:g}天", "the last day" if days == 1 else f"the last {days:g} days")
 
 

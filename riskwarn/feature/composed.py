@@ -1,7 +1,7 @@
 """Features made of features, and features of the feeds themselves."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -14,11 +14,12 @@ from riskwarn.feature.base import (
     Streamed,
     Windowed,
     divided,
+    measured,
     per_observed,
     positive,
     unless_silent,
 )
-from riskwarn.feature.clause import window
+from riskwarn.feature.clause import Clause, Eases, Noun, Unit, noun_of, window
 from riskwarn.feature.space import LEVELS, _check_level
 from riskwarn.history import Snapshot, Stream
 from riskwarn.taxonomy import Words
@@ -63,6 +64,14 @@ class Ratio(_Pair):
             f"{self.one.words.zh}与{self.other.words.zh}之比", f"ratio of {self.one.words.en} to {self.other.words.en}"
         )
 
+    @property
+    def clause(self) -> Clause:
+        one, other = self.one.core.words, self.other.core.words
+        where = LEVELS.get(f"{self.one.around}_id", Words("", ""))
+        place = f" in the {where.en}" if where.en else ""
+        name = f"{one.en} for each of the {other.en}{place}"
+        return replace(measured(self), noun=Noun(f"{where.zh}{one.zh}与{other.zh}之比", name, name))
+
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         top, bottom = self.one.compute(snapshot), self.other.compute(snapshot)
 
@@ -95,6 +104,16 @@ class Product(_Pair):
         return Words(
             f"{self.one.words.zh}内的{self.other.words.zh}", f"{self.other.words.en}, during {self.one.words.en}"
         )
+
+    @property
+    def clause(self) -> Clause:
+        if not self.one.dated:
+            return measured(self)
+        clause, one = self.other.clause, self.one.words
+        eases: Eases = "never" if self.reads else "always"
+        return Clause(
+            "during", clause.noun, side=0, eases=eases, remedy="calendar", key=clause.kind, during=Words(one.zh, one.en)
+        )  # fmt: skip
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return np.asarray(self.one.compute(snapshot) * self.other.compute(snapshot), dtype=np.float32)
@@ -137,6 +156,15 @@ class Trend(Windowed):
             f"{zh}{window(self.days).zh}{self.stream.words.zh}较近{self.over:g}天日均的倍数",
             f"{self.stream.words.en}{en} a day over {self.days:g} days, as a multiple of {self.over:g} days",
         )
+
+    @property
+    def clause(self) -> Clause:
+        noun = noun_of(self.stream)
+        where = LEVELS[self.level] if self.level else Words("", "")
+        zh = f"{where.zh}近{self.days:g}天{noun.zh}日均为近{self.over:g}天日均的"
+        place = f" in the {where.en}" if where.en else ""
+        name = f"{noun.many} a day{place} over {self.days:g} days, as a multiple of {self.over:g} days"
+        return replace(measured(self), noun=Noun(zh, name, name), unit=Unit("倍"))
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         near, far = (self._rate(snapshot, days) for days in (self.days, self.over))

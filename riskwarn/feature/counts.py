@@ -258,6 +258,11 @@ class Cusum(Streamed):
     def window(self) -> float:
         return _WEEK * self.weeks
 
+    @property
+    def clause(self) -> Clause:
+        step = step_of(self.stream.source)
+        return Clause("rise", noun_of(self.stream), _WEEK * self.weeks, key="kept", eases="never", remedy=step)
+
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         before, past = _WEEK * self.weeks, _WEEK * NORMAL_WEEKS
         count = snapshot.count(self.stream, past, ago=before) * np.float32(_WEEK)

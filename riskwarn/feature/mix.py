@@ -42,6 +42,11 @@ class Entropy(Windowed):
             f"how mixed the kinds of {self.stream.words.en} were over {window(self.days).en}",
         )
 
+    @property
+    def clause(self) -> Clause:
+        noun, step = noun_of(self.stream), step_of(self.stream.source)
+        return Clause("mixed", noun, self.days, side=0, eases="never", remedy=step)
+
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         found = snapshot.grouped((self.stream,), "category", _entropy, (self.days, 0))
         return np.where(snapshot.count(self.stream, self.days) > 0, found, np.float32(np.nan))
@@ -265,6 +270,12 @@ class RepeatShare(Windowed):
             f"{window(self.days).zh}{self.stream.words.zh}中{self.within:g}天内同地同类重复的比例",
             f"share of {self.stream.words.en} with one of the same place and kind in the {self.within:g} days before",
         )
+
+    @property
+    def clause(self) -> Clause:
+        again = f"of the same place and kind as one in the {self.within:g} days before"
+        part = Noun(f"{self.within:g}天内同地同类重复的", again, again)
+        return Clause("share", part, self.days, whole=noun_of(self.stream), scale="percent", remedy="places")
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         again = snapshot.followed(

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from riskwarn.errors import DefinitionError, did_you_mean
 from riskwarn.feature.base import Feature, Reach, Windowed, divided, measured, positive
-from riskwarn.feature.clause import Clause, Noun, window
+from riskwarn.feature.clause import Clause, Noun, Unit, noun_of, window
 from riskwarn.grid import SHAPES
 from riskwarn.history import History, Snapshot
 from riskwarn.taxonomy import Words
@@ -238,6 +238,13 @@ class PerHousehold(Windowed):
             f"{window(self.days).zh}每千户{self.stream.words.zh}",
             f"{self.stream.words.en} per 1000 households in {window(self.days).en}",
         )
+
+    @property
+    def clause(self) -> Clause:
+        noun, last = noun_of(self.stream), window(self.days)
+        name = f"{noun.many} per 1000 households in {last.en}"
+        unit = Unit(noun.measure)
+        return replace(measured(self), noun=Noun(f"{last.zh}每千户{noun.zh}", name, name), unit=unit)
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         count, homes = snapshot.count(self.stream, self.days), np.nan_to_num(snapshot.attribute("households"))
