@@ -1,6 +1,6 @@
 """Ask every question of experiments/ on the data that can carry it, and write what came out.
 
-    python benchmarks/results.py [--shared DIR] [NAME …]
+    python benchmarks/results.py [--shared DIR] [--again] [NAME …]
 
 Writes experiments/results/NAME.csv (every model, metric and test date), NAME.json (table, differences, levels), and from all of them
 docs/results.md and the tables of docs/models.md. Boston and the synthetic city need nothing; the others read the public data sets in DIR and are left as they are when it is absent.
@@ -60,6 +60,8 @@ PUBLIC = {
         ],
     ),
 }
+JUDGED_COUNTS = ("capture_5", "capture_10", "brier")
+JUDGED_EVENTS = ("average_precision", "roc_auc", "capture_10", "brier")
 SIMULATED = {"town": "small", "city": "city"}
 """Presets of the synthetic cities."""
 QUESTIONS = {
@@ -99,8 +101,15 @@ def main() -> None:
     arguments.add_argument(
         "--shared", type=Path, default=Path(os.environ.get("RISKWARN_SHARED", ROOT.parent / "shared")) / "data"
     )
+    arguments.add_argument(
+        "--again", action="store_true", help="judge the stored figures of the dates anew, asking nothing"
+    )
     given = arguments.parse_args()
     RESULTS.mkdir(exist_ok=True)
+    if given.again:
+        for name in [n for n in given.names if (RESULTS / f"{n}.csv").exists()]:
+            again(name)
+        given.names = []
     with tempfile.TemporaryDirectory() as folder:
         for name in [n for n in given.names if n in scored.ANSWERS]:
             scored.answer(name, given.shared, RESULTS)
@@ -159,9 +168,26 @@ def answer(name: str, store: Store) -> None:
 
 
 def of_the_best(report: Report) -> pd.DataFrame:
-    """The figures of the models and of the best rival alone: with two dozen rules the rest would fill megabytes."""
-    rivals = {report.differences([m])["rival"].iloc[0] for m in ("average_precision", "capture_5")}
+    """The figures of the models and of the best rival of each metric: with two dozen rules the rest would fill megabytes."""
+    rivals = {report.differences([m])["rival"].iloc[0] for m in JUDGED_EVENTS}
     return report.frame[report.frame["model"].isin(["riskwarn", "poisson regression", *rivals])]
+
+
+def again(name: str) -> None:
+    """Judge the stored dates of a question anew: differences whose rival's dates are not stored are left out until it is asked again."""
+    target = RESULTS / f"{name}.json"
+    kept, frame = json.loads(target.read_text("utf-8")), pd.read_csv(RESULTS / f"{name}.csv")
+    frame["as_of"] = pd.to_datetime(frame["as_of"], utc=True)
+    experiment = Experiment.load(ROOT / "experiments" / f"{name.replace('philadelphia_cells', 'philadelphia')}.toml")
+    table = Report(frame, pd.DataFrame(), experiment, ())
+    stored = frame.groupby("metric")["model"].unique()
+    judged = [
+        table.difference(d["metric"], d["model"], d["rival"])
+        for d in kept["differences"]
+        if {d["model"], d["rival"]} <= set(stored[d["metric"]])
+    ]
+    kept["differences"] = pd.DataFrame(judged).round(4).to_dict("records")
+    target.write_text(json.dumps(kept, indent=1), "utf-8")
 
 
 def chosen_rule(report: Report, panel: pd.DataFrame) -> dict:
@@ -194,9 +220,7 @@ def past_precision(train: pd.DataFrame, rule: Rule | PriorCount) -> float:
 def facts(report: Report, panel, seconds: float) -> dict:
     dates = report.frame["as_of"].drop_duplicates()
     counted = report.experiment.label.is_count
-    judged = (
-        ["capture_5", "capture_10", "brier"] if counted else ["average_precision", "roc_auc", "capture_10", "brier"]
-    )
+    judged = JUDGED_COUNTS if counted else JUDGED_EVENTS
     tested = panel[panel["as_of"].isin(dates) & panel["y"].notna()]
     return {
         "question": report.experiment.question,
@@ -275,7 +299,7 @@ def section(name: str, one: dict) -> str:
     rows = ["| model | " + " | ".join(shown) + " |", "| --- |" + " --- |" * len(shown)]
     rows += [f"| {model} | " + " | ".join(f"{values[m]:.4f}" for m in shown) + " |" for model, values in table.items()]
     lines = [
-        f"| {d['metric']} | {d['difference']:+z.4f} | {d['lower']:+z.4f} to {d['upper']:+z.4f} | {'yes' if d['clear'] else 'no'} | {d['rival']} |"
+        f"| {d['metric']} | {d['difference']:+z.4f} | {d['lower']:+z.4f} to {d['upper']:+z.4f} | {d['verdict']} | {d['rival']} |"
         for d in one["differences"]
         if d["model"] == "riskwarn"
     ]
@@ -294,7 +318,7 @@ def section(name: str, one: dict) -> str:
             "",
             *rows,
             "",
-            f"| riskwarn against {against} | difference | 95 % interval | clear of zero | rival |",
+            f"| riskwarn against {against} | difference | 95 % interval | verdict | rival |",
             "| --- | --- | --- | --- | --- |",
             *lines,
             "",
@@ -325,9 +349,9 @@ def emergence(found: dict) -> str:
         clear += [name] if d["clear"] else []
         below += [name] if own < rival else []
         rows.append(
-            f"| {name} | {chance:.3f} | {own:.3f} | {line:.3f} | {rival:.3f} | {own / rival:.2f} | {honest:.3f} | {own / honest:.2f} | {interval} | {'yes' if d['clear'] else 'no'} | {d['rival']} |"
+            f"| {name} | {chance:.3f} | {own:.3f} | {line:.3f} | {rival:.3f} | {own / rival:.2f} | {honest:.3f} | {own / honest:.2f} | {interval} | {d['verdict']} | {d['rival']} |"
         )
-    head = "| question | share of events | riskwarn | poisson regression | best rule | times it | rule chosen on the past | times it | difference, 95 % | clear of zero | which rule |"
+    head = "| question | share of events | riskwarn | poisson regression | best rule | times it | rule chosen on the past | times it | difference, 95 % | verdict | which rule |"
     if not rows:
         return ""
     absent = [n for n in QUESTIONS if n not in found]
@@ -348,7 +372,8 @@ Written by `python benchmarks/results.py`; the figures of every test date are in
 Every table has the product's model, a Poisson regression of the same features, and [baselines](baselines.md): the label's own counts over
 the last weeks and the rules the experiment names. All are calibrated on the past and judged on dates none of them has seen. Captures are
 shares of all events; a difference is positive where the model is better than the best baseline, which is picked by these very dates;
-intervals come from resampling blocks of four dates, and where test dates overlap they are rather too narrow.
+intervals know how the windows of the test dates overlap ([how sure is clear](backtesting.md#how-sure-is-clear)). Differences without a line here
+await the next asking: the rival's dates were not stored.
 """
 
 EMERGENCE = """## Emergences, first events and escalations in one table

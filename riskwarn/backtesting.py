@@ -121,7 +121,7 @@ class Report:
         """
         wanted = list(metrics_wanted or self.frame["metric"].unique())
         rows = [
-            self._difference(metric, model)
+            self.difference(metric, model, self.best_baseline(metric))
             for metric in wanted
             for model in self.table.index
             if model not in self.baselines
@@ -157,8 +157,8 @@ class Report:
             for r in found.itertuples()
         )
 
-    def _difference(self, metric: str, model: str) -> dict[str, Any]:
-        rival = self.best_baseline(metric)
+    def difference(self, metric: str, model: str, rival: str) -> dict[str, Any]:
+        """One row of :meth:`differences`: a model against a rival of your choice."""
         own = self.frame[self.frame["metric"] == metric]
         series = own.pivot_table(index="as_of", columns="model", values="value")
         weight = own.assign(weight=_weights(own)).groupby("as_of")["weight"].first().to_numpy()
