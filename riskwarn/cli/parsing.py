@@ -53,6 +53,10 @@ def _records(verbs: Any) -> None:
         help="propose a mapping for a file instead, and write it to --out for review",
     )
     v.add_argument("--timezone", help="zone of a store that is made anew, as Asia/Shanghai")
+    v.add_argument("--arrived-at", metavar="TIME", help="when the files arrived; now by default")
+    v.add_argument(
+        "--again", action="store_true", help="read a known file once more, through a mended mapping or with new grids"
+    )
     _out(v)
 
     v = _verb(

@@ -38,7 +38,7 @@ def ingest(parsed: argparse.Namespace) -> None:
     store = Store(store_path(parsed), timezone=parsed.timezone)
     mapping = bringing.load_mapping(parsed.mapping)
     with store.lock():
-        report = bringing.ingest(store, parsed.files, mapping)
+        report = bringing.ingest(store, parsed.files, mapping, arrived_at=parsed.arrived_at, again=parsed.again)
     say(parsed, report.to_dict(), repr(report))
 
 

@@ -104,7 +104,7 @@ class Occurrences:
 
     def far_apart(self) -> np.ndarray:
         """Hashes of the ids whose occurrences are too far apart, sorted."""
-        if not self._ids:
+        if not sum(map(len, self._ids)):
             return np.empty(0, np.uint64)
         ids, at = np.concatenate(self._ids), np.concatenate(self._at)
         order = np.argsort(ids, kind="stable")

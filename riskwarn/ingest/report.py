@@ -31,8 +31,8 @@ class IngestReport:
     """What became of every row that was received.
 
     A row is `accepted` when it told something new, `duplicate` when all it says was known, `quarantined` when it cannot be accepted
-    or the mapping leaves it out: the three add up to `received`. `conflicting` counts revisions that came with the key of a known one
-    and other content; the one that sorts last holds. `revisions` counts records written; a row gives up to three.
+    or the mapping leaves it out: the three add up to `received`. `conflicting` counts revisions of one delivery with one key and different
+    content, of which the one that sorts last holds; what corrects an earlier delivery is among `notes`, by column. `revisions` counts records written; a row gives up to three.
 
     `rows` has one line a file and feed, `reasons` one line a reason, with the number of rows and what to do; `notes` counts what was
     accepted with a reservation.

@@ -38,6 +38,8 @@ EVENTS = Table(
         text("category_raw", "the source's own words where they have no canonical code"),
         text("tags", "space-separated words of a closed vocabulary (see `riskwarn.taxonomy.TAGS`)"),
         Column("retracted", "flag", "true when this revision withdraws the event"),
+        time("arrived_at", "when the first delivery arrived that told this revision; empty where none did"),
+        text("restated_at", "when further deliveries told it, µs since 1970 to base 36, space-separated; no content"),
     ),
     ordered=(("occurred_at", "closed_at"),),
 )
@@ -178,5 +180,6 @@ FEED_LOG = Table(
         time("covers_from", "first instant the delivery speaks for"),
         time("covers_to", "first instant it no longer speaks for"),
         text("digest", "SHA-256 of the delivery"),
+        Column("full", "flag", "true when the delivery holds all there is, so that what is gone from it is withdrawn"),
     ),
 )

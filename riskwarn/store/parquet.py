@@ -1,6 +1,7 @@
 """How a table becomes a file: Arrow types, and files that are whole or not there."""
 
 import os
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -64,6 +65,17 @@ def plain_arrow(rows: pd.DataFrame) -> pa.Table:
         for name in rows
     }
     return pa.table(columns)
+
+
+def column_bytes(path: Path, *, without: Collection[str]) -> Iterator[bytes]:
+    """The columns of a file as they lie on disk, some left out."""
+    groups = pq.read_metadata(path)
+    with path.open("rb") as handle:
+        for group in map(groups.row_group, range(groups.num_row_groups)):
+            for column in map(group.column, range(group.num_columns)):
+                if column.path_in_schema not in without:
+                    handle.seek(column.dictionary_page_offset or column.data_page_offset)
+                    yield handle.read(column.total_compressed_size)
 
 
 def write_table(target: Path, table: pa.Table) -> None:

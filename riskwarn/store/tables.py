@@ -17,7 +17,7 @@ from riskwarn import clock
 from riskwarn.errors import BusyError, DataError, NotFoundError, did_you_mean
 from riskwarn.schema import TABLES, Table, conform, table_of, typed
 from riskwarn.store.files import Files
-from riskwarn.store.parquet import full, to_frame
+from riskwarn.store.parquet import column_bytes, full, to_frame
 
 NIGHT_TABLES = ("scores", "reasons", "gaps", "alerts", "marks", "weeks", "weekly_readings", "what_ifs")
 """Tables a night publishes together."""
@@ -29,6 +29,8 @@ _MONTH_OF = {
     "roster": "day_at",
 }
 """Tables kept in a file a month, and the column that says which."""
+_ARRIVALS = ("arrived_at", "restated_at")
+"""Columns of events that tell how they came, not what is known."""
 _DICTIONARY = (
     "source",
     "grid_id",
@@ -205,6 +207,22 @@ class Tables(ABC):
         """Batches of a table that have rejected rows."""
         return [Path(part).stem for part in self.files.names(f"quarantine/{name}/*.parquet")]
 
+    def ids(self, source: str) -> pd.Series:
+        """`event_id` of all revisions of a feed; none where it has no events."""
+        ids = [self._ids(part) for part in self._parts("events", source)]
+        return pd.concat(ids, ignore_index=True) if ids else pd.Series(dtype="str")
+
+    def revisions_of(self, source: str, chosen: Callable[[pd.Series], np.ndarray]) -> pd.DataFrame:
+        """All revisions of those events of a feed that a function of their ids chooses; times in UTC."""
+        table, parts = table_of("events"), self._parts("events", source)
+        looked = [(part, chosen(self._ids(part))) for part in parts]
+        found = [self._existing(table, part)[here] for part, here in looked if here.any()]
+        empty = full(table, pd.DataFrame(columns=table.column_names)).iloc[:0]
+        return pd.concat(found, ignore_index=True) if found else empty
+
+    def _ids(self, part: str) -> pd.Series:
+        return self._load(part, ["event_id"], [])["event_id"].to_pandas().astype("str")
+
     # -- merging ------------------------------------------------------------------------------------------------------
 
     def novel(self, name: str, frame: pd.DataFrame) -> np.ndarray:
@@ -283,7 +301,14 @@ class Tables(ABC):
             total = hashlib.sha256(self.timezone.encode())
             for name in names:
                 total.update(name.encode())
-                total.update(hashlib.sha256((self.files.find(name) or Path(name)).read_bytes()).digest())
+                place = self.files.find(name) or Path(name)
+                parts = (
+                    column_bytes(place, without=_ARRIVALS)
+                    if name.startswith("tables/events/")
+                    else [place.read_bytes()]
+                )
+                for part in parts:
+                    total.update(hashlib.sha256(part).digest())
             return total.hexdigest()
 
         return self._looked(look)

@@ -76,6 +76,38 @@ class Transaction(Tables):
             results.append(written)
         return Written(*(sum(getattr(r, f) for r in results) for f in ("accepted", "duplicate", "conflicting")))
 
+    def replace(self, name: str, frame: pd.DataFrame, *, of: pd.DataFrame) -> None:
+        """Let `frame` stand in the place of all rows of a source table with the keys of `of`.
+
+        Parameters
+        ----------
+        name
+            Table name.
+        frame
+            The new rows; none where the old ones only go.
+        of
+            Columns of the key, or some of them, of the rows that go.
+
+        Raises
+        ------
+        DataError
+            The frame breaks the table's contract.
+        """
+        table, rows = prepared(name, frame)
+        keys = pd.MultiIndex.from_frame(of.drop_duplicates())
+        come = dict(split(table, rows)) if len(rows) else {}
+        for part in sorted({*self._parts(name), *come}):
+            held, new = self._existing(table, part), rows.iloc[come.get(part, [])]
+            stays = ~pd.MultiIndex.from_frame(held[keys.names]).isin(keys)
+            if stays.all() and new.empty:
+                continue
+            merged = pd.concat([held[stays], new], ignore_index=True) if stays.any() else new
+            if merged.empty:
+                self._remove(part)
+            else:
+                ordered = merged.sort_values(list(table.key), kind="stable", ignore_index=True)
+                write_table(self._staged(part), to_arrow(table, ordered))
+
     def quarantine(self, name: str, rows: pd.DataFrame, *, batch: str) -> None:
         """Keep the rejected rows of a batch with their reasons, in place of those it had; without rows it has none any more."""
         part = f"quarantine/{name}/{batch}.parquet"
