@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 import shutil
 import time
 from collections.abc import Callable
@@ -21,8 +20,9 @@ from riskwarn.experiment import Baselines, Dates, Experiment
 from riskwarn.explanation import explain, in_words, what_if_table, words_of_features
 from riskwarn.feature import Own
 from riskwarn.gaps import find_gaps
+from riskwarn.gaps.states import feed_states
 from riskwarn.gate import gate
-from riskwarn.history import History, Snapshot
+from riskwarn.history import History
 from riskwarn.model import RiskModel
 from riskwarn.panel import build_panel
 from riskwarn.schema import REASONS
@@ -210,7 +210,7 @@ def _compute(
     marks = monitoring.check(history, model, at)
     say(f"{len(marks):,} monitors: {monitoring.summary(marks)}")
     facts = _facts(store, model, at, capacity) | {
-        "feeds": feed_states(history.at([at]), gaps), "monitors": monitoring.counts(marks), "seconds": round(time.perf_counter() - started, 2),
+        "feeds": feed_states(history, gaps, at), "monitors": monitoring.counts(marks), "seconds": round(time.perf_counter() - started, 2),
     }  # fmt: skip
     beside = _beside(history, model, at, panel, scores)
     plain = {
@@ -259,29 +259,6 @@ def _facts(store: Store, model: RiskModel, at: pd.Timestamp, capacity: int) -> d
         "capacity": capacity, "trained": {k: model.facts.get(k) for k in ("first", "last", "n_rows", "n_events")},
         "features": words_of_features(model.features),
     }  # fmt: skip
-
-
-def feed_states(snapshot: Snapshot, gaps: pd.DataFrame) -> list[dict[str, Any]]:
-    """Each feed with its last record before the night, and whether it stopped."""
-    down = {re.split(r"[/@]", scope.removeprefix("feed:"))[0] for scope in gaps.loc[gaps["kind"] == "G08", "scope"]}
-    cases, at = snapshot.history.cases, int(snapshot.micros[0])
-    found = []
-    for code, source in enumerate(snapshot.history.words["source"]):
-        arrived = cases.start[(cases.source == code) & (cases.start < at)]
-        last = (
-            pd.Timestamp(int(arrived.max()), unit="us", tz="UTC").tz_convert(snapshot.history.timezone)
-            if arrived.size
-            else None
-        )
-        found.append(
-            {
-                "source": source,
-                "org_code": "*",
-                "state": "stopped" if source in down else "ok",
-                "last_at": last.isoformat() if last else None,
-            }
-        )
-    return sorted(found, key=lambda feed: str(feed["source"]))
 
 
 def _published(store: Store, model: RiskModel, at: pd.Timestamp, run: str) -> Night:

@@ -29,6 +29,44 @@ def test_cases_past_their_limit(tmp_path):
     assert "public holidays" in seen["grid:G0"]["calendar"]
 
 
+def silent_on_closings(county, *, closed=0, n=30):
+    """Cases past their limit, the first `closed` of them closed."""
+    return [
+        w.event(f"{county}-{i}", "dispute", 40 + i, due_at=w.days_before(20 + i), grid=f"G{county}",
+                closed_at=w.days_before(30 + i) if i < closed else pd.NaT)
+        for i in range(n)
+    ]  # fmt: skip
+
+
+def test_a_feed_that_tells_no_closings_is_not_late(tmp_path):
+    """Where nobody tells closings, no case is called overdue: the feed's row says what is missing, with severity 0."""
+    seen = gaps.find_gaps(w.town(tmp_path / "t", silent_on_closings(0)), as_of=w.NIGHT, kinds=["G06"])
+
+    assert seen["scope"].tolist() == ["feed:dispute"]
+    assert seen["state"].tolist() == ["insufficient_data"]
+    assert seen["severity"].tolist() == [0]
+    assert json.loads(seen["evidence"][0])["reason"] == "no closings in this feed"
+
+
+def test_a_county_that_tells_no_closings_is_not_late(tmp_path):
+    """One county's missing closings leave the other's overdue cases on the list."""
+    city = w.grids(2).assign(county_id=["C1", "C2"])
+    store = w.Store(tmp_path / "t", timezone=w.ZONE)
+    store.write("grids", city)
+    store.write("events", w.frame(silent_on_closings(0, closed=10) + silent_on_closings(1)))
+    seen = gaps.find_gaps(store, as_of=w.NIGHT, kinds=["G06"]).set_index("scope")
+
+    assert seen["state"].to_dict() == {"grid:G0": "open", "feed:dispute/C2": "insufficient_data"}
+    assert seen.loc["grid:G0", "observed"] == 20
+
+
+def test_a_neglected_feed_is_late(tmp_path):
+    """A feed that closes a few of its cases tells closings; its overdue ones are gaps."""
+    seen = told(tmp_path, "G06", silent_on_closings(0, closed=1))
+
+    assert seen["grid:G0"]["overdue_cases"] == 29
+
+
 def test_a_case_without_a_limit_gets_that_of_its_scheme(tmp_path):
     """A ledger case without a due time is late nine working days after it was made."""
     events = [w.event("old", "dispute", 20), w.event("new", "dispute", 8, grid="G1")]

@@ -5,7 +5,7 @@ import pandas as pd
 
 from riskwarn.gaps.deadlines import AMBER, scheme
 from riskwarn.gaps.evidence import Evidence
-from riskwarn.gaps.gap import ALERT, CALLBACK, RESPONSE, gap_rows, no_gaps
+from riskwarn.gaps.gap import ALERT, CALLBACK, RESPONSE, gap_rows, no_gaps, unknown
 from riskwarn.history import DAY_US, NEVER
 
 SCHEMES = {"dispute": "dingxi_5x9", "petition": "petition_15_60_30", "hotline": "hotline_a"}
@@ -18,6 +18,7 @@ FIRST_VISIT_HOURS = {"red": 24, "orange": 48, "yellow": 168}
 ALERT_WINDOW_DAYS = 14
 RED_NIGHTS = 3
 _LISTED = 20
+_LEAST_CASES, _MANY_CASES, _LEAST_CLOSED = 20, 100, 0.01
 
 
 def response_gaps(evidence: Evidence) -> pd.DataFrame:
@@ -26,13 +27,72 @@ def response_gaps(evidence: Evidence) -> pd.DataFrame:
     The limit is the source's own `due_at`, or, where it gives none, the total of the source's scheme in working days. The
     score of a grid is ``sum of weight * log2(1 + working days overdue)``; `observed` are its overdue cases, `expected` none.
     """
-    return pd.concat([_overdue_grids(evidence), _overdue_levels(evidence)], ignore_index=True)
+    lines = closings(evidence)
+    parts = [_overdue_grids(evidence, lines), _overdue_levels(evidence), _untold(evidence, lines)]
+    return pd.concat(parts, ignore_index=True)
 
 
-def open_cases(evidence: Evidence) -> pd.DataFrame:
-    """Open cases with a limit: row in `events`, grid, source, due (wall clock), `overdue` in working days, `used` share of the budget."""
+def _untold(evidence: Evidence, lines: pd.DataFrame) -> pd.DataFrame:
+    """Feeds whose closings nobody tells: whether their cases are late cannot be said."""
+    silent = lines[~lines["told"]]
+    scopes = [f"feed:{r.source}" + ("" if r.county == "*" else f"/{r.county}") for r in silent.itertuples()]
+    told = [
+        {"reason": "no closings in this feed", "missing_column": "events.closed_at", "source": r.source, "cases": int(r.cases), "closed_cases": int(r.closed)}
+        for r in silent.itertuples()
+    ]  # fmt: skip
+    return unknown(RESPONSE, evidence.as_of, scopes, told)
+
+
+def closings(evidence: Evidence) -> pd.DataFrame:
+    """Whether each feed with limits tells closings, in each county: `source`, `county`, `cases` old enough, `closed` of them, `told`.
+
+    A case is old enough when its limit has passed. Not one closing among twenty, or of a hundred and more less than one in a hundred,
+    is a column that is not delivered and no neglect. A county with fewer than twenty is judged with the others.
+    """
+    events = evidence.events
+    limited = np.isin(events.words["source"], list(SCHEMES))[events.source] | (events.due != NEVER)
+    rows = np.flatnonzero(limited & (events.grid >= 0))
+    done = (events.closed[rows] != NEVER) | closed_elsewhere(evidence)[rows]
+    source, due = events.words["source"][events.source[rows]], evidence.wall(events.due[rows])
+    open_now = ~done & np.isnat(due)
+    due[open_now] = _scheme_due(evidence, source[open_now], evidence.wall(events.occurred[rows[open_now]]))
+    county, names = evidence.parent("county_id")
+    old = done | (due < evidence.now)
+    frame = pd.DataFrame({"source": source, "county": names[county[events.grid[rows]]], "closed": done, "cases": 1})[
+        old
+    ]
+    lines = frame.groupby(["source", "county"], as_index=False)[["cases", "closed"]].sum()
+    whole = lines.groupby("source", as_index=False)[["cases", "closed"]].sum().assign(told=_tells)
+    few = lines["cases"] < _LEAST_CASES
+    city = lines["source"].map(whole.set_index("source")["told"]).astype(bool)
+    lines = lines.assign(told=np.where(few | ~city, city, _tells(lines)))
+    everywhere = whole[~whole["told"]].assign(county="*")
+    return pd.concat([lines[lines["told"] | city], everywhere], ignore_index=True)[
+        ["source", "county", "cases", "closed", "told"]
+    ]
+
+
+def _tells(lines: pd.DataFrame) -> pd.Series:
+    n, closed = lines["cases"], lines["closed"]
+    return (n < _LEAST_CASES) | ((closed > 0) & ((n < _MANY_CASES) | (closed >= _LEAST_CLOSED * n)))
+
+
+def _without_closings(evidence: Evidence, rows: np.ndarray, lines: pd.DataFrame) -> np.ndarray:
+    """(n,) whether each event is of a feed, or of a county's part of it, that tells no closings."""
+    silent = lines[~lines["told"]]
+    sources = evidence.events.words["source"]
+    county, names = evidence.parent("county_id")
+    cell = np.zeros((len(sources), len(names)), dtype=bool)
+    for source, where in zip(silent["source"], silent["county"], strict=True):
+        cell[np.ix_(sources == source, (names == where) | (where == "*"))] = True
+    return np.asarray(cell[evidence.events.source[rows], county[evidence.events.grid[rows]]])
+
+
+def open_cases(evidence: Evidence, lines: pd.DataFrame) -> pd.DataFrame:
+    """Open cases with a limit: row in `events`, grid, source, due (wall clock), `overdue` in working days, `used` share of the budget; not of feeds without closings, as `lines` of :func:`closings` tell them."""
     events = evidence.events
     rows = np.flatnonzero((events.closed == NEVER) & (events.grid >= 0) & ~closed_elsewhere(evidence))
+    rows = rows[~_without_closings(evidence, rows, lines)]
     opened, due = evidence.wall(events.occurred[rows]), evidence.wall(events.due[rows])
     source = events.words["source"][events.source[rows]]
     due = np.where(np.isnat(due), _scheme_due(evidence, source, opened), due)
@@ -93,8 +153,8 @@ def _scheme_due(evidence: Evidence, source: np.ndarray, opened: np.ndarray) -> n
     return due
 
 
-def _overdue_grids(evidence: Evidence) -> pd.DataFrame:
-    cases = open_cases(evidence)
+def _overdue_grids(evidence: Evidence, lines: pd.DataFrame) -> pd.DataFrame:
+    cases = open_cases(evidence, lines)
     late = cases[cases["past"]]
     if late.empty:
         return no_gaps(RESPONSE, evidence.as_of)

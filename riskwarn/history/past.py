@@ -13,7 +13,7 @@ from scipy import sparse
 
 from riskwarn import grid
 from riskwarn.clock import instant, micros
-from riskwarn.errors import DataError, DefinitionError, StaleDataError, did_you_mean
+from riskwarn.errors import DataError, DefinitionError, NotFoundError, StaleDataError, did_you_mean
 from riskwarn.history.deliveries import LONG_AGO, Silence, last_spoken, silences, starts_late
 from riskwarn.history.facts import DAY_US, NEVER, Facts, instants
 from riskwarn.history.held import Events
@@ -65,6 +65,33 @@ class Frames:
         """A table, or some columns of it."""
         table = arrow_of(name, self.frames[name])
         return table.select(list(columns)) if columns else table
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """The tables of a store, and the alerts of its nights as one table."""
+
+    store: Store
+
+    def has(self, name: str) -> bool:
+        """Whether a table holds rows."""
+        if name == "alerts":
+            return any(name in self.store.night(at).tables for at in self.store.nights())
+        return self.store.has(name)
+
+    def arrow(self, name: str, *, columns: Sequence[str] | None = None) -> pa.Table:
+        """A table, or some columns of it; the alerts of a damaged night are left out, as :meth:`riskwarn.Store.faults` says."""
+        if name != "alerts":
+            return self.store.arrow(name, columns=columns)
+        nights = [frame for at in self.store.nights() if (frame := self._alerts(at)) is not None]
+        table = pa.concat_tables([arrow_of(name, frame) for frame in nights or [pd.DataFrame()]])
+        return table.select(list(columns)) if columns else table
+
+    def _alerts(self, at: pd.Timestamp) -> pd.DataFrame | None:
+        try:
+            return self.store.night(at).table("alerts")
+        except (DataError, NotFoundError):
+            return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +155,7 @@ class History:
             return Log.of(store.arrow("events", columns=COLUMNS))
 
         return cls._make(
-            log, grids, store.known_until(), store.timezone, crosswalk, store, keep=as_of is not None,
+            log, grids, store.known_until(), store.timezone, crosswalk, Stored(store), keep=as_of is not None,
             calendar=calendar if (calendar := store.path / "calendar.csv").exists() else None,
         )  # fmt: skip
 

@@ -48,6 +48,7 @@ FEED_STATES = {
     "partial": phrase("partial"),
     "stopped": phrase("stopped"),
     "duplicate": phrase("duplicated"),
+    "codes": phrase("categories missing"),
     "unknown": phrase("unknown"),
     "insufficient_data": phrase("insufficient data", context="words"),
 }

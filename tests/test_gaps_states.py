@@ -1,0 +1,52 @@
+"""How feeds stand on a night, by source and organisation."""
+
+import json
+
+import gap_worlds as w
+import pandas as pd
+
+from riskwarn.gaps.gap import FEED, gap_rows
+from riskwarn.gaps.states import feed_states
+from riskwarn.history import History
+
+
+def fault(scope, fault, source="dispute", org="*", **more):
+    told = {"fault": fault, "source": source, "org": org, **more}
+    return gap_rows(
+        FEED, w.NIGHT, [scope], observed=[0.0], expected=[9.0], score=[4.0], confidence=1.0, evidence=[told]
+    )  # fmt: skip
+
+
+def states(*faults):
+    rows = [w.event("a", "dispute", 3), w.event("b", "hotline", 2)]
+    history = History.of(w.frame(rows), w.grids(), timezone=w.ZONE, until=w.NIGHT)
+    return {(f["source"], f["org_code"]): f for f in feed_states(history, pd.concat(faults), w.NIGHT)}
+
+
+def test_a_fault_of_one_county_stops_no_city():
+    """A late county, or codes that changed in it, is told as that, there; the whole feed goes on."""
+    feeds = states(fault("feed:dispute/C1@late", "late", org="C1"), fault("feed:dispute/C2@codes", "codes", org="C2"))
+
+    assert {key: feed["state"] for key, feed in feeds.items()} == {
+        ("dispute", "*"): "ok", ("hotline", "*"): "ok", ("dispute", "C1"): "late", ("dispute", "C2"): "codes",
+    }  # fmt: skip
+
+
+def test_a_feed_that_stopped_says_since_when_and_what_was_due():
+    """The state of a stopped feed carries its last delivery and the records that are missing."""
+    feed = states(fault("feed:dispute", "stopped", last_at="2024-05-31T00:00+08:00"))["dispute", "*"]
+
+    assert (feed["state"], feed["since"], feed["expected"]) == ("stopped", "2024-05-31T00:00+08:00", 9.0)
+
+
+def test_of_two_faults_the_graver_is_told():
+    """A county that stopped and was late before is stopped; one that is thin is partial."""
+    feeds = states(
+        fault("feed:dispute/C1@late", "late", org="C1"),
+        fault("feed:dispute/C1", "stopped", org="C1", last_at="x"),
+        fault("feed:hotline", "thin", source="hotline", days=9),
+    )
+
+    assert feeds["dispute", "C1"]["state"] == "stopped"
+    assert (feeds["hotline", "*"]["state"], feeds["hotline", "*"]["since"]) == ("partial", "2024-05-25T00:00+08:00")
+    assert json.dumps(list(feeds.values()))
