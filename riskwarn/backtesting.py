@@ -19,6 +19,7 @@ from riskwarn.calibration import by_group, by_level
 from riskwarn.errors import DefinitionError, LabelError, NotFoundError, did_you_mean
 from riskwarn.experiment import Experiment, Judge
 from riskwarn.model import RiskModel
+from riskwarn.panel import grids_of
 from riskwarn.split import Fold, leave_area_out, rolling_origin, worst_season
 
 Split = Literal["rolling_origin", "leave_area_out", "worst_season"]
@@ -223,7 +224,7 @@ def backtest(
     models
         Others than the product's model, the linear model and the baselines of the experiment.
     grids
-        Table `grids`. With it the gate looks at slices of the city, and a report can draw its map.
+        Table `grids`, from which the gate knows the slices of the city and a report draws its map; what the panel carries by default.
     split
         ``rolling_origin``; ``leave_area_out``: within each fold the grids of an area are forecast by models that never saw the
         area, four blocks of areas in turn; or ``worst_season``: each season is forecast by models that never saw it, and `fold` is
@@ -242,6 +243,7 @@ def backtest(
         raise DefinitionError(
             f"split must be one of {', '.join(get_args(Split))}, got {split!r}{did_you_mean(split, get_args(Split))}."
         )
+    grids = grids_of(panel) if grids is None else grids
     rows = settled(panel)
     contenders = list(models) if models is not None else contenders_of(experiment)
     names = [model.name for model in contenders]

@@ -1,5 +1,7 @@
 """One law for instants: what a date means on a city's clock."""
 
+import numbers
+
 import pandas as pd
 
 from riskwarn.errors import DataError
@@ -36,8 +38,9 @@ def instant(as_of: object, timezone: str) -> pd.Timestamp:
     Timestamp('2023-10-01 01:00:00-0300', tz='America/Asuncion')
     """
     try:
-        at = pd.Timestamp(as_of)
-    except (ValueError, TypeError):
+        # a bare number would be read as nanoseconds since 1970
+        at = pd.NaT if isinstance(as_of, numbers.Number) else pd.Timestamp(as_of)  # type: ignore[arg-type]
+    except (ValueError, TypeError, OverflowError):
         raise DataError(f"as_of must be a date such as '2025-03-03', got {as_of!r}.") from None
     if at is pd.NaT:
         raise DataError(f"as_of must be a date such as '2025-03-03', got {as_of!r}.")

@@ -31,14 +31,13 @@ def run(folder: Path, *, port: int = 8000) -> Night:
     panel = build_panel(store, experiment)
     print(f"  {len(panel):,} rows, {panel['grid_id'].nunique()} grids, {panel['as_of'].nunique()} dates")
     _step(3, "backtest: the model beside the prior counts, on dates it has not seen")
-    report = backtest(experiment, panel, grids=store.grids())
+    report = backtest(experiment, panel)
     print(report)
     _step(4, "train, log to MLflow, register")
     model = train(
         experiment,
         panel,
         report=report,
-        grids=store.read("grids"),
         tracking_folder=store.path,
         data_digest=store.digest(),
     )

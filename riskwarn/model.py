@@ -20,6 +20,7 @@ from riskwarn.experiment import Experiment, ModelSettings
 from riskwarn.feature import Faded, Feature, Nearby, Own, from_dict
 from riskwarn.label import Label
 from riskwarn.objective import gain_classes, nights_of, options_of, outcome_of, size_of, sizes
+from riskwarn.panel import grids_of
 from riskwarn.stack import stack
 
 if TYPE_CHECKING:
@@ -119,7 +120,8 @@ class RiskModel:
         panel
             What :func:`riskwarn.build_panel` gave.
         grids
-            Table `grids`: with it the model also learns what the grids of a community, township or county share (:meth:`totals`).
+            Table `grids`, of which the model learns what the grids of a community, township or county share (:meth:`totals`); what the
+            panel carries by default (:func:`riskwarn.panel.grids_of`).
 
         Raises
         ------
@@ -129,6 +131,7 @@ class RiskModel:
             A feature column is missing.
         """
         self._check_holds(panel)
+        grids = grids_of(panel) if grids is None else grids
         rows = _in_order(settled(panel))
         early, late = self._parted(rows)
         judged = dataclasses.replace(self._grown(early), seen_days=(rows["as_of"].max() - rows["as_of"].min()).days)

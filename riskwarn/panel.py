@@ -3,29 +3,48 @@
 Training asks for many dates, the night for one: the same function.
 """
 
+import datetime as dt
 import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from riskwarn import clock
 from riskwarn.errors import DataError, DefinitionError
 from riskwarn.experiment import Experiment
 from riskwarn.feature import Feature, check_names, check_streams, circular_parents
 from riskwarn.feature.base import furthest
-from riskwarn.history import DAY_US, History, Snapshot
+from riskwarn.history import DAY_US, NEVER, History, Log, Snapshot
+from riskwarn.label import Label
 from riskwarn.store import Store
 
 NORMAL = "normal:{feature}"
 """Column of a night's panel: what a reason compares the feature with."""
+GRID = "grid:"
+"""Before the name of a column of table `grids` that a panel carries."""
+_CARRIED = (
+    "community_id",
+    "township_id",
+    "county_id",
+    "urban_class",
+    "area_km2",
+    "households",
+    "population",
+    "x_km",
+    "y_km",
+    "geometry",
+)
 _BLOCK_BYTES = 192 * 2**20
 """Values worked on together when dates are streamed."""
 _MANIFEST = b"riskwarn"
+_GRIDS = "grids.parquet"
 
 
 def build_panel(
@@ -40,38 +59,147 @@ def build_panel(
     experiment
         What is asked: label, features, dates.
     as_of
-        One night; the dates of the experiment by default.
+        One night, or any iterable of dates, in whatever order; the dates of the experiment by default. A date is text as
+        ``"2025-03-03"``, or a date or time of Python, numpy or pandas.
 
     Returns
     -------
     panel
-        Sorted by `grid_id`, `as_of`. One float32 column a feature, then the prior counts ``prior_…w`` and what other baselines need; `y`, the outcome, NaN where it is not settled; beside an outcome that is no count `n_events`, the count. A single night also has ``normal:…``, what each feature of the model is compared with in a reason.
+        Sorted by `grid_id`, `as_of`. One float32 column a feature, then the prior counts ``prior_…w`` and what other baselines need; `y`, the outcome, NaN where it is not settled; beside an outcome that is no count `n_events`, the count. A single night also has ``normal:…``, what each feature of the model is compared with in a reason. Last ``grid:…``, what the table of grids says of each (:func:`grids_of`).
 
     Raises
     ------
     StaleDataError
         A date lies after the data.
     DataError
-        A date lies before the data.
+        A date lies before the data, or is none; or the store is none.
     DefinitionError
-        A feature reads a feed or column that is not there, or two share a name.
+        A feature reads a feed or column that is not there, or two share a name; or the experiment is none.
+
+    Examples
+    --------
+    >>> build_panel("city", None)
+    Traceback (most recent call last):
+        ...
+    riskwarn.errors.DataError: a panel is built from a store or a history, got str 'city'; open it: rw.Store('city').
     """
-    history = store if isinstance(store, History) else History.load(store)
-    dates = experiment.dates.index() if as_of is None else [as_of]
-    snapshot = _snapshot(history, experiment, cast("Iterable[object]", dates))
-    columns = experiment.columns
-    names = [*(f.name for f in columns), *experiment.label.columns]
-    if as_of is not None:
-        names += [NORMAL.format(feature=n) for n in experiment.feature_names]
+    history = _history(store)
+    _check_experiment(experiment)
+    dates = experiment.dates.index() if as_of is None else dates_of(as_of)
+    night = as_of is not None and _is_one(as_of)
+    normals = experiment.features if night else ()
+    return panel_of(history, experiment.columns, dates, label=experiment.label, normals=normals)
+
+
+def panel_of(
+    history: History,
+    features: Sequence[Feature],
+    dates: Iterable[object],
+    *,
+    label: Label | None = None,
+    normals: Sequence[Feature] = (),
+) -> pd.DataFrame:
+    """The panel of some features at some dates: what :func:`build_panel` makes of an experiment.
+
+    Parameters
+    ----------
+    history
+        What was known, and the grids.
+    features
+        One column each.
+    dates
+        Increasing and distinct.
+    label
+        Its outcome is `y`; no such column without one.
+    normals
+        Features with a column ``normal:…`` more, what a reason compares them with.
+
+    Raises
+    ------
+    StaleDataError, DataError, DefinitionError
+        As :func:`build_panel`.
+    """
+    snapshot = _snapshot(history, features, dates)
+    outcomes = () if label is None else label.columns
+    names = [*(f.name for f in features), *outcomes, *(NORMAL.format(feature=f.name) for f in normals)]
     matrix = np.empty((len(names), *snapshot.shape), dtype=np.float32)
-    n = len(columns)
-    fill(snapshot, columns, matrix[:n])
-    outcomes = experiment.label.outcomes(snapshot)
-    matrix[n : n + len(outcomes)] = outcomes
-    if as_of is not None:
-        for row, feature in zip(matrix[n + len(outcomes) :], experiment.features, strict=True):
-            row[:] = feature.normal(snapshot)
+    n, m = len(features), len(features) + len(outcomes)
+    fill(snapshot, features, matrix[:n])
+    if label is not None:
+        matrix[n:m] = label.outcomes(snapshot)
+    for row, feature in zip(matrix[m:], normals, strict=True):
+        row[:] = feature.normal(snapshot)
     return _frame(snapshot, names, matrix)
+
+
+def dates_of(as_of: object) -> list[Any]:
+    """The dates that one date or any iterable of dates names, in order, each once.
+
+    Raises
+    ------
+    DataError
+        One of them is no date, or there is none.
+
+    Examples
+    --------
+    >>> dates_of("2025-03-03")
+    ['2025-03-03']
+    >>> dates_of(np.array(["2025-03-10", "2025-03-03"], dtype="datetime64[D]"))
+    [Timestamp('2025-03-03 00:00:00'), Timestamp('2025-03-10 00:00:00')]
+    """
+    if _is_one(as_of):
+        return [as_of]
+    try:
+        dates = [pd.Timestamp(date) if isinstance(date, np.datetime64) else date for date in as_of]  # type: ignore[attr-defined]
+    except TypeError:
+        raise DataError(f"as_of must be a date such as '2025-03-03' or several, got {as_of!r}.") from None
+    if not dates:
+        raise DataError("as_of names no date; give at least one, such as '2025-03-03'.")
+    # the zone is no matter here: dates of one clock are in the order they have in any
+    order = {clock.instant(date, "UTC"): date for date in dates}
+    return [order[at] for at in sorted(order)]
+
+
+def _is_one(as_of: object) -> bool:
+    """Whether it is meant as one date, a right one or a wrong one."""
+    return isinstance(as_of, str | bytes | np.generic | dt.date) or as_of is pd.NaT or not isinstance(as_of, Iterable)
+
+
+def grids_of(panel: pd.DataFrame) -> pd.DataFrame | None:
+    """The grids a panel was made for, as it carries them: one row a grid, as the table `grids`; none where it carries none.
+
+    Examples
+    --------
+    >>> panel = pd.DataFrame({"grid_id": ["a", "a", "b"], "y": [0, 1, 0], "grid:urban_class": ["town", "town", "field"]})
+    >>> grids_of(panel).to_dict("list")
+    {'grid_id': ['a', 'b'], 'urban_class': ['town', 'field']}
+    """
+    carried = [name for name in panel if str(name).startswith(GRID)]
+    if not carried:
+        return None
+    rows = panel.loc[~panel["grid_id"].duplicated().to_numpy(), ["grid_id", *carried]].astype({"grid_id": "str"})
+    plain = {
+        name: rows[name].astype(rows[name].cat.categories.dtype)
+        for name in carried
+        if isinstance(rows[name].dtype, pd.CategoricalDtype)
+    }
+    return rows.assign(**plain).rename(columns=lambda name: str(name).removeprefix(GRID)).reset_index(drop=True)
+
+
+def _history(store: object) -> History:
+    if isinstance(store, History):
+        return store
+    if isinstance(store, Store):
+        return History.load(store)
+    hint = f" {store!r}; open it: rw.Store({store!r})" if isinstance(store, str) else ""
+    raise DataError(f"a panel is built from a store or a history, got {type(store).__name__}{hint}.")
+
+
+def _check_experiment(experiment: object) -> None:
+    if not isinstance(experiment, Experiment):
+        raise DefinitionError(
+            f"a panel answers an experiment, got {type(experiment).__name__}; load one: rw.Experiment.load('experiments/weekly.toml')."
+        )
 
 
 def fill(snapshot: Snapshot, features: Sequence[Feature], matrix: np.ndarray) -> np.ndarray:
@@ -205,13 +333,15 @@ def write_panel(
     """
     from tqdm import tqdm  # noqa: PLC0415
 
-    history = store if isinstance(store, History) else History.load(store)
-    dates = [*(experiment.dates.index() if as_of is None else as_of)]
-    snapshot = _snapshot(history, experiment, dates)
+    history = _history(store)
+    _check_experiment(experiment)
+    dates = experiment.dates.index() if as_of is None else dates_of(as_of)
+    snapshot = _snapshot(history, experiment.columns, dates)
     marks = _marks(snapshot, experiment)
     names = [*(f.name for f in experiment.columns), *experiment.label.columns]
     targets = [Path(folder) / f"as_of={_day(at)}" / "part.parquet" for at in snapshot.local]
     todo = [i for i, target in enumerate(targets) if _mark_of(target) != marks[i]]
+    _write_grids(Path(folder), history.grids)
     silent = os.environ.get("RISKWARN_PROGRESS") == "0"
     with tqdm(
         total=len(dates), initial=len(dates) - len(todo), unit="date", desc="panel", disable=silent or None
@@ -240,7 +370,12 @@ def read_panel(folder: str | Path) -> pd.DataFrame:
     frames = [pq.read_table(part, partitioning=None).to_pandas() for part in parts]
     panel = pd.concat(frames, ignore_index=True)
     panel["grid_id"] = panel["grid_id"].astype("category")
-    return panel.sort_values(["grid_id", "as_of"], ignore_index=True)
+    panel = panel.sort_values(["grid_id", "as_of"], ignore_index=True)
+    beside = Path(folder) / _GRIDS
+    if not beside.exists():
+        return panel
+    grids = pq.read_table(beside).to_pandas()
+    return _carrying(panel, grids, pd.Index(grids["grid_id"]).get_indexer(panel["grid_id"].astype("str")))
 
 
 def _settled_blocks(
@@ -257,9 +392,9 @@ def _settled_blocks(
         yield snapshot, matrix
 
 
-def _snapshot(history: History, experiment: Experiment, dates: Iterable[object]) -> Snapshot:
-    check_names(experiment.columns, audit=True)
-    check_streams(experiment.columns, history)
+def _snapshot(history: History, features: Sequence[Feature], dates: Iterable[object]) -> Snapshot:
+    check_names(features, audit=True)
+    check_streams(features, history)
     circle = circular_parents(history.grids)
     if circle:
         raise DataError(f"table 'grids': an area lies in itself: {circle}. Give every area one parent above it.")
@@ -280,27 +415,88 @@ def _check_start(snapshot: Snapshot) -> None:
 def _marks(snapshot: Snapshot, experiment: Experiment) -> list[str]:
     """What the file of each date must have been made from: definitions, grids, what was known then, whether it has settled."""
     definitions = json.dumps([f.to_dict() for f in experiment.columns] + [experiment.label.to_dict()], sort_keys=True)
-    grids = pd.util.hash_pandas_object(snapshot.history.grids.astype(str), index=False).to_numpy().sum()
-    known = _known(snapshot, snapshot.micros)
+    history = snapshot.history
+    known = _Known.of(history)
     wait = round(experiment.label.wait_days * DAY_US)
     grids_settled = experiment.label.settled(snapshot)
     settled = [hashlib.sha256(np.packbits(here).tobytes()).hexdigest()[:16] for here in grids_settled.T]
-    outcome = _known(snapshot, np.where(grids_settled.any(axis=0), snapshot.micros + wait, snapshot.micros))
-    base = hashlib.sha256(f"{definitions}|{grids}".encode()).hexdigest()
-    return [f"{base}|{a}|{b}|{s}" for a, b, s in zip(known, outcome, settled, strict=True)]
+    outcome = known.before(np.where(grids_settled.any(axis=0), snapshot.micros + wait, snapshot.micros))
+    whole = [definitions, _content(history.grids).sum()]
+    whole += [_content(history.read(name)).sum() for name in _WITHOUT_CLOCK if history.has(name)]
+    if history.calendar is not None and history.calendar.exists():
+        whole.append(history.calendar.read_bytes())
+    base = hashlib.sha256("|".join(map(str, whole)).encode()).hexdigest()
+    return [f"{base}|{a}|{b}|{s}" for a, b, s in zip(known.before(snapshot.micros), outcome, settled, strict=True)]
 
 
-def _known(snapshot: Snapshot, at: np.ndarray) -> list[str]:
-    """Number and digest of the revisions known before each instant."""
-    cases = snapshot.history.cases
+_WITHOUT_CLOCK = ("places",)
+_WITH_CLOCK = ("visits", "workflow", "diversions", "roster", "crosswalk", "feed_log")
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Rows of all tables with a clock, in the order they may have become known: instants in µs, and the sum of their contents so far."""
+
+    at: np.ndarray
+    total: np.ndarray
+
+    @classmethod
+    def of(cls, history: History) -> "_Known":
+        parts = [_of_log(history.log)]
+        parts += [_of_table(name, history.read(name)) for name in _WITH_CLOCK if history.has(name)]
+        at, content = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        order = np.argsort(at, kind="stable")
+        with np.errstate(over="ignore"):
+            return cls(at[order], np.r_[np.uint64(0), np.cumsum(content[order])])
+
+    def before(self, at: np.ndarray) -> list[str]:
+        """Number and digest of the rows before each instant."""
+        n = np.searchsorted(self.at, at, side="left")
+        return [f"{k}:{self.total[k]}" for k in n]
+
+
+def _content(rows: pd.DataFrame) -> np.ndarray:
+    """(n,) a hash of each row, whatever the order of rows."""
+    return pd.util.hash_pandas_object(rows.astype(str), index=False).to_numpy()
+
+
+def _of_table(name: str, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """The first instant of each row, before which nothing of it can be known, and a hash of it and its table."""
+    times = [
+        rows[c].astype("int64").to_numpy()
+        for c in rows
+        if isinstance(rows[c].dtype, pd.DatetimeTZDtype) and rows[c].notna().any()
+    ]
+    return np.minimum.reduce(times), _content(rows.assign(table=name))
+
+
+def _of_log(log: Log) -> tuple[np.ndarray, np.ndarray]:
+    """When each revision became known, and when it gave way to another; a hash of it each time, without the name of its event."""
+    content = np.zeros(len(log), np.uint64)
     with np.errstate(over="ignore"):
-        content = (cases.start * 31 + cases.occurred * 7 + cases.closed) ^ (cases.grid.astype(np.int64) << 40)
-        content = content * 6364136223846793005 + cases.category.astype(np.int64) * 1442695040888963407 + cases.severity
-    order = np.argsort(cases.start, kind="stable")
-    with np.errstate(over="ignore"):
-        total = np.r_[0, np.cumsum(content[order])]
-    n = np.searchsorted(cases.start[order], at, side="left")
-    return [f"{k}:{total[k]}" for k in n]
+        for name in sorted(set(log.table.column_names) - {"event_id"}):
+            content = content * _MIX + _hashed(log, name)
+        content = content[log.order]
+        ended = log.end != NEVER
+        return np.r_[log.known, log.end[ended]], np.r_[content, content[ended] * _MIX]
+
+
+def _hashed(log: Log, name: str) -> np.ndarray:
+    """(n,) hash of one column, words by what they say and not by their codes, which depend on the other rows."""
+    kind = log.table[name].type
+    if pa.types.is_timestamp(kind):
+        return pd.util.hash_array(np.ascontiguousarray(log.times(name)))
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind)):
+        numbers = log.table[name].cast(pa.int64() if pa.types.is_boolean(kind) else pa.float64()).to_numpy()
+        return pd.util.hash_array(np.ascontiguousarray(numbers))
+    codes, words = log.keyed(name) if name in _KEYS else log.coded(name)
+    said = np.array([*(words.to_pylist() if isinstance(words, pa.Array) else words), ""], dtype=object)
+    return pd.util.hash_array(said)[codes]
+
+
+_KEYS = ("place_key", "case_id")
+_MIX = np.uint64(6364136223846793005)
+"""Knuth's multiplier (MMIX): an odd number, so that a product of it loses nothing modulo 2**64."""
 
 
 def _mark_of(target: Path) -> str | None:
@@ -338,6 +534,18 @@ def _write(target: Path, snapshot: Snapshot, t: int, names: Sequence[str], matri
         partial.unlink(missing_ok=True)
 
 
+def _write_grids(folder: Path, grids: pd.DataFrame) -> None:
+    """What the panel carries of the grids, once beside its dates."""
+    carried = grids[["grid_id", *(name for name in _CARRIED if name in grids and grids[name].notna().any())]]
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f".grids.{os.getpid()}.partial"
+    try:
+        carried.to_parquet(partial, index=False)
+        partial.replace(folder / _GRIDS)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def _day(at: pd.Timestamp) -> str:
     return at.strftime("%Y-%m-%d") if at == at.normalize() else at.strftime("%Y-%m-%dT%H_%M_%S")
 
@@ -345,13 +553,20 @@ def _day(at: pd.Timestamp) -> str:
 def _frame(snapshot: Snapshot, names: Sequence[str], matrix: np.ndarray) -> pd.DataFrame:
     n_grids, n_dates = snapshot.shape
     panel = pd.DataFrame(matrix.reshape(len(names), n_grids * n_dates).T, columns=list(names), copy=False)
-    grid_ids = snapshot.history.grids["grid_id"].to_numpy(dtype=object)
-    panel.insert(0, "grid_id", pd.Categorical.from_codes(np.repeat(np.arange(n_grids), n_dates), grid_ids))
-    panel.insert(
-        1,
-        "as_of",
-        pd.DatetimeIndex(np.tile(snapshot.local.tz_convert(None).to_numpy(), n_grids))
-        .tz_localize("UTC")
-        .tz_convert(snapshot.history.timezone),
-    )
-    return panel
+    grids = snapshot.history.grids
+    row = np.repeat(np.arange(n_grids), n_dates)
+    panel.insert(0, "grid_id", pd.Categorical.from_codes(row, grids["grid_id"].to_numpy(dtype=object)))
+    at = pd.DatetimeIndex(np.tile(snapshot.local.tz_convert(None).to_numpy(), n_grids)).tz_localize("UTC")
+    panel.insert(1, "as_of", at.tz_convert(snapshot.history.timezone))
+    return _carrying(panel, grids, row)
+
+
+def _carrying(panel: pd.DataFrame, grids: pd.DataFrame, row: np.ndarray) -> pd.DataFrame:
+    """A panel with what the table of grids says of each; `row` says which grid a row is of.
+
+    As columns of its own, coded: they follow the rows through every selection, join, pickle and file, which the attributes of a frame
+    do not.
+    """
+    said = {name: pd.Categorical(grids[name]) for name in _CARRIED if name in grids and grids[name].notna().any()}
+    coded = {f"{GRID}{name}": values.take(row) for name, values in said.items()}
+    return pd.concat([panel, pd.DataFrame(coded, index=panel.index)], axis=1) if coded else panel

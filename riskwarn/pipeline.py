@@ -16,15 +16,14 @@ from riskwarn import monitoring, tracking
 from riskwarn.alerting import raise_alerts
 from riskwarn.backtesting import Report
 from riskwarn.errors import DataError, NotFoundError
-from riskwarn.experiment import Baselines, Dates, Experiment
+from riskwarn.experiment import Experiment
 from riskwarn.explanation import explain, in_words, what_if_table, words_of_features
-from riskwarn.feature import Own
 from riskwarn.gaps import find_gaps
 from riskwarn.gaps.states import feed_states
 from riskwarn.gate import gate
 from riskwarn.history import History
 from riskwarn.model import RiskModel
-from riskwarn.panel import build_panel
+from riskwarn.panel import panel_of
 from riskwarn.schema import REASONS
 from riskwarn.scoring import score
 from riskwarn.store import NIGHT_TABLES, Store
@@ -51,7 +50,8 @@ def train(
     report
         What :func:`riskwarn.backtest` found. Without it the model cannot be promoted: nothing says that it beats a count.
     grids
-        Table `grids`: with it the model learns what larger areas share (:meth:`riskwarn.RiskModel.totals`).
+        Table `grids`, of which the model learns what larger areas share (:meth:`riskwarn.RiskModel.totals`); what the panel carries by
+        default.
     tracking_folder
         Where MLflow's SQLite file and artifacts lie; ``MLFLOW_TRACKING_URI`` goes before it.
     data_digest
@@ -166,9 +166,22 @@ def nightly(
 
 
 def run_key(store: Store, model: RiskModel, at: pd.Timestamp, capacity: int) -> str:
-    """Name of a run: sixteen hexadecimal digits of the SHA-256 of night, data, model, capacity, code version and tables published."""
+    """Name of a run: sixteen hexadecimal digits of the SHA-256 of night, all that is read, model, capacity, code version and tables published.
+
+    What is read are the tables, the log of deliveries, the city's own files and the nights before (:meth:`riskwarn.Store.fingerprint`).
+    """
     alias = model.facts.get("alias")
-    parts = [at.isoformat(), store.digest(), model.version, alias, capacity, riskwarn.__version__, NIGHT_TABLES]
+    earlier = [(night.isoformat(), store.run_of(night)) for night in store.nights() if night < at]
+    parts = [
+        at.isoformat(),
+        store.fingerprint(),
+        earlier,
+        model.version,
+        alias,
+        capacity,
+        riskwarn.__version__,
+        NIGHT_TABLES,
+    ]
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
 
 
@@ -241,11 +254,8 @@ def _beside(
 
 def night_panel(store: Store | History, model: RiskModel, as_of: object) -> pd.DataFrame:
     """The panel of one night with the features the model carries."""
-    day = pd.Timestamp("2000-01-01").date()
-    weeks = tuple(f.weeks for f in model.features if isinstance(f, Own))
-    declared = tuple(f for f in model.features if not isinstance(f, Own))
-    question = Experiment("", model.label, Dates(day, day), declared, baselines=Baselines(weeks))
-    return build_panel(store, question, as_of=as_of)
+    history = store if isinstance(store, History) else History.load(store)
+    return panel_of(history, model.features, [as_of], label=model.label, normals=model.features)
 
 
 def _facts(store: Store, model: RiskModel, at: pd.Timestamp, capacity: int) -> dict[str, Any]:

@@ -14,7 +14,18 @@ from riskwarn.experiment import Baselines, Dates, Experiment
 from riskwarn.feature import Count, DaysSince, Handling, Open, Own, Ratio, Recent, Rise
 from riskwarn.history import History, Stream
 from riskwarn.label import Label
-from riskwarn.panel import NORMAL, Progress, blocks, build_panel, fill, read_panel, write_panel
+from riskwarn.panel import (
+    GRID,
+    NORMAL,
+    Progress,
+    blocks,
+    build_panel,
+    fill,
+    grids_of,
+    panel_of,
+    read_panel,
+    write_panel,
+)
 from riskwarn.store import Store
 
 FEATURES = (
@@ -53,7 +64,9 @@ def test_a_panel_has_a_row_a_grid_and_date(events):
 
     assert len(panel) == 3 * 10
     assert list(panel)[:2] == ["grid_id", "as_of"]
-    assert list(panel)[-11:] == ["prior_4w", "prior_15w", *(f.name for f in EXPERIMENT.faded), "y"]
+    columns = [name for name in panel if not name.startswith(GRID)]
+    assert columns[-11:] == ["prior_4w", "prior_15w", *(f.name for f in EXPERIMENT.faded), "y"]
+    assert list(panel)[: len(columns)] == columns
     assert panel.sort_values(["grid_id", "as_of"]).index.tolist() == panel.index.tolist()
     assert (panel[EXPERIMENT.feature_names].dtypes == np.float32).all()
     assert panel["y"].isna().sum() == 0
@@ -66,7 +79,9 @@ def test_a_night_is_the_panel_of_its_date(events):
     row = panel[panel["as_of"] == pd.Timestamp("2025-03-03", tz=ZONE)]
 
     np.testing.assert_allclose(row[EXPERIMENT.feature_names], night[EXPERIMENT.feature_names], rtol=1e-6)
-    assert [NORMAL.format(feature=n) for n in EXPERIMENT.feature_names] == list(night)[-len(EXPERIMENT.feature_names) :]
+    assert [NORMAL.format(feature=n) for n in EXPERIMENT.feature_names] == [
+        name for name in night if name.startswith("normal:")
+    ]
 
 
 def test_dates_outside_the_data_are_refused(events):
@@ -230,7 +245,8 @@ def test_other_definitions_rewrite_the_folder(events, tmp_path):
     other = Experiment("?", EXPERIMENT.label, EXPERIMENT.dates, (Count("dispute", days=14),), baselines=Baselines((4,)))
 
     assert write_panel(history, other, tmp_path).written == 10
-    assert list(read_panel(tmp_path))[2:] == ["dispute_n_14d", "prior_4w", *(f.name for f in other.faded), "y"]
+    columns = [name for name in read_panel(tmp_path) if not name.startswith(GRID)]
+    assert columns[2:] == ["dispute_n_14d", "prior_4w", *(f.name for f in other.faded), "y"]
 
 
 def test_an_empty_folder_is_no_panel(tmp_path):
@@ -246,3 +262,149 @@ def test_own_counts_scale_to_what_was_observed(events):
     scaled = Own((Stream("dispute"),), 15).compute(snapshot)
 
     np.testing.assert_allclose(scaled, count * 105 / snapshot.exposure("dispute", 105)[0], rtol=1e-6)
+
+
+# --- dates
+
+
+DAYS = ["2025-03-10", "2025-03-03"]
+FORMS = [
+    DAYS, tuple(DAYS), set(DAYS), iter(DAYS), dict.fromkeys(DAYS), pd.Series(DAYS), pd.Index(DAYS), pd.to_datetime(DAYS),
+    pd.to_datetime(DAYS).tz_localize(ZONE), np.array(DAYS, dtype="datetime64[D]"), np.array(DAYS, dtype="datetime64[ns]"),
+    np.array(DAYS), [dt.date.fromisoformat(d) for d in DAYS], [dt.datetime.fromisoformat(d) for d in DAYS],
+    [pd.Timestamp(d, tz=ZONE).tz_convert("UTC") for d in DAYS], [DAYS[0], dt.date(2025, 3, 3), DAYS[0]], (d for d in DAYS),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("as_of", FORMS, ids=lambda form: type(form).__name__)
+def test_any_iterable_of_dates_works(events, as_of):
+    """Text, dates and times of Python, numpy and pandas, in any order and any container: one row a grid and date."""
+    panel = build_panel(History.of(events, GRIDS), EXPERIMENT, as_of=as_of)
+
+    assert panel["as_of"].drop_duplicates().tolist() == [pd.Timestamp(d, tz=ZONE) for d in sorted(DAYS)]
+    assert len(panel) == 6
+    assert not any(name.startswith("normal:") for name in panel)
+
+
+@pytest.mark.parametrize("one", ["2025-03-03", dt.date(2025, 3, 3), dt.datetime.fromisoformat("2025-03-03"), np.datetime64("2025-03-03"), pd.Timestamp("2025-03-03")])  # fmt: skip
+def test_one_date_is_a_night(events, one):
+    """One date, of whatever type, gives the night, with what each feature is compared with."""
+    night = build_panel(History.of(events, GRIDS), EXPERIMENT, as_of=one)
+
+    assert set(night["as_of"]) == {pd.Timestamp("2025-03-03", tz=ZONE)}
+    assert any(name.startswith("normal:") for name in night)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["soon", "", [], [None], [[]], 5, 20250303, 3.5, True, b"2025-03-03", pd.NaT, ["2025-03-03", "soon"], [20250303], object(), np.nan, {}, np.array([1, 2]), [np.datetime64("NaT")]],
+    ids=repr,
+)  # fmt: skip
+def test_what_is_no_date_is_refused(events, wrong):
+    """What names no date ends in an error that says what is wanted, whatever it is; a number is no date."""
+    with pytest.raises(DataError, match="such as '2025-03-03'"):
+        build_panel(History.of(events, GRIDS), EXPERIMENT, as_of=wrong)
+
+
+@pytest.mark.parametrize("store", ["city", None, 5, pd.DataFrame()], ids=repr)
+def test_a_panel_wants_a_store(store):
+    """What is neither store nor history is told as such."""
+    with pytest.raises(DataError, match="a panel is built from a store or a history, got"):
+        build_panel(store, EXPERIMENT)
+
+
+def test_a_panel_wants_an_experiment(events):
+    """What is no experiment is told as such."""
+    for wrong in ("weekly.toml", None, EXPERIMENT.label):
+        with pytest.raises(DefinitionError, match="a panel answers an experiment, got"):
+            build_panel(History.of(events, GRIDS), wrong)
+
+
+def test_features_alone_make_a_panel(events):
+    """Without a label there is no outcome, and no question need be made up for it."""
+    panel = panel_of(History.of(events, GRIDS), FEATURES, DAYS[::-1])
+
+    assert [name for name in panel if not name.startswith(GRID)] == ["grid_id", "as_of", *(f.name for f in FEATURES)]
+    same(panel[[*panel][: len(FEATURES) + 2]], build_panel(History.of(events, GRIDS), EXPERIMENT, as_of=DAYS))
+
+
+# --- the grids it was made for
+
+
+TOWN = GRIDS.assign(
+    urban_class=["town", "town", "field"], x_km=[0.1, 1.1, 2.1], county_id=["c", "c", "d"], households=[10, None, 30]
+)
+
+
+def carried(panel):
+    return grids_of(panel).sort_values("grid_id", ignore_index=True).astype(object)
+
+
+def test_a_panel_carries_its_grids_through_everything(events, tmp_path):
+    """What the table of grids says goes with the rows: sorted, filtered, joined, put together, pickled, written as Parquet."""
+    history = History.of(events, TOWN)
+    panel = build_panel(history, EXPERIMENT)
+    wanted = carried(panel)
+    a, b = panel[panel["as_of"] < "2025-03-03"], panel[panel["as_of"] >= "2025-03-03"]
+    panel.to_parquet(tmp_path / "panel.parquet")
+    panel.to_pickle(tmp_path / "panel.pkl")
+    write_panel(history, EXPERIMENT, tmp_path / "panel")
+
+    assert wanted["urban_class"].tolist() == ["town", "town", "field"]
+    assert wanted["x_km"].tolist() == [0.1, 1.1, 2.1]
+    for other in (
+        panel.sample(frac=1, random_state=0), a, b.reset_index(drop=True), pd.concat([b, a]), panel.assign(extra=1).dropna(subset="y"),
+        panel.merge(panel[["grid_id", "as_of"]], on=["grid_id", "as_of"]), panel.copy(), pd.read_parquet(tmp_path / "panel.parquet"),
+        pd.read_pickle(tmp_path / "panel.pkl"), read_panel(tmp_path / "panel"), panel.groupby("as_of", group_keys=False).head(3),
+    ):  # fmt: skip
+        pd.testing.assert_frame_equal(carried(other), wanted)
+    assert grids_of(pd.DataFrame({"grid_id": ["a"]})) is None
+
+
+# --- what a written panel was made from
+
+
+AT = START + pd.Timedelta(days=20)
+BESIDE = {
+    "visits": {"visit_id": "v", "started_at": AT, "grid_id": "A", "known_at": AT},
+    "workflow": {"case_id": "c", "step": 1, "action": "accept", "at": AT, "grid_id": "A"},
+    "diversions": {"call_id": "c", "to_org": "o", "sent_at": AT, "grid_id": "A"},
+    "roster": {"grid_id": "A", "day_at": AT, "n_workers": 3},
+    "places": {"grid_id": "A", "kind": "bar", "n": 3},
+    "feed_log": {"source": "dispute", "org_code": "*", "batch_id": "b", "arrived_at": AT, "received": 1, "accepted": 1, "quarantined": 0, "duplicate": 0},
+    "crosswalk": {"from_grid_id": "Z", "to_grid_id": "A", "effective_at": AT, "weight": 1.0, "kind": "split"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_another_table_rewrites_the_folder(events, tmp_path, name):
+    """A row more in any table that a feature may read makes the written dates others."""
+    write_panel(History.of(events, GRIDS), EXPERIMENT, tmp_path)
+    more = History.of(events, GRIDS, tables={name: pd.DataFrame([BESIDE[name]])})
+
+    assert write_panel(more, EXPERIMENT, tmp_path).written > 0
+    assert write_panel(more, EXPERIMENT, tmp_path) == Progress(0, 10)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("grid_id", "C"), ("category", "D09"), ("severity", 3), ("origin", "proactive"), ("tags", "night"), ("outcome", "failed"),
+     ("near_grid_id", "B"), ("place_key", "p"), ("case_id", "k"), ("closed_at", START + pd.Timedelta(days=3)), ("due_at", START), ("retracted", True)],
+)  # fmt: skip
+def test_another_content_of_an_event_rewrites_the_folder(events, tmp_path, column, value):
+    """Whatever column of an old event is told otherwise, the written dates are others."""
+    blank = {
+        "place_key": "q",
+        "case_id": "j",
+        "tags": "day",
+        "due_at": START + pd.Timedelta(days=9),
+        "retracted": False,
+    }
+    plain = events.assign(**{name: v for name, v in blank.items() if name not in events})
+    write_panel(History.of(plain, GRIDS), EXPERIMENT, tmp_path)
+    other = plain.copy()
+    first = other["known_at"].idxmin()
+    other[column] = other[column].astype(object) if column in {"tags", "outcome", "origin"} else other[column]
+    other.loc[first, column] = value
+
+    assert write_panel(History.of(other, GRIDS, until=events["known_at"].max()), EXPERIMENT, tmp_path).written == 10

@@ -1,6 +1,7 @@
 """The night: one run however often it is asked for, whole or not at all, and the same after a kill."""
 
 import dataclasses
+import json
 import random
 import time
 
@@ -8,7 +9,9 @@ import pandas as pd
 import pytest
 import towns
 
+import riskwarn as rw
 from riskwarn import pipeline, tracking
+from riskwarn.cli import main
 from riskwarn.errors import BusyError, DataError, NotFoundError, StaleDataError
 from riskwarn.pipeline import STARTER, init, nightly, train
 from riskwarn.schema import TABLES, conform
@@ -292,3 +295,65 @@ def test_the_wheel_ships_the_starter():
     shipped = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
 
     assert sorted(Path(p).stem for p in shipped if p.startswith("experiments/")) == sorted(STARTER)
+
+
+# --- one model, whichever way it is trained
+
+
+def test_the_command_line_and_python_train_the_same_model(tmp_path, capsys):
+    """The lines of the README and the verb give one model version, one gate and one backtest, without a table being handed on by hand."""
+    store = towns.copy(towns.street(), tmp_path / "street")
+    path = towns.write_experiment(tmp_path / "experiments" / "street.toml", towns.STREET_EXPERIMENT)
+    (tmp_path / "features").symlink_to(towns.FEATURES)
+    question = rw.Experiment.load(path)
+    panel = rw.build_panel(store, question)
+    report = rw.backtest(question, panel, progress=False)
+    model = rw.train(question, panel, report=report, tracking_folder=tmp_path / "python")
+    capsys.readouterr()
+    assert main(["train", str(path), "--store", str(store.path), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+
+    assert said["model_version"] == model.version
+    assert (said["gate"], said["gate_reason"]) == (model.facts["gate"], model.facts["gate_reason"])
+    assert model.common.keys() > {"city"}
+
+
+# --- the name of a run
+
+
+BESIDE = {
+    "visits": {"visit_id": "v", "started_at": 1, "grid_id": "G01", "known_at": 1},
+    "workflow": {"case_id": "c", "step": 1, "action": "accept", "at": 1, "grid_id": "G01"},
+    "diversions": {"call_id": "c", "to_org": "o", "sent_at": 1, "grid_id": "G01"},
+    "roster": {"grid_id": "G01", "day_at": 1, "n_workers": 3},
+    "places": {"grid_id": "G01", "kind": "bar", "n": 3},
+    "feed_log": {"source": "dispute", "org_code": "*", "batch_id": "b", "arrived_at": 1, "received": 1, "accepted": 1, "quarantined": 0, "duplicate": 0},
+    "crosswalk": {"from_grid_id": "Z", "to_grid_id": "G01", "effective_at": 1, "weight": 1.0, "kind": "split"},
+    "grids": {"grid_id": "Z", "valid_from": 1},
+}  # fmt: skip
+
+
+def test_all_that_is_read_names_the_run(street):
+    """A row more in any table, another calendar, other words, another run of an earlier night: each gives the night another name."""
+    at = street.instant(towns.STREET_NIGHT)
+    model = pipeline.model_of(street, towns.TARGET, alias=ALIAS)
+    keys = [pipeline.run_key(street, model, at, 50)]
+    for name, row in BESIDE.items():
+        times = {
+            column: at - pd.Timedelta(days=40)
+            for column in row
+            if column.endswith("_at") or column in {"at", "valid_from"}
+        }
+        street.write(name, pd.DataFrame([row | times]))
+        keys.append(pipeline.run_key(street, model, at, 50))
+    for file in ("calendar.csv", "words.csv"):
+        for content in (b"a", b"b"):
+            (street.path / file).write_bytes(content)
+            keys.append(pipeline.run_key(street, model, at, 50))
+    for run_name in ("one", "two"):
+        street.publish("2025-12-08", {}, run=run_name)
+        keys.append(pipeline.run_key(street, model, at, 50))
+    keys.append(pipeline.run_key(street, model, at, 49))
+
+    assert len(set(keys)) == len(keys) == 1 + len(BESIDE) + 7
+    assert pipeline.run_key(Store(street.path), model, at, 49) == keys[-1]

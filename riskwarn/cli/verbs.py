@@ -8,8 +8,7 @@ from riskwarn.cli.shared import check_out, experiment_of, only_target, open_stor
 from riskwarn.errors import DataError
 
 if TYPE_CHECKING:
-    from riskwarn.experiment import Experiment
-    from riskwarn.history import History
+    from riskwarn.feature import Feature
     from riskwarn.store import Store
 
 
@@ -84,47 +83,39 @@ def features(parsed: argparse.Namespace) -> None:
 
 def panel(parsed: argparse.Namespace) -> None:
     """Write the feature matrix."""
-    import pandas as pd
-
+    from riskwarn.experiment import Experiment
     from riskwarn.history import History
-    from riskwarn.panel import build_panel, write_panel
+    from riskwarn.panel import GRID, build_panel, dates_of, panel_of, write_panel
 
     if parsed.out.suffix:
         check_out(parsed)
     store = open_store(parsed)
-    history = History.load(store)
-    question = _question(parsed, history)
-    dates = [store.instant(day) for day in parsed.as_of.split(",")] if parsed.as_of else None
-    if not parsed.out.suffix:
-        done = write_panel(history, question, parsed.out, as_of=dates)
-        text = f"{done.written} dates written, {done.kept} kept in {parsed.out}"
-        say(parsed, {"written": done.written, "kept": done.kept, "out": str(parsed.out)}, text)
-        return
-    rows = pd.concat([build_panel(history, question, as_of=d) for d in dates or [None]], ignore_index=True)
-    columns = [c for c in rows.columns if not str(c).startswith("normal:") and (parsed.experiment or c != "y")]
+    dates = dates_of(parsed.as_of.split(",")) if parsed.as_of else None
+    if parsed.experiment:
+        question = Experiment.load(parsed.experiment, features=parsed.features)
+        if not parsed.out.suffix:
+            done = write_panel(store, question, parsed.out, as_of=dates)
+            text = f"{done.written} dates written, {done.kept} kept in {parsed.out}"
+            say(parsed, {"written": done.written, "kept": done.kept, "out": str(parsed.out)}, text)
+            return
+        rows = build_panel(store, question, as_of=dates)
+    else:
+        rows = panel_of(History.load(store), _declared(parsed), dates or [])
+    columns = [c for c in rows.columns if not str(c).startswith(GRID)]
     write(rows[columns], parsed.out)
     say(parsed, {"rows": len(rows), "columns": columns, "out": str(parsed.out)}, f"{len(rows):,} rows in {parsed.out}")
 
 
-def _question(parsed: argparse.Namespace, history: "History") -> "Experiment":
-    """The experiment, or, where only a folder of features is named, all of them that read feeds the store holds."""
-    import datetime as dt
-
-    from riskwarn.experiment import Baselines, Dates, Experiment
+def _declared(parsed: argparse.Namespace) -> "list[Feature]":
+    """All features of a folder, where no experiment chooses among them."""
     from riskwarn.feature import load_group
-    from riskwarn.history import Stream
-    from riskwarn.label import Label
 
-    if parsed.experiment:
-        return Experiment.load(parsed.experiment, features=parsed.features)
-    if not parsed.features or not parsed.as_of:
+    if not parsed.features or not parsed.as_of or not parsed.out.suffix:
         raise DataError(
-            "name an experiment, or --features DIR and --as-of DATE for the raw matrix of a folder of features."
+            "name an experiment, or --features DIR, --as-of DATE and --out FILE for the raw matrix of a folder of features."
         )
-    features = tuple(f for path in sorted(parsed.features.glob("*.py")) for f in load_group(parsed.features, path.stem))
-    day = dt.date(2000, 1, 1)
-    label = Label("none", (Stream(history.sources[0]),), days=1)
-    return Experiment("", label, Dates(day, day), features, baselines=Baselines(()))
+    groups = sorted(path.stem for path in parsed.features.glob("*.py"))
+    return [feature for group in groups for feature in load_group(parsed.features, group)]
 
 
 def backtest(parsed: argparse.Namespace) -> None:
@@ -140,9 +131,7 @@ def backtest(parsed: argparse.Namespace) -> None:
         check_out(parsed)
     store, experiment = open_store(parsed), experiment_of(parsed)
     history = History.load(store)
-    report = backtest(
-        experiment, build_panel(history, experiment), grids=store.grids(), split=parsed.split.replace("-", "_")
-    )
+    report = backtest(experiment, build_panel(history, experiment), split=parsed.split.replace("-", "_"))
     if page:
         write_html(
             report, parsed.out, events=events_of(history, experiment.label) if experiment.label.is_count else None
@@ -192,9 +181,8 @@ def train(parsed: argparse.Namespace) -> None:
 
     store, experiment = open_store(parsed), experiment_of(parsed)
     panel = build_panel(store, experiment)
-    report = None if parsed.no_backtest else backtest(experiment, panel, grids=store.grids())
-    grids = store.read("grids")
-    model = train(experiment, panel, report=report, grids=grids, tracking_folder=store.path, data_digest=store.digest())
+    report = None if parsed.no_backtest else backtest(experiment, panel)
+    model = train(experiment, panel, report=report, tracking_folder=store.path, data_digest=store.digest())
     body = {
         "target": model.label.name,
         "model_version": model.version,
@@ -343,11 +331,12 @@ def _monitors(store: "Store") -> dict[str, Any]:
     """What the monitors of the last night said, where there is one."""
     from riskwarn import monitoring
 
-    nights = store.nights()
-    found = store.facts(nights[-1]).get("monitors") if nights else None
-    if not found:
+    if not store.nights():
         return {}
-    marks = store.read("marks", as_of=nights[-1])
+    night = store.newest_night()
+    if not night.facts.get("monitors"):
+        return {}
+    marks = night.table("marks")
     loud = marks[marks["state"].isin(["warn", "alarm"])]
     told = [f"{state} {text}" for state, text in zip(loud["state"], monitoring.in_words(loud), strict=True)]
     return {"monitors": monitoring.summary(marks), "loud": told}
@@ -367,6 +356,7 @@ def doctor(parsed: argparse.Namespace) -> None:
             "timezone": store.timezone,
             "tables": store.tables(),
             "nights": [str(n.date()) for n in store.nights()],
+            "faults": store.faults(),
             **_monitors(store),
         }
     say(parsed, body, "\n".join(f"{key:<14}{value}" for key, value in body.items()))

@@ -11,9 +11,21 @@ date as for a thousand::
 
 from riskwarn.history.facts import DAY_US, NEVER, Facts
 from riskwarn.history.held import Events
-from riskwarn.history.log import Carry
+from riskwarn.history.log import Carry, Log
 from riskwarn.history.past import History
 from riskwarn.history.snapshot import Snapshot
 from riskwarn.history.stream import TABLE_OF, AnyStream, Stream
 
-__all__ = ["DAY_US", "NEVER", "TABLE_OF", "AnyStream", "Carry", "Events", "Facts", "History", "Snapshot", "Stream"]
+__all__ = [
+    "DAY_US",
+    "NEVER",
+    "TABLE_OF",
+    "AnyStream",
+    "Carry",
+    "Events",
+    "Facts",
+    "History",
+    "Log",
+    "Snapshot",
+    "Stream",
+]
