@@ -39,7 +39,7 @@ def instant(as_of: object, timezone: str) -> pd.Timestamp:
     """
     try:
         # a bare number would be read as nanoseconds since 1970
-        at = pd.NaT if isinstance(as_of, numbers.Number) else pd.Timestamp(as_of)  # type: ignore[arg-type]
+        at = pd.NaT if isinstance(as_of, numbers.Number) else pd.Timestamp(as_of)
     except (ValueError, TypeError, OverflowError):
         raise DataError(f"as_of must be a date such as '2025-03-03', got {as_of!r}.") from None
     if at is pd.NaT:

@@ -163,7 +163,7 @@ def test_backtest_prints_every_rival(ask, street):
         "prior count 15 weeks",
         "prior count 52 weeks",
     ]
-    assert {"metric", "model", "difference", "lower", "upper", "clear", "rival", "p_value"} == set(
+    assert {"metric", "model", "difference", "lower", "upper", "clear", "verdict", "rival", "p_value"} == set(
         found["differences"][0]
     )
 
