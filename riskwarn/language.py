@@ -10,8 +10,8 @@ own codes, which no catalogue can know, as :class:`Words`.
 """
 
 import string
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from gettext import c2py
 from pathlib import Path
@@ -107,6 +107,16 @@ class Phrase:
         """Of what it says."""
         return hash(self[SOURCE_LANGUAGE])
 
+    def filled(self, **values: Any) -> "Phrase":
+        """The same text with `values` in its braces.
+
+        Examples
+        --------
+        >>> phrase("rank {now}").filled(now=3)["en"]
+        'rank 3'
+        """
+        return replace(self, values={**self.values, **values})
+
     @property
     def zh(self) -> str:
         """The text in Chinese."""
@@ -147,17 +157,16 @@ def phrase(text: str, /, *, context: str = "", plural: str = "", **values: Any) 
     return Phrase(text, context, plural, values)
 
 
-def listed(items: "Mapping[str, Spoken] | list[Spoken] | tuple[Spoken, ...]", joint: str) -> Phrase:
-    """Several things in a row, joined as `joint` says: ``and``, ``or``, ``,``, or ``kinds`` for words of a list of codes.
+def listed(items: Sequence[Spoken], joint: str) -> Phrase:
+    """Several things in a row, joined as `joint` says: ``and``, ``or``, ``,``, ``kinds`` for words of codes, or ``clauses``.
 
     Examples
     --------
     >>> listed([Words("警情", "calls"), Words("信访", "petitions")], "and")["zh"]
     '警情和信访'
     """
-    row = list(items.values()) if isinstance(items, Mapping) else list(items)
-    joined: Any = row[0] if row else ""
-    for item in row[1:]:
+    joined: Any = items[0] if items else ""
+    for item in items[1:]:
         context, text = _JOINTS[joint]
         joined = phrase(text, context=context, first=joined, second=item)
     return joined if isinstance(joined, Phrase) else phrase("{only}", only=joined)
@@ -168,6 +177,7 @@ _JOINTS = {
     "or": ("", "{first} or {second}"),
     ",": ("", "{first}, {second}"),
     "kinds": ("kinds", "{first} and {second}"),
+    "clauses": ("clauses", "{first}, {second}"),
 }
 _MEASURE = "measure word"
 

@@ -18,16 +18,16 @@ from riskwarn.errors import DataError
 from riskwarn.explanation.rows import features_at
 from riskwarn.feature import Feature
 from riskwarn.history import History
+from riskwarn.language import Spoken, listed, phrase
 from riskwarn.model import RiskModel
 from riskwarn.store import Store
-from riskwarn.taxonomy import Words
 
 PARTS = {
-    "aged_out": Words("旧事件淡出", "older events ageing out"),
-    "new_events": Words("新增事件", "new events"),
-    "neighbours": Words("邻近网格", "neighbouring grids"),
-    "calendar": Words("时令", "time of year"),
-    "model": Words("模型更新", "the new model"),
+    "aged_out": phrase("older events ageing out"),
+    "new_events": phrase("new events"),
+    "neighbours": phrase("neighbouring grids"),
+    "calendar": phrase("time of year"),
+    "model": phrase("the new model"),
 }
 """Parts of a change, in the order of the path, in words."""
 Status = Literal["entered", "left", "stayed", "off"]
@@ -146,15 +146,15 @@ def _rank(margin: np.ndarray) -> np.ndarray:
 
 
 _STATUS = {
-    "entered": Words("新进名单", "Entered the list"),
-    "left": Words("退出名单", "Left the list"),
-    "stayed": Words("仍在名单", "Stayed on the list"),
-    "off": Words("不在名单", "Not on the list"),
+    "entered": phrase("Entered the list"),
+    "left": phrase("Left the list"),
+    "stayed": phrase("Stayed on the list"),
+    "off": phrase("Not on the list"),
 }
 _MOVES = {
-    "up": Words("由第{before}位升至第{now}位", "up from rank {before} to {now}"),
-    "down": Words("由第{before}位降至第{now}位", "down from rank {before} to {now}"),
-    "same": Words("位次未变（第{now}位）", "still at rank {now}"),
+    "up": phrase("up from rank {before} to {now}"),
+    "down": phrase("down from rank {before} to {now}"),
+    "same": phrase("still at rank {now}"),
 }
 LEAST_PERCENT = 1
 """Parts that move the expected count by less are not said."""
@@ -179,18 +179,16 @@ def change_sentences(found: pd.DataFrame, language: str) -> pd.Series:
 
 def _sentence(row: dict[str, float], language: str) -> str:
     before, now = int(row["rank_before"]), int(row["rank"])
-    move = _MOVES["same" if before == now else "up" if now < before else "down"][language].format(
-        before=before, now=now
-    )
+    move = _MOVES["same" if before == now else "up" if now < before else "down"].filled(before=before, now=now)
     percents = {part: round(100 * float(np.expm1(row[part]))) for part in PARTS}
     said = [p for p in sorted(PARTS, key=lambda p: -abs(row[p])) if abs(percents[p]) >= LEAST_PERCENT]
-    status = _STATUS[str(row["status"])][language]
-    parts = [_part(p, percents[p], language) for p in said]
-    if language == "zh":
-        return f"{status}，{move}" + (f"：{'，'.join(parts)}" if parts else "，评分几乎未变")
-    return f"{status}, {move}" + (f": {', '.join(parts)}" if parts else ", its score almost unchanged")
+    opening = phrase("{status}, {move}", status=_STATUS[str(row["status"])], move=move)
+    if not said:
+        return phrase("{opening}, its score almost unchanged", opening=opening)[language]
+    parts = listed([_part(p, percents[p]) for p in said], "clauses")
+    return phrase("{opening}: {parts}", opening=opening, parts=parts)[language]
 
 
-def _part(part: str, percent: int, language: str) -> str:
+def _part(part: str, percent: int) -> Spoken:
     signed = f"{'+' if percent > 0 else '−'}{abs(percent)}"
-    return f"{PARTS[part].zh}使预期起数{signed}%" if language == "zh" else f"{PARTS[part].en} {signed} %"
+    return phrase("{part} {change} %", part=PARTS[part], change=signed)

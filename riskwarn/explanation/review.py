@@ -11,18 +11,19 @@ import pandas as pd
 
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.history import History
+from riskwarn.language import listed, phrase
 from riskwarn.store import Store
-from riskwarn.taxonomy import NEVER_FEATURES, Words
+from riskwarn.taxonomy import NEVER_FEATURES
 
 REACH = 0.15
 """Share of the grids that can reach a level, however long the list: the largest of :data:`riskwarn.level.LEVELS`."""
 VERDICTS = {
-    "listed": Words("在名单上", "on the list"),
-    "score": Words("评分不够", "its score was too low"),
-    "cap": Words("名额已满", "the list was full"),
-    "cool_down": Words("处于冷却期", "it was cooling down"),
-    "outage": Words("来源断报，未评分", "a feed was out, so it was not scored"),
-    "unscored": Words("当晚没有该网格的评分", "no night scored it"),
+    "listed": phrase("on the list"),
+    "score": phrase("its score was too low"),
+    "cap": phrase("the list was full"),
+    "cool_down": phrase("it was cooling down"),
+    "outage": phrase("a feed was out, so it was not scored"),
+    "unscored": phrase("no night scored it"),
 }
 """What became of the grid of an event, in words."""
 
@@ -58,13 +59,18 @@ class Review:
 
     def sentence(self, language: str) -> str:
         """The summary in words."""
-        s, days = self.summary, f"{self.horizon_days:g}"
-        kept = [f"{VERDICTS[v][language]}{'' if language == 'zh' else ': '}{n}" for v, n in s["verdicts"].items() if n]
-        if language == "zh":
-            lead = f"，提前天数中位数{s['median_lead_days']:.1f}天" if s["caught"] else ""
-            return f"{s['events']}起事件中，{s['caught']}起在事发前{days}天内列入过名单{lead}。事发前一晚：{'，'.join(f'{k}起' for k in kept) or '无'}。"
-        lead = f", median lead {s['median_lead_days']:.1f} days" if s["caught"] else ""
-        return f"{s['caught']} of {s['events']} events were on a list within {days} days before{lead}. On the last night: {', '.join(kept) or 'none'}."
+        s = self.summary
+        verdicts = [phrase("{verdict}: {n}", verdict=VERDICTS[v], n=n) for v, n in s["verdicts"].items() if n]
+        lead = phrase(", median lead {days:.1f} days", days=s["median_lead_days"]) if s["caught"] else ""
+        summary = phrase(
+            "{caught} of {events} events were on a list within {days:g} days before{lead}. On the last night: {verdicts}.",
+            caught=s["caught"],
+            events=s["events"],
+            days=self.horizon_days,
+            lead=lead,
+            verdicts=listed(verdicts, "clauses") if verdicts else phrase("none"),
+        )
+        return summary[language]
 
     def __repr__(self) -> str:
         """The summary in words."""
@@ -213,16 +219,10 @@ def review_sentences(found: Review, language: str) -> pd.Series:
 
 
 def _sentence(row: dict[str, Any], language: str) -> str:
-    rank = "" if pd.isna(row["rank"]) else str(int(row["rank"]))
-    verdict, lead = VERDICTS[str(row["verdict"])][language], row["lead_days"]
-    if language == "zh":
-        place = f"，第{rank}位" if rank else ""
-        early = f"；最早提前{lead:.0f}天列入名单" if pd.notna(lead) else "；期内未列入名单"
-        return f"事发前一晚{verdict}{place}{early}"
-    place = f", rank {rank}" if rank else ""
-    early = (
-        f"; first listed {lead:.0f} {'day' if round(lead) == 1 else 'days'} before"
-        if pd.notna(lead)
-        else "; never listed within the horizon"
-    )
-    return f"On the night before: {verdict}{place}{early}"
+    rank = "" if pd.isna(row["rank"]) else phrase(", rank {rank}", rank=int(row["rank"]))
+    lead = row["lead_days"]
+    early = phrase("; never listed within the horizon")
+    if pd.notna(lead):
+        early = phrase("; first listed {n} day before", plural="; first listed {n} days before", n=round(lead))
+    verdict = VERDICTS[str(row["verdict"])]
+    return phrase("On the night before: {verdict}{rank}{early}", verdict=verdict, rank=rank, early=early)[language]

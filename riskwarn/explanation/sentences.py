@@ -13,8 +13,8 @@ from riskwarn.explanation import phrases
 from riskwarn.feature import Clause, Feature, Noun, Unit
 from riskwarn.feature.clause import window
 from riskwarn.feature.mix import REPEATED
-from riskwarn.language import Language
-from riskwarn.taxonomy import Words, words_of
+from riskwarn.language import Language, Spoken, Words, phrase
+from riskwarn.taxonomy import words_of
 
 CLEAR = 1.1
 """A value speaks for itself when it differs from its normal by a tenth at least."""
@@ -28,9 +28,30 @@ _COUNTED = frozenset({"habit", "lasting", "standing", "rate"})
 _AROUND = frozenset({"habit", "lasting", "standing", "rate"})
 """Kinds with sentences of their own for the grids around."""
 _WEEK, _YEAR = 7, 365
-_MONTHS = "January February March April May June July August September October November December".split()
-_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-_TENS = (Words("上旬", "Early "), Words("中旬", "Mid-"), Words("下旬", "Late "))
+_MONTHS = (
+    phrase("January"),
+    phrase("February"),
+    phrase("March"),
+    phrase("April"),
+    phrase("May"),
+    phrase("June"),
+    phrase("July"),
+    phrase("August"),
+    phrase("September"),
+    phrase("October"),
+    phrase("November"),
+    phrase("December"),
+)
+_DAYS = (
+    phrase("Monday"),
+    phrase("Tuesday"),
+    phrase("Wednesday"),
+    phrase("Thursday"),
+    phrase("Friday"),
+    phrase("Saturday"),
+    phrase("Sunday"),
+)
+_TENS = (phrase("Early "), phrase("Mid-"), phrase("Late "))
 
 
 def words_of_features(features: Iterable[Feature]) -> dict[str, dict[str, Any]]:
@@ -176,13 +197,13 @@ def _told(
     return text[0].upper() + text[1:]
 
 
-def _missing(clause: Clause) -> Words:
+def _missing(clause: Clause) -> Spoken:
     """What is not recorded, with its window."""
     noun = clause.noun
     if not clause.days or clause.kind in {"since", "festival"} or (clause.kind == "rate" and clause.key):
         return Words(noun.zh, noun.many)
     last = window(clause.days)
-    return Words(f"{last.zh}{noun.zh}", f"{noun.many} in {last.en}")
+    return phrase("{events} in {window}", events=Words(noun.zh, noun.many), window=last)
 
 
 # -- which way a number points ---------------------------------------------------------------------------------------------
@@ -300,7 +321,7 @@ class Fact(NamedTuple):
     raising: bool
 
 
-def _habit(fact: Fact) -> Words:
+def _habit(fact: Fact) -> Spoken:
     group = phrases.AROUND_HABIT if fact.clause.around else phrases.HABIT
     if fact.value < NOTHING:
         return group["none" if fact.normal >= NOTHING else "never"]
@@ -315,12 +336,12 @@ def _habit(fact: Fact) -> Words:
     return group["times" if fact.normal >= 0.5 or (fact.value >= 3 and fact.normal >= 0.1) else "few"]
 
 
-def _lasting(fact: Fact) -> Words:
+def _lasting(fact: Fact) -> Spoken:
     group = phrases.AROUND_LASTING if fact.clause.around else phrases.LASTING
     return group[_beside_city(fact.value, fact.normal)]
 
 
-def _standing(fact: Fact) -> Words:
+def _standing(fact: Fact) -> Spoken:
     group = phrases.AROUND_STANDING if fact.clause.around else phrases.STANDING
     return group[_beside_city(fact.value, fact.normal)]
 
@@ -333,12 +354,12 @@ def _beside_city(value: float, normal: float) -> str:
     return "above" if value >= normal else "below"
 
 
-def _places(fact: Fact) -> Words:
+def _places(fact: Fact) -> Spoken:
     case = _beside_city(fact.value, fact.normal)
     return phrases.PLACES["some" if case in {"above", "below"} else case]
 
 
-def _since(fact: Fact) -> Words:
+def _since(fact: Fact) -> Spoken:
     if fact.value >= fact.clause.days:
         return phrases.SINCE["never"]
     if fact.value >= _YEAR:
@@ -349,7 +370,7 @@ def _since(fact: Fact) -> Words:
     return phrases.SINCE["quiet" if fact.value > fact.normal else "just" + rare]
 
 
-def _during(fact: Fact) -> Words:
+def _during(fact: Fact) -> Spoken:
     if fact.value == 0:
         return phrases.DURING["out"]
     if fact.clause.key == "flag":
@@ -357,13 +378,13 @@ def _during(fact: Fact) -> Words:
     return phrases.DURING["more" if fact.value > CLEAR * fact.normal else "less"]
 
 
-def _rise(fact: Fact) -> Words:
+def _rise(fact: Fact) -> Spoken:
     if fact.clause.key == "kept":
         return phrases.KEPT["above" if fact.value >= RISE else "level"]
     return phrases.RISE["level" if abs(fact.value) < RISE else "above" if fact.value > 0 else "below"]
 
 
-def _rate(fact: Fact) -> Words:
+def _rate(fact: Fact) -> Spoken:
     group = phrases.AROUND_RATE if fact.clause.around else phrases.RATE
     if amount(fact.clause, fact.value) < NOTHING:
         return group["never"]
@@ -372,7 +393,7 @@ def _rate(fact: Fact) -> Words:
     return group["above" if fact.value >= fact.normal else "below"]
 
 
-def _festival(fact: Fact) -> Words:
+def _festival(fact: Fact) -> Spoken:
     if abs(fact.value) >= fact.clause.days:
         when = "far"
     else:
@@ -380,11 +401,11 @@ def _festival(fact: Fact) -> Words:
     return phrases.FESTIVAL[f"{when}_{_busy(fact)}"]
 
 
-def _place(fact: Fact) -> Words:
+def _place(fact: Fact) -> Spoken:
     return phrases.PLACE["repeated" if fact.value >= REPEATED else "none" if fact.value < NOTHING else "single"]
 
 
-def _rung(fact: Fact) -> Words:
+def _rung(fact: Fact) -> Spoken:
     return phrases.RUNG[str(min(int(np.ceil(fact.value - NOTHING)), len(phrases.RUNG) - 1))]
 
 
@@ -392,7 +413,7 @@ def _busy(fact: Fact) -> str:
     return "busy" if fact.raising else "calm"
 
 
-KINDS: dict[str, Callable[[Fact], Words]] = {
+KINDS: dict[str, Callable[[Fact], Spoken]] = {
     "habit": _habit,
     "lasting": _lasting,
     "standing": _standing,
@@ -453,7 +474,7 @@ def _fields(fact: Fact, season: int, n_nearby: int, language: Language) -> dict[
     when = _when_rate(clause)[language]
     return {
         "value": shown, "normal": usual, "ratio": number(fact.value / fact.normal) if fact.normal > 0 else "–",
-        "last": window(clause.days)[language], "cap": window(min(clause.days, _YEAR))[language], **_rate_over(clause.days),
+        "last": window(clause.days)[language], "cap": window(min(clause.days, _YEAR))[language], "per": _rate_over(clause.days)[language],
         "day_s": "day" if shown == "1" else "days", "day_n": "day" if usual == "1" else "days",
         "what": noun.zh if language == "zh" else noun.one if shown == "1" else noun.many, "one": noun.one, "many": noun.many,
         "name": noun.zh if language == "zh" else noun.one, "unit": noun.measure,
@@ -464,23 +485,22 @@ def _fields(fact: Fact, season: int, n_nearby: int, language: Language) -> dict[
     }  # fmt: skip
 
 
-def _rate_over(days: float) -> dict[str, str]:
+def _rate_over(days: float) -> Spoken:
     """A rate over a window: a week has a word of its own.
 
     Examples
     --------
-    >>> _rate_over(7), _rate_over(28)["per_en"]
-    ({'per_zh': '每周', 'per_en': 'a week'}, 'per 28 days')
+    >>> _rate_over(7)["en"], _rate_over(28)["en"]
+    ('a week', 'per 28 days')
     """
-    if days in {1, _WEEK}:
-        week = days == _WEEK
-        return {"per_zh": "每周" if week else "每天", "per_en": "a week" if week else "a day"}
-    return {"per_zh": f"每{days:g}天", "per_en": f"per {days:g} days"}
+    if days == _WEEK:
+        return phrase("a week")
+    return phrase("a day") if days == 1 else phrase("per {days} days", days=f"{days:g}")
 
 
 def _shown(clause: Clause, value: float) -> str:
     if clause.scale == "percent":
-        return number(round(100 * value))
+        return number(np.round(100 * value))
     if clause.kind in {"since", "festival", "climb"}:
         return number(np.floor(abs(value)))
     if clause.scale == "log1p":
@@ -510,23 +530,23 @@ def _where(clause: Clause, n_nearby: int, language: Language) -> str:
     return phrases.WHERE[around][language].format(n=n_nearby)
 
 
-def _when_rate(clause: Clause) -> Words:
+def _when_rate(clause: Clause) -> Spoken:
     if clause.kind == "rate" and clause.key:
         return phrases.WHEN_RATE[clause.key]
     last = window(clause.days)
-    return Words(last.zh, f"in {last.en}")
+    return phrase("in {window}", window=last)
 
 
-def _weekday(value: float) -> Words:
+def _weekday(value: float) -> Spoken:
     day = int(value) % _WEEK if np.isfinite(value) else 0
-    return Words(f"星期{'一二三四五六日'[day]}", _DAYS[day])
+    return _DAYS[day]
 
 
-def _when(season: int) -> Words:
+def _when(season: int) -> Spoken:
     if season < 0:
-        return Words("此时", "This")
+        return phrase("This")
     part = _TENS[season % 3]
-    return Words(f"{season // 3 + 1}月{part.zh}", f"{part.en}{_MONTHS[season // 3]}")
+    return phrase("{part}{month}", part=part, month=_MONTHS[season // 3])
 
 
 # -- beside each reason ----------------------------------------------------------------------------------------------------

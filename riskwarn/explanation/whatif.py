@@ -14,12 +14,11 @@ import pandas as pd
 from riskwarn.errors import DataError, did_you_mean
 from riskwarn.explanation.sentences import clause_of
 from riskwarn.feature import Clause, Feature
+from riskwarn.language import Spoken, Words, listed, phrase
 from riskwarn.model import RiskModel
-from riskwarn.taxonomy import Words
 
-CAVEAT = Words(
-    "这是模型按以往规律的估算，不是承诺：办结能否见效须由后续核实，只作安排工作的线索。",
-    "This is what the model would say by past patterns, not a promise: whether closing helps has to be checked afterwards. Use it to plan work only.",
+CAVEAT = phrase(
+    "This is what the model would say by past patterns, not a promise: whether closing helps has to be checked afterwards. Use it to plan work only."
 )
 """Stands beside every answer."""
 
@@ -48,7 +47,7 @@ class WhatIf:
     rank: int
     expected_before: float
     expected: float
-    action: Words
+    action: Spoken
 
     def sentence(self, language: str) -> str:
         """The answer in a sentence; the caveat is apart (:data:`CAVEAT`)."""
@@ -59,7 +58,7 @@ class WhatIf:
             "is": f"{self.expected:.2f}",
         }
         moved = "same" if self.rank == self.rank_before else "down" if self.rank > self.rank_before else "up"
-        return self.action[language] + _MOVES[moved][language].format(**numbers)
+        return _capital(phrase("{action}{moved}", action=self.action, moved=_MOVES[moved].filled(**numbers))[language])
 
     def to_dict(self) -> dict[str, object]:
         """Plain values, with sentences and caveat in both languages."""
@@ -71,14 +70,9 @@ class WhatIf:
 
 
 _MOVES = {
-    "down": Words(
-        "，该网格由第{before}位降至第{now}位（预期起数由{was}降为{is}）", " moves this grid from rank {before} down to {now} (expected count {was} to {is})"
-    ),
-    "up": Words(
-        "，模型反而把该网格由第{before}位升至第{now}位（预期起数由{was}变为{is}）",
-        " moves this grid from rank {before} up to {now}, against what one would expect (expected count {was} to {is})",
-    ),
-    "same": Words("，该网格位次不变，仍为第{now}位（预期起数由{was}变为{is}）", " leaves this grid at rank {now} (expected count {was} to {is})"),
+    "down": phrase(" moves this grid from rank {before} down to {now} (expected count {was} to {is})"),
+    "up": phrase(" moves this grid from rank {before} up to {now}, against what one would expect (expected count {was} to {is})"),
+    "same": phrase(" leaves this grid at rank {now} (expected count {was} to {is})"),
 }  # fmt: skip
 
 
@@ -229,7 +223,7 @@ def _rank(margins: np.ndarray, at: int, margin: float) -> int:
     return 1 + int((others > margin).sum()) + int((others[:at] == margin).sum())
 
 
-def _action(model: RiskModel, row: pd.DataFrame, wanted: Mapping[str, float]) -> Words:
+def _action(model: RiskModel, row: pd.DataFrame, wanted: Mapping[str, float]) -> Spoken:
     """What is done, in words; open cases that close with overdue ones are not said twice."""
     done: list[tuple[Clause, int, bool]] = []
     for name, value in wanted.items():
@@ -242,18 +236,16 @@ def _action(model: RiskModel, row: pd.DataFrame, wanted: Mapping[str, float]) ->
     return _done(done)
 
 
-def _done(parts: Iterable[tuple[Clause, int, bool]]) -> Words:
+def _done(parts: Iterable[tuple[Clause, int, bool]]) -> Spoken:
     """What is done in words: of each feature its clause, how many of its cases are closed, and whether overdue ones stay."""
     acts = [_closing(n, clause, some_late=some_late) for clause, n, some_late in parts if n]
-    return (
-        Words("若" + "、".join(w.zh for w in acts), _capital(" and ".join(w.en for w in acts)))
-        if acts
-        else Words("若保持现状", "Leaving all as it is")
-    )
+    if not acts:
+        return phrase("Leaving all as it is")
+    return phrase("{acts}", context="what if", acts=listed(acts, "kinds"))
 
 
 def _closing(n: int, clause: Clause, *, some_late: bool) -> Words:
-    verb = Words("办结", "closing") if n > 0 else Words("新增", "adding")
+    verb = phrase("closing") if n > 0 else phrase("adding")
     noun, one = clause.handled or clause.noun, abs(n) == 1
     rest = clause.rest if some_late and clause.rest else Words("", "")
     others = f" that {'is' if one else 'are'} {rest.en}" if rest.en else ""
