@@ -1,10 +1,14 @@
 """One law for instants: what a date means on a city's clock."""
 
-import numbers
+import datetime as dt
+import re
 
+import numpy as np
 import pandas as pd
 
 from riskwarn.errors import DataError
+
+_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d(?!\d)")
 
 
 def instant(as_of: object, timezone: str) -> pd.Timestamp:
@@ -16,7 +20,8 @@ def instant(as_of: object, timezone: str) -> pd.Timestamp:
     Parameters
     ----------
     as_of
-        A date or time, as text, :class:`datetime.date`, :class:`datetime.datetime` or :class:`pandas.Timestamp`.
+        A date or time, as ISO text (``2025-03-03``, ``2025-03-03 06:00``), ``today``, :class:`datetime.date`,
+        :class:`datetime.datetime` or :class:`pandas.Timestamp`.
     timezone
         IANA zone of the city.
 
@@ -28,7 +33,7 @@ def instant(as_of: object, timezone: str) -> pd.Timestamp:
     Raises
     ------
     DataError
-        Not a date or time.
+        Not a date or time, or one that may be read in two ways, as ``11/12``.
 
     Examples
     --------
@@ -38,15 +43,27 @@ def instant(as_of: object, timezone: str) -> pd.Timestamp:
     Timestamp('2023-10-01 01:00:00-0300', tz='America/Asuncion')
     """
     try:
-        # a bare number would be read as nanoseconds since 1970
-        at = pd.NaT if isinstance(as_of, numbers.Number) else pd.Timestamp(as_of)
-    except (ValueError, TypeError, OverflowError):
-        raise DataError(f"as_of must be a date such as '2025-03-03', got {as_of!r}.") from None
-    if at is pd.NaT:
-        raise DataError(f"as_of must be a date such as '2025-03-03', got {as_of!r}.")
-    if at.tzinfo is None:
-        at = at.tz_localize(timezone, ambiguous=True, nonexistent="shift_forward")
-    return at.tz_convert(timezone).as_unit("us")
+        at = _read(as_of, timezone)
+        if at.tzinfo is None:
+            at = at.tz_localize(timezone, ambiguous=True, nonexistent="shift_forward")
+        return at.tz_convert(timezone).as_unit("us")
+    except (ValueError, TypeError, OverflowError, AttributeError):
+        given = " ".join(repr(as_of).split())[:60]
+        remedy = "write year-month-day, a time behind it where it matters, or 'today'"
+        raise DataError(f"as_of must be a date such as '2025-03-03', got {given}; {remedy}.") from None
+
+
+def _read(as_of: object, timezone: str) -> pd.Timestamp:
+    """A timestamp of what is a date beyond doubt: 11/12 is two days of the year, and 20250303 or 1741.5 may be anything."""
+    if isinstance(as_of, str):
+        if as_of.strip().casefold() == "today":
+            return pd.Timestamp.now(timezone).tz_localize(None).normalize()
+        if not _ISO_DATE.match(as_of.strip()):
+            raise ValueError(as_of)
+        return pd.Timestamp(dt.datetime.fromisoformat(as_of.strip()))
+    if not isinstance(as_of, dt.date | np.datetime64) or pd.isna(as_of):
+        raise TypeError(as_of)
+    return pd.Timestamp(as_of)
 
 
 def micros(at: pd.Timestamp) -> int:

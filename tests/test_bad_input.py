@@ -267,12 +267,12 @@ def test_a_bad_ending(end, tmp_path):
 
 
 def test_a_file_the_system_refuses(end, tmp_path):
-    """1: one line, with the name of the file."""
+    """11, before anything is computed: the file that stands where a folder should is named."""
     (tmp_path / "taken").write_text("a file, not a folder")
     code, said = end("score", *NIGHT, *MODEL, "--out", tmp_path / "taken" / "scores.csv")
 
-    assert code == 1
-    assert "taken" in said
+    assert code == 11
+    assert "taken is a file, not a folder" in said
 
 
 def test_a_busy_store(end, tmp_path):

@@ -1,16 +1,17 @@
 """The command line: every verb has help with an example, prints JSON for machines, and writes what it is asked to."""
 
-import argparse
 import json
+import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import towns
 
 from riskwarn import tracking
-from riskwarn.cli import main, parser
+from riskwarn.cli import VERBS, command, main
+from riskwarn.cli.options import spoken
 
-VERBS = next(a for a in parser()._actions if isinstance(a, argparse._SubParsersAction)).choices
 DESIGNED = "init ingest check backtest train score explain find-gaps raise-alerts nightly serve simulate promote doctor panel".split()
 NIGHT = ("--as-of", towns.STREET_NIGHT)
 MODEL = ("--alias", "candidate")
@@ -52,35 +53,115 @@ def test_every_verb_of_the_design_is_there():
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help_with_an_example(verb, capsys):
     """--help ends with 0, says what the verb does, and shows a line one can copy, which the parser understands."""
-    with pytest.raises(SystemExit) as ended:
-        main([verb, "--help"])
+    assert main([verb, "--help"]) == 0
     said = capsys.readouterr().out
-    example = VERBS[verb].epilog.removeprefix("example: riskwarn ")
+    told = command().get_command(None, verb)
+    name, *words = told.epilog.removeprefix("example: riskwarn ").split()
 
-    assert ended.value.code == 0
     assert "example: riskwarn" in said
-    assert "--json" in said
-    assert parser().parse_args(example.split()).run is VERBS[verb].get_default("run")
+    assert "--json" in said or verb == "demo"
+    assert name == verb
+    assert told.make_context(verb, words).params
+    assert said.isascii() or "…" in said
 
 
 def test_the_version_is_told(capsys):
     """--version prints the package's version."""
     import riskwarn
 
-    with pytest.raises(SystemExit):
-        main(["--version"])
-
+    assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"riskwarn {riskwarn.__version__}\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["scor"], ["score"], ["score", "--as-of"]])
 def test_a_line_that_cannot_be_read_ends_with_2(arguments, capsys):
     """No verb, an unknown verb, or a missing argument: usage on standard error, exit code 2."""
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
+    assert main(arguments) == 2
+    usage, said = capsys.readouterr().err.strip().splitlines()
 
-    assert ended.value.code == 2
-    assert "usage: riskwarn" in capsys.readouterr().err
+    assert usage.startswith("Usage: riskwarn")
+    assert said.startswith("riskwarn: UsageError: ")
+    assert said.endswith("--help`.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "code"),
+    [
+        (["score", "--as-of", "2025-03-03", "--store", "none"], "NotFoundError", 13),
+        (["raise-alerts", "--as-of", "2025-03-03", "--capacity", "0", "--store", "none"], "DataError", 11),
+        (["scor"], "UsageError", 2),
+        (["score"], "UsageError", 2),
+        (["tune", "none.toml", "--trials", "many"], "UsageError", 2),
+    ],
+)
+def test_errors_are_json_where_json_was_asked_for(arguments, error, code, capsys):
+    """With --json an error is one JSON object on standard error, with its kind, message and exit code; nothing is printed beside it."""
+    assert main([*arguments, "--json"]) == code
+    said = capsys.readouterr()
+
+    assert said.out == ""
+    assert json.loads(said.err)["message"]
+    assert json.loads(said.err)["error"] == error
+    assert json.loads(said.err)["exit_code"] == code
+
+
+def test_a_fault_of_ours_is_one_line_too(monkeypatch, capsys):
+    """An exception that no rule foresees is told in one line; RISKWARN_TRACEBACK=1 shows where it was."""
+    monkeypatch.setattr("riskwarn.pipeline.init", lambda _: 1 / 0)
+    assert main(["init", "x"]) == 1
+    assert capsys.readouterr().err == (
+        "riskwarn: InternalError: a fault of riskwarn, not yours: ZeroDivisionError: division by zero. "
+        "Report it with RISKWARN_TRACEBACK=1.\n"
+    )
+    monkeypatch.setenv("RISKWARN_TRACEBACK", "1")
+    assert main(["init", "x"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("asked", "environment", "language"),
+    [
+        (None, {}, "zh"),
+        (None, {"LANG": "C.UTF-8"}, "zh"),
+        (None, {"LANG": "POSIX"}, "zh"),
+        (None, {"LANG": "en_US.UTF-8"}, "en"),
+        (None, {"LANG": "zh_CN.GB18030"}, "zh"),
+        (None, {"LANG": "fr_FR"}, "en"),
+        (None, {"LANG": "zh_CN", "LC_ALL": "en_GB"}, "en"),
+        (None, {"LANG": "en_US", "RISKWARN_LANGUAGE": "zh"}, "zh"),
+        ("en", {"LANG": "zh_CN", "RISKWARN_LANGUAGE": "zh"}, "en"),
+    ],
+)
+def test_the_language_follows_the_environment(asked, environment, language, monkeypatch):
+    """What is named holds, then RISKWARN_LANGUAGE, then the locale; a locale that names no language leaves the staff's."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG", "RISKWARN_LANGUAGE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert spoken(asked) == language
+
+
+def test_a_language_nobody_knows_is_refused(monkeypatch, capsys):
+    """By option and by environment alike: 2, with those there are."""
+    assert main(["features", "--language", "xx"]) == 2
+    assert "'xx' is not one of zh, en" in capsys.readouterr().err
+    monkeypatch.setenv("RISKWARN_LANGUAGE", "yy")
+    assert main(["features"]) == 2
+    assert "'yy' is not one of zh, en" in capsys.readouterr().err
+
+
+def test_every_variable_of_the_environment_is_documented():
+    """The table of docs/operations.md names each RISKWARN_ variable that the package reads, and no other."""
+    root = Path(__file__).parents[1]
+    read = {
+        name
+        for path in (root / "riskwarn").rglob("*.py")
+        for name in re.findall(r"RISKWARN_[A-Z_]+", path.read_text("utf-8"))
+    }
+    table = re.findall(r"^\| `(RISKWARN_[A-Z_]+)`", (root / "docs" / "operations.md").read_text("utf-8"), re.MULTILINE)
+
+    assert sorted(read) == sorted(table)
 
 
 # --- verbs, with --json
@@ -235,13 +316,13 @@ def test_simulate_writes_a_store(ask, tmp_path, capsys):
 
 @pytest.mark.parametrize("ending", ["parquet", "csv", "xlsx"])
 def test_tables_are_written_to_files(street, tmp_path, ending, capsys):
-    """--out writes the whole table and prints nothing."""
+    """--out writes the whole table and says what was written."""
     target = tmp_path / f"scores.{ending}"
     capsys.readouterr()
     assert main(["score", *NIGHT, *MODEL, "--store", str(street[0].path), "--out", str(target)]) == 0
     read = {"parquet": pd.read_parquet, "csv": pd.read_csv, "xlsx": pd.read_excel}[ending]
 
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().out == f"12 rows in {target}\n"
     assert read(target)["rank"].tolist() == list(range(1, 13))
 
 

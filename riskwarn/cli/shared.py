@@ -1,7 +1,7 @@
 """What the verbs share: the store, the model and the night they speak of, and how an answer is shown."""
 
-import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,94 +15,123 @@ if TYPE_CHECKING:
     from riskwarn.store import Store
 
 
-def store_path(parsed: argparse.Namespace) -> Path:
+def store_path(folder: Path | None) -> Path:
     """The folder named by --store or RISKWARN_STORE."""
-    if not parsed.store:
+    if not folder:
         raise DataError("no store named: give --store DIR or set RISKWARN_STORE.")
-    return Path(parsed.store)
+    return folder
 
 
-def open_store(parsed: argparse.Namespace) -> "Store":
+def open_store(folder: Path | None) -> "Store":
     """The store named."""
     from riskwarn.store import Store
 
-    return Store(store_path(parsed))
+    return Store(store_path(folder))
 
 
-def experiment_of(parsed: argparse.Namespace) -> "Experiment":
+def experiment_of(path: Path, horizon: float | None = None) -> "Experiment":
     """The experiment named, over the horizon asked for."""
     from riskwarn.experiment import Experiment
 
-    found = Experiment.load(parsed.experiment)
-    return found if getattr(parsed, "horizon", None) is None else found.over(parsed.horizon)
+    asked = Experiment.load(path)
+    return asked if horizon is None else asked.over(horizon)
 
 
-def only_target(parsed: argparse.Namespace) -> str:
+def only_target(folder: Path | None) -> str:
     """The name of the one kept model."""
     from riskwarn import tracking
 
-    names = tracking.kept_targets(store_path(parsed))
-    if len(names) != 1:
-        found = (
-            f"several models are kept, name one with --target: {', '.join(names)}"
-            if names
-            else "no model is kept; train one with `riskwarn train`"
-        )
-        raise NotFoundError(f"{store_path(parsed)}: {found}.")
+    path = store_path(folder)
+    names = tracking.kept_targets(path)
+    if not names:
+        raise NotFoundError(f"{path}: no model is kept; train one with `riskwarn train`.")
+    if len(names) > 1:
+        raise NotFoundError(f"{path}: several models are kept, name one with --target: {', '.join(names)}.")
     return names[0]
 
 
-def scored(parsed: argparse.Namespace) -> "tuple[RiskModel, pd.DataFrame, pd.DataFrame]":
+def scored(
+    folder: Path | None, as_of: str, target: str, alias: str, capacity: int
+) -> "tuple[RiskModel, pd.DataFrame, pd.DataFrame]":
     """The model asked for, the night's panel, and its scores."""
     from riskwarn.pipeline import model_of, night_panel
     from riskwarn.scoring import score
 
-    check_out(parsed)
-    store = open_store(parsed)
-    model = model_of(store, parsed.target or only_target(parsed), alias=parsed.alias)
-    panel = night_panel(store, model, store.instant(parsed.as_of))
-    return model, panel, score(model, panel, capacity=getattr(parsed, "capacity", None) or 50)
+    store = open_store(folder)
+    at = store.instant(as_of)
+    model = model_of(store, target or only_target(folder), alias=alias)
+    panel = night_panel(store, model, at)
+    return model, panel, score(model, panel, capacity=capacity)
 
 
-def show(parsed: argparse.Namespace, table: "pd.DataFrame", *, shown: "pd.DataFrame | None" = None) -> None:
-    """A table to the screen, to --out, or as JSON."""
-    from riskwarn.exporting import plain_times
+def show(
+    table: "pd.DataFrame",
+    *,
+    out: Path | None,
+    as_json: bool,
+    shown: "pd.DataFrame | None" = None,
+    said: str = "",
+    limit: int = 100,
+) -> None:
+    """A table to the screen, to a file, or as JSON; `shown` are the rows and columns for people, `said` a line about them."""
+    from riskwarn.exporting import plain_times, write_table
 
-    if parsed.out:
-        write(table, parsed.out)
-    if parsed.json:
+    if out:
+        write_table(table, out)
+    if as_json:
         print(plain_times(table).to_json(orient="records", double_precision=15, force_ascii=False))
-    elif not parsed.out:
-        print((table if shown is None else shown).head(100).to_string(index=False))
-        if len(table) > 100:
-            print(f"… {len(table) - 100:,} more rows; write them all with --out FILE")
+        return
+    rows = table if shown is None else shown
+    if not out and len(rows):
+        print(rows.head(limit).to_string(index=False))
+        if len(rows) > limit:
+            print(f"… {len(rows) - limit:,} more rows; write them all with --out FILE")
+    lines = [said, f"{len(table):,} rows in {out}" if out else "", "" if said or out or len(rows) else "no rows."]
+    print(*filter(None, lines), sep="\n", end="\n" if any(lines) else "")
 
 
-def check_out(parsed: argparse.Namespace) -> None:
-    """Refuse a file name of no known format before anything is computed."""
-    from riskwarn.exporting import check_ending
+def check_out(out: Path | None, endings: Sequence[str] = ()) -> None:
+    """Refuse a file name of no known format, or in a place that is no folder, before anything is computed."""
+    from riskwarn.exporting import ENDINGS
 
-    if parsed.out:
-        check_ending(parsed.out)
+    if out is None:
+        return
+    known = endings or ENDINGS
+    if out.suffix not in known:
+        raise DataError(f"cannot write {out}: wanted an ending of {', '.join(known)}, got {out.suffix!r}.")
+    if out.is_dir():
+        raise DataError(f"cannot write {out}: it is a folder.")
+    if (over := next((p for p in out.parents if p.exists()), None)) and not over.is_dir():
+        raise DataError(f"cannot write {out}: {over} is a file, not a folder.")
 
 
-def check_grids(parsed: argparse.Namespace, panel: "pd.DataFrame") -> None:
+def check_capacity(capacity: int) -> None:
+    """Refuse a list of no grid before anything is computed."""
+    if capacity < 1:
+        raise DataError(f"capacity must be at least 1, got {capacity}.")
+
+
+def check_grids(grids: Sequence[str], panel: "pd.DataFrame") -> None:
     """Refuse grids the night does not hold."""
     known = set(panel["grid_id"].astype("str"))
-    unknown = sorted(set(parsed.grids) - known)
+    unknown = sorted(set(grids) - known)
     if unknown:
         raise NotFoundError(
             f"no grid {unknown[0]!r} that night{did_you_mean(unknown[0], known)}; {len(known):,} grids are known."
         )
 
 
-def write(table: "pd.DataFrame", target: Path) -> None:
-    """A table to a file, by ending."""
-    from riskwarn.exporting import write_table
+def listed(text: str | None) -> list[str] | None:
+    """The words of a list written with commas; None where nothing was written.
 
-    write_table(table, target)
+    Examples
+    --------
+    >>> listed("G01, G08")
+    ['G01', 'G08']
+    """
+    return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
 
 
-def say(parsed: argparse.Namespace, body: Any, text: str) -> None:
+def say(body: Any, text: str, *, as_json: bool) -> None:
     """One answer, as JSON or as text."""
-    print(json.dumps(body, ensure_ascii=False, default=str) if parsed.json else text)
+    print(json.dumps(body, ensure_ascii=False, default=str) if as_json else text)

@@ -1,0 +1,193 @@
+"""The verbs of models: the matrix they read, how well they would have done, and which one is the champion."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from riskwarn.cli.options import ExperimentFile, Horizon, Json, StoreFolder, example, verbs
+from riskwarn.cli.shared import check_out, experiment_of, listed, open_store, say, store_path
+from riskwarn.errors import DataError
+
+if TYPE_CHECKING:
+    from riskwarn.feature import Feature
+
+app = verbs()
+
+
+@app.command(epilog=example("riskwarn panel weekly.toml --as-of 2025-03-03 --out panel.parquet"))
+def panel(
+    *,
+    experiment: Annotated[
+        Path | None, typer.Argument(help="An experiment file (TOML); without one, the raw matrix of --features.")
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(metavar="DATE[,DATE…]", help="Dates; the experiment's own by default.")
+    ] = None,
+    features: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of feature groups; beside the experiment by default.")
+    ] = None,
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="A .parquet, .csv or .xlsx file, or a folder to fill with one Parquet file a date, resumable."
+        ),
+    ],
+    store: StoreFolder = None,
+    json: Json = False,
+) -> None:
+    """Write the feature matrix."""
+    from riskwarn.experiment import Experiment
+    from riskwarn.exporting import write_table
+    from riskwarn.history import History
+    from riskwarn.panel import GRID, build_panel, dates_of, panel_of, write_panel
+
+    if out.suffix:
+        check_out(out)
+    opened = open_store(store)
+    dates = None if as_of is None else dates_of(listed(as_of))
+    if experiment is None:
+        rows = panel_of(History.load(opened), _declared(features, out, dated=dates is not None), dates or [])
+    else:
+        asked = Experiment.load(experiment, features=features)
+        if not out.suffix:
+            done = write_panel(opened, asked, out, as_of=dates)
+            text = f"{done.written} dates written, {done.kept} kept in {out}"
+            say({"written": done.written, "kept": done.kept, "out": str(out)}, text, as_json=json)
+            return
+        rows = build_panel(opened, asked, as_of=dates)
+    columns = [c for c in rows.columns if not str(c).startswith(GRID)]
+    write_table(rows[columns], out)
+    say({"rows": len(rows), "columns": columns, "out": str(out)}, f"{len(rows):,} rows in {out}", as_json=json)
+
+
+def _declared(folder: Path | None, out: Path, *, dated: bool) -> "list[Feature]":
+    """All features of a folder, where no experiment chooses among them."""
+    from riskwarn.feature import load_group
+
+    if not folder or not dated or not out.suffix:
+        raise DataError(
+            "name an experiment, or --features DIR, --as-of DATE and --out FILE for the raw matrix of a folder of features."
+        )
+    groups = sorted(path.stem for path in folder.glob("*.py"))
+    return [feature for group in groups for feature in load_group(folder, group)]
+
+
+@app.command(epilog=example("riskwarn backtest experiments/weekly.toml --out report.html --store city"))
+def backtest(
+    *,
+    experiment: ExperimentFile,
+    split: Annotated[
+        Literal["rolling-origin", "leave-area-out", "worst-season"],
+        typer.Option(help="Forward in time, whole areas held out, or whole seasons."),
+    ] = "rolling-origin",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The whole report as a .html page, or its figures as .parquet, .csv or .xlsx."
+        ),
+    ] = None,
+    horizon: Horizon = None,
+    store: StoreFolder = None,
+    json: Json = False,
+) -> None:
+    """Compare the model with every baseline on past dates."""
+    from riskwarn.audit import events_of
+    from riskwarn.backtesting import backtest
+    from riskwarn.exporting import ENDINGS, write_table
+    from riskwarn.history import History
+    from riskwarn.panel import build_panel
+    from riskwarn.reporting import write_html
+
+    check_out(out, (*ENDINGS, ".html"))
+    opened, asked = open_store(store), experiment_of(experiment, horizon)
+    history = History.load(opened)
+    kind: Any = split.replace("-", "_")
+    report = backtest(asked, build_panel(history, asked), split=kind)
+    if out and out.suffix == ".html":
+        write_html(report, out, events=events_of(history, asked.label) if asked.label.is_count else None)
+    elif out:
+        write_table(report.frame, out)
+    differences = report.differences()
+    plain = differences.astype(object).where(differences.notna(), None)
+    body = {"table": report.table.to_dict("index"), "differences": plain.to_dict("records")}
+    say(body, "\n".join([repr(report), *([f"\nthe report is {out}"] if out else [])]), as_json=json)
+
+
+@app.command(epilog=example("riskwarn tune experiments/weekly.toml --trials 30 --out model.toml --store city"))
+def tune(
+    *,
+    experiment: ExperimentFile,
+    trials: Annotated[int, typer.Option(min=1, help="Sets of settings tried.")] = 30,
+    seconds: Annotated[float | None, typer.Option(min=0, help="CPU time after which no further trial starts.")] = None,
+    metric: Annotated[str, typer.Option(help="What is to be best.")] = "poisson_deviance",
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write section [model] to a .toml file.")] = None,
+    store: StoreFolder = None,
+    json: Json = False,
+) -> None:
+    """Search settings on dates before the tests."""
+    from riskwarn import tracking
+    from riskwarn.panel import build_panel
+    from riskwarn.tuning import tune
+
+    check_out(out, (".toml",))
+    opened, asked = open_store(store), experiment_of(experiment)
+    best = tune(asked, build_panel(opened, asked), n_trials=trials, seconds=seconds, metric=metric)
+    run = tracking.log_tuning(best, asked, uri=tracking.default_uri(opened.path))
+    if out:
+        out.write_text(best.toml, "utf-8")
+    settings = vars(best.settings)
+    body = {
+        "metric": best.metric,
+        "declared": best.declared,
+        "best": best.best,
+        "settings": settings,
+        "mlflow_run": run,
+    }
+    hint = f"every trial is in MLflow run {run}; put [model] into {experiment} and backtest again."
+    say(body, f"{best!r}\n{hint}", as_json=json)
+
+
+@app.command(epilog=example("riskwarn train experiments/weekly.toml --store city"))
+def train(
+    *,
+    experiment: ExperimentFile,
+    no_backtest: Annotated[
+        bool, typer.Option("--no-backtest", help="Skip the backtest; such a model cannot be promoted.")
+    ] = False,
+    horizon: Horizon = None,
+    store: StoreFolder = None,
+    json: Json = False,
+) -> None:
+    """Backtest, train, log to MLflow and register as @candidate."""
+    from riskwarn.backtesting import backtest
+    from riskwarn.panel import build_panel
+    from riskwarn.pipeline import train
+
+    opened, asked = open_store(store), experiment_of(experiment, horizon)
+    rows = build_panel(opened, asked)
+    report = None if no_backtest else backtest(asked, rows)
+    model = train(asked, rows, report=report, tracking_folder=opened.path, data_digest=opened.digest())
+    facts = {k: model.facts[k] for k in ("mlflow_run", "mlflow_version", "gate", "gate_reason")}
+    version, run = facts["mlflow_version"], facts["mlflow_run"]
+    text = f"{model} is registered as @candidate, version {version}, MLflow run {run}\ngate: {facts['gate_reason']}"
+    body = {"target": model.label.name, "model_version": model.version, **facts}
+    say(body, text if report is None else f"{report!r}\n\n{text}", as_json=json)
+
+
+@app.command(epilog=example("riskwarn promote dispute_28d --store city"))
+def promote(
+    *,
+    target: Annotated[str, typer.Argument(help="Name of the label.")],
+    version: Annotated[
+        str | None, typer.Option("--version", help="A registered version; the candidate by default.")
+    ] = None,
+    store: StoreFolder = None,
+    json: Json = False,
+) -> None:
+    """Make the candidate the champion, if it passed the gate."""
+    from riskwarn import tracking
+
+    folder = store_path(store)
+    champion = tracking.promote(target, uri=tracking.default_uri(folder), version=version, folder=folder)
+    say({"target": target, "champion": champion}, f"version {champion} of {target} is @champion", as_json=json)

@@ -1,0 +1,162 @@
+"""The verbs of a night: scores, gaps, monitors, alerts, and all of them published together."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from riskwarn.cli.options import (
+    DEFAULT_CAPACITY,
+    Alias,
+    Capacity,
+    Json,
+    Language,
+    Night,
+    Out,
+    StoreFolder,
+    Target,
+    example,
+    verbs,
+)
+from riskwarn.cli.shared import check_capacity, check_out, listed, only_target, open_store, say, scored, show
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+app = verbs()
+
+
+@app.command(epilog=example("riskwarn score --as-of 2025-03-03 --store city"))
+def score(
+    *,
+    as_of: Night,
+    target: Target = "",
+    alias: Alias = "champion",
+    out: Out = None,
+    store: StoreFolder = None,
+    json: Json = False,
+) -> None:
+    """Score the grids of a date."""
+    check_out(out)
+    _, _, scores = scored(store, as_of, target, alias, DEFAULT_CAPACITY)
+    show(scores, out=out, as_json=json)
+
+
+@app.command("find-gaps", epilog=example("riskwarn find-gaps --as-of 2025-03-03 --store city"))
+def find_gaps(
+    *,
+    as_of: Night,
+    kinds: Annotated[str | None, typer.Option(metavar="KIND[,KIND…]", help="Only these kinds, as G01,G08.")] = None,
+    out: Out = None,
+    store: StoreFolder = None,
+    json: Json = False,
+) -> None:
+    """Say where not to trust calm."""
+    from riskwarn.gaps import find_gaps
+
+    check_out(out)
+    opened = open_store(store)
+    table = find_gaps(opened, as_of=opened.instant(as_of), kinds=listed(kinds))
+    show(table, out=out, as_json=json, said=_by_state(table))
+
+
+def _by_state(gaps: "pd.DataFrame") -> str:
+    """How many gaps are open, and how many kinds could not be judged: two numbers, for nothing found is not nothing known."""
+    held = gaps["suppressed_by"].notna() & (gaps["suppressed_by"].astype("str") != "")
+    n_unjudged = int((gaps["state"] == "insufficient_data").sum())
+    n_open = int(((gaps["state"] == "open") & ~held).sum())
+    return (
+        f"{n_open} open, {int(held.sum())} suppressed by a graver one, {n_unjudged} not judgeable (insufficient_data)"
+    )
+
+
+@app.command(epilog=example("riskwarn monitor --as-of 2025-03-03 --store city"))
+def monitor(
+    *,
+    as_of: Night,
+    feeds: Annotated[bool, typer.Option("--feeds", help="Only the feeds; needs no model.")] = False,
+    whole: Annotated[bool, typer.Option("--all", help="Also what is as usual.")] = False,
+    target: Target = "",
+    alias: Alias = "champion",
+    language: Language = None,
+    out: Out = None,
+    store: StoreFolder = None,
+    json: Json = False,
+) -> None:
+    """Say what is unlike what came before."""
+    from riskwarn import monitoring
+    from riskwarn.pipeline import model_of
+
+    check_out(out)
+    opened = open_store(store)
+    at = opened.instant(as_of)
+    model = None if feeds else model_of(opened, target or only_target(store), alias=alias)
+    marks = monitoring.check(opened, model, at)
+    if out or json:
+        show(marks, out=out, as_json=json, said=monitoring.summary(marks))
+        return
+    shown = marks if whole else marks[marks["state"] != "ok"]
+    texts = monitoring.in_words(shown, str(language))
+    lines = [f"{state:<8}{text}" for state, text in zip(shown["state"], texts, strict=True)]
+    print("\n".join([*lines, monitoring.summary(marks)]))
+
+
+@app.command("raise-alerts", epilog=example("riskwarn raise-alerts --as-of 2025-03-03 --store city"))
+def raise_alerts(
+    *,
+    as_of: Night,
+    capacity: Capacity = DEFAULT_CAPACITY,
+    target: Target = "",
+    alias: Alias = "champion",
+    out: Out = None,
+    store: StoreFolder = None,
+    json: Json = False,
+) -> None:
+    """Raise the alerts of a date under a capacity."""
+    from riskwarn.alerting import raise_alerts
+    from riskwarn.explanation import explain
+    from riskwarn.gaps import find_gaps
+
+    check_out(out)
+    check_capacity(capacity)
+    model, panel, scores = scored(store, as_of, target, alias, capacity)
+    opened = open_store(store)
+    reasons, gaps = explain(model, panel), find_gaps(opened, scores)
+    alerts = raise_alerts(scores, reasons, gaps, capacity=capacity, grids=opened.grids(as_of))
+    n_grids = len(" ".join(alerts["grid_ids"].astype("str")).split())
+    show(
+        alerts,
+        out=out,
+        as_json=json,
+        said=f"{len(alerts)} alerts for {n_grids} grids, of {capacity} that can be attended to",
+    )
+
+
+@app.command(epilog=example("riskwarn nightly --as-of 2025-03-03 --store city"))
+def nightly(
+    *,
+    as_of: Night,
+    capacity: Capacity = DEFAULT_CAPACITY,
+    target: Target = "",
+    alias: Alias = "champion",
+    run: Annotated[
+        str | None, typer.Option("--run", help="Roll back: let this earlier run of the date hold again.")
+    ] = None,
+    store: StoreFolder = None,
+    json: Json = False,
+) -> None:
+    """Do it all for a date and publish; safe to run twice."""
+    from riskwarn.pipeline import nightly
+
+    opened = open_store(store)
+    if run:
+        folder = opened.roll_back(as_of, run)
+        say({"run": run, "folder": str(folder)}, f"run {run} holds again", as_json=json)
+        return
+    check_capacity(capacity)
+    opened.instant(as_of)
+    tell = (lambda _: None) if json else print
+    night = nightly(opened, target or only_target(store), as_of=as_of, capacity=capacity, alias=alias, say=tell)
+    counts = {"grids": len(night.scores), "alerts": len(night.alerts), "gaps": len(night.gaps)}
+    when = {"as_of": night.as_of.isoformat(), "run": night.run, "done_before": night.done_before}
+    text = f"run {night.run}: {counts['grids']:,} grids, {counts['alerts']} alerts; gaps: {_by_state(night.gaps)}"
+    say({**when, **counts, "model_version": night.facts["model_version"]}, text, as_json=json)

@@ -1,0 +1,150 @@
+"""The verbs of records: what comes in, what the feeds are like, what is counted."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from riskwarn.cli.options import Json, Language, Out, StoreFolder, example, verbs
+from riskwarn.cli.shared import check_out, open_store, say, show, store_path
+from riskwarn.errors import DataError
+
+app = verbs()
+
+
+@app.command(epilog=example("riskwarn init city-config"))
+def init(
+    *, folder: Annotated[Path, typer.Argument(help="Folder to write; made where it is missing.")], json: Json = False
+) -> None:
+    """Write the starter into a folder."""
+    from riskwarn import pipeline
+
+    made = pipeline.init(folder)
+    text = f"features/ and experiments/ are in {made}; edit experiments/weekly.toml for your city."
+    say({"folder": str(made)}, text, as_json=json)
+
+
+@app.command(epilog=example("riskwarn ingest calls.csv --mapping calls.toml --store city"))
+def ingest(
+    *,
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="CSV, XLS, XLSX, Parquet or JSON lines, folders of them, or a database as postgresql+psycopg://…"
+        ),
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(help="How the columns of the files become those of a table (TOML).")
+    ] = None,
+    guess: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Propose a mapping for a file instead, and write it to --out for review."),
+    ] = None,
+    timezone: Annotated[str | None, typer.Option(help="Zone of a store that is made anew, as Asia/Shanghai.")] = None,
+    arrived_at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="When the files arrived; now by default.")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Read a known file once more, through a mended mapping or with new grids.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="With --guess: the mapping to write.")] = None,
+    store: StoreFolder = None,
+    json: Json = False,
+) -> None:
+    """Bring files into a store through a mapping."""
+    from riskwarn import ingest as bringing
+    from riskwarn.store import Store
+
+    if guess:
+        _guess(guess, timezone or "", out, as_json=json)
+        return
+    if mapping is None or not files:
+        raise DataError("name at least one file and a --mapping; --guess FILE proposes one.")
+    declared = bringing.load_mapping(mapping)
+    opened = Store(store_path(store), timezone=timezone)
+    with opened.lock():
+        report = bringing.ingest(opened, files, declared, arrived_at=arrived_at, again=again)
+    say(report.to_dict(), repr(report), as_json=json)
+
+
+def _guess(file: Path, timezone: str, out: Path | None, *, as_json: bool) -> None:
+    from riskwarn.ingest import guess
+
+    check_out(out, (".toml",))
+    proposal = guess(file, timezone=timezone)
+    text = repr(proposal)
+    if out:
+        text += f"\n\nwritten to {proposal.write(out)}; read it before you use it."
+    columns = proposal.columns.to_dict("records")
+    body = {"preset": proposal.preset, "confidence": proposal.confidence, "columns": columns, "toml": proposal.toml}
+    say(body, text, as_json=as_json)
+
+
+@app.command(epilog=example("riskwarn check --store city --language en"))
+def check(
+    *,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as a page.")] = None,
+    language: Language = None,
+    store: StoreFolder = None,
+    json: Json = False,
+) -> None:
+    """Say what the feeds of a store are like."""
+    from riskwarn import ingest as bringing
+
+    check_out(html, (".html",))
+    report = bringing.check(open_store(store))
+    spoken = str(language)
+    if html:
+        html.write_text(report.to_html(spoken), encoding="utf-8")
+    lines = [f"- {line}" for line in report.words(spoken)]
+    table = report.table(spoken).to_string(na_rep="–")
+    say(report.to_dict(), "\n".join([*lines, "", table, *([f"\nthe page is {html}"] if html else [])]), as_json=json)
+
+
+@app.command(epilog=example("riskwarn features --folder features"))
+def features(
+    *,
+    folder: Annotated[Path | None, typer.Option(help="Folder of feature groups; the starter's by default.")] = None,
+    language: Language = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Print the catalogue of features."""
+    from riskwarn.feature import catalogue
+    from riskwarn.pipeline import starter
+
+    check_out(out)
+    table = catalogue(folder or starter("features"))
+    show(
+        table,
+        out=out,
+        as_json=json,
+        shown=table[["group", "name", "unit", str(language), "for_model"]],
+        limit=len(table),
+    )
+
+
+@app.command(epilog=example("riskwarn simulate --preset tiny --seed 7 --out town"))
+def simulate(
+    *,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write.")],
+    preset: Annotated[Literal["tiny", "small", "city"], typer.Option(help="How large the city is.")] = "tiny",
+    seed: Annotated[int, typer.Option(help="The same number makes the same city.")] = 7,
+    reports_per_year: Annotated[float, typer.Option(help="All-type reports of a grid worker a year.")] = 60.0,
+    dirty: Annotated[
+        bool,
+        typer.Option("--dirty", help="Write files as departments export them, faults included, instead of a store."),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Make a synthetic city with known truth."""
+    from riskwarn.simulation import city, dirty_export
+
+    made = city(preset, seed=seed, reports_per_year=reports_per_year)
+    if dirty:
+        rows = dirty_export(made, out)
+        text = f"{len(rows):,} rows as departments export them, in {out}"
+        say({"folder": str(out), "rows": len(rows)}, text, as_json=json)
+        return
+    store = made.write(out)
+    say({"store": str(store.path), "tables": store.tables()}, f"{store}\nthe truth lies apart, beside it", as_json=json)

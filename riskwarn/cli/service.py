@@ -1,0 +1,95 @@
+"""The verbs around it: the page, the demonstration, and what is installed."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from riskwarn.cli.options import Json, Language, StoreFolder, example, verbs
+from riskwarn.cli.shared import open_store, say, store_path
+
+if TYPE_CHECKING:
+    from riskwarn.store import Store
+
+app = verbs()
+_PACKAGES = ("riskwarn", "numpy", "pandas", "pyarrow", "lightgbm", "mlflow", "scikit-learn", "geopandas", "fastapi")
+_DEMO = Path("demo/boston")
+Port = Annotated[int, typer.Option(min=0, max=65_535)]
+
+
+@app.command(epilog=example("riskwarn serve --store city --port 8000"))
+def serve(
+    *,
+    host: Annotated[str, typer.Option(help="Address to listen at; this machine alone by default.")] = "127.0.0.1",
+    port: Port = 8000,
+    language: Language = None,
+    store: StoreFolder = None,
+    json: Json = False,
+) -> None:
+    """Show the published nights on a page."""
+    _serve(store_path(store), host, port, str(language), as_json=json)
+
+
+def _serve(folder: Path, host: str, port: int, language: str, *, as_json: bool = False) -> None:
+    import uvicorn
+
+    from riskwarn.web import create_app
+
+    app = create_app(folder, language=language)
+    url = f"http://{host}:{port}/"
+    say({"store": str(folder), "url": url}, f"serving {folder} at {url}  (Ctrl-C ends)", as_json=as_json)
+    uvicorn.run(app, host=host, port=port, log_level="warning")
+
+
+@app.command(epilog=example("riskwarn demo --store demo/boston"))
+def demo(
+    *,
+    page: Annotated[bool, typer.Option("--serve", help="Serve the page at the end.")] = False,
+    port: Port = 8000,
+    language: Language = None,
+    store: StoreFolder = None,
+) -> None:
+    """Run the main job on Boston 2015."""
+    from riskwarn.demo import run
+
+    folder = store or _DEMO
+    run(folder, port=port)
+    if page:
+        _serve(folder, "127.0.0.1", port, str(language))
+
+
+@app.command(epilog=example("riskwarn doctor --store city"))
+def doctor(*, store: StoreFolder = None, json: Json = False) -> None:
+    """Say what is installed and what the store holds."""
+    import importlib.metadata
+    import platform
+
+    body: dict[str, Any] = {"python": platform.python_version()}
+    body |= {package: importlib.metadata.version(package) for package in _PACKAGES}
+    if store:
+        body |= _held(open_store(store))
+    say(body, "\n".join(f"{key:<14}{value}" for key, value in body.items()), as_json=json)
+
+
+def _held(store: "Store") -> dict[str, Any]:
+    """What a store holds."""
+    nights = [str(night.date()) for night in store.nights()]
+    held = {"store": str(store.path), "timezone": store.timezone, "tables": store.tables(), "nights": nights}
+    held |= {"faults": store.faults()}
+    return held | _monitors(store)
+
+
+def _monitors(store: "Store") -> dict[str, Any]:
+    """What the monitors of the last night said, where there is one."""
+    from riskwarn import monitoring
+
+    if not store.nights():
+        return {}
+    night = store.newest_night()
+    if not night.facts.get("monitors"):
+        return {}
+    marks = night.table("marks")
+    loud = marks[marks["state"].isin(["warn", "alarm"])]
+    texts = monitoring.in_words(loud)
+    lines = [f"{state} {text}" for state, text in zip(loud["state"], texts, strict=True)]
+    return {"monitors": monitoring.summary(marks), "loud": lines}
