@@ -296,6 +296,7 @@ def test_nothing_is_told_of_a_grid_without_records(pull):
         ("police_call_p04_days_since", 3, 466, "距上一起纠纷警情3天，全市过半网格近一年没有", "The last dispute call was 3 days ago; most grids had none in the past year"),
         ("police_call_p04_recent_28d", 35, 4, "近来纠纷警情平均每周6.1起，全市中位数每周0.7起", "Lately, 6.1 dispute calls a week on average; city median 0.7"),
         ("ladder_rung_28d", 3, 0, "近28天有同一事项已发展到纠纷报警", "In the last 28 days one matter went on to a dispute call to the police"),
+        ("prior_faded_364d", 2.6, 1.5, "长期来看矛盾纠纷平均每年1.8起，全市中位数每年1起", "In the long run, 1.8 disputes a year on average; city median 1"),
         ("dispute_n_182d", 8, 3, "近半年矛盾纠纷8起，全市中位数3起", "8 disputes in the past half-year; city median 3"),
         ("date_weekday", 4, 4, "每逢星期五通常多发", "Friday is usually a busier day"),
         ("workdays_next_7d", 5, 5, "未来7天有5个工作日，通常多发", "5 working days in the next 7, usually a busier time"),
@@ -313,7 +314,7 @@ def test_sentences_a_duty_officer_would_write(feature, value, normal, zh, en):
         f.name: f
         for f in (
             Count(Stream(*p04, without="injury"), days=28), DaysSince(Stream(*p04), cap=730), Recent(Stream(*p04), half_life=28),
-            Count(Stream(*p04), days=364), Count(Stream(*p04), days=365),
+            Faded(("dispute",), 364), Count(Stream(*p04), days=364), Count(Stream(*p04), days=365),
         )
     }  # fmt: skip
     words = words_of_features([known[feature]])[feature]

@@ -90,16 +90,16 @@ MIXED = {
 }
 """How mixed the kinds of events are."""
 RATE = {
-    "rare": phrase("{when_rate}, {value} {what} a week on average; most grids have none"),
-    "above": phrase("{when_rate}, {value} {what} a week on average; city median {normal}"),
-    "below": phrase("{when_rate}, {value} {what} a week on average; city median {normal}"),
+    "rare": phrase("{when_rate}, {value} {what} {per} on average; most grids have none"),
+    "above": phrase("{when_rate}, {value} {what} {per} on average; city median {normal}"),
+    "below": phrase("{when_rate}, {value} {what} {per} on average; city median {normal}"),
     "never": phrase("{when_rate}, no {many}"),
 }
-"""A rate a week, where no plain count can say it; a faded count is told as the steady rate that would keep it where it is."""
+"""A rate a week, or of a lasting level a year, where no plain count can say it; a faded count is told as the steady rate that would keep it where it is."""
 AROUND_RATE = {
-    "rare": phrase("{where} had {value} {what} a week each {when_after}; most grids have none"),
-    "above": phrase("{where} had {value} {what} a week each {when_after}; city median {normal}"),
-    "below": phrase("{where} had {value} {what} a week each {when_after}; city median {normal}"),
+    "rare": phrase("{where} had {value} {what} {per} each {when_after}; most grids have none"),
+    "above": phrase("{where} had {value} {what} {per} each {when_after}; city median {normal}"),
+    "below": phrase("{where} had {value} {what} {per} each {when_after}; city median {normal}"),
     "never": phrase("{where} had no {many} {when_after}"),
 }
 """A rate of the grids around."""

@@ -299,14 +299,21 @@ def silent(clause: Clause, value: Any) -> Any:
 
 def amount(clause: Clause, value: Any) -> Any:
     """How many events a number, as it is said, stands for."""
-    return value * clause.days / _WEEK if clause.kind == "rate" else value
+    return value * clause.days / _period(clause) if clause.kind == "rate" else value
 
 
 def said(clause: Clause, value: Any) -> Any:
-    """The number that is said: of a log what it is of, of a rate what it is a week."""
+    """The number that is said: of a log what it is of, of a rate what it is a week or a year."""
     if clause.scale == "log1p":
         return np.expm1(value)
-    return value * (_WEEK / clause.per) if clause.kind == "rate" else value
+    return value * (_period(clause) / clause.per) if clause.kind == "rate" else value
+
+
+def _period(clause: Clause) -> float:
+    """Days of the unit in which a rate is said: a week, or a year of a lasting level; else the window."""
+    if clause.kind != "rate":
+        return clause.days
+    return _YEAR if clause.key == "long" else _WEEK
 
 
 # -- which text the numbers call for ---------------------------------------------------------------------------------------
@@ -474,7 +481,7 @@ def _fields(fact: Fact, season: int, n_nearby: int, language: Language) -> dict[
     when = _when_rate(clause)[language]
     return {
         "value": shown, "normal": usual, "ratio": number(fact.value / fact.normal) if fact.normal > 0 else "–",
-        "last": window(clause.days)[language], "cap": window(min(clause.days, _YEAR))[language], "per": _rate_over(clause.days)[language],
+        "last": window(clause.days)[language], "cap": window(min(clause.days, _YEAR))[language], "per": _rate_over(_period(clause))[language],
         "day_s": "day" if shown == "1" else "days", "day_n": "day" if usual == "1" else "days",
         "what": noun.zh if language == "zh" else noun.one if shown == "1" else noun.many, "one": noun.one, "many": noun.many,
         "name": noun.zh if language == "zh" else noun.one, "unit": noun.measure,
@@ -486,15 +493,15 @@ def _fields(fact: Fact, season: int, n_nearby: int, language: Language) -> dict[
 
 
 def _rate_over(days: float) -> Spoken:
-    """A rate over a window: a week has a word of its own.
+    """A rate over a window: a week and a year have words of their own.
 
     Examples
     --------
     >>> _rate_over(7)["en"], _rate_over(28)["en"]
     ('a week', 'per 28 days')
     """
-    if days == _WEEK:
-        return phrase("a week")
+    if days in {_WEEK, _YEAR}:
+        return phrase("a week") if days == _WEEK else phrase("a year")
     return phrase("a day") if days == 1 else phrase("per {days} days", days=f"{days:g}")
 
 
