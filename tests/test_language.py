@@ -11,7 +11,7 @@ from riskwarn.errors import DefinitionError
 from riskwarn.language import LANGUAGES, SOURCE_LANGUAGE, Words, listed, measure_word, phrase
 from riskwarn.taxonomy import words_of
 
-ALWAYS_THERE = {"what", "when_rate", "name", "unit", "per", "normal", "last"}
+ALWAYS_THERE = {"what", "window", "measure", "when_rate", "name", "unit", "per", "normal", "last"}
 """What every sentence of a reason is given: the noun, its measure word, the window and the normal; not each language says all of them."""
 CATALOGUES = {path.stem: path for path in catalogues()}
 

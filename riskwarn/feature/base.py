@@ -13,7 +13,7 @@ from riskwarn.errors import DefinitionError
 from riskwarn.feature.clause import Clause, Eases, Noun, Unit
 from riskwarn.feature.held import matching, within
 from riskwarn.history import History, Snapshot, Stream
-from riskwarn.taxonomy import Words
+from riskwarn.language import Spoken, phrase
 
 if TYPE_CHECKING:
     from riskwarn.feature.space import Nearby, OfParent
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 NORMAL_WEEKS = 15
 """The habit of the field: what is normal is the mean of the fifteen weeks before."""
 OWNERS = {
-    "dispute": Words("综治中心", "governance centre"),
-    "petition": Words("信访部门", "petition office"),
-    "police_call": Words("公安机关", "police"),
-    "hotline": Words("12345热线", "12345 hotline"),
-    "grid_report": Words("网格中心", "grid centre"),
-    "visit": Words("网格中心", "grid centre"),
-    "roster": Words("网格中心", "grid centre"),
-    "step": Words("综治中心", "governance centre"),
-    "diversion": Words("公安机关", "police"),
+    "dispute": phrase("governance centre"),
+    "petition": phrase("petition office"),
+    "police_call": phrase("police"),
+    "hotline": phrase("12345 hotline"),
+    "grid_report": phrase("grid centre"),
+    "visit": phrase("grid centre"),
+    "roster": phrase("grid centre"),
+    "step": phrase("governance centre"),
+    "diversion": phrase("police"),
 }
 """Who answers for the records of a stream."""
-_CENTRE = Words("数据专班", "data team")
+_CENTRE = phrase("data team")
 AUDIT_ONLY = frozenset({"visit", "roster"})
 """Streams of staff: what staff did may be audited and never lowers or raises a grid's score."""
 Reach = Literal["own", "near", "parent", "city"]
@@ -110,7 +110,7 @@ class Feature:
         raise DefinitionError(f"{type(self).__name__} does not say its name.")
 
     @property
-    def words(self) -> Words:
+    def words(self) -> Spoken:
         """What the number is, for staff."""
         raise DefinitionError(f"{type(self).__name__} does not say its words.")
 
@@ -130,7 +130,7 @@ class Feature:
         return tuple(dict.fromkeys(s for part in self.parts for s in part.reads))
 
     @property
-    def owner(self) -> Words:
+    def owner(self) -> Spoken:
         """Who answers for the numbers behind it."""
         return OWNERS.get(self.reads[0].source, _CENTRE) if self.reads else _CENTRE
 

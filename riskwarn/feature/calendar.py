@@ -12,20 +12,20 @@ from riskwarn.errors import DefinitionError, did_you_mean
 from riskwarn.feature.base import Feature, positive
 from riskwarn.feature.clause import Clause, Noun
 from riskwarn.history import Snapshot
-from riskwarn.taxonomy import Words
+from riskwarn.language import Spoken, phrase
 
 LUNAR_YEARS = range(1950, 2101)
 """Years whose lunar new year the package ``holidays`` knows."""
 _FIRST_DAY = "Chinese New Year (Spring Festival)"
 _WINDOWS = {
-    "farm": (Words("灌溉和收获时节", "irrigation and harvest"), (("04-01", "06-30"), ("09-01", "09-30"))),
+    "farm": (phrase("irrigation and harvest"), (("04-01", "06-30"), ("09-01", "09-30"))),
     "term": (
-        Words("开学和考试时节", "start of term and exams"),
+        phrase("start of term and exams"),
         (("02-20", "03-05"), ("06-01", "06-15"), ("08-25", "09-10")),
     ),
-    "heating": (Words("供暖季", "heating season"), (("10-25", "12-31"), ("01-01", "04-10"))),
-    "summer_nights": (Words("夏夜", "summer nights"), (("06-15", "08-31"),)),
-    "year_end": (Words("年末", "end of the year"), (("12-01", "12-31"),)),
+    "heating": (phrase("heating season"), (("10-25", "12-31"), ("01-01", "04-10"))),
+    "summer_nights": (phrase("summer nights"), (("06-15", "08-31"),)),
+    "year_end": (phrase("end of the year"), (("12-01", "12-31"),)),
 }
 """Times of year, as month and day of the city's clock, both ends included."""
 _WAGE_DAYS = 60
@@ -66,8 +66,8 @@ class Season(_OfCalendar):
         return f"season_{self.wave}"
 
     @property
-    def words(self) -> Words:
-        return Words("时令", "time of year")
+    def words(self) -> Spoken:
+        return phrase("time of year")
 
     @property
     def clause(self) -> Clause:
@@ -99,8 +99,8 @@ class SpringFestival(_OfCalendar):
         return "spring_festival_days"
 
     @property
-    def words(self) -> Words:
-        return Words("距春节天数", "days from Spring Festival")
+    def words(self) -> Spoken:
+        return phrase("days from Spring Festival")
 
     @property
     def clause(self) -> Clause:
@@ -160,8 +160,8 @@ class WageWindow(_OfCalendar):
         return "wage_window"
 
     @property
-    def words(self) -> Words:
-        return Words("年底工资结算期", "the season in which wages are settled")
+    def words(self) -> Spoken:
+        return phrase("the season in which wages are settled")
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         away = _from_festival(snapshot)
@@ -186,7 +186,7 @@ class Window(_OfCalendar):
         return f"{self.of}_window"
 
     @property
-    def words(self) -> Words:
+    def words(self) -> Spoken:
         return _WINDOWS[self.of][0]
 
     @property
@@ -218,10 +218,10 @@ class DatePart(_OfCalendar):
         return f"date_{self.part}"
 
     @property
-    def words(self) -> Words:
+    def words(self) -> Spoken:
         return {
-            "month": Words("月份", "month"), "week": Words("年内周次", "week of the year"), "weekday": Words("星期", "day of the week"),
-            "day_of_year": Words("年内天次", "day of the year"), "quarter": Words("季度", "quarter"),
+            "month": phrase("month"), "week": phrase("week of the year"), "weekday": phrase("day of the week"),
+            "day_of_year": phrase("day of the year"), "quarter": phrase("quarter"),
         }[self.part]  # fmt: skip
 
     @property
@@ -254,10 +254,10 @@ class Workdays(_OfCalendar):
         return f"workdays_next_{self.days}d"
 
     @property
-    def words(self) -> Words:
+    def words(self) -> Spoken:
         if self.days == 1:
-            return Words("当日是否工作日", "whether the day is a working day")
-        return Words(f"未来{self.days}天的工作日数", f"working days in the next {self.days} days")
+            return phrase("whether the day is a working day")
+        return phrase("working days in the next {days} days", days=self.days)
 
     @property
     def clause(self) -> Clause:
@@ -299,10 +299,8 @@ class SinceChange(_OfCalendar):
         return f"days_since_change_{self.date:%Y%m%d}"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"距{self.date:%Y年%m月%d日}统计口径调整的天数", f"days since the rule of reporting changed on {self.date}"
-        )
+    def words(self) -> Spoken:
+        return phrase("days since the rule of reporting changed on {date}", date=self.date)
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         gone = (_days(snapshot) - np.datetime64(self.date)).astype(float)

@@ -11,7 +11,7 @@ from riskwarn.feature.base import Reach, Streamed, Windowed, divided, measured, 
 from riskwarn.feature.clause import Clause, Noun, noun_of, window
 from riskwarn.feature.held import matching, still_open, within
 from riskwarn.history import Snapshot, Stream
-from riskwarn.taxonomy import Words
+from riskwarn.language import Spoken, Words, phrase
 
 _AMBER = 0.8
 """Share of its time after which a case turns amber."""
@@ -65,18 +65,18 @@ class Open(_Handled):
         return f"{self.stream.name}_open_n" + (f"_{self.days:g}d" if self.days else "")
 
     @property
-    def words(self) -> Words:
-        return Words(f"{self._since.zh}未办结{self.stream.words.zh}", f"open {self.stream.words.en}{self._since.en}")
+    def words(self) -> Spoken:
+        return phrase("open {events}{since}", events=self.stream.words, since=self._since)
 
     @property
-    def _since(self) -> Words:
-        return Words(window(self.days).zh, f" of {window(self.days).en}") if self.days else Words("", "")
+    def _since(self) -> Spoken:
+        return phrase(" of {window}", window=window(self.days)) if self.days else Words("", "")
 
     @property
     def clause(self) -> Clause:
         standing = self._standing(f"{self._since.zh}未办结", "open ", "open", after=self._since.en)
         handled = replace(standing.noun, zh=f"{self._since.zh}{noun_of(self.stream).zh}")
-        return replace(standing, handled=handled, rest=Words("未超期的", "not overdue"))
+        return replace(standing, handled=handled, rest=phrase("not overdue"))
 
     @property
     def counts(self) -> Hashable:
@@ -106,8 +106,8 @@ class Overdue(_Handled):
         return f"{self.stream.name}_overdue_n"
 
     @property
-    def words(self) -> Words:
-        return Words(f"超期未办结{self.stream.words.zh}", f"overdue {self.stream.words.en}")
+    def words(self) -> Spoken:
+        return phrase("overdue {events}", events=self.stream.words)
 
     @property
     def clause(self) -> Clause:
@@ -141,8 +141,8 @@ class Amber(_Handled):
         return f"{self.stream.name}_amber_n"
 
     @property
-    def words(self) -> Words:
-        return Words(f"临近超期的{self.stream.words.zh}", f"{self.stream.words.en} close to their due time")
+    def words(self) -> Spoken:
+        return phrase("{events} close to their due time", events=self.stream.words)
 
     @property
     def clause(self) -> Clause:
@@ -170,8 +170,8 @@ class OverdueShare(_Handled):
         return f"{self.stream.name}_overdue_share"
 
     @property
-    def words(self) -> Words:
-        return Words(f"{self.stream.words.zh}超期比例", f"share of open {self.stream.words.en} that are overdue")
+    def words(self) -> Spoken:
+        return phrase("share of open {events} that are overdue", events=self.stream.words)
 
     def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
         """The part; what it is a share of stands in the value alone."""
@@ -200,10 +200,8 @@ class OverdueDays(_Handled):
         return f"{self.stream.name}_overdue_days"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"{self.stream.words.zh}最长超期天数", f"days the longest overdue of {self.stream.words.en} is late"
-        )
+    def words(self) -> Spoken:
+        return phrase("days the longest overdue of {events} is late", events=self.stream.words)
 
     @property
     def clause(self) -> Clause:
@@ -236,10 +234,9 @@ class OpenAge(_Handled):
         return f"{self.stream.name}_open_age_p{100 * self.q:g}"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"未办结{self.stream.words.zh}存续天数（{100 * self.q:g}分位）",
-            f"age of open {self.stream.words.en}, {100 * self.q:g}th percentile",
+    def words(self) -> Spoken:
+        return phrase(
+            "age of open {events}, {percentile:g}th percentile", events=self.stream.words, percentile=100 * self.q
         )
 
     def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
@@ -282,11 +279,8 @@ class Closed(_HandledWithin):
         return f"{self.stream.name}_closed_n_{self.days:g}d"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"{window(self.days).zh}办结的{self.stream.words.zh}",
-            f"{self.stream.words.en} closed in {window(self.days).en}",
-        )
+    def words(self) -> Spoken:
+        return phrase("{events} closed in {window}", events=self.stream.words, window=window(self.days))
 
     @property
     def clause(self) -> Clause:
@@ -317,15 +311,15 @@ class Handling(_HandledWithin):
         return f"{self.stream.name}_handling_p{100 * self.q:g}_{self.days:g}d"
 
     @property
-    def words(self) -> Words:
+    def words(self) -> Spoken:
         middle = (
-            Words("中位", "median ")
-            if self.q == 0.5
-            else Words(f"{100 * self.q:g}分位", f"{100 * self.q:g}th percentile of ")
+            phrase("median ") if self.q == 0.5 else phrase("{percentile:g}th percentile of ", percentile=100 * self.q)
         )
-        return Words(
-            f"{window(self.days).zh}办结的{self.stream.words.zh}{middle.zh}办理天数",
-            f"{middle.en}days taken by {self.stream.words.en} closed in {window(self.days).en}",
+        return phrase(
+            "{middle}days taken by {events} closed in {window}",
+            middle=middle,
+            events=self.stream.words,
+            window=window(self.days),
         )
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
@@ -358,10 +352,12 @@ class Delay(Windowed):
         return f"{self.stream.name}_feed"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"{window(self.days).zh}{self.stream.words.zh}入库滞后天数（{100 * self.q:g}分位）",
-            f"days {self.stream.words.en} took to reach the centre, {100 * self.q:g}th percentile over {window(self.days).en}",
+    def words(self) -> Spoken:
+        return phrase(
+            "days {events} took to reach the centre, {percentile:g}th percentile over {window}",
+            events=self.stream.words,
+            percentile=100 * self.q,
+            window=window(self.days),
         )
 
     @property
@@ -393,10 +389,12 @@ class Recurrence(_HandledWithin):
         return f"{self.stream.name}_recurred_{self.within:g}d_share_{self.days:g}d"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"{self.stream.words.zh}办结后{self.within:g}天内同一地点再次发生的比例（{window(self.days).zh}）",
-            f"share of {self.stream.words.en} after whose closing the same place reported again within {self.within:g} days",
+    def words(self) -> Spoken:
+        return phrase(
+            "share of {events} after whose closing the same place reported again within {within:g} days",
+            events=self.stream.words,
+            within=self.within,
+            window=window(self.days),
         )
 
     @property

@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from riskwarn.history import TABLE_OF, Stream
 from riskwarn.history.stream import TABLE_TAGS
-from riskwarn.taxonomy import TAGS, Words, words_of
+from riskwarn.language import Spoken, Words, phrase
+from riskwarn.taxonomy import TAGS, words_of
 
 _YEAR, _YEAR_SLACK, _HALF_YEAR = 365, 3, 182
 _WEEK = 7
@@ -111,12 +112,12 @@ class Clause:
     unit: Unit = Unit()
     scale: Literal["", "percent", "log1p"] = ""
     handled: Noun | None = None
-    rest: Words | None = None
-    during: Words | None = None
+    rest: Spoken | None = None
+    during: Spoken | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values from which :meth:`parse` makes an equal clause."""
-        return dataclasses.asdict(self)
+        return dataclasses.asdict(dataclasses.replace(self, rest=_words(self.rest), during=_words(self.during)))
 
     @classmethod
     def parse(cls, values: "Mapping[str, Any] | Clause") -> "Clause":
@@ -134,10 +135,29 @@ class Clause:
         return cls(**made)
 
 
+def _words(spoken: Spoken | None) -> Words | None:
+    """What is said, as words that outlive the process."""
+    return None if spoken is None else Words(spoken.zh, spoken.en)
+
+
 _PARTS: dict[str, Any] = {"noun": Noun, "whole": Noun, "handled": Noun, "unit": Unit, "rest": Words, "during": Words}
 
 
-def window(days: float) -> Words:
+_YEARS = (
+    phrase("the past year"),
+    phrase("the past 2 years"),
+    phrase("the past 3 years"),
+    phrase("the past 4 years"),
+    phrase("the past 5 years"),
+    phrase("the past 6 years"),
+    phrase("the past 7 years"),
+    phrase("the past 8 years"),
+    phrase("the past 9 years"),
+    phrase("the past 10 years"),
+)
+
+
+def window(days: float) -> Spoken:
     """A window in words, as it stands after "近" and "the last": one word for a year, however it is counted.
 
     Parameters
@@ -159,11 +179,10 @@ def window(days: float) -> Words:
     """
     years = round(days / _YEAR)
     if years and abs(days - _YEAR * years) <= _YEAR_SLACK * years:
-        zh = "一两三四五六七八九十"[years - 1] if years <= 10 else f"{years}"
-        return Words(f"近{zh}年", "the past year" if years == 1 else f"the past {years} years")
+        return _YEARS[years - 1] if years <= len(_YEARS) else phrase("the past {n} years", n=years)
     if days == _HALF_YEAR:
-        return Words("近半年", "the past half-year")
-    return Words(f"近{days:g}天", "the last day" if days == 1 else f"the last {days:g} days")
+        return phrase("the past half-year")
+    return phrase("the last day") if days == 1 else phrase("the last {days:g} days", days=days)
 
 
 # -- nouns -----------------------------------------------------------------------------------------------------------------
@@ -195,30 +214,30 @@ _AFTER = {
 }
 """Tags that stand after it."""
 _WITHOUT = {
-    "weapon": Words("未涉刀的", "without a weapon"),
-    "injury": Words("无人受伤的", "with nobody hurt"),
-    "unsettled": Words("现场已处结的", "settled on scene"),
-    "late_arrival": Words("按时到场的", "reached in time"),
-    "in_person": Words("非来访的", "not made in person"),
-    "seeks_redress": Words("非求决的", "seeking no redress"),
-    "hard": Words("一般的", "that are not hard cases"),
-    "returned": Words("未退单的", "never handed back"),
-    "many_people": Words("不足5人的", "with fewer than five people"),
-    "large_amount": Words("金额不大的", "over no large amount"),
-    "moved_up": Words("未提级的", "never moved to a higher level"),
-    "callback": Words("尚未回访的", "not yet called back"),
+    "weapon": phrase("without a weapon"),
+    "injury": phrase("with nobody hurt"),
+    "unsettled": phrase("settled on scene"),
+    "late_arrival": phrase("reached in time"),
+    "in_person": phrase("not made in person"),
+    "seeks_redress": phrase("seeking no redress"),
+    "hard": phrase("that are not hard cases"),
+    "returned": phrase("never handed back"),
+    "many_people": phrase("with fewer than five people"),
+    "large_amount": phrase("over no large amount"),
+    "moved_up": phrase("never moved to a higher level"),
+    "callback": phrase("not yet called back"),
 }
 """What is said of events that must not carry a tag."""
 _ORIGIN = {
-    "citizen": Words("群众反映的", "reported by residents"),
-    "proactive": Words("主动发现的", "found by staff"),
+    "citizen": phrase("reported by residents"),
+    "proactive": phrase("found by staff"),
 }
 _CHOSEN = {
-    "success": Words("化解成功的", "that were resolved"),
-    "partial": Words("部分化解的", "that were partly resolved"),
-    "fail": Words("未化解的", "that were not resolved"),
-    "border": Words("邻近辖区边界的", "near a border"),
-    "linked": Words("已跨部门关联的", "linked across feeds"),
+    "success": phrase("that were resolved"),
+    "partial": phrase("that were partly resolved"),
+    "fail": phrase("that were not resolved"),
+    "border": phrase("near a border", context="clause"),
+    "linked": phrase("linked across feeds", context="clause"),
 }
 """Further choices of a stream, after the noun."""
 
@@ -283,7 +302,7 @@ def _marked(stream: Stream, plain: Noun) -> Noun:
     tag = TAGS[stream.tag].zh + "的" if stream.tag else ""
     origin = _ORIGIN[stream.origin] if stream.origin else Words("", "")
     chosen = _choices(stream)
-    first = Words("初次", "first") if stream.without == "repeat" else Words("", "")
+    first = phrase("first") if stream.without == "repeat" else Words("", "")
     before = " ".join(w for w in (first.en, "serious" if stream.severity else "", _BEFORE.get(stream.tag, "")) if w)
     after = " ".join(w for w in (_AFTER.get(stream.tag, ""), origin.en, chosen.en) if w)
     zh = f"{origin.zh}{chosen.zh}{first.zh}{tag}{'较重' if stream.severity else ''}{plain.zh}"
@@ -291,14 +310,14 @@ def _marked(stream: Stream, plain: Noun) -> Noun:
     return Noun(zh, one, many, plain.measure)
 
 
-def _choices(stream: Stream) -> Words:
+def _choices(stream: Stream) -> Spoken:
     """Hours, outcome, border, links and what the events must not carry."""
     chosen = [_CHOSEN[stream.outcome]] if stream.outcome else []
     chosen += [_CHOSEN[name] for name in ("border", "linked") if getattr(stream, name)]
     if stream.hours:
         first, last = stream.hours
-        chosen.append(Words(f"{first}时至{last}时的", f"between {first}:00 and {last}:00"))
+        chosen.append(phrase("between {first}:00 and {last}:00", first=first, last=last))
     if stream.without and stream.without != "repeat":
         words = {**TAGS, **TABLE_TAGS}[stream.without]
-        chosen.append(_WITHOUT.get(stream.without, Words(f"非{words.zh}的", f"other than: {words.en}")))
+        chosen.append(_WITHOUT.get(stream.without, phrase("other than: {tag}", tag=words)))
     return Words("".join(w.zh for w in chosen), " ".join(w.en for w in chosen))

@@ -22,7 +22,7 @@ from riskwarn.feature.base import (
 from riskwarn.feature.clause import Clause, Eases, Noun, Unit, noun_of, window
 from riskwarn.feature.space import LEVELS, _check_level
 from riskwarn.history import Snapshot, Stream
-from riskwarn.taxonomy import Words
+from riskwarn.language import Spoken, Words, phrase
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,8 @@ class Ratio(_Pair):
         return f"{self.one.name}_over_{self.other.name}"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"{self.one.words.zh}与{self.other.words.zh}之比", f"ratio of {self.one.words.en} to {self.other.words.en}"
-        )
+    def words(self) -> Spoken:
+        return phrase("ratio of {one} to {other}", one=self.one.words, other=self.other.words)
 
     @property
     def clause(self) -> Clause:
@@ -100,10 +98,8 @@ class Product(_Pair):
         return self.other.family
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"{self.one.words.zh}内的{self.other.words.zh}", f"{self.other.words.en}, during {self.one.words.en}"
-        )
+    def words(self) -> Spoken:
+        return phrase("{other}, during {one}", other=self.other.words, one=self.one.words)
 
     @property
     def clause(self) -> Clause:
@@ -112,7 +108,7 @@ class Product(_Pair):
         clause, one = self.other.clause, self.one.words
         eases: Eases = "never" if self.reads else "always"
         return Clause(
-            "during", clause.noun, side=0, eases=eases, remedy="calendar", key=clause.kind, during=Words(one.zh, one.en)
+            "during", clause.noun, side=0, eases=eases, remedy="calendar", key=clause.kind, during=one
         )  # fmt: skip
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
@@ -150,11 +146,15 @@ class Trend(Windowed):
         return f"{self.stream.name}_trend"
 
     @property
-    def words(self) -> Words:
-        zh, en = (LEVELS[self.level].zh, f" in the {LEVELS[self.level].en}") if self.level else ("", "")
-        return Words(
-            f"{zh}{window(self.days).zh}{self.stream.words.zh}较近{self.over:g}天日均的倍数",
-            f"{self.stream.words.en}{en} a day over {self.days:g} days, as a multiple of {self.over:g} days",
+    def words(self) -> Spoken:
+        where = phrase(" in the {area}", area=LEVELS[self.level]) if self.level else ""
+        return phrase(
+            "{events}{where} a day over {days:g} days, as a multiple of {over:g} days",
+            events=self.stream.words,
+            where=where,
+            days=self.days,
+            over=self.over,
+            window=window(self.days),
         )
 
     @property
@@ -199,10 +199,12 @@ class MixTrend(Windowed):
         return f"{self.stream.name}_mix_trend_{self.days:g}d_{self.level.removesuffix('_id')}"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"本网格常见类型的{self.stream.words.zh}在上级辖区{window(self.days).zh}的走势",
-            f"how the grid's usual kinds of {self.stream.words.en} moved around it over {self.days:g} days",
+    def words(self) -> Spoken:
+        return phrase(
+            "how the grid's usual kinds of {events} moved around it over {days:g} days",
+            events=self.stream.words,
+            days=self.days,
+            window=window(self.days),
         )
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
@@ -249,12 +251,9 @@ class Observed(Feature):
         return (Stream(self.source),)
 
     @property
-    def words(self) -> Words:
+    def words(self) -> Spoken:
         what = Stream(self.source).words
-        return Words(
-            f"{window(self.days).zh}{what.zh}数据到位比例",
-            f"share of {window(self.days).en} that the feed of {what.en} covers",
-        )
+        return phrase("share of {window} that the feed of {what} covers", window=window(self.days), what=what)
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.calendar(snapshot.exposure(self.source, self.days) / self.days)
@@ -272,8 +271,8 @@ class Coverage(Windowed):
         return f"{self.stream.name}_coverage_{self.days:g}d"
 
     @property
-    def words(self) -> Words:
-        return Words(f"{window(self.days).zh}入户覆盖率", f"households visited per household in {window(self.days).en}")
+    def words(self) -> Spoken:
+        return phrase("households visited per household in {window}", window=window(self.days))
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return divided(snapshot.summed(self.stream, self.days), snapshot.attribute("households"))
@@ -304,8 +303,8 @@ class Staff(Feature):
         return (Stream("roster"),)
 
     @property
-    def words(self) -> Words:
-        return Words(f"{window(self.days).zh}日均在岗人数", f"workers on duty a day over {window(self.days).en}")
+    def words(self) -> Spoken:
+        return phrase("workers on duty a day over {window}", window=window(self.days))
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         roster = Stream("roster")
@@ -334,10 +333,8 @@ class Unstaffed(Streamed):
         return "staff"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"{window(self.days).zh}无人在岗的天数", f"days without anybody on duty, of {window(self.days).en}"
-        )
+    def words(self) -> Spoken:
+        return phrase("days without anybody on duty, of {window}", window=window(self.days))
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         staffed = snapshot.count(Stream("roster", tag="staffed"), self.days)

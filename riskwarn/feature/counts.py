@@ -26,7 +26,7 @@ from riskwarn.feature.base import (
 from riskwarn.feature.clause import Clause, noun_of, window
 from riskwarn.feature.held import halved, matching, within
 from riskwarn.history import Snapshot, Stream
-from riskwarn.taxonomy import Words
+from riskwarn.language import Spoken, Words, phrase
 
 _WEEK = 7
 _LONG_HALF_LIFE = 90
@@ -77,9 +77,9 @@ class Count(Windowed):
         return f"{self.stream.name}_n_{self.days:g}d"
 
     @property
-    def words(self) -> Words:
+    def words(self) -> Spoken:
         last = window(self.days)
-        return Words(f"{last.zh}{self.stream.words.zh}", f"{self.stream.words.en} in {last.en}")
+        return phrase("{events} in {last}", events=self.stream.words, last=last)
 
     @property
     def clause(self) -> Clause:
@@ -125,11 +125,8 @@ class Rate(Windowed):
         return f"{self.stream.name}_per_week_{self.days:g}d"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"{window(self.days).zh}{self.stream.words.zh}周均数",
-            f"{self.stream.words.en} a week over {window(self.days).en}",
-        )
+    def words(self) -> Spoken:
+        return phrase("{events} a week over {window}", events=self.stream.words, window=window(self.days))
 
     @property
     def clause(self) -> Clause:
@@ -155,11 +152,8 @@ class Level(Streamed):
         return f"{self.stream.name}_level_15w"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"{self.stream.words.zh}此前15周周均数",
-            f"{self.stream.words.en} a week over the fifteen weeks before the last",
-        )
+    def words(self) -> Spoken:
+        return phrase("{events} a week over the fifteen weeks before the last", events=self.stream.words)
 
     @property
     def clause(self) -> Clause:
@@ -202,10 +196,12 @@ class Rise(Streamed):
         return f"{self.stream.name}_rise_{self.days:g}d"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"{window(self.days).zh}{self.stream.words.zh}偏离常态程度",
-            f"rise of {self.stream.words.en} over {self.days:g} days above normal",
+    def words(self) -> Spoken:
+        return phrase(
+            "rise of {events} over {days:g} days above normal",
+            events=self.stream.words,
+            days=self.days,
+            window=window(self.days),
         )
 
     @property
@@ -248,10 +244,9 @@ class Cusum(Streamed):
         return f"{self.stream.name}_cusum_{self.weeks}w"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"近{self.weeks}周{self.stream.words.zh}持续偏高的累积程度",
-            f"how far {self.stream.words.en} have kept above normal over {self.weeks} weeks",
+    def words(self) -> Spoken:
+        return phrase(
+            "how far {events} have kept above normal over {weeks} weeks", events=self.stream.words, weeks=self.weeks
         )
 
     @property
@@ -293,9 +288,9 @@ class DaysSince(Streamed):
         return f"{self.stream.name}_days_since"
 
     @property
-    def words(self) -> Words:
+    def words(self) -> Spoken:
         noun = noun_of(self.stream)
-        return Words(f"距上一{noun.measure}{noun.zh}的天数", f"days since the last {noun.one}")
+        return phrase("days since the last {noun}", noun=Words(noun.zh, noun.one), measure=noun.measure)
 
     @property
     def clause(self) -> Clause:
@@ -338,10 +333,11 @@ class Recent(Streamed):
         return f"{self.stream.name}_recent_{self.half_life:g}d"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"近期{self.stream.words.zh}强度（半衰期{self.half_life:g}天）",
-            f"recent {self.stream.words.en}, weighted with a half-life of {self.half_life:g} days",
+    def words(self) -> Spoken:
+        return phrase(
+            "recent {events}, weighted with a half-life of {half_life:g} days",
+            events=self.stream.words,
+            half_life=self.half_life,
         )
 
     @property
@@ -381,10 +377,11 @@ class Ewma(Recent):
         return f"{self.stream.name}_ewma_{self.half_life:g}d"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"{self.stream.words.zh}日均数（指数加权，半衰期{self.half_life:g}天）",
-            f"{self.stream.words.en} a day, exponentially weighted with a half-life of {self.half_life:g} days",
+    def words(self) -> Spoken:
+        return phrase(
+            "{events} a day, exponentially weighted with a half-life of {half_life:g} days",
+            events=self.stream.words,
+            half_life=self.half_life,
         )
 
     @property
@@ -411,11 +408,8 @@ class MeanSeverity(Windowed):
         return f"{self.stream.name}_severity_{self.days:g}d"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"{window(self.days).zh}{self.stream.words.zh}平均严重程度",
-            f"mean severity of {self.stream.words.en} over {window(self.days).en}",
-        )
+    def words(self) -> Spoken:
+        return phrase("mean severity of {events} over {window}", events=self.stream.words, window=window(self.days))
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return divided(snapshot.graded(self.stream, self.days), snapshot.count(self.stream, self.days))
@@ -430,10 +424,10 @@ class Total(Windowed):
         return f"{self.stream.name}_total_{self.days:g}d"
 
     @property
-    def words(self) -> Words:
-        what = {"visit": Words("走访户次", "households visited"), "roster": Words("在岗人天", "worker-days on duty")}
+    def words(self) -> Spoken:
+        what = {"visit": phrase("households visited"), "roster": phrase("worker-days on duty")}
         noun = what.get(self.stream.source, self.stream.words)
-        return Words(f"{window(self.days).zh}{noun.zh}", f"{noun.en} in {window(self.days).en}")
+        return phrase("{noun} in {window}", noun=noun, window=window(self.days))
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.summed(self.stream, self.days)
@@ -475,10 +469,12 @@ class Share(Feature):
         return not any(s.source in AUDIT_ONLY for s in self.reads)
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"{window(self.days).zh}{self.part.words.zh}占{self.whole.words.zh}的比例",
-            f"share of {self.part.words.en} in {self.whole.words.en} over {window(self.days).en}",
+    def words(self) -> Spoken:
+        return phrase(
+            "share of {part} in {whole} over {window}",
+            part=self.part.words,
+            whole=self.whole.words,
+            window=window(self.days),
         )
 
     @property

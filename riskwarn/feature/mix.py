@@ -13,7 +13,7 @@ from riskwarn.feature.clause import Clause, Noun, joined, noun_of, window
 from riskwarn.feature.counts import counted
 from riskwarn.feature.held import matching, text, within
 from riskwarn.history import Snapshot, Stream
-from riskwarn.taxonomy import Words
+from riskwarn.language import Spoken, listed, phrase
 
 REPEATED = 2
 """From so many events on a place is a repeated one."""
@@ -36,10 +36,9 @@ class Entropy(Windowed):
         return f"{self.stream.name}_entropy_{self.days:g}d"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"{window(self.days).zh}{self.stream.words.zh}类型混杂程度",
-            f"how mixed the kinds of {self.stream.words.en} were over {window(self.days).en}",
+    def words(self) -> Spoken:
+        return phrase(
+            "how mixed the kinds of {events} were over {window}", events=self.stream.words, window=window(self.days)
         )
 
     @property
@@ -75,11 +74,8 @@ class NewKinds(Windowed):
         return f"{self.stream.name}_new_kinds_{self.days:g}d"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"{window(self.days).zh}{self.stream.words.zh}新出现的类型数",
-            f"kinds of {self.stream.words.en} that are new in {window(self.days).en}",
-        )
+    def words(self) -> Spoken:
+        return phrase("kinds of {events} that are new in {window}", events=self.stream.words, window=window(self.days))
 
     @property
     def clause(self) -> Clause:
@@ -115,8 +111,8 @@ class _OfStreams(Feature):
         return "_".join(s.name for s in self.of)
 
     @property
-    def _what(self) -> Words:
-        return Words("、".join(s.words.zh for s in self.of), " and ".join(s.words.en for s in self.of))
+    def _what(self) -> Spoken:
+        return listed([s.words for s in self.of], "kinds")
 
     @property
     def for_model(self) -> bool:
@@ -153,11 +149,8 @@ class MostAtOnePlace(_AtPlaces):
         return f"{self._label}_most_at_one_place_{self.days:g}d"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"{window(self.days).zh}同一地点最多{self._what.zh}",
-            f"most {self._what.en} at one place in {window(self.days).en}",
-        )
+    def words(self) -> Spoken:
+        return phrase("most {what} at one place in {window}", what=self._what, window=window(self.days))
 
     @property
     def clause(self) -> Clause:
@@ -212,10 +205,12 @@ class RepeatedPlaces(_AtPlaces):
         return f"{self._label}_repeated_places{times}_{self.days:g}d"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"{window(self.days).zh}发生{self._what.zh}{self.at_least}起及以上的地点数",
-            f"places with {self.at_least} or more {self._what.en} in {window(self.days).en}",
+    def words(self) -> Spoken:
+        return phrase(
+            "places with {at_least} or more {what} in {window}",
+            at_least=self.at_least,
+            what=self._what,
+            window=window(self.days),
         )
 
     @property
@@ -265,10 +260,12 @@ class RepeatShare(Windowed):
         return "same_place"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"{window(self.days).zh}{self.stream.words.zh}中{self.within:g}天内同地同类重复的比例",
-            f"share of {self.stream.words.en} with one of the same place and kind in the {self.within:g} days before",
+    def words(self) -> Spoken:
+        return phrase(
+            "share of {events} with one of the same place and kind in the {within:g} days before",
+            events=self.stream.words,
+            within=self.within,
+            window=window(self.days),
         )
 
     @property
@@ -335,10 +332,10 @@ class Rung(_OfLadder):
         return f"ladder_rung_{self.days:g}d"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"{window(self.days).zh}同一事项发展到哪一级（1台账、2热线或信访、3纠纷警情、4暴力警情）",
-            f"how far one matter went in {window(self.days).en}: 1 ledger, 2 hotline or petition, 3 dispute call, 4 violence",
+    def words(self) -> Spoken:
+        return phrase(
+            "how far one matter went in {window}: 1 ledger, 2 hotline or petition, 3 dispute call, 4 violence",
+            window=window(self.days),
         )
 
     @property
@@ -367,8 +364,8 @@ class OpenMatters(_OfLadder):
         return "ladder_open_n"
 
     @property
-    def words(self) -> Words:
-        return Words("已升级且未化解的事项数", "matters that went beyond the ledger and are open")
+    def words(self) -> Spoken:
+        return phrase("matters that went beyond the ledger and are open")
 
     @property
     def clause(self) -> Clause:
@@ -401,11 +398,8 @@ class Climb(_OfLadder):
         return f"ladder_climb_days_{self.days:g}d"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"{window(self.days).zh}由台账升至警情的最短天数",
-            f"least days from ledger to police call in {window(self.days).en}",
-        )
+    def words(self) -> Spoken:
+        return phrase("least days from ledger to police call in {window}", window=window(self.days))
 
     @property
     def clause(self) -> Clause:
@@ -437,10 +431,10 @@ class Unheralded(_OfLadder):
         return f"ladder_skip_share_{self.days:g}d"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"{window(self.days).zh}未经台账、热线或信访而直接报警的比例",
-            f"share of dispute calls with no earlier record at the place in any other feed, {window(self.days).en}",
+    def words(self) -> Spoken:
+        return phrase(
+            "share of dispute calls with no earlier record at the place in any other feed, {window}",
+            window=window(self.days),
         )
 
     @property

@@ -9,7 +9,7 @@ from riskwarn.errors import DefinitionError
 from riskwarn.feature.base import Reach, Windowed, divided, positive, share, unless_silent
 from riskwarn.feature.own import _OfLabel
 from riskwarn.history import Snapshot
-from riskwarn.taxonomy import Words
+from riskwarn.language import Spoken, phrase
 
 Part = Literal["expected", "threshold", "tail"]
 YEAR_DAYS = 364
@@ -18,9 +18,9 @@ _FEWEST_BLOCKS = 3
 _FULL = 0.99
 _TINY = 1e-6
 _PARTS = {
-    "expected": Words("自身常态预期数", "own normal of"),
-    "threshold": Words("自身常态上限", "own 95 % normal of"),
-    "tail": Words("超过自身常态上限的概率", "chance of more than the own normal of"),
+    "expected": phrase("own normal of"),
+    "threshold": phrase("own 95 % normal of"),
+    "tail": phrase("chance of more than the own normal of"),
 }
 
 
@@ -71,9 +71,9 @@ class OwnNormal(_OfLabel):
         return f"own_{self.part}_{self.days:g}d"
 
     @property
-    def words(self) -> Words:
+    def words(self) -> Spoken:
         nouns, what = self._nouns, _PARTS[self.part]
-        return Words(f"{self.days:g}天{nouns.zh}的{what.zh}", f"{what.en} {nouns.en} over {self.days:g} days")
+        return phrase("{what} {nouns} over {days:g} days", what=what, nouns=nouns, days=self.days)
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         key = ("normal", self.streams, self.days, self.past_days, self.quantile, self.at_least)
@@ -152,10 +152,11 @@ class LastYear(Windowed):
         return f"{self.stream.name}_last_year_{self.days:g}d"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"{self.stream.words.zh}去年同期{self.days:g}天较全年均值的倍数",
-            f"{self.stream.words.en} in the same {self.days:g} days a year before, as a multiple of the year's mean",
+    def words(self) -> Spoken:
+        return phrase(
+            "{events} in the same {days:g} days a year before, as a multiple of the year's mean",
+            events=self.stream.words,
+            days=self.days,
         )
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:

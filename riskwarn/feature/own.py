@@ -16,7 +16,7 @@ from riskwarn.feature.clause import Clause, Noun, joined, window
 from riskwarn.feature.counts import Count, fading
 from riskwarn.feature.held import halved, matching, within
 from riskwarn.history import Snapshot, Stream
-from riskwarn.taxonomy import Words
+from riskwarn.language import Spoken, listed, phrase
 
 _WEEK = 7
 _LONG_DAYS = 728
@@ -44,8 +44,8 @@ class _OfLabel(Feature):
         return self.streams
 
     @property
-    def _nouns(self) -> Words:
-        return Words("和".join(s.words.zh for s in self.streams), " and ".join(s.words.en for s in self.streams))
+    def _nouns(self) -> Spoken:
+        return listed([s.words for s in self.streams], "and")
 
     @property
     def _noun(self) -> Noun:
@@ -75,10 +75,10 @@ class Own(_OfLabel):
         return f"prior_{self.weeks}w"
 
     @property
-    def words(self) -> Words:
+    def words(self) -> Spoken:
         nouns = self._nouns
         last = window(self.window)
-        return Words(f"{last.zh}{nouns.zh}", f"{nouns.en} in {last.en}")
+        return phrase("{nouns} in {last}", nouns=nouns, last=last)
 
     @property
     def clause(self) -> Clause:
@@ -140,12 +140,9 @@ class Faded(_OfLabel):
         return f"prior_faded_{self.half_life:g}d".replace(".", "p")
 
     @property
-    def words(self) -> Words:
+    def words(self) -> Spoken:
         nouns = self._nouns
-        return Words(
-            f"{nouns.zh}（按半衰期{self.half_life:g}天加权）",
-            f"{nouns.en}, weighted with a half-life of {self.half_life:g} days",
-        )
+        return phrase("{nouns}, weighted with a half-life of {half_life:g} days", nouns=nouns, half_life=self.half_life)
 
     @property
     def clause(self) -> Clause:
@@ -200,12 +197,9 @@ class Harmonic(_OfLabel):
         return f"prior_harmonic_{self.weeks}w"
 
     @property
-    def words(self) -> Words:
+    def words(self) -> Spoken:
         nouns = self._nouns
-        return Words(
-            f"近{self.weeks}周{nouns.zh}（按周数倒数加权）",
-            f"{nouns.en} in the last {self.weeks} weeks, the latest week weighing most",
-        )
+        return phrase("{nouns} in the last {weeks} weeks, the latest week weighing most", nouns=nouns, weeks=self.weeks)
 
     @property
     def window(self) -> float:
@@ -256,11 +250,13 @@ class SameSeason(_OfLabel):
         return f"prior_same_{self.days:g}d_{self.years}y".replace(".", "p")
 
     @property
-    def words(self) -> Words:
+    def words(self) -> Spoken:
         nouns = self._nouns
-        return Words(
-            f"近{self.years}年同期{self.days:g}天{nouns.zh}平均",
-            f"{nouns.en} in the same {self.days:g} days of the last {self.years} years, mean of a year",
+        return phrase(
+            "{nouns} in the same {days:g} days of the last {years} years, mean of a year",
+            nouns=nouns,
+            days=self.days,
+            years=self.years,
         )
 
     @property

@@ -14,32 +14,32 @@ from riskwarn.feature.base import Feature, Reach, Windowed, divided, measured, p
 from riskwarn.feature.clause import Clause, Noun, Unit, noun_of, window
 from riskwarn.grid import SHAPES
 from riskwarn.history import History, Snapshot
-from riskwarn.taxonomy import Words
+from riskwarn.language import Spoken, Words, phrase
 
 LEVELS = {
-    "community_id": Words("所在社区", "community"),
-    "township_id": Words("所在乡镇街道", "township"),
-    "county_id": Words("所在县区", "county"),
+    "community_id": phrase("community"),
+    "township_id": phrase("township"),
+    "county_id": phrase("county"),
 }
 _COLUMNS = {
-    "area_km2": Words("面积（平方公里）", "area, km²"),
-    "households": Words("户数", "households"),
-    "population": Words("人口", "population"),
+    "area_km2": phrase("area, km²"),
+    "households": phrase("households"),
+    "population": phrase("population"),
 }
 _FORBIDDEN = ("name", "sex", "age", "ethnicity", "religion", "registration", "health", "record")
 _FRINGE = ("112", "122")
 _PLACES = {
-    "school": Words("学校", "schools"),
-    "hospital": Words("医院", "hospitals"),
-    "site": Words("在建工地", "building sites"),
-    "market": Words("市场", "markets"),
-    "station": Words("车站", "stations"),
-    "mall": Words("商场", "malls"),
-    "square": Words("广场", "squares"),
-    "park": Words("公园", "parks"),
-    "hotel": Words("酒店", "hotels"),
-    "old_estate": Words("老旧小区", "old housing estates"),
-    "urban_village": Words("城中村", "urban villages"),
+    "school": phrase("schools"),
+    "hospital": phrase("hospitals"),
+    "site": phrase("building sites"),
+    "market": phrase("markets"),
+    "station": phrase("stations"),
+    "mall": phrase("malls"),
+    "square": phrase("squares"),
+    "park": phrase("parks"),
+    "hotel": phrase("hotels"),
+    "old_estate": phrase("old housing estates"),
+    "urban_village": phrase("urban villages"),
 }
 
 
@@ -53,7 +53,7 @@ class _OfGrid(Feature):
         return "grid"
 
 
-def _fact(key: str, words: Words, *, log: bool) -> Clause:
+def _fact(key: str, words: Spoken, *, log: bool) -> Clause:
     """The clause of a number of the grid itself; a log is told as the number it is of."""
     zh, en = words.zh.partition("（")[0], f"{words.en.partition(',')[0]} of the grid"
     noun = Noun(f"网格{zh}", en, en)
@@ -86,12 +86,11 @@ class Attribute(_OfGrid):
         return f"grid_{self.column}" + ("_log" if self.log else "")
 
     @property
-    def words(self) -> Words:
+    def words(self) -> Spoken:
         what = _COLUMNS[self.column]
-        return Words(
-            f"网格{what.zh}" + ("（对数）" if self.log else ""),
-            f"{'log of the ' if self.log else ''}{what.en} of the grid",
-        )
+        if self.log:
+            return phrase("log of the {what} of the grid", what=what)
+        return phrase("{what} of the grid", what=what)
 
     @property
     def clause(self) -> Clause:
@@ -113,12 +112,12 @@ class Density(_OfGrid):
         return "grid_density_log"
 
     @property
-    def words(self) -> Words:
-        return Words("网格人口密度（对数）", "log of residents per km²")
+    def words(self) -> Spoken:
+        return phrase("log of residents per km²")
 
     @property
     def clause(self) -> Clause:
-        return _fact("density", Words("人口密度", "residents per km²"), log=True)
+        return _fact("density", phrase("residents per km²"), log=True)
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return np.log1p(divided(snapshot.attribute("population"), snapshot.attribute("area_km2")))
@@ -150,12 +149,12 @@ class UrbanClass(_OfGrid):
         return f"grid_is_{self.called}"
 
     @property
-    def words(self) -> Words:
+    def words(self) -> Spoken:
         known = {
-            "fringe": Words("城乡结合部", "urban fringe"), "rural": Words("乡村", "rural"), "urban": Words("主城区", "inner city"),
-            "town": Words("镇区", "town"), "special": Words("特殊区域", "special area"),
+            "fringe": phrase("urban fringe"), "rural": phrase("rural"), "urban": phrase("inner city"),
+            "town": phrase("town"), "special": phrase("special area"),
         }.get(self.called, Words(self.called, self.called))  # fmt: skip
-        return Words(f"是否{known.zh}", f"whether the grid is {known.en}")
+        return phrase("whether the grid is {known}", known=known)
 
     @property
     def clause(self) -> Clause:
@@ -191,10 +190,10 @@ class Places(_OfGrid):
         return f"grid_{self.of}_n" + ("_per_1000_households" if self.per_1000_households else "")
 
     @property
-    def words(self) -> Words:
+    def words(self) -> Spoken:
         what = _PLACES[self.of]
-        per = Words("每千户", " per 1000 households") if self.per_1000_households else Words("", "")
-        return Words(f"{per.zh}{what.zh}数", f"{what.en} in the grid{per.en}")
+        per = phrase(" per 1000 households") if self.per_1000_households else Words("", "")
+        return phrase("{what} in the grid{per}", what=what, per=per)
 
     @property
     def clause(self) -> Clause:
@@ -233,11 +232,8 @@ class PerHousehold(Windowed):
         return f"{self.stream.name}_per_1000_households_{self.days:g}d"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"{window(self.days).zh}每千户{self.stream.words.zh}",
-            f"{self.stream.words.en} per 1000 households in {window(self.days).en}",
-        )
+    def words(self) -> Spoken:
+        return phrase("{events} per 1000 households in {window}", events=self.stream.words, window=window(self.days))
 
     @property
     def clause(self) -> Clause:
@@ -314,9 +310,10 @@ class Nearby(_Around):
         return f"{self.of.family}_nearby"
 
     @property
-    def words(self) -> Words:
-        zh, en = ("合计", "total") if self.total else ("平均", "mean")
-        return Words(f"邻近网格{zh}：{self.of.words.zh}", f"{en} of the neighbouring grids: {self.of.words.en}")
+    def words(self) -> Spoken:
+        if self.total:
+            return phrase("total of the neighbouring grids: {number}", number=self.of.words)
+        return phrase("mean of the neighbouring grids: {number}", number=self.of.words)
 
     @property
     def around(self) -> str:
@@ -378,11 +375,9 @@ class OfParent(_Around):
         return f"{self.of.family}_{self.level.removesuffix('_id')}"
 
     @property
-    def words(self) -> Words:
+    def words(self) -> Spoken:
         where = LEVELS[self.level]
-        return Words(
-            f"{where.zh}各网格平均：{self.of.words.zh}", f"mean over the grids of the {where.en}: {self.of.words.en}"
-        )
+        return phrase("mean over the grids of the {where}: {number}", where=where, number=self.of.words)
 
     @property
     def around(self) -> str:
@@ -435,11 +430,8 @@ class Spread(_Around):
         return f"{self.of.family}_nearby"
 
     @property
-    def words(self) -> Words:
-        return Words(
-            f"本网格及周边按距离加权：{self.of.words.zh}",
-            f"weighted by distance over the grid and those around it: {self.of.words.en}",
-        )
+    def words(self) -> Spoken:
+        return phrase("weighted by distance over the grid and those around it: {number}", number=self.of.words)
 
     @property
     def around(self) -> str:
