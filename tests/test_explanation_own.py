@@ -43,11 +43,10 @@ from riskwarn.feature import (
 )  # fmt: skip
 from riskwarn.feature.held import matching, still_open
 from riskwarn.history import History, Stream
-from riskwarn.language import LANGUAGES
+from riskwarn.language import LANGUAGES, Words
 from riskwarn.model import RiskModel
 from riskwarn.panel import build_panel
 from riskwarn.store import Store
-from riskwarn.taxonomy import Words
 
 pytestmark = pytest.mark.filterwarnings("ignore:DatetimeIndex.dayofyear")
 

@@ -82,6 +82,7 @@ class Feature:
     Examples
     --------
     >>> from dataclasses import dataclass
+    >>> from riskwarn.language import Words
     >>> @dataclass(frozen=True)
     ... class Weekend(Feature):
     ...     days: float = 28

@@ -13,7 +13,7 @@ import numpy as np
 
 from riskwarn.errors import DefinitionError, did_you_mean
 from riskwarn.gaps.calendar import Workdays
-from riskwarn.taxonomy import Words
+from riskwarn.language import Words
 
 AMBER = 0.8
 """Share of its budget a clock has used when it turns amber."""
