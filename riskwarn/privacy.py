@@ -1,15 +1,20 @@
-"""The door for person data: which columns may not enter, and which values look like a person's.
+"""The door for person data: which columns may not enter, and which values tell a person.
 
-Three rules, in this order: only columns a mapping names can enter; a header that speaks of a person is refused; a value that
-looks like an identity number, a telephone number, a number plate and the like is refused wherever it stands.
-A refused value is never repeated, neither in a message nor in a log.
+Only columns a mapping names can enter; a header that speaks of a person is refused; a value that looks like an identity number, a
+telephone, a number plate, an address, a name or a narrative is refused wherever it stands, after everything is folded that hides it.
+The shapes of numbers are declared by country in ``privacy.toml``. A refused value is never repeated, neither in a message nor in a log.
 """
 
 import hashlib
 import hmac
 import re
+import tomllib
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,28 +23,6 @@ import pyarrow.compute as pc
 
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECK = "10X98765432"
-_PROVINCES = "1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3]|91"
-_YMD = r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
-_LEFT, _RIGHT = r"(?:^|[^0-9A-Za-z])", r"(?:$|[^0-9A-Za-z])"
-_RESIDENT = rf"(?:{_PROVINCES})\d{{4}}(?:18|19|20)\d{{2}}{_YMD}\d{{3}}[0-9Xx]"
-_CARD = r"[3-6]\d{15,18}"
-
-_PLATE_FIRST = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
-_PATTERNS: dict[str, str] = {
-    "resident_id": rf"{_LEFT}{_RESIDENT}{_RIGHT}",
-    "mobile": r"(?:^|[^0-9])(?:(?:\+?86|0086)[-\s]?)?1[3-9]\d[-\s]?\d{4}[-\s]?\d{4}(?:$|[^0-9])",
-    "landline": r"(?:^|[^0-9])0\d{2,3}[-\s]?[2-9]\d{6,7}(?:$|[^0-9])",
-    "passport": rf"{_LEFT}(?:[EeGg]\d{{8}}|[EeGg][A-Za-z]\d{{7}}){_RIGHT}",
-    "permit": rf"{_LEFT}(?:[HhMm]\d{{8}}(?:\d{{2}})?|[Tt]\d{{8}}){_RIGHT}",
-    "plate": f"[{_PLATE_FIRST}][A-HJ-NP-Z][·\\s]?[A-HJ-NP-Z0-9]{{4,5}}[A-HJ-NP-Z0-9挂学警港澳]",
-    "email": r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,190}\.[A-Za-z]{2,24}",
-    "bank_card": rf"(?:^|[^0-9]){_CARD}(?:$|[^0-9])",
-}
-RULES = tuple(_PATTERNS)
-"""Names of the value rules, in the order they are tried."""
-_CHECKED = ("resident_id", "bank_card")
-_ANY = "|".join(f"(?:{pattern})" for pattern in _PATTERNS.values())
-_WORTH_A_LOOK = f"[0-9０-９@＠]|[{_PLATE_FIRST}][A-ZＡ-Ｚ]"
 COLUMN_SHARE = 0.5
 """A column with at least this share of checked identity numbers among its values holds persons."""
 COLUMN_LEAST = 10
@@ -48,27 +31,61 @@ NAME_DISTINCT = 20
 """Distinct name-like values from which a column can be one of names."""
 TEXT_LENGTH = 64
 """Characters above which a value is free text."""
+HEADER_LENGTH = 40
+"""Characters above which what stands in a header is no name of a column."""
+_SAID = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+_WORDS = {name: _SAID[name] for name in ("header", "name", "narrative")}
+COUNTRIES = ("any", "cn", "gb", "us")
+_HAN_DIGITS = str.maketrans({c: str(n) for n, group in enumerate(_SAID["han_digits"]) for c in group})
+_UNSEEN = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff\u0300-\u036f]")
+_BETWEEN = r"[\s.·•・_/\\,，、*()（）~\-‐‑‒–—―−]{1,3}"
+_SEPARATORS = re.compile(rf"(?<=[0-9]){_BETWEEN}(?=[0-9Xx])|[+()（）]")
+_AFTER_LETTER = re.compile(r"(?<![A-Za-z])([A-Za-z]{1,2})[\s.·\-]{1,2}(?=[0-9]{7})")
+_HAN = "\u4e00-\u9fff"
+WEAK = frozenset({"passport", "permit", "mobile", "landline", "telephone", "plate"})
+"""Rules without a check digit: a code of a city may look like one by chance."""
 
-_DENIED_LATIN = (
-    r"(?:^|[_\-\s.])(?:id_?card|idno|id_?num(?:ber)?|cert_?(?:no|id)|sfzh?m?|zjhm?|passport|ssn|xm|xingming|"
-    r"(?:full|first|last|person|user|party|caller|applicant|reporter|contact|officer|victim|suspect)[_\-\s]?name|"
-    r"phone\w*|mobile\w*|telephone|tel|sjhm?|lxdh|e?mail|addr(?:ess)?|street_?address|jtzz|plate(?:_?no)?|cph|bank\w*|"
-    r"card_?no|open_?id|wechat|imei|imsi|mac|face\w*|gender|sex|birth\w*|dob|csrq|age|ethnic\w*|race|minzu|religion|hukou|hjd?z?|"
-    r"zzmm|lat(?:itude)?|lon(?:gitude)?|lng|narrative|description|remarks?|comments?)(?:$|[_\-\s.])"
-)
-_DENIED_HAN = (
-    "身份证|证件号|护照|姓名|当事人|报警人|信访人|来访人|申请人|投诉人|举报人|联系人|联系方式|电话|手机|住址|地址|门牌|楼栋|户号|"
-    "车牌|银行卡|微信号|性别|民族|出生|年龄|户籍|宗教|政治面貌|照片|人脸|指纹|案情|警情内容|报警内容|反映内容|诉求内容|事件详情|"
-    "反馈信息|处理意见|内容摘要|工单标题|备注|经度|纬度|经纬度"
-)
-_ALLOWED_HAN = re.compile("人数|人员总数|人角色|案情评估|民族宗教|类|方式代码")
-_LATIN = re.compile(_DENIED_LATIN, re.IGNORECASE)
-_HAN = re.compile(_DENIED_HAN)
-_SURNAMES = (
-    "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜"
-    "范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文"
-)
-_NAME_LIKE = f"^[{_SURNAMES}][\u4e00-\u9fff]{{1,2}}$"
+
+@dataclass(frozen=True)
+class Shape:
+    """A kind of value that tells a person: its rule, the country whose it is, and how it is written."""
+
+    rule: str
+    country: str
+    pattern: str
+    joined: bool = False
+    check: str = ""
+    needs: str = ""
+
+    def fits(self, text: str, joined: str) -> bool:
+        """Whether it stands in a folded text, or in the text with the separators between digits dropped."""
+        for candidate in dict.fromkeys((joined, text) if self.joined else (text,)):
+            if self.needs and not re.search(self.needs, text):
+                return False
+            matches = re.finditer(f"(?=({self.pattern}))", candidate)
+            if any(_CHECKS[self.check](match.group(1)) for match in matches):
+                return True
+        return False
+
+
+SHAPES = tuple(Shape(**shape) for shape in _SAID["shape"])
+RULES = tuple(dict.fromkeys([*(shape.rule for shape in SHAPES), "name", "narrative"]))
+"""Names of the value rules."""
+
+
+def country_of(zone: str) -> tuple[str, ...]:
+    """The sets of person rules of a time zone; every set where the zone belongs to none.
+
+    Examples
+    --------
+    >>> country_of("Europe/London"), country_of("UTC")
+    (('any', 'gb'), ('any', 'cn', 'gb', 'us'))
+    """
+    found = next((country for begin, country in _SAID["countries"].items() if zone.startswith(begin)), "")
+    return ("any", found) if found else COUNTRIES
+
+
+# -- headers ----------------------------------------------------------------------------------------------------------
 
 
 def denied_header(name: str) -> bool:
@@ -79,19 +96,100 @@ def denied_header(name: str) -> bool:
     >>> [denied_header(h) for h in ("报警人姓名", "phone_no", "lat", "涉及人数", "category", "language")]
     [True, True, True, False, False, False]
     """
-    folded = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(pc.utf8_normalize(name, form="NFKC").as_py())).strip()
-    if _LATIN.search(folded):
+    return person_header(name) or _speaks(name, "text")
+
+
+def person_header(name: str) -> bool:
+    """Whether a column of this name may hold person data; one that may only be free text is judged by its values.
+
+    Examples
+    --------
+    >>> [person_header(h) for h in ("OFFENSE_DESCRIPTION", "victim_name")]
+    [False, True]
+    """
+    return _speaks(name, "person")
+
+
+def _speaks(name: str, what: str) -> bool:
+    folded = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", fold_text(name)).strip()
+    if re.search(_WORDS["header"][f"{what}_latin"], folded, re.IGNORECASE):
         return True
-    return bool(_HAN.search(folded)) and not _ALLOWED_HAN.search(folded)
+    han = re.search(_WORDS["header"][f"{what}_han"], folded)
+    return bool(han) and not re.search(_WORDS["header"]["allowed_han"], folded)
 
 
-def findings(values: pd.Series) -> np.ndarray:
+def shown(header: str, place: int | None = None) -> str:
+    """A column as a message may name it: by its header, or by its place where the header tells a person or is no name.
+
+    Examples
+    --------
+    >>> shown("category"), shown("13812345678", 3)
+    ("'category'", '3 (not shown)')
+    """
+    safe = len(header) <= HEADER_LENGTH and not findings(pd.Series([header]))[0]
+    return repr(header) if safe else f"{place} (not shown)" if place else "(not shown)"
+
+
+def shown_file(name: str) -> str:
+    """A file's name as a message or a log may repeat it; where it tells a person only its ending and a digest.
+
+    Examples
+    --------
+    >>> shown_file("calls-2025-01.csv"), shown_file("13812345678.csv")
+    ('calls-2025-01.csv', 'file-ff9677.csv')
+    """
+    stem, dot, ending = name.rpartition(".")
+    parts = re.split(r"[_\s]+", stem or name)
+    if not (findings(pd.Series([stem or name, *parts], dtype="str")) != "").any():
+        return name
+    return f"file-{hashlib.sha256(name.encode()).hexdigest()[:6]}{dot}{ending}"
+
+
+# -- values -----------------------------------------------------------------------------------------------------------
+
+
+def fold_text(text: str) -> str:
+    """Text in the one spelling that person rules are read in: NFKC, nothing unseen, every digit ASCII.
+
+    Examples
+    --------
+    >>> fold_text("１３８\u200b1234٥٦٧٨")
+    '13812345678'
+    """
+    normal = _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
+    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() and not c.isascii() else c for c in normal)
+
+
+@cache
+def _simplifier() -> object:
+    import opencc  # noqa: PLC0415
+
+    return opencc.OpenCC("t2s")
+
+
+@cache
+def simplified(text: str) -> str:
+    """`text` with Traditional characters as Simplified.
+
+    Examples
+    --------
+    >>> simplified("糾紛類型")
+    '纠纷类型'
+    """
+    return _simplifier().convert(text) if re.search(f"[{_HAN}]", text) else text  # type: ignore[attr-defined]
+
+
+def findings(values: pd.Series, *, countries: Iterable[str] = COUNTRIES, words: bool = True) -> np.ndarray:
     """The rule each value breaks, empty where it breaks none.
 
     Parameters
     ----------
     values
-        (n,) Text; missing values break no rule. Full-width digits are read like others.
+        (n,) Text; missing values break no rule. Foreign digits, digits in words and unseen characters are read like others.
+    countries
+        Sets of rules: ``any``, ``cn``, ``gb``, ``us``.
+    words
+        Whether names, addresses and narratives count, too, not only numbers.
 
     Returns
     -------
@@ -100,22 +198,36 @@ def findings(values: pd.Series) -> np.ndarray:
 
     Examples
     --------
-    >>> findings(pd.Series(["call 13812345678", "GRID-0012", "2025010813050001"])).tolist()
-    ['mobile', '', '']
+    >>> findings(pd.Series(["call 138-1234-5678", "GRID-0012", "2025010813050001", "一三八一二三四五六七八"])).tolist()
+    ['mobile', '', '', 'mobile']
     """
     codes, distinct = pd.factorize(values)
-    found = np.append(_findings(pa.array(distinct, pa.string(), from_pandas=True)), "")
+    found = np.append(_findings(pa.array(distinct, pa.string(), from_pandas=True), tuple(countries), words=words), "")
     return found[codes]
 
 
-def _findings(distinct: pa.Array) -> np.ndarray:
+def _findings(distinct: pa.Array, countries: tuple[str, ...], *, words: bool) -> np.ndarray:
     rules = np.full(len(distinct), "", dtype=object)
-    looked = _where(distinct, _WORTH_A_LOOK)
-    folded = pc.utf8_normalize(distinct.take(pa.array(looked)), form="NFKC")
-    shaped = _where(folded, _ANY)
-    if shaped.size:
-        rules[looked[shaped]] = [_rule(text) for text in folded.take(pa.array(shaped)).to_pylist()]
+    plain = pc.fill_null(pc.string_is_ascii(distinct), fill_value=True).to_numpy(zero_copy_only=False)
+    looked = np.flatnonzero(~plain)
+    ascii_values = np.flatnonzero(plain)
+    if ascii_values.size:
+        texts = distinct.take(pa.array(ascii_values))
+        joined = pc.replace_substring_regex(texts, rf"([0-9]){_BETWEEN}", r"\1")
+        pattern = _any(countries)
+        hit = _where(texts, pattern), _where(joined, pattern), _where(texts, _ASCII_WORDS)
+        looked = np.concatenate([looked, ascii_values[np.unique(np.concatenate(hit))]])
+    for place, text in zip(looked, distinct.take(pa.array(looked)).to_pylist(), strict=True):
+        rules[place] = _rule(text, countries, words=words)
     return rules
+
+
+@cache
+def _any(countries: tuple[str, ...]) -> str:
+    return "|".join(f"(?:{shape.pattern})" for shape in SHAPES if shape.country in countries)
+
+
+_ASCII_WORDS = r"[A-Z][a-z]+,? [A-Z]|[A-Za-z]{1,2}[ .-]{1,2}[0-9]{7}|[+(]|\s\S+\s\S+\s\S+\s\S+\s\S+\s\S+\s"
 
 
 def _where(texts: pa.Array, pattern: str) -> np.ndarray:
@@ -123,20 +235,73 @@ def _where(texts: pa.Array, pattern: str) -> np.ndarray:
     return np.flatnonzero(pc.fill_null(hit, fill_value=False).to_numpy(zero_copy_only=False))
 
 
-def _rule(text: str) -> str:
-    for rule in RULES:
-        matches = re.finditer(f"(?=({_PATTERNS[rule]}))", text)
-        if rule not in _CHECKED:
-            if next(matches, None):
-                return rule
-        elif any(_check_digit(rule, match.group(1)) for match in matches):
-            return rule
-    return ""
+@cache
+def _shapes(countries: tuple[str, ...]) -> tuple[Shape, ...]:
+    return tuple(shape for shape in SHAPES if shape.country in countries)
 
 
-def _check_digit(rule: str, found: str) -> bool:
-    digits = re.sub("[^0-9Xx]", "", found).upper()
-    return resident_checks(digits) if rule == "resident_id" else luhn_checks(digits)
+def _rule(text: str, countries: tuple[str, ...], *, words: bool) -> str:
+    folded = fold_text(text)
+    spelt = folded.translate(_HAN_DIGITS)
+    joined = _AFTER_LETTER.sub(r"\1", _SEPARATORS.sub("", spelt))
+    for shape in _shapes(countries):
+        in_words = shape.rule in {"address", "name"}
+        text_as_read = folded if in_words or shape.rule == "plate" else spelt
+        if (words or not in_words) and shape.fits(text_as_read, joined):
+            return shape.rule
+    if not words:
+        return ""
+    if tells_name(folded):
+        return "name"
+    return "narrative" if _is_narrative(folded) else ""
+
+
+def _is_narrative(text: str) -> bool:
+    said = _WORDS["narrative"]
+    han = len(re.findall(f"[{_HAN}]", text))
+    if han >= said["least"] and re.search(said["marks"], text.rstrip("。.!?")):
+        return True
+    if re.search(said["words"], text) and han >= said["least"] - 4:
+        return True
+    return len(text.split()) >= said["least"]
+
+
+@cache
+def _name_patterns() -> tuple[re.Pattern[str], ...]:
+    said = _WORDS["name"]
+    single, double = f"[{said['surnames']}]", f"(?:{'|'.join(said['compound'])})"
+    short, given = f"[{said['short_given']}]", f"[{said['given']}]"
+    whole = f"(?:{single}(?:{given}{{2}}|{short}{{1,2}})|{double}[{_HAN}]{{1,2}})"
+    return (
+        re.compile(f"^{whole}$"),
+        re.compile(f"^{whole}(?:家|网格|责任区|片区|负责|宅|户)$"),
+        re.compile(f"{whole}[与和诉跟同、及]{whole}"),
+        re.compile(f"(?:{said['roles']})\\s*[:是为]?\\s*{single}[{_HAN}]{{1,2}}(?:$|[^{_HAN}])"),
+        re.compile(f"^(?:{single}|{double})(?:{said['titles']}|[xX*]{{1,2}})$"),
+        re.compile(f"(?:^|[^{_HAN}]){whole}(?=[0-9(,;:/\\s]|$)"),
+        re.compile(f"(?:{said['first']})\\s+(?:[A-Z]\\.?\\s+)?[A-Z][a-z'-]+$"),
+        re.compile(f"^[A-Z][A-Za-z'-]+,\\s*(?:{said['first']})\\b"),
+    )
+
+
+def tells_name(text: str) -> bool:
+    """Whether a text is, or names, a person: surname and given name, a role and who has it, a name with a title.
+
+    Examples
+    --------
+    >>> [tells_name(t) for t in ("张伟", "张 伟", "欧阳静", "王先生", "高利贷", "邻里纠纷", "John Smith", "Noise Complaint")]
+    [True, True, True, True, False, False, True, False]
+    """
+    text = simplified(text)
+    closed = re.sub(rf"(?<=[{_HAN}])[\s·.]+(?=[{_HAN}])", "", text).strip()
+    parts = re.split(r"[,，、;；/\s]+", text.strip())
+    words = [word for word in dict.fromkeys([closed, *parts]) if word and word not in _WORDS["name"]["not_names"]]
+    return any(pattern.search(word) for word in words for pattern in _name_patterns()) or any(
+        pattern.search(text) for pattern in _name_patterns()[-2:]
+    )
+
+
+# -- check digits -----------------------------------------------------------------------------------------------------
 
 
 def resident_checks(number: str) -> bool:
@@ -168,6 +333,40 @@ def luhn_checks(number: str) -> bool:
     return (sum(digits[::2]) + sum(doubled)) % 10 == 0
 
 
+def hong_kong_checks(number: str) -> bool:
+    """Whether a Hong Kong identity card number has the right check digit: letters count from A = 10, a blank 36, weights 9 to 1.
+
+    Examples
+    --------
+    >>> hong_kong_checks("A123456(3)"), hong_kong_checks("A123456(4)")
+    (True, False)
+    """
+    plain = re.sub("[^0-9A-Z]", "", number.upper())
+    values = [36] * (9 - len(plain)) + [int(c) if c.isdigit() else ord(c) - 55 for c in plain]
+    return sum(weight * value for weight, value in zip(range(9, 0, -1), values, strict=True)) % 11 == 0
+
+
+_CHECKS = {
+    "": lambda _: True,
+    "resident": lambda text: resident_checks(re.sub("[^0-9Xx]", "", text).upper()),
+    "luhn": lambda text: luhn_checks(re.sub("[^0-9]", "", text)),
+    "hong_kong": hong_kong_checks,
+}
+
+
+# -- columns ----------------------------------------------------------------------------------------------------------
+
+
+def one_family(values: pd.Series) -> bool:
+    """Whether values are codes of one system: as long as each other and alike in their first five characters, as telephones are not."""
+    texts = values.dropna()
+    return (
+        len(texts) >= COLUMN_LEAST
+        and texts.str.len().nunique() <= 2
+        and texts.str[:5].value_counts(normalize=True).iloc[0] >= 0.8
+    )
+
+
 @dataclass
 class ColumnWatch:
     """What has been seen of one column, piece by piece, to judge it as a whole."""
@@ -183,7 +382,7 @@ class ColumnWatch:
         self.n += int(there.sum())
         self.n_found += int((rules[there] != "").sum())
         texts = pa.array(values[there], pa.string(), from_pandas=True)
-        like = _where(texts, _NAME_LIKE)
+        like = _where(texts, f"^[{_WORDS['name']['surnames']}][\u4e00-\u9fff]{{1,2}}$")
         self.n_name_like += len(like)
         if len(self.names) < NAME_DISTINCT:
             self.names |= frozenset(pc.unique(texts.take(pa.array(like))).to_pylist()[:NAME_DISTINCT])

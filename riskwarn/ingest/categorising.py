@@ -14,6 +14,7 @@ NO_FEED = "none"
 UNKNOWN_CATEGORY = "category: not in the crosswalk"
 _NUMBER = re.compile(r"^\d{1,4}[-_.、:\s]*")
 _ENDING = re.compile("(?:类|警情|纠纷|矛盾|问题|争议|案件|方面)+$")
+_BRACKETS = re.compile(r"\s*[(\[【〔].*[)\]】〕]$")
 _OTHER = {"police_call": "P99"}
 
 
@@ -105,8 +106,9 @@ def candidates(label: str, separator: str = "") -> list[str]:
     paths = [path for n in range(len(parts), 0, -1) for path in (separator.join(parts[:n]), parts[n - 1])]
     spellings: list[str] = []
     for path in paths:
-        bare = _NUMBER.sub("", path)
-        spellings += [path, bare, _ENDING.sub("", bare), _ENDING.sub("", path)]
+        for said in dict.fromkeys((path, _BRACKETS.sub("", path))):
+            bare = _NUMBER.sub("", said)
+            spellings += [said, bare, _ENDING.sub("", bare), _ENDING.sub("", said)]
         spellings += [found[0] for found in [_NUMBER.match(path)] if found]
     return list(dict.fromkeys(spelling.strip(" -_.、:") for spelling in spellings if spelling.strip(" -_.、:")))
 

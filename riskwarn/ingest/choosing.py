@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from riskwarn.errors import DataError, PrivacyError, did_you_mean
 from riskwarn.ingest.folding import fold
 from riskwarn.ingest.mapping import Mapping
-from riskwarn.privacy import denied_header
+from riskwarn.privacy import denied_header, shown
 from riskwarn.schema import table_of
 
 JOINED = "joined:"
@@ -52,7 +52,8 @@ def choose(mapping: Mapping, header: tuple[str, ...], file: str) -> Choice:
     parts = [part for names in (*mapping.joins.values(), mapping.id.made_from) for part in names]
     wanted = keys | {part: by_name.get(fold(part), "") for part in parts}
     wanted |= {" or ".join(mapping.columns[field]): name for field, name in fields.items() if field in _needed(mapping)}
-    _refuse_absent([name for name, found in wanted.items() if not found], header, file)
+    any_known = any(fold(name) in by_name for name in mapping.headers())
+    _refuse_absent([name for name, found in wanted.items() if not found], header, file, any_known=any_known)
     if fields.get("recorded_at") == fields.get("occurred_at"):
         fields.pop("recorded_at", None)
     fields = {field: name for field, name in fields.items() if name} | {field: JOINED + field for field in joined}
@@ -64,9 +65,11 @@ def choose(mapping: Mapping, header: tuple[str, ...], file: str) -> Choice:
             "'EPSG:4490' (CGCS2000), 'GCJ-02' or 'BD-09' (maps for the public in China)."
         )
     spoken = {fold(alias) for aliases in mapping.columns.values() for alias in aliases} if mapping.preset else set()
-    left = [
-        name for name in header if name not in choice.wanted and fold(name) not in spoken and not mapping.ignores(name)
-    ]
+    left = {
+        name: place
+        for place, name in enumerate(header, start=1)
+        if not (name in choice.wanted or fold(name) in spoken or mapping.ignores(name) or name.startswith("unnamed:"))
+    }
     _refuse_left(left, file)
     return choice
 
@@ -79,23 +82,34 @@ def _needed(mapping: Mapping) -> set[str]:
     return required if mapping.preset else required | alone
 
 
-def _refuse_absent(absent: list[str], header: tuple[str, ...], file: str) -> None:
+def _refuse_absent(absent: list[str], header: tuple[str, ...], file: str, *, any_known: bool) -> None:
+    """Say what is missing; a line that may be a row instead of a header is counted, not quoted."""
     if absent:
-        hints = "".join(did_you_mean(name, header) for name in absent)
+        names = [name for name in header if shown(name) == repr(name)] if any_known else []
+        hints = "".join(did_you_mean(name, names) for name in absent)
+        there = (
+            f"has: {', '.join(names)}"
+            if any_known
+            else f"has {len(header)} columns, none of them known: is its first line a header?"
+        )
         raise DataError(
-            f"{file}: column {', '.join(map(repr, absent))} is missing{hints}; the file has: {', '.join(header)}."
+            f"{file}: column {', '.join(map(repr, absent))} is missing{hints}; the file {there}{'.' if any_known else ''}"
         )
 
 
-def _refuse_left(left: list[str], file: str) -> None:
-    left = [name for name in left if not name.startswith("unnamed:")]
-    denied = [name for name in left if denied_header(name)]
+def _refuse_left(left: dict[str, int], file: str) -> None:
+    denied = {name: place for name, place in left.items() if denied_header(name)}
     if denied:
         raise PrivacyError(
-            f"{file}: column {', '.join(map(repr, denied))} may hold person data; take it out of the export, or name it under `ignore` "
+            f"{file}: column {_named(denied)} may hold person data; take it out of the export, or name it under `ignore` "
             "in the mapping, and it is not read."
         )
     if left:
         raise DataError(
-            f"{file}: column {', '.join(map(repr, left))} is neither mapped nor ignored; name it under `columns` or `ignore` in the mapping."
+            f"{file}: column {_named(left)} is neither mapped nor ignored; name it under `columns` or `ignore` in the mapping."
         )
+
+
+def _named(columns: dict[str, int]) -> str:
+    """Columns as a message may name them."""
+    return ", ".join(shown(name, place) for name, place in columns.items())

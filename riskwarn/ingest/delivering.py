@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from riskwarn.ingest.revision import revisions
 from riskwarn.ingest.shaping import Intake, shape
 from riskwarn.ingest.spool import Spool
 from riskwarn.ingest.writing import WRITE_ROWS, Stage
+from riskwarn.privacy import shown_file
 from riskwarn.store import Store
 
 _HELPERS = ("row", "reason", "recorded_at", "feedback_at", "feedback_category", "count")
@@ -112,6 +114,7 @@ def _deliver(
         if "://" in str(path)
         else open_delivery(path, mapping.headers(), mapping.stated)
     )
+    delivery = replace(delivery, name=shown_file(delivery.name))
     manifest = read_manifest(path)
     manifest.check_digest(delivery.digest, delivery.name)
     mapping = manifest.applied(mapping)

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from riskwarn.errors import DataError
-from riskwarn.ingest.folding import simplified
+from riskwarn.privacy import simplified
 
 BLOCK_BYTES = 8 << 20
 """Bytes read at once."""

@@ -2,42 +2,23 @@
 
 import re
 import unicodedata
-from functools import cache
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from riskwarn.privacy import simplified
+
 NOTHING = frozenset(
     "无 / \\ - -- — —— ― _ . NULL null Null None none NaN nan N/A n/a NA 未知 暂无 不详 空 未填 (null) (空) #N/A".split()
 )
 """Spellings of a missing value, after folding."""
 _APART = r"[\p{M}\x{1100}-\x{11FF}]"
-_HAN = re.compile("[\u4e00-\u9fff]")
 _INVISIBLE = "\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff"
 _UNSEEN = re.compile(f"[{_INVISIBLE}]")
 _GUARD = r"""^(?:=\s*"(.*)"|['`\x{2018}\x{2019}]+([0-9A-Za-z_-]*\d[\w./: -]*))$"""
 """Marks by which people keep a spreadsheet from reading a code as a number: ``="0211"``, ``'0211``."""
-
-
-@cache
-def _simplifier() -> object:
-    import opencc  # noqa: PLC0415
-
-    return opencc.OpenCC("t2s")
-
-
-@cache
-def simplified(text: str) -> str:
-    """`text` with Traditional characters as Simplified.
-
-    Examples
-    --------
-    >>> simplified("糾紛類型")
-    '纠纷类型'
-    """
-    return _simplifier().convert(text) if _HAN.search(text) else text  # type: ignore[attr-defined]
 
 
 def fold(text: object) -> str:

@@ -16,8 +16,9 @@ from riskwarn.errors import DefinitionError, did_you_mean
 from riskwarn.ingest.clock import Order
 from riskwarn.ingest.delivery import Stated
 from riskwarn.ingest.folding import fold
-from riskwarn.privacy import denied_header
+from riskwarn.privacy import denied_header, person_header
 from riskwarn.schema import TABLES, table_of
+from riskwarn.taxonomy import CATEGORIES
 
 EXTRA_FIELDS: dict[str, str] = {
     "recorded_at": "when the event was recorded; the opening is known then",
@@ -37,6 +38,8 @@ Unknown = Literal["other", "slug", "quarantine"]
 Vocabulary = Literal["", "dispute", "petition", "hotline", "police", "gbt31000", "mediation"]
 PRESETS = Path(__file__).with_name("presets")
 _Part = TypeVar("_Part")
+_JUDGED_BY_VALUES = ("category", "feedback_category")
+"""Columns that may be headed as a description: their values have to be categories."""
 _HIDDEN = ("address", "lon", "lat", "lonlat", "latlon")
 
 
@@ -198,7 +201,12 @@ class Mapping:
         if self.category.crosswalk:
             return _read_crosswalk(Path(self.folder) / self.category.crosswalk, self.category.keys)
         leave_out = self.category.leave_out
-        codes = {**vocabulary(self.category.vocabulary), **{fold(k): v for k, v in self.category.codes.items()}}
+        canonical = {code: code for code in CATEGORIES} if self.category.vocabulary else {}
+        codes = {
+            **canonical,
+            **vocabulary(self.category.vocabulary),
+            **{fold(k): v for k, v in self.category.codes.items()},
+        }
         names = list({**codes, **leave_out})
         table = {"code": [codes.get(n, "") for n in names], "leave_out": [leave_out.get(n, "") for n in names]}
         return pd.DataFrame({(self.category.keys or ("key",))[0]: [fold(n) for n in names], **table}, dtype="str")
@@ -286,7 +294,7 @@ def _faults(mapping: Mapping) -> list[str]:
             faults += [
                 f"columns.{name}: {h!r} is a column of person data and may not be brought in"
                 for h in headers
-                if denied_header(h)
+                if (person_header(h) if name in _JUDGED_BY_VALUES else denied_header(h))
             ]
     if mapping.encoding and not _is_text_encoding(mapping.encoding):
         faults.append(

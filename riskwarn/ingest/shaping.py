@@ -17,11 +17,15 @@ from riskwarn.ingest.folding import clean, cleaned, fold, folded
 from riskwarn.ingest.identity import DAMAGED, is_identifier, made_ids, read_ids, restarted
 from riskwarn.ingest.mapping import EXTRA_FIELDS, Mapping
 from riskwarn.ingest.placing import Atlas, by_id, by_point
-from riskwarn.privacy import TEXT_LENGTH, ColumnWatch, findings, keyed_hash
+from riskwarn.privacy import TEXT_LENGTH, WEAK, ColumnWatch, country_of, findings, keyed_hash, one_family, shown
 from riskwarn.schema import Column, table_of
+from riskwarn.taxonomy import CATEGORIES, OUTCOMES, STATUSES, TAGS
 
 _IDENTIFIERS = ("event_id", "case_id", "visit_id", "call_id")
 """Values that look like person data by chance are hashed here, not refused: a running number may look like a telephone's."""
+_NO_TEXT = ("source", "place_key", "geometry", "reason")
+_CLOSED = {"status": frozenset(STATUSES), "outcome": frozenset(OUTCOMES), "tags": frozenset(TAGS)}
+"""Columns of words that have a list: another word is left out, and counted."""
 _YES = frozenset("1 1.0 true yes y t 是 有 对 重件 已 √".split())
 _NO = frozenset("0 0.0 false no n f 否 无 不是 初件 未 ×".split())
 _POINTS = ("lon", "lat", "lonlat", "latlon", "address")
@@ -185,6 +189,10 @@ def _column(name: str, values: pd.Series, intake: Intake, reasons: _Reasons) -> 
         reasons.add(damaged, f"{name}: {DAMAGED}")
         return texts
     texts = cleaned(values)
+    if name in _CLOSED:
+        other = np.array([isinstance(t, str) and not set(t.split()) <= _CLOSED[name] for t in texts], dtype=bool)
+        intake.notes[f"{name}: no canonical word, left empty; map it through `words`"] += int(other.sum())
+        return texts.mask(other)
     allowed = list(column.values)
     if allowed:
         odd = texts.notna() & ~texts.isin(allowed)
@@ -193,7 +201,8 @@ def _column(name: str, values: pd.Series, intake: Intake, reasons: _Reasons) -> 
 
 
 def _translated(name: str, values: pd.Series, intake: Intake) -> pd.Series:
-    words = {fold(k): str(v) for k, v in intake.mapping.words[name].items()}
+    told = {fold(k): str(v) for k, v in intake.mapping.words[name].items()}
+    words = {fold(v): v for v in told.values() if v} | told
     said = folded(values)
     known = said.map(words).astype("str")
     unknown = said.notna() & known.isna()
@@ -241,6 +250,8 @@ def _categories(raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake, reasons: 
     found = categorise(raw[keys], mapping, intake.crosswalk)
     rows["source"], rows["category"], rows["category_raw"] = found.source, found.code, found.raw
     reasons.leave_out(found.left_out != "", found.left_out)
+    if mapping.category.unknown == "slug":
+        _gate_labels(raw[keys], rows, intake, reasons)
     if mapping.category.unknown == "quarantine":
         reasons.add(found.unknown, UNKNOWN_CATEGORY)
     elif found.unknown.any():
@@ -250,6 +261,15 @@ def _categories(raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake, reasons: 
         rows["feedback_category"] = categorise(after, mapping, intake.crosswalk).code.where(
             after.iloc[:, 0].notna().to_numpy()
         )
+
+
+def _gate_labels(labels: pd.DataFrame, rows: pd.DataFrame, intake: Intake, reasons: _Reasons) -> None:
+    """Refuse categories whose own words tell a person, before they become a code that no longer shows it."""
+    made = ~rows["category"].isin({*CATEGORIES, *intake.crosswalk.get("code", ())})
+    for name in labels:
+        rules = findings(cleaned(labels[name]).where(made), countries=country_of(intake.mapping.timezone))
+        reasons.add(rules != "", np.array(["category: looks like person data, rule "], dtype=object) + rules)
+        rows["category"] = rows["category"].mask(rules != "", "[removed]")
 
 
 def _places(raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake, reasons: _Reasons) -> None:
@@ -395,21 +415,43 @@ def _required(rows: pd.DataFrame, intake: Intake, reasons: _Reasons) -> None:
 
 def _gate(rows: pd.DataFrame, intake: Intake, reasons: _Reasons) -> None:
     """Refuse columns and rows with person data; scrub what would go into quarantine."""
-    for name in [str(n) for n in rows if isinstance(rows[n].dtype, pd.StringDtype) and n != "place_key"]:
-        rules = findings(rows[name])
+    countries = country_of(intake.mapping.timezone)
+    for name in [str(n) for n in rows if isinstance(rows[n].dtype, pd.StringDtype) and n not in _NO_TEXT]:
+        rules = findings(_unknown_texts(name, rows[name], intake), countries=countries)
+        if name == "grid_id" and intake.mapping.table == "grids" and one_family(rows[name]):
+            rules = np.where(np.isin(rules, list(WEAK)), "", rules)
         found = rules != ""
         watch = intake.watches.setdefault(name, ColumnWatch())
-        watch.see(rows[name], rules)
-        if why := watch.verdict():
+        seen = rows[name].fillna(rows["category"]) if name == "category_raw" else rows[name]
+        watch.see(seen, np.where(np.isin(rules, ["passport", "permit"]), "", rules) if name in _IDENTIFIERS else rules)
+        if (why := watch.verdict()) and not _is_place_name(name, intake):
             raise PrivacyError(
-                f"{intake.file}: column {intake.chosen.get(name, name)!r}: {why}; take it out of the export."
+                f"{intake.file}: column {shown(intake.chosen.get(name, name))}: {why}; take it out of the export."
             )
         if name in _IDENTIFIERS:
             if found.any():
                 rows[name] = rows[name].mask(found, keyed_hash(rows[name].where(found), intake.atlas.secret))
             continue
-        known = found & ~rows[name].isin(intake.atlas.versions["grid_id"]).to_numpy() if name == "grid_id" else found
-        reasons.add(known, np.array([f"{name}: looks like person data, rule "], dtype=object) + rules)
-        long = (rows[name].str.len() > TEXT_LENGTH).fillna(value=False).to_numpy(dtype=bool) & (name != "geometry")
+        long = (rows[name].str.len() > TEXT_LENGTH).fillna(value=False).to_numpy(dtype=bool)
+        if _is_place_name(name, intake):
+            intake.notes["name: tells a person, left empty"] += int((found | long).sum())
+            rows[name] = rows[name].mask(found | long, None)
+            continue
+        reasons.add(found & ~long, np.array([f"{name}: looks like person data, rule "], dtype=object) + rules)
         reasons.add(long, f"{name}: longer than {TEXT_LENGTH} characters, looks like free text")
-        rows[name] = rows[name].mask(known | long, "[removed]")
+        rows[name] = rows[name].mask(found | long, "[removed]")
+
+
+def _is_place_name(name: str, intake: Intake) -> bool:
+    """Whether a column is shown to staff as the name of a place, so that it is better empty than the row refused."""
+    return name == "name" and intake.mapping.table == "grids"
+
+
+def _unknown_texts(name: str, values: pd.Series, intake: Intake) -> pd.Series:
+    """Values that no list knows, as a person's data would be among them."""
+    if name in {"grid_id", "near_grid_id"}:
+        return values.mask(values.isin(intake.atlas.versions["grid_id"])).mask(values == "")
+    if name in {"category", "feedback_category"}:
+        known = {*CATEGORIES, *intake.crosswalk.get("code", ())}
+        return values.mask(values.isin(known)).str.replace("_", " ")
+    return values.mask(values.isin(set(_kind(name, intake.mapping.table).values)))
