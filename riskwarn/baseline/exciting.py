@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from riskwarn.baseline.additive import offered_by, usual_of
-from riskwarn.baseline.face import columns, predicted, settled
+from riskwarn.baseline.protocol import columns, predicted, settled
 from riskwarn.calibration import Calibration
 from riskwarn.errors import DefinitionError
 from riskwarn.feature import Faded, Feature, Own

@@ -1,4 +1,8 @@
-"""What baselines that rank by one number of the panel share: the number is the score, and the past says what it amounts to."""
+"""What baselines that rank by one number of the panel share: the number is the score, and the past says what it amounts to.
+
+All rank by one number a grid: the label's own count over some weeks, an exponentially weighted mean, the same season of past
+years, people, prospective hotspots and kernel densities.
+"""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -7,10 +11,11 @@ from typing import ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from riskwarn.baseline.face import check_known, columns, predicted, settled
+from riskwarn.baseline.protocol import check_known, columns, predicted, settled
 from riskwarn.calibration import Calibration
 from riskwarn.errors import DefinitionError
-from riskwarn.feature import Feature
+from riskwarn.feature import Attribute, Faded, Feature, Harmonic, Own, SameSeason, Spread
+from riskwarn.history import Stream
 
 HALF_AN_EVENT = 0.5
 """Added before the log is taken, so that no event yet is not minus infinity."""
@@ -88,3 +93,179 @@ class Number:
     def _usual_number(self, calibration: Calibration) -> float:
         """The number from which the mean of the training rows is expected."""
         return float(np.exp((np.log(self.usual) - calibration.level) / calibration.slope) - HALF_AN_EVENT)
+
+
+@dataclass(frozen=True)
+class PriorCount(Number):
+    """Ranks grids by the label's own events over the last `weeks` weeks.
+
+    ``x = n([as_of - 7 weeks, as_of))``. With fifteen weeks it ranks as their mean does, the habit of the field. That a count is hard to
+    beat: Wheeler & Steenbeek 2021, Journal of Quantitative Criminology 37, 445–480.
+
+    Parameters
+    ----------
+    weeks
+        How far back it counts.
+    streams
+        What is counted, for it to say what it needs; on a panel that has the column it may be left out.
+
+    Examples
+    --------
+    >>> PriorCount(15).name, PriorCount(15).feature.name
+    ('prior count 15 weeks', 'prior_15w')
+    """
+
+    weeks: int
+    streams: tuple[Stream, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """How reports call it."""
+        return f"prior count {self.weeks} weeks"
+
+    @property
+    def feature(self) -> Own:
+        """The count."""
+        return Own(self.streams, self.weeks)
+
+
+@dataclass(frozen=True)
+class Ewma(Number):
+    """Ranks by past events, each weighted by one half to the power of its age over `half_life` days.
+
+    ``x = sum_i 2 ** (-age_i / half_life)``: up to a constant the exponentially weighted mean of Roberts (1959, Technometrics 1,
+    239–250), simple exponential smoothing in forecasting. Own code because the library's (``pandas.ewm``) wants equal steps, where
+    events lie at instants and become known late.
+
+    Examples
+    --------
+    >>> rival = Ewma((Stream("dispute"),), half_life=28)
+    >>> rival.name, [f.name for f in rival.needs]
+    ('ewma 28 days', ['prior_faded_28d'])
+    """
+
+    streams: tuple[Stream, ...]
+    half_life: float = 91
+
+    @property
+    def name(self) -> str:
+        """How reports call it."""
+        return f"ewma {self.half_life:g} days"
+
+    @property
+    def feature(self) -> Faded:
+        """The faded count."""
+        return Faded(self.streams, self.half_life)
+
+
+@dataclass(frozen=True)
+class Season(Number):
+    """Ranks by the mean count of the same `days` days of the last `years` years; with one year it is the seasonal naive forecast.
+
+    ``x = mean_y n([as_of - 364 y, as_of - 364 y + days))`` over the years for which the feed speaks (Hyndman & Athanasopoulos 2021,
+    Forecasting: Principles and Practice, 3rd ed., section 5.2). A grid of a feed younger than a year is unknown, not calm.
+
+    Examples
+    --------
+    >>> Season((Stream("dispute"),), days=28).name, Season((Stream("dispute"),), days=28, years=1).name
+    ('same season', 'seasonal naive')
+    """
+
+    streams: tuple[Stream, ...]
+    days: float
+    years: int = 3
+
+    @property
+    def name(self) -> str:
+        """How reports call it."""
+        return "seasonal naive" if self.years == 1 else "same season"
+
+    @property
+    def feature(self) -> SameSeason:
+        """The count of that season."""
+        return SameSeason(self.streams, self.days, self.years)
+
+
+@dataclass(frozen=True)
+class People(Number):
+    """Ranks by ``population`` or ``households`` of the grid, whatever happened there: a rate that is everywhere the same.
+
+    A model that does not beat it has found where people live. A grid without the number is unknown, not empty.
+
+    Examples
+    --------
+    >>> People("households").name
+    'households'
+    """
+
+    column: str = "population"
+
+    @property
+    def name(self) -> str:
+        """How reports call it."""
+        return self.column
+
+    @property
+    def feature(self) -> Attribute:
+        """The number of people or homes."""
+        return Attribute(self.column)
+
+
+@dataclass(frozen=True)
+class Hotspot(Number):
+    """Ranks by past events, each weighted by one over its distance and its age.
+
+    ``x_i = sum over events of 1 / (1 + b) * 1 / (1 + w)``: `b` whole half grid widths between the centres, up to `reach` widths, `w`
+    whole weeks, up to `weeks` (Bowers, Johnson & Pease 2004, British Journal of Criminology 44, 641–658; theirs are cells of 50 m, 400 m
+    and two months). Widths are the median spacing of the grids.
+
+    Examples
+    --------
+    >>> [f.name for f in Hotspot((Stream("dispute"),)).needs]
+    ['prior_harmonic_8w_bands_2']
+    """
+
+    streams: tuple[Stream, ...]
+    reach: float = 2.0
+    weeks: int = 8
+
+    @property
+    def name(self) -> str:
+        """How reports call it."""
+        return "prospective hotspot"
+
+    @property
+    def feature(self) -> Spread:
+        """The weighted events."""
+        return Spread(Harmonic(self.streams, self.weeks), self.reach, "bands")
+
+
+@dataclass(frozen=True)
+class Kernel(Number):
+    """Ranks by the density of the last `weeks` weeks' events under a Gaussian kernel over the centres of grids.
+
+    ``x_i = sum_j n_j K(d_ij) / sum_k K(d_kj)``, ``K(d) = exp(-d² / 2 reach²)``, distances in spacings of the grids (Silverman 1986,
+    Density Estimation; Chainey, Tompson & Uhlig 2008, Security Journal 21, 4–28). Each event's mass of one is spread over the grids, so
+    none leaks out of the city. Own code because events carry a grid and no coordinates: ``sklearn.neighbors.KernelDensity`` would
+    give the density at the centres without that correction.
+
+    Examples
+    --------
+    >>> rival = Kernel((Stream("dispute"),), reach=1)
+    >>> rival.name, [f.name for f in rival.needs]
+    ('kernel density 1', ['prior_52w_gauss_1'])
+    """
+
+    streams: tuple[Stream, ...]
+    reach: float = 1.0
+    weeks: int = 52
+
+    @property
+    def name(self) -> str:
+        """How reports call it."""
+        return f"kernel density {self.reach:g}"
+
+    @property
+    def feature(self) -> Spread:
+        """The density."""
+        return Spread(Own(self.streams, self.weeks), self.reach)

@@ -7,8 +7,8 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from riskwarn.baseline.face import check_known, columns, predicted, settled
 from riskwarn.baseline.number import HALF_AN_EVENT
+from riskwarn.baseline.protocol import check_known, columns, predicted, settled
 from riskwarn.calibration import Calibration
 from riskwarn.errors import DefinitionError
 from riskwarn.feature import Feature, Own

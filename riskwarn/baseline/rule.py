@@ -1,17 +1,25 @@
-"""Rules of thumb for outcomes that are no counts: what an analyst with a spreadsheet would rank by."""
+"""Rules of thumb for outcomes that are no counts: what an analyst with a spreadsheet would rank by.
+
+A rule may be chosen on the past among many, and an experiment names rules and baselines by a word (:data:`RULES`).
+"""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
-from riskwarn.baseline.face import predicted, settled
+from riskwarn.baseline.exciting import SelfExciting
+from riskwarn.baseline.line import Surroundings
+from riskwarn.baseline.number import Ewma, Hotspot, Kernel, People, PriorCount, Season
+from riskwarn.baseline.protocol import Baseline, predicted, settled
+from riskwarn.baseline.repeat import NearRepeat
 from riskwarn.calibration import Calibration
-from riskwarn.errors import DataError, DefinitionError
-from riskwarn.feature import YEAR_DAYS, Count, Cusum, DaysSince, Ewma, Feature, LastYear, Own, Rise, Trend
+from riskwarn.errors import DataError, DefinitionError, LabelError
+from riskwarn.feature import YEAR_DAYS, Count, Cusum, DaysSince, Feature, LastYear, Own, Rise, Trend
+from riskwarn.feature import Ewma as EwmaFeature
 from riskwarn.label import Label
 
 _RATIOS = ((4, 15), (4, 52), (15, 104))
@@ -111,7 +119,7 @@ def _movement(streams: Sequence, days: float) -> list[Rule]:
     return [
         *(Rule(f"{n} days above 15 weeks", tuple(Rise(s, days=n) for s in streams)) for n in (7, 28)),
         *(Rule(f"cusum {n} weeks", tuple(Cusum(s, weeks=n) for s in streams)) for n in (4, 8)),
-        Rule("ewma 28 days to a year", tuple(Ewma(s, half_life=28) for s in streams), year, 1 / YEAR_DAYS),
+        Rule("ewma 28 days to a year", tuple(EwmaFeature(s, half_life=28) for s in streams), year, 1 / YEAR_DAYS),
         Rule("same season last year", tuple(LastYear(s, days=min(days, YEAR_DAYS)) for s in streams)),
         Rule("neighbours above 15 weeks", tuple(Rise(s, days=28).nearby() for s in streams)),
         Rule("neighbours 4 to 52 weeks", tuple(Trend(s, days=28, over=YEAR_DAYS).nearby() for s in streams)),
@@ -120,7 +128,7 @@ def _movement(streams: Sequence, days: float) -> list[Rule]:
 
 def _lately(streams: Sequence, of: str) -> list[Rule]:
     return [
-        Rule(f"ewma 28 days{of}", tuple(Ewma(s, half_life=28) for s in streams)),
+        Rule(f"ewma 28 days{of}", tuple(EwmaFeature(s, half_life=28) for s in streams)),
         Rule(f"last year{of}", tuple(Count(s, days=YEAR_DAYS) for s in streams)),
         Rule(f"days since the last{of}", tuple(DaysSince(s, cap=2 * YEAR_DAYS) for s in streams), falling=True),
     ]
@@ -134,3 +142,122 @@ def _around(streams: Sequence, of: str) -> list[Rule]:
 
 def _signed_log(values: np.ndarray) -> np.ndarray:
     return np.sign(values) * np.log1p(np.abs(values))
+
+
+LATEST = 0.25
+"""Share of the training dates, the latest, on which the choice is made."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Of some candidates the one with the least Poisson deviance on the latest quarter of the training dates, fitted to all of them.
+
+    Each candidate trains on the dates whose outcome had settled before that quarter began and forecasts it; ties go to the first.
+    The test dates have no part in it (Hastie, Tibshirani & Friedman 2009, Elements of Statistical Learning, section 7.2).
+
+    Parameters
+    ----------
+    called
+        How reports call it.
+    candidates
+        What it chooses from.
+    wait_days
+        Days from a date until its outcome is settled.
+    chosen
+        The choice, fitted; None before :meth:`fit`.
+
+    Examples
+    --------
+    >>> from riskwarn.baseline import Ewma
+    >>> from riskwarn.history import Stream
+    >>> rivals = tuple(Ewma((Stream("dispute"),), days) for days in (7, 28))
+    >>> [f.name for f in Choice("ewma", rivals, wait_days=35).needs]
+    ['prior_faded_7d', 'prior_faded_28d']
+    """
+
+    is_baseline: ClassVar[bool] = True
+    called: str
+    candidates: tuple[Baseline, ...]
+    wait_days: float
+    chosen: Baseline | None = None
+
+    @property
+    def name(self) -> str:
+        """How reports call it."""
+        return self.called
+
+    @property
+    def needs(self) -> tuple[Feature, ...]:
+        """What all candidates need, each once."""
+        return tuple({f.name: f for c in self.candidates for f in c.needs}.values())
+
+    def fit(self, panel: pd.DataFrame) -> "Choice":
+        """A copy with the choice made and fitted.
+
+        Raises
+        ------
+        LabelError
+            No settled outcome, one class, or too few dates to choose on.
+        """
+        rows = settled(panel)
+        early, late = self._parted(rows)
+        losses = [_deviance(late["y"], c.fit(early).predict(late)["expected"]) for c in self.candidates]
+        return dataclasses.replace(self, chosen=self.candidates[int(np.argmin(losses))].fit(rows))
+
+    def predict(self, panel: pd.DataFrame) -> pd.DataFrame:
+        """What the chosen one predicts."""
+        if self.chosen is None:
+            raise DefinitionError(f"{self.name} is not fitted; call fit first.")
+        return self.chosen.predict(panel)
+
+    def _parted(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+        dates = np.sort(rows["as_of"].unique())
+        cut = pd.Timestamp(dates[int(len(dates) * (1 - LATEST))])
+        early = rows[rows["as_of"] + pd.Timedelta(days=self.wait_days) <= cut]
+        if early["y"].nunique() < 2:
+            raise LabelError(
+                f"{self.name}: {len(dates)} settled dates are too few to choose on the latest quarter of them, when outcomes take "
+                f"{self.wait_days:g} days; give earlier dates."
+            )
+        return early, rows[rows["as_of"] >= cut]
+
+
+def _deviance(y: Sequence[float] | pd.Series, expected: Sequence[float] | pd.Series) -> float:
+    from sklearn.metrics import mean_poisson_deviance  # noqa: PLC0415
+
+    return float(mean_poisson_deviance(y, expected))
+
+
+SPANS = (2, 4, 8, 15, 26, 52, 104, 156)
+HALF_LIVES = (14, 28, 91, 182, 364)
+REACHES = (0.25, 0.5, 1.0, 2.0)
+
+
+def _best_span(label: Label) -> Choice:
+    counts = tuple(PriorCount(weeks, streams=label.streams) for weeks in SPANS)
+    return Choice("best span", counts, label.wait_days)
+
+
+def _ewma(label: Label) -> Choice:
+    return Choice("ewma", tuple(Ewma(label.streams, days) for days in HALF_LIVES), label.wait_days)
+
+
+def _kernel(label: Label) -> Choice:
+    return Choice("kernel density", tuple(Kernel(label.streams, reach) for reach in REACHES), label.wait_days)
+
+
+RULES: dict[str, Callable[[Label], Baseline]] = {
+    "fifteen_week_mean": lambda label: PriorCount(15, streams=label.streams),
+    "best_span": _best_span,
+    "ewma": _ewma,
+    "seasonal_naive": lambda label: Season(label.streams, label.days, years=1),
+    "same_season": lambda label: Season(label.streams, label.days),
+    "population": lambda _: People("population"),
+    "households": lambda _: People("households"),
+    "kde": _kernel,
+    "prospective_hotspot": lambda label: Hotspot(label.streams),
+    "near_repeat": lambda label: NearRepeat(label.streams),
+    "self_exciting": lambda label: SelfExciting(label.streams, label.days),
+    "glm": lambda label: Surroundings(label.streams),
+}
+"""By the name a TOML file gives it, the unfitted baseline of a label."""

@@ -21,7 +21,7 @@ Drifts of features, scores, ranks and calibration warn above the largest one wit
 
     mark ─┬ volume ── category
           ├ drift
-          └ saying
+          └ phrases
 """
 
 import numpy as np
@@ -33,7 +33,7 @@ from riskwarn.model import RiskModel
 from riskwarn.monitoring.category import category_marks
 from riskwarn.monitoring.drift import calibration_marks, drift_marks, panel_of, rank_marks, training_dates
 from riskwarn.monitoring.mark import COLUMNS, STATES, counts, summary, worst
-from riskwarn.monitoring.saying import in_words
+from riskwarn.monitoring.phrases import in_words
 from riskwarn.monitoring.volume import flows, replay, volume_marks
 from riskwarn.store import Store
 

@@ -1,4 +1,4 @@
-"""The face every model and baseline shows, and the rows they may learn from."""
+"""The protocol of models and baselines, and the rows they may learn from."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Protocol, Self
@@ -11,7 +11,7 @@ from riskwarn.feature import Feature
 
 
 class Model(Protocol):
-    """The face every model and baseline shows."""
+    """What every model and baseline can do."""
 
     @property
     def name(self) -> str:
