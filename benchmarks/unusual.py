@@ -1,0 +1,111 @@
+"""Which law tells surges best: ``python benchmarks/unusual.py [--shared DIR]`` writes the table of docs/gaps.md.
+
+On the counts of a simulated town and of Philadelphia one grid in twenty gets a surge planted into its last week: Poisson events, two and twice its mean. Each
+law ranks the grids by its p; its listings below p 0.001 where nothing was planted are held against the one in a thousand it promises.
+"""
+
+import argparse
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from results import ROOT
+from scipy import stats
+
+from riskwarn.metrics import average_precision
+from riskwarn.monitoring.volume import surprise
+from riskwarn.simulation import city
+from riskwarn.unusual import weekly_reading
+
+PLANTED, UNLIKELY, WARM_DAYS, N_ENDS = 0.05, 1e-3, 560, 5
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--shared", type=Path, default=Path(os.environ.get("RISKWARN_SHARED", ROOT.parent / "shared")) / "data")  # fmt: skip
+    rows = []
+    for name, daily in feeds(arguments.parse_args().shared):
+        judged = pd.concat(judge(daily, end) for end in np.linspace(WARM_DAYS, daily.shape[1], N_ENDS).astype(int))
+        for law, one in judged.groupby("law", sort=False):
+            cells = (
+                one["precision"].mean(),
+                1000 * one["false"].sum() / one["grids"].sum(),
+                one["hit"].sum() / one["planted"].sum(),
+            )
+            rows.append(f"| {name} | {law} | {cells[0]:.3f} | {cells[1]:.2f} | {cells[2]:.2f} |")
+    head = "| feed | law | average precision | listed of 1,000 usual weeks | surges listed |\n| --- | --- | --- | --- | --- |"
+    table = "\n".join([head, *rows])
+    print(table)
+    target = ROOT / "docs" / "gaps.md"
+    marked = r"(<!-- surge laws -->\n).*?(<!-- end -->)"
+    target.write_text(
+        re.sub(marked, lambda m: f"{m[1]}{table}\n{m[2]}", target.read_text("utf-8"), flags=re.DOTALL), "utf-8"
+    )
+
+
+def feeds(shared: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """(grids, days) events of each feed."""
+    events = city("small", seed=11).tables["events"].drop_duplicates("event_id")
+    for source, own in events[events["grid_id"] != ""].groupby("source", observed=True):
+        yield f"simulated {source}", by_day(own["grid_id"], own["occurred_at"])
+    path = shared / "philadelphia" / "police_incidents.parquet"
+    if path.exists():
+        calls = pd.read_parquet(path, columns=["occurred_at", "tract_2020"]).dropna()
+        yield "Philadelphia police", by_day(calls["tract_2020"], calls["occurred_at"])
+
+
+def by_day(grid: pd.Series, at: pd.Series) -> np.ndarray:
+    number, day = pd.factorize(grid)[0], (at - at.min()).dt.days.to_numpy()
+    n_days = int(day.max()) + 1
+    return np.bincount(number * n_days + day, minlength=(number.max() + 1) * n_days).reshape(-1, n_days).astype(float)
+
+
+def judge(daily: np.ndarray, end: int) -> pd.DataFrame:
+    """Each law on the last week before a day, with surges planted and without."""
+    rng, usual = np.random.default_rng(end), daily[:, :end]
+    chosen = rng.random(len(usual)) < PLANTED
+    more = rng.poisson(2 * weeks(usual)[:, -16:-1].mean(axis=1) + 2) * chosen
+    surged, real = usual.copy(), more > 0
+    surged[:, -3] += more
+    rows = []
+    for law, p_of in LAWS.items():
+        calm, p = p_of(usual), p_of(surged)
+        rows.append((law, average_precision(real, -p), int((calm < UNLIKELY).sum()), len(usual), int((p[real] < UNLIKELY).sum()), int(real.sum())))  # fmt: skip
+    return pd.DataFrame(rows, columns=["law", "precision", "false", "grids", "hit", "planted"])
+
+
+def weeks(daily: np.ndarray) -> np.ndarray:
+    return daily[:, daily.shape[1] % 7 :].reshape(len(daily), -1, 7).sum(axis=2)
+
+
+def in_use(daily: np.ndarray) -> np.ndarray:
+    return weekly_reading(weeks(daily))["p_high"].to_numpy()
+
+
+def gamma_poisson(daily: np.ndarray) -> np.ndarray:
+    """What the surge finder used: the grid's own fifteen weeks and the city's mean week as one more, Poisson about it."""
+    past, now = weeks(daily)[:, -16:-1].sum(axis=1), weeks(daily)[:, -1]
+    size = past + max(past.mean() / 15, 1e-9)
+    return stats.nbinom.sf(now - 1, size, size / (size + size / 16))
+
+
+def deviations(daily: np.ndarray) -> np.ndarray:
+    """What the pages used: standard deviations of the fifteen weeks, at least Poisson's."""
+    past, now = weeks(daily)[:, -16:-1], weeks(daily)[:, -1]
+    mean = past.mean(axis=1)
+    return stats.norm.sf((now - mean) / np.maximum(np.sqrt(np.maximum(mean, 1)), past.std(axis=1, ddof=1)))
+
+
+def of_streams(daily: np.ndarray) -> np.ndarray:
+    """What the volume monitor uses for whole feeds: median of eight weeks, weekdays and scatter of a year."""
+    observed, due, p = (part[:, -1] for part in surprise(daily, 7))
+    return np.where(observed >= due, p / 2, 1 - p / 2)
+
+
+LAWS = {"in use": in_use, "gamma-Poisson": gamma_poisson, "deviations": deviations, "of streams": of_streams}
+
+if __name__ == "__main__":
+    main()
