@@ -79,16 +79,15 @@ def workdays(
     Parameters
     ----------
     basis
-        ``china``: public holidays and make-up days as announced by the State Council, from the package ``chinesecalendar``; ``plain``:
-        Monday to Friday; ``auto``: the first for the years it knows where the package is there, else the second; `basis` of the result
-        says which.
+        ``china``: public holidays and make-up days as announced by the State Council, from the package ``holidays``; ``plain``:
+        Monday to Friday; ``auto``: the first for the years announced, else the second; `basis` of the result says which.
     changes
         Days that differ, True for worked; or a CSV with the columns `date` and `workday` (1 or 0). They come last and hold.
 
     Raises
     ------
     DataError
-        ``china`` without the package or past its years, or a table that cannot be read.
+        ``china`` past the years announced, or a table that cannot be read.
     """
     days = np.arange(np.datetime64(first, "D"), np.datetime64(last, "D") + 1)
     working = (days.astype("datetime64[D]").view("int64") + 3) % 7 < 5
@@ -104,26 +103,22 @@ def workdays(
 
 
 def _chinese(days: np.ndarray, working: np.ndarray, *, strict: bool) -> tuple[np.ndarray, str]:
-    try:
-        import chinese_calendar  # noqa: PLC0415
-        from chinese_calendar import constants  # noqa: PLC0415
-    except ImportError:
-        if strict:
-            raise DataError(
-                "Chinese public holidays need the package chinesecalendar: pip install chinesecalendar, or use basis='plain'."
-            ) from None
-        return working, "Monday to Friday (package chinesecalendar is not installed)"
-    years = sorted({d.year for d in constants.holidays})
+    """Working days of China: make-up days are announced a year at a time, so years not announced are plain weeks."""
+    import holidays  # noqa: PLC0415 - a tenth of a second
+    from holidays.countries.china import ChinaStaticHolidays  # noqa: PLC0415
+
+    announced = sorted(ChinaStaticHolidays.special_public_holidays)
     year = days.astype("datetime64[Y]").astype(int) + 1970
-    known = (year >= years[0]) & (year <= years[-1])
+    known = (year >= announced[0]) & (year <= announced[-1])
     if strict and not known.all():
         raise DataError(
-            f"the calendar of Chinese public holidays knows {years[0]} to {years[-1]}, asked for {year.min()} to {year.max()}; "
-            "update the package chinesecalendar, or give the days in a table (columns date, workday) with basis='auto'."
+            f"the calendar of Chinese public holidays knows {announced[0]} to {announced[-1]}, asked for {year.min()} to {year.max()}; "
+            "update the package holidays, or give the days in a table (columns date, workday) with basis='auto'."
         )
+    china = holidays.country_holidays("CN")
     made = working.copy()
-    made[known] = [chinese_calendar.is_workday(d) for d in days[known].astype(object)]
-    told = f"Chinese public holidays and make-up days {years[0]} to {years[-1]}"
+    made[known] = [china.is_working_day(day) for day in days[known].tolist()]
+    told = f"Chinese public holidays and make-up days {announced[0]} to {announced[-1]}"
     return made, told if known.all() else told + ", Monday to Friday outside"
 
 

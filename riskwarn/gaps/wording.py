@@ -121,7 +121,6 @@ CODES = {
 CALENDAR = (
     phrase("Chinese public holidays and make-up days"),
     phrase(", Monday to Friday outside"),
-    phrase(" (package chinesecalendar is not installed)"),
     phrase("Monday to Friday"),
     phrase(" days by the operator's table"),
     phrase(" to "),
