@@ -17,7 +17,7 @@ from riskwarn.alerting import raise_alerts
 from riskwarn.backtesting import Report
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.experiment import Experiment
-from riskwarn.explanation import explain, in_words, what_if_table, words_of_features
+from riskwarn.explanation import events_behind, explain, in_words, what_if_table, words_of_features
 from riskwarn.gaps import find_gaps
 from riskwarn.gaps.states import feed_states
 from riskwarn.gate import gate
@@ -93,7 +93,7 @@ class Night:
     ----------
     as_of, run
         The night and the name of its run.
-    scores, reasons, gaps, alerts, marks, weeks, weekly_readings, what_ifs
+    scores, reasons, gaps, alerts, marks, weeks, weekly_readings, what_ifs, events_behind
         The tables, reasons with their sentences; marks are what the monitors of the night measured.
     facts
         What the page says of the run.
@@ -111,6 +111,7 @@ class Night:
     weeks: pd.DataFrame
     weekly_readings: pd.DataFrame
     what_ifs: pd.DataFrame
+    events_behind: pd.DataFrame
     facts: dict[str, Any]
     done_before: bool
 
@@ -225,7 +226,7 @@ def _compute(
     facts = _facts(store, model, at, capacity) | {
         "feeds": feed_states(history, gaps, at), "monitors": monitoring.counts(marks), "seconds": round(time.perf_counter() - started, 2),
     }  # fmt: skip
-    beside = _beside(history, model, at, panel, scores)
+    beside = _beside(history, model, at, panel, scores, reasons)
     plain = {
         "scores": scores,
         "reasons": reasons[[c for c in reasons if c in REASONS.column_names]],
@@ -240,7 +241,12 @@ def _compute(
 
 
 def _beside(
-    history: History, model: RiskModel, at: pd.Timestamp, panel: pd.DataFrame, scores: pd.DataFrame
+    history: History,
+    model: RiskModel,
+    at: pd.Timestamp,
+    panel: pd.DataFrame,
+    scores: pd.DataFrame,
+    reasons: pd.DataFrame,
 ) -> dict[str, pd.DataFrame]:
     """What pages show beside the lists, so that they need neither model nor history."""
     scored = scores.loc[scores["rank"].notna(), "grid_id"]
@@ -249,6 +255,7 @@ def _beside(
         "weeks": weeks,
         "weekly_readings": weekly_readings(weeks, history.sources, at),
         "what_ifs": what_if_table(model, panel[panel["grid_id"].astype("str").isin(scored)]).assign(as_of=at),
+        "events_behind": events_behind(history, model, reasons, at),
     }
 
 

@@ -27,3 +27,13 @@ def test_imports_point_one_way(path: Path):
 
     assert own in ORDER
     assert {u for u in used - {own} if u in ORDER and ORDER.index(u) >= ORDER.index(own)} == set()
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "web").rglob("*.py")), ids=lambda p: p.name)
+def test_the_web_reads_what_a_night_published(path: Path):
+    """No module of the web imports what computes a night: panel, model, history, scoring or pipeline."""
+    nodes = [n for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.ImportFrom | ast.Import)]
+    names = {f"{n.module}.{a.name}" if isinstance(n, ast.ImportFrom) else a.name for n in nodes for a in n.names}
+
+    computing = ("panel", "model", "history", "scoring", "backtesting", "pipeline")
+    assert [name for name in sorted(names) if name.split(".")[:2] in [["riskwarn", c] for c in computing]] == []

@@ -20,7 +20,7 @@ from riskwarn import schema
 from riskwarn.errors import NotFoundError
 from riskwarn.experiment import Experiment
 from riskwarn.gaps.gap import KINDS
-from riskwarn.store import Store
+from riskwarn.store import PublishedNight, Store
 from riskwarn.unusual import WORDS as WEEK_WORDS
 from riskwarn.web import create_app, schemas, words
 from riskwarn.web import format as write
@@ -493,25 +493,63 @@ def test_a_night_is_one_run_whatever_is_published_meanwhile(tmp_path):
     assert after["items"] != before["items"]
 
 
-def test_reading_a_night_while_the_pointer_moves(tmp_path, monkeypatch):
-    """When the pointer moves while a night is read, the night is read again: tables of two runs never mix."""
+def test_what_is_kept_under_a_run_was_read_from_it(tmp_path, monkeypatch):
+    """A publication between two reads of one night mixes no tables: the run that was begun is served whole, then the new one."""
     store = web_town.build(tmp_path, nights=("2025-01-08",))
     client = client_of(store)
-    read, moved = Store.read, []
+    table, moved = PublishedNight.table, []
 
     def moving(self, name, **options):
         if name == "alerts" and not moved:
             moved.append(True)
-            web_town.publish(store, "2025-01-08", seed=5, run="again")
-        return read(self, name, **options)
+            web_town.publish(store, "2025-01-08", seed=5, run="again", model_version="feedbeef")
+        return table(self, name, **options)
 
-    monkeypatch.setattr(Store, "read", moving)
-    served = api(client, "/scores").json()["items"]
-
-    monkeypatch.undo()
-    new = store.read("scores", as_of="2025-01-08").sort_values("rank", na_position="last")
+    monkeypatch.setattr(PublishedNight, "table", moving)
+    for run, version in (("run0", "3f9c2a7d81b04e55"), ("again", "feedbeef")):
+        scores = api(client, "/scores").json()
+        published = store.night("2025-01-08", run)
+        assert scores["model_version"] == version
+        wanted = published.table("scores").sort_values("rank", na_position="last")["grid_id"].tolist()
+        assert [s["grid_id"] for s in scores["items"]] == wanted
+        alerted = {s["grid_id"] for s in scores["items"] if s["level"]}
+        assert alerted == set(" ".join(published.table("alerts")["grid_ids"]).split())
     assert moved
-    assert [s["grid_id"] for s in served] == new["grid_id"].tolist()
+
+
+@pytest.mark.parametrize("damage", ["table", "facts", "cut", "pointer", "stray"])
+def test_a_damaged_newest_night_is_passed_over_and_said(tmp_path, damage):
+    """Where the newest night cannot be read every page shows the last one that can, and says so; no folder gives 500."""
+    store = web_town.build(tmp_path)
+    newest = tmp_path / "nights/2025-01-08"
+    run = newest / store.run_of("2025-01-08")
+    if damage == "table":
+        (run / "scores.parquet").write_bytes(b"no parquet")
+    if damage == "facts":
+        (run / "facts.json").write_text("{", "utf-8")
+    if damage == "cut":
+        (run / "gaps.parquet").write_bytes((run / "gaps.parquet").read_bytes()[:-9])
+    if damage == "pointer":
+        (newest / "current").write_text("gone", "utf-8")
+    if damage == "stray":
+        (tmp_path / "nights/copy of 2025-01-08").mkdir()
+        (tmp_path / "nights/copy of 2025-01-08/current").write_text("run2", "utf-8")
+    client = client_of(store)
+    shown = "2025-01-08" if damage == "stray" else "2025-01-07"
+
+    for path in PAGES:
+        page = client.get(path, params={"lang": "en"})
+        assert page.status_code == 200
+        assert (words.PHRASES["damaged"]["en"].split("(")[0] in page.text) == (damage in {"table", "facts", "cut"})
+    assert api(client, "/scores").json()["as_of"] == client.get("/readyz").json()["as_of"] == shown
+    assert client.get("/metrics").status_code == 200
+    if damage in {"table", "facts"}:
+        found = api(client, "/scores", as_of="2025-01-08")
+        assert (found.status_code, found.json()["type"]) == (503, "urn:riskwarn:problem:damaged_night")
+        assert str(tmp_path) not in found.text
+        assert (
+            words.PHRASES["damaged_night"]["zh"] in client.get("/", params={"as_of": "2025-01-08", "lang": "zh"}).text
+        )
 
 
 # -- refusals ------------------------------------------------------------------------------------------------------------
@@ -586,16 +624,29 @@ def test_pages_refuse_bad_parameters_too(client):
     assert client.get("/", params={"lang": SECRET}).status_code == 422
 
 
-def test_broken_store_does_not_tell_of_the_server(tmp_path):
-    """A fault inside gives 500 without paths or a traceback, on pages and in the API."""
+def test_a_store_of_damaged_nights_does_not_tell_of_the_server(tmp_path):
+    """Where no night can be read the answer is 503 without paths or a traceback, on pages and in the API."""
     store = web_town.build(tmp_path, nights=("2025-01-08",))
     (tmp_path / "nights/2025-01-08/run0/scores.parquet").write_bytes(b"no parquet")
     client = client_of(store)
 
+    for path in ("/", "/api/v1/scores", "/readyz", "/metrics"):
+        found = client.get(path)
+        assert found.status_code == 503
+        assert str(tmp_path) not in found.text
+        assert "Traceback" not in found.text
+        assert found.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_fault_inside_does_not_tell_of_the_server(town, monkeypatch):
+    """A fault of the program gives 500 without paths or a traceback, on pages and in the API."""
+    client = client_of(town)
+    monkeypatch.setattr(Nights, "at", lambda *_, **__: (_ for _ in ()).throw(KeyError(str(town.path))))
+
     for path in ("/", "/api/v1/scores"):
         found = client.get(path)
         assert found.status_code == 500
-        assert str(tmp_path) not in found.text
+        assert str(town.path) not in found.text
         assert "Traceback" not in found.text
         assert found.headers["x-content-type-options"] == "nosniff"
 

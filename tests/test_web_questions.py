@@ -1,6 +1,8 @@
 """What programs can ask about a score: what if, the rows behind a number, and the look back; and what a page says of it."""
 
 import shutil
+import subprocess
+import sys
 import warnings
 
 import explanation_town as town
@@ -8,7 +10,7 @@ import pandas as pd
 import pytest
 
 from riskwarn import tracking
-from riskwarn.explanation import CAVEAT, review, rows, what_if, what_ifs
+from riskwarn.explanation import CAVEAT, MOST_EVENTS, events_behind, review, rows, what_if, what_ifs
 from riskwarn.history import History
 from riskwarn.pipeline import night_panel, nightly
 from riskwarn.store import Store
@@ -227,17 +229,20 @@ def test_only_this_one_thing_is_posted_and_nothing_is_written(client, made, busy
     assert client.post(f"/api/v1/grids/{busy}/what-if").status_code == 405
 
 
-def test_a_night_that_worked_out_no_what_ifs(tmp_path):
-    """Where a night published no what-ifs they are refused with 409, and the page says so."""
+def test_a_night_that_published_no_details(tmp_path):
+    """Where a night published no what-ifs and no events behind its reasons they are refused with 409, and the page says so."""
     store = published(tmp_path / "town")
-    for path in store.path.rglob("what_ifs.parquet"):
-        path.unlink()
+    night = store.night(town.NIGHT)
+    bare = {name: night.table(name) for name in ("scores", "reasons", "gaps", "alerts")}
+    store.publish(town.NIGHT, bare, run="bare", facts=night.facts)
     client = client_of(store)
-    found, page = get(client, "/grids/G01/what-if"), client.get("/grids/G01")
+    feature = get(client, "/grids/G01/reasons").json()["items"][0]["feature"]
+    page = client.get("/grids/G01")
 
-    assert (found.status_code, found.json()["type"]) == (409, "urn:riskwarn:problem:not_worked_out")
+    for found in (get(client, "/grids/G01/what-if"), get(client, "/grids/G01/rows", feature=feature)):
+        assert (found.status_code, found.json()["type"]) == (409, "urn:riskwarn:problem:not_worked_out")
     assert page.status_code == 200
-    assert PHRASES["no_what_if"].zh in page.text
+    assert PHRASES["no_what_if"]["zh"] in page.text
 
 
 def test_a_grid_without_a_score(made, busy):
@@ -256,27 +261,86 @@ def test_a_grid_without_a_score(made, busy):
 # -- rows and review -----------------------------------------------------------------------------------------------------
 
 
-def test_rows_behind_a_number_add_up_to_it(client, made, busy):
-    """The rows of a count are as many as the count, each adding one, page by page; they hold no place key, person or text."""
-    feature = "dispute_n_364d"
+def test_rows_behind_a_number_are_those_of_the_library(client, made, busy):
+    """For every reason of a grid the page gives the events that :func:`rows` finds, and what each adds; where they add up, to the value."""
+    reasons = get(client, f"/grids/{busy}/reasons").json()["items"]
+    history = History.load(made[0], as_of=town.NIGHT)
+    n_counts = 0
+    for reason in reasons:
+        found = get(client, f"/grids/{busy}/rows", feature=reason["feature"], limit=1000).json()
+        schemas.Rows.model_validate(found)
+        wanted = rows(made[0], made[1], busy, town.NIGHT, features=[reason["feature"]], history=history)
+        told = pd.DataFrame(found["items"], columns=["source", "event_id", "grid_id", "adds", "days_ago"])
+        both = told.merge(wanted, on=["source", "event_id", "grid_id"], suffixes=("", "_wanted"))
+        assert found["value"] == reason["value"]
+        assert found["total"] == len(told) == len(wanted) == len(both)
+        assert both["adds"].astype(float).tolist() == pytest.approx(both["adds_wanted"].tolist(), nan_ok=True)
+        assert both["days_ago"].tolist() == pytest.approx(both["days_ago_wanted"].tolist())
+        assert told["days_ago"].is_monotonic_increasing
+        if len(told) and told["adds"].notna().all():
+            n_counts += 1
+            assert told["adds"].sum() == pytest.approx(reason["value"], rel=1e-5)
+    assert n_counts
+
+
+def test_rows_come_page_by_page(client, busy):
+    """The pages of the rows together are the rows; they hold no place key, person or text."""
+    reasons = get(client, f"/grids/{busy}/reasons").json()["items"]
+    feature = max(
+        (get(client, f"/grids/{busy}/rows", feature=r["feature"]).json()["total"], r["feature"]) for r in reasons
+    )[1]
     whole = get(client, f"/grids/{busy}/rows", feature=feature, limit=1000).json()
     pages = [get(client, f"/grids/{busy}/rows", feature=feature, limit=7, offset=o).json() for o in range(0, 14, 7)]
 
-    schemas.Rows.model_validate(whole)
-    assert whole["total"] == len(whole["items"]) == whole["value"] == sum(r["adds"] for r in whole["items"])
+    assert whole["complete"]
     assert [r for p in pages for r in p["items"]] == whole["items"][:14]
-    assert [r["event_id"] for r in whole["items"]] == rows(made[0], made[1], busy, town.NIGHT, features=[feature])["event_id"].tolist()  # fmt: skip
     assert not {"place_key", "case_id", "near_grid_id"} & set(whole["items"][0])
 
 
-def test_rows_of_an_unknown_feature(client, busy, made):
-    """A feature the model does not have gives 422 with those it has; without one 422 too."""
+def test_events_behind_many_numbers_are_those_behind_each(made, panel):
+    """For every feature of the model and several grids at once: the events that :func:`rows` finds one by one, adding up alike."""
+    store, model = made
+    history = History.load(store, as_of=town.NIGHT)
+    some = panel.iloc[::7].assign(grid_id=lambda frame: frame["grid_id"].astype("str"))
+    numbers = some.melt("grid_id", model.feature_names, "feature", "value").assign(target=TARGET)
+    found = events_behind(history, model, numbers, town.NIGHT)
+    behind = found.groupby(["grid_id", "feature"])["adds"].agg(["size", "sum"])
+    n_found = 0
+    for grid_id in some["grid_id"]:
+        wanted = rows(store, model, grid_id, town.NIGHT, history=history)
+        for feature, events in wanted.groupby("feature"):
+            n_found += 1
+            size, total = behind.loc[(grid_id, feature)]
+            assert size == min(len(events), MOST_EVENTS)
+            if len(events) < MOST_EVENTS:
+                assert total == pytest.approx(events["adds"].sum())
+    assert n_found == len(behind) > 60
+
+
+def test_rows_of_what_is_no_reason(client, busy):
+    """A feature that is no reason of the grid gives 422 with those that are; without one 422 too."""
     found = get(client, f"/grids/{busy}/rows", feature=SECRET)
 
     assert (found.status_code, found.json()["type"]) == (422, "urn:riskwarn:problem:unknown_feature")
-    assert found.json()["features"] == made[1].feature_names
+    assert found.json()["features"] == [r["feature"] for r in get(client, f"/grids/{busy}/reasons").json()["items"]]
     assert SECRET not in found.text
     assert get(client, f"/grids/{busy}/rows").status_code == 422
+
+
+def test_serving_needs_no_learning_library(made):
+    """A server that has answered pages and questions has loaded neither LightGBM nor the pipeline."""
+    code = (
+        "import sys, warnings; warnings.simplefilter('ignore')\n"
+        "from fastapi.testclient import TestClient\nfrom riskwarn.web import create_app\n"
+        f"client = TestClient(create_app({str(made[0].path)!r}))\n"
+        "feature = client.get('/api/v1/grids/G01/reasons').json()['items'][0]['feature']\n"
+        "for path in ('/', '/grids/G01', '/feeds', '/api/v1/grids/G01/what-if', '/api/v1/grids/G01/rows?feature=' + feature):\n"
+        "    assert client.get(path).status_code == 200, path\n"
+        "print(*sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+
+    assert not {"lightgbm", "mlflow", "shap", "sklearn", "riskwarn.pipeline"} & set(told)
 
 
 def test_looking_back(client, made):
@@ -342,7 +406,7 @@ def test_the_page_of_a_grid_with_nothing_open(client, panel):
     clear = panel[(panel[["dispute_open_n", "petition_open_n", "dispute_overdue_n"]] == 0).all(axis=1)]["grid_id"]
     text = client.get(f"/grids/{clear.iloc[0]}", params={"lang": "zh"}).text
 
-    assert PHRASES["nothing_open"].zh in text
+    assert PHRASES["nothing_open"]["zh"] in text
     assert CAVEAT.zh not in text
 
 

@@ -9,7 +9,7 @@ from riskwarn.explanation.overview import dependence, importance, model_card, sh
 from riskwarn.explanation.phrases import denied
 from riskwarn.explanation.reasons import explain, families_of, family_contributions, in_words
 from riskwarn.explanation.review import Review, review, review_sentences
-from riskwarn.explanation.rows import rows
+from riskwarn.explanation.rows import MOST_EVENTS, events_behind, rows
 from riskwarn.explanation.sentences import lead, remedies, sentence, sentences, words_of_features
 from riskwarn.explanation.whatif import (
     CAVEAT,
@@ -24,6 +24,7 @@ from riskwarn.explanation.whatif import (
 
 __all__ = [
     "CAVEAT",
+    "MOST_EVENTS",
     "Review",
     "WhatIf",
     "actionable",
@@ -31,6 +32,7 @@ __all__ = [
     "changes",
     "denied",
     "dependence",
+    "events_behind",
     "explain",
     "families_of",
     "family_contributions",

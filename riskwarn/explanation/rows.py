@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from riskwarn.errors import DataError, did_you_mean
 from riskwarn.feature import Feature
@@ -106,6 +107,83 @@ def _weights(feature: Feature, history: History, grid_id: str) -> pd.Series:
     grids = history.grids["grid_id"].astype("str").to_numpy()
     row = feature.weights(history, int(np.flatnonzero(grids == grid_id)[0])).tocsr()
     return pd.Series(row.data, index=grids[row.indices])
+
+
+# -- all reasons of a night ------------------------------------------------------------------------------------------------
+
+_BEHIND = ("grid_id", "as_of", "target", "feature", "adds", "source", "event_id", "event_grid_id", *COLUMNS[3:])
+MOST_EVENTS = 200
+"""Events kept behind one number, the newest: a mean over a whole county would list the county again for each of its grids."""
+
+
+def events_behind(history: History, model: RiskModel, reasons: pd.DataFrame, as_of: object) -> pd.DataFrame:
+    """The events behind the number of every reason of a night, found feature by feature: table `events_behind`.
+
+    Parameters
+    ----------
+    history
+        What was known.
+    model
+        Whose reasons they are.
+    reasons
+        Table `reasons` of the night.
+    as_of
+        The night; a date means its local midnight.
+
+    Returns
+    -------
+    events_behind
+        One row a reason and event, those of a reason newest first and at most :data:`MOST_EVENTS`; what :func:`rows` gives for the
+        grid and the feature, with `event_grid_id`, the grid in which the event lies.
+    """
+    at = history.instant(as_of)
+    asked = [f for f in model.features if f.name in set(reasons["feature"])]
+    held = _held(history, asked, at, history.grid_ids.astype(str))
+    parts = [_behind_feature(f, reasons[reasons["feature"] == f.name], held, history, at) for f in asked]
+    parts = [part for part in parts if len(part)]
+    if not parts:
+        return pd.DataFrame(columns=list(_BEHIND))
+    table = pd.concat(parts, ignore_index=True).sort_values(["grid_id", "feature"], kind="stable", ignore_index=True)
+    table = table.assign(as_of=at)
+    return table[[c for c in _BEHIND if c in table]]
+
+
+def _behind_feature(
+    feature: Feature, reasons: pd.DataFrame, held: pd.DataFrame, history: History, at: pd.Timestamp
+) -> pd.DataFrame:
+    """The events behind one feature in all grids that have it for a reason."""
+    behind = feature.rows(held[held["source"].isin([s.source for s in feature.reads])], at)
+    if behind.empty:
+        return behind
+    behind = behind.sort_values("occurred_at", ascending=False, kind="stable").rename(
+        columns={"grid_id": "event_grid_id"}
+    )
+    entering = _entering(feature, history, reasons["grid_id"].astype("str"))
+    told = entering.merge(behind, on="event_grid_id", sort=False)
+    told["adds"] = told["adds"] * told["enters"]
+    if feature.scaled:
+        value = told["grid_id"].map(reasons.set_index("grid_id")["value"].astype(float))
+        told["adds"] *= value / told.groupby("grid_id")["adds"].transform("sum").clip(lower=1e-12)
+    key = ["grid_id", "source", "event_id", "event_grid_id"]
+    told = told.sort_values("occurred_at", ascending=False, kind="stable")
+    twice = told.duplicated(key, keep=False).any()
+    if twice:  # an event of two streams of one feature counts in both
+        total = told.groupby(key, sort=False)["adds"].transform("sum", min_count=1)
+        told = told.assign(adds=total).drop_duplicates(key)
+    newest = told.groupby("grid_id", sort=False).head(MOST_EVENTS)
+    return newest.assign(feature=feature.name, target=reasons["target"].iloc[0])
+
+
+def _entering(feature: Feature, history: History, grid_ids: pd.Series) -> pd.DataFrame:
+    """By grid the grids whose events enter its value, each with its weight."""
+    grids = history.grids["grid_id"].astype("str").to_numpy()
+    if not feature.around:
+        return pd.DataFrame({"grid_id": grid_ids, "event_grid_id": grid_ids, "enters": 1.0})
+    number = pd.Index(grids).get_indexer(grid_ids)
+    weights = sparse.vstack([feature.weights(history, int(row)) for row in number]).tocoo()
+    return pd.DataFrame(
+        {"grid_id": grids[number[weights.row]], "event_grid_id": grids[weights.col], "enters": weights.data}
+    )
 
 
 # -- one moment --------------------------------------------------------------------------------------------------------------

@@ -26,15 +26,14 @@ def matching(events: pd.DataFrame, stream: Stream) -> pd.DataFrame:
         The rows that belong to it.
     """
     mask = (events["source"] == stream.source) & ~events["category"].isin(NEVER_FEATURES)
-    tags = text(events, "tags").str.split()
     if stream.categories:
         mask &= events["category"].isin(stream.categories)
     if stream.origin:
         mask &= text(events, "origin") == stream.origin
     if stream.tag:
-        mask &= tags.map(lambda here: stream.tag in here).astype(bool)
+        mask &= _tagged(events, stream.tag)
     if stream.without:
-        mask &= tags.map(lambda here: stream.without not in here).astype(bool)
+        mask &= ~_tagged(events, stream.without)
     if stream.severity:
         mask &= events["severity"].fillna(0) >= stream.severity if "severity" in events else False
     if stream.outcome:
@@ -74,3 +73,8 @@ def halved(events: pd.DataFrame, at: pd.Timestamp, half_life: float) -> pd.Serie
 def _between(hour: pd.Series, first: int, last: int) -> pd.Series:
     """Hours from `first` to `last`, exclusive; over midnight where `first` is the later."""
     return (hour >= first) & (hour < last) if first <= last else (hour >= first) | (hour < last)
+
+
+def _tagged(events: pd.DataFrame, tag: str) -> pd.Series:
+    """Whether each event bears a tag."""
+    return text(events, "tags").str.split().map(lambda tags: tag in tags).astype(bool)

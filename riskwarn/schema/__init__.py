@@ -18,10 +18,10 @@ from riskwarn.schema.city import (
     WORKFLOW,
 )
 from riskwarn.schema.column import Column, Kind, Table
-from riskwarn.schema.night import ALERTS, GAPS, MARKS, REASONS, SCORES, WEEKLY_READINGS, WEEKS, WHAT_IFS
+from riskwarn.schema.night import ALERTS, EVENTS_BEHIND, GAPS, MARKS, REASONS, SCORES, WEEKLY_READINGS, WEEKS, WHAT_IFS
 from riskwarn.schema.rule import TABLES, conform, sift, table_of, typed
 
 __all__ = [
-    "ALERTS", "CROSSWALK", "DIVERSIONS", "EVENTS", "FEED_LOG", "GAPS", "GRIDS", "MARKS", "NAME", "ORIGINS", "PLACES", "REASONS", "ROSTER",
+    "ALERTS", "CROSSWALK", "DIVERSIONS", "EVENTS", "EVENTS_BEHIND", "FEED_LOG", "GAPS", "GRIDS", "MARKS", "NAME", "ORIGINS", "PLACES", "REASONS", "ROSTER",
     "SCORES", "TABLES", "VISITS", "WEEKLY_READINGS", "WEEKS", "WHAT_IFS", "WORKFLOW", "Column", "Kind", "Table", "conform", "sift", "table_of", "typed",
 ]  # fmt: skip

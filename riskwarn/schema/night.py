@@ -162,3 +162,29 @@ WHAT_IFS = Table(
         number("expected", "that number after the change", required=True, least=0),
     ),
 )
+EVENTS_BEHIND = Table(
+    "events_behind",
+    "The events behind the number of each reason, as held that night: one row a reason and event. No place, person or text.",
+    ("grid_id", "as_of", "target", "feature", "source", "event_id", "event_grid_id"),
+    (
+        GRID,
+        AS_OF,
+        text("target", "name of the label", required=True),
+        text("feature", "the feature of the reason", required=True),
+        number(
+            "adds", "what the event adds to the feature's value; empty where no single event adds a part of its own"
+        ),
+        text("source", "feed of the event", required=True),
+        text("event_id", "the event", required=True),
+        text("event_grid_id", "grid in which it lies", required=True),
+        time("occurred_at", "when it happened", required=True),
+        time("known_at", "when what holds of it became known", required=True),
+        text("category", "its canonical category"),
+        integer("severity", "0 to 3", least=0, most=3),
+        text("origin", "who brought it to light"),
+        text("tags", "its tags, separated by spaces"),
+        text("status", "case status"),
+        time("due_at", "when it should be closed"),
+        time("closed_at", "when it was closed"),
+    ),
+)

@@ -6,13 +6,13 @@ import pandera.pandas as pa
 from riskwarn.errors import DataError, did_you_mean
 from riskwarn.schema.city import CROSSWALK, DIVERSIONS, EVENTS, FEED_LOG, GRIDS, PLACES, ROSTER, VISITS, WORKFLOW
 from riskwarn.schema.column import DTYPES, Column, Table
-from riskwarn.schema.night import ALERTS, GAPS, MARKS, REASONS, SCORES, WEEKLY_READINGS, WEEKS, WHAT_IFS
+from riskwarn.schema.night import ALERTS, EVENTS_BEHIND, GAPS, MARKS, REASONS, SCORES, WEEKLY_READINGS, WEEKS, WHAT_IFS
 
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         EVENTS, GRIDS, CROSSWALK, VISITS, WORKFLOW, DIVERSIONS, ROSTER, PLACES, FEED_LOG, SCORES, REASONS, GAPS, ALERTS, MARKS,
-        WEEKS, WEEKLY_READINGS, WHAT_IFS,
+        WEEKS, WEEKLY_READINGS, WHAT_IFS, EVENTS_BEHIND,
     )
 }  # fmt: skip
 

@@ -1,5 +1,6 @@
 """The published nights of a store, each read once per run and kept while it is among the last few asked for."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -11,14 +12,16 @@ import shapely
 
 from riskwarn.errors import DataError, NotFoundError, RiskwarnError
 from riskwarn.explanation import WhatIf, read_what_ifs
-from riskwarn.store import Store
-from riskwarn.web.problems import nothing_published, of_faults, unknown_night
+from riskwarn.store import PublishedNight, Store
+from riskwarn.web.problems import Problem, damaged_night, nothing_published, of_faults, unknown_night
 from riskwarn.web.weekly import Weeks, weeks_of
 from riskwarn.weekly import week_ends
 
+log = logging.getLogger(__name__)
 BAND_SHARES = (0.01, 0.05, 0.10, 0.25, 1.0)
 """Upper ends of the bands of the map: shares of the scored grids by rank."""
-_KEPT_NIGHTS = 8
+_KEPT_NIGHTS, _KEPT_SCORES = 8, 128
+_REASONS = ("grid_id", "place", "feature", "value", "normal", "contribution", "code")
 _TABLES = ("scores", "reasons", "gaps", "alerts", "weeks", "weekly_readings", "what_ifs")
 _PARENTS = ("name", "community_id", "township_id", "county_id", "area_km2", "households", "population")
 
@@ -29,10 +32,8 @@ class Night:
 
     Parameters
     ----------
-    as_of, run
-        The date and the run.
-    facts
-        What the run says of itself.
+    published
+        The run it was read from.
     grids
         One row a grid valid then, in the order of `grid_id`, with `geometry`.
     scores
@@ -48,9 +49,7 @@ class Night:
         Table `what_ifs`; None where the run published none.
     """
 
-    as_of: pd.Timestamp
-    run: str
-    facts: Mapping[str, Any]
+    published: PublishedNight
     grids: pd.DataFrame
     scores: pd.DataFrame
     reasons: pd.DataFrame
@@ -58,6 +57,21 @@ class Night:
     alerts: pd.DataFrame | None
     weeks: Weeks | None
     what_ifs: pd.DataFrame | None
+
+    @property
+    def as_of(self) -> pd.Timestamp:
+        """The date, an instant on the city's clock."""
+        return self.published.as_of
+
+    @property
+    def run(self) -> str:
+        """Name of the run."""
+        return self.published.run
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What the run says of itself."""
+        return self.published.facts
 
     @property
     def date(self) -> str:
@@ -128,6 +142,15 @@ class Night:
         here = self.what_ifs[self.what_ifs["grid_id"] == grid_id]
         return read_what_ifs(here[here["suggested"]], self.facts.get("features", {}))
 
+    def events_behind(self, grid_id: str, feature: str) -> pd.DataFrame | None:
+        """The events behind the number of one reason of a grid, newest first, with `days_ago`; None where the run published none."""
+        table = _of_target(_table(self.published, "events_behind"), self.facts)
+        if table is None:
+            return None
+        events = table[(table["grid_id"] == grid_id) & (table["feature"] == feature)]
+        days_ago = (self.as_of - events["occurred_at"]) / pd.Timedelta(days=1)
+        return events.assign(grid_id=events["event_grid_id"], days_ago=days_ago)
+
     @cached_property
     def grids_listed(self) -> list[str]:
         """Grids in the list of alerts; where no alerts were made, the riskiest grids up to the capacity."""
@@ -148,14 +171,22 @@ def named(as_of: pd.Timestamp) -> str:
 
 
 class Nights:
-    """The nights of a store. A request asks once for its night and keeps to it, whatever is published meanwhile."""
+    """The nights of a store. A request asks once for its night and keeps to it, whatever is published meanwhile.
+
+    Parameters
+    ----------
+    store
+        The city.
+    """
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._kept = lru_cache(maxsize=_KEPT_NIGHTS)(self._read)
+        self._said: set[str] = set()
+        self._read = lru_cache(maxsize=_KEPT_NIGHTS)(lambda as_of, run: _night_of(store.night(as_of, run), store))
+        self._scores = lru_cache(maxsize=_KEPT_SCORES)(lambda as_of, run: _scores_by_grid(store.night(as_of, run)))
 
     def dates(self) -> list[pd.Timestamp]:
-        """Dates with a published night, oldest first.
+        """Dates with a published night, oldest first, damaged ones too.
 
         Raises
         ------
@@ -168,76 +199,109 @@ class Nights:
         return dates
 
     def at(self, as_of: str | None = None, *, said_in: str = "query") -> Night:
-        """The night of `as_of`, the newest by default.
+        """The night of `as_of`, the newest that can be read by default.
 
         Raises
         ------
         Problem
             404 naming the nearest night where nothing is published for the date; 422 where it is no date; 503 where nothing is
-            published at all.
+            published at all, or what is published cannot be read.
         """
+        if as_of is None:
+            return self.newest()
         dates = self.dates()
         try:
-            wanted = self.store.instant(as_of) if as_of else dates[-1]
+            wanted = self.store.instant(as_of)
         except (DataError, ValueError):
             raise of_faults([{"loc": (said_in, "as_of"), "type": "date_invalid"}]) from None
         if wanted not in dates:
             raise unknown_night(named(min(dates, key=lambda date: abs(date - wanted))))
-        return self._open(wanted)
+        return self._opened(wanted)
+
+    def newest(self) -> Night:
+        """The newest night that can be read; a damaged one is passed over, and the log says so.
+
+        Raises
+        ------
+        Problem
+            503 where none can be read.
+        """
+        return self._last_readable(self.dates())
 
     def before(self, night: Night) -> Night | None:
-        """The night published for the date before, if any."""
+        """The night published before, if any that can be read."""
         earlier = [date for date in self.dates() if date < night.as_of]
-        return self._open(earlier[-1]) if earlier else None
+        try:
+            return self._last_readable(earlier)
+        except Problem:
+            return None
 
     def upto(self, night: Night, n: int) -> list[pd.Timestamp]:
         """The last `n` dates up to the night, oldest first."""
         return [date for date in self.dates() if date <= night.as_of][-n:]
 
     def past_scores(self, dates: list[pd.Timestamp], grid_id: str) -> pd.DataFrame:
-        """Score of one grid on each of `dates`: `as_of`, `probability`, `expected`, `rank`, `state`."""
+        """Score of one grid on each of `dates` that can be read: `as_of`, `probability`, `expected`, `rank`, `state`."""
         columns = ["as_of", "probability", "expected", "rank", "state", "model_version"]
-        found = [_scores_by_grid(self.store, date, self.store.run_of(date) or "") for date in dates]
-        rows = [frame.loc[[grid_id]] for frame in found if grid_id in frame.index]
+        rows = []
+        for date in dates:
+            try:
+                scores = self._scores(date, self.store.night(date).run)
+            except RiskwarnError:
+                continue
+            rows += [scores.loc[[grid_id]]] if grid_id in scores.index else []
         return pd.concat(rows)[columns].reset_index(drop=True) if rows else pd.DataFrame(columns=columns)
 
-    def _open(self, as_of: pd.Timestamp) -> Night:
-        return self._kept(as_of, self.store.run_of(as_of) or "")
+    def _say_once(self, message: str) -> None:
+        """A warning in the log; every request meets the same damage again."""
+        if message not in self._said:
+            self._said.add(message)
+            log.warning(message)
 
-    def _read(self, as_of: pd.Timestamp, run: str) -> Night:
-        facts: Mapping[str, Any] = self.store.facts(as_of)
-        tables = {name: _table(self.store, name, as_of) for name in _TABLES}
-        now = self.store.run_of(as_of) or ""
-        if now != run:
-            return self._read(as_of, now)
-        scores = _of_target(tables["scores"], facts)
-        if scores is None:
-            raise NotFoundError(f"run {run} of {as_of.date()} published no scores.")
-        alerts, grids = _of_target(tables["alerts"], facts), _grids(self.store, as_of)
-        alerts = None if alerts is None else alerts.sort_values("rank", kind="stable", ignore_index=True)
-        reasons = _of_target(tables["reasons"], facts)
-        gaps = tables["gaps"]
-        return Night(
-            as_of, run, facts, grids,
-            _with_places(scores, grids, alerts),
-            pd.DataFrame(columns=["grid_id", "place", "feature", "value", "normal", "contribution", "code"]) if reasons is None else reasons,
-            None if gaps is None else gaps.sort_values(["severity", "gap_id"], ascending=[False, True], ignore_index=True),
-            alerts, _weeks(tables, as_of), _of_target(tables["what_ifs"], facts),
-        )  # fmt: skip
+    def _last_readable(self, dates: list[pd.Timestamp]) -> Night:
+        for date in reversed(dates):
+            try:
+                self.store.night(date).check()
+                return self._opened(date)
+            except (RiskwarnError, Problem) as error:
+                self._say_once(f"the night of {named(date)} is passed over: {error}")
+        raise damaged_night()
+
+    def _opened(self, as_of: pd.Timestamp) -> Night:
+        try:
+            return self._read(as_of, self.store.night(as_of).run)
+        except RiskwarnError as error:
+            self._say_once(f"the night of {named(as_of)} cannot be read: {error}")
+            raise damaged_night() from None
 
 
-@lru_cache(maxsize=128)
-def _scores_by_grid(store: Store, as_of: pd.Timestamp, run: str) -> pd.DataFrame:  # noqa: ARG001 - part of the key
-    """Scores of one run by grid; a new run is read anew."""
-    scores = _of_target(_table(store, "scores", as_of), store.facts(as_of))
+def _night_of(published: PublishedNight, store: Store) -> Night:
+    facts = published.facts
+    tables = {name: _of_target(_table(published, name), facts) for name in _TABLES}
+    scores, reasons, gaps, alerts = (tables[name] for name in ("scores", "reasons", "gaps", "alerts"))
+    if scores is None:
+        raise NotFoundError(f"run {published.run} of {named(published.as_of)} published no scores.")
+    grids = _grids(store, published.as_of)
+    alerts = None if alerts is None else alerts.sort_values("rank", kind="stable", ignore_index=True)
+    return Night(
+        published,
+        grids,
+        _with_places(scores, grids, alerts),
+        pd.DataFrame(columns=list(_REASONS)) if reasons is None else reasons,
+        None if gaps is None else gaps.sort_values(["severity", "gap_id"], ascending=[False, True], ignore_index=True),
+        alerts,
+        _weeks(tables, published.as_of),
+        tables["what_ifs"],
+    )
+
+
+def _scores_by_grid(published: PublishedNight) -> pd.DataFrame:
+    scores = _of_target(_table(published, "scores"), published.facts)
     return pd.DataFrame() if scores is None else scores.set_index("grid_id")
 
 
-def _table(store: Store, name: str, as_of: pd.Timestamp) -> pd.DataFrame | None:
-    try:
-        return store.read(name, as_of=as_of)
-    except NotFoundError:
-        return None
+def _table(published: PublishedNight, name: str) -> pd.DataFrame | None:
+    return published.table(name) if name in published.tables else None
 
 
 def _weeks(tables: Mapping[str, pd.DataFrame | None], as_of: pd.Timestamp) -> Weeks | None:
@@ -253,8 +317,8 @@ def _grids(store: Store, as_of: pd.Timestamp) -> pd.DataFrame:
 
 
 def _of_target(table: pd.DataFrame | None, facts: Mapping[str, Any]) -> pd.DataFrame | None:
-    """Rows of the night's main target; all rows share one where the facts name none."""
-    if table is None or table.empty:
+    """Rows of the night's main target, where the table has targets; all rows share one where the facts name none."""
+    if table is None or table.empty or "target" not in table:
         return table
     target = facts.get("target", table["target"].iloc[0])
     return table[table["target"] == target].reset_index(drop=True)

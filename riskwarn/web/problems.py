@@ -104,6 +104,12 @@ def unknown_night(nearest: str) -> Problem:
     return Problem(404, "unknown_night", detail, nearest=nearest)
 
 
+def damaged_night() -> Problem:
+    """What was published cannot be read."""
+    detail = "What was published is damaged or missing; see the log of the server, and run the night again."
+    return Problem(503, "damaged_night", detail)
+
+
 def unknown_grid() -> Problem:
     """The night knows no such grid."""
     return Problem(404, "unknown_grid", "There is no such grid in this night.")
@@ -112,18 +118,6 @@ def unknown_grid() -> Problem:
 def unknown_alert() -> Problem:
     """The night holds no such alert."""
     return Problem(404, "unknown_alert", "There is no such alert in this night.")
-
-
-def model_gone() -> Problem:
-    """The model that made the night is not at hand."""
-    detail = "The model of this night is not kept beside the store; run the night again with the present one."
-    return Problem(409, "model_gone", detail)
-
-
-def records_changed() -> Problem:
-    """The store no longer holds the records of which the night speaks."""
-    detail = "The records in the store no longer give the scores of this night; run the night again."
-    return Problem(409, "records_changed", detail)
 
 
 def not_changeable(changeable: Mapping[str, Any]) -> Problem:
@@ -136,14 +130,15 @@ def not_changeable(changeable: Mapping[str, Any]) -> Problem:
 
 
 def not_worked_out() -> Problem:
-    """The night published no what-ifs."""
-    detail = "This night worked out no what-ifs; run it again with the present version."
+    """The night published no such table."""
+    detail = "This night was run before this was published; run it again with the present version."
     return Problem(409, "not_worked_out", detail)
 
 
 def unknown_feature(features: Iterable[str]) -> Problem:
-    """The model has no such feature; `features` are those it has."""
-    return Problem(422, "unknown_feature", "The model has no such feature.", features=list(features))
+    """The grid has no reason by that feature; `features` are those of its reasons."""
+    detail = "No reason of this grid has such a feature; the events behind a number are published for its reasons."
+    return Problem(422, "unknown_feature", detail, features=list(features))
 
 
 def no_events() -> Problem:

@@ -7,10 +7,9 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
 from riskwarn.errors import DataError, NotFoundError
-from riskwarn.explanation import CAVEAT, WhatIf, read_what_ifs, review, review_sentences, rows
+from riskwarn.explanation import CAVEAT, MOST_EVENTS, WhatIf, read_what_ifs, review, review_sentences
 from riskwarn.web import schemas
 from riskwarn.web.api import answer, answer_page, api_answer, finite, nights_of, page_of, score_of
-from riskwarn.web.behind import behind
 from riskwarn.web.nights import Night, Nights
 from riskwarn.web.problems import no_events, not_changeable, not_scored, not_worked_out, of_faults, unknown_feature
 from riskwarn.web.schemas import LONGEST_NAME, NightQuery, ReviewQuery, RowsQuery, ScoreRequest, fields
@@ -54,16 +53,20 @@ def whatever_can_be_done(request: Request, grid_id: GridId, query: Annotated[Nig
 @questions.get("/grids/{grid_id}/rows", response_model=schemas.Rows)
 def rows_behind(request: Request, grid_id: GridId, query: Annotated[RowsQuery, Query()]) -> Response:
     """The events that make up one number of a grid, newest first."""
-    nights = nights_of(request)
-    night = nights.at(query.as_of)
+    night = nights_of(request).at(query.as_of)
     known = str(score_of(night, grid_id)["grid_id"].iloc[0])
-    at = behind(nights.store, night)
-    if query.feature not in at.model.feature_names:
-        raise unknown_feature(at.model.feature_names)
-    found = rows(nights.store, at.model, known, night.as_of, features=[query.feature], history=at.history)
-    value = at.panel.loc[at.panel["grid_id"].astype("str") == known, query.feature].astype(float).iloc[0]
-    told = schemas.rows(page_of(found, query), fields(schemas.Row))
-    return answer_page(night, told, len(found), query, grid_id=known, feature=query.feature, value=finite(float(value)))
+    values = night.reasons_of([known]).set_index("feature")["value"]
+    if query.feature not in values.index:
+        raise unknown_feature(values.index)
+    events = night.events_behind(known, query.feature)
+    if events is None:
+        raise not_worked_out()
+    value = finite(float(values[query.feature]))
+    told = schemas.rows(page_of(events.assign(value=value), query), fields(schemas.Row))
+    complete = len(events) < MOST_EVENTS
+    return answer_page(
+        night, told, len(events), query, grid_id=known, feature=query.feature, value=value, complete=complete
+    )
 
 
 @questions.get("/review", response_model=schemas.Review)

@@ -324,6 +324,7 @@ class Rows(Page):
     grid_id: str
     feature: str
     value: float | None
+    complete: bool = Field(description="false where older events are left out")
     items: list[Row]
 
 

@@ -109,12 +109,12 @@ def _common(request: Request) -> dict[str, Any]:
     other = "en" if language == "zh" else "zh"
     here = {k: v for k, v in request.query_params.items() if k in {"as_of", "page", "kind", "level"}}
     link = partial(_link, {} if language == default else {"lang": language})
-    timezone = nights_of(request).store.timezone
+    store = nights_of(request).store  # an empty store knows no zone yet, and a page that says so writes no moment
     return {
         "lang": language, "t": lambda key, **values: words.told(key, language, **values), "path": path, "link": link,
         "other": quote(path) + "?" + urlencode(here | {"lang": other}), "other_lang": other,
         "word": lambda table, code: words.word(table, code, language), "code": lambda code: words_of(str(code))[language],
-        **{name: mark[language] for name, mark in words.PUNCTUATION.items()}, "said": lambda text: words.said(text, language), "moment": lambda at: write.moment(at, timezone),
+        **{name: mark[language] for name, mark in words.PUNCTUATION.items()}, "said": lambda text: words.said(text, language), "moment": lambda at: write.moment(at, store.timezone),
         "day": lambda at: write.day(at, language), "short_day": lambda at: write.short_day(at, language),
         "weekday": lambda at: write.weekday(at, language), "chosen_lang": language if language != default else "",
     }  # fmt: skip
@@ -129,14 +129,16 @@ def _page(request: Request, template: str, night: Night, **context: Any) -> Resp
     """A page of a night."""
     common = _common(request)
     language: str = common["lang"]
-    dates = nights_of(request).dates()
-    newest = dates[-1] == night.as_of
+    nights = nights_of(request)
+    dates, last = nights.dates(), nights.newest().as_of
+    newest = last == night.as_of
     if not newest:
         common["link"] = partial(common["link"], as_of=night.date)
-    hours = float((request.app.state.clock() - dates[-1]).total_seconds() / 3600)
-    stale = words.told("stale", language, as_of=write.day(dates[-1], language), age=write.age(hours, language))
+    hours = float((request.app.state.clock() - last).total_seconds() / 3600)
+    stale = words.told("stale", language, as_of=write.day(last, language), age=write.age(hours, language))
+    damaged = [write.day(date, language) for date in dates if date > last]
     given = common | {
-        "night": night, "newest": newest, "stale": stale if hours > STALE_HOURS else "", "choices": dates[::-1][:N_NIGHTS_CHOICE],
+        "damaged": common["comma"].join(damaged), "night": night, "newest": newest, "stale": stale if hours > STALE_HOURS else "", "choices": dates[::-1][:N_NIGHTS_CHOICE],
         "facts": dict.fromkeys(FACTS) | dict(night.facts), "names": night.names,
     }  # fmt: skip
     return _html(request, _PAGES.get_template(template).render(given | context))
@@ -153,7 +155,9 @@ def error_page(request: Request, problem: Problem) -> Response:
     """A problem as a page."""
     common = _common(request)
     key = {404: "not_found", 422: "bad_request"}.get(problem.status, "failed")
-    key = {"nothing_published": "nothing", "unknown_night": "no_night"}.get(problem.code, key)
+    key = {"nothing_published": "nothing", "unknown_night": "no_night", "damaged_night": "damaged_night"}.get(
+        problem.code, key
+    )
     nearest = problem.extra.get("nearest")
     text = _PAGES.get_template("error.html").render(common | {"key": key, "nearest": nearest, "problem": problem})
     response = _html(request, text, problem.status)

@@ -150,6 +150,8 @@ PHRASES: dict[str, Spoken] = {
     "to_newest": phrase("Go to the newest"),
     "days_age": phrase("{n} days"),
     "hours_age": phrase("{n} hours"),
+    "damaged": phrase("A newer night ({as_of}) is damaged and cannot be read; this is the last one that can."),
+    "damaged_night": phrase("What was published for that night is damaged and cannot be read"),
     "nothing": phrase("Nothing is published yet"),
     "nothing_more": phrase("No results does not mean no risk. Run riskwarn nightly first."),
     "trust": phrase("Can today’s numbers be trusted?"),
