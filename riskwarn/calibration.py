@@ -30,8 +30,18 @@ class Calibration:
 
     Notes
     -----
+    The count is a gamma mixture of Poissons, hence negative binomial, of size ``mu / (clumping + dispersion * mu)``: `dispersion` alone is
+    the usual NB2, `clumping` alone the NB1 of Cameron & Trivedi (1998, Regression Analysis of Count Data, section 3.2).
+
     Both are fitted by maximum likelihood with a boundary-avoiding prior on the standard deviation of the rate (Chung et al. 2013,
     Psychometrika 78, 685-709): few dates never prove that the rate is known exactly.
+
+    Examples
+    --------
+    >>> mean = np.array([0.1, 4.0])
+    >>> law = Calibration(dispersion=0.5)
+    >>> law.at_most(0, mean).round(3).tolist(), law.quantile(0.95, mean).tolist(), law.interval(mean, cover=0.9)
+    ([0.907, 0.111], [1.0, 11.0], (array([0., 0.]), array([ 1., 11.])))
     """
 
     level: float = 0.0
@@ -46,9 +56,22 @@ class Calibration:
         Parameters
         ----------
         margin, y
-            Raw log rates and counts.
+            (n,) raw log rates, and the counts that came of them.
         overlap
             How many rows count the same event, at least 1: horizon over days between dates. So many rows weigh as one beside the prior.
+
+        Returns
+        -------
+        calibration
+            Its slope is above 0: where the rates rank the rows the wrong way round, they are only shifted to the mean.
+
+        Examples
+        --------
+        >>> rng = np.random.default_rng(0)
+        >>> margin = rng.normal(size=4000)
+        >>> law = Calibration.fit(margin, rng.poisson(np.exp(0.5 + margin)))
+        >>> round(law.level, 1), round(law.slope, 1), law.dispersion < 0.02
+        (0.5, 1.0, True)
         """
         from sklearn.linear_model import PoissonRegressor  # noqa: PLC0415
 
@@ -59,11 +82,37 @@ class Calibration:
         return cls(level, slope, *_spread(np.exp(level + slope * margin), y, max(overlap, 1.0)))
 
     def expected(self, margin: np.ndarray) -> np.ndarray:
-        """Mean count."""
+        """Mean count.
+
+        Parameters
+        ----------
+        margin
+            (n,) raw log rates.
+
+        Returns
+        -------
+        expected
+            (n,) events in the horizon, above 0.
+
+        Examples
+        --------
+        >>> Calibration(level=np.log(2), slope=1.0).expected(np.array([0.0])).round(6).tolist()
+        [2.0]
+        """
         return np.exp(self.level + self.slope * margin)
 
     def probability(self, expected: np.ndarray) -> np.ndarray:
         """Probability of at least one event, given the mean; it rises with the mean.
+
+        Parameters
+        ----------
+        expected
+            (n,) mean counts, at least 0.
+
+        Returns
+        -------
+        probability
+            (n,) in [0, 1].
 
         Examples
         --------
@@ -74,7 +123,20 @@ class Calibration:
         return -np.expm1(-expected if size is None else -size * np.log1p(excess))
 
     def at_most(self, count: np.ndarray | float, expected: np.ndarray) -> np.ndarray:
-        """Probability of at most `count` events, given the mean."""
+        """Probability of at most `count` events, given the mean.
+
+        Parameters
+        ----------
+        count
+            One, or (n,); a negative one has probability 0.
+        expected
+            (n,) mean counts.
+
+        Returns
+        -------
+        probability
+            (n,) in [0, 1].
+        """
         from scipy import stats  # noqa: PLC0415
 
         size, excess = self._shape(expected)
@@ -83,7 +145,20 @@ class Calibration:
         return np.asarray(stats.nbinom.cdf(count, size, 1 / (1 + excess)))
 
     def quantile(self, level: np.ndarray | float, expected: np.ndarray) -> np.ndarray:
-        """Least count that is not exceeded with probability `level`, given the mean."""
+        """Least count that is not exceeded with probability `level`, given the mean.
+
+        Parameters
+        ----------
+        level
+            Probability, in (0, 1).
+        expected
+            (n,) mean counts.
+
+        Returns
+        -------
+        count
+            (n,) whole numbers.
+        """
         from scipy import stats  # noqa: PLC0415
 
         size, excess = self._shape(expected)
@@ -92,7 +167,20 @@ class Calibration:
         return np.asarray(stats.nbinom.ppf(level, size, 1 / (1 + excess)))
 
     def interval(self, expected: np.ndarray, *, cover: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper end of the central interval of the count, the narrowest whole numbers that cover at least `cover`."""
+        """Lower and upper end of the central interval of the count, the narrowest whole numbers that cover at least `cover`.
+
+        Parameters
+        ----------
+        expected
+            (n,) mean counts.
+        cover
+            Least probability inside, in (0, 1); of what lies outside at most half is on each side.
+
+        Returns
+        -------
+        lower, upper
+            (n,) whole numbers, both inside.
+        """
         tail = (1 - cover) / 2
         return self.quantile(tail, expected), self.quantile(1 - tail, expected)
 
@@ -100,6 +188,20 @@ class Calibration:
         self, expected: np.ndarray, lower: np.ndarray, upper: np.ndarray, *, cover: float = 0.9
     ) -> tuple[np.ndarray, np.ndarray]:
         """Part of each end's own probability that lies within the central `cover`: what makes :func:`riskwarn.metrics.coverage` exact.
+
+        Parameters
+        ----------
+        expected
+            (n,) mean counts.
+        lower, upper
+            (n,) ends, as from :meth:`interval`.
+        cover
+            As there.
+
+        Returns
+        -------
+        lower_share, upper_share
+            (n,) in [0, 1].
 
         Examples
         --------
@@ -121,7 +223,28 @@ class Calibration:
 
 
 def by_level(predictions: pd.DataFrame) -> pd.DataFrame:
-    """How honest forecasts are at each level of the list, and below it: :func:`by_group` over the levels of each date."""
+    """How honest forecasts are at each level of the list, and below it: :func:`by_group` over the levels of each date.
+
+    Parameters
+    ----------
+    predictions
+        As for :func:`by_group`, with `as_of` and `score` too.
+
+    Returns
+    -------
+    levels
+        One row a level that occurs, reddest first, then ``below`` and ``all``; columns as :func:`by_group`.
+
+    Examples
+    --------
+    >>> night = pd.DataFrame({"as_of": 1, "score": range(200), "expected": [0.2] * 199 + [4.0], "y": [0, 0, 0, 1] * 50})
+    >>> by_level(night.assign(probability=1 - np.exp(-night["expected"])))[["n", "expected", "observed"]].round(2)
+             n  expected  observed
+    red      1      4.00      1.00
+    blue    29      0.20      0.24
+    below  170      0.20      0.25
+    all    200      0.22      0.25
+    """
     found = by_group(predictions, levels_of(predictions).replace("", "below"))
     return found.reindex([name for name in (*(name for name, *_ in LEVELS), "below", "all") if name in found.index])
 
@@ -143,6 +266,15 @@ def by_group(predictions: pd.DataFrame, group: pd.Series) -> pd.DataFrame:
         event, `gap` = frequency - probability, `low` and `high` (Wilson's 95 % interval of the frequency, as if rows were
         independent: too narrow where horizons overlap), `coverage` of the 90 % interval with its ends by share
         (:func:`riskwarn.metrics.coverage`; the honest value is 0.9).
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"y": [0, 1, 1, 0], "expected": 0.5, "probability": 0.5})
+    >>> by_group(rows, pd.Series(["town", "town", "village", "village"]))[["n", "observed", "gap"]]
+             n  observed  gap
+    town     2       0.5  0.0
+    village  2       0.5  0.0
+    all      4       0.5  0.0
     """
     parts = {str(name): rows for name, rows in predictions.groupby(group.reindex(predictions.index), observed=True)}
     return pd.DataFrame({name: _honesty(rows) for name, rows in {**parts, "all": predictions}.items()}).T.astype(

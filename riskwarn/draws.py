@@ -93,13 +93,32 @@ def common_factors(
     overlap
         How many dates count the same event; of n dates so many fewer are independent, and the level was fitted on them.
 
+    Returns
+    -------
+    common
+        By name, at least 0: ``city``, each column of `areas` of which an id is known, and ``independent_dates``, not below 2.
+        Variances have no unit: 0.04 says that the city as a whole is commonly 20 % off.
+
+    Notes
+    -----
+    The mean product of two grids' residuals over the mean product of their expected counts, all pairs of a date (or area) together.
+    A sum over pairs is a square of sums less the sum of squares, so no pair is looked at.
+
     References
     ----------
     .. [1] McCullagh & Nelder (1989), Generalized Linear Models, section 6.2.
+
+    Examples
+    --------
+    >>> expected = np.full(6, 10.0)
+    >>> y = np.array([12.0, 12, 8, 8, 12, 12])  # the city is a fifth above, below, above
+    >>> found = common_factors(y, expected, pd.Series([1, 1, 2, 2, 3, 3]))
+    >>> round(found["city"], 3), found["independent_dates"]
+    (0.06, 3.0)
     """
     residual = np.asarray(y - expected, dtype=float)
     day = pd.factorize(dates)[0]
-    independent = max((day.max() + 1) / overlap, 2.0)
+    independent = max(float(day.max() + 1) / overlap, 2.0)
     whole = max(_shared(residual, expected, day, np.arange(len(y))), 0.0)
     moved = whole if before is None else _shared(y - before, before, day, np.arange(len(y)))
     found = {CITY: float(max(whole, moved)) * independent / (independent - 1), INDEPENDENT: float(independent)}
@@ -150,6 +169,14 @@ def totals(
     ------
     DataError
         The level is unknown, or a grid has no such parent.
+
+    Examples
+    --------
+    >>> night = pd.DataFrame({"grid_id": ["A", "B", "C"], "as_of": "2025-01-01", "expected": [4.0, 2.0, 1.0]})
+    >>> grids = pd.DataFrame({"grid_id": ["A", "B", "C"], "township_id": ["T1", "T1", "T2"]})
+    >>> found = totals(night, grids, "township_id", calibration=Calibration(dispersion=0.1), common={"city": 0.02})
+    >>> found[["township_id", "n_grids", "expected", "lower", "upper"]].to_numpy().tolist()
+    [['T1', 2, 6.0, 2.0, 11.0], ['T2', 1, 1.0, 0.0, 3.0]]
     """
     known = (CITY, *PARENTS)
     if level not in known or (level != CITY and level not in grids):
@@ -170,7 +197,26 @@ def totals(
 
 
 def parents_of(grid_ids: pd.Series, grids: pd.DataFrame) -> pd.DataFrame:
-    """The larger areas each grid lies in: a column a level that `grids` knows."""
+    """The larger areas each grid lies in: a column a level that `grids` knows.
+
+    Parameters
+    ----------
+    grid_ids
+        (n,) ids, repeats allowed.
+    grids
+        Table `grids`; where a grid has several rows the newest `valid_from` counts.
+
+    Returns
+    -------
+    parents
+        (n, levels) ids, missing for a grid that is not in the table.
+
+    Examples
+    --------
+    >>> grids = pd.DataFrame({"grid_id": ["A", "B"], "community_id": ["C1", "C2"], "township_id": ["T1", "T1"]})
+    >>> parents_of(pd.Series(["B", "A"]), grids).to_numpy().tolist()
+    [['C2', 'T1'], ['C1', 'T1']]
+    """
     levels = [c for c in PARENTS if c in grids]
     return _parents(grids, *levels).reindex(grid_ids.astype("str")).reset_index(drop=True)
 

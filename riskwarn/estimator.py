@@ -74,6 +74,18 @@ class RiskRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # noqa: N803 - scikit-learn's name
         """Fit to (n, m) numbers, which may be missing but not infinite, and (n,) counts of at least 0.
 
+        Parameters
+        ----------
+        X
+            (n, m) numbers, rows in the order of time; may be missing, not infinite.
+        y
+            (n,) counts, at least 0.
+
+        Returns
+        -------
+        self
+            Fitted.
+
         Raises
         ------
         ValueError
@@ -91,11 +103,40 @@ class RiskRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:  # noqa: N803 - scikit-learn's name
-        """(n,) expected counts."""
+        """(n,) expected counts.
+
+        Parameters
+        ----------
+        X
+            (n, m) numbers, columns as in training.
+
+        Returns
+        -------
+        expected
+            (n,) counts, above 0.
+        """
         return self.predict_law(X)["expected"].to_numpy()
 
     def predict_law(self, X: ArrayLike) -> pd.DataFrame:  # noqa: N803 - scikit-learn's name
-        """Columns of :meth:`riskwarn.RiskModel.predict`: expected count, probability of any, 90 % interval."""
+        """Columns of :meth:`riskwarn.RiskModel.predict`: expected count, probability of any, 90 % interval.
+
+        Parameters
+        ----------
+        X
+            (n, m) numbers, columns as in training.
+
+        Returns
+        -------
+        law
+            `score`, `expected`, `probability`, `lower`, `upper`, `lower_share`, `upper_share`, a row a row of `X`.
+
+        Examples
+        --------
+        >>> y = np.random.default_rng(1).poisson(3, size=200)
+        >>> law = RiskRegressor(n_trees=5).fit(np.arange(200.0)[:, None] % 7, y).predict_law([[3.0]])
+        >>> law[["lower", "upper"]].to_numpy().tolist()
+        [[0.0, 7.0]]
+        """
         check_is_fitted(self)
         matrix = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
         return self.model_.predict(self._panel(matrix))

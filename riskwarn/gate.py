@@ -71,6 +71,16 @@ class Decision:
 def gate(report: Report) -> Decision:
     """Whether the model of a report has earned promotion.
 
+    Parameters
+    ----------
+    report
+        What :func:`riskwarn.backtest` gave, with the product's model in it.
+
+    Returns
+    -------
+    decision
+        Every check with its verdict; print it to read them.
+
     Raises
     ------
     DataError

@@ -26,10 +26,25 @@ _ROUND = 1e-9
 def polygons(grids: pd.DataFrame) -> "gpd.GeoDataFrame":
     """The grids with their `geometry` read from WKT, in WGS 84.
 
+    Parameters
+    ----------
+    grids
+        One row a grid, with `geometry`: WKT, degrees in WGS 84.
+
+    Returns
+    -------
+    shapes
+        The rows with `geometry` as valid shapes: a ring that crosses itself is mended.
+
     Raises
     ------
     DataError
         There is no `geometry` column, or a polygon is missing or not valid WKT.
+
+    Examples
+    --------
+    >>> polygons(pd.DataFrame({"grid_id": ["A"], "geometry": ["POLYGON ((0 0, 1 0, 1 1, 0 0))"]})).total_bounds.tolist()
+    [0.0, 0.0, 1.0, 1.0]
     """
     import geopandas as gpd  # noqa: PLC0415
     import shapely  # noqa: PLC0415
@@ -85,6 +100,12 @@ def neighbors(
     ------
     DataError
         The columns that `how` needs are missing.
+
+    Examples
+    --------
+    >>> row = pd.DataFrame({"grid_id": ["A", "B", "C"], "x_km": [0.0, 1.0, 2.0], "y_km": 0.0})
+    >>> neighbors(row, how="distance", radius_km=1.2).toarray().tolist()
+    [[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
     """
     from scipy import sparse  # noqa: PLC0415
 
@@ -109,7 +130,28 @@ def neighbors(
 
 
 def spacing(grids: pd.DataFrame) -> float:
-    """Median distance from the centre of a grid to the next one, km; 1 where there is one grid, or all lie on one spot."""
+    """Median distance from the centre of a grid to the next one, km; 1 where there is one grid, or all lie on one spot.
+
+    Parameters
+    ----------
+    grids
+        One row a grid, with `x_km`, `y_km`; grids without a centre are left out.
+
+    Returns
+    -------
+    spacing
+        km, above 0: the unit in which :func:`closeness` measures.
+
+    Raises
+    ------
+    DataError
+        The columns are missing.
+
+    Examples
+    --------
+    >>> spacing(pd.DataFrame({"grid_id": ["A", "B", "C"], "x_km": [0.0, 0.4, 0.8], "y_km": 0.0}))
+    0.4
+    """
     from scipy.spatial import cKDTree  # noqa: PLC0415
 
     centres = _centres(grids.dropna(subset=["x_km", "y_km"]))
@@ -219,6 +261,22 @@ def measure(grids: pd.DataFrame, *, crs: int | str | None = None) -> pd.DataFram
         One row a grid, with `geometry`.
     crs
         A flat projection in metres; the UTM zone of the city by default.
+
+    Returns
+    -------
+    grids
+        With `area_km2` (km²), and `x_km`, `y_km` of the centre of mass, km in the projection.
+
+    Raises
+    ------
+    DataError
+        A polygon is missing or not valid WKT.
+
+    Examples
+    --------
+    >>> cell = pd.DataFrame({"grid_id": ["A"], "geometry": ["POLYGON ((120 30, 120.01 30, 120.01 30.01, 120 30.01, 120 30))"]})
+    >>> measure(cell)["area_km2"].round(2).tolist()
+    [1.07]
     """
     shapes = polygons(grids)
     flat = shapes.to_crs(crs or shapes.estimate_utm_crs())
@@ -248,6 +306,19 @@ def regular(
     -------
     grids
         Columns `grid_id`, `area_km2`, `x_km`, `y_km`, `geometry` (WKT, WGS 84).
+
+    Raises
+    ------
+    DataError
+        The outline has no CRS.
+
+    Examples
+    --------
+    >>> import geopandas as gpd
+    >>> import shapely
+    >>> outline = gpd.GeoDataFrame(geometry=[shapely.box(120.0, 30.0, 120.008, 30.007)], crs=4326)
+    >>> regular(outline, cell_m=400)[["grid_id", "area_km2"]].round(3).head(2).to_numpy().tolist()
+    [['G000000', 0.047], ['G000001', 0.094]]
     """
     import geopandas as gpd  # noqa: PLC0415
     import shapely  # noqa: PLC0415
@@ -313,6 +384,17 @@ def locate(lon: Sequence[float] | np.ndarray, lat: Sequence[float] | np.ndarray,
     -------
     grid_id
         (n,) text; empty where the point is missing or in no grid. A point on a border belongs to the first grid by id.
+
+    Raises
+    ------
+    DataError
+        A polygon is missing or not valid WKT.
+
+    Examples
+    --------
+    >>> cell = pd.DataFrame({"grid_id": ["A"], "geometry": ["POLYGON ((120 30, 120.01 30, 120.01 30.01, 120 30.01, 120 30))"]})
+    >>> locate([120.005, 121.0], [30.005, 30.0], cell).tolist()
+    ['A', '']
     """
     import shapely  # noqa: PLC0415
 
@@ -371,10 +453,22 @@ def carry(counts: pd.DataFrame, crosswalk: pd.DataFrame, *, until: object = None
 def check_weights(crosswalk: pd.DataFrame) -> None:
     """Refuse a crosswalk whose weights of one grid do not add up to 1.
 
+    Parameters
+    ----------
+    crosswalk
+        The `crosswalk` table: `from_grid_id`, `effective_at`, `weight`.
+
     Raises
     ------
     DataError
         Names the grids.
+
+    Examples
+    --------
+    >>> check_weights(pd.DataFrame({"from_grid_id": ["A", "A"], "effective_at": 0, "weight": [0.5, 0.25]}))
+    Traceback (most recent call last):
+        ...
+    riskwarn.errors.DataError: crosswalk: the weights of 1 grids do not add up to 1 (A 0.75); counts would be lost or invented.
     """
     total = crosswalk.groupby(["from_grid_id", "effective_at"])["weight"].sum()
     odd = total[~np.isclose(total, 1.0, atol=1e-6)]

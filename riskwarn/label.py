@@ -74,6 +74,21 @@ class Label:
     35
     >>> Label("first_burglary_28d", (Stream("police_call"),), days=28, kind="first").past_days
     182.0
+    >>> Label.from_dict(label.to_dict()) == label
+    True
+
+    Outcomes are read from a snapshot, here of two grids; the fortnight from 30 January is not over when the log ends:
+
+    >>> import pandas as pd
+    >>> from riskwarn.history import History
+    >>> days = pd.to_datetime(["2025-01-01", "2025-01-03", "2025-01-08", "2025-02-01"]).tz_localize("Asia/Shanghai")
+    >>> events = pd.DataFrame({"source": "dispute", "event_id": [*"abcd"], "known_at": days, "occurred_at": days,
+    ...                        "grid_id": ["A", "A", "A", "B"], "category": "D02"})
+    >>> history = History.of(events, pd.DataFrame({"grid_id": ["A", "B"], "valid_from": days[0]}))
+    >>> snapshot = history.at(["2025-01-02", "2025-01-30"])
+    >>> fortnight = Label("fortnight", (Stream("dispute"),), days=14)
+    >>> fortnight.outcome(snapshot).tolist(), fortnight.settled(snapshot).tolist()
+    ([[2.0, nan], [0.0, nan]], [[True, False], [True, False]])
     """
 
     name: Name
@@ -150,11 +165,33 @@ class Label:
         return ("y",) if self.is_count else ("y", "n_events")
 
     def outcomes(self, snapshot: Snapshot) -> np.ndarray:
-        """(n_columns, n_grids, n_dates) the values of :attr:`columns`."""
+        """(n_columns, n_grids, n_dates) the values of :attr:`columns`.
+
+        Parameters
+        ----------
+        snapshot
+            What was known at the dates, and what came after them.
+
+        Returns
+        -------
+        outcomes
+            (n_columns, n_grids, n_dates) float32.
+        """
         return np.stack([self.outcome(snapshot), self.n_events(snapshot)][: len(self.columns)])
 
     def outcome(self, snapshot: Snapshot) -> np.ndarray:
-        """(n_grids, n_dates) counts, or 0 and 1; NaN where the outcome is not settled yet or the question does not arise."""
+        """(n_grids, n_dates) counts, or 0 and 1; NaN where the outcome is not settled yet or the question does not arise.
+
+        Parameters
+        ----------
+        snapshot
+            What was known at the dates, and what came after them.
+
+        Returns
+        -------
+        outcome
+            (n_grids, n_dates) float32, at least 0.
+        """
         total = self.n_events(snapshot)
         if self.kind == "emergence":
             exceeded = self.normal.compute(snapshot)
@@ -164,12 +201,34 @@ class Label:
         return np.where(self._arises(snapshot) & ~np.isnan(total), total > 0, np.nan).astype(np.float32)
 
     def n_events(self, snapshot: Snapshot) -> np.ndarray:
-        """(n_grids, n_dates) events within the horizon, whatever the kind; NaN where they are not settled yet."""
+        """(n_grids, n_dates) events within the horizon, whatever the kind; NaN where they are not settled yet.
+
+        Parameters
+        ----------
+        snapshot
+            What was known at the dates, and what came after them.
+
+        Returns
+        -------
+        n_events
+            (n_grids, n_dates) float32, at least 0.
+        """
         total = sum(snapshot.coming(s, days=self.days, settle_days=self.settle_days) for s in self.streams)
         return np.where(self.settled(snapshot), total, np.float32(np.nan)).astype(np.float32)
 
     def settled(self, snapshot: Snapshot) -> np.ndarray:
-        """(n_grids, n_dates) whether every feed of the label has spoken, in each grid, through horizon and settling time."""
+        """(n_grids, n_dates) whether every feed of the label has spoken, in each grid, through horizon and settling time.
+
+        Parameters
+        ----------
+        snapshot
+            What was known at the dates, and what came after them.
+
+        Returns
+        -------
+        settled
+            (n_grids, n_dates) bool.
+        """
         sources = dict.fromkeys(s.source for s in self.streams)
         spoke = [snapshot.settled(s, days=self.days, settle_days=self.settle_days) for s in sources]
         return np.asarray(np.logical_and.reduce(spoke))
@@ -183,7 +242,13 @@ class Label:
         return np.asarray(calm & np.all(heard, axis=0)[None, :])
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values from which :meth:`from_dict` makes an equal label; what a count does not need is left out."""
+        """Plain values from which :meth:`from_dict` makes an equal label; what a count does not need is left out.
+
+        Returns
+        -------
+        values
+            Fit for JSON.
+        """
         found = {
             "name": self.name,
             "streams": [s.to_dict() for s in self.streams],
@@ -197,7 +262,23 @@ class Label:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Label":
-        """The label that :meth:`to_dict` described."""
+        """The label that :meth:`to_dict` described.
+
+        Parameters
+        ----------
+        values
+            Names and values of the parameters.
+
+        Returns
+        -------
+        label
+            Equal to the one described.
+
+        Raises
+        ------
+        DefinitionError
+            A name is unknown, or a value out of range.
+        """
         return read(cls, values, "label")
 
 

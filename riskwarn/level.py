@@ -14,6 +14,12 @@ def level_of(scores: pd.DataFrame) -> pd.Series:
     scores
         Columns `rank`, `expected`, `state`; only rows in state ``ok`` reach a level.
 
+    Returns
+    -------
+    level
+        Text on the index of `scores`: ``red``, ``orange``, ``yellow``, ``blue`` or empty (:data:`LEVELS`). Each level has
+        room for one grid at least, however small the city.
+
     Examples
     --------
     >>> night = pd.DataFrame({"rank": range(1, 201), "expected": [50.0] + [1.0] * 199, "state": "ok"})
@@ -36,6 +42,17 @@ def levels_of(predictions: pd.DataFrame) -> pd.Series:
     ----------
     predictions
         Of one model: columns `as_of`, `score` (what it ranks by, ties in the order of rows) and `expected`.
+
+    Returns
+    -------
+    level
+        As :func:`level_of`, on the index of `predictions`, ordered by date.
+
+    Examples
+    --------
+    >>> weeks = pd.DataFrame({"as_of": [1] * 20 + [2] * 20, "score": [*range(20)] * 2, "expected": [*[1.0] * 19, 9.0] * 2})
+    >>> levels_of(weeks).loc[[17, 18, 19, 39]].tolist()
+    ['blue', 'blue', 'red', 'red']
     """
     nights = predictions.assign(state="ok")
     nights["rank"] = nights.groupby("as_of")["score"].rank(method="first", ascending=False)

@@ -37,7 +37,24 @@ class Fold:
     gap_days: float
 
     def rows(self, as_ofs: pd.Series | pd.DatetimeIndex) -> tuple[np.ndarray, np.ndarray]:
-        """Row numbers of a panel that train and that test, given each row's `as_of`."""
+        """Row numbers of a panel that train and that test, given each row's `as_of`.
+
+        Parameters
+        ----------
+        as_ofs
+            (n,) date of each row of the panel.
+
+        Returns
+        -------
+        train, test
+            Row numbers, from 0.
+
+        Examples
+        --------
+        >>> dates = pd.DatetimeIndex(["2025-01-06", "2025-01-13", "2025-01-20"])
+        >>> Fold(dates[:1], dates[2:], 14.0).rows(dates.repeat(2))
+        (array([0, 1]), array([4, 5]))
+        """
         dates = pd.DatetimeIndex(as_ofs)
         return np.flatnonzero(dates.isin(self.train_dates)), np.flatnonzero(dates.isin(self.test_dates))
 
@@ -47,6 +64,20 @@ def known_before(as_ofs: pd.DatetimeIndex, at: pd.Timestamp, *, horizon_days: fl
 
     The bound is inclusive because the label's window and its settling time end before that instant: they hold what was known
     strictly earlier.
+
+    Parameters
+    ----------
+    as_ofs
+        (n,) dates of the rows.
+    at
+        Instant at which a model is trained.
+    horizon_days, settle_days
+        Length of the label's window, and how long late records still change it, days.
+
+    Returns
+    -------
+    known
+        (n,) bool.
 
     Examples
     --------
@@ -135,6 +166,11 @@ def rolling_origin(
 class RollingOrigin:
     """`rolling_origin` as a scikit-learn splitter: rows of one date stay together, and `groups` are the dates.
 
+    Parameters
+    ----------
+    horizon_days, settle_days, n_folds, test_dates, min_train_dates, max_train_dates
+        As for :func:`rolling_origin`.
+
     Examples
     --------
     >>> weeks = pd.date_range("2025-01-06", periods=6, freq="7D")
@@ -163,6 +199,11 @@ class RollingOrigin:
         groups
             (n,) Date of each row.
 
+        Yields
+        ------
+        train, test
+            Row numbers of one fold, the oldest fold first.
+
         Raises
         ------
         DefinitionError
@@ -184,7 +225,23 @@ class RollingOrigin:
             yield fold.rows(dates)
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:  # noqa: ARG002, N803 scikit-learn's names
-        """Number of folds."""
+        """Number of folds.
+
+        Parameters
+        ----------
+        X, y, groups
+            Not used; scikit-learn hands them over.
+
+        Returns
+        -------
+        n_splits
+            `n_folds`.
+
+        Examples
+        --------
+        >>> RollingOrigin(horizon_days=7, settle_days=0, n_folds=2, test_dates=1, min_train_dates=2).get_n_splits()
+        2
+        """
         return self.n_folds
 
 

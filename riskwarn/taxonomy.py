@@ -104,12 +104,31 @@ _ADDED: dict[str, Words] = {}
 
 
 def read_words(path: str | Path) -> dict[str, Words]:
-    """Words of a city's own category codes, from a CSV with the columns `code`, `zh` and `en`.
+    r"""Words of a city's own category codes, from a CSV with the columns `code`, `zh` and `en`.
+
+    Parameters
+    ----------
+    path
+        A CSV in UTF-8, with or without a byte order mark.
+
+    Returns
+    -------
+    words
+        By code.
 
     Raises
     ------
     DefinitionError
         The file or one of its columns is missing.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "words.csv")
+    ...     _ = path.write_text("code,zh,en\nlamp,路灯,street lamp\n", "utf-8")
+    ...     read_words(path)["lamp"].en
+    'street lamp'
     """
     path = Path(path)
     if not path.is_file():
@@ -123,7 +142,18 @@ def read_words(path: str | Path) -> dict[str, Words]:
 
 
 def add_words(path: str | Path) -> None:
-    """Let :func:`words_of` know a city's own codes for the rest of the process; canonical codes keep their words."""
+    """Let :func:`words_of` know a city's own codes for the rest of the process; canonical codes keep their words.
+
+    Parameters
+    ----------
+    path
+        As for :func:`read_words`.
+
+    Raises
+    ------
+    DefinitionError
+        The file or one of its columns is missing.
+    """
     _ADDED.update(read_words(path))
 
 
@@ -134,6 +164,16 @@ def _shipped() -> dict[str, Words]:
 
 def words_of(code: str) -> Spoken:
     """Words for a source, category, tag or action, canonical or a city's own; the code itself where there are none.
+
+    Parameters
+    ----------
+    code
+        Such as ``dispute``, ``D07``, ``weapon`` or ``A1``.
+
+    Returns
+    -------
+    words
+        In Chinese and English.
 
     Examples
     --------

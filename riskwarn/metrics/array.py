@@ -10,6 +10,20 @@ WHOLE = 1e-9
 def column(name: str, values: ArrayLike, *, low: float = -np.inf, high: float = np.inf) -> np.ndarray:
     """`values` as a (n,) float64 column within [`low`, `high`].
 
+    Parameters
+    ----------
+    name
+        What the message calls it.
+    values
+        (n,) numbers.
+    low, high
+        Bounds, both allowed.
+
+    Returns
+    -------
+    column
+        (n,) float64, finite.
+
     Raises
     ------
     ValueError
@@ -39,10 +53,22 @@ def column(name: str, values: ArrayLike, *, low: float = -np.inf, high: float = 
 def aligned(**columns: np.ndarray) -> None:
     """Refuse columns of different length.
 
+    Parameters
+    ----------
+    columns
+        By the names the message calls them.
+
     Raises
     ------
     ValueError
         The columns do not have the same number of rows.
+
+    Examples
+    --------
+    >>> aligned(y=np.zeros(2), score=np.zeros(3))
+    Traceback (most recent call last):
+        ...
+    ValueError: columns must have the same number of rows, got y 2, score 3.
     """
     sizes = {name: len(values) for name, values in columns.items()}
     if len(set(sizes.values())) > 1:
@@ -51,17 +77,55 @@ def aligned(**columns: np.ndarray) -> None:
 
 
 def counts(name: str, values: ArrayLike) -> np.ndarray:
-    """`values` as a (n,) column of numbers of events, at least 0."""
+    """`values` as a (n,) column of numbers of events, at least 0.
+
+    Parameters
+    ----------
+    name
+        What the message calls it.
+    values
+        (n,) numbers.
+
+    Returns
+    -------
+    counts
+        (n,) float64; whole or not, for a weighted count is one too.
+
+    Raises
+    ------
+    ValueError
+        As :func:`column`.
+
+    Examples
+    --------
+    >>> counts("y", [2, 0.5])
+    array([2. , 0.5])
+    """
     return column(name, values, low=0)
 
 
 def some_events(y: ArrayLike) -> np.ndarray:
     """`y` as counts of which at least one is above 0.
 
+    Parameters
+    ----------
+    y
+        (n,) counts.
+
+    Returns
+    -------
+    y
+        (n,) float64.
+
     Raises
     ------
     ValueError
         There was no event.
+
+    Examples
+    --------
+    >>> some_events([0, 3])
+    array([0., 3.])
     """
     array = counts("y", y)
     if array.sum() == 0:
@@ -72,10 +136,27 @@ def some_events(y: ArrayLike) -> np.ndarray:
 def flags(y: ArrayLike, *, both: bool = True) -> np.ndarray:
     """`y` as a (n,) column of 0 and 1; with `both`, each must occur.
 
+    Parameters
+    ----------
+    y
+        (n,) 0 or 1.
+    both
+        Whether a column of one class is refused.
+
+    Returns
+    -------
+    y
+        (n,) float64.
+
     Raises
     ------
     ValueError
         A value is neither 0 nor 1, or `both` is asked and only one class is there.
+
+    Examples
+    --------
+    >>> flags([True, False])
+    array([1., 0.])
     """
     array = column("y", y)
     wrong = ~np.isin(array, (0, 1))
@@ -91,10 +172,27 @@ def flags(y: ArrayLike, *, both: bool = True) -> np.ndarray:
 def inside(name: str, value: float, low: float, high: float) -> float:
     """`value` if it lies in (`low`, `high`).
 
+    Parameters
+    ----------
+    name
+        What the message calls it.
+    value, low, high
+        A number and its bounds, neither allowed.
+
+    Returns
+    -------
+    value
+        As given.
+
     Raises
     ------
     ValueError
         It does not.
+
+    Examples
+    --------
+    >>> inside("share", 0.05, 0, 1)
+    0.05
     """
     if not low < value < high:
         raise ValueError(f"{name} must be in ({low:g}, {high:g}), got {value:g}.")

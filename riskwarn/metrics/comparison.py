@@ -67,6 +67,11 @@ def shared_windows(days: ArrayLike, horizon_days: float) -> np.ndarray:
     shared
         (dates, dates) in [0, 1], 1 on the diagonal: the correlation of sums over the windows of what no earlier day foretold.
 
+    Raises
+    ------
+    ValueError
+        `horizon_days` is not above 0, or a day is missing.
+
     Examples
     --------
     >>> shared_windows([0, 7, 14, 28], 28)[0].tolist()

@@ -64,6 +64,16 @@ def ranked(y: ArrayLike, score: ArrayLike, *, ties: Ties = "worst", size: ArrayL
 def tie_groups(score: np.ndarray) -> np.ndarray:
     """(n,) Number of the group of equal scores each row of a *sorted* score belongs to, from 0.
 
+    Parameters
+    ----------
+    score
+        (n,) sorted, rising or falling.
+
+    Returns
+    -------
+    groups
+        (n,) integers.
+
     Examples
     --------
     >>> tie_groups(np.array([0.9, 0.5, 0.5, 0.1])).tolist()
@@ -74,6 +84,18 @@ def tie_groups(score: np.ndarray) -> np.ndarray:
 
 def group_means(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """(n,) Each row's mean of `values` over its group: the expectation when ties are broken at random.
+
+    Parameters
+    ----------
+    values
+        (n,) numbers.
+    groups
+        (n,) number of each row's group, from 0.
+
+    Returns
+    -------
+    means
+        (n,) the same for all rows of a group.
 
     Examples
     --------
