@@ -644,3 +644,25 @@ def test_a_visit_of_which_nobody_says_whether_it_was_valid_is_one(tmp_path):
     report = ingest(store, csv(tmp_path / "f.csv", frame), mapping_of({"preset": "visits", "timezone": ZONE}))
     assert store.read("visits")["valid"].tolist() == [True]
     assert report.notes["note"].tolist() == ["valid: not told, taken as valid"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"grid": ["AB-123"] * 3},
+            "grid_id: not in the store's grids, for example a value that looks like AA-999. bring the grids in first",
+        ),
+        (
+            {"at": ["8/1/25", "9/1/25", "2025-01-08 10:00"]},
+            "occurred_at: not a time, for example a value that looks like 9/9/99",
+        ),
+        ({"grid": ""}, "3 of 3 rows are in no grid; name `grid_id` or the points"),
+        ({"kind": "no such"}, "3 of 3 rows are of no known category; state `vocabulary`"),
+    ],
+)
+def test_a_delivery_that_mostly_fails_says_so(tmp_path, changes, said):
+    """The commonest reason, how such a value looks but not what it says, and the key to change; the command ends non-zero."""
+    file = csv(tmp_path / "f.csv", rows(**{"closed": "", **changes}))
+    assert said in ingest(town(tmp_path / "s"), file, simple()).fault()
+    assert ingest(town(tmp_path / "t"), csv(tmp_path / "g.csv", rows(grid=["G1", "G2", ""])), simple()).fault() == ""

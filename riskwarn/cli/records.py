@@ -65,6 +65,8 @@ def ingest(
     with opened.lock():
         report = bringing.ingest(opened, files, declared, arrived_at=arrived_at, again=again)
     say(report.to_dict(), repr(report), as_json=json)
+    if fault := report.fault():
+        raise DataError(fault)
 
 
 def _guess(file: Path, timezone: str, out: Path | None, *, as_json: bool) -> None:

@@ -228,6 +228,7 @@ def _expanded(rows: pd.DataFrame, mapping: Mapping) -> pd.DataFrame:
 def _report(table: str, delivery: Delivery, rows: pd.DataFrame, refused: pd.DataFrame, intake: Intake) -> IngestReport:
     reasons = refused["reason"].value_counts().rename_axis("reason").reset_index(name="rows")
     reasons["remedy"] = reasons["reason"].map(remedy).astype("str")
+    reasons["form"] = [intake.forms.get(reason, "") for reason in reasons["reason"]]
     notes = pd.DataFrame([(note, n) for note, n in intake.notes.items() if n], columns=["note", "rows"])
     rows.insert(0, "file", delivery.name)
     report = IngestReport(table, rows, reasons, notes)
@@ -244,7 +245,7 @@ def _known_delivery(table: str, delivery: Delivery, logged: pd.DataFrame) -> Ing
     notes = pd.DataFrame(
         {"note": ["the delivery is in the log already; nothing was read"], "rows": [int(rows["received"].sum())]}
     )
-    return IngestReport(table, rows, pd.DataFrame(columns=["reason", "rows", "remedy"]), notes)
+    return IngestReport(table, rows, pd.DataFrame(columns=["reason", "rows", "remedy", "form"]), notes)
 
 
 def _together(table: str, reports: list[IngestReport], seconds: float) -> IngestReport:
@@ -252,9 +253,11 @@ def _together(table: str, reports: list[IngestReport], seconds: float) -> Ingest
     reasons, notes = (pd.concat([getattr(r, n) for r in reports], ignore_index=True) for n in ("reasons", "notes"))
     if len(reasons):
         reasons = (
-            reasons.groupby(["reason", "remedy"], as_index=False)["rows"].sum().sort_values("rows", ascending=False)
+            reasons.groupby(["reason", "remedy"], as_index=False)
+            .agg({"rows": "sum", "form": "first"})
+            .sort_values("rows", ascending=False)
         )
     if len(notes):
         notes = notes.groupby("note", as_index=False, sort=False)["rows"].sum()
-    columns = ["reason", "rows", "remedy"]
+    columns = ["reason", "rows", "remedy", "form"]
     return IngestReport(table, rows, reasons.reindex(columns=columns).reset_index(drop=True), notes, seconds)

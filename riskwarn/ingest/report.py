@@ -26,6 +26,18 @@ _REMEDIES = {
 }
 
 
+MOSTLY = 0.5
+"""Share of the rows from which a delivery counts as failed, though its good rows are kept."""
+_WEAK = (
+    ("no grid, unplaced", "in no grid", "name `grid_id` or the points under [columns], and see `crs` under [place]"),
+    (
+        "category: unknown to the crosswalk",
+        "of no known category",
+        "state `vocabulary`, `crosswalk` or `codes` under [category]",
+    ),
+)
+
+
 @dataclass(frozen=True)
 class IngestReport:
     """What became of every row that was received.
@@ -78,6 +90,20 @@ class IngestReport:
     def sources(self) -> list[str]:
         """Feeds that rows came for."""
         return sorted(self.rows["source"].unique())
+
+    def fault(self) -> str:
+        """Why a delivery is as good as not there: mostly refused, unplaced or uncoded; empty where it is not."""
+        ours = self.reasons[~self.reasons["reason"].str.startswith("left out by the mapping")]
+        refused = int(ours["rows"].sum())
+        if refused > MOSTLY * self.received:
+            worst = ours.sort_values("rows", ascending=False).iloc[0]
+            looks = f", for example a value that looks like {worst['form']}" if worst["form"] else ""
+            return f"{refused:,} of {self.received:,} rows were refused, most of them because: {worst['reason']}{looks}. {worst['remedy']}."
+        for sign, what, key in _WEAK:
+            n = int(self.notes.loc[self.notes["note"].str.startswith(sign), "rows"].sum())
+            if n > MOSTLY * max(self.received - refused, 1):
+                return f"{n:,} of {self.received:,} rows are {what}; {key}."
+        return ""
 
     def to_dict(self) -> dict[str, object]:
         """Plain numbers and lists, for JSON."""

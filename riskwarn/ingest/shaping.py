@@ -1,5 +1,6 @@
 """One piece of a file becomes rows of the table, each good or with the reasons why it is not."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -63,13 +64,32 @@ class Intake:
     notes: Counter[str] = field(default_factory=Counter)
     watches: dict[str, ColumnWatch] = field(default_factory=dict)
     date1904: bool = False
+    forms: dict[str, str] = field(default_factory=dict)
+    """How a value looks that was refused for a reason: digits as 9, letters as A, Chinese ones as 字."""
     made: Counter[str] = field(default_factory=Counter)
     """How often each id that was made from a row came."""
+
+    def see(self, reason: str, values: pd.Series, where: np.ndarray) -> None:
+        """Remember how a refused value looks, the first one for each reason."""
+        if reason not in self.forms and where.any():
+            self.forms[reason] = form_of(str(values[where].iloc[0]))
 
     @property
     def chosen(self) -> dict[str, str]:
         """Field to the column that fills it."""
         return self.choice.fields
+
+
+def form_of(value: str) -> str:
+    """How a value looks, without what it says.
+
+    Examples
+    --------
+    >>> form_of("AB-123"), form_of("第3网格")
+    ('AA-999', '字9字字')
+    """
+    digits = re.sub(r"\d", "9", value[:20])
+    return re.sub("[\u4e00-\u9fff]", "字", re.sub("[A-Za-z]", "A", digits))
 
 
 def shape(raw: pd.DataFrame, intake: Intake) -> pd.DataFrame:
@@ -177,6 +197,7 @@ def _column(name: str, values: pd.Series, intake: Intake, reasons: _Reasons) -> 
     if column.kind == "time":
         at, bad = read_times(values, mapping.timezone, order=mapping.dates, date1904=intake.date1904)
         reasons.add(bad, f"{name}: not a time")
+        intake.see(f"{name}: not a time", values, bad)
         return (
             at.mask(without_clock(values, at, mapping.timezone), day_end(at, mapping.timezone)) if name in _ENDS else at
         )
@@ -254,6 +275,7 @@ def _categories(raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake, reasons: 
         _gate_labels(raw[keys], rows, intake, reasons)
     if mapping.category.unknown == "quarantine":
         reasons.add(found.unknown, UNKNOWN_CATEGORY)
+        intake.see(UNKNOWN_CATEGORY, raw[keys[0]], found.unknown)
     elif found.unknown.any():
         intake.notes["category: unknown to the crosswalk, kept as other with its raw name"] += int(found.unknown.sum())
     if "feedback_category" in intake.chosen:
@@ -279,6 +301,7 @@ def _places(raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake, reasons: _Rea
         rows["grid_id"], faults = by_id(raw[chosen["grid_id"]], _moment(rows), intake.atlas, rule)
         for fault, where in faults.items():
             reasons.add(where, fault)
+            intake.see(fault, raw[chosen["grid_id"]], where)
     points = _points(raw, chosen)
     if points is not None:
         placed = by_point(*points, _moment(rows), intake.atlas, rule)
