@@ -22,6 +22,7 @@ from riskwarn.experiment import Experiment
 from riskwarn.feature import Feature, check_names, check_streams, circular_parents
 from riskwarn.feature.base import furthest
 from riskwarn.history import DAY_US, NEVER, History, Log, Snapshot
+from riskwarn.history.past import Past
 from riskwarn.label import Label
 from riskwarn.store import Store
 
@@ -441,7 +442,7 @@ class _Known:
     total: np.ndarray
 
     @classmethod
-    def of(cls, history: History) -> "_Known":
+    def of(cls, history: Past) -> "_Known":
         parts = [_of_log(history.log)]
         parts += [_of_table(name, history.read(name)) for name in _WITH_CLOCK if history.has(name)]
         at, content = (np.concatenate(columns) for columns in zip(*parts, strict=True))

@@ -1,39 +1,90 @@
-"""The modules stand in one list; a module imports only those before it."""
+"""The modules stand in one list; a module imports only those before it, and no file imports in a circle."""
 
 import ast
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ORDER = (
     "errors language clock declaring schema privacy unusual taxonomy store grid ingest history feature label metrics leakage level calibration baseline stack objective draws experiment panel split model scoring estimator "
-    "backtesting selection tuning plotting audit gate reporting explanation gaps alerting tracking monitoring weekly pipeline distributed testing simulation example exporting web demo cli"
+    "backtesting selection tuning plotting audit gate reporting explanation gaps alerting tracking monitoring weekly pipeline testing simulation example exporting web demo cli"
 ).split()
 PACKAGE = Path(__file__).parent.parent / "riskwarn"
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE or p.stem not in {"__init__", "__main__"})
 
 
+FILES = {
+    path: ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py")) if "starter" not in path.parts
+}
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Dotted names that a file imports anywhere in it, each as far as it is written."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def dotted(path: Path) -> str:
+    """Name of a file as a module."""
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_imports_point_one_way(path: Path):
     """A module imports only modules that stand before it, or its own package."""
-    own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    nodes = [n for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.ImportFrom | ast.Import)]
-    names = {
-        a.name if isinstance(n, ast.Import) or n.module == "riskwarn" else n.module for n in nodes for a in n.names
-    }
-    used = {
-        name.removeprefix("riskwarn.").split(".")[0] for name in names if name.startswith("riskwarn.") or name in ORDER
+    module = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    used = {name.split(".")[1] for name in imported(FILES[path]) if name.startswith("riskwarn.")} & set(ORDER)
+
+    assert module in ORDER
+    assert {u for u in used - {module} if ORDER.index(u) >= ORDER.index(module)} == set()
+
+
+def test_the_order_names_what_is_there():
+    """The list knows every module there is and none that is not."""
+    there = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in MODULES}
+
+    assert set(ORDER) == there
+    assert len(ORDER) == len(set(ORDER))
+
+
+def test_no_file_imports_in_a_circle():
+    """Within a package too, no file needs itself by way of others, imports inside functions included."""
+    names = {dotted(path): path for path in FILES}
+    needs = {
+        name: {_file(n, names) for n in imported(FILES[path])} - {None, name, *_packages(name)}
+        for name, path in names.items()
     }
 
-    assert own in ORDER
-    assert {u for u in used - {own} if u in ORDER and ORDER.index(u) >= ORDER.index(own)} == set()
+    circle = []
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        circle = error.args[1]
+
+    assert circle == []
+
+
+def _file(name: str, names: Mapping[str, Path]) -> str | None:
+    """The file that a dotted name is from, where it is one of ours."""
+    parent = name.rpartition(".")[0]
+    return name if name in names else parent if parent in names else None
+
+
+def _packages(name: str) -> Iterator[str]:
+    """The packages a file lies in: their face gathers it, which is not a need of it."""
+    while "." in name:
+        name = name.rpartition(".")[0]
+        yield name
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "web").rglob("*.py")), ids=lambda p: p.name)
 def test_the_web_reads_what_a_night_published(path: Path):
     """No module of the web imports what computes a night: panel, model, history, scoring or pipeline."""
-    nodes = [n for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.ImportFrom | ast.Import)]
-    names = {f"{n.module}.{a.name}" if isinstance(n, ast.ImportFrom) else a.name for n in nodes for a in n.names}
+    computing = {"panel", "model", "history", "scoring", "backtesting", "pipeline"}
 
-    computing = ("panel", "model", "history", "scoring", "backtesting", "pipeline")
-    assert [name for name in sorted(names) if name.split(".")[:2] in [["riskwarn", c] for c in computing]] == []
+    assert [n for n in imported(FILES[path]) if n.startswith("riskwarn.") and n.split(".")[1] in computing] == []

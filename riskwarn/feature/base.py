@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,8 @@ from riskwarn.feature.held import matching, within
 from riskwarn.history import History, Snapshot, Stream
 from riskwarn.language import Spoken, phrase
 
-if TYPE_CHECKING:
-    from riskwarn.feature.space import Nearby, OfParent
-
+AROUND: dict[str, Callable[..., "Feature"]] = {}
+"""Ways of looking around the grid that are features made of features, by the method that makes them; they are defined after this."""
 NORMAL_WEEKS = 15
 """The habit of the field: what is normal is the mean of the fifteen weeks before."""
 OWNERS = {
@@ -239,17 +238,13 @@ class Feature:
         """(n,) days back that it tells how many events there were, or how recent the last; endless where it tells neither."""
         return np.full(len(values), np.inf)
 
-    def nearby(self, *, total: bool = False) -> "Nearby":
+    def nearby(self, *, total: bool = False) -> "Feature":
         """The same, as the mean (or the `total`) over the neighbouring grids."""
-        from riskwarn.feature.space import Nearby  # noqa: PLC0415 - made of features
+        return AROUND["nearby"](self, total)
 
-        return Nearby(self, total)
-
-    def of_parent(self, level: str = "township_id") -> "OfParent":
+    def of_parent(self, level: str = "township_id") -> "Feature":
         """The same, as the mean over the grids with the same parent: ``community_id``, ``township_id`` or ``county_id``."""
-        from riskwarn.feature.space import OfParent  # noqa: PLC0415 - made of features
-
-        return OfParent(self, level)
+        return AROUND["of_parent"](self, level)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values from which :func:`from_dict` makes an equal feature."""

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from riskwarn.errors import DefinitionError, did_you_mean
-from riskwarn.feature.base import Feature, Reach, Windowed, divided, measured, positive
+from riskwarn.feature.base import AROUND, Feature, Reach, Windowed, divided, measured, positive
 from riskwarn.feature.clause import Clause, Noun, Unit, noun_of, window
 from riskwarn.grid import SHAPES
 from riskwarn.history import History, Snapshot
@@ -468,3 +468,6 @@ def circular_parents(grids: pd.DataFrame) -> str:
         if higher and higher[0] == start:
             return " in ".join([*path, start])
     return ""
+
+
+AROUND.update(nearby=Nearby, of_parent=OfParent)

@@ -11,8 +11,8 @@ date as for a thousand::
 
 from riskwarn.history.facts import DAY_US, NEVER, Facts
 from riskwarn.history.held import Events
+from riskwarn.history.history import History
 from riskwarn.history.log import Carry, Log
-from riskwarn.history.past import History
 from riskwarn.history.snapshot import Snapshot
 from riskwarn.history.stream import TABLE_OF, AnyStream, Stream
 

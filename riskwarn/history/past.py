@@ -1,10 +1,10 @@
-"""The history of a city: everything that was ever known, with the instant each thing became known."""
+"""What was ever known of a city, with the instant each thing became known."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from scipy import sparse
 
 from riskwarn import grid
 from riskwarn.clock import instant, micros
-from riskwarn.errors import DataError, DefinitionError, NotFoundError, StaleDataError, did_you_mean
+from riskwarn.errors import DataError, DefinitionError, NotFoundError, did_you_mean
 from riskwarn.history.deliveries import LONG_AGO, Silence, last_spoken, silences, starts_late
 from riskwarn.history.facts import DAY_US, NEVER, Facts, instants
 from riskwarn.history.held import Events
@@ -22,10 +22,6 @@ from riskwarn.history.stream import TABLE_OF, Stream
 from riskwarn.schema import conform
 from riskwarn.store import Store
 from riskwarn.taxonomy import NEVER_FEATURES
-
-if TYPE_CHECKING:
-    from riskwarn.history.snapshot import Snapshot
-
 
 _CLOCKS: dict[str, tuple[str, ...]] = {
     "visits": ("started_at", "known_at"),
@@ -95,10 +91,8 @@ class Stored:
 
 
 @dataclass(frozen=True, eq=False)
-class History:
-    """Everything that was ever known of a city, with the instant each thing became known.
-
-    Use :meth:`of`, :meth:`load` or :meth:`punctual` to make one.
+class Past:
+    """Everything that was ever known of a city, with the instant each thing became known: what :class:`riskwarn.history.History` looks back on.
 
     Parameters
     ----------
@@ -134,13 +128,13 @@ class History:
     selected: dict[Any, Any] = field(default_factory=dict, init=False)
     """Rows of streams that were asked for, kept for the next snapshot."""
     _begun: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, init=False)
-    city: "History | None" = None
+    city: Self | None = None
     """The whole city's, where this is the history of some of its grids."""
     numbers: np.ndarray | None = None
     """Their row numbers among the city's grids."""
 
     @classmethod
-    def load(cls, store: Store, *, as_of: object = None) -> "History":
+    def load(cls, store: Store, *, as_of: object = None) -> Self:
         """The history of a store, over the grids valid at `as_of` (the newest by default).
 
         Records of grids that ended go to those that took over, by the shares of table `crosswalk`. A history loaded for a night
@@ -168,7 +162,7 @@ class History:
         timezone: str = "Asia/Shanghai",
         until: object = None,
         tables: Mapping[str, pd.DataFrame] | None = None,
-    ) -> "History":
+    ) -> Self:
         """The history of a table of events over a table of grids (one row a grid).
 
         Parameters
@@ -205,7 +199,7 @@ class History:
     @classmethod
     def punctual(
         cls, events: pa.Table, grids: pd.DataFrame, *, timezone: str = "Asia/Shanghai", until: object = None
-    ) -> "History":
+    ) -> Self:
         """The history of a log of one row an event, each known when it occurs and its closing when it is closed.
 
         For public data that tell no revisions. `events` needs `source`, `category`, `grid_id`, `occurred_at`, in UTC; it may have
@@ -239,7 +233,7 @@ class History:
         keep: bool = True,
         calendar: Path | None = None,
         stated: bool = False,
-    ) -> "History":
+    ) -> Self:
         log, grids = make(), grids.sort_values("grid_id", ignore_index=True)
         carry = Carry.of(log.coded("grid_id")[1], grids["grid_id"].to_numpy(dtype=object), crosswalk)
         facts, cases = revisions(log, carry, len(grids))
@@ -249,14 +243,14 @@ class History:
 
     def __repr__(self) -> str:
         """Size and span at a glance."""
-        return f"History({len(self.cases.grid):,} revisions, {len(self.grids):,} grids, until {pd.Timestamp(self.until, unit='us', tz=self.timezone)})"
+        return f"{type(self).__name__}({len(self.cases.grid):,} revisions, {len(self.grids):,} grids, until {pd.Timestamp(self.until, unit='us', tz=self.timezone)})"
 
     @property
     def words(self) -> Mapping[str, np.ndarray]:
         """Vocabulary of the events by column."""
         return self.cases.words
 
-    def part(self, numbers: np.ndarray) -> "History":
+    def part(self, numbers: np.ndarray) -> Self:
         """The history of some of the grids, by row number, increasing; of the feeds it knows what the whole knows.
 
         It serves features that look at their own grid or its neighbours; for the others it is another city.
@@ -271,12 +265,12 @@ class History:
         )  # fmt: skip
 
     @property
-    def around(self) -> "History":
+    def around(self) -> Self:
         """The history of these grids and their neighbours: itself, where it is of a whole city."""
         return self._around or self
 
     @cached_property
-    def _around(self) -> "History | None":
+    def _around(self) -> Self | None:
         if self.city is None or self.numbers is None:
             return None
         beside = self.city.neighbors()[self.numbers].indices
@@ -316,31 +310,8 @@ class History:
             self._links[key] = grid.closeness(self.grids, reach=reach, shape=shape)
         return self._links[key]
 
-    def at(self, as_ofs: Iterable[object]) -> "Snapshot":
-        """What was known at each of `as_ofs`: dates mean local midnight, instants of any zone are themselves.
-
-        Raises
-        ------
-        DataError
-            No date, a date twice, or dates out of order.
-        StaleDataError
-            A date lies after everything the history speaks for by more than a day.
-        """
-        from riskwarn.history.snapshot import Snapshot  # noqa: PLC0415 - a snapshot is of a history
-
-        dates = pd.DatetimeIndex([self.instant(a).tz_convert("UTC") for a in as_ofs]).as_unit("us")
-        if len(dates) == 0 or not dates.is_monotonic_increasing or not dates.is_unique:
-            raise DataError(f"as_of dates must be at least one, increasing and distinct; got {len(dates)}.")
-        late = dates[-1] - pd.Timestamp(self.until, unit="us", tz="UTC")
-        if late > pd.Timedelta(days=1):
-            raise StaleDataError(
-                f"nothing is known for as_of {dates[-1].date()}: the data end at {pd.Timestamp(self.until, unit='us', tz=self.timezone)}, "
-                f"{late.days} days before; {self._ends}. Bring newer deliveries in, or choose an earlier date."
-            )
-        return Snapshot(self, dates)
-
     @property
-    def _ends(self) -> str:
+    def ends(self) -> str:
         """Until when each feed speaks, the one that ended first at the head."""
         ends = {s: min(int(part.spans[-1, 0]) for part in self.silences(s)) for s in self.sources}
         ordered = sorted(ends.items(), key=lambda item: item[1])
@@ -402,7 +373,7 @@ class History:
         >>> day = pd.date_range("2025-01-06", periods=3, tz="Asia/Shanghai").as_unit("us")
         >>> events = pd.DataFrame({"source": "dispute", "event_id": ["a", "b", "c"], "known_at": day, "occurred_at": day,
         ...                        "grid_id": "G1", "category": "D02"})
-        >>> history = History.of(events, pd.DataFrame({"grid_id": ["G1"], "valid_from": day[:1]}))
+        >>> history = Past.of(events, pd.DataFrame({"grid_id": ["G1"], "valid_from": day[:1]}))
         >>> history.events_at("2025-01-08").frame()["event_id"].tolist()
         ['a', 'b']
         """
@@ -419,7 +390,7 @@ class History:
         own.grid, own.grid_ids = here[here >= 0], self.grid_ids
         return own
 
-    def known_before(self, as_of: object) -> "History":
+    def known_before(self, as_of: object) -> Self:
         """The history as if nothing had become known at `as_of` or later: what then held goes on holding.
 
         Parameters

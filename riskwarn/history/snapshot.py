@@ -12,7 +12,7 @@ from riskwarn.history import kernel
 from riskwarn.history.facts import DAY_US, NEVER, Facts, together
 from riskwarn.history.kernel import Axis, Cells
 from riskwarn.history.pairs import pairs_within, union
-from riskwarn.history.past import History, covered, told_since
+from riskwarn.history.past import Past, covered, told_since
 from riskwarn.history.stream import Stream
 
 _KEPT_BYTES = 256 * 2**20
@@ -26,7 +26,7 @@ class Snapshot:
     Results are kept and handed out again, so they are read-only; copy before you change one.
     """
 
-    def __init__(self, history: History, dates: pd.DatetimeIndex) -> None:
+    def __init__(self, history: Past, dates: pd.DatetimeIndex) -> None:
         self.history = history
         self.dates = dates
         self.micros = dates.tz_convert("UTC").tz_localize(None).to_numpy().astype(np.int64)
@@ -354,7 +354,7 @@ class Snapshot:
         """(n_grids, n_dates) whether what a feed tells of the `days` from each date on is known.
 
         It is where the feed spoke, for each grid, from the date through the `days` and `settle_days` more
-        (:meth:`History.silences`).
+        (:meth:`~riskwarn.history.past.Past.silences`).
         """
         begin, end = self.micros, self.micros + _span(days + settle_days)
         known = np.zeros(self.shape, dtype=bool)

@@ -2,7 +2,7 @@
 
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import pandas as pd
 
@@ -11,8 +11,23 @@ from riskwarn.store.files import STAGED, Files
 from riskwarn.store.parquet import plain_arrow, to_arrow, write_bytes, write_table
 from riskwarn.store.tables import Tables, Written, prepared, split
 
-if TYPE_CHECKING:
-    from riskwarn.store.store import Store
+
+class Opened(Protocol):
+    """A store, as far as a transaction needs it."""
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+        ...
+
+    @property
+    def timezone(self) -> str:
+        """IANA zone of the city."""
+        ...
+
+    def head_to_write(self) -> bytes | None:
+        """What ``store.json`` must say; none where it says so already."""
+        ...
 
 
 class Transaction(Tables):
@@ -41,7 +56,7 @@ class Transaction(Tables):
     True
     """
 
-    def __init__(self, store: "Store") -> None:
+    def __init__(self, store: Opened) -> None:
         self.path = store.path
         self._store = store
         self._commit = uuid.uuid4().hex[:16]
