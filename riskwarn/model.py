@@ -5,6 +5,8 @@ import hashlib
 import json
 import os
 import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +28,9 @@ from riskwarn.stack import stack
 if TYPE_CHECKING:
     from lightgbm import Booster
 
-_FILES, _SUMS = ("model.json", "trees.txt"), "SHA256SUMS"
+FILES = ("model.json", "trees.txt")
+SUMS = "SHA256SUMS"
+"""File of a bundle with the digests of the others."""
 _CALIBRATION_SHARE = 0.25
 """Share of the training dates, the latest, on which the calibration is fitted."""
 _MANY_ROWS = 200_000
@@ -236,12 +240,19 @@ class RiskModel:
             "facts": self.facts,
         }  # fmt: skip
         (folder / "model.json").write_text(json.dumps(body, ensure_ascii=False, indent=1), "utf-8")
-        (folder / _SUMS).write_bytes(_sums(folder))
+        (folder / SUMS).write_bytes(_sums(folder))
         return folder
 
     @classmethod
-    def load(cls, folder: str | Path) -> "RiskModel":
+    def load(cls, folder: str | Path, *, trusted: bool = False) -> "RiskModel":
         """The model that :meth:`save` wrote.
+
+        Parameters
+        ----------
+        folder
+            Where it is.
+        trusted
+            Whoever asks has seen that the bundle is its own; of another one the trees are tried in a process of their own first.
 
         Raises
         ------
@@ -251,15 +262,17 @@ class RiskModel:
             A file is not what it was when the model was saved, and nothing of it is handed to a parser; or another version wrote it.
         """
         folder = Path(folder)
-        missing = [name for name in (*_FILES, _SUMS) if not (folder / name).exists()]
+        missing = [name for name in (*FILES, SUMS) if not (folder / name).exists()]
         if missing:
             raise NotFoundError(f"no model in {folder}: {' and '.join(missing)} wanted.")
-        if (folder / _SUMS).read_bytes() != _sums(folder):
+        if (folder / SUMS).read_bytes() != _sums(folder):
             raise DataError(
-                f"the model in {folder} is damaged or was swapped: its files do not have the SHA-256 of {_SUMS}. Train or fetch it again."
+                f"the model in {folder} is damaged or was swapped: its files do not have the SHA-256 of {SUMS}. Train or fetch it again."
             )
         body = json.loads((folder / "model.json").read_text("utf-8"))
         trees = (folder / "trees.txt").read_bytes()
+        if not trusted:
+            _check_trees(folder / "trees.txt")
         try:
             return cls._of_body(body, trees.decode())
         except (KeyError, TypeError, ValueError, AttributeError, DefinitionError) as error:
@@ -409,7 +422,25 @@ def n_threads(n_rows: int = 0) -> int:
 
 def _sums(folder: Path) -> bytes:
     """Digests of the bundle's files, a line each."""
-    return "".join(f"{hashlib.sha256((folder / n).read_bytes()).hexdigest()}  {n}\n" for n in _FILES).encode()
+    return "".join(f"{hashlib.sha256((folder / n).read_bytes()).hexdigest()}  {n}\n" for n in FILES).encode()
+
+
+_TRY = "import sys, lightgbm; b = lightgbm.Booster(model_file=sys.argv[1]); b.predict([[0.0] * b.num_feature()], pred_contrib=True)"
+
+
+def _check_trees(trees: Path) -> None:
+    """Try trees of unknown origin where they can do no harm: LightGBM ends the whole process over some damaged ones."""
+    if not trees.stat().st_size:
+        return
+    try:
+        tried = subprocess.run([sys.executable, "-c", _TRY, str(trees)], capture_output=True, timeout=60, check=False)
+        sound = tried.returncode == 0
+    except subprocess.TimeoutExpired:
+        sound = False
+    if not sound:
+        raise DataError(
+            f"the model in {trees.parent} is damaged: LightGBM cannot read its trees. Train or fetch it again."
+        )
 
 
 def _in_order(rows: pd.DataFrame) -> pd.DataFrame:

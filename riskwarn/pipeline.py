@@ -201,7 +201,8 @@ def model_of(
     if found is not None:
         return found
     uri = tracking.default_uri(folder)
-    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+    file = tracking.sqlite_file(uri)
+    if file is not None and not file.exists():
         raise NotFoundError(
             f"no model {target!r} @{alias} in {folder}: train one with `riskwarn train`, then `riskwarn promote`."
         )

@@ -6,26 +6,33 @@ so a night needs neither MLflow nor a network.
 
 import dataclasses
 import hashlib
+import hmac
 import json
 import logging
 import os
 import shutil
+import socket
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlsplit
+from urllib.request import urlopen
 
 import pandas as pd
 
 from riskwarn.backtesting import Report
-from riskwarn.errors import GateError, NotFoundError
+from riskwarn.errors import DataError, GateError, NotFoundError
 from riskwarn.experiment import Experiment
 from riskwarn.gate import gate
 from riskwarn.language import in_every_language
-from riskwarn.model import RiskModel
+from riskwarn.model import FILES, SUMS, RiskModel
 from riskwarn.reporting import to_html
+from riskwarn.store import signature
+from riskwarn.store.parquet import write_bytes
 from riskwarn.tuning import Tuning
 
 if TYPE_CHECKING:
@@ -35,11 +42,31 @@ CHAMPION = "champion"
 CANDIDATE = "candidate"
 _BUNDLE = "riskwarn"
 _URI = "MLFLOW_TRACKING_URI"
+_SIGNATURE = "SIGNATURE"
+_SQLITE = "sqlite:///"
+_SECONDS = 2
+"""How long a tracker may take to answer anything at all; a call then has as long again."""
 
 
 def default_uri(folder: str | Path = ".") -> str:
-    """``MLFLOW_TRACKING_URI``, or a SQLite file in `folder`."""
-    return os.environ.get(_URI) or f"sqlite:///{Path(folder).resolve() / 'mlflow.db'}"
+    """``MLFLOW_TRACKING_URI``, or a SQLite file in `folder`, whatever characters its path has."""
+    return os.environ.get(_URI) or _SQLITE + _written(Path(folder).resolve() / "mlflow.db")
+
+
+def _written(file: Path) -> str:
+    """A path as it stands in an address, which SQLAlchemy decodes; only what it would take for something else is coded."""
+    return "".join(quote(c) if c in "%?#" else c for c in str(file))
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """The file of an SQLite address, none for any other tracker.
+
+    Examples
+    --------
+    >>> sqlite_file(default_uri("/data/50%?")).parent.name
+    '50%?'
+    """
+    return Path(unquote(uri.removeprefix(_SQLITE))) if uri.startswith(_SQLITE) else None
 
 
 def log_training(
@@ -124,28 +151,50 @@ def promote(target: str, *, uri: str, version: str | None = None, folder: str | 
 def keep(model: RiskModel, folder: str | Path, *, alias: str) -> Path:
     """Keep the bundle of a model under ``folder/models`` and let the alias point to it.
 
-    The alias is a link that is replaced in one step: a night finds the model that held it or the one that holds it, never none.
-    The bundle it pointed to before stays until the next one comes.
+    The alias is a file that names the bundle and is replaced in one step: a night finds the model that held it or the one that holds
+    it, never none. The bundle it named before stays until the next one comes. A bundle is signed with the folder's key.
     """
     place = Path(folder) / "models" / model.label.name
     partial = place / f".{alias}.{os.getpid()}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     model.facts["alias"] = alias
     model.save(partial)
-    bundle = place / f".{alias}-{hashlib.sha256((partial / 'SHA256SUMS').read_bytes()).hexdigest()[:16]}"
-    if bundle.exists():
+    sums = (partial / SUMS).read_bytes()
+    signed = signature(Path(folder), sums)
+    (partial / _SIGNATURE).write_text(signed, "utf-8")
+    bundle = place / f".{alias}-{hashlib.sha256(sums + signed.encode()).hexdigest()[:16]}"
+    if _is_same(bundle, partial):
         shutil.rmtree(partial)
     else:
+        shutil.rmtree(bundle, ignore_errors=True)
         partial.rename(bundle)
-    before = (place / alias).resolve()
-    link = place / f".{alias}.{os.getpid()}.link"
-    link.unlink(missing_ok=True)
-    link.symlink_to(bundle.name)
-    link.replace(place / alias)
+    before = _bundle(place, alias)
+    write_bytes(place / alias, bundle.name.encode())
     for old in place.glob(f".{alias}-*"):
         if old not in {bundle, before}:
             shutil.rmtree(old, ignore_errors=True)
-    return place / alias
+    return bundle
+
+
+def _is_same(bundle: Path, new: Path) -> bool:
+    """Whether a bundle is there already, whole and as the new one."""
+    names = (SUMS, _SIGNATURE, *FILES)
+    return all((bundle / n).is_file() and (bundle / n).read_bytes() == (new / n).read_bytes() for n in names)
+
+
+def _bundle(place: Path, alias: str) -> Path | None:
+    """The bundle an alias names, none where it names none."""
+    try:
+        name = (place / alias).read_text("utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{place / alias} is damaged ({type(error).__name__}); promote or train the model again."
+        ) from None
+    if Path(name).name != name or not name:
+        raise DataError(f"{place / alias} is damaged: it names no bundle beside it; promote or train the model again.")
+    return place / name
 
 
 def kept(folder: str | Path, target: str, *, alias: str) -> RiskModel | None:
@@ -154,10 +203,22 @@ def kept(folder: str | Path, target: str, *, alias: str) -> RiskModel | None:
     Raises
     ------
     DataError
-        The bundle is damaged.
+        The bundle is damaged, or is not signed with the folder's key.
     """
-    place = Path(folder) / "models" / target / alias
-    return RiskModel.load(place) if place.exists() else None
+    bundle = _bundle(Path(folder) / "models" / target, alias)
+    if bundle is None:
+        return None
+    missing = next((name for name in (SUMS, _SIGNATURE) if not (bundle / name).is_file()), None)
+    if missing is not None:
+        raise DataError(
+            f"the model in {bundle} is damaged or was swapped: {missing} is missing. Promote or train it again."
+        )
+    signed = signature(Path(folder), (bundle / SUMS).read_bytes())
+    if not hmac.compare_digest(signed.encode(), (bundle / _SIGNATURE).read_bytes()):
+        raise DataError(
+            f"the model in {bundle} is damaged or was swapped: it is not signed with the key of {folder}. Promote or train it again."
+        )
+    return RiskModel.load(bundle, trusted=True)
 
 
 def kept_targets(folder: str | Path) -> list[str]:
@@ -190,13 +251,65 @@ def fetch(target: str, *, uri: str, alias: str = CHAMPION) -> RiskModel:
 
 def _check_there(uri: str, target: str) -> None:
     """Asking an SQLite file that does not exist would make it, and take ten seconds to find nothing."""
-    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
-        raise NotFoundError(f"no model {target!r}: {uri} does not exist; train one with `riskwarn train`.")
+    file = sqlite_file(uri)
+    if file is not None and not file.exists():
+        raise NotFoundError(f"no model {target!r}: {file} does not exist; train one with `riskwarn train`.")
+
+
+def _check_answers(uri: str) -> None:
+    """Refuse a tracker on the network that nobody answers for, before MLflow waits for it."""
+    address = urlsplit(uri)
+    if address.hostname is None:
+        return
+    port = address.port or {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306}.get(
+        address.scheme.split("+")[0], 443
+    )
+    answers: list[bool] = []
+
+    def ask() -> None:
+        with suppress(OSError), socket.create_connection((address.hostname, port), timeout=_SECONDS) as line:
+            if address.scheme in {"http", "https"}:
+                line.close()
+                with urlopen(f"{uri.rstrip('/')}/health", timeout=_SECONDS):  # noqa: S310 - the operator's own address
+                    pass
+            answers.append(True)
+
+    # a name server or a server that sends a byte now and then cannot be timed out; a thread that is left behind can
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(_SECONDS)
+    if not answers:
+        raise NotFoundError(
+            f"the tracker {_shown(uri)} does not answer within {_SECONDS} s; start it, or mend {_URI}. Kept models and nights need no tracker."
+        )
+
+
+def _shown(uri: str) -> str:
+    """An address without the password in it."""
+    address = urlsplit(uri)
+    return uri if address.password is None else uri.replace(f":{address.password}@", ":…@")
+
+
+def _strays(uri: str) -> list[Path]:
+    """Folders that MLflow would make and leave empty, innermost first: of an SQLite address it makes the folder as it is written."""
+    file = sqlite_file(uri)
+    if file is None or file == Path(uri.removeprefix(_SQLITE)):
+        return []
+    return [folder for folder in Path(uri.removeprefix(_SQLITE)).parents if not folder.exists()]
 
 
 @contextmanager
 def _mlflow(uri: str) -> Iterator[Any]:
-    """MLflow set to `uri`, quiet, and left as it was found: it keeps the URI in the environment too."""
+    """MLflow set to `uri`, quiet, and left as it was found: it keeps the URI in the environment too.
+
+    Raises
+    ------
+    NotFoundError
+        The tracker does not answer, or not in time.
+    """
+    _check_answers(uri)
+    # MLflow tries for minutes of its own accord
+    os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"], os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = str(_SECONDS), "0"
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     before = os.environ.get(_URI)
@@ -207,9 +320,15 @@ def _mlflow(uri: str) -> Iterator[Any]:
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
         mlflow.set_tracking_uri(uri)
+        strays = _strays(uri)
         try:
             yield mlflow
+        except mlflow.exceptions.MlflowException as error:
+            raise NotFoundError(f"the tracker {_shown(uri)} refused: {str(error).splitlines()[0][:200]}") from None
         finally:
+            for stray in strays:
+                with suppress(OSError):
+                    stray.rmdir()
             mlflow.set_tracking_uri(before)
             os.environ.pop(_URI, None)
             if before is not None:
@@ -220,8 +339,9 @@ def _experiment_id(mlflow: Any, uri: str, name: str) -> str:
     found = mlflow.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
-    beside = Path(uri.removeprefix("sqlite:///")).parent / "mlartifacts" if uri.startswith("sqlite:///") else None
-    return str(mlflow.create_experiment(name, artifact_location=beside.as_uri() if beside else None))
+    file = sqlite_file(uri)
+    beside = None if file is None else (file.parent / "mlartifacts").as_uri()
+    return str(mlflow.create_experiment(name, artifact_location=beside))
 
 
 def _parameters(model: RiskModel, experiment: Experiment) -> dict[str, Any]:

@@ -248,7 +248,8 @@ def test_no_model(end, asked):
 def test_a_damaged_model(end, tmp_path):
     """11: a bundle of which one bit changed is refused."""
     store = towns.copy(towns.street(), tmp_path / "street")
-    part = store.path / "models" / towns.TARGET / tracking.CANDIDATE / "model.json"
+    place = store.path / "models" / towns.TARGET
+    part = place / (place / tracking.CANDIDATE).read_text() / "model.json"
     content = bytearray(part.read_bytes())
     content[100] ^= 1
     part.write_bytes(content)

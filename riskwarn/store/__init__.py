@@ -4,6 +4,7 @@
 
     parquet      how a table becomes a file
     lock         one writer at a time
+    key          what signs the models kept here
     files        which files hold: those of the last delivery committed
     tables       the source tables, read and merged
     transaction  one delivery: all of it or nothing
@@ -11,9 +12,10 @@
     store        these together, with the city's clock
 """
 
+from riskwarn.store.key import signature
 from riskwarn.store.nights import PublishedNight
 from riskwarn.store.store import FORMAT, Store
 from riskwarn.store.tables import NIGHT_TABLES, Written
 from riskwarn.store.transaction import Transaction
 
-__all__ = ["FORMAT", "NIGHT_TABLES", "PublishedNight", "Store", "Transaction", "Written"]
+__all__ = ["FORMAT", "NIGHT_TABLES", "PublishedNight", "Store", "Transaction", "Written", "signature"]
