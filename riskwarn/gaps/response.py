@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from riskwarn.errors import NotFoundError
 from riskwarn.gaps.deadlines import AMBER, scheme
 from riskwarn.gaps.evidence import Evidence
 from riskwarn.gaps.gap import ALERT, CALLBACK, RESPONSE, gap_rows, no_gaps, unknown
@@ -275,7 +276,10 @@ def alert_gaps(evidence: Evidence) -> pd.DataFrame:
     A gap closes by evidence, a visit in the table, not by a button.
     """
     alerts = evidence.table("alerts")
-    assert alerts is not None
+    if alerts is None:
+        raise NotFoundError(
+            "gap G19 looks at the alerts of earlier nights, and none is published; run `riskwarn nightly` first."
+        )
     recent = alerts[
         (alerts["as_of"] >= evidence.as_of - pd.Timedelta(days=ALERT_WINDOW_DAYS))
         & alerts["level"].isin(FIRST_VISIT_HOURS)

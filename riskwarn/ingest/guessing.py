@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from riskwarn.errors import DataError
+from riskwarn.errors import DataError, DefinitionError
 from riskwarn.ingest.categorising import candidates
 from riskwarn.ingest.clock import read_times
 from riskwarn.ingest.delivery import Delivery
@@ -100,7 +100,10 @@ def _all_aliases() -> list[str]:
 
 def _aliases(name: str) -> dict[str, list[str]]:
     columns = preset(name)["columns"]
-    assert isinstance(columns, dict)
+    if not isinstance(columns, dict):
+        raise DefinitionError(
+            f"preset {name!r} has no section [columns]; it maps columns of a file to those of a table."
+        )
     return columns
 
 
