@@ -18,6 +18,8 @@ BATCH_ROWS = 100_000
 """Rows that are not text read at once."""
 PEEK_ROWS = 30
 """Rows among which the header is sought."""
+LONGEST_NAME = 1000
+"""Characters a column may be named with; what is longer is no header."""
 SHEET_ROWS = (65_536, 1_048_576)
 """Rows of a full sheet, old format and new: an export that ends there was probably cut."""
 INVISIBLE = "[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]"
@@ -120,7 +122,7 @@ def find_header(cells: Sequence[Sequence[object]], known: Sequence[str]) -> tupl
 
 def folded_name(cell: object) -> str:
     """A cell as names of columns are compared: folded, without guards, in lower case; empty for an empty cell."""
-    return fold(unguarded(str(cell))).casefold() if cell is not None and cell != "" else ""
+    return fold(unguarded(str(cell)[: LONGEST_NAME + 1])).casefold() if cell is not None and cell != "" else ""
 
 
 def unique_header(cells: Sequence[object]) -> list[str]:
@@ -134,7 +136,9 @@ def unique_header(cells: Sequence[object]) -> list[str]:
     names: list[str] = []
     seen: dict[str, int] = {}
     for place, cell in enumerate(cells, start=1):
-        name = " ".join(unguarded(str(cell if cell is not None else "")).split()) or f"unnamed:{place}"
+        name = (
+            " ".join(unguarded(str(cell if cell is not None else "")[: LONGEST_NAME + 1]).split()) or f"unnamed:{place}"
+        )
         while name in seen:
             seen[name] += 1
             name = f"{name}:{seen[name]}"

@@ -20,6 +20,7 @@ import pyarrow.csv
 
 from riskwarn.errors import DataError
 from riskwarn.ingest.delivery import (
+    LONGEST_NAME,
     PEEK_ROWS,
     SHEET_ROWS,
     Delivery,
@@ -34,12 +35,14 @@ from riskwarn.ingest.delivery import (
 from riskwarn.ingest.encoding import BAD, BLOCK_BYTES, sniff_encoding, utf8_blocks
 
 _DELIMITERS = b",\t;|"
+_MOST_COLUMNS = 20_000
+"""Columns of a table; a sheet has 16,384 at most."""
 _HEADER_LINES = 5
 """Lines over which the cells of one header may spread."""
 _PEEK_BYTES = 64 << 20
 _LINE_BYTES = 1 << 30
 _OPEN_BYTES = BLOCK_BYTES
-"""Bytes a quoted cell may span; a quote that is open for longer was never meant to open."""
+"""Bytes a record may have; a quote that is open for longer was never meant to open."""
 _UNCLOSED = "a quote is opened and not closed in the row"
 _STRANGE = (
     (BAD.encode(), "the row has bytes that are no character in the file's encoding"),
@@ -127,6 +130,10 @@ def _layout(path: Path, encoding: str, head: bytes, known: Sequence[str], *, kno
     delimiter = max(splits, key=lambda mark: _fit([cells for cells, _ in splits[mark]], known))
     records = [cells for cells, _ in splits[delimiter]]
     header, at = find_header(records, known)
+    if max(map(len, header)) > LONGEST_NAME:
+        raise DataError(
+            f"{path}: a column would have a name of more than {LONGEST_NAME:,} characters: the file is no table, or its line ends are lost."
+        )
     header = _fitted_header(header, [len(cells) for cells in records[at + 1 :]], records[at + 1 :])
     return _Layout(path, encoding, known_valid, delimiter, tuple(header), splits[delimiter][at][1], at + 1)
 
@@ -136,7 +143,12 @@ def _first_records(head: bytes, lines: Sequence[tuple[int, int]], delimiter: byt
     records, k = [], 0
     while k < len(lines):
         start, end = lines[k]
-        cells, after = split_record(head[start:end], delimiter), k + 1
+        after = k + 1
+        if head.count(delimiter, start, end) >= _MOST_COLUMNS:
+            records.append(([head[start:end].decode("utf-8", "replace")], end))
+            k = after
+            continue
+        cells = split_record(head[start:end], delimiter)
         for last in range(k + 1, min(k + _HEADER_LINES, len(lines))) if cells is None else ():
             cells = split_record(head[start : lines[last][1]], delimiter)
             if cells is not None:
@@ -324,6 +336,8 @@ def _width_alone(line: bytes, delimiter: bytes) -> int:
 
 
 def _mark_strange(records: _Records) -> None:
+    for record in np.flatnonzero(records.ends - records.starts > _OPEN_BYTES).tolist():
+        records.faults.setdefault(record, f"the row is longer than {_OPEN_BYTES >> 20} MB")
     for mark, why in _STRANGE:
         place = records.text.find(mark)
         while place >= 0:
