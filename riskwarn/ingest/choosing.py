@@ -8,6 +8,8 @@ from riskwarn.ingest.mapping import Mapping
 from riskwarn.privacy import denied_header, shown
 from riskwarn.schema import table_of
 
+MOST_NAMED = 20
+"""Columns that a message names."""
 JOINED = "joined:"
 """Before the name of a field made of several columns."""
 
@@ -88,7 +90,7 @@ def _refuse_absent(absent: list[str], header: tuple[str, ...], file: str, *, any
         names = [name for name in header if shown(name) == repr(name)] if any_known else []
         hints = "".join(did_you_mean(name, names) for name in absent)
         there = (
-            f"has: {', '.join(names)}"
+            f"has: {', '.join(names[:MOST_NAMED])}{', …' if len(names) > MOST_NAMED else ''}"
             if any_known
             else f"has {len(header)} columns, none of them known: is its first line a header?"
         )
@@ -111,5 +113,6 @@ def _refuse_left(left: dict[str, int], file: str) -> None:
 
 
 def _named(columns: dict[str, int]) -> str:
-    """Columns as a message may name them."""
-    return ", ".join(shown(name, place) for name, place in columns.items())
+    """The first columns as a message may name them, and how many more there are."""
+    more = f" and {len(columns) - MOST_NAMED:,} more" if len(columns) > MOST_NAMED else ""
+    return ", ".join(shown(name, place) for name, place in list(columns.items())[:MOST_NAMED]) + more

@@ -72,6 +72,10 @@ def _plain(table: pa.Table, shapes: frozenset[str], encoding: str) -> tuple[pd.D
         column = table[name]
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)
+        if pa.types.is_string_view(column.type) or pa.types.is_large_string(column.type):
+            column = column.cast(pa.string())
+        if pa.types.is_string(column.type) and not _is_text(column):
+            column = column.cast(pa.binary())
         if name in shapes:
             column = _wkt(column)
         elif (
@@ -88,10 +92,19 @@ def _plain(table: pa.Table, shapes: frozenset[str], encoding: str) -> tuple[pd.D
             )
         elif pa.types.is_decimal(column.type) or pa.types.is_time(column.type):
             column = column.cast(pa.string())
-        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        if pa.types.is_string(column.type):
             column = unguarded_column(column)
         columns[name] = column
     return as_frame(pa.table(columns)), bad
+
+
+def _is_text(column: pa.ChunkedArray) -> bool:
+    """Whether a column that says it is UTF-8 is so; Arrow takes the writer's word."""
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _wkt(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -103,7 +103,12 @@ def _paths(files: str | Path | Sequence[str | Path]) -> list[Path | str]:
 
 
 def _is_delivery(path: Path) -> bool:
-    return path.suffix.lower() in ENDINGS and not path.name.startswith(("~", ".")) and not path.name.endswith(ENDING)
+    return (
+        path.is_file()
+        and path.suffix.lower() in ENDINGS
+        and not path.name.startswith(("~", "."))
+        and not path.name.endswith(ENDING)
+    )
 
 
 def _deliver(

@@ -172,6 +172,11 @@ def unguarded_column(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     return texts
 
 
+def has_half_character(text: str) -> bool:
+    """Whether a text holds a lone surrogate, which no encoding can write."""
+    return not text.isascii() and _SURROGATE.search(text) is not None
+
+
 def cell_text(cell: object) -> str | None:
     """A cell of a sheet, a JSON value or a database as text; whole numbers without fraction, times in ISO form.
 
@@ -222,7 +227,7 @@ def cell_pieces(
             continue
         number += 1
         row = [texts[place] if place < len(texts) else None for place in places]
-        if fault or any(text and not text.isascii() and _SURROGATE.search(text) for text in row):
+        if fault or any(text and has_half_character(text) for text in row):
             broken[number] = fault or "the row has half a character (a lone surrogate)"
         else:
             rows.append(row)

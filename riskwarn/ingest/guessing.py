@@ -19,6 +19,8 @@ from riskwarn.privacy import TEXT_LENGTH, ColumnWatch, denied_header, findings
 
 SAMPLE_ROWS = 2000
 """Rows looked at."""
+MOST_COLUMNS = 500
+"""Columns a proposal is made for; more are measurements, not a ledger."""
 LIKE = 0.72
 """Likeness (ratio of matching letters) from which a header is taken for a known one."""
 _CERTAIN, _BY_VALUES = 1.0, 0.5
@@ -86,7 +88,12 @@ def guess(path: str | Path, *, timezone: str = "", crs: str = "") -> Guess:
     """
     delivery = open_delivery(path, _all_aliases())
     sample = _sample(delivery)
-    scored = [(_match(name, delivery.header, sample), name) for name in preset_names()]
+    header = [
+        name for name in delivery.header if not name.startswith("unnamed:") or sample[name].fillna("").ne("").any()
+    ]
+    if len(header) > MOST_COLUMNS:
+        raise DataError(f"{path}: {len(header):,} columns; a proposal is made for {MOST_COLUMNS:,} at most.")
+    scored = [(_match(name, header, sample), name) for name in preset_names()]
     columns, chosen = max(scored, key=lambda pair: (_fit(*pair), pair[1]))
     confidence = _confidence(columns, chosen)
     return Guess(chosen, columns, confidence, _as_toml(chosen, columns, timezone, crs))

@@ -5,8 +5,11 @@ Beside ``calls.csv`` stands ``calls.csv.manifest.json``: ``{"rows": 812, "sha256
 """
 
 import json
+import re
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+
+import pandas as pd
 
 from riskwarn.errors import DataError, did_you_mean
 from riskwarn.ingest.mapping import Mapping
@@ -62,19 +65,44 @@ def read_manifest(path: Path | str) -> Manifest:
     Raises
     ------
     DataError
-        It is not JSON, or has a key that is not known.
+        It is not JSON, has a key that is not known, or a value of another kind.
     """
     beside = Path(f"{path}{ENDING}")
-    if "://" in str(path) or not beside.is_file():
+    if "://" in str(path) or not beside.exists():
         return Manifest()
     try:
         said = json.loads(beside.read_text("utf-8-sig"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{beside}: not JSON: {error}.") from None
+    except (ValueError, RecursionError, OSError) as error:
+        raise DataError(f"{beside}: not JSON ({type(error).__name__}); take it away, or write it anew.") from None
+    if not isinstance(said, dict):
+        raise DataError(f'{beside}: wanted one JSON object, such as {{"rows": 812}}.')
     known = [f.name for f in fields(Manifest)]
-    unknown = [key for key in said if key not in known] if isinstance(said, dict) else ["(no object)"]
+    unknown = [key for key in said if key not in known]
     if unknown:
         raise DataError(
             f"{beside}: unknown key {unknown[0]!r}{did_you_mean(unknown[0], known)}; known keys: {', '.join(known)}."
         )
-    return Manifest(**said)
+    told = {key: value for key, value in said.items() if value is not None}
+    for key, value in told.items():
+        _check(key, value, beside)
+    return Manifest(**told)
+
+
+def _check(key: str, value: object, beside: Path) -> None:
+    """Refuse a value of another kind than its key has: a number of rows, a digest, or a time."""
+    if key == "rows":
+        right, wanted = isinstance(value, int) and not isinstance(value, bool) and value >= 0, "a number of rows"
+    elif key == "sha256":
+        right = isinstance(value, str) and re.fullmatch("[0-9a-fA-F]{64}", value) is not None
+        wanted = "64 hexadecimal digits"
+    else:
+        right, wanted = _is_time(value), "a time such as '2025-01-09 03:00'"
+    if not right:
+        raise DataError(f"{beside}: {key}: wanted {wanted}, got {json.dumps(value)[:60]}.")
+
+
+def _is_time(value: object) -> bool:
+    try:
+        return isinstance(value, str) and not pd.isna(pd.Timestamp(value))
+    except ValueError:
+        return False

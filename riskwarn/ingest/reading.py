@@ -165,7 +165,7 @@ def _open_packed(path: Path, kind: str, known: Sequence[str], stated: Stated) ->
             f"{path}: cannot be unpacked ({type(error).__name__}: damaged, cut or locked by a password); send the file within as it is."
         ) from None
     delivery = replace(delivery, name=path.name, digest=file_digest(path))
-    weakref.finalize(delivery, shutil.rmtree, folder, ignore_errors=True)
+    weakref.finalize(delivery.read, shutil.rmtree, folder, ignore_errors=True)
     return delivery
 
 

@@ -15,7 +15,16 @@ import pyarrow.parquet as pq
 
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.ingest.columnar import open_parquet
-from riskwarn.ingest.delivery import BATCH_ROWS, Delivery, Piece, Stated, cell_pieces, cell_text, file_digest
+from riskwarn.ingest.delivery import (
+    BATCH_ROWS,
+    Delivery,
+    Piece,
+    Stated,
+    cell_pieces,
+    cell_text,
+    file_digest,
+    has_half_character,
+)
 from riskwarn.ingest.encoding import BAD, sniff_encoding, utf8_blocks
 
 if TYPE_CHECKING:
@@ -53,6 +62,8 @@ def open_records(path: Path, _known: Sequence[str], stated: Stated) -> Delivery:
     header = list(dict.fromkeys(key for record, _ in records() for key in record))
     if not header:
         raise DataError(f"{path}: no record in it; wanted one JSON object a line, or a list of them.")
+    if any(has_half_character(name) for name in header):
+        raise DataError(f"{path}: a key has half a character (a lone surrogate); export it again as UTF-8.")
 
     def read(columns: Sequence[str]) -> Iterator[Piece]:
         lines = (([record.get(name) for name in header], fault) for record, fault in records())
@@ -249,7 +260,7 @@ def open_query(url: str, query: str) -> Delivery:
         raise kind(f"database {url.rpartition('@')[2]}: {said}.") from None
     delivery = open_parquet(Path(folder) / "answer.parquet", (), Stated())
     answered = replace(delivery, name=name)
-    weakref.finalize(answered, shutil.rmtree, folder, ignore_errors=True)
+    weakref.finalize(answered.read, shutil.rmtree, folder, ignore_errors=True)
     return answered
 
 
