@@ -50,6 +50,16 @@ def audit(
     A test of what a column says, not of how it was made: an honest column that truly foresees the news would be flagged too, and deserves
     the question. A leak that moves the outcome little is not seen. Several columns that know the outcome only together are told as
     ``all columns together``, by a line fitted on half of the units and judged on the others.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> table = pd.DataFrame({"town": np.repeat(range(100), 4), "year": [2021, 2022, 2023, 2024] * 100})
+    >>> table["events"] = rng.poisson(np.repeat(rng.gamma(2, 5, 100), 4))
+    >>> table["homes"] = np.repeat(rng.gamma(2, 100, 100), 4)
+    >>> table["fines"] = 3 * table["events"] + rng.integers(0, 3, 400)  # written down as the events happened
+    >>> audit(table, unit="town", period="year", outcome="events").set_index("feature")["state"][["fines", "homes"]].to_dict()
+    {'fines': 'leak', 'homes': 'ok'}
     """
     _check(table, (unit, period, outcome))
     rows = table.sort_values([unit, period], kind="stable").reset_index(drop=True)
@@ -76,10 +86,25 @@ def refuse_leaks(
 ) -> None:
     """Raise unless :func:`audit` finds no column that has seen the outcome.
 
+    Parameters
+    ----------
+    table, unit, period, outcome, features
+        As for :func:`audit`.
+
     Raises
     ------
     DataError
         Names the columns, and how much of the news each tells.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> table = pd.DataFrame({"town": np.repeat(range(100), 2), "year": [2023, 2024] * 100, "events": rng.poisson(9, 200)})
+    >>> refuse_leaks(table.assign(homes=rng.poisson(50, 200)), unit="town", period="year", outcome="events")
+    >>> refuse_leaks(table.assign(fines=3 * table["events"]), unit="town", period="year", outcome="events")
+    Traceback (most recent call last):
+        ...
+    riskwarn.errors.DataError: 1 of 1 columns know the outcome of their own year: 'fines': ...
     """
     found = audit(table, unit=unit, period=period, outcome=outcome, features=features)
     leaks = found[found["state"] == "leak"]

@@ -66,6 +66,29 @@ class RiskModel:
         Days from the first to the last date it learnt from: in less than a year growth cannot be told from a season.
     facts
         Where it comes from: digests, dates, numbers of rows.
+
+    Examples
+    --------
+    >>> from riskwarn.history import Stream
+    >>> disputes = (Stream("dispute"),)
+    >>> rng = np.random.default_rng(0)
+    >>> dates = pd.date_range("2025-01-06", periods=30, freq="7D", tz="UTC")
+    >>> panel = pd.DataFrame({"as_of": np.tile(dates, 40), "grid_id": np.repeat([f"G{i:02}" for i in range(40)], 30)})
+    >>> panel["prior_4w"] = rng.poisson(2.0, len(panel)).astype("float32")
+    >>> panel["y"] = rng.poisson(0.5 + panel["prior_4w"])
+    >>> model = RiskModel((Own(disputes, 4),), Label("dispute_7d", disputes, days=7), ModelSettings(n_trees=5)).fit(panel)
+    >>> model.feature_names, model.predict(panel[:1]).columns.tolist()
+    (['prior_4w'], ['score', 'expected', 'probability', 'lower', 'upper', 'lower_share', 'upper_share'])
+    >>> parts = model.contributions(panel[:5])
+    >>> parts.columns.tolist(), bool(np.allclose(parts.sum(axis=1), model.margin(panel[:5])))
+    (['prior_4w', 'base'], True)
+
+    It is kept as plain text, and loads only as it was saved:
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     RiskModel.load(model.save(folder)).version == model.version
+    True
     """
 
     features: tuple[Feature, ...]
@@ -84,7 +107,23 @@ class RiskModel:
 
     @classmethod
     def of(cls, experiment: Experiment) -> "RiskModel":
-        """The unfitted model an experiment declares."""
+        """The unfitted model an experiment declares.
+
+        Parameters
+        ----------
+        experiment
+            Its features, label and settings.
+
+        Returns
+        -------
+        model
+            Not fitted.
+
+        Examples
+        --------
+        >>> RiskModel.of(Experiment.load("experiments/weekly.toml")).label.name
+        'dispute_28d'
+        """
         return cls(experiment.features, experiment.label, experiment.model)
 
     @property
@@ -127,6 +166,11 @@ class RiskModel:
             Table `grids`, of which the model learns what the grids of a community, township or county share (:meth:`totals`); what the
             panel carries by default (:func:`riskwarn.panel.grids_of`).
 
+        Returns
+        -------
+        model
+            Fitted; this one stays as it was. The order of rows is irrelevant.
+
         Raises
         ------
         LabelError
@@ -153,6 +197,24 @@ class RiskModel:
         """Columns `score` (log of the expected count), `expected`, `probability`, `lower`, `upper` (90 % of the count) and their shares.
 
         `lower_share` and `upper_share` say which part of an end lies within the 90 % (:func:`riskwarn.metrics.coverage`).
+
+        Parameters
+        ----------
+        panel
+            Rows with the features; more columns do no harm.
+
+        Returns
+        -------
+        predicted
+            On the index of `panel`. `expected` is in events of the horizon, `probability` and the shares are in [0, 1], `lower` and
+            `upper` are whole numbers.
+
+        Raises
+        ------
+        DefinitionError
+            It is not fitted.
+        DataError
+            The panel is empty or lacks a feature.
         """
         margin = self.margin(panel)
         expected = np.exp(margin)
@@ -168,7 +230,25 @@ class RiskModel:
         return self.calibration.probability(expected) if self.label.is_count else np.minimum(expected, 1)
 
     def margin(self, panel: pd.DataFrame) -> np.ndarray:
-        """(n,) log of the expected count, calibrated."""
+        """(n,) log of the expected count, calibrated.
+
+        Parameters
+        ----------
+        panel
+            Rows with the features.
+
+        Returns
+        -------
+        margin
+            ``level + slope * (tree_share * trees + each other part's share)``.
+
+        Raises
+        ------
+        DefinitionError
+            It is not fitted.
+        DataError
+            The panel is empty or lacks a feature.
+        """
         if panel.empty:
             raise DataError("the panel has no rows: there is no grid to score.")
         raw = self.tree_share * self._trees(panel)
@@ -199,7 +279,18 @@ class RiskModel:
         return 1 - self.line_share - self.blind_share
 
     def tree_margin(self, panel: pd.DataFrame) -> np.ndarray:
-        """(n,) log rate of trees and the rate they start from, before the other parts and calibration."""
+        """(n,) log rate of trees and the rate they start from, before the other parts and calibration.
+
+        Parameters
+        ----------
+        panel
+            Rows with the features.
+
+        Returns
+        -------
+        margin
+            Not calibrated.
+        """
         return self._trees(panel) + self.rate.margin(panel)
 
     def _trees(self, panel: pd.DataFrame) -> np.ndarray:
@@ -211,6 +302,23 @@ class RiskModel:
 
         Exact Shapley values of the trees given their paths (Lundberg et al. 2020, Nature Machine Intelligence 2, 56–67), and
         :meth:`riskwarn.baseline.Additive.parts` of the rate.
+
+        Parameters
+        ----------
+        panel
+            Rows with the features.
+
+        Returns
+        -------
+        contributions
+            On the index of `panel`; above 0 raises the expected count, and ``exp`` of it is the factor.
+
+        Raises
+        ------
+        DefinitionError
+            It is not fitted.
+        DataError
+            The panel is empty or lacks a feature.
         """
         if panel.empty:
             raise DataError("the panel has no rows: there is no grid to explain.")
@@ -225,12 +333,43 @@ class RiskModel:
         return found
 
     def totals(self, scores: pd.DataFrame, grids: pd.DataFrame, level: str) -> pd.DataFrame:
-        """Expected counts and 90 % intervals of larger areas, or of the ``city``, that add up (:func:`riskwarn.draws.totals`)."""
+        """Expected counts and 90 % intervals of larger areas, or of the ``city``, that add up (:func:`riskwarn.draws.totals`).
+
+        Parameters
+        ----------
+        scores
+            Table `scores`, or what :meth:`predict` gave with `grid_id` and `as_of`.
+        grids
+            Table `grids`.
+        level
+            ``city``, ``county_id``, ``township_id`` or ``community_id``.
+
+        Returns
+        -------
+        totals
+            One row a night and area.
+
+        Raises
+        ------
+        DataError
+            The level is unknown, or a grid has no such parent.
+        """
         seed = self.settings.seed
         return totals(scores, grids, level, calibration=self.calibration, common=self.common, seed=seed)
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``trees.txt`` and ``model.json``, and their digests as ``sha256sum`` writes them."""
+        """Write ``trees.txt`` and ``model.json``, and their digests as ``sha256sum`` writes them.
+
+        Parameters
+        ----------
+        folder
+            Made where it is not there; files of an earlier model in it are replaced.
+
+        Returns
+        -------
+        folder
+            The same.
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "trees.txt").write_text(self.trees, "utf-8")
@@ -253,6 +392,11 @@ class RiskModel:
             Where it is.
         trusted
             Whoever asks has seen that the bundle is its own; of another one the trees are tried in a process of their own first.
+
+        Returns
+        -------
+        model
+            Equal in every prediction to the one saved.
 
         Raises
         ------
@@ -416,7 +560,18 @@ class RiskModel:
 
 
 def n_threads(n_rows: int = 0) -> int:
-    """Threads for `n_rows` rows: ``RISKWARN_THREADS``; else one for a small job, where threads wait more than they work, or all cores."""
+    """Threads for `n_rows` rows: ``RISKWARN_THREADS``; else one for a small job, where threads wait more than they work, or all cores.
+
+    Parameters
+    ----------
+    n_rows
+        Rows of the job.
+
+    Returns
+    -------
+    n_threads
+        At least 1.
+    """
     return int(os.environ.get("RISKWARN_THREADS", "0")) or ((os.cpu_count() or 1) if n_rows >= _MANY_ROWS else 1)
 
 

@@ -44,22 +44,72 @@ RANDOM = "random"
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model under a name of its own, so that several of one kind can stand in a report."""
+    """A model under a name of its own, so that several of one kind can stand in a report.
+
+    Parameters
+    ----------
+    name
+        How reports call it.
+    model
+        Any model or baseline.
+
+    Examples
+    --------
+    >>> from riskwarn.baseline import Linear
+    >>> panel = pd.DataFrame({"n": [0.0, 1.0, 3.0] * 20, "y": [1, 2, 4] * 20})
+    >>> flat = Candidate("flat", Linear(("n",), l2=1000.0))
+    >>> flat.fit(panel).predict(panel[:3])["score"].rank().tolist()
+    [1.0, 2.0, 3.0]
+    """
 
     name: str
     model: Model
 
     def fit(self, panel: pd.DataFrame) -> "Candidate":
-        """A fitted copy."""
+        """A fitted copy.
+
+        Parameters
+        ----------
+        panel
+            As the model wants it.
+
+        Returns
+        -------
+        fitted
+            Under the same name.
+        """
         return dataclasses.replace(self, model=self.model.fit(panel))
 
     def predict(self, panel: pd.DataFrame) -> pd.DataFrame:
-        """What the model predicts."""
+        """What the model predicts.
+
+        Parameters
+        ----------
+        panel
+            As the model wants it.
+
+        Returns
+        -------
+        predicted
+            `score`, `expected`, `probability`, and what else the model gives.
+        """
         return self.model.predict(panel)
 
 
 def candidates(experiment: Experiment, **changes: Mapping[str, Any]) -> list[Candidate]:
     """The experiment's model with other settings, each under the name given; hand them to :func:`riskwarn.backtest` as `models`.
+
+    Parameters
+    ----------
+    experiment
+        Whose features, label and settings they share.
+    changes
+        Settings to change, by the name of the candidate.
+
+    Returns
+    -------
+    candidates
+        Unfitted, in the order given.
 
     Raises
     ------
@@ -151,6 +201,11 @@ def audition(
         Of rule ``near``, in units of the metric; by default a twentieth of the best model's mean.
     recency
         Of rule ``recent``, above 0.
+
+    Returns
+    -------
+    audition
+        Print it to read which rule regretted least, and what it chooses.
 
     Raises
     ------

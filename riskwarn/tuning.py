@@ -96,6 +96,11 @@ def tune(
     progress
         Show a bar; on a terminal by default.
 
+    Returns
+    -------
+    tuning
+        The best settings of trials that ran to the end; never worse than the experiment's own on the folds of the search.
+
     Raises
     ------
     DefinitionError
@@ -130,13 +135,36 @@ def tune(
 
 
 def training_rows(experiment: Experiment, panel: pd.DataFrame) -> pd.DataFrame:
-    """The rows a search may see: those the first fold of the experiment's backtest learns from."""
+    """The rows a search may see: those the first fold of the experiment's backtest learns from.
+
+    Parameters
+    ----------
+    experiment, panel
+        As for :func:`riskwarn.backtest`.
+
+    Returns
+    -------
+    rows
+        Their outcomes were known before the first test date.
+    """
     rows = settled(panel)
     return rows[rows["as_of"].isin(folds_of(experiment, rows)[0].train_dates)]
 
 
 def inner_folds(experiment: Experiment, rows: pd.DataFrame) -> list[Fold]:
     """The most folds, three at most, that the rows allow, with the most test dates, no more than the experiment's.
+
+    Parameters
+    ----------
+    experiment
+        Label and wanted test dates.
+    rows
+        What :func:`training_rows` gave.
+
+    Returns
+    -------
+    folds
+        Two or three, the oldest first.
 
     Raises
     ------
@@ -168,7 +196,20 @@ def _least_dates(as_of: pd.Series, wait_days: float) -> int:
 
 
 def proposed(own: ModelSettings, trial: Any) -> ModelSettings:
-    """Settings of one trial, fractions to three figures, so that the text of them says it all."""
+    """Settings of one trial, fractions to three figures, so that the text of them says it all.
+
+    Parameters
+    ----------
+    own
+        The experiment's settings, which lie within the ranges searched.
+    trial
+        Optuna's.
+
+    Returns
+    -------
+    settings
+        What is not searched stays as it was.
+    """
     found: dict[str, Any] = {}
     for name, (least, most, log) in SPACE.items():
         now = getattr(own, name)

@@ -46,6 +46,10 @@ class Additive:
     >>> rate = Additive.fit(panel, ["recent"])
     >>> round(rate.background, 3), round(rate.weights["recent"], 3)
     (1.0, 2.0)
+    >>> np.exp(rate.margin(panel)).round(2).tolist()
+    [1.0, 1.0, 5.0, 5.0]
+    >>> np.exp(rate.constant + rate.parts(panel).sum(axis=1)).round(2).tolist()
+    [1.0, 1.0, 5.0, 5.0]
     """
 
     background: float = 1.0
@@ -66,6 +70,11 @@ class Additive:
             Columns that add to the rate, such as faded counts.
         exceeds
             As above; `y` is then 1 or 0.
+
+        Returns
+        -------
+        rate
+            With a background and weights of at least 0.
         """
         y = panel["y"].to_numpy(dtype=float)
         values = panel[list(names)].to_numpy(dtype=float)
@@ -105,7 +114,18 @@ class Additive:
         return float(self._log(self._rate(usual), np.array([self._usual_limit]))[0])
 
     def margin(self, panel: pd.DataFrame) -> np.ndarray:
-        """(n,) log rate, or log chance."""
+        """(n,) log rate, or log chance.
+
+        Parameters
+        ----------
+        panel
+            Rows with :attr:`columns`; a missing value counts as usual.
+
+        Returns
+        -------
+        margin
+            Above minus infinity: a rate is kept at 1e-9 or more.
+        """
         return self._log(self._rate(self._values(panel)), self._limits(panel))
 
     def parts(self, panel: pd.DataFrame) -> np.ndarray:
@@ -114,6 +134,16 @@ class Additive:
         Along the straight way from the usual values to the row's, the log of a sum gives each term the share of its own rise
         (Aumann & Shapley 1974, Values of Non-Atomic Games); rate and threshold share what they make together as two players do
         (Shapley 1953).
+
+        Parameters
+        ----------
+        panel
+            Rows with :attr:`columns`.
+
+        Returns
+        -------
+        parts
+            0 where a column is as usual.
         """
         values, limits = self._values(panel), self._limits(panel)
         usual = np.array([[self.usual[n] for n in self.weights]])
@@ -156,13 +186,35 @@ def fisher_scoring(
     y
         (n,) outcomes.
     law
-        What the parameters tell of the rows.
+        What the parameters tell of the rows: from (k,) to (n,) means, their (n, k) slopes and (n,) variances.
     start
         (k,) parameters to begin from; all are at least 0.
     likelihood
         Mean log likelihood of outcomes, given their means.
     last
         Bounds of the last parameter, where they are others.
+
+    Returns
+    -------
+    parameters
+        (k,) within the bounds; the likelihood is not below that of `start`.
+
+    Notes
+    -----
+    Fisher's information ``J' V^-1 J`` stands for the negative second derivative [1]_: it needs no second slopes and is never indefinite,
+    so the quadratic has a best point within the bounds, which least squares with bounds finds through its Cholesky root. A step that
+    does not gain is halved.
+
+    References
+    ----------
+    .. [1] McCullagh & Nelder (1989), Generalized Linear Models, section 2.5.
+
+    Examples
+    --------
+    >>> offered, y = np.array([[1.0, 0.0], [1.0, 2.0]]), np.array([1.0, 5.0])
+    >>> law, start = (lambda w: (offered @ w, offered, offered @ w)), np.ones(2)
+    >>> fisher_scoring(y, law, start, lambda y, mean: float((y * np.log(mean) - mean).mean())).round(3).tolist()
+    [1.0, 2.0]
     """
     from scipy.optimize import lsq_linear  # noqa: PLC0415
 
@@ -237,11 +289,45 @@ def _threshold(panel: pd.DataFrame, exceeds: str) -> np.ndarray:
 
 
 def usual_of(values: np.ndarray) -> np.ndarray:
-    """(k,) mean of each column of (n, k) values, missing ones aside; 0 where all are."""
+    """(k,) mean of each column of (n, k) values, missing ones aside; 0 where all are.
+
+    Parameters
+    ----------
+    values
+        (n, k), NaN where unknown.
+
+    Returns
+    -------
+    usual
+        (k,) never NaN.
+
+    Examples
+    --------
+    >>> usual_of(np.array([[1.0, np.nan], [3.0, np.nan]])).tolist()
+    [2.0, 0.0]
+    """
     return np.nan_to_num(np.nanmean(np.where(np.isnan(values).all(axis=0), 0.0, values), axis=0))
 
 
 def offered_by(values: np.ndarray, usual: np.ndarray) -> np.ndarray:
-    """(n, 1 + k) the background's 1, and the columns, at least 0."""
+    """(n, 1 + k) the background's 1, and the columns, at least 0.
+
+    Parameters
+    ----------
+    values
+        (n, k), NaN where unknown.
+    usual
+        (k,) what stands for an unknown value.
+
+    Returns
+    -------
+    offered
+        What each term of the rate adds for a weight of 1.
+
+    Examples
+    --------
+    >>> offered_by(np.array([[2.0], [np.nan], [-1.0]]), np.array([0.5])).tolist()
+    [[1.0, 2.0], [1.0, 0.5], [1.0, 0.0]]
+    """
     known = np.where(np.isnan(values), usual, np.maximum(values, 0))
     return np.column_stack([np.ones(len(known)), known])

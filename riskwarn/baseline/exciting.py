@@ -53,8 +53,17 @@ class SelfExciting:
 
     Examples
     --------
-    >>> [f.name for f in SelfExciting((Stream("dispute"),), days=28, half_lives=(7,)).needs]
+    >>> model = SelfExciting((Stream("dispute"),), days=28, half_lives=(7,))
+    >>> [f.name for f in model.needs]
     ['prior_104w', 'prior_faded_7d', 'prior_faded_7d_nearby']
+
+    Each recent event brings half an event more, whatever lies around:
+
+    >>> recent = np.tile([0.0, 2.0, 4.0], 20)
+    >>> panel = pd.DataFrame({"prior_104w": 1.0, "prior_faded_7d": recent, "prior_faded_7d_nearby": 0.0, "y": 1 + recent / 2})
+    >>> fitted = model.fit(panel)
+    >>> round(fitted.weights["prior_faded_7d"], 2), fitted.predict(panel[:3])["expected"].round(1).tolist()
+    (0.5, [1.0, 2.0, 3.0])
     """
 
     is_baseline: ClassVar[bool] = True
@@ -80,7 +89,25 @@ class SelfExciting:
         return (Own(self.streams, self.long), *(f for own in faded for f in (own, own.nearby())))
 
     def fit(self, panel: pd.DataFrame) -> "SelfExciting":
-        """A copy with weights and calibration fitted."""
+        """A copy with weights and calibration fitted.
+
+        Parameters
+        ----------
+        panel
+            Rows with `y` and the columns of :attr:`needs`; those without a settled outcome are left out.
+
+        Returns
+        -------
+        fitted
+            The baseline itself stays as it was.
+
+        Raises
+        ------
+        LabelError
+            No settled outcome, or one class.
+        DataError
+            The panel lacks a column.
+        """
         rows = settled(panel)
         names, y = [f.name for f in self.needs], rows["y"].to_numpy(dtype=float)
         values = columns(rows, self.needs, self.name)
@@ -98,7 +125,26 @@ class SelfExciting:
         )
 
     def predict(self, panel: pd.DataFrame) -> pd.DataFrame:
-        """Columns `score` (expected events before calibration), `expected`, `probability`."""
+        """Columns `score` (expected events before calibration), `expected`, `probability`.
+
+        Parameters
+        ----------
+        panel
+            Rows with the columns of :attr:`needs`.
+
+        Returns
+        -------
+        predicted
+            On the index of `panel`: `score` (higher is riskier), `expected` (events in the horizon), `probability` (of at least one, in
+            [0, 1]).
+
+        Raises
+        ------
+        DefinitionError
+            It is not fitted.
+        DataError
+            The panel lacks a column.
+        """
         if self.calibration is None:
             raise DefinitionError(f"{self.name} is not fitted; call fit first.")
         values = columns(panel, self.needs, self.name)

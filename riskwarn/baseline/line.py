@@ -29,6 +29,17 @@ class Line:
         Mean of each feature's signed log in training; a missing value counts as the centre.
     constant
         Log rate where every feature is at its centre.
+
+    Examples
+    --------
+    >>> panel = pd.DataFrame({"n": [0.0, 1.0, 3.0] * 20, "m": [1.0, 0.0] * 30, "y": [1, 2, 4] * 20})
+    >>> line = Line.fit(panel, ["n", "m"])
+    >>> round(line.weights["n"], 1), np.exp(line.margin(panel[:3])).round(1).tolist()
+    (1.0, [1.0, 2.0, 4.0])
+    >>> line.only(["n"]).parts(panel[:3]).shape
+    (3, 1)
+    >>> Line.plain(panel, ["n", "m"]).times([0.5, 0.0]).weights
+    {'n': 0.5}
     """
 
     weights: dict[str, float] = field(default_factory=dict)
@@ -39,9 +50,25 @@ class Line:
     def fit(
         cls, panel: pd.DataFrame, features: Sequence[str], *, l2: float = 1e-3, start: "Line | None" = None
     ) -> "Line":
-        """Fit to the rows of `panel` and their `y`; features are standardised before the penalty `l2`.
+        """Fit to the rows of `panel` and their `y`.
 
         From a `start`, a line of the same features fitted to some of the rows, the same optimum is reached sooner.
+
+        Parameters
+        ----------
+        panel
+            Settled rows.
+        features
+            Columns to read; none give the log of the mean.
+        l2
+            Ridge penalty on the weights of standardised logs, at least 0.
+        start
+            Where the search begins.
+
+        Returns
+        -------
+        line
+            Weights in the units of the logs, the standardisation undone.
         """
         from sklearn.linear_model import PoissonRegressor  # noqa: PLC0415
 
@@ -67,19 +94,54 @@ class Line:
 
     @classmethod
     def plain(cls, panel: pd.DataFrame, features: Sequence[str]) -> "Line":
-        """Signed logs as they are, each with weight 1, about their means in `panel`."""
+        """Signed logs as they are, each with weight 1, about their means in `panel`.
+
+        Parameters
+        ----------
+        panel
+            Rows for the means.
+        features
+            Columns to read.
+
+        Returns
+        -------
+        line
+            Not fitted: its constant is 0.
+        """
         names = list(features)
         logs = _signed_log(panel[names].to_numpy(dtype=float))
         centre = np.nan_to_num(np.nanmean(np.where(np.isnan(logs).all(axis=0), 0.0, logs), axis=0))
         return cls(dict.fromkeys(names, 1.0), dict(zip(names, centre.tolist(), strict=True)))
 
     def times(self, weights: Sequence[float]) -> "Line":
-        """With each feature's weight times one of `weights`, in the order of the features; those without weight fall out."""
+        """With each feature's weight times one of `weights`, in the order of the features; those without weight fall out.
+
+        Parameters
+        ----------
+        weights
+            One a feature, at least 0.
+
+        Returns
+        -------
+        line
+            With the features whose weight is above 0.
+        """
         found = {n: w * float(by) for (n, w), by in zip(self.weights.items(), weights, strict=True) if by > 0}
         return Line(found, {n: self.centres[n] for n in found}, self.constant)
 
     def only(self, features: Sequence[str]) -> "Line":
-        """The terms of `features` alone, without the constant."""
+        """The terms of `features` alone, without the constant.
+
+        Parameters
+        ----------
+        features
+            Names; those it does not read are passed over.
+
+        Returns
+        -------
+        line
+            A part of this one.
+        """
         weights = {n: w for n, w in self.weights.items() if n in features}
         return Line(weights, {n: self.centres[n] for n in weights})
 
@@ -89,20 +151,58 @@ class Line:
         return list(self.weights)
 
     def parts(self, panel: pd.DataFrame) -> np.ndarray:
-        """(n, features) what each feature adds to the log rate; with the constant they make :meth:`margin`."""
+        """(n, features) what each feature adds to the log rate; with the constant they make :meth:`margin`.
+
+        Parameters
+        ----------
+        panel
+            Rows with the features.
+
+        Returns
+        -------
+        parts
+            0 where a feature is missing or at its centre.
+        """
         names = list(self.weights)
         logs = _signed_log(panel[names].to_numpy(dtype=float))
         centre = np.array([self.centres[n] for n in names])
         return (np.where(np.isnan(logs), centre, logs) - centre) * np.array([self.weights[n] for n in names])
 
     def margin(self, panel: pd.DataFrame) -> np.ndarray:
-        """(n,) log rate."""
+        """(n,) log rate.
+
+        Parameters
+        ----------
+        panel
+            Rows with the features.
+
+        Returns
+        -------
+        margin
+            Log of events in the horizon.
+        """
         return self.constant + self.parts(panel).sum(axis=1)
 
 
 @dataclass(frozen=True)
 class Linear:
-    """Poisson regression on the logs of the features: what a model must add to be worth its trees."""
+    """Poisson regression on the logs of the features: what a model must add to be worth its trees.
+
+    Parameters
+    ----------
+    features
+        Columns of the panel it reads.
+    l2
+        Ridge penalty on the weights of the standardised logs, at least 0.
+    line, calibration
+        As fitted.
+
+    Examples
+    --------
+    >>> panel = pd.DataFrame({"prior_4w": [0.0, 1.0, 3.0] * 20, "y": [1, 2, 4] * 20})
+    >>> Linear(("prior_4w",)).fit(panel).predict(panel[:3])["expected"].round(1).tolist()
+    [1.0, 2.0, 4.0]
+    """
 
     features: tuple[str, ...]
     l2: float = 1e-3
@@ -115,7 +215,25 @@ class Linear:
         return "poisson regression"
 
     def fit(self, panel: pd.DataFrame) -> "Linear":
-        """A fitted copy."""
+        """A fitted copy.
+
+        Parameters
+        ----------
+        panel
+            Rows with `y` and the columns `features`; those without a settled outcome are left out.
+
+        Returns
+        -------
+        fitted
+            The model itself stays as it was.
+
+        Raises
+        ------
+        LabelError
+            No settled outcome, or one class.
+        KeyError
+            The panel lacks a column.
+        """
         rows = settled(panel)
         line = Line.fit(rows, self.features, l2=self.l2)
         return dataclasses.replace(
@@ -123,7 +241,26 @@ class Linear:
         )
 
     def predict(self, panel: pd.DataFrame) -> pd.DataFrame:
-        """Columns `score`, `expected`, `probability`."""
+        """Columns `score`, `expected`, `probability`.
+
+        Parameters
+        ----------
+        panel
+            Rows with the columns `features`.
+
+        Returns
+        -------
+        predicted
+            On the index of `panel`: `score` (higher is riskier), `expected` (events in the horizon), `probability` (of at least one, in
+            [0, 1]).
+
+        Raises
+        ------
+        DefinitionError
+            It is not fitted.
+        KeyError
+            The panel lacks a column.
+        """
         if self.line is None:
             raise DefinitionError(f"{self.name} is not fitted; call fit first.")
         expected = self.calibration.expected(self.line.margin(panel))
@@ -158,10 +295,23 @@ class Surroundings:
     Statistical Modelling 5, 187–199, who add their parts up where this multiplies them). A missing value counts as the mean. With less
     than a year of training the harmonic stands for the trend.
 
+    Parameters
+    ----------
+    streams
+        What is counted.
+    weeks
+        Weeks of the counts.
+    linear
+        The fitted regression; None before :meth:`fit`.
+
     Examples
     --------
-    >>> [f.name for f in Surroundings((Stream("dispute"),), weeks=(4, 52)).needs]
-    ['prior_4w', 'prior_4w_nearby', 'prior_52w', 'prior_52w_nearby', 'season_sin', 'season_cos']
+    >>> model = Surroundings((Stream("dispute"),), weeks=(4,))
+    >>> [f.name for f in model.needs]
+    ['prior_4w', 'prior_4w_nearby', 'season_sin', 'season_cos']
+    >>> panel = pd.DataFrame({"prior_4w": [0.0, 3.0] * 20, "prior_4w_nearby": 1.0, "season_sin": 0.0, "season_cos": 1.0, "y": [1, 4] * 20})
+    >>> model.fit(panel).predict(panel[:2])["expected"].round(1).tolist()
+    [1.0, 4.0]
     """
 
     is_baseline: ClassVar[bool] = True
@@ -181,12 +331,49 @@ class Surroundings:
         return (*(f for own in counts for f in (own, own.nearby())), Season("sin"), Season("cos"))
 
     def fit(self, panel: pd.DataFrame) -> "Surroundings":
-        """A fitted copy."""
+        """A fitted copy.
+
+        Parameters
+        ----------
+        panel
+            Rows with `y` and the columns of :attr:`needs`; those without a settled outcome are left out.
+
+        Returns
+        -------
+        fitted
+            The baseline itself stays as it was.
+
+        Raises
+        ------
+        LabelError
+            No settled outcome, or one class.
+        DataError
+            The panel lacks a column.
+        """
         columns(panel, self.needs, self.name)
         return dataclasses.replace(self, linear=Linear(tuple(f.name for f in self.needs)).fit(panel))
 
     def predict(self, panel: pd.DataFrame) -> pd.DataFrame:
-        """Columns `score`, `expected`, `probability`."""
+        """Columns `score`, `expected`, `probability`.
+
+        Parameters
+        ----------
+        panel
+            Rows with the columns of :attr:`needs`.
+
+        Returns
+        -------
+        predicted
+            On the index of `panel`: `score` (higher is riskier), `expected` (events in the horizon), `probability` (of at least one, in
+            [0, 1]).
+
+        Raises
+        ------
+        DefinitionError
+            It is not fitted.
+        DataError
+            The panel lacks a column.
+        """
         if self.linear is None:
             raise DefinitionError(f"{self.name} is not fitted; call fit first.")
         return self.linear.predict(panel)

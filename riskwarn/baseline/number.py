@@ -34,6 +34,16 @@ class Number:
         From the log of the number to the distribution of the count; None before :meth:`fit`.
     usual
         Mean count of the training rows.
+
+    Examples
+    --------
+    >>> panel = pd.DataFrame({"prior_4w": [0.0, 1.0, 4.0, np.nan] * 10, "y": [0, 1, 4, 1] * 10})
+    >>> PriorCount(4).fit(panel).predict(panel[:4]).round(2)
+       score  expected  probability
+    0   0.00      0.13         0.12
+    1   1.00      0.74         0.52
+    2   4.00      4.13         0.98
+    3   1.86      1.50         0.77
     """
 
     is_baseline: ClassVar[bool] = True
@@ -58,12 +68,22 @@ class Number:
     def fit(self, panel: pd.DataFrame) -> Self:
         """A copy with its calibration fitted to the settled rows where the number is known.
 
+        Parameters
+        ----------
+        panel
+            Rows with `y` and the columns of :attr:`needs`; those without a settled outcome are left out.
+
+        Returns
+        -------
+        fitted
+            The baseline itself stays as it was.
+
         Raises
         ------
         LabelError
             No settled outcome, or one class.
         DataError
-            The panel lacks the number, or it is unknown in every row.
+            The panel lacks a column, or what it ranks by is unknown in every row.
         """
         rows = settled(panel)
         margin = self._margin(self._values(rows))
@@ -73,7 +93,26 @@ class Number:
         return dataclasses.replace(self, calibration=Calibration.fit(margin[known], y[known]), usual=float(y.mean()))
 
     def predict(self, panel: pd.DataFrame) -> pd.DataFrame:
-        """Columns `score` (the number itself), `expected`, `probability`."""
+        """Columns `score` (the number itself), `expected`, `probability`.
+
+        Parameters
+        ----------
+        panel
+            Rows with the columns of :attr:`needs`.
+
+        Returns
+        -------
+        predicted
+            On the index of `panel`: `score` (higher is riskier), `expected` (events in the horizon), `probability` (of at least one, in
+            [0, 1]).
+
+        Raises
+        ------
+        DefinitionError
+            It is not fitted.
+        DataError
+            The panel lacks a column.
+        """
         if self.calibration is None:
             raise DefinitionError(f"{self.name} is not fitted; call fit first.")
         values = self._values(panel)

@@ -19,11 +19,34 @@ class Model(Protocol):
         ...
 
     def fit(self, panel: pd.DataFrame) -> Self:
-        """A fitted copy, trained on the rows of `panel` whose `y` is settled."""
+        """A fitted copy, trained on the rows of `panel` whose `y` is settled.
+
+        Parameters
+        ----------
+        panel
+            What :func:`riskwarn.build_panel` gave, or any frame with `y` and the columns it reads.
+
+        Returns
+        -------
+        fitted
+            The model itself stays as it was.
+        """
         ...
 
     def predict(self, panel: pd.DataFrame) -> pd.DataFrame:
-        """Columns `score`, `expected`, `probability`, one row a row of `panel`."""
+        """Columns `score`, `expected`, `probability`, one row a row of `panel`.
+
+        Parameters
+        ----------
+        panel
+            Rows with the columns it reads; `y` is not looked at.
+
+        Returns
+        -------
+        predicted
+            On the index of `panel`: `score` (higher is riskier), `expected` (events in the horizon), `probability` (of at least one, in
+            [0, 1]).
+        """
         ...
 
 
@@ -41,6 +64,16 @@ class Baseline(Model, Protocol):
 def is_baseline(model: Model) -> bool:
     """Whether a model says that it is one to beat.
 
+    Parameters
+    ----------
+    model
+        Any model.
+
+    Returns
+    -------
+    is_baseline
+        False where it does not say.
+
     Examples
     --------
     >>> from riskwarn.baseline import Linear, PriorCount
@@ -53,10 +86,25 @@ def is_baseline(model: Model) -> bool:
 def settled(panel: pd.DataFrame) -> pd.DataFrame:
     """The rows of `panel` a model may train on; the panel itself where all are settled.
 
+    Parameters
+    ----------
+    panel
+        Rows with `y`, NaN where it is not settled.
+
+    Returns
+    -------
+    rows
+        Not a copy where all are settled: do not write to it.
+
     Raises
     ------
     LabelError
         No row is settled, or all outcomes are alike.
+
+    Examples
+    --------
+    >>> settled(pd.DataFrame({"y": [0.0, 2.0, np.nan]})).index.tolist()
+    [0, 1]
     """
     known = panel["y"].notna()
     rows = panel if known.all() else panel[known]
@@ -74,10 +122,30 @@ def settled(panel: pd.DataFrame) -> pd.DataFrame:
 def columns(panel: pd.DataFrame, needs: Sequence[Feature], reader: str) -> np.ndarray:
     """(n, needs) values of what `reader` reads, NaN where unknown.
 
+    Parameters
+    ----------
+    panel
+        Rows.
+    needs
+        Features whose columns are read.
+    reader
+        Name of the baseline, for the message.
+
+    Returns
+    -------
+    values
+        (n, needs) float64.
+
     Raises
     ------
     DataError
         The panel lacks a column.
+
+    Examples
+    --------
+    >>> from riskwarn.baseline import PriorCount
+    >>> columns(pd.DataFrame({"prior_4w": [1, 2]}), PriorCount(4).needs, "prior 4 weeks").tolist()
+    [[1.0], [2.0]]
     """
     missing = [f.name for f in needs if f.name not in panel]
     if missing:
@@ -89,6 +157,15 @@ def columns(panel: pd.DataFrame, needs: Sequence[Feature], reader: str) -> np.nd
 
 def check_known(known: np.ndarray, needs: Sequence[Feature], reader: str) -> None:
     """Refuse to fit `reader` where what it ranks by is `known` in no row.
+
+    Parameters
+    ----------
+    known
+        (n,) bool, a training row each.
+    needs
+        Features that it reads.
+    reader
+        Name of the baseline, for the message.
 
     Raises
     ------
@@ -104,5 +181,18 @@ def check_known(known: np.ndarray, needs: Sequence[Feature], reader: str) -> Non
 
 
 def predicted(panel: pd.DataFrame, score: np.ndarray, expected: np.ndarray, probability: np.ndarray) -> pd.DataFrame:
-    """What :meth:`Model.predict` returns, on the index of `panel`."""
+    """What :meth:`Model.predict` returns, on the index of `panel`.
+
+    Parameters
+    ----------
+    panel
+        The rows that were asked for.
+    score, expected, probability
+        (n,) each.
+
+    Returns
+    -------
+    predicted
+        A column each.
+    """
     return pd.DataFrame({"score": score, "expected": expected, "probability": probability}, index=panel.index)

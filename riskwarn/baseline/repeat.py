@@ -43,8 +43,18 @@ class NearRepeat:
 
     Examples
     --------
-    >>> [f.name for f in NearRepeat((Stream("dispute"),)).needs]
+    >>> model = NearRepeat((Stream("dispute"),))
+    >>> [f.name for f in model.needs]
     ['prior_52w', 'prior_2w', 'prior_2w_nearby_total']
+
+    Grids with an event lately see two more, those beside one, and others, one:
+
+    >>> counts = {"prior_52w": 5.0, "prior_2w": [1.0, 0.0, 0.0] * 40, "prior_2w_nearby_total": [0.0, 1.0, 0.0] * 40}
+    >>> fitted = model.fit(pd.DataFrame({**counts, "y": [3, 1, 1] * 40}))
+    >>> [round(m, 2) for m in fitted.multipliers]
+    [1.7, 0.65, 0.65]
+    >>> fitted.predict(pd.DataFrame(counts))["expected"][:3].round(1).tolist()
+    [3.0, 1.0, 1.0]
     """
 
     is_baseline: ClassVar[bool] = True
@@ -68,7 +78,25 @@ class NearRepeat:
         return (Own(self.streams, self.long), lately, lately.nearby(total=True))
 
     def fit(self, panel: pd.DataFrame) -> "NearRepeat":
-        """A copy with multipliers and calibrations fitted."""
+        """A copy with multipliers and calibrations fitted.
+
+        Parameters
+        ----------
+        panel
+            Rows with `y` and the columns of :attr:`needs`; those without a settled outcome are left out.
+
+        Returns
+        -------
+        fitted
+            The baseline itself stays as it was.
+
+        Raises
+        ------
+        LabelError
+            No settled outcome, or one class.
+        DataError
+            The panel lacks a column, or no row knows all counts.
+        """
         rows = settled(panel)
         values, y = columns(rows, self.needs, self.name), rows["y"].to_numpy(dtype=float)
         known = np.isfinite(values).all(axis=1)
@@ -81,7 +109,26 @@ class NearRepeat:
         return dataclasses.replace(fitted, calibration=Calibration.fit(np.log(fitted._risk(values)), y))  # noqa: SLF001 - a copy of itself
 
     def predict(self, panel: pd.DataFrame) -> pd.DataFrame:
-        """Columns `score`, `expected`, `probability`."""
+        """Columns `score`, `expected`, `probability`.
+
+        Parameters
+        ----------
+        panel
+            Rows with the columns of :attr:`needs`.
+
+        Returns
+        -------
+        predicted
+            On the index of `panel`: `score` (higher is riskier), `expected` (events in the horizon), `probability` (of at least one, in
+            [0, 1]).
+
+        Raises
+        ------
+        DefinitionError
+            It is not fitted.
+        DataError
+            The panel lacks a column.
+        """
         if self.calibration is None:
             raise DefinitionError(f"{self.name} is not fitted; call fit first.")
         risk = self._risk(columns(panel, self.needs, self.name))

@@ -42,6 +42,13 @@ class Rule:
         What makes `over` as long as `features`.
     falling
         Whether less is riskier.
+
+    Examples
+    --------
+    >>> rule = Rule("last year", (Count("dispute", days=YEAR_DAYS),))
+    >>> panel = pd.DataFrame({rule.needs[0].name: [0.0, 2.0, 8.0] * 20, "y": [0, 0, 1] * 20})
+    >>> rule.fit(panel).predict(panel[:3])["score"].tolist()
+    [0.0, 2.0, 8.0]
     """
 
     is_baseline: ClassVar[bool] = True
@@ -64,7 +71,25 @@ class Rule:
         return (*self.features, *self.over)
 
     def fit(self, panel: pd.DataFrame) -> "Rule":
-        """A copy with its calibration fitted."""
+        """A copy with its calibration fitted.
+
+        Parameters
+        ----------
+        panel
+            Rows with `y` and the columns of :attr:`needs`; those without a settled outcome are left out.
+
+        Returns
+        -------
+        fitted
+            The baseline itself stays as it was.
+
+        Raises
+        ------
+        LabelError
+            No settled outcome, or one class.
+        DataError
+            The panel lacks a column.
+        """
         rows = settled(panel)
         score = self._score(rows)
         middle = float(np.nanmedian(score)) if np.isfinite(score).any() else 0.0
@@ -74,7 +99,26 @@ class Rule:
         )
 
     def predict(self, panel: pd.DataFrame) -> pd.DataFrame:
-        """Columns `score` (the rule itself), `expected`, `probability`."""
+        """Columns `score` (the rule itself), `expected`, `probability`.
+
+        Parameters
+        ----------
+        panel
+            Rows with the columns of :attr:`needs`.
+
+        Returns
+        -------
+        predicted
+            On the index of `panel`: `score` (higher is riskier), `expected` (events in the horizon), `probability` (of at least one, in
+            [0, 1]).
+
+        Raises
+        ------
+        DefinitionError
+            It is not fitted.
+        DataError
+            The panel lacks a column.
+        """
         if self.calibration is None:
             raise DefinitionError(f"{self.name} is not fitted; call fit first.")
         score = np.nan_to_num(self._score(panel), nan=self.middle)
@@ -97,6 +141,22 @@ def rules_of(label: Label) -> list[Rule]:
     weeks before, CUSUM, EWMA, the same season a year before, the neighbours, and the bare chance that the grid's own normal is
     exceeded, which knows how counts that are whole numbers make some normals easier to exceed. Where no event was of late those of
     these that cannot tell are left out, and of an escalation the lower rungs are looked at too.
+
+    Parameters
+    ----------
+    label
+        Of any kind.
+
+    Returns
+    -------
+    rules
+        Unfitted, each with a name of its own.
+
+    Examples
+    --------
+    >>> from riskwarn.history import Stream
+    >>> [rule.name for rule in rules_of(Label("first", (Stream("dispute"),), days=28, kind="first"))]
+    ['rule neighbours 28 days', 'rule neighbours 364 days', 'rule ewma 28 days', 'rule last year', 'rule days since the last']
     """
     if label.is_count:
         return []
@@ -171,8 +231,17 @@ class Choice:
     >>> from riskwarn.baseline import Ewma
     >>> from riskwarn.history import Stream
     >>> rivals = tuple(Ewma((Stream("dispute"),), days) for days in (7, 28))
-    >>> [f.name for f in Choice("ewma", rivals, wait_days=35).needs]
+    >>> choice = Choice("ewma", rivals, wait_days=35)
+    >>> [f.name for f in choice.needs]
     ['prior_faded_7d', 'prior_faded_28d']
+
+    The weeks tell nothing, the months all:
+
+    >>> dates = pd.date_range("2025-01-06", periods=40, freq="7D", tz="UTC").repeat(3)
+    >>> panel = pd.DataFrame({"as_of": dates, "prior_faded_7d": 1.0, "prior_faded_28d": [0.0, 2.0, 6.0] * 40, "y": [0, 2, 6] * 40})
+    >>> fitted = choice.fit(panel)
+    >>> fitted.chosen.needs[0].name, fitted.predict(panel[:3])["score"].tolist()
+    ('prior_faded_28d', [0.0, 2.0, 6.0])
     """
 
     is_baseline: ClassVar[bool] = True
@@ -194,10 +263,22 @@ class Choice:
     def fit(self, panel: pd.DataFrame) -> "Choice":
         """A copy with the choice made and fitted.
 
+        Parameters
+        ----------
+        panel
+            Rows with `y` and `as_of` and the columns of :attr:`needs`; those without a settled outcome are left out.
+
+        Returns
+        -------
+        fitted
+            The baseline itself stays as it was.
+
         Raises
         ------
         LabelError
             No settled outcome, one class, or too few dates to choose on.
+        DataError
+            The panel lacks a column.
         """
         rows = settled(panel)
         early, late = self._parted(rows)
@@ -205,7 +286,26 @@ class Choice:
         return dataclasses.replace(self, chosen=self.candidates[int(np.argmin(losses))].fit(rows))
 
     def predict(self, panel: pd.DataFrame) -> pd.DataFrame:
-        """What the chosen one predicts."""
+        """What the chosen one predicts.
+
+        Parameters
+        ----------
+        panel
+            Rows with the columns of :attr:`needs`.
+
+        Returns
+        -------
+        predicted
+            On the index of `panel`: `score` (higher is riskier), `expected` (events in the horizon), `probability` (of at least one, in
+            [0, 1]).
+
+        Raises
+        ------
+        DefinitionError
+            It is not fitted.
+        DataError
+            The panel lacks a column.
+        """
         if self.chosen is None:
             raise DefinitionError(f"{self.name} is not fitted; call fit first.")
         return self.chosen.predict(panel)
