@@ -5,9 +5,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from riskwarn.errors import NotFoundError
 from riskwarn.ingest import check
+from riskwarn.ingest.heaping import heaps
 from riskwarn.store import Store
 
 ZONE = "Asia/Shanghai"
@@ -99,9 +102,96 @@ def test_the_report_is_plain_numbers_and_a_page(tmp_path):
     again = json.loads(json.dumps(report.to_dict()))
     assert again["feeds"][0]["missing_days"] == 1
     assert "矛盾纠纷" in report.to_html("zh")
-    assert "disputes: 1 days without any record" in report.to_html("en")
+    assert "disputes: 1 day without any record" in report.to_html("en")
     assert "<script" not in report.to_html()
     assert "disputes" in repr(report)
+
+
+def scattered(n=600, *, grids=20, days=300):
+    """`n` events of random days, minutes and grids, known a day later."""
+    rng = np.random.default_rng(8)
+    at = pd.Timestamp("2024-01-01", tz=ZONE) + pd.to_timedelta(rng.integers(0, days * 1440, n), unit="min")
+    return pd.DataFrame({
+        "occurred_at": at, "known_at": at + pd.Timedelta(days=1), "grid_id": [f"G{k}" for k in rng.integers(0, grids, n)],
+        "place_key": [f"p{k}" for k in rng.integers(0, n, n)],
+    })  # fmt: skip
+
+
+def seen(events, log=None):
+    return [remark.kind for remark in heaps(events, ZONE, log)]
+
+
+def first_of_month(at):
+    return (at.dt.tz_localize(None).dt.to_period("M").dt.to_timestamp()).dt.tz_localize(ZONE)
+
+
+HEAPS = {
+    "one_minute": lambda e, some: e.assign(occurred_at=e["occurred_at"].mask(some, e["occurred_at"].dt.normalize())),
+    "first_of_month": lambda e, some: e.assign(
+        occurred_at=e["occurred_at"].mask(some, first_of_month(e["occurred_at"]) + pd.to_timedelta(e.index, unit="min"))
+    ),
+    "one_place": lambda e, some: e.assign(grid_id=e["grid_id"].mask(some, "G3")),
+    "one_address": lambda e, some: e.assign(place_key=e["place_key"].mask(some, "p0")),
+}
+
+
+@pytest.mark.parametrize("kind", HEAPS)
+@settings(deadline=None, max_examples=15)
+@given(share=st.floats(0.3, 1.0), seed=st.integers(0, 99))
+def test_a_value_that_many_rows_share_is_a_heap(kind, share, seed):
+    """From a quarter of the rows on, one minute, one day of the month, one grid or one address is seen; nothing else is accused."""
+    events = scattered()
+    some = np.random.default_rng(seed).random(len(events)) < share
+    some[: len(events) // 3] = True
+    some[::7] = False
+    assert set(seen(HEAPS[kind](events, some))) in ({kind}, {kind, "capped"})
+
+
+def test_scattered_events_are_no_heap():
+    """Chance, hours rounded to the full hour, and places that follow Zipf's law are not accused."""
+    events = scattered()
+    zipf = np.random.default_rng(1).choice(30, len(events), p=(1 / np.arange(1, 31)) / (1 / np.arange(1, 31)).sum())
+    assert seen(events) == []
+    assert seen(events.assign(occurred_at=events["occurred_at"].dt.floor("h"))) == []
+    assert seen(events.assign(grid_id=[f"G{k}" for k in zipf])) == []
+
+
+def test_months_known_at_once_are_known_too_early():
+    """Events dated to the month and known on its first day are known before they can have happened."""
+    events = scattered()
+    monthly = first_of_month(events["occurred_at"])
+    assert seen(events.assign(occurred_at=monthly, known_at=monthly))[:2] == ["known_early", "first_of_month"]
+    assert "known_early" not in seen(events.assign(occurred_at=monthly, known_at=monthly + pd.Timedelta(days=40)))
+
+
+def test_a_largest_number_that_comes_again_is_a_limit():
+    """Days that all end at 50 events, and a delivery of 65,535 rows, are cut off."""
+    day = np.repeat(np.arange(200), np.where(np.arange(200) % 4 == 0, 50, 20 + np.arange(200) % 23))
+    events = scattered(len(day)).assign(
+        occurred_at=pd.Timestamp("2024-01-01 07:00", tz=ZONE)
+        + pd.to_timedelta(day, unit="D")
+        + pd.to_timedelta(np.arange(len(day)) % 700, unit="min")
+    )
+    log = pd.DataFrame({"batch_id": ["a", "a", "b"], "received": [65_000, 535, 40]})
+    assert seen(events) == ["capped"]
+    assert seen(scattered(), log) == ["full_export"]
+
+
+def test_heaps_are_said_in_both_languages(tmp_path):
+    """The check of a store names the share and the grid."""
+    store = feed(Store(tmp_path, timezone=ZONE), days=200)
+    events = store.read("events")
+    grids = [f"G{k}" for k in range(2, 20)]
+    store.write("grids", pd.DataFrame({"grid_id": grids, "valid_from": pd.Timestamp("2020-01-01", tz=ZONE)}))
+    other = events.assign(
+        source="hotline",
+        event_id="h" + events["event_id"],
+        grid_id=["G1" if k % 3 else grids[k % 18] for k in range(len(events))],
+    )
+    store.write("events", other)
+    report = check(store)
+    assert any("67% of the placed events lie in grid G1" in line for line in report.words("en"))
+    assert any("67% 的已落格事件集中在网格 G1" in line for line in report.words("zh"))
 
 
 def test_an_empty_store_is_said(tmp_path):

@@ -1,6 +1,7 @@
 """What the store's feeds are like: how much, how late, how complete, how well coded, and what changed; in words, numbers and a page."""
 
 import html
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from riskwarn.errors import NotFoundError
-from riskwarn.language import Language
+from riskwarn.ingest.heaping import Remark, heaps
+from riskwarn.language import LANGUAGES, Language, in_every_language, phrase
 from riskwarn.store import Store
-from riskwarn.taxonomy import NEVER_FEATURES, Words, words_of
+from riskwarn.taxonomy import NEVER_FEATURES, words_of
 from riskwarn.unusual import stopped
 
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
@@ -24,13 +26,22 @@ LEAST_DRIFT = 100
 """Events either period must have before its mix is judged."""
 _LIMITS = {"unplaced": 0.05, "unknown": 0.02, "late_days": 30.0, "shift": 0.15, "quarantined": 0.05}
 _TITLES = {
-    "events": Words("事件", "events"), "revisions": Words("修订", "revisions"), "first": Words("最早", "first"), "last": Words("最晚", "last"),
-    "per_day": Words("日均", "a day"), "delay_p50": Words("延迟中位（天）", "delay, median (days)"),
-    "delay_p99": Words("延迟99%（天）", "delay, 99 % (days)"), "unknown_share": Words("未识别类别", "unknown codes"),
-    "sensitive": Words("敏感类", "sensitive"), "unplaced_share": Words("未落格", "unplaced"), "missing_days": Words("缺失天数", "missing days"),
-    "duplicate": Words("重复行", "duplicate rows"), "quarantined": Words("隔离行", "quarantined rows"),
-    "shift": Words("类别结构变化", "shift of the mix"), "volume_ratio": Words("近四周/此前", "last 4 weeks / before"),
-}  # fmt: skip
+    "events": phrase("events", context="data check"),
+    "revisions": phrase("revisions"),
+    "first": phrase("first", context="data check"),
+    "last": phrase("last", context="data check"),
+    "per_day": phrase("a day", context="data check"),
+    "delay_p50": phrase("delay, median (days)"),
+    "delay_p99": phrase("delay, 99 % (days)"),
+    "unknown_share": phrase("unknown codes"),
+    "sensitive": phrase("sensitive"),
+    "unplaced_share": phrase("unplaced"),
+    "missing_days": phrase("missing days"),
+    "duplicate": phrase("duplicate rows"),
+    "quarantined": phrase("quarantined rows"),
+    "shift": phrase("shift of the mix"),
+    "volume_ratio": phrase("last 4 weeks / before"),
+}
 
 
 @dataclass(frozen=True)
@@ -74,7 +85,7 @@ class CheckReport:
 
     def to_html(self, language: Language = "zh") -> str:
         """The report as one page that needs nothing else."""
-        title = {"zh": "数据检查", "en": "Data check"}[language]
+        title = phrase("Data check")[language]
         said = "".join(f"<li>{html.escape(line)}</li>" for line in self.words(language)) or "<li>✓</li>"
         tables = [self.table(language).to_html(na_rep="–", float_format="{:,.2f}".format)]
         tables += [
@@ -128,10 +139,10 @@ def check(store: Store) -> CheckReport:
     log = store.read("feed_log") if store.has("feed_log") else None
     until = _newest(store)
     looked = [_look(store, source, log, until) for source in store.sources()]
-    feeds = pd.DataFrame([feed for feed, _, _ in looked])
+    feeds = pd.DataFrame([feed for feed, *_ in looked])
     feeds = feeds.astype(dict.fromkeys(("missing_days", "received", "duplicate", "quarantined"), "Int64"))
     delays, missing = (pd.concat([item[place] for item in looked], ignore_index=True) for place in (1, 2))
-    return CheckReport(feeds, delays, missing, _reasons(store), _remarks(feeds, missing))
+    return CheckReport(feeds, delays, missing, _reasons(store), _remarks(feeds, missing, [item[3] for item in looked]))
 
 
 def _newest(store: Store) -> pd.Timestamp:
@@ -149,8 +160,8 @@ def _silent_days(known: pd.Series, until: pd.Timestamp) -> float:
 
 def _look(
     store: Store, source: str, log: pd.DataFrame | None, until: pd.Timestamp
-) -> tuple[dict[str, object], pd.DataFrame, pd.DataFrame]:
-    columns = ["event_id", "known_at", "occurred_at", "grid_id", "category", "category_raw"]
+) -> tuple[dict[str, object], pd.DataFrame, pd.DataFrame, list[Remark]]:
+    columns = ["event_id", "known_at", "occurred_at", "grid_id", "category", "category_raw", "place_key"]
     table = store.arrow("events", columns=columns, source=source, dictionary=False)
     revisions = table.to_pandas(
         types_mapper=lambda t: pd.StringDtype(na_value=np.nan) if pa.types.is_string(t) else None
@@ -171,7 +182,8 @@ def _look(
     }  # fmt: skip
     curve = pd.DataFrame({"source": source, "share": QUANTILES, "days": delay.quantile(list(QUANTILES)).to_numpy()})
     days = pd.DataFrame({"source": source, "day": missing if missing is not None else []})
-    return feed, curve, days
+    told = log[log["source"] == source] if log is not None else None
+    return feed, curve, days, heaps(events, store.timezone, told)
 
 
 def _span(occurred: pd.Series, source: str, log: pd.DataFrame | None) -> tuple[pd.Timestamp, pd.Timestamp]:
@@ -221,29 +233,82 @@ def _reasons(store: Store) -> pd.DataFrame:
     return kept.groupby(["file", "reason"]).size().rename("rows").sort_values(ascending=False).reset_index()
 
 
-def _remarks(feeds: pd.DataFrame, missing: pd.DataFrame) -> pd.DataFrame:
-    said = [remark for feed in feeds.to_dict("records") for remark in _of_feed(feed, missing)]
-    table = pd.DataFrame(said, columns=["source", "kind", "weight", "zh", "en"])
+def _remarks(feeds: pd.DataFrame, missing: pd.DataFrame, heaped: list[list[Remark]]) -> pd.DataFrame:
+    said = []
+    for feed, heaps_seen in zip(feeds.to_dict("records"), heaped, strict=True):
+        days = missing.loc[missing["source"] == feed["source"], "day"]
+        for remark in (*_faults(feed, days), *heaps_seen):
+            sentence = phrase("{feed}: {remark}", feed=words_of(feed["source"]), remark=remark.said)
+            said.append((feed["source"], remark.kind, remark.weight, *in_every_language(sentence).values()))
+    table = pd.DataFrame(said, columns=["source", "kind", "weight", *LANGUAGES])
     return table.sort_values("weight", ascending=False, kind="stable", ignore_index=True)
 
 
-def _of_feed(feed: dict, missing: pd.DataFrame) -> list[tuple]:
-    zh, en = words_of(feed["source"]).zh, words_of(feed["source"]).en
-    days = missing.loc[missing["source"] == feed["source"], "day"]
-    first = f"{days.iloc[0]:%Y-%m-%d}" if len(days) else ""
-    unplaced, unknown, late, shift = feed["unplaced_share"], feed["unknown_share"], feed["delay_p99"], feed["shift"]
-    kept = 0.0 if pd.isna(feed["received"]) else feed["quarantined"] / max(feed["received"], 1)
-    silent = feed["silent_days"]
-    rules = (
-        (not pd.isna(silent), "stopped", 6, f"{zh}：已断报 {silent:.0f} 天，而其他来源仍在到件；断报期间的结果未知，请联系数据提供单位。", f"{en}: has stopped: nothing new for {silent:.0f} days, while the store learnt more from others; what happened since is not known. Ask the provider."),
-        (bool(len(days)), "missing_days", 5, f"{zh}：{len(days)} 天没有任何记录，首日 {first}，请联系数据提供单位。", f"{en}: {len(days)} days without any record, the first {first}; ask the provider."),
-        (unplaced > _LIMITS["unplaced"], "unplaced", 4, f"{zh}：{unplaced:.1%} 的事件未落到网格，不计入任何网格。", f"{en}: {unplaced:.1%} of the events have no grid and count for none."),
-        (unknown > _LIMITS["unknown"], "unknown_codes", 3, f"{zh}：{unknown:.1%} 的类别未识别，已归入其他，请补充对照表。", f"{en}: {unknown:.1%} of the categories are unknown and became other; complete the crosswalk."),
-        (kept > _LIMITS["quarantined"], "quarantined", 3, f"{zh}：{kept:.1%} 的行被隔离，原因见下表。", f"{en}: {kept:.1%} of the rows are in quarantine; the reasons stand below."),
-        (late > _LIMITS["late_days"], "late", 2, f"{zh}：1% 的事件在发生 {late:.0f} 天后才可知，标签须等待同样久。", f"{en}: one event in a hundred is known only after {late:.0f} days; labels must wait as long."),
-        (bool(shift > _LIMITS["shift"]), "drift", 2, f"{zh}：近四周类别结构变化 {shift:.0%}。", f"{en}: the category mix of the last four weeks moved by {shift:.0%}."),
-        (feed["sensitive"] > 0, "sensitive", 1, f"{zh}：{feed['sensitive']} 件敏感类只计数，不入特征。", f"{en}: {feed['sensitive']} sensitive events are counted here and nowhere else."),
-    )  # fmt: skip
-    return [
-        (feed["source"], kind, weight, text_zh, text_en) for holds, kind, weight, text_zh, text_en in rules if holds
-    ]
+def _faults(feed: dict, days: pd.Series) -> Iterator[Remark]:
+    """What is missing, late, unplaced, unknown or changed in a feed."""
+    quarantined = 0.0 if pd.isna(feed["received"]) else feed["quarantined"] / max(feed["received"], 1)
+    if not pd.isna(feed["silent_days"]):
+        yield Remark(
+            "stopped",
+            6,
+            phrase(
+                "has stopped: nothing new for {n} day, while the store learnt more from others; what happened since is not known. Ask the provider.",
+                plural="has stopped: nothing new for {n} days, while the store learnt more from others; what happened since is not known. Ask the provider.",
+                n=int(feed["silent_days"]),
+            ),
+        )
+    if len(days):
+        yield Remark(
+            "missing_days",
+            5,
+            phrase(
+                "{n} day without any record, the first {first}; ask the provider.",
+                plural="{n} days without any record, the first {first}; ask the provider.",
+                n=len(days),
+                first=f"{days.iloc[0]:%Y-%m-%d}",
+            ),
+        )
+    if feed["unplaced_share"] > _LIMITS["unplaced"]:
+        yield Remark(
+            "unplaced",
+            4,
+            phrase("{share:.1%} of the events have no grid and count for none.", share=feed["unplaced_share"]),
+        )
+    if feed["unknown_share"] > _LIMITS["unknown"]:
+        yield Remark(
+            "unknown_codes",
+            3,
+            phrase(
+                "{share:.1%} of the categories are unknown and became other; complete the crosswalk.",
+                share=feed["unknown_share"],
+            ),
+        )
+    if quarantined > _LIMITS["quarantined"]:
+        yield Remark(
+            "quarantined",
+            3,
+            phrase("{share:.1%} of the rows are in quarantine; the reasons stand below.", share=quarantined),
+        )
+    if feed["delay_p99"] > _LIMITS["late_days"]:
+        yield Remark(
+            "late",
+            2,
+            phrase(
+                "one event in a hundred is known only after {days:.0f} days; labels must wait as long.",
+                days=feed["delay_p99"],
+            ),
+        )
+    if feed["shift"] > _LIMITS["shift"]:
+        yield Remark(
+            "drift", 2, phrase("the category mix of the last four weeks moved by {share:.0%}.", share=feed["shift"])
+        )
+    if feed["sensitive"] > 0:
+        yield Remark(
+            "sensitive",
+            1,
+            phrase(
+                "{n} sensitive event is counted here and nowhere else.",
+                plural="{n} sensitive events are counted here and nowhere else.",
+                n=feed["sensitive"],
+            ),
+        )
