@@ -50,6 +50,36 @@ class Report:
         Table `grids`, where it was given: slices and maps need it.
     split
         How dates and grids were kept apart.
+
+    Examples
+    --------
+    A regression on last month's count against that count and against last year's, on made-up disputes:
+
+    >>> import dataclasses
+    >>> from riskwarn.baseline import PriorCount
+    >>> from riskwarn.experiment import Experiment
+    >>> rng = np.random.default_rng(0)
+    >>> dates = pd.date_range("2024-01-01", periods=60, freq="7D", tz="UTC")
+    >>> panel = pd.DataFrame({"as_of": np.tile(dates, 40), "grid_id": np.repeat([f"G{i:02}" for i in range(40)], 60)})
+    >>> rate = np.repeat(rng.gamma(1.0, 2.0, 40), 60)
+    >>> panel["prior_4w"], panel["prior_52w"], panel["y"] = rng.poisson(rate), rng.poisson(13 * rate), rng.poisson(rate)
+    >>> weekly = Experiment.load("experiments/weekly.toml")
+    >>> weekly = dataclasses.replace(weekly, folds=dataclasses.replace(weekly.folds, n_folds=2, test_dates=4, min_train_dates=20))
+    >>> report = backtest(weekly, panel, models=[Linear(("prior_4w",)), PriorCount(4), PriorCount(52)], progress=False)
+    >>> report.table[["capture_5", "poisson_deviance"]].round(2)
+                          capture_5  poisson_deviance
+    model
+    poisson regression         0.20              1.87
+    prior count 4 weeks        0.20              1.90
+    prior count 52 weeks       0.21              1.04
+    >>> report.best_baseline("poisson_deviance"), report.by_fold("poisson_deviance").shape
+    ('prior count 52 weeks', (2, 3))
+    >>> report.differences(["poisson_deviance"])[["model", "rival", "verdict"]].to_numpy().tolist()
+    [['poisson regression', 'prior count 52 weeks', 'not clear']]
+    >>> report.difference("poisson_deviance", "poisson regression", "prior count 4 weeks")["verdict"]
+    'not clear'
+    >>> report.bands("poisson regression").index.tolist()
+    ['orange', 'yellow', 'blue', 'below', 'all']
     """
 
     frame: pd.DataFrame
@@ -81,6 +111,16 @@ class Report:
             A model of the report.
         areas
             Kind of area by `grid_id` (such as ``grids.set_index("grid_id")["urban_class"]``): with it by kind instead of level.
+
+        Returns
+        -------
+        bands
+            One row a level or kind of area: expected and observed counts, probability and frequency (:func:`riskwarn.calibration.by_group`).
+
+        Raises
+        ------
+        NotFoundError
+            The report has no such model.
         """
         own = self.predictions[self.predictions["model"] == model]
         if own.empty:
@@ -89,6 +129,16 @@ class Report:
 
     def best_baseline(self, metric: str) -> str:
         """The baseline that did best at `metric`, with hindsight: of many rivals one is lucky, so the bar is rather too high than too low.
+
+        Parameters
+        ----------
+        metric
+            A column of :attr:`table`.
+
+        Returns
+        -------
+        name
+            Of the baseline.
 
         Raises
         ------
@@ -103,7 +153,18 @@ class Report:
         return str(values.idxmin() if metric in BETTER_LOW else values.idxmax())
 
     def by_fold(self, metric: str) -> pd.DataFrame:
-        """(folds, models) a metric within each fold, captures pooled: how steady a model is, or what its worst season is like."""
+        """(folds, models) a metric within each fold, captures pooled: how steady a model is, or what its worst season is like.
+
+        Parameters
+        ----------
+        metric
+            One of :attr:`frame`.
+
+        Returns
+        -------
+        values
+            Indexed by fold, a column a model.
+        """
         own = self.frame[self.frame["metric"] == metric]
         weighed = own.assign(weight=_weights(own))
         weighed["value"] *= weighed["weight"]
@@ -112,6 +173,11 @@ class Report:
 
     def differences(self, metrics_wanted: Iterable[str] | None = None) -> pd.DataFrame:
         """Every other model against the best baseline.
+
+        Parameters
+        ----------
+        metrics_wanted
+            All of :attr:`frame` by default.
 
         Returns
         -------
@@ -159,7 +225,20 @@ class Report:
         )
 
     def difference(self, metric: str, model: str, rival: str) -> dict[str, Any]:
-        """One row of :meth:`differences`: a model against a rival of your choice."""
+        """One row of :meth:`differences`: a model against a rival of your choice.
+
+        Parameters
+        ----------
+        metric
+            One of :attr:`frame`.
+        model, rival
+            Names of models of the report.
+
+        Returns
+        -------
+        difference
+            The columns of :meth:`differences` by name.
+        """
         own = self.frame[self.frame["metric"] == metric]
         series = own.pivot_table(index="as_of", columns="model", values="value")
         weight = own.assign(weight=_weights(own)).groupby("as_of")["weight"].first().to_numpy()
@@ -188,13 +267,41 @@ class Report:
 
 
 def shared_by(dates: pd.Index, horizon_days: float) -> np.ndarray:
-    """(dates, dates) share of the label window that dates have in common, for :func:`riskwarn.metrics.difference_interval`."""
+    """(dates, dates) share of the label window that dates have in common, for :func:`riskwarn.metrics.difference_interval`.
+
+    Parameters
+    ----------
+    dates
+        Of the labels, in order.
+    horizon_days
+        Length of a label's window, days.
+
+    Returns
+    -------
+    shared
+        In [0, 1], 1 on the diagonal.
+
+    Examples
+    --------
+    >>> shared_by(pd.DatetimeIndex(["2025-01-06", "2025-01-20"]), 28).tolist()
+    [[1.0, 0.5], [0.5, 1.0]]
+    """
     at = (pd.DatetimeIndex(dates) - dates[0]) / pd.Timedelta(days=1)
     return metrics.shared_windows(at.to_numpy(), horizon_days)
 
 
 def verdict_of(low: float, high: float) -> str:
     """What an interval of a difference, positive is better, lets one say.
+
+    Parameters
+    ----------
+    low, high
+        Ends of the interval.
+
+    Returns
+    -------
+    verdict
+        ``clearly better``, ``clearly worse`` or ``not clear``.
 
     Examples
     --------
@@ -232,6 +339,11 @@ def backtest(
     progress
         Show a bar; on a terminal by default.
 
+    Returns
+    -------
+    report
+        Print it for the table and the differences; the example is at :class:`Report`.
+
     Raises
     ------
     LabelError
@@ -267,12 +379,47 @@ def backtest(
 
 
 def contenders_of(experiment: Experiment) -> list[Model]:
-    """The model, the linear model and the baselines: prior counts, rules of thumb where the label is no count, and those named."""
+    """The model, the linear model and the baselines: prior counts, rules of thumb where the label is no count, and those named.
+
+    Parameters
+    ----------
+    experiment
+        What is asked.
+
+    Returns
+    -------
+    models
+        Unfitted.
+
+    Examples
+    --------
+    >>> from riskwarn.experiment import Experiment
+    >>> [model.name for model in contenders_of(Experiment.load("experiments/weekly.toml"))][:4]
+    ['riskwarn', 'poisson regression', 'prior count 4 weeks', 'prior count 15 weeks']
+    """
     return [RiskModel.of(experiment), Linear(tuple(experiment.feature_names)), *experiment.rivals]
 
 
 def folds_of(experiment: Experiment, rows: pd.DataFrame) -> list[Fold]:
-    """The folds of an experiment over the dates of `rows`; the gap follows from the label."""
+    """The folds of an experiment over the dates of `rows`; the gap follows from the label.
+
+    Parameters
+    ----------
+    experiment
+        Label and folds.
+    rows
+        Settled rows of the panel.
+
+    Returns
+    -------
+    folds
+        The oldest first.
+
+    Raises
+    ------
+    LabelError
+        There are not enough dates.
+    """
     plan, label = experiment.folds, experiment.label
     return rolling_origin(
         rows["as_of"], horizon_days=label.days, settle_days=label.settle_days, n_folds=plan.n_folds, test_dates=plan.test_dates,
@@ -283,10 +430,28 @@ def folds_of(experiment: Experiment, rows: pd.DataFrame) -> list[Fold]:
 def parent_of(grids: pd.DataFrame | None, grid_ids: pd.Index) -> pd.Series:
     """The parent area of each grid, of the first kind in :data:`PARENTS` that all grids have.
 
+    Parameters
+    ----------
+    grids
+        Table `grids`; of several rows of a grid the last counts.
+    grid_ids
+        (n,) grids of the panel.
+
+    Returns
+    -------
+    parents
+        (n,) text, indexed by grid.
+
     Raises
     ------
     DefinitionError
         There is no table, or no kind of area that all grids have and that parts them.
+
+    Examples
+    --------
+    >>> grids = pd.DataFrame({"grid_id": ["A", "B"], "county_id": ["K", "K"], "township_id": ["T1", "T2"]})
+    >>> parent_of(grids, pd.Index(["B", "A"])).to_dict()
+    {'B': 'T2', 'A': 'T1'}
     """
     if grids is not None:
         own = grids.drop_duplicates("grid_id", keep="last").set_index("grid_id").reindex(grid_ids)
@@ -361,7 +526,20 @@ def _weights(frame: pd.DataFrame) -> pd.Series:
 
 
 def judged(predictions: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
-    """The frame of a :class:`Report`: each model's metrics date by date."""
+    """The frame of a :class:`Report`: each model's metrics date by date.
+
+    Parameters
+    ----------
+    predictions
+        As :attr:`Report.predictions`.
+    experiment
+        What to judge by.
+
+    Returns
+    -------
+    frame
+        One row a model, date and metric.
+    """
     judge, label = experiment.judge, experiment.label
     keys = ["model", "fold", "as_of"]
     rows = [

@@ -115,10 +115,26 @@ def panel_of(
     normals
         Features with a column ``normal:…`` more, what a reason compares them with.
 
+    Returns
+    -------
+    panel
+        As :func:`build_panel`, with the features given and no others.
+
     Raises
     ------
     StaleDataError, DataError, DefinitionError
         As :func:`build_panel`.
+
+    Examples
+    --------
+    >>> from riskwarn.feature import Count
+    >>> at = pd.to_datetime(["2025-01-01", "2025-01-05"]).tz_localize("Asia/Shanghai")
+    >>> events = pd.DataFrame({"source": "dispute", "event_id": ["a", "b"], "known_at": at, "occurred_at": at,
+    ...                        "grid_id": ["A", "B"], "category": "D02"})
+    >>> history = History.of(events, pd.DataFrame({"grid_id": ["A", "B"], "valid_from": at[0]}))
+    >>> panel = panel_of(history, [Count("dispute", days=7)], ["2025-01-03"])
+    >>> panel.columns[2], panel.iloc[:, 2].tolist()
+    ('dispute_n_7d', [1.0, 0.0])
     """
     snapshot = _snapshot(history, features, dates)
     outcomes = () if label is None else label.columns
@@ -135,6 +151,16 @@ def panel_of(
 
 def dates_of(as_of: object) -> list[Any]:
     """The dates that one date or any iterable of dates names, in order, each once.
+
+    Parameters
+    ----------
+    as_of
+        Text, a date or time of Python, numpy or pandas, or an iterable of them.
+
+    Returns
+    -------
+    dates
+        As given, but numpy's dates as pandas'.
 
     Raises
     ------
@@ -168,6 +194,16 @@ def _is_one(as_of: object) -> bool:
 
 def grids_of(panel: pd.DataFrame) -> pd.DataFrame | None:
     """The grids a panel was made for, as it carries them: one row a grid, as the table `grids`; none where it carries none.
+
+    Parameters
+    ----------
+    panel
+        What :func:`build_panel` gave.
+
+    Returns
+    -------
+    grids
+        In the order of the panel.
 
     Examples
     --------
@@ -207,6 +243,20 @@ def fill(snapshot: Snapshot, features: Sequence[Feature], matrix: np.ndarray) ->
     """Compute features into `matrix`, (n_features, n_grids, n_dates) float32, and return it.
 
     Results the snapshot keeps are written where they belong from the first, so a matrix costs its own memory and no more.
+
+    Parameters
+    ----------
+    snapshot
+        Of the grids and dates.
+    features
+        What is computed, in the order of the matrix.
+    matrix
+        (n_features, n_grids, n_dates) float32, overwritten.
+
+    Returns
+    -------
+    matrix
+        The same.
     """
     for feature, home in zip(features, matrix, strict=True):
         key = feature.plane(snapshot)
@@ -322,6 +372,11 @@ def write_panel(
         Dates; those of the experiment by default.
     n_dates
         Dates computed together; as many as fit in 192 MB by default.
+
+    Returns
+    -------
+    progress
+        How many dates were written, and how many kept.
 
     Raises
     ------

@@ -145,6 +145,11 @@ def nightly(
     say
         Called with a line at each step.
 
+    Returns
+    -------
+    night
+        What was published, this time or before.
+
     Raises
     ------
     NotFoundError
@@ -170,6 +175,16 @@ def run_key(store: Store, model: RiskModel, at: pd.Timestamp, capacity: int) -> 
     """Name of a run: sixteen hexadecimal digits of the SHA-256 of night, all that is read, model, capacity, code version and tables published.
 
     What is read are the tables, the log of deliveries, the city's own files and the nights before (:meth:`riskwarn.Store.fingerprint`).
+
+    Parameters
+    ----------
+    store, model, at, capacity
+        What the run reads, with what it scores, for which night and how many grids.
+
+    Returns
+    -------
+    run
+        Equal where everything the run depends on is equal.
     """
     alias = model.facts.get("alias")
     earlier = [(night.isoformat(), store.run_of(night)) for night in store.nights() if night < at]
@@ -190,6 +205,22 @@ def model_of(
     store: Store, target: str, *, alias: str = tracking.CHAMPION, tracking_folder: str | Path | None = None
 ) -> RiskModel:
     """The registered model of a store.
+
+    Parameters
+    ----------
+    store
+        The city.
+    target
+        Name of the label.
+    alias
+        ``champion`` or ``candidate``.
+    tracking_folder
+        Where MLflow's file lies; the store's folder by default.
+
+    Returns
+    -------
+    model
+        Fitted.
 
     Raises
     ------
@@ -261,7 +292,22 @@ def _beside(
 
 
 def night_panel(store: Store | History, model: RiskModel, as_of: object) -> pd.DataFrame:
-    """The panel of one night with the features the model carries."""
+    """The panel of one night with the features the model carries.
+
+    Parameters
+    ----------
+    store
+        The city, or its history.
+    model
+        Whose features are computed.
+    as_of
+        The night.
+
+    Returns
+    -------
+    panel
+        As :func:`riskwarn.build_panel` for one night.
+    """
     history = store if isinstance(store, History) else History.load(store)
     return panel_of(history, model.features, [as_of], label=model.label, normals=model.features)
 
@@ -295,10 +341,27 @@ STARTER = (
 def init(folder: str | Path) -> Path:
     """Write the starter, ``features/`` and the :data:`STARTER` of ``experiments/``, into `folder`.
 
+    Parameters
+    ----------
+    folder
+        Made where it is not there.
+
+    Returns
+    -------
+    folder
+        The same.
+
     Raises
     ------
     DataError
         The folder holds one of them already.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     sorted(path.name for path in init(folder).iterdir())
+    ['experiments', 'features']
     """
     folder = Path(folder)
     for name in ("features", "experiments"):
@@ -312,7 +375,23 @@ def init(folder: str | Path) -> Path:
 
 
 def starter(name: str) -> Path:
-    """Folder of the starter shipped with the package: ``features`` or ``experiments``."""
+    """Folder of the starter shipped with the package: ``features`` or ``experiments``.
+
+    Parameters
+    ----------
+    name
+        ``features`` or ``experiments``.
+
+    Returns
+    -------
+    folder
+        In the package, or beside it where it runs from its sources.
+
+    Examples
+    --------
+    >>> (starter("experiments") / "weekly.toml").exists()
+    True
+    """
     package = Path(riskwarn.__file__).parent
     shipped = package / "starter" / name
     return shipped if shipped.exists() else package.parent / name

@@ -41,6 +41,30 @@ def measure_of(
     """A feature, or several together, as a function of a log and a date, for the relations of this module.
 
     Several give (n_features, n_grids) numbers.
+
+    Parameters
+    ----------
+    feature
+        One feature, or several.
+    grids
+        Table `grids`, one row a grid.
+    timezone
+        Clock of the city.
+
+    Returns
+    -------
+    measure
+        From a log and a date to (n_grids,) numbers, or (n_features, n_grids) of several.
+
+    Examples
+    --------
+    >>> from riskwarn.feature import Count
+    >>> at = pd.to_datetime(["2025-01-01", "2025-01-05"]).tz_localize("Asia/Shanghai")
+    >>> events = pd.DataFrame({"source": "dispute", "event_id": ["a", "b"], "known_at": at, "occurred_at": at,
+    ...                        "grid_id": "G1", "category": "D02"})
+    >>> measure = measure_of(Count("dispute", days=7), pd.DataFrame({"grid_id": ["G1"], "valid_from": at[:1]}))
+    >>> measure({"events": events}, "2025-01-04").tolist()
+    [1.0]
     """
 
     def measure(log: Log, as_of: object) -> np.ndarray:
@@ -164,12 +188,52 @@ def any_clock(
 
 
 def before(log: Log, as_of: pd.Timestamp) -> dict[str, pd.DataFrame]:
-    """The log as it stood at `as_of`: only rows known before it."""
+    """The log as it stood at `as_of`: only rows known before it.
+
+    Parameters
+    ----------
+    log
+        Tables by name; those that tell no time of knowing are left whole.
+    as_of
+        An instant with a time zone.
+
+    Returns
+    -------
+    log
+        New frames.
+
+    Examples
+    --------
+    >>> at = pd.to_datetime(["2025-01-01", "2025-01-05"]).tz_localize("Asia/Shanghai")
+    >>> before({"events": pd.DataFrame({"event_id": ["a", "b"], "known_at": at})}, at[1])["events"]["event_id"].tolist()
+    ['a']
+    """
     return {name: t[_known(name, t) < as_of].reset_index(drop=True) for name, t in log.items()}
 
 
 def poisoned(log: Log, as_of: pd.Timestamp) -> dict[str, pd.DataFrame]:
-    """The log as it stood, with records that become known at `as_of` or later and contradict it."""
+    """The log as it stood, with records that become known at `as_of` or later and contradict it.
+
+    Parameters
+    ----------
+    log
+        Tables by name.
+    as_of
+        An instant with a time zone.
+
+    Returns
+    -------
+    log
+        Of each table with a time of knowing also rows known at `as_of`, an hour, a week and a year later.
+
+    Examples
+    --------
+    >>> at = pd.to_datetime(["2025-01-01", "2025-01-05"]).tz_localize("Asia/Shanghai")
+    >>> events = pd.DataFrame({"source": "dispute", "event_id": ["a", "b"], "known_at": at, "occurred_at": at, "grid_id": ["A", "B"]})
+    >>> lies = poisoned({"events": events}, at[1])["events"]
+    >>> len(lies), int((lies["known_at"] < at[1]).sum())
+    (9, 1)
+    """
     stood = before(log, as_of)
     return {
         name: pd.concat([t, *_poison(name, t, as_of)], ignore_index=True) if len(t) and name in _KNOWN_AT else t

@@ -98,6 +98,17 @@ def find_gaps(
         An unknown kind.
     StaleDataError
         Nothing is known before the night, or nothing came for 90 days.
+
+    Examples
+    --------
+    A feed of every day that stood still for a fortnight:
+
+    >>> at = pd.date_range("2025-01-01", periods=200, tz="Asia/Shanghai")
+    >>> events = pd.DataFrame({"source": "dispute", "event_id": [f"d{i}" for i in range(200)], "known_at": at, "occurred_at": at,
+    ...                        "grid_id": "A", "category": "D02"})
+    >>> history = History.of(events, pd.DataFrame({"grid_id": ["A"], "valid_from": at[0]}), until="2025-08-03")
+    >>> find_gaps(history, as_of="2025-08-03", kinds=[FEED.code])[["kind", "scope", "state"]].to_numpy().tolist()
+    [['G08', 'feed:dispute', 'open']]
     """
     wanted = _wanted(kinds)
     evidence = Evidence(store, as_of if as_of is not None else _night_of(scores), scores)
@@ -114,6 +125,22 @@ def find_gaps(
 def history(store: Store, grid_id: str, as_of: object, *, kinds: Iterable[str] | None = None) -> pd.DataFrame:
     """What would have been said of a grid on a past night (or several), from what was known then: rows of table `gaps`.
 
+    Parameters
+    ----------
+    store
+        The city.
+    grid_id
+        One grid.
+    as_of
+        A night, or several.
+    kinds
+        Only these kinds; all by default.
+
+    Returns
+    -------
+    gaps
+        Rows that name the grid or an area it lies in.
+
     Raises
     ------
     NotFoundError
@@ -123,7 +150,20 @@ def history(store: Store, grid_id: str, as_of: object, *, kinds: Iterable[str] |
 
 
 def missing(evidence: Evidence, kind: Kind) -> dict[str, object]:
-    """What a kind needs and the night does not have; empty when it can be looked for."""
+    """What a kind needs and the night does not have; empty when it can be looked for.
+
+    Parameters
+    ----------
+    evidence
+        Of the night.
+    kind
+        One of :data:`KINDS`.
+
+    Returns
+    -------
+    missing
+        One item that names the first table or columns lacking.
+    """
     tables = [t for t in kind.tables if not evidence.has(t)]
     if tables:
         return {"missing_table": tables[0]}

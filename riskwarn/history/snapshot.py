@@ -24,6 +24,49 @@ class Snapshot:
     """What was known at each of some dates. Every method gives one number per grid and date: (n_grids, n_dates) float32.
 
     Results are kept and handed out again, so they are read-only; copy before you change one.
+
+    Parameters
+    ----------
+    history
+        Of a city, or some of its grids.
+    dates
+        In the order of time, with a time zone.
+
+    Examples
+    --------
+    >>> from riskwarn.history import History
+    >>> day = pd.Timestamp("2025-01-01", tz="Asia/Shanghai")
+    >>> at = day + pd.to_timedelta([0, 2, 5, 8], unit="D")
+    >>> events = pd.DataFrame({"source": "dispute", "event_id": [*"abcd"], "occurred_at": at, "known_at": at, "grid_id": [*"AAAB"],
+    ...     "category": ["D02", "D02", "D07", "D02"], "severity": [1, 3, 2, 2], "place_key": ["x", "x", "y", "z"],
+    ...     "closed_at": [day + pd.Timedelta(days=1), None, None, None], "due_at": [None, day + pd.Timedelta(days=4), None, None]})
+    >>> grids = pd.DataFrame({"grid_id": ["A", "B"], "valid_from": day, "x_km": [0.0, 1.0], "y_km": 0.0, "households": [100, 50]})
+    >>> snapshot = History.of(events, grids.assign(township_id="T1"), until="2025-02-01").at(["2025-01-05", "2025-01-12"])
+    >>> dispute = Stream("dispute")
+    >>> snapshot.count(dispute, 7).tolist()  # grid A: two in the week before the 5th, one in that before the 12th
+    [[2.0, 1.0], [0.0, 1.0]]
+    >>> snapshot.graded(dispute, 7).tolist(), snapshot.summed(dispute, 7).tolist()
+    ([[4.0, 2.0], [0.0, 2.0]], [[2.0, 1.0], [0.0, 1.0]])
+    >>> snapshot.decayed(dispute, 7).astype(float).round(2).tolist(), snapshot.days_since(dispute).tolist()
+    ([[1.49, 1.3], [0.0, 0.74]], [[2.0, 6.0], [nan, 3.0]])
+    >>> snapshot.coming(dispute, days=7, settle_days=0).tolist(), snapshot.settled("dispute", days=7, settle_days=0).tolist()
+    ([[1.0, 0.0], [1.0, 0.0]], [[True, True], [True, True]])
+    >>> snapshot.open(dispute).tolist(), snapshot.overdue(dispute).tolist(), snapshot.overdue_days(dispute).tolist()
+    ([[1.0, 2.0], [0.0, 1.0]], [[0.0, 1.0], [0.0, 0.0]], [[0.0, 7.0], [0.0, 0.0]])
+    >>> snapshot.closed(dispute, 7).tolist(), snapshot.handling(dispute, 7).tolist(), snapshot.delay(dispute, 7).tolist()
+    ([[1.0, 0.0], [0.0, 0.0]], [[1.0, nan], [nan, nan]], [[0.0, 0.0], [nan, 0.0]])
+    >>> snapshot.open_age(dispute).astype(float).round(1).tolist(), snapshot.exposure("dispute", 28).tolist(), snapshot.observed("dispute", 2).tolist()
+    ([[2.0, 8.7], [nan, 3.0]], [4.0, 11.0], [2.0, 2.0])
+    >>> snapshot.nearby(snapshot.count(dispute, 28)).tolist(), snapshot.of_parent(snapshot.count(dispute, 28), "township_id").tolist()
+    ([[0.0, 1.0], [2.0, 3.0]], [[1.0, 2.0], [1.0, 2.0]])
+    >>> snapshot.attribute("households").tolist(), snapshot.fixed([1, 2]).tolist(), snapshot.calendar([0.5, 1]).tolist()
+    ([[100.0, 100.0], [50.0, 50.0]], [[1.0, 1.0], [2.0, 2.0]], [[0.5, 1.0], [0.5, 1.0]])
+    >>> snapshot.followed(dispute, dispute, by=("place",), days=7, window=28).tolist()  # the second at place x
+    [[1.0, 1.0], [0.0, 0.0]]
+    >>> snapshot.fastest(dispute, dispute, by=("place",), days=7, window=28).tolist()
+    [[2.0, 2.0], [nan, nan]]
+    >>> [count.tolist() for count in snapshot.recurred(dispute, days=28, within=7)]  # again, followed
+    [[[0.0, 1.0], [0.0, 0.0]], [[0.0, 1.0], [0.0, 0.0]]]
     """
 
     def __init__(self, history: Past, dates: pd.DatetimeIndex) -> None:
@@ -54,14 +97,37 @@ class Snapshot:
         return None if around is self.history else Snapshot(around, self.dates)
 
     def lend(self, key: Hashable, home: np.ndarray) -> None:
-        """Have the result called `key` written into `home`, which the lender will not change: no copy is made of it later."""
+        """Have the result called `key` written into `home`, which the lender will not change: no copy is made of it later.
+
+        Parameters
+        ----------
+        key
+            As :meth:`riskwarn.feature.Feature.plane` names it.
+        home
+            (n_grids, n_dates) float32; passed over where the result is kept already.
+        """
         if key not in self._planes:
             self._homes.setdefault(key, home)
 
     # -- how often ----------------------------------------------------------------------------------------------------
 
     def count(self, stream: Stream, days: float, *, ago: float = 0) -> np.ndarray:
-        """Events that occurred within `days` before the date, or before `ago` days earlier."""
+        """Events that occurred within `days` before the date, or before `ago` days earlier.
+
+        Parameters
+        ----------
+        stream
+            What is counted.
+        days
+            Length of the window before the date, days.
+        ago
+            How many days before the date the window ends.
+
+        Returns
+        -------
+        count
+            (n_grids, n_dates) at least 0; not whole where grids were split.
+        """
 
         def fill(out: np.ndarray) -> None:
             rows, cells = self._of("facts", stream)
@@ -80,7 +146,20 @@ class Snapshot:
         return self._plane(("count", stream, float(days), float(ago)), fill)
 
     def summed(self, stream: Stream, days: float) -> np.ndarray:
-        """What the rows of the last `days` amount to: households visited, workers on duty."""
+        """What the rows of the last `days` amount to: households visited, workers on duty.
+
+        Parameters
+        ----------
+        stream
+            What is counted.
+        days
+            Length of the window before the date, days.
+
+        Returns
+        -------
+        amount
+            (n_grids, n_dates), 1 a row where the rows carry no amount.
+        """
 
         def fill(out: np.ndarray) -> None:
             rows, cells = self._of("facts", stream)
@@ -98,7 +177,20 @@ class Snapshot:
         return self._plane(("summed", stream, float(days)), fill)
 
     def graded(self, stream: Stream, days: float) -> np.ndarray:
-        """Sum of the severities of the events of the last `days`."""
+        """Sum of the severities of the events of the last `days`.
+
+        Parameters
+        ----------
+        stream
+            What is counted.
+        days
+            Length of the window before the date, days.
+
+        Returns
+        -------
+        severity
+            (n_grids, n_dates) at least 0.
+        """
 
         def fill(out: np.ndarray) -> None:
             rows, cells = self._of("facts", stream)
@@ -116,7 +208,20 @@ class Snapshot:
         return self._plane(("graded", stream, float(days)), fill)
 
     def decayed(self, stream: Stream, half_life_days: float) -> np.ndarray:
-        """Sum over past events of one half to the power of age over `half_life_days`."""
+        """Sum over past events of one half to the power of age over `half_life_days`.
+
+        Parameters
+        ----------
+        stream
+            What is counted.
+        half_life_days
+            Age at which an event counts half, days.
+
+        Returns
+        -------
+        faded
+            (n_grids, n_dates) events, at least 0.
+        """
 
         def fill(out: np.ndarray) -> None:
             rows, cells = self._of("facts", stream)
@@ -126,7 +231,22 @@ class Snapshot:
         return self._plane(("decayed", stream, float(half_life_days)), fill)
 
     def days_since(self, stream: Stream, *, cap: float = np.inf, whole: bool = False) -> np.ndarray:
-        """Days since the last event, at most `cap`; `cap` where there was none (NaN where that is infinite). `whole`: days begun."""
+        """Days since the last event, at most `cap`; `cap` where there was none (NaN where that is infinite). `whole`: days begun.
+
+        Parameters
+        ----------
+        stream
+            What is counted.
+        cap
+            Most days told.
+        whole
+            Whether a day begun counts as a day.
+
+        Returns
+        -------
+        days
+            (n_grids, n_dates).
+        """
 
         def fill(out: np.ndarray) -> None:
             rows, cells = self._of("facts", stream)
@@ -137,7 +257,22 @@ class Snapshot:
         return self._plane(("days_since", stream, float(cap), whole), fill)
 
     def coming(self, stream: Stream, *, days: float, settle_days: float) -> np.ndarray:
-        """Events that occur in the `days` from the date on, as known `settle_days` after their end. For labels only."""
+        """Events that occur in the `days` from the date on, as known `settle_days` after their end. For labels only.
+
+        Parameters
+        ----------
+        stream
+            What is counted.
+        days
+            Length of the window from the date on, days.
+        settle_days
+            How long after it records may still arrive.
+
+        Returns
+        -------
+        count
+            (n_grids, n_dates); whether it is final, :meth:`settled` says.
+        """
         rows, cells = self._of("facts", stream)
         wait = _span(days + settle_days)
         start = np.maximum(rows.occurred - _span(days), _sooner(rows.start, wait))
@@ -149,7 +284,20 @@ class Snapshot:
     # -- handling -----------------------------------------------------------------------------------------------------
 
     def open(self, stream: Stream, *, days: float | None = None) -> np.ndarray:
-        """Cases known and not closed; only those that occurred within `days`, where given."""
+        """Cases known and not closed; only those that occurred within `days`, where given.
+
+        Parameters
+        ----------
+        stream
+            What is counted.
+        days
+            Most days since the case occurred; any by default.
+
+        Returns
+        -------
+        count
+            (n_grids, n_dates) cases.
+        """
 
         def fill(out: np.ndarray) -> None:
             rows, cells = self._of("cases", stream)
@@ -162,7 +310,20 @@ class Snapshot:
         return self._plane(("open", stream, days), fill)
 
     def overdue(self, stream: Stream, *, elapsed: float = 1.0) -> np.ndarray:
-        """Open cases past `elapsed` of the time they were given; cases without a due time are never overdue."""
+        """Open cases past `elapsed` of the time they were given; cases without a due time are never overdue.
+
+        Parameters
+        ----------
+        stream
+            What is counted.
+        elapsed
+            Share of the time from occurring to the due time; 1 is overdue, less is about to be.
+
+        Returns
+        -------
+        count
+            (n_grids, n_dates) cases.
+        """
 
         def fill(out: np.ndarray) -> None:
             rows, cells = self._of("cases", stream)
@@ -172,7 +333,20 @@ class Snapshot:
         return self._plane(("overdue", stream, float(elapsed)), fill)
 
     def closed(self, stream: Stream, days: float) -> np.ndarray:
-        """Cases closed within `days` before the date."""
+        """Cases closed within `days` before the date.
+
+        Parameters
+        ----------
+        stream
+            What is counted.
+        days
+            Length of the window before the date, days.
+
+        Returns
+        -------
+        count
+            (n_grids, n_dates) cases.
+        """
 
         def fill(out: np.ndarray) -> None:
             rows, cells = self._closed(stream)
@@ -182,7 +356,22 @@ class Snapshot:
         return self._plane(("closed", stream, float(days)), fill)
 
     def handling(self, stream: Stream, days: float, *, q: float = 0.5) -> np.ndarray:
-        """Quantile of the days from occurring to closing, of the cases closed within `days`; whole days of the city's calendar."""
+        """Quantile of the days from occurring to closing, of the cases closed within `days`; whole days of the city's calendar.
+
+        Parameters
+        ----------
+        stream
+            What is counted.
+        days
+            Length of the window before the date, days.
+        q
+            Which quantile, in [0, 1].
+
+        Returns
+        -------
+        days
+            (n_grids, n_dates); NaN where none was closed.
+        """
 
         def fill(out: np.ndarray) -> None:
             rows, cells = self._closed(stream)
@@ -193,7 +382,22 @@ class Snapshot:
         return self._plane(("handling", stream, float(days), q), fill)
 
     def delay(self, stream: Stream, days: float, *, q: float = 0.5) -> np.ndarray:
-        """Quantile of the days from occurring to being known, of the events that became known within `days`."""
+        """Quantile of the days from occurring to being known, of the events that became known within `days`.
+
+        Parameters
+        ----------
+        stream
+            What is counted.
+        days
+            Length of the window before the date, days.
+        q
+            Which quantile, in [0, 1].
+
+        Returns
+        -------
+        days
+            (n_grids, n_dates); NaN where nothing became known.
+        """
 
         def fill(out: np.ndarray) -> None:
             rows, cells = self._of("facts", stream)
@@ -203,7 +407,20 @@ class Snapshot:
         return self._plane(("delay", stream, float(days), q), fill)
 
     def open_age(self, stream: Stream, *, q: float = 0.9) -> np.ndarray:
-        """Quantile of the age in days of the open cases."""
+        """Quantile of the age in days of the open cases.
+
+        Parameters
+        ----------
+        stream
+            What is counted.
+        q
+            Which quantile, in [0, 1].
+
+        Returns
+        -------
+        days
+            (n_grids, n_dates); NaN where none is open.
+        """
 
         def fill(out: np.ndarray) -> None:
             rows, cells = self._of("cases", stream)
@@ -212,7 +429,18 @@ class Snapshot:
         return self._plane(("open_age", stream, q), fill)
 
     def overdue_days(self, stream: Stream) -> np.ndarray:
-        """Days by which the longest overdue open case is late; 0 where none is."""
+        """Days by which the longest overdue open case is late; 0 where none is.
+
+        Parameters
+        ----------
+        stream
+            What is counted.
+
+        Returns
+        -------
+        days
+            (n_grids, n_dates) at least 0.
+        """
 
         def fill(out: np.ndarray) -> None:
             rows, cells = self._of("cases", stream)
@@ -223,7 +451,18 @@ class Snapshot:
         return self._plane(("overdue_days", stream), fill)
 
     def open_matters(self, streams: tuple[Stream, ...]) -> np.ndarray:
-        """Linked matters of which a record is open: each counts once in a grid."""
+        """Linked matters of which a record is open: each counts once in a grid.
+
+        Parameters
+        ----------
+        streams
+            Whose cases are looked at.
+
+        Returns
+        -------
+        count
+            (n_grids, n_dates) matters.
+        """
         out = np.zeros(self.shape, np.float32)
         if not streams:
             return out
@@ -255,6 +494,11 @@ class Snapshot:
             From (n_windows, n_groups, n_dates) counts and the first group of each grid to (n_grids, n_dates).
         windows
             Days, and days ago, of each count.
+
+        Returns
+        -------
+        values
+            (n_grids, n_dates), 0 where a grid has no rows.
         """
         rows, _ = self._of("facts", tuple(streams))
         kind = getattr(rows, by).astype(np.int64)
@@ -290,6 +534,15 @@ class Snapshot:
     ) -> tuple[Facts, Facts, np.ndarray]:
         """Every two events of one grid, and of one `by`, of which the second occurred at most `days` after the first.
 
+        Parameters
+        ----------
+        later, earlier
+            What comes after what.
+        by
+            What both must share beside the grid, such as ``place`` or ``case``.
+        days
+            Most days between them.
+
         Returns
         -------
         later, earlier
@@ -304,7 +557,24 @@ class Snapshot:
     def followed(
         self, later: Stream, earlier: Streams, *, by: tuple[str, ...], days: float, window: float
     ) -> np.ndarray:
-        """Events of `later` in the last `window` days that an event of `earlier` preceded within `days`, at the same `by`."""
+        """Events of `later` in the last `window` days that an event of `earlier` preceded within `days`, at the same `by`.
+
+        Parameters
+        ----------
+        later, earlier
+            What comes after what.
+        by
+            What both must share beside the grid, such as ``place`` or ``case``.
+        days
+            Most days between them.
+        window
+            Days before the date in which the later one occurred.
+
+        Returns
+        -------
+        count
+            (n_grids, n_dates) events; each counts once, however many preceded it.
+        """
 
         def fill(out: np.ndarray) -> None:
             second, first, number = self.pairs(later, earlier, by=by, days=days)
@@ -318,7 +588,24 @@ class Snapshot:
     def fastest(
         self, later: Stream, earlier: Streams, *, by: tuple[str, ...], days: float, window: float
     ) -> np.ndarray:
-        """Least days from an event of `earlier` to one of `later` in the last `window` days; NaN where there is none."""
+        """Least days from an event of `earlier` to one of `later` in the last `window` days; NaN where there is none.
+
+        Parameters
+        ----------
+        later, earlier
+            What comes after what.
+        by
+            What both must share beside the grid, such as ``place`` or ``case``.
+        days
+            Most days between them.
+        window
+            Days before the date in which the later one occurred.
+
+        Returns
+        -------
+        days
+            (n_grids, n_dates).
+        """
 
         def fill(out: np.ndarray) -> None:
             second, first, _ = self.pairs(later, earlier, by=by, days=days)
@@ -331,6 +618,15 @@ class Snapshot:
 
     def recurred(self, stream: Stream, *, days: float, within: float) -> tuple[np.ndarray, np.ndarray]:
         """Cases followed for `within` days after closing, those days ending in the last `days`.
+
+        Parameters
+        ----------
+        stream
+            Whose cases and events are looked at.
+        days
+            Window in which the following ended, days.
+        within
+            How long a case is followed after it closed, days.
 
         Returns
         -------
@@ -355,6 +651,20 @@ class Snapshot:
 
         It is where the feed spoke, for each grid, from the date through the `days` and `settle_days` more
         (:meth:`~riskwarn.history.past.Past.silences`).
+
+        Parameters
+        ----------
+        source
+            The feed.
+        days
+            Length of the window from the date on, days.
+        settle_days
+            How long after it records may still arrive.
+
+        Returns
+        -------
+        settled
+            (n_grids, n_dates) bool.
         """
         begin, end = self.micros, self.micros + _span(days + settle_days)
         known = np.zeros(self.shape, dtype=bool)
@@ -373,6 +683,20 @@ class Snapshot:
         A feed speaks from its first record on. From where the deliveries arrived by then tell what each covers, only covered time
         counts: a delivery without rows says that nothing happened, no delivery says nothing. Before the first delivery, as when
         years of records are brought in at once, the records speak for themselves.
+
+        Parameters
+        ----------
+        source
+            The feed.
+        days
+            Length of the window before the date, days.
+        ago
+            How many days before the date the window ends.
+
+        Returns
+        -------
+        days
+            (n_dates,) in [0, `days`].
         """
         last = self.micros - _span(ago)
         first = last - _span(days)
@@ -387,7 +711,20 @@ class Snapshot:
         return np.clip((free + told) / DAY_US, 0, days)
 
     def observed(self, source: str, days: float) -> np.ndarray:
-        """(n_dates,) days of the last `days` for which the source speaks, never below one."""
+        """(n_dates,) days of the last `days` for which the source speaks, never below one.
+
+        Parameters
+        ----------
+        source
+            The feed.
+        days
+            Length of the window before the date, days.
+
+        Returns
+        -------
+        days
+            (n_dates,) in [1, `days`]: fit to divide by.
+        """
         return np.clip(self.exposure(source, days), 1, days)
 
     def _begun(self, source: str) -> np.ndarray:
@@ -398,13 +735,48 @@ class Snapshot:
     # -- space, attributes, calendar ----------------------------------------------------------------------------------
 
     def nearby(self, values: np.ndarray, *, mean: bool = True, out: np.ndarray | None = None) -> np.ndarray:
-        """Mean (or sum) of `values`, those of :attr:`around`, over the neighbours of each grid, into `out` if given; zero without any."""
+        """Mean (or sum) of `values`, those of :attr:`around`, over the neighbours of each grid, into `out` if given; zero without any.
+
+        Parameters
+        ----------
+        values
+            (n_grids, n_dates).
+        mean
+            Mean, or sum.
+        out
+            (n_grids, n_dates) float32 to write into.
+
+        Returns
+        -------
+        nearby
+            (n_grids, n_dates).
+        """
         out = np.empty(self.shape, np.float32) if out is None else out
         kernel.linked(self.history.neighbors(), values, out, mean=mean)
         return out
 
     def of_parent(self, values: np.ndarray, level: str, *, mean: bool = True) -> np.ndarray:
-        """Mean (or sum) of `values` over the grids with the same parent at `level`; a grid without one stands alone."""
+        """Mean (or sum) of `values` over the grids with the same parent at `level`; a grid without one stands alone.
+
+        Parameters
+        ----------
+        values
+            (n_grids, n_dates), NaN where unknown.
+        level
+            ``community_id``, ``township_id`` or ``county_id``.
+        mean
+            Mean, or sum.
+
+        Returns
+        -------
+        values
+            (n_grids, n_dates), the grid itself among the others; NaN where nothing is known of any.
+
+        Raises
+        ------
+        DefinitionError
+            The grids have no such parent.
+        """
         member, parent = self._parents(level)
         held = np.isfinite(values)
         total = member @ np.where(held, values, 0)
@@ -413,22 +785,71 @@ class Snapshot:
         return np.asarray(spread[parent], dtype=np.float32)
 
     def attribute(self, column: str) -> np.ndarray:
-        """A numeric fact of the grid itself, the same at every date."""
+        """A numeric fact of the grid itself, the same at every date.
+
+        Parameters
+        ----------
+        column
+            Column of table `grids`.
+
+        Returns
+        -------
+        values
+            (n_grids, n_dates), NaN where the grid has none.
+
+        Raises
+        ------
+        DefinitionError
+            No grid has it.
+        """
         if not self.history.told(column):
             raise DefinitionError(f"the grids have no {column!r}; leave the feature out, or give the column.")
         values = pd.to_numeric(self.history.grids[column]).to_numpy(dtype=np.float32, na_value=np.nan)
         return self.fixed(values)
 
     def fixed(self, values: np.ndarray) -> np.ndarray:
-        """One value a grid, the same at every date."""
+        """One value a grid, the same at every date.
+
+        Parameters
+        ----------
+        values
+            (n_grids,).
+
+        Returns
+        -------
+        values
+            (n_grids, n_dates), read-only.
+        """
         return np.broadcast_to(np.asarray(values, dtype=np.float32)[:, None], self.shape)
 
     def calendar(self, values: np.ndarray) -> np.ndarray:
-        """One value a date, the same in every grid."""
+        """One value a date, the same in every grid.
+
+        Parameters
+        ----------
+        values
+            (n_dates,).
+
+        Returns
+        -------
+        values
+            (n_grids, n_dates), read-only.
+        """
         return np.broadcast_to(np.asarray(values, dtype=np.float32)[None, :], self.shape)
 
     def places(self, kind: str) -> np.ndarray:
-        """(n_grids,) key places of a kind, 0 where a grid lists none, NaN where no grid of the city does."""
+        """(n_grids,) key places of a kind, 0 where a grid lists none, NaN where no grid of the city does.
+
+        Parameters
+        ----------
+        kind
+            As in table `places`.
+
+        Returns
+        -------
+        n
+            (n_grids,) at least 0.
+        """
         table = self.history.read("places")
         if kind not in set(table["kind"]):
             return np.full(self.shape[0], np.nan)
@@ -437,7 +858,20 @@ class Snapshot:
         return np.bincount(at[at >= 0], own["n"].to_numpy(dtype=float)[at >= 0], self.shape[0])
 
     def made(self, key: Hashable, fill: Callable[[np.ndarray], None]) -> np.ndarray:
-        """The result called `key`, from `fill` the first time it is asked for; in the memory lent for it, where there is any."""
+        """The result called `key`, from `fill` the first time it is asked for; in the memory lent for it, where there is any.
+
+        Parameters
+        ----------
+        key
+            Equal keys have equal results.
+        fill
+            Writes the result into the (n_grids, n_dates) float32 it is given.
+
+        Returns
+        -------
+        values
+            (n_grids, n_dates), read-only.
+        """
         return self._plane(key, fill)
 
     def _plane(self, key: Hashable, fill: Callable[[np.ndarray], None]) -> np.ndarray:

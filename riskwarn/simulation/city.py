@@ -59,7 +59,20 @@ class City:
         return truth_tables(self.world, self.tables["events"])
 
     def write(self, path: str | Path, *, truth: bool = True) -> Store:
-        """Write the tables as a store at `path`, and, if wanted, the truth apart as Parquet at `path` + "-truth"."""
+        """Write the tables as a store at `path`, and, if wanted, the truth apart as Parquet at `path` + "-truth".
+
+        Parameters
+        ----------
+        path
+            Folder of the store.
+        truth
+            Whether the truth is written as well.
+
+        Returns
+        -------
+        store
+            The city as a centre holds it.
+        """
         store = Store(path, timezone=TIMEZONE)
         for name in ORDER:
             if len(self.tables[name]):
@@ -97,6 +110,11 @@ def city(
     strength
         How strongly three causes act, for planting one that drives the city.
 
+    Returns
+    -------
+    city
+        Its `tables`, and apart from them its `truth`.
+
     Raises
     ------
     DefinitionError
@@ -114,7 +132,18 @@ def city(
 
 
 def make_tables(world: World) -> dict[str, pd.DataFrame]:
-    """The tables as the centre holds them."""
+    """The tables as the centre holds them.
+
+    Parameters
+    ----------
+    world
+        Everything the city is made of.
+
+    Returns
+    -------
+    tables
+        By the names of :data:`ORDER`, each in the shape of :mod:`riskwarn.schema`.
+    """
     setting, geo, codes, watch = world.setting, world.geo, world.codes, world.watch
     changes = crosswalk_truth(codes)
     events, sent = events_table(world)
@@ -132,7 +161,18 @@ def make_tables(world: World) -> dict[str, pd.DataFrame]:
 
 
 def events_table(world: World) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The `events` table, and what came with each delivery (for the feed log)."""
+    """The `events` table, and what came with each delivery (for the feed log).
+
+    Parameters
+    ----------
+    world
+        Everything the city is made of.
+
+    Returns
+    -------
+    events, sent
+        Revisions that came, and one row a record delivered: `source`, `county`, `occurred`, `day`.
+    """
     events, delivery = world.records.events, world.delivery
     revisions = world.records.revisions.assign(known=delivery.known, day=delivery.day)[delivery.came]
     sent = pd.DataFrame({c: events[c].to_numpy()[revisions["event"]] for c in ("source", "county", "occurred")}).assign(
@@ -195,10 +235,27 @@ def _places(setting: Setting, geo: Geography) -> pd.DataFrame:
 def read_truth(path: str | Path) -> dict[str, pd.DataFrame]:
     """The truth of a city written at `path`. Only a judge may open it.
 
+    Parameters
+    ----------
+    path
+        Folder of the store, not of the truth.
+
+    Returns
+    -------
+    truth
+        Tables by name, as :attr:`City.truth`.
+
     Raises
     ------
     NotFoundError
         There is none beside the store.
+
+    Examples
+    --------
+    >>> read_truth("no/such/city")
+    Traceback (most recent call last):
+        ...
+    riskwarn.errors.NotFoundError: no/such/city-truth: no truth beside this store; ...
     """
     folder = Path(f"{path}{TRUTH_SUFFIX}")
     if not folder.is_dir():
