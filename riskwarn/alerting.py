@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from riskwarn.calling import checked
 from riskwarn.errors import DataError
 from riskwarn.grid import neighbors
 from riskwarn.level import level_of
@@ -14,6 +15,7 @@ ACKNOWLEDGE_HOURS = {"red": 2, "orange": 4, "yellow": 24, "blue": 168}
 _MOST_GRIDS = 4
 
 
+@checked
 def raise_alerts(
     scores: pd.DataFrame,
     reasons: pd.DataFrame,

@@ -8,7 +8,7 @@ import html
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ import pandas as pd
 from riskwarn import metrics
 from riskwarn.baseline import Linear, Model, is_baseline, settled
 from riskwarn.calibration import by_group, by_level
+from riskwarn.calling import checked
 from riskwarn.errors import DefinitionError, LabelError, NotFoundError, did_you_mean
 from riskwarn.experiment import Experiment, Judge
 from riskwarn.model import RiskModel
@@ -266,6 +267,7 @@ class Report:
         return metrics.calibration_error((own["y"] > 0).to_numpy(), own["probability"].to_numpy())
 
 
+@checked
 def shared_by(dates: pd.Index, horizon_days: float) -> np.ndarray:
     """(dates, dates) share of the label window that dates have in common, for :func:`riskwarn.metrics.difference_interval`.
 
@@ -290,6 +292,7 @@ def shared_by(dates: pd.Index, horizon_days: float) -> np.ndarray:
     return metrics.shared_windows(at.to_numpy(), horizon_days)
 
 
+@checked
 def verdict_of(low: float, high: float) -> str:
     """What an interval of a difference, positive is better, lets one say.
 
@@ -311,6 +314,7 @@ def verdict_of(low: float, high: float) -> str:
     return "clearly better" if low > 0 else "clearly worse" if high < 0 else "not clear"
 
 
+@checked
 def backtest(
     experiment: Experiment,
     panel: pd.DataFrame,
@@ -349,12 +353,8 @@ def backtest(
     LabelError
         Too few settled dates for the folds, or a test date without any event.
     DefinitionError
-        `split` is none of the three, no area of `grids` can be left out, or two models have one name.
+        No area of `grids` can be left out, or two models have one name.
     """
-    if split not in get_args(Split):
-        raise DefinitionError(
-            f"split must be one of {', '.join(get_args(Split))}, got {split!r}{did_you_mean(split, get_args(Split))}."
-        )
     grids = grids_of(panel) if grids is None else grids
     rows = settled(panel)
     contenders = list(models) if models is not None else contenders_of(experiment)
@@ -378,6 +378,7 @@ def backtest(
     return Report(judged(predictions, experiment), predictions, experiment, baselines, grids=grids, split=split)
 
 
+@checked
 def contenders_of(experiment: Experiment) -> list[Model]:
     """The model, the linear model and the baselines: prior counts, rules of thumb where the label is no count, and those named.
 
@@ -400,6 +401,7 @@ def contenders_of(experiment: Experiment) -> list[Model]:
     return [RiskModel.of(experiment), Linear(tuple(experiment.feature_names)), *experiment.rivals]
 
 
+@checked
 def folds_of(experiment: Experiment, rows: pd.DataFrame) -> list[Fold]:
     """The folds of an experiment over the dates of `rows`; the gap follows from the label.
 
@@ -427,6 +429,7 @@ def folds_of(experiment: Experiment, rows: pd.DataFrame) -> list[Fold]:
     )  # fmt: skip
 
 
+@checked
 def parent_of(grids: pd.DataFrame | None, grid_ids: pd.Index) -> pd.Series:
     """The parent area of each grid, of the first kind in :data:`PARENTS` that all grids have.
 
@@ -525,6 +528,7 @@ def _weights(frame: pd.DataFrame) -> pd.Series:
     return frame["n_events"].where(frame["metric"].str.startswith("capture"), 1.0)
 
 
+@checked
 def judged(predictions: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
     """The frame of a :class:`Report`: each model's metrics date by date.
 

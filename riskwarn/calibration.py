@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from riskwarn import metrics
+from riskwarn.calling import checked
 from riskwarn.level import LEVELS, levels_of
 
 _TINY = 1e-9
@@ -222,6 +223,7 @@ class Calibration:
         return (None if max(self.clumping, self.dispersion) < _TINY else expected / excess), excess
 
 
+@checked
 def by_level(predictions: pd.DataFrame) -> pd.DataFrame:
     """How honest forecasts are at each level of the list, and below it: :func:`by_group` over the levels of each date.
 
@@ -249,6 +251,7 @@ def by_level(predictions: pd.DataFrame) -> pd.DataFrame:
     return found.reindex([name for name in (*(name for name, *_ in LEVELS), "below", "all") if name in found.index])
 
 
+@checked
 def by_group(predictions: pd.DataFrame, group: pd.Series) -> pd.DataFrame:
     """How honest forecasts are in each group of rows, such as the kind of area.
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from riskwarn.calibration import Calibration
+from riskwarn.calling import checked
 from riskwarn.errors import DataError, did_you_mean
 
 CITY = "city"
@@ -20,6 +21,7 @@ PARENTS = ("community_id", "township_id", "county_id")
 """Larger areas a grid may lie in, the smallest first."""
 
 
+@checked
 def among_first(
     expected: np.ndarray, dispersion: float, capacity: int, *, n_draws: int = 1000, seed: int = 0
 ) -> np.ndarray:
@@ -68,6 +70,7 @@ def among_first(
     return found
 
 
+@checked
 def common_factors(
     y: np.ndarray,
     expected: np.ndarray,
@@ -138,6 +141,7 @@ def _shared(residual: np.ndarray, expected: np.ndarray, outer: np.ndarray, inner
     return float(pairs[0] / pairs[1]) if pairs[1] > 0 else 0.0
 
 
+@checked
 def totals(
     scores: pd.DataFrame, grids: pd.DataFrame, level: str, *, calibration: Calibration, common: Mapping[str, float],
     n_draws: int = 1000, seed: int = 0, cover: float = 0.9,
@@ -196,6 +200,7 @@ def totals(
     return pd.concat(nights, ignore_index=True)
 
 
+@checked
 def parents_of(grid_ids: pd.Series, grids: pd.DataFrame) -> pd.DataFrame:
     """The larger areas each grid lies in: a column a level that `grids` knows.
 

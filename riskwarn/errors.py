@@ -6,7 +6,8 @@
      ├─ DefinitionError     10   a feature, label, experiment or mapping is declared wrongly
      ├─ DataError           11   a table breaks its contract
      │   ├─ PrivacyError    14   a column or value that may identify a person
-     │   └─ LabelError      15   outcomes cannot train a model: one class, or none settled
+     │   ├─ LabelError      15   outcomes cannot train a model: one class, or none settled
+     │   └─ ArgumentError   18   a function was given what it does not take
      ├─ StaleDataError      12   a source, a score or a model is too old, or there is nothing for the date
      ├─ NotFoundError       13   no such grid, table, model or store
      ├─ GateError           16   a model has not earned promotion
@@ -57,6 +58,12 @@ class LabelError(DataError):
     """Outcomes cannot train a model: only one class, or none settled yet."""
 
     exit_code = 15
+
+
+class ArgumentError(DataError, ValueError, TypeError):
+    """A function was given what it does not take, or called in the wrong order."""
+
+    exit_code = 18
 
 
 class GateError(RiskwarnError):

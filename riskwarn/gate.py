@@ -24,6 +24,7 @@ import pandas as pd
 from riskwarn import audit
 from riskwarn.audit import FAILED, INSUFFICIENT, OWN, PASSED
 from riskwarn.backtesting import Report
+from riskwarn.calling import checked
 from riskwarn.errors import DataError
 
 
@@ -68,6 +69,7 @@ class Decision:
         return "\n".join([head, *(f"  {c.verdict.replace('_', ' '):<22}{c.name:<16}{c.reason}" for c in self.checks)])
 
 
+@checked
 def gate(report: Report) -> Decision:
     """Whether the model of a report has earned promotion.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
+from riskwarn.calling import checked
 from riskwarn.errors import DataError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _ROUND = 1e-9
 """Distances that equal a bound but for rounding lie within it."""
 
 
+@checked
 def polygons(grids: pd.DataFrame) -> "gpd.GeoDataFrame":
     """The grids with their `geometry` read from WKT, in WGS 84.
 
@@ -69,6 +71,7 @@ def polygons(grids: pd.DataFrame) -> "gpd.GeoDataFrame":
     )
 
 
+@checked
 def neighbors(
     grids: pd.DataFrame,
     *,
@@ -129,6 +132,7 @@ def neighbors(
     return links
 
 
+@checked
 def spacing(grids: pd.DataFrame) -> float:
     """Median distance from the centre of a grid to the next one, km; 1 where there is one grid, or all lie on one spot.
 
@@ -160,6 +164,7 @@ def spacing(grids: pd.DataFrame) -> float:
     return float(np.median(cKDTree(centres).query(centres, k=2)[0][:, 1])) or 1.0
 
 
+@checked
 def closeness(grids: pd.DataFrame, *, reach: float = 1.0, shape: str = "gauss") -> "sparse.csr_matrix":
     """How much each grid counts for each, by the distance between centres in units of :func:`spacing`.
 
@@ -252,6 +257,7 @@ def _by_rank(centres: np.ndarray, k: int) -> "sparse.csr_matrix":
     )
 
 
+@checked
 def measure(grids: pd.DataFrame, *, crs: int | str | None = None) -> pd.DataFrame:
     """`grids` with `area_km2`, `x_km` and `y_km` computed from the polygons.
 
@@ -286,6 +292,7 @@ def measure(grids: pd.DataFrame, *, crs: int | str | None = None) -> pd.DataFram
     )
 
 
+@checked
 def regular(
     outline: "gpd.GeoDataFrame", *, cell_m: float = 400.0, prefix: str = "G", least_share: float = 0.1
 ) -> pd.DataFrame:
@@ -370,6 +377,7 @@ def _join_slivers(pieces: np.ndarray, least_area: float) -> tuple[np.ndarray, np
     return kept, shapes
 
 
+@checked
 def locate(lon: Sequence[float] | np.ndarray, lat: Sequence[float] | np.ndarray, grids: pd.DataFrame) -> np.ndarray:
     """The grid each point lies in.
 
@@ -409,6 +417,7 @@ def locate(lon: Sequence[float] | np.ndarray, lat: Sequence[float] | np.ndarray,
     return found
 
 
+@checked
 def carry(counts: pd.DataFrame, crosswalk: pd.DataFrame, *, until: object = None) -> pd.DataFrame:
     """Counts of grids that ended, carried over to the grids that took over; the total stays the same.
 
@@ -450,6 +459,7 @@ def carry(counts: pd.DataFrame, crosswalk: pd.DataFrame, *, until: object = None
     return carried.sort_index()
 
 
+@checked
 def check_weights(crosswalk: pd.DataFrame) -> None:
     """Refuse a crosswalk whose weights of one grid do not add up to 1.
 

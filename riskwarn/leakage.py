@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from riskwarn.calling import checked
 from riskwarn.errors import DataError
 
 LEAK, SUSPECT = 0.5, 0.25
@@ -17,6 +18,7 @@ LEAK, SUSPECT = 0.5, 0.25
 _LEAST_ROWS = 50
 
 
+@checked
 def audit(
     table: pd.DataFrame, *, unit: str, period: str, outcome: str, features: Sequence[str] | None = None
 ) -> pd.DataFrame:
@@ -81,6 +83,7 @@ def audit(
     )
 
 
+@checked
 def refuse_leaks(
     table: pd.DataFrame, *, unit: str, period: str, outcome: str, features: Sequence[str] | None = None
 ) -> None:

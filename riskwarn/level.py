@@ -2,10 +2,13 @@
 
 import pandas as pd
 
+from riskwarn.calling import checked
+
 LEVELS = (("red", 0.005, 6.0), ("orange", 0.02, 3.0), ("yellow", 0.07, 2.0), ("blue", 0.15, 0.0))
 """Level, largest rank as a share of the city's grids, and least expected count as a multiple of the city's mean: both parts hold."""
 
 
+@checked
 def level_of(scores: pd.DataFrame) -> pd.Series:
     """Level of each scored grid of one night, empty below blue and where there is no score.
 
@@ -35,6 +38,7 @@ def level_of(scores: pd.DataFrame) -> pd.Series:
     return level
 
 
+@checked
 def levels_of(predictions: pd.DataFrame) -> pd.Series:
     """Level of each forecast of several dates, every date a list of its own.
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from riskwarn.baseline import Additive, Line, settled
 from riskwarn.calibration import Calibration
+from riskwarn.calling import checked
 from riskwarn.draws import CITY, common_factors, parents_of, totals
 from riskwarn.errors import DataError, DefinitionError, LabelError, NotFoundError
 from riskwarn.experiment import Experiment, ModelSettings
@@ -559,6 +560,7 @@ class RiskModel:
         return cached
 
 
+@checked
 def n_threads(n_rows: int = 0) -> int:
     """Threads for `n_rows` rows: ``RISKWARN_THREADS``; else one for a small job, where threads wait more than they work, or all cores.
 

@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from riskwarn import clock
+from riskwarn.calling import checked
 from riskwarn.errors import DataError, DefinitionError
 from riskwarn.experiment import Experiment
 from riskwarn.feature import Feature, check_names, check_streams, circular_parents
@@ -48,6 +49,7 @@ _MANIFEST = b"riskwarn"
 _GRIDS = "grids.parquet"
 
 
+@checked
 def build_panel(
     store: Store | History, experiment: Experiment, *, as_of: object | Iterable[object] = None
 ) -> pd.DataFrame:
@@ -79,19 +81,17 @@ def build_panel(
 
     Examples
     --------
-    >>> build_panel("city", None)
-    Traceback (most recent call last):
-        ...
-    riskwarn.errors.DataError: a panel is built from a store or a history, got str 'city'; open it: rw.Store('city').
+    >>> build_panel("city", experiment)  # doctest: +SKIP
+    ArgumentError: build_panel: store must be a Store or a History, got 'city' (open it: rw.Store('city')). …
     """
     history = _history(store)
-    _check_experiment(experiment)
     dates = experiment.dates.index() if as_of is None else dates_of(as_of)
     night = as_of is not None and _is_one(as_of)
     normals = experiment.features if night else ()
     return panel_of(history, experiment.columns, dates, label=experiment.label, normals=normals)
 
 
+@checked
 def panel_of(
     history: History,
     features: Sequence[Feature],
@@ -149,6 +149,7 @@ def panel_of(
     return _frame(snapshot, names, matrix)
 
 
+@checked
 def dates_of(as_of: object) -> list[Any]:
     """The dates that one date or any iterable of dates names, in order, each once.
 
@@ -192,6 +193,7 @@ def _is_one(as_of: object) -> bool:
     return isinstance(as_of, str | bytes | np.generic | dt.date) or as_of is pd.NaT or not isinstance(as_of, Iterable)
 
 
+@checked
 def grids_of(panel: pd.DataFrame) -> pd.DataFrame | None:
     """The grids a panel was made for, as it carries them: one row a grid, as the table `grids`; none where it carries none.
 
@@ -223,22 +225,11 @@ def grids_of(panel: pd.DataFrame) -> pd.DataFrame | None:
     return rows.assign(**plain).rename(columns=lambda name: str(name).removeprefix(GRID)).reset_index(drop=True)
 
 
-def _history(store: object) -> History:
-    if isinstance(store, History):
-        return store
-    if isinstance(store, Store):
-        return History.load(store)
-    hint = f" {store!r}; open it: rw.Store({store!r})" if isinstance(store, str) else ""
-    raise DataError(f"a panel is built from a store or a history, got {type(store).__name__}{hint}.")
+def _history(store: Store | History) -> History:
+    return store if isinstance(store, History) else History.load(store)
 
 
-def _check_experiment(experiment: object) -> None:
-    if not isinstance(experiment, Experiment):
-        raise DefinitionError(
-            f"a panel answers an experiment, got {type(experiment).__name__}; load one: rw.Experiment.load('experiments/weekly.toml')."
-        )
-
-
+@checked
 def fill(snapshot: Snapshot, features: Sequence[Feature], matrix: np.ndarray) -> np.ndarray:
     """Compute features into `matrix`, (n_features, n_grids, n_dates) float32, and return it.
 
@@ -288,6 +279,7 @@ class Block:
     matrix: np.ndarray
 
 
+@checked
 def blocks(
     history: History,
     features: Sequence[Feature],
@@ -348,6 +340,7 @@ class Progress:
     kept: int
 
 
+@checked
 def write_panel(
     store: Store | History,
     experiment: Experiment,
@@ -390,7 +383,6 @@ def write_panel(
     from tqdm import tqdm  # noqa: PLC0415
 
     history = _history(store)
-    _check_experiment(experiment)
     dates = experiment.dates.index() if as_of is None else dates_of(as_of)
     snapshot = _snapshot(history, experiment.columns, dates)
     marks = _marks(snapshot, experiment)
@@ -410,6 +402,7 @@ def write_panel(
     return Progress(len(todo), len(dates) - len(todo))
 
 
+@checked
 def read_panel(folder: str | Path) -> pd.DataFrame:
     """The panel that :func:`write_panel` wrote, sorted by `grid_id`, `as_of`.
 

@@ -15,6 +15,7 @@ import riskwarn
 from riskwarn import monitoring, tracking
 from riskwarn.alerting import raise_alerts
 from riskwarn.backtesting import Report
+from riskwarn.calling import checked
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.experiment import Experiment
 from riskwarn.explanation import events_behind, explain, in_words, what_if_table, words_of_features
@@ -30,6 +31,7 @@ from riskwarn.store import NIGHT_TABLES, Store
 from riskwarn.weekly import weekly_counts, weekly_readings
 
 
+@checked
 def train(
     experiment: Experiment,
     panel: pd.DataFrame,
@@ -116,6 +118,7 @@ class Night:
     done_before: bool
 
 
+@checked
 def nightly(
     store: Store,
     target: str,
@@ -171,6 +174,7 @@ def nightly(
         return _compute(store, model, at, run, capacity, say)
 
 
+@checked
 def run_key(store: Store, model: RiskModel, at: pd.Timestamp, capacity: int) -> str:
     """Name of a run: sixteen hexadecimal digits of the SHA-256 of night, all that is read, model, capacity, code version and tables published.
 
@@ -201,6 +205,7 @@ def run_key(store: Store, model: RiskModel, at: pd.Timestamp, capacity: int) -> 
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
 
 
+@checked
 def model_of(
     store: Store, target: str, *, alias: str = tracking.CHAMPION, tracking_folder: str | Path | None = None
 ) -> RiskModel:
@@ -291,6 +296,7 @@ def _beside(
     }
 
 
+@checked
 def night_panel(store: Store | History, model: RiskModel, as_of: object) -> pd.DataFrame:
     """The panel of one night with the features the model carries.
 
@@ -338,6 +344,7 @@ STARTER = (
 """Questions a new city starts from; the others of ``experiments/`` belong to the public data they were asked of."""
 
 
+@checked
 def init(folder: str | Path) -> Path:
     """Write the starter, ``features/`` and the :data:`STARTER` of ``experiments/``, into `folder`.
 
@@ -374,6 +381,7 @@ def init(folder: str | Path) -> Path:
     return folder
 
 
+@checked
 def starter(name: str) -> Path:
     """Folder of the starter shipped with the package: ``features`` or ``experiments``.
 

@@ -17,6 +17,7 @@ from markupsafe import Markup
 import riskwarn
 from riskwarn import audit, plotting
 from riskwarn.backtesting import Report
+from riskwarn.calling import checked
 from riskwarn.errors import RiskwarnError
 from riskwarn.gate import gate
 from riskwarn.selection import audition
@@ -98,6 +99,7 @@ class Told:
     refused: str = ""
 
 
+@checked
 def to_html(report: Report, *, events: pd.DataFrame | None = None) -> str:
     """The page as text.
 
@@ -133,6 +135,7 @@ def _page() -> jinja2.Template:
     return environment.get_template("report.html")
 
 
+@checked
 def write_html(report: Report, path: str | Path, *, events: pd.DataFrame | None = None) -> Path:
     """Write the page to a file, which appears whole or not at all."""
     target = Path(path)

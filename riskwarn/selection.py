@@ -35,6 +35,7 @@ import pandas as pd
 
 from riskwarn.backtesting import BETTER_LOW, Report
 from riskwarn.baseline import Model
+from riskwarn.calling import checked
 from riskwarn.errors import DefinitionError
 from riskwarn.experiment import Experiment
 from riskwarn.model import RiskModel
@@ -96,6 +97,7 @@ class Candidate:
         return self.model.predict(panel)
 
 
+@checked
 def candidates(experiment: Experiment, **changes: Mapping[str, Any]) -> list[Candidate]:
     """The experiment's model with other settings, each under the name given; hand them to :func:`riskwarn.backtest` as `models`.
 
@@ -179,6 +181,7 @@ class Audition:
         )
 
 
+@checked
 def audition(
     report: Report,
     *,

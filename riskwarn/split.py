@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from riskwarn.calling import checked
 from riskwarn.errors import DefinitionError, LabelError
 
 SEASONS = ("winter", "spring", "summer", "autumn")
@@ -59,6 +60,7 @@ class Fold:
         return np.flatnonzero(dates.isin(self.train_dates)), np.flatnonzero(dates.isin(self.test_dates))
 
 
+@checked
 def known_before(as_ofs: pd.DatetimeIndex, at: pd.Timestamp, *, horizon_days: float, settle_days: float) -> np.ndarray:
     """Which dates' labels were final at `at`: as_of + horizon + settle ≤ `at`.
 
@@ -88,6 +90,7 @@ def known_before(as_ofs: pd.DatetimeIndex, at: pd.Timestamp, *, horizon_days: fl
     return np.asarray(as_ofs + pd.Timedelta(days=horizon_days + settle_days) <= at)
 
 
+@checked
 def rolling_origin(
     as_ofs: pd.DatetimeIndex | pd.Series,
     *,
@@ -253,6 +256,7 @@ class AreaFold:
     test_grids: pd.Index
 
 
+@checked
 def leave_area_out(grid_parents: pd.Series | Mapping[str, str], n_blocks: int, seed: int) -> list[AreaFold]:
     """Folds over space: whole parent areas (townships) are held out, so no test grid has a sibling in training.
 
@@ -302,6 +306,7 @@ def leave_area_out(grid_parents: pd.Series | Mapping[str, str], n_blocks: int, s
     return [AreaFold(parents.index[blocks != b], parents.index[blocks == b]) for b in range(n_blocks)]
 
 
+@checked
 def worst_season(
     as_ofs: pd.DatetimeIndex | pd.Series,
     *,

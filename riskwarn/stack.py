@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from riskwarn import metrics
+from riskwarn.calling import checked
 
 _SHARES = (0.05, 0.10)
 
@@ -13,6 +14,7 @@ STRENGTH = 10.0
 """How strongly shares are held to what they fall back to: their prior has a standard deviation of ``(2 * STRENGTH) ** -0.5``, 0.22."""
 
 
+@checked
 def stack(
     rates: np.ndarray, y: np.ndarray, dates: pd.Series | np.ndarray, *, rivals: Sequence[int] = (), overlap: float = 1.0
 ) -> np.ndarray:

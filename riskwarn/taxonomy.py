@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from riskwarn.calling import checked
 from riskwarn.errors import DefinitionError
 from riskwarn.language import Spoken, phrase
 from riskwarn.language import Words as Words  # noqa: PLC0414 - imported from here
@@ -103,6 +104,7 @@ ACTIONS: dict[str, Spoken] = {
 _ADDED: dict[str, Words] = {}
 
 
+@checked
 def read_words(path: str | Path) -> dict[str, Words]:
     r"""Words of a city's own category codes, from a CSV with the columns `code`, `zh` and `en`.
 
@@ -141,6 +143,7 @@ def read_words(path: str | Path) -> dict[str, Words]:
         return {row["code"]: Words(row["zh"], row["en"]) for row in rows}
 
 
+@checked
 def add_words(path: str | Path) -> None:
     """Let :func:`words_of` know a city's own codes for the rest of the process; canonical codes keep their words.
 
@@ -162,6 +165,7 @@ def _shipped() -> dict[str, Words]:
     return read_words(Path(__file__).with_name("words.csv"))
 
 
+@checked
 def words_of(code: str) -> Spoken:
     """Words for a source, category, tag or action, canonical or a city's own; the code itself where there are none.
 

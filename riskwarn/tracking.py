@@ -25,6 +25,7 @@ from urllib.request import urlopen
 import pandas as pd
 
 from riskwarn.backtesting import Report
+from riskwarn.calling import checked
 from riskwarn.errors import DataError, GateError, NotFoundError
 from riskwarn.experiment import Experiment
 from riskwarn.gate import gate
@@ -48,6 +49,7 @@ _SECONDS = 2
 """How long a tracker may take to answer anything at all; a call then has as long again."""
 
 
+@checked
 def default_uri(folder: str | Path = ".") -> str:
     """``MLFLOW_TRACKING_URI``, or a SQLite file in `folder`, whatever characters its path has."""
     return os.environ.get(_URI) or _SQLITE + _written(Path(folder).resolve() / "mlflow.db")
@@ -58,6 +60,7 @@ def _written(file: Path) -> str:
     return "".join(quote(c) if c in "%?#" else c for c in str(file))
 
 
+@checked
 def sqlite_file(uri: str) -> Path | None:
     """The file of an SQLite address, none for any other tracker.
 
@@ -69,6 +72,7 @@ def sqlite_file(uri: str) -> Path | None:
     return Path(unquote(uri.removeprefix(_SQLITE))) if uri.startswith(_SQLITE) else None
 
 
+@checked
 def log_training(
     model: RiskModel, experiment: Experiment, panel: pd.DataFrame, *, report: Report | None, uri: str, data_digest: str
 ) -> RiskModel:
@@ -105,6 +109,7 @@ def log_training(
     )
 
 
+@checked
 def log_tuning(tuning: Tuning, experiment: Experiment, *, uri: str) -> str:
     """Log a search: the settings found, the metric as declared and at best, every trial. Returns the run's id."""
     with _mlflow(uri) as mlflow:
@@ -124,6 +129,7 @@ def log_tuning(tuning: Tuning, experiment: Experiment, *, uri: str) -> str:
             return str(run.info.run_id)
 
 
+@checked
 def promote(target: str, *, uri: str, version: str | None = None, folder: str | Path | None = None) -> str:
     """Give ``@champion`` to a version of the model (the candidate by default), if the gate passed when it was trained.
 
@@ -148,6 +154,7 @@ def promote(target: str, *, uri: str, version: str | None = None, folder: str | 
     return str(chosen.version)
 
 
+@checked
 def keep(model: RiskModel, folder: str | Path, *, alias: str) -> Path:
     """Keep the bundle of a model under ``folder/models`` and let the alias point to it.
 
@@ -197,6 +204,7 @@ def _bundle(place: Path, alias: str) -> Path | None:
     return place / name
 
 
+@checked
 def kept(folder: str | Path, target: str, *, alias: str) -> RiskModel | None:
     """The bundle kept for an alias, none where there is none.
 
@@ -221,12 +229,14 @@ def kept(folder: str | Path, target: str, *, alias: str) -> RiskModel | None:
     return RiskModel.load(bundle, trusted=True)
 
 
+@checked
 def kept_targets(folder: str | Path) -> list[str]:
     """Names of the labels with a kept model."""
     place = Path(folder) / "models"
     return sorted(p.name for p in place.iterdir()) if place.exists() else []
 
 
+@checked
 def fetch(target: str, *, uri: str, alias: str = CHAMPION) -> RiskModel:
     """The model that holds `alias`.
 

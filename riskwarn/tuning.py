@@ -19,6 +19,7 @@ import pandas as pd
 
 from riskwarn.backtesting import BETTER_LOW, Report, folds_of, judged
 from riskwarn.baseline import settled
+from riskwarn.calling import checked
 from riskwarn.errors import DefinitionError, LabelError
 from riskwarn.experiment import Experiment, ModelSettings
 from riskwarn.model import RiskModel
@@ -77,6 +78,7 @@ class Tuning:
         return f"{head}\n\n{self.toml}"
 
 
+@checked
 def tune(
     experiment: Experiment, panel: pd.DataFrame, *, n_trials: int = 30, seconds: float | None = None, metric: str = "poisson_deviance",
     progress: bool | None = None,
@@ -134,6 +136,7 @@ def tune(
     )
 
 
+@checked
 def training_rows(experiment: Experiment, panel: pd.DataFrame) -> pd.DataFrame:
     """The rows a search may see: those the first fold of the experiment's backtest learns from.
 
@@ -151,6 +154,7 @@ def training_rows(experiment: Experiment, panel: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["as_of"].isin(folds_of(experiment, rows)[0].train_dates)]
 
 
+@checked
 def inner_folds(experiment: Experiment, rows: pd.DataFrame) -> list[Fold]:
     """The most folds, three at most, that the rows allow, with the most test dates, no more than the experiment's.
 
@@ -195,6 +199,7 @@ def _least_dates(as_of: pd.Series, wait_days: float) -> int:
     return math.ceil((math.ceil(wait_days / step) + 1) / (1 - _CALIBRATED))
 
 
+@checked
 def proposed(own: ModelSettings, trial: Any) -> ModelSettings:
     """Settings of one trial, fractions to three figures, so that the text of them says it all.
 

@@ -13,7 +13,7 @@ import riskwarn as rw
 from riskwarn import metrics
 from riskwarn.backtesting import backtest, shared_by
 from riskwarn.baseline import Linear, PriorCount
-from riskwarn.errors import DefinitionError, LabelError
+from riskwarn.errors import LabelError, RiskwarnError
 from riskwarn.experiment import Dates, Experiment, Folds, Judge
 from riskwarn.store import Store
 
@@ -272,7 +272,7 @@ def test_a_season_is_forecast_by_models_that_never_saw_it():
 )
 def test_a_split_that_cannot_be_made_is_told(asked, said):
     """An unknown split, no table of grids, or one area alone is refused with the way out."""
-    with pytest.raises(DefinitionError, match=said):
+    with pytest.raises(RiskwarnError, match=said):
         backtest(question(), towns.drawn_panel(), models=PRIORS, progress=False, **asked)
 
 

@@ -26,6 +26,7 @@ from riskwarn.feature import (
     Window,
 )
 from riskwarn.history import Stream
+from riskwarn.model import RiskModel
 
 PLACE = MostAtOnePlace(("dispute", "police_call"), days=28)
 PLACES = RepeatedPlaces(("dispute", "police_call"), days=28)
@@ -144,12 +145,11 @@ def test_the_true_driver_of_a_simulated_city_is_its_first_reason(name, monkeypat
     assert not len(found[found["absent"]]) or found.loc[found["absent"], "named"].mean() <= 0.2
 
 
-class Even:
+class Even(RiskModel):
     """A model whose every feature pulls by one."""
 
     def __init__(self, *features):
-        self.features = features
-        self.feature_names = [f.name for f in features]
+        object.__setattr__(self, "features", features)
 
     def contributions(self, rows):
         return pd.DataFrame(1.0, index=rows.index, columns=self.feature_names)

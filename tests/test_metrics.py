@@ -187,7 +187,7 @@ BAD = [
     (lambda: metrics.capture([1, 0], [1, 2], ties="lucky"), "ties must be one of worst, mean, best, order"),
     (lambda: metrics.capture([1, 0], [1, 2], budget="area"), "budget='area' needs area"),
     (lambda: metrics.capture([1, 0], [1, 2], [0, 0], budget="area"), "area is 0 for every grid"),
-    (lambda: metrics.capture([1, 0], [1, 2], budget="money"), "budget must be 'grids' or 'area'"),
+    (lambda: metrics.capture([1, 0], [1, 2], budget="money"), "budget must be one of grids, area, got 'money'"),
     (lambda: metrics.pai([1, 0], [1, 2], [1, 1], k=2, total_area=1), "covers 2 of 1 area"),
     (lambda: metrics.ppai([1, 0], [1, 2], alpha=2), r"alpha must be in \[0, 1\]"),
     (lambda: metrics.ndcg_at([99, 0], [1, 2], gain="exponential"), "grades up to 50, got 99"),

@@ -244,7 +244,7 @@ def test_lists_and_scores_are_compared():
     """Jaccard counts grids, Spearman ranks with ties."""
     a, b = np.array([1, 2, 2, 4, 5.0]), np.array([1, 3, 2, 5, 4.0])
 
-    assert metrics.jaccard("abc", "bcd") == 0.5
+    assert metrics.jaccard(list("abc"), list("bcd")) == 0.5
     assert metrics.rank_correlation(a, b) == pytest.approx(stats.spearmanr(a, b).statistic)
 
 

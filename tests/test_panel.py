@@ -309,14 +309,14 @@ def test_what_is_no_date_is_refused(events, wrong):
 @pytest.mark.parametrize("store", ["city", None, 5, pd.DataFrame()], ids=repr)
 def test_a_panel_wants_a_store(store):
     """What is neither store nor history is told as such."""
-    with pytest.raises(DataError, match="a panel is built from a store or a history, got"):
+    with pytest.raises(DataError, match="store must be a Store or a History, got"):
         build_panel(store, EXPERIMENT)
 
 
 def test_a_panel_wants_an_experiment(events):
     """What is no experiment is told as such."""
     for wrong in ("weekly.toml", None, EXPERIMENT.label):
-        with pytest.raises(DefinitionError, match="a panel answers an experiment, got"):
+        with pytest.raises(DataError, match="experiment must be an Experiment, got"):
             build_panel(History.of(events, GRIDS), wrong)
 
 

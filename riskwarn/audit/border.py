@@ -6,11 +6,13 @@ import pandas as pd
 from riskwarn import metrics
 from riskwarn.audit.evidence import grids_of, rival_of
 from riskwarn.backtesting import Report
+from riskwarn.calling import checked
 from riskwarn.errors import DataError
 
 _DRAWN = "as drawn"
 
 
+@checked
 def placement(report: Report, *, share: float | None = None, side: int = 2) -> pd.DataFrame:
     """Captures when grids are merged into blocks of `side` by `side`, from every one of the `side`² starting corners.
 

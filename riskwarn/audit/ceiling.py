@@ -5,10 +5,12 @@ import pandas as pd
 
 from riskwarn import metrics
 from riskwarn.backtesting import Report
+from riskwarn.calling import checked
 
 _WORLDS, _FUTURES = 20, 20
 
 
+@checked
 def attainable(report: Report) -> pd.DataFrame:
     """Each capture and PEI beside its ceiling: what a list made from the true rates would get, the rest being chance.
 

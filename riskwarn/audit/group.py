@@ -20,6 +20,7 @@ from riskwarn.audit.evidence import (
     verdict,
 )  # fmt: skip
 from riskwarn.backtesting import BETTER_LOW, Report, judged
+from riskwarn.calling import checked
 
 AUDITED = {
     "recall": ("caught", "y"),
@@ -30,6 +31,7 @@ AUDITED = {
 events observed over expected; each a quotient of two sums."""
 
 
+@checked
 def slices(report: Report, by: str, *, metric: str | None = None, model: str = OWN) -> pd.DataFrame:
     """The model against its rival within each part of the city, lists being made within the part.
 
@@ -60,6 +62,7 @@ def slices(report: Report, by: str, *, metric: str | None = None, model: str = O
     return pd.DataFrame([_slice(report, name, part, wanted, model, rival, judgeable) for name, part in parts])
 
 
+@checked
 def disparities(report: Report, by: str, *, model: str = OWN) -> pd.DataFrame:
     """Is one kind of area served worse by the list of the whole city: each group against the rest of the city.
 

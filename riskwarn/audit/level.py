@@ -4,9 +4,11 @@ import pandas as pd
 
 from riskwarn.audit.evidence import OWN, by_date, interval, ratio, rows_of, verdict
 from riskwarn.backtesting import Report
+from riskwarn.calling import checked
 from riskwarn.level import LEVELS, levels_of
 
 
+@checked
 def levels(report: Report, *, model: str = OWN) -> pd.DataFrame:
     """Events observed over expected within each level of the list, and how often a grid of it had any.
 

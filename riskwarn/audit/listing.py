@@ -5,6 +5,7 @@ import pandas as pd
 
 from riskwarn import metrics
 from riskwarn.backtesting import Report
+from riskwarn.calling import checked
 from riskwarn.errors import DataError
 from riskwarn.history import History
 from riskwarn.history.facts import NEVER
@@ -12,6 +13,7 @@ from riskwarn.label import Label
 from riskwarn.store import Store
 
 
+@checked
 def stability(report: Report, *, share: float | None = None) -> pd.DataFrame:
     """How much list and order of a model move from one test date to the next.
 
@@ -45,6 +47,7 @@ def stability(report: Report, *, share: float | None = None) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["model", "as_of", "earlier", "jaccard", "spearman"])
 
 
+@checked
 def lead_time(
     report: Report, events: pd.DataFrame, *, budget: int | None = None, within_days: float | None = None
 ) -> pd.DataFrame:
@@ -87,6 +90,7 @@ def lead_time(
     ])  # fmt: skip
 
 
+@checked
 def events_of(store: Store | History, label: Label) -> pd.DataFrame:
     """The events a label counts, by the newest word on each: `grid_id`, `occurred_at`; those without a grid are left out."""
     history = store if isinstance(store, History) else History.load(store)

@@ -6,6 +6,7 @@ from typing import ClassVar, Protocol, Self
 import numpy as np
 import pandas as pd
 
+from riskwarn.calling import checked
 from riskwarn.errors import DataError, LabelError
 from riskwarn.feature import Feature
 
@@ -61,6 +62,7 @@ class Baseline(Model, Protocol):
         ...
 
 
+@checked
 def is_baseline(model: Model) -> bool:
     """Whether a model says that it is one to beat.
 
@@ -83,6 +85,7 @@ def is_baseline(model: Model) -> bool:
     return bool(getattr(model, "is_baseline", False))
 
 
+@checked
 def settled(panel: pd.DataFrame) -> pd.DataFrame:
     """The rows of `panel` a model may train on; the panel itself where all are settled.
 
@@ -180,6 +183,7 @@ def check_known(known: np.ndarray, needs: Sequence[Feature], reader: str) -> Non
         )
 
 
+@checked
 def predicted(panel: pd.DataFrame, score: np.ndarray, expected: np.ndarray, probability: np.ndarray) -> pd.DataFrame:
     """What :meth:`Model.predict` returns, on the index of `panel`.
 

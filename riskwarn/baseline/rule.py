@@ -17,6 +17,7 @@ from riskwarn.baseline.number import Ewma, Hotspot, Kernel, People, PriorCount, 
 from riskwarn.baseline.protocol import Baseline, predicted, settled
 from riskwarn.baseline.repeat import NearRepeat
 from riskwarn.calibration import Calibration
+from riskwarn.calling import checked
 from riskwarn.errors import DataError, DefinitionError, LabelError
 from riskwarn.feature import YEAR_DAYS, Count, Cusum, DaysSince, Feature, LastYear, Own, Rise, Trend
 from riskwarn.feature import Ewma as EwmaFeature
@@ -134,6 +135,7 @@ class Rule:
         return np.asarray(-score if self.falling else score, dtype=float)
 
 
+@checked
 def rules_of(label: Label) -> list[Rule]:
     """Rules of thumb for a label that is no count; none for one that is, whose rivals are prior counts.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from riskwarn.calling import checked
 from riskwarn.errors import DataError
 from riskwarn.grid import locate, regular
 from riskwarn.ingest import ingest
@@ -19,6 +20,7 @@ CELL_M = 400.0
 """Edge of a cell, m."""
 
 
+@checked
 def boston(path: str | Path, *, progress: bool | None = None) -> Store:
     """A store with Boston's petitions and disputes of 2015.
 

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from riskwarn.calling import checked
 from riskwarn.errors import DataError
 from riskwarn.explanation.rows import features_at
 from riskwarn.feature import Feature
@@ -33,6 +34,7 @@ PARTS = {
 Status = Literal["entered", "left", "stayed", "off"]
 
 
+@checked
 def changes(
     store: Store | History, model: RiskModel, as_of: object, *, since: object = None, before: RiskModel | None = None, capacity: int = 50
 ) -> pd.DataFrame:  # fmt: skip
@@ -160,6 +162,7 @@ LEAST_PERCENT = 1
 """Parts that move the expected count by less are not said."""
 
 
+@checked
 def change_sentences(found: pd.DataFrame, language: str) -> pd.Series:
     """Each row of :func:`changes` as a sentence: status, move, and the parts that matter, the greatest first.
 

@@ -15,6 +15,7 @@ import pandas as pd
 from riskwarn import metrics
 from riskwarn.backtesting import BETTER_LOW, Report, backtest, shared_by
 from riskwarn.baseline import settled
+from riskwarn.calling import checked
 from riskwarn.errors import DataError, did_you_mean
 from riskwarn.experiment import Experiment
 from riskwarn.explanation.reasons import families_of, family_contributions
@@ -47,6 +48,7 @@ class Without:
         return self.model.predict(panel)
 
 
+@checked
 def importance(
     experiment: Experiment, panel: pd.DataFrame, *, metric: str | None = None, families: Iterable[str] | None = None, progress: bool | None = None
 ) -> pd.DataFrame:  # fmt: skip
@@ -118,6 +120,7 @@ def _losses(report: Report, metric: str, families: list[str]) -> pd.DataFrame:
     return pd.DataFrame(found).sort_values("loss", ascending=False, ignore_index=True)
 
 
+@checked
 def dependence(
     model: RiskModel, panel: pd.DataFrame, feature: str, *, n_points: int = 12, n_rows: int = 2000, seed: int = 0
 ) -> pd.DataFrame:
@@ -158,6 +161,7 @@ def dependence(
     })  # fmt: skip
 
 
+@checked
 def stability(
     experiment: Experiment, panel: pd.DataFrame, night: pd.DataFrame, *, n_models: int = 5, top: int = 50, resample: bool = True, seed: int = 0
 ) -> pd.DataFrame:  # fmt: skip
@@ -234,6 +238,7 @@ def _likeness(first: np.ndarray, second: np.ndarray) -> dict[str, float]:
 # -- for analysts ------------------------------------------------------------------------------------------------------------
 
 
+@checked
 def shap_explanation(model: RiskModel, panel: pd.DataFrame) -> "Explanation":
     """Contributions of every feature to the log of the expected count, for ``shap.plots``.
 
@@ -279,6 +284,7 @@ NOT_FOR = (
 """Printed in every card."""
 
 
+@checked
 def model_card(
     model: RiskModel, report: Report | None = None, *, importance: pd.DataFrame | None = None, stability: pd.DataFrame | None = None,
     dependence: Sequence[pd.DataFrame] = (),

@@ -7,6 +7,7 @@ number, `one` and `many` its singular and plural, `name` what is measured (`unit
 
 from collections.abc import Mapping
 
+from riskwarn.calling import checked
 from riskwarn.language import Language, Spoken, phrase
 
 HABIT = {
@@ -279,6 +280,7 @@ CAUSE: dict[Language, tuple[str, ...]] = {
 """Claims that a contribution of a model cannot support."""
 
 
+@checked
 def denied(text: str, language: Language) -> list[str]:
     """The words of `text` that stand on a deny list.
 

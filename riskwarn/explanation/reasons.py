@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+from riskwarn.calling import checked
 from riskwarn.errors import DataError, did_you_mean
 from riskwarn.explanation.sentences import CLEAR, remedies, sentences, silent, tells, words_of_features
 from riskwarn.feature import Feature
@@ -21,6 +22,7 @@ LEAST = 0.01
 """Families that change the expected count by less than one per cent are no reason."""
 
 
+@checked
 def explain(
     model: RiskModel, night: pd.DataFrame, *, grids: Iterable[str] | None = None, raising: int = 3, lowering: int = 1,
     history: History | None = None,
@@ -67,6 +69,7 @@ def explain(
     return in_words(reasons, model.features)
 
 
+@checked
 def in_words(reasons: pd.DataFrame, features: Iterable[Feature]) -> pd.DataFrame:
     """Reasons with their sentences (`zh`, `en`) and next steps (`remedy_zh`, `remedy_en`).
 
@@ -95,11 +98,13 @@ def in_words(reasons: pd.DataFrame, features: Iterable[Feature]) -> pd.DataFrame
     return reasons.assign(**told, **steps)
 
 
+@checked
 def families_of(model: RiskModel) -> list[str]:
     """The families of a model's features, in the order of the features."""
     return list(dict.fromkeys(f.family for f in model.features))
 
 
+@checked
 def family_contributions(model: RiskModel, rows: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     """What each family, and each feature, adds to :meth:`riskwarn.RiskModel.margin`.
 

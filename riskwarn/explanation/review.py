@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from riskwarn.calling import checked
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.history import History
 from riskwarn.language import listed, phrase
@@ -77,6 +78,7 @@ class Review:
         return self.sentence("en")
 
 
+@checked
 def review(
     store: Store, *, since: object, until: object = None, source: str | None = None, severity: int = 2, horizon_days: float | None = None,
 ) -> Review:  # fmt: skip
@@ -211,6 +213,7 @@ def _with_lead(judged: pd.DataFrame, lists: pd.DataFrame, horizon: float) -> pd.
     return judged.assign(first_listed_at=first, lead_days=lead)
 
 
+@checked
 def review_sentences(found: Review, language: str) -> pd.Series:
     """Each event as a sentence: what the last night made of its grid, and the lead."""
     return pd.Series(

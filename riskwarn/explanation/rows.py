@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from riskwarn.calling import checked
 from riskwarn.errors import DataError, did_you_mean
 from riskwarn.feature import Feature
 from riskwarn.history import TABLE_OF, History
@@ -21,6 +22,7 @@ _CHOOSING = ("outcome", "near_grid_id", "case_id", "place_key")
 """What streams and counts of places choose by beside them."""
 
 
+@checked
 def rows(
     store: Store, model: RiskModel, grid_id: str, as_of: object, *, features: Iterable[str] | None = None, history: History | None = None
 ) -> pd.DataFrame:  # fmt: skip
@@ -116,6 +118,7 @@ MOST_EVENTS = 200
 """Events kept behind one number, the newest: a mean over a whole county would list the county again for each of its grids."""
 
 
+@checked
 def events_behind(history: History, model: RiskModel, reasons: pd.DataFrame, as_of: object) -> pd.DataFrame:
     """The events behind the number of every reason of a night, found feature by feature: table `events_behind`.
 

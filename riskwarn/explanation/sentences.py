@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from riskwarn.calling import checked
 from riskwarn.explanation import phrases
 from riskwarn.feature import Clause, Feature, Noun, Unit
 from riskwarn.feature.clause import window
@@ -54,6 +55,7 @@ _DAYS = (
 _TENS = (phrase("Early "), phrase("Mid-"), phrase("Late "))
 
 
+@checked
 def words_of_features(features: Iterable[Feature]) -> dict[str, dict[str, Any]]:
     """Words, unit, clause and next step of each feature, by name: all that rendering needs, as plain values.
 
@@ -86,6 +88,7 @@ def _words(feature: Feature) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@checked
 def sentences(reasons: pd.DataFrame, features: Mapping[str, Mapping[str, Any]], language: Language) -> pd.Series:
     """Each reason as a sentence.
 
@@ -135,6 +138,7 @@ def _keys(reasons: pd.DataFrame) -> list[tuple[Any, ...]]:
     return list(zip(reasons["feature"].tolist(), *values, raising.tolist(), season, beside, strict=True))
 
 
+@checked
 def sentence(
     feature: Mapping[str, Any], value: float, normal: float, raising: bool = True, season: int = -1, n_nearby: int = 0,  # noqa: FBT001, FBT002 - a row's fields in order
     *, language: Language,
@@ -559,6 +563,7 @@ def _when(season: int) -> Spoken:
 # -- beside each reason ----------------------------------------------------------------------------------------------------
 
 
+@checked
 def remedies(reasons: pd.DataFrame, features: Mapping[str, Mapping[str, Any]], language: Language) -> pd.Series:
     """The next step beside each reason, as a sentence: service, mediation or verification, whatever the number.
 
@@ -590,6 +595,7 @@ def _remedy(feature: Mapping[str, Any], raising: bool) -> Any:  # noqa: FBT001 -
     return phrases.REMEDIES[feature["clause"]["remedy"]][1] if "clause" in feature else words_of(str(feature["remedy"]))
 
 
+@checked
 def lead(contribution: float, language: Language) -> str:
     """What stands before a reason: "Possible reason" or "Possible easing factor", never a cause.
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from riskwarn.calling import checked
 from riskwarn.errors import DataError, did_you_mean
 from riskwarn.explanation.sentences import clause_of
 from riskwarn.feature import Clause, Feature
@@ -76,6 +77,7 @@ _MOVES = {
 }  # fmt: skip
 
 
+@checked
 def actionable(model: RiskModel) -> list[str]:
     """Names of the features that service can change: open and overdue cases of the grid itself, and what else says so.
 
@@ -99,11 +101,13 @@ def actionable(model: RiskModel) -> list[str]:
     return [f.name for f in model.features if f.actionable]
 
 
+@checked
 def seen_ranges(model: RiskModel) -> dict[str, tuple[float, float]]:
     """Least and greatest value of each feature the model was trained on; features that never varied are left out."""
     return {name: (low, high) for name, (low, high) in model.facts.get("ranges", {}).items() if low < high}
 
 
+@checked
 def what_if(
     model: RiskModel, night: pd.DataFrame, grid_id: str, values: Mapping[str, float], *, margins: np.ndarray | None = None
 ) -> WhatIf:  # fmt: skip
@@ -141,6 +145,7 @@ def what_if(
     )  # fmt: skip
 
 
+@checked
 def what_ifs(model: RiskModel, night: pd.DataFrame, grid_id: str, *, margins: np.ndarray | None = None) -> list[WhatIf]:
     """What can be done for a grid, the greatest fall first: closing its overdue cases, or all its open ones, feed by feed."""
     row, margins = _row(night, grid_id), _margins(model, night, margins)
@@ -316,6 +321,7 @@ class _Closings:
         return _Closings(self.rows[mask], after, self.follows, self.n_overdue_left[mask], self.suggested[mask])
 
 
+@checked
 def what_if_table(model: RiskModel, night: pd.DataFrame, *, margins: np.ndarray | None = None) -> pd.DataFrame:
     """What can be done for every grid of a night, worked out at once: table `what_ifs`, which a page reads without the model.
 
@@ -444,6 +450,7 @@ def _ranks(margins: np.ndarray, rows: np.ndarray, now: np.ndarray) -> np.ndarray
     return np.asarray(1 + above + before)
 
 
+@checked
 def read_what_ifs(table: pd.DataFrame, features: Mapping[str, Mapping[str, Any]]) -> list[WhatIf]:
     """The answers that rows of table `what_ifs` hold, in their order.
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from riskwarn.calling import checked
 from riskwarn.errors import DefinitionError
 from riskwarn.feature.clause import Clause, Eases, Noun, Unit
 from riskwarn.feature.held import matching, within
@@ -283,6 +284,7 @@ class Windowed(Streamed):
         positive(self, "days")
 
 
+@checked
 def measured(feature: Feature, *, eases: Eases | None = None) -> Clause:
     """The clause of any number: its words and unit. A number that comes from records never eases, unless told to.
 

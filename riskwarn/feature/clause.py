@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from riskwarn.calling import checked
 from riskwarn.history import TABLE_OF, Stream
 from riskwarn.history.stream import TABLE_TAGS
 from riskwarn.language import Spoken, Words, phrase
@@ -242,6 +243,7 @@ _CHOSEN = {
 """Further choices of a stream, after the noun."""
 
 
+@checked
 def noun_of(stream: Stream) -> Noun:
     """The noun of a stream.
 

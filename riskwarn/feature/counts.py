@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
+from riskwarn.calling import checked
 from riskwarn.errors import DefinitionError
 from riskwarn.feature.base import (
     AUDIT_ONLY,
@@ -48,6 +49,7 @@ def fading(stream: Stream, half_life: float) -> Clause:
     return Clause("rate", noun_of(stream), days, key=key, per=days, remedy=step_of(stream.source))
 
 
+@checked
 def usual(snapshot: Snapshot, stream: Stream, days: float) -> np.ndarray:
     """What `days` days of a stream usually bring to each grid: the mean of the fifteen weeks before them, per observed day.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from riskwarn.calling import checked
 from riskwarn.errors import DefinitionError, did_you_mean
 from riskwarn.feature import calendar, cases, composed, counts, mix, normal, own, space
 from riskwarn.feature.base import Feature
@@ -32,6 +33,7 @@ KINDS: dict[str, type[Feature]] = {
 """Every kind of feature by name."""
 
 
+@checked
 def from_dict(values: Mapping[str, Any]) -> Feature:
     """The feature that :meth:`Feature.to_dict` described.
 
@@ -85,6 +87,7 @@ def _below(kind: type[Feature]) -> Iterator[type[Feature]]:
         yield from _below(child)
 
 
+@checked
 def load_group(folder: Path, group: str) -> tuple[Feature, ...]:
     """The `FEATURES` of the file ``folder/group.py``.
 
@@ -122,6 +125,7 @@ def load_group(folder: Path, group: str) -> tuple[Feature, ...]:
     return tuple(features)
 
 
+@checked
 def check_names(features: Sequence[Feature], *, audit: bool = False) -> None:
     """Refuse names that no table or model can hold, two features of one name, and, unless for `audit`, those a model may not read.
 
@@ -159,6 +163,7 @@ def check_names(features: Sequence[Feature], *, audit: bool = False) -> None:
         )
 
 
+@checked
 def check_streams(features: Iterable[Feature], history: History) -> None:
     """Refuse features whose feed, table or category the history does not hold, all at once.
 
@@ -212,6 +217,7 @@ def _fault(source: str, code: str, names: Sequence[str], history: History) -> st
     return f"source {source!r} has no category {code!r}{near}, {read}; it has: {', '.join(held[:_SHOWN])}{others}"
 
 
+@checked
 def catalogue(features: Iterable[Feature] | Path) -> pd.DataFrame:
     """One row a feature: what it is, in which unit, who answers for it, and whether a model may read it.
 
@@ -239,6 +245,7 @@ def catalogue(features: Iterable[Feature] | Path) -> pd.DataFrame:
     return pd.DataFrame([_entry(group, feature) for group, feature in declared])
 
 
+@checked
 def page(folder: Path) -> str:
     """The catalogue of a folder as a page of Markdown: a table a group.
 

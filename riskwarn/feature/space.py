@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from riskwarn.calling import checked
 from riskwarn.errors import DefinitionError, did_you_mean
 from riskwarn.feature.base import AROUND, Feature, Reach, Windowed, divided, measured, positive
 from riskwarn.feature.clause import Clause, Noun, Unit, noun_of, window
@@ -452,6 +453,7 @@ class Spread(_Around):
         return divided(total * whole, known)
 
 
+@checked
 def circular_parents(grids: pd.DataFrame) -> str:
     """An area that lies in itself by way of another, in words; empty where parents are a tree."""
     levels = [c for c in ("grid_id", *LEVELS) if c in grids]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 import pandas as pd
 
+from riskwarn.calling import checked
 from riskwarn.errors import DataError, DefinitionError, did_you_mean
 from riskwarn.gaps import record
 from riskwarn.gaps.coverage import coverage_gaps, hour_gaps, quadrants, redistribute, staff_gaps
@@ -64,6 +65,7 @@ FINDERS: dict[str, Callable[[Evidence], pd.DataFrame]] = {
 }
 
 
+@checked
 def find_gaps(
     store: Store | History,
     scores: pd.DataFrame | None = None,
@@ -122,6 +124,7 @@ def find_gaps(
     return gaps
 
 
+@checked
 def history(store: Store, grid_id: str, as_of: object, *, kinds: Iterable[str] | None = None) -> pd.DataFrame:
     """What would have been said of a grid on a past night (or several), from what was known then: rows of table `gaps`.
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from riskwarn.calling import checked
 from riskwarn.errors import DataError
 from riskwarn.gaps.evidence import CITIZENS, WORKERS, Evidence
 from riskwarn.gaps.gap import COVERAGE, HOUR, STAFF, discovered, gap_rows, no_gaps
@@ -238,6 +239,7 @@ def _shrunk(counts: np.ndarray, parent: np.ndarray, n: int) -> np.ndarray:
     return np.asarray((counts + HOUR_SHRINK * law[parent]) / (counts.sum(axis=1, keepdims=True) + HOUR_SHRINK))
 
 
+@checked
 def quadrants(evidence: Evidence) -> pd.DataFrame:
     """Each grid by risk, reports and visits: blind spot, under-served, over-served or watched.
 
@@ -274,6 +276,7 @@ def _standard(values: np.ndarray) -> np.ndarray:
     return np.asarray((values - values.mean()) / max(float(values.std()), 1e-9))
 
 
+@checked
 def redistribute(
     table: pd.DataFrame, *, budget: int, random_share: float = 0.08, most_change: float = 0.5, seed: int = 0
 ) -> pd.DataFrame:

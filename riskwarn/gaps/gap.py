@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from riskwarn.calling import checked
 from riskwarn.language import Spoken, phrase
 
 FALSE_DISCOVERY_RATE = 0.1
@@ -207,6 +208,7 @@ def gap_id(kind: str, scope: str, as_of: pd.Timestamp) -> str:
     return hashlib.sha256(f"{kind}|{scope}|{as_of.tz_convert('UTC').isoformat()}".encode()).hexdigest()[:16]
 
 
+@checked
 def discovered(p: np.ndarray, *, rate: float = FALSE_DISCOVERY_RATE) -> np.ndarray:
     """Which tests to believe so that at most `rate` of them are false on average.
 
@@ -230,6 +232,7 @@ def discovered(p: np.ndarray, *, rate: float = FALSE_DISCOVERY_RATE) -> np.ndarr
     return found
 
 
+@checked
 def believed(chance: np.ndarray, *, rate: float = FALSE_DISCOVERY_RATE) -> np.ndarray:
     """The Bayesian twin of :func:`discovered`: the most tests whose mean chance of being false is at most `rate` [1]_.
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from riskwarn.calling import checked
 from riskwarn.errors import NotFoundError
 from riskwarn.ingest.heaping import Remark, heaps
 from riskwarn.language import LANGUAGES, Language, in_every_language, phrase
@@ -126,6 +127,7 @@ def _plain(row: dict) -> dict[str, object]:
     return {str(k): value(v) for k, v in row.items()}
 
 
+@checked
 def check(store: Store) -> CheckReport:
     """Look at every feed of a store.
 

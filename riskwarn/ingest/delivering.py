@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from riskwarn.calling import checked
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.ingest.account import ACCEPTED, DUPLICATE, QUARANTINED, Account
 from riskwarn.ingest.categorising import NO_FEED
@@ -35,6 +36,7 @@ _HELPERS = ("row", "reason", "recorded_at", "feedback_at", "feedback_category", 
 _NO_ROWS = pd.DataFrame({"reason": pd.Series(dtype="str")})
 
 
+@checked
 def ingest(
     store: Store,
     files: str | Path | Sequence[str | Path],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from riskwarn.calling import checked
 from riskwarn.errors import DataError, DefinitionError
 from riskwarn.ingest.categorising import candidates
 from riskwarn.ingest.clock import read_times
@@ -67,6 +68,7 @@ class Guess:
         return head + "\n" + self.columns.to_string(index=False)
 
 
+@checked
 def guess(path: str | Path, *, timezone: str = "", crs: str = "") -> Guess:
     """Propose a mapping for a file.
 

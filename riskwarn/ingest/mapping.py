@@ -12,6 +12,7 @@ from typing import Literal, TypeVar, get_args
 
 import pandas as pd
 
+from riskwarn.calling import checked
 from riskwarn.errors import DefinitionError, did_you_mean
 from riskwarn.ingest.clock import Order
 from riskwarn.ingest.delivery import Stated
@@ -312,6 +313,7 @@ def _is_text_encoding(name: str) -> bool:
         return False
 
 
+@checked
 def load_mapping(path: str | Path) -> Mapping:
     """Read a mapping from TOML.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from riskwarn.calling import checked
 from riskwarn.metrics.array import column, counts, inside
 from riskwarn.metrics.listing import Budget, listed
 
@@ -32,6 +33,7 @@ class Ceiling:
     n_draws: int
 
 
+@checked
 def attainable_capture(
     expected: ArrayLike,
     area: ArrayLike | None = None,

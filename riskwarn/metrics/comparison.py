@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from riskwarn.calling import checked
 from riskwarn.metrics.array import aligned, column, counts, inside
 
 _MOST_TERMS = 30
@@ -52,6 +53,7 @@ class Interval:
         return self.low > 0 or self.high < 0
 
 
+@checked
 def shared_windows(days: ArrayLike, horizon_days: float) -> np.ndarray:
     """Share of its label window that each date has in common with each other.
 
@@ -83,6 +85,7 @@ def shared_windows(days: ArrayLike, horizon_days: float) -> np.ndarray:
     return np.asarray(np.clip(1 - np.abs(at[:, None] - at) / horizon_days, 0, None))
 
 
+@checked
 def difference_interval(
     first: ArrayLike,
     second: ArrayLike,

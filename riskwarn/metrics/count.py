@@ -6,12 +6,14 @@ Select by deviance, not by absolute error: where most grids have no event, forec
 import numpy as np
 from numpy.typing import ArrayLike
 
+from riskwarn.calling import checked
 from riskwarn.metrics.array import aligned, counts, inside
 
 FLOOR = 0.01
 """Events per grid and horizon below which a rate is lifted, so that one event where none was thought possible is not infinite."""
 
 
+@checked
 def mean_absolute_error(y: ArrayLike, expected: ArrayLike) -> float:
     """Mean |y - mu|, in events per grid.
 
@@ -41,6 +43,7 @@ def mean_absolute_error(y: ArrayLike, expected: ArrayLike) -> float:
     return float(np.abs(y - mu).mean())
 
 
+@checked
 def poisson_deviance(y: ArrayLike, expected: ArrayLike, *, floor: float = FLOOR) -> float:
     """Mean Poisson deviance, mean 2[y ln(y/mu) - (y - mu)], 0 ln 0 being 0 [1]_.
 
@@ -77,6 +80,7 @@ def poisson_deviance(y: ArrayLike, expected: ArrayLike, *, floor: float = FLOOR)
     return float(mean_poisson_deviance(y, np.maximum(mu, floor)))
 
 
+@checked
 def tweedie_deviance(y: ArrayLike, expected: ArrayLike, *, power: float = 1.5, floor: float = FLOOR) -> float:
     """Mean Tweedie deviance of variance mu^power: 1 is Poisson, 2 is gamma, between for sums of few large events.
 
@@ -111,6 +115,7 @@ def tweedie_deviance(y: ArrayLike, expected: ArrayLike, *, power: float = 1.5, f
     return float(mean_tweedie_deviance(y, np.maximum(mu, floor), power=power))
 
 
+@checked
 def negative_binomial_deviance(y: ArrayLike, expected: ArrayLike, *, dispersion: float, floor: float = FLOOR) -> float:
     """Mean deviance of the negative binomial law with Var = mu + alpha mu² [1]_.
 
@@ -151,6 +156,7 @@ def negative_binomial_deviance(y: ArrayLike, expected: ArrayLike, *, dispersion:
     return float(2 * np.mean(surprise - spread))
 
 
+@checked
 def mean_ratio(y: ArrayLike, expected: ArrayLike) -> float:
     """Calibration in the large, mean(mu) / mean(y).
 
@@ -180,6 +186,7 @@ def mean_ratio(y: ArrayLike, expected: ArrayLike) -> float:
     return float(mu.mean() / y.mean())
 
 
+@checked
 def mean_squared_log_error(y: ArrayLike, expected: ArrayLike) -> float:
     """Mean (ln(1 + y) - ln(1 + mu))²; its root is the RMSLE.
 

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from riskwarn.calling import checked
 from riskwarn.metrics.array import aligned, column, counts, inside
 
 VIEWS_EDGES = (0, 0.5, 2.5, 5.5, 10.5, 25.5, 50.5, 100.5, 250.5, 500.5, 1000.5)
@@ -11,6 +12,7 @@ _ROWS_AT_ONCE = 4096
 _STEPS = 500
 
 
+@checked
 def crps_ensemble(y: ArrayLike, draws: ArrayLike, *, threshold: float | None = None) -> float:
     """Mean continuous ranked probability score of draws, mean|x - y| - ½ mean|x - x'| [1]_.
 
@@ -55,6 +57,7 @@ def crps_ensemble(y: ArrayLike, draws: ArrayLike, *, threshold: float | None = N
     return float((np.abs(x - found[:, None]).mean(axis=1) - np.sort(x, axis=1) @ place).mean())
 
 
+@checked
 def crps_poisson(y: ArrayLike, expected: ArrayLike) -> float:
     """Mean CRPS of a Poisson forecast, in closed form [1]_.
 
@@ -95,6 +98,7 @@ def crps_poisson(y: ArrayLike, expected: ArrayLike) -> float:
     return float(((y - mu) * (2 * law.cdf(y) - 1) + 2 * mu * law.pmf(y) - mu * bessel).mean())
 
 
+@checked
 def crps_negative_binomial(y: ArrayLike, expected: ArrayLike, *, dispersion: float | ArrayLike) -> float:
     """Mean CRPS of a negative binomial forecast, E|X - y| - ½ E|X - X'| [1]_.
 
@@ -155,6 +159,7 @@ def _half_gap(r: np.ndarray, p: np.ndarray) -> np.ndarray:
     return (lost / x).sum(axis=1) * (u[:, 1] - u[:, 0]) / (2 * np.pi)
 
 
+@checked
 def ignorance(y: ArrayLike, draws: ArrayLike, *, edges: ArrayLike = VIEWS_EDGES) -> float:
     """Mean surprise in bits at the bin the count fell into, -log2 p, p = (draws in the bin + 1) / (S + bins) [1]_.
 
@@ -196,6 +201,7 @@ def ignorance(y: ArrayLike, draws: ArrayLike, *, edges: ArrayLike = VIEWS_EDGES)
     return float(-np.log2((same.sum(axis=1) + 1) / (x.shape[1] + len(bins))).mean())
 
 
+@checked
 def interval_score(y: ArrayLike, lower: ArrayLike, upper: ArrayLike, *, alpha: float = 0.1) -> float:
     """Mean width of the central (1 - alpha) interval plus 2/alpha times how far the count fell outside [1]_.
 
@@ -231,6 +237,7 @@ def interval_score(y: ArrayLike, lower: ArrayLike, upper: ArrayLike, *, alpha: f
     return quantile_interval_score(y, lower, upper, low=alpha / 2, high=1 - alpha / 2)
 
 
+@checked
 def quantile_interval_score(y: ArrayLike, lower: ArrayLike, upper: ArrayLike, *, low: float, high: float) -> float:
     """Interval score of any two quantiles, (u - l) + (1/low)(l - y)₊ + (1/(1 - high))(y - u)₊.
 
@@ -266,6 +273,7 @@ def quantile_interval_score(y: ArrayLike, lower: ArrayLike, upper: ArrayLike, *,
     return float((upper - lower + below / low + above / (1 - high)).mean())
 
 
+@checked
 def coverage(
     y: ArrayLike, lower: ArrayLike, upper: ArrayLike, *, lower_share: ArrayLike = 1.0, upper_share: ArrayLike = 1.0
 ) -> float:
@@ -312,6 +320,7 @@ def coverage(
     return float((((low <= y) & (y <= high)) - at_low - at_high).mean())
 
 
+@checked
 def expected_shortfall(draws: ArrayLike, *, share: float = 0.05, min_worst: int = 5) -> np.ndarray:
     """Mean of the worst ⌈share · S⌉ draws of each grid: how bad it gets when it gets bad.
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from riskwarn.calling import checked
 from riskwarn.metrics.array import aligned, column, counts, inside
 from riskwarn.metrics.hotspot import capture, pai
 from riskwarn.metrics.listing import Budget, Ties, listed
@@ -35,6 +36,7 @@ class LeadTime:
     n_alerts: int
 
 
+@checked
 def lead_time(scores: pd.DataFrame, events: pd.DataFrame, *, budget: int, within_days: float = 28) -> LeadTime:
     """Median of (event - first alert within the days before it) when at most `budget` grids are alerted a date.
 
@@ -94,6 +96,7 @@ def lead_time(scores: pd.DataFrame, events: pd.DataFrame, *, budget: int, within
     return LeadTime(median, len(days) / len(events), len(events), len(alerts))
 
 
+@checked
 def skill_vs_prior(
     y: ArrayLike,
     score: ArrayLike,
@@ -135,6 +138,7 @@ def skill_vs_prior(
     return capture(y, score, area, share=share, k=k, budget=budget, ties=ties) / rival
 
 
+@checked
 def bias_ratio(
     y: ArrayLike, expected: ArrayLike, *, share: float = 0.05, k: int | None = None, ties: Ties = "mean"
 ) -> float:
@@ -171,6 +175,7 @@ def bias_ratio(
     return float(mu @ weight / (y @ weight))
 
 
+@checked
 def recapture_rate(
     y_then: ArrayLike,
     y_now: ArrayLike,
@@ -209,6 +214,7 @@ def recapture_rate(
     return pai(y_now, then, area, share=share, k=k, budget=budget, ties="mean") / before
 
 
+@checked
 def silence_p(rate_per_day: ArrayLike, days: ArrayLike) -> np.ndarray:
     """Chance of a run of empty days at least this long, exp(-rate · days), if events come at their usual rate (Poisson).
 
@@ -257,6 +263,7 @@ class Displacement:
     standard_error: float
 
 
+@checked
 def weighted_displacement(
     treated: tuple[float, float],
     control: tuple[float, float],
@@ -305,6 +312,7 @@ def weighted_displacement(
     return Displacement(estimate, estimate - half, estimate + half, error)
 
 
+@checked
 def disparity(metric: pd.Series, *, reference: str, tau: float = 0.8) -> pd.DataFrame:
     """Each group's metric over the reference group's, and whether it stays within [tau, 1/tau].
 

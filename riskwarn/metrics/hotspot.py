@@ -8,10 +8,12 @@ is not given the benefit of the doubt. A metric that is undefined (no event) rai
 import numpy as np
 from numpy.typing import ArrayLike
 
+from riskwarn.calling import checked
 from riskwarn.metrics.array import aligned, column, counts, some_events
 from riskwarn.metrics.listing import Budget, Ties, listed
 
 
+@checked
 def capture(
     y: ArrayLike,
     score: ArrayLike,
@@ -60,6 +62,7 @@ def capture(
     return float(y @ listed(y, score, area, share=share, k=k, budget=budget, ties=ties) / y.sum())
 
 
+@checked
 def pai(
     y: ArrayLike,
     score: ArrayLike,
@@ -115,6 +118,7 @@ def pai(
     return caught / watched
 
 
+@checked
 def ppai(
     y: ArrayLike,
     score: ArrayLike,
@@ -163,6 +167,7 @@ def ppai(
     return float(caught / watched**alpha)
 
 
+@checked
 def best_capture(
     y: ArrayLike,
     area: ArrayLike | None = None,
@@ -200,6 +205,7 @@ def best_capture(
     return capture(y, _hindsight(y, area, budget), area, share=share, k=k, budget=budget, ties="best")
 
 
+@checked
 def best_pai(
     y: ArrayLike,
     area: ArrayLike | None = None,
@@ -242,6 +248,7 @@ def best_pai(
     return pai(y, score, area, share=share, k=k, budget=budget, ties="best", total_area=total_area)
 
 
+@checked
 def pei(
     y: ArrayLike,
     score: ArrayLike,

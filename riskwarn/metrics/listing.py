@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from riskwarn.calling import checked
 from riskwarn.metrics.array import WHOLE, aligned, column, counts
 
 Ties = Literal["worst", "mean", "best", "order"]
@@ -105,6 +106,7 @@ def group_means(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
     return (np.bincount(groups, values) / np.bincount(groups))[groups]
 
 
+@checked
 def listed(
     y: ArrayLike,
     score: ArrayLike,

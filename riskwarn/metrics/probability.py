@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from riskwarn.calling import checked
 from riskwarn.metrics.array import aligned, column, flags
 
 
+@checked
 def brier(y: ArrayLike, probability: ArrayLike) -> float:
     """Mean squared distance of probability and outcome, mean (p - y)² [1]_.
 
@@ -40,6 +42,7 @@ def brier(y: ArrayLike, probability: ArrayLike) -> float:
     return float(np.mean((p - y) ** 2))
 
 
+@checked
 def brier_skill(y: ArrayLike, probability: ArrayLike, reference: ArrayLike | None = None) -> float:
     """Share of the reference's Brier score that is gone, 1 - BS / BS_ref.
 
@@ -72,6 +75,7 @@ def brier_skill(y: ArrayLike, probability: ArrayLike, reference: ArrayLike | Non
     return 1 - brier(y, probability) / rival
 
 
+@checked
 def log_loss(y: ArrayLike, probability: ArrayLike) -> float:
     """Mean surprise in nats, -mean[y ln p + (1 - y) ln(1 - p)].
 
@@ -102,6 +106,7 @@ def log_loss(y: ArrayLike, probability: ArrayLike) -> float:
     return float(mean_log_loss(y, p, labels=[0, 1]))
 
 
+@checked
 def reliability(y: ArrayLike, probability: ArrayLike, *, bands: int | ArrayLike = 10) -> pd.DataFrame:
     """Observed beside predicted frequency, band by band.
 
@@ -143,6 +148,7 @@ def reliability(y: ArrayLike, probability: ArrayLike, *, bands: int | ArrayLike 
     )
 
 
+@checked
 def calibration_error(y: ArrayLike, probability: ArrayLike, *, bands: int | ArrayLike = 10) -> float:
     """Expected calibration error: mean of |observed - predicted| over the bands, weighted by their rows [1]_.
 

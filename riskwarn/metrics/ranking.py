@@ -9,11 +9,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from riskwarn.calling import checked
 from riskwarn.metrics.array import column, counts, flags, some_events
 from riskwarn.metrics.hotspot import capture
 from riskwarn.metrics.listing import Ties, group_means, listed, ranked, tie_groups
 
 
+@checked
 def precision_at(
     y: ArrayLike, score: ArrayLike, *, k: int | None = None, share: float = 0.05, ties: Ties = "worst"
 ) -> float:
@@ -48,6 +50,7 @@ def precision_at(
     return float(positive @ weight / weight.sum())
 
 
+@checked
 def recall_at(
     y: ArrayLike, score: ArrayLike, *, k: int | None = None, share: float = 0.05, ties: Ties = "worst"
 ) -> float:
@@ -76,6 +79,7 @@ def recall_at(
     return capture((some_events(y) > 0).astype(float), score, k=k, share=share, ties=ties)
 
 
+@checked
 def lift(y: ArrayLike, score: ArrayLike, *, k: int | None = None, share: float = 0.05, ties: Ties = "worst") -> float:
     """Precision at k over the share of positive grids: how many times better than a list drawn blindly.
 
@@ -102,6 +106,7 @@ def lift(y: ArrayLike, score: ArrayLike, *, k: int | None = None, share: float =
     return precision_at(y, score, k=k, share=share, ties=ties) / float((some_events(y) > 0).mean())
 
 
+@checked
 def ndcg_at(
     y: ArrayLike,
     score: ArrayLike,
@@ -153,6 +158,7 @@ def ndcg_at(
     return float((found[:top] / discount).sum() / (np.sort(gains)[::-1][:top] / discount).sum())
 
 
+@checked
 def average_precision(y: ArrayLike, score: ArrayLike, *, ties: Ties = "worst") -> float:
     """Mean, over the grids with an event, of the precision of the list that ends with that grid.
 
@@ -202,6 +208,7 @@ def average_precision(y: ArrayLike, score: ArrayLike, *, ties: Ties = "worst") -
     return float(((hits / size)[groups] * expected / place).sum() / hit.sum())
 
 
+@checked
 def roc_auc(y: ArrayLike, score: ArrayLike, *, ties: Ties = "mean") -> float:
     """Chance that a grid with an event scores above a grid without one (area under the ROC curve).
 

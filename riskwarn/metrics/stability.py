@@ -5,9 +5,11 @@ from collections.abc import Hashable, Iterable
 import numpy as np
 from numpy.typing import ArrayLike
 
+from riskwarn.calling import checked
 from riskwarn.metrics.array import aligned, column
 
 
+@checked
 def jaccard(first: Iterable[Hashable], second: Iterable[Hashable]) -> float:
     """Overlap of two lists of grids, |A ∩ B| / |A ∪ B|.
 
@@ -37,6 +39,7 @@ def jaccard(first: Iterable[Hashable], second: Iterable[Hashable]) -> float:
     return len(a & b) / len(a | b)
 
 
+@checked
 def rank_correlation(first: ArrayLike, second: ArrayLike) -> float:
     """Spearman's rank correlation of two scores of the same grids, ties sharing their mean rank.
 
@@ -71,6 +74,7 @@ def rank_correlation(first: ArrayLike, second: ArrayLike) -> float:
     return float(np.clip(np.corrcoef(*ranks)[0, 1], -1, 1).round(15))
 
 
+@checked
 def population_stability(reference: ArrayLike, current: ArrayLike, *, bins: int = 10, smoothing: float = 0.5) -> float:
     """Population stability index, Σ (q_i - p_i) ln(q_i / p_i) over the reference's quantile bins [1]_.
 
@@ -112,6 +116,7 @@ def population_stability(reference: ArrayLike, current: ArrayLike, *, bins: int 
     return float(((q - p) * np.log(q / p)).sum())
 
 
+@checked
 def kolmogorov_smirnov(reference: ArrayLike, current: ArrayLike) -> float:
     """Largest gap between the two empirical distribution functions.
 

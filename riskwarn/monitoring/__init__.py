@@ -27,6 +27,7 @@ Drifts of features, scores, ranks and calibration warn above the largest one wit
 import numpy as np
 import pandas as pd
 
+from riskwarn.calling import checked
 from riskwarn.errors import DataError
 from riskwarn.history import History
 from riskwarn.model import RiskModel
@@ -53,6 +54,7 @@ _DAY = pd.Timedelta(days=1)
 _N_SETTLED = 4
 
 
+@checked
 def check(store: Store | History, model: RiskModel | None, as_of: object) -> pd.DataFrame:
     """All monitors of one night, the loudest first.
 
@@ -98,6 +100,7 @@ def check(store: Store | History, model: RiskModel | None, as_of: object) -> pd.
     return sorted_table
 
 
+@checked
 def check_feeds(history: History, as_of: object) -> pd.DataFrame:
     """Volume and categories of every feed."""
     snapshot = history.at([as_of])
@@ -109,6 +112,7 @@ def check_feeds(history: History, as_of: object) -> pd.DataFrame:
     return pd.concat([volume_marks(found), category_marks(found)], ignore_index=True)
 
 
+@checked
 def check_scores(history: History, model: RiskModel, as_of: object) -> pd.DataFrame:
     """Drift of features and scores, ranks against the night before, and calibration of what has settled since the training."""
     at = history.at([as_of]).local[0]

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from riskwarn.calling import checked
+
 STATES = ("ok", "unknown", "warn", "alarm")
 """From calm to loud. What could not be judged is `unknown`, never `ok`."""
 A_MONTH, A_YEAR = float(np.log10(30)), float(np.log10(365))
@@ -53,12 +55,14 @@ def drifted(
     return marks(monitor, scope, value, warn=limit, alarm=LOUD * limit, fault="drift", **shown)  # type: ignore[arg-type]
 
 
+@checked
 def counts(table: pd.DataFrame) -> dict[str, int]:
     """How many marks are in each state, the loudest first; states nobody is in are left out."""
     n = table["state"].value_counts()
     return {state: int(n[state]) for state in reversed(STATES) if state in n}
 
 
+@checked
 def summary(table: pd.DataFrame) -> str:
     """The counts in a line.
 
@@ -70,6 +74,7 @@ def summary(table: pd.DataFrame) -> str:
     return ", ".join(f"{n} {state}" for state, n in counts(table).items())
 
 
+@checked
 def worst(table: pd.DataFrame) -> str:
     """The loudest state of a table of marks; `ok` where there is none.
 

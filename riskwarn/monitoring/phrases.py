@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from riskwarn.calling import checked
+
 _SAID = {
     "fewer": ("近{days:g}天到件{observed:.0f}条，通常约{expected:.0f}条", "{observed:.0f} records in {days:g} days, usually about {expected:.0f}"),
     "more": ("近{days:g}天到件{observed:.0f}条，通常约{expected:.0f}条", "{observed:.0f} records in {days:g} days, usually about {expected:.0f}"),
@@ -21,6 +23,7 @@ _SAID = {
 }  # fmt: skip
 
 
+@checked
 def in_words(table: pd.DataFrame, language: str = "en") -> pd.Series:
     """One sentence a mark, in ``zh`` or ``en``; the scope goes before it.
 

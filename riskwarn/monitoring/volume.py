@@ -15,6 +15,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from riskwarn.calling import checked
 from riskwarn.history import DAY_US, History
 from riskwarn.monitoring.mark import A_MONTH, A_YEAR, marks
 from riskwarn.unusual import STOPPED_P, Stop, stop_chances, stopped
@@ -227,6 +228,7 @@ def among(p: np.ndarray, n_tests: int) -> np.ndarray:
     return np.asarray(-np.log10(np.fmax(together, 1e-300)))
 
 
+@checked
 def replay(history: History, *, until: object = None) -> pd.DataFrame:
     """What the volume monitor would have said on every night of a history, in one pass.
 

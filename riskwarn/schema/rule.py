@@ -3,6 +3,7 @@
 import pandas as pd
 import pandera.pandas as pa
 
+from riskwarn.calling import checked
 from riskwarn.errors import DataError, did_you_mean
 from riskwarn.schema.city import CROSSWALK, DIVERSIONS, EVENTS, FEED_LOG, GRIDS, PLACES, ROSTER, VISITS, WORKFLOW
 from riskwarn.schema.column import DTYPES, Column, Table
@@ -17,6 +18,7 @@ TABLES: dict[str, Table] = {
 }  # fmt: skip
 
 
+@checked
 def table_of(name: str) -> Table:
     """The table called `name`.
 
@@ -30,6 +32,7 @@ def table_of(name: str) -> Table:
     return TABLES[name]
 
 
+@checked
 def conform(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     """`frame` in the canonical form of table `name`: columns in order, dtypes set, every rule checked.
 
@@ -59,6 +62,7 @@ def conform(name: str, frame: pd.DataFrame) -> pd.DataFrame:
         raise DataError(f"table {name!r}: " + "; ".join(_faults(error, len(typed))) + ".") from None
 
 
+@checked
 def typed(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     """`frame` with the columns and dtypes of table `name`, its values unchecked: for rows that were checked before."""
     table = table_of(name)
@@ -66,6 +70,7 @@ def typed(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     return _typed(table, frame).reset_index(drop=True)
 
 
+@checked
 def sift(name: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Part the rows of `frame` that keep the rules of table `name` from those that do not.
 

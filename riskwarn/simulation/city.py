@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from riskwarn.calling import checked
 from riskwarn.errors import NotFoundError
 from riskwarn.simulation import workflow
 from riskwarn.simulation.changes import crosswalk_truth, grids_table, told
@@ -84,6 +85,7 @@ class City:
         return store
 
 
+@checked
 def city(
     preset: str | Preset = "tiny",
     *,
@@ -232,6 +234,7 @@ def _places(setting: Setting, geo: Geography) -> pd.DataFrame:
     })  # fmt: skip
 
 
+@checked
 def read_truth(path: str | Path) -> dict[str, pd.DataFrame]:
     """The truth of a city written at `path`. Only a judge may open it.
 

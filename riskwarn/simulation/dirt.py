@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from riskwarn.calling import checked
 from riskwarn.simulation import chance
 from riskwarn.simulation.city import City
 from riskwarn.simulation.geography import lonlat
@@ -42,6 +43,7 @@ SHEETS = tuple(Sheet(**sheet) for sheet in _FILE["sheets"])
 """The five files."""
 
 
+@checked
 def dirty_export(city: City, out: str | Path) -> pd.DataFrame:
     """Write the city's records as departments would, faults included.
 
@@ -272,6 +274,7 @@ CELLS: dict[str, Cell] = {
 }
 
 
+@checked
 def ingest_table(expected: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
     """How well dirty files came in: one row a source.
 

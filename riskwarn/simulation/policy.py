@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from riskwarn.calling import checked
 from riskwarn.errors import DefinitionError
 from riskwarn.simulation.city import City, city
 from riskwarn.simulation.escalation import Policy
@@ -87,6 +88,7 @@ class Twins:
     """What alerts changed, a row a quantity: `without`, `alerted`, `difference`, `relative`."""
 
 
+@checked
 def twins(
     preset: str | Preset = "tiny",
     *,

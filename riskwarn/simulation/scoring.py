@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from riskwarn.calling import checked
 from riskwarn.errors import DataError
 
 SHARES = (0.005, 0.02, 0.05)
@@ -20,6 +21,7 @@ BANDS = {
 """Bands of rank, as shares of the grids of a night."""
 
 
+@checked
 def score(
     truth: Mapping[str, pd.DataFrame],
     *,

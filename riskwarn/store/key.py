@@ -6,9 +6,12 @@ import os
 import secrets
 from pathlib import Path
 
+from riskwarn.calling import checked
+
 KEY = ".key"
 
 
+@checked
 def signature(folder: Path, content: bytes) -> str:
     """HMAC-SHA256 of `content` under the folder's key, hexadecimal; the key is made where there is none, readable to its owner alone.
 
