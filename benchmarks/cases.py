@@ -97,18 +97,23 @@ ANSWERS: dict[str, tuple[str, Callable[[Outcome], bool]]] = {
     "09-count-revised-down": ("3 events, 2 retracted", lambda o: len(o.newest) == 3),
     "11-count-blank": ("a blank count is refused", lambda o: o.events.empty and o.has("count is empty|count")),
     "12-stray-quote": ("19 received, the bad one refused", lambda o: _account(o)[0] == 19 and _account(o)[1] >= 17),
-    "13-date-and-time-columns": ("13:05", lambda o: o.local() == ["2025-01-08 13:05"] * 2),
+    "13-date-and-time-columns": ("13:05", lambda o: o.local("America/New_York") == ["2025-01-08 13:05"] * 2),
     "14-time-spellings": ("all 7 read", lambda o: _account(o)[:2] == (7, 7)),
     "15-no-event-id": (
         "4 counted, or the remedy said",
         lambda o: len(o.events) == 4 or o.has(r"\[id\]|event_id.*from"),
     ),
-    "17-xlsx-1904": ("13:05 on 8 January 2025", lambda o: o.local() == ["2025-01-08 13:05"] * len(o.events)),
+    "17-xlsx-1904": ("13:05 on 8 January 2025", lambda o: o.local() in (["2025-01-08 13:04"], ["2025-01-08 13:05"])),
     "18-excel-guards": ("7 of 7 on one grid", lambda o: _account(o)[:2] == (7, 7)),
     "19-big5": ("the words as they were", lambda o: "違規停車" in o.text or "违规停车" in o.text or o.has("encoding")),
     "19-cp1252-bar": ("2 rows", lambda o: _account(o)[:2] == (2, 2) or o.has("encoding")),
     "19-utf8-one-bad-byte": ("row 3 refused", lambda o: "鍣" not in o.text and len(o.events) in {0, 2}),
-    "21-point-geojson": ("placed", lambda o: len(o.events) > 0 and bool(o.events["grid_id"].fillna("").ne("").all())),
+    "21-point-geojson": (
+        "placed, or refused as no grid has a polygon",
+        lambda o: (
+            o.has("no grid has a polygon") or (len(o.events) > 0 and bool(o.events["grid_id"].fillna("").ne("").all()))
+        ),
+    ),
     "22-polygons-projected": (
         "a DataError that names the coordinates",
         lambda o: o.has("DataError", "coordinate|metre|degree|crs"),

@@ -2,11 +2,12 @@
 
 import datetime as dt
 import re
+from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 import pandas as pd
 
-from riskwarn.errors import DataError
+from riskwarn.errors import DataError, DefinitionError, did_you_mean
 
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d(?!\d)")
 
@@ -51,6 +52,50 @@ def instant(as_of: object, timezone: str) -> pd.Timestamp:
         given = " ".join(repr(as_of).split())[:60]
         remedy = "write year-month-day, a time behind it where it matters, or 'today'"
         raise DataError(f"as_of must be a date such as '2025-03-03', got {given}; {remedy}.") from None
+
+
+def zone_named(name: object) -> str:
+    """The IANA name of a city's clock.
+
+    Parameters
+    ----------
+    name
+        As ``Asia/Shanghai``.
+
+    Returns
+    -------
+    zone
+        The name, as it is known.
+
+    Raises
+    ------
+    DefinitionError
+        No such zone; the message proposes the nearest. An abbreviation such as CST names several clocks, and is refused.
+
+    Examples
+    --------
+    >>> zone_named("Asia/Shanghai")
+    'Asia/Shanghai'
+    """
+    try:
+        return ZoneInfo(name).key  # type: ignore[arg-type]
+    except (KeyError, ValueError, TypeError, OSError, AttributeError):
+        given = " ".join(repr(name).split())[:60]
+        raise DefinitionError(
+            f"unknown time zone {given}{_nearest(str(name))}; use an IANA name such as 'Asia/Shanghai' or 'Europe/London'."
+        ) from None
+
+
+def _nearest(name: str) -> str:
+    """What an unknown name may mean: a name of Windows, a city of another spelling; nothing for CST, which names several clocks."""
+    from babel.core import get_global  # noqa: PLC0415 - only a mistake needs it
+
+    windows = get_global("windows_zone_mapping").get(name)
+    if windows:
+        return f" (did you mean {windows!r}?)"
+    if name in {"Asia/Beijing", "Beijing", "PRC time", "China"}:
+        return " (did you mean 'Asia/Shanghai'?)"
+    return did_you_mean(name, sorted(available_timezones()))
 
 
 def _read(as_of: object, timezone: str) -> pd.Timestamp:

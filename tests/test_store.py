@@ -14,7 +14,7 @@ import towns
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from riskwarn.errors import BusyError, DataError, NotFoundError, StaleDataError
+from riskwarn.errors import BusyError, DataError, DefinitionError, NotFoundError, StaleDataError
 from riskwarn.store import Store, Written
 
 ZONE = "Asia/Shanghai"
@@ -182,7 +182,7 @@ def test_a_store_keeps_its_zone(tmp_path):
     assert Store(tmp_path / "city").timezone == ZONE
     with pytest.raises(DataError, match="time zone is 'Asia/Shanghai', got 'UTC'"):
         Store(tmp_path / "city", timezone="UTC")
-    with pytest.raises(DataError, match="unknown time zone 'Mars/Base'"):
+    with pytest.raises(DefinitionError, match="unknown time zone 'Mars/Base'"):
         Store(tmp_path / "other", timezone="Mars/Base")
 
 

@@ -13,6 +13,7 @@ from typing import Literal, TypeVar, get_args
 import pandas as pd
 
 from riskwarn.calling import checked
+from riskwarn.clock import zone_named
 from riskwarn.errors import DefinitionError, did_you_mean
 from riskwarn.ingest.clock import Order
 from riskwarn.ingest.delivery import Stated
@@ -303,6 +304,11 @@ def _faults(mapping: Mapping) -> list[str]:
         )
     if not mapping.timezone and any(c.kind == "time" for c in table_of(mapping.table).columns):
         faults.append("timezone is missing; say which clock the times were read from, for example 'Asia/Shanghai'")
+    if mapping.timezone:
+        try:
+            zone_named(mapping.timezone)
+        except DefinitionError as error:
+            faults.append(f"timezone: {error}")
     return faults
 
 

@@ -27,11 +27,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import local
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pyarrow as pa
 
+from riskwarn.clock import zone_named
 from riskwarn.errors import DataError, NotFoundError, did_you_mean
 from riskwarn.schema import Table, table_of
 from riskwarn.store.files import Files
@@ -79,7 +79,7 @@ class Store(Tables, Nights):
         super().__init__(Files(self.path))
         self._lock = Lock(self.path / ".lock")
         self._open = local()
-        self._zone: str | None = None if timezone is None else _zone(timezone)
+        self._zone: str | None = None if timezone is None else zone_named(timezone)
         kept = self._head().get("timezone")
         if timezone and kept and timezone != kept:
             raise DataError(
@@ -117,7 +117,7 @@ class Store(Tables, Nights):
             The zone is not known.
         """
         if self._zone is None and self.is_new and timezone:
-            self._zone = _zone(timezone)
+            self._zone = zone_named(timezone)
 
     @property
     def is_new(self) -> bool:
@@ -330,10 +330,3 @@ class Store(Tables, Nights):
 
 
 _REMEDY = f'write it again as {{"format": {FORMAT}, "timezone": "…"}} with the zone the store was made with.'
-
-
-def _zone(name: str) -> str:
-    try:
-        return ZoneInfo(name).key
-    except (KeyError, ValueError, TypeError, OSError, AttributeError):
-        raise DataError(f"unknown time zone {name!r}; use an IANA name such as 'Asia/Shanghai'.") from None

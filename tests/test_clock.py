@@ -1,0 +1,33 @@
+"""Zones by name."""
+
+import pytest
+
+from riskwarn.clock import zone_named
+from riskwarn.errors import DefinitionError
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("China Standard Time", "Asia/Shanghai"),
+        ("Eastern Standard Time", "America/New_York"),
+        ("Asia/Beijing", "Asia/Shanghai"),
+        ("Europe/Lodon", "Europe/London"),
+        ("asia/shangai", "Asia/Shanghai"),
+    ],
+)
+def test_a_zone_of_another_name_is_refused_with_the_one_meant(name, meant):
+    """A name that IANA does not know is refused, and the message proposes the nearest."""
+    with pytest.raises(DefinitionError, match=f"did you mean '{meant}'"):
+        zone_named(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["CST", "GMT+8", "UTC+08:00", "北京时间", "", "../etc/passwd", None, 8, b"Asia/Shanghai", "a" * 1000]
+)
+def test_what_names_no_zone_is_refused_in_one_line(name):
+    """An abbreviation, an offset or anything else is a definition error of one short line."""
+    with pytest.raises(DefinitionError, match="unknown time zone") as caught:
+        zone_named(name)
+    assert len(str(caught.value)) < 250
+    assert "\n" not in str(caught.value)
