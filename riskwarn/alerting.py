@@ -46,6 +46,15 @@ def raise_alerts(
     ------
     DataError
         `capacity` is below 1, the scores hold several nights, or a listed grid is not among `grids`.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"grid_id": [f"G{i:03}" for i in range(200)], "as_of": pd.Timestamp("2025-01-06", tz="UTC"), "state": "ok",
+    ...     "target": "dispute_28d", "probability": 0.5, "expected": [9.0] + [1.0] * 199, "rank": range(1, 201), "model_version": "m1"})
+    >>> reasons = pd.DataFrame(columns=["grid_id", "place", "code", "contribution"])
+    >>> gaps = pd.DataFrame(columns=["kind", "scope", "suppressed_by"])
+    >>> raise_alerts(scores, reasons, gaps, capacity=2)[["level", "grid_ids", "rank"]].to_numpy().tolist()
+    [['red', 'G000', 1], ['blue', 'G001', 2]]
     """
     if capacity < 1:
         raise DataError(f"capacity must be at least 1, got {capacity}.")

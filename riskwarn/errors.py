@@ -81,6 +81,18 @@ class BusyError(RiskwarnError):
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Suggestion to append to a message about an unknown word; empty when nothing is near.
 
+    Parameters
+    ----------
+    word
+        What was written.
+    known
+        What could have been meant; case is passed over.
+
+    Returns
+    -------
+    suggestion
+        Begins with a space.
+
     Examples
     --------
     >>> did_you_mean("setle_days", ["days", "settle_days"])

@@ -76,7 +76,18 @@ class Dates:
         return self
 
     def index(self) -> pd.DatetimeIndex:
-        """The dates, without a zone."""
+        """The dates, without a zone.
+
+        Returns
+        -------
+        dates
+            Rising; `last` is among them only where a step meets it.
+
+        Examples
+        --------
+        >>> Dates(dt.date(2025, 1, 6), dt.date(2025, 1, 27)).index().strftime("%m-%d").tolist()
+        ['01-06', '01-13', '01-20', '01-27']
+        """
         step = pd.DateOffset(months=self.every_months) if self.every_months else f"{self.every_days}D"
         return pd.date_range(self.first, self.last, freq=step)
 
@@ -203,6 +214,18 @@ class Experiment:
     def load(cls, path: str | Path, *, features: str | Path | None = None) -> "Experiment":
         """Read an experiment; feature groups come from `features`, by default the folder ``features`` beside ``experiments``.
 
+        Parameters
+        ----------
+        path
+            TOML.
+        features
+            Folder of the feature groups.
+
+        Returns
+        -------
+        experiment
+            Named after the file.
+
         Raises
         ------
         NotFoundError
@@ -285,6 +308,11 @@ class Experiment:
         ----------
         days
             Horizon, days. Dates whose longer horizon is not settled yet neither train nor test.
+
+        Returns
+        -------
+        experiment
+            This one stays as it was.
 
         Raises
         ------

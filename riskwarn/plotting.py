@@ -24,6 +24,18 @@ def capture_curve(report: Report, *, ax: "Axes | None" = None) -> "Axes":
     """Share of events caught against share of grids watched, pooled over the test dates; the dotted line is the best possible list.
 
     Ties count at their expectation. Left is what a centre can do: shares beyond 30 % are not drawn.
+
+    Parameters
+    ----------
+    report
+        Of a backtest.
+    ax
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    axes
+        To go on with.
     """
     axes = _axes(ax)
     shares = np.linspace(0.01, _HIGHEST_SHARE, 30)
@@ -35,7 +47,29 @@ def capture_curve(report: Report, *, ax: "Axes | None" = None) -> "Axes":
 
 
 def reliability(report: Report, *, model: str = _OWN, bands: int = 10, ax: "Axes | None" = None) -> "Axes":
-    """Observed share of grids with an event against the probability said, in bands of equally many rows, with 95 % intervals."""
+    """Observed share of grids with an event against the probability said, in bands of equally many rows, with 95 % intervals.
+
+    Parameters
+    ----------
+    report
+        Of a backtest.
+    model
+        A model of the report.
+    bands
+        Number of bands.
+    ax
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    axes
+        To go on with.
+
+    Raises
+    ------
+    DataError
+        The report has no such model.
+    """
     axes = _axes(ax)
     rows = _of(report, model)
     table = metrics.reliability((rows["y"] > 0).to_numpy(), rows["probability"].to_numpy(), bands=bands)
@@ -54,7 +88,24 @@ def reliability(report: Report, *, model: str = _OWN, bands: int = 10, ax: "Axes
 def skill_over_time(
     report: Report, *, metric: str = "capture_5", model: str = _OWN, ax: "Axes | None" = None
 ) -> "Axes":
-    """Difference of `model` to the best baseline, date by date."""
+    """Difference of `model` to the best baseline, date by date.
+
+    Parameters
+    ----------
+    report
+        Of a backtest.
+    metric
+        One that was judged.
+    model
+        A model of the report.
+    ax
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    axes
+        To go on with.
+    """
     axes = _axes(ax)
     rival = report.best_baseline(metric)
     values = report.frame[report.frame["metric"] == metric].pivot_table(index="as_of", columns="model", values="value")
@@ -66,7 +117,20 @@ def skill_over_time(
 
 
 def distance_from_best(audition: Audition, *, ax: "Axes | None" = None) -> "Axes":
-    """How far each model is from the best of each fold: one that keeps low is a safe choice."""
+    """How far each model is from the best of each fold: one that keeps low is a safe choice.
+
+    Parameters
+    ----------
+    audition
+        Of :func:`riskwarn.selection.audition`.
+    ax
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    axes
+        To go on with.
+    """
     axes = _axes(ax)
     for model, distance in audition.distance.items():
         axes.plot(
@@ -76,7 +140,29 @@ def distance_from_best(audition: Audition, *, ax: "Axes | None" = None) -> "Axes
 
 
 def error_map(report: Report, grids: pd.DataFrame, *, model: str = _OWN, ax: "Axes | None" = None) -> "Axes":
-    """Where the model says too little (orange) or too much (purple): observed minus expected, over the root of expected, by grid."""
+    """Where the model says too little (orange) or too much (purple): observed minus expected, over the root of expected, by grid.
+
+    Parameters
+    ----------
+    report
+        Of a backtest.
+    grids
+        Table `grids`, with `geometry`.
+    model
+        A model of the report.
+    ax
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    axes
+        To go on with.
+
+    Raises
+    ------
+    DataError
+        The report has no such model, or a polygon is missing.
+    """
     axes = _axes(ax)
     sums = _of(report, model).groupby("grid_id", observed=True)[["y", "expected"]].sum()
     residual = (sums["y"] - sums["expected"]) / np.sqrt(sums["expected"].clip(lower=1e-6))
@@ -91,7 +177,20 @@ def error_map(report: Report, grids: pd.DataFrame, *, model: str = _OWN, ax: "Ax
 
 
 def overview(report: Report, grids: pd.DataFrame | None = None) -> Any:
-    """All pictures of a report in one figure; the map where `grids` with polygons are given."""
+    """All pictures of a report in one figure; the map where `grids` with polygons are given.
+
+    Parameters
+    ----------
+    report
+        Of a backtest.
+    grids
+        Table `grids`, with `geometry`.
+
+    Returns
+    -------
+    figure
+        Of matplotlib.
+    """
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
     figure, places = plt.subplots(2, 2, figsize=(12, 9), constrained_layout=True)

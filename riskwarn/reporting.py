@@ -137,7 +137,20 @@ def _page() -> jinja2.Template:
 
 @checked
 def write_html(report: Report, path: str | Path, *, events: pd.DataFrame | None = None) -> Path:
-    """Write the page to a file, which appears whole or not at all."""
+    """Write the page to a file, which appears whole or not at all.
+
+    Parameters
+    ----------
+    report, events
+        As for :func:`to_html`.
+    path
+        The file; its folder is made.
+
+    Returns
+    -------
+    path
+        The same.
+    """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.{os.getpid()}.partial")

@@ -31,6 +31,22 @@ def score(model: RiskModel, night: pd.DataFrame, *, capacity: int = 50) -> pd.Da
         The panel is empty or lacks a feature.
     StaleDataError
         The panel lies before the model's training ended: such scores would have seen their own outcome.
+
+    Examples
+    --------
+    >>> from riskwarn.experiment import ModelSettings
+    >>> from riskwarn.feature import Own
+    >>> from riskwarn.history import Stream
+    >>> from riskwarn.label import Label
+    >>> disputes = (Stream("dispute"),)
+    >>> dates = pd.date_range("2025-01-06", periods=30, freq="7D", tz="UTC")
+    >>> panel = pd.DataFrame({"as_of": [*dates] * 40, "grid_id": [f"G{i // 30:02}" for i in range(1200)]})
+    >>> panel["prior_4w"] = [float(i // 30 % 5) for i in range(1200)]
+    >>> panel["y"] = panel["prior_4w"] + 1
+    >>> model = RiskModel((Own(disputes, 4),), Label("dispute_7d", disputes, days=7), ModelSettings(n_trees=5)).fit(panel)
+    >>> night = panel[panel["as_of"] == dates[-1]].assign(as_of=dates[-1] + pd.Timedelta(days=7))
+    >>> score(model, night, capacity=8)[["grid_id", "rank", "lower", "upper", "state"]].head(2).to_numpy().tolist()
+    [['G04', 1, 2.0, 9.0, 'ok'], ['G09', 2, 2.0, 9.0, 'ok']]
     """
     _check_after_training(model, night)
     predicted = model.predict(night)

@@ -133,22 +133,66 @@ def assert_no_leak(
 
 
 def no_future(measure: Measure, log: Log, as_of: pd.Timestamp) -> tuple[np.ndarray, np.ndarray]:
-    """Values with and without records first known at or after `as_of`."""
+    """Values with and without records first known at or after `as_of`.
+
+    Parameters
+    ----------
+    measure, log, as_of
+        What is measured, on what, and when.
+
+    Returns
+    -------
+    found, wanted
+        Equal where the relation holds.
+    """
     return measure(poisoned(log, as_of), as_of), measure(before(log, as_of), as_of)
 
 
 def as_it_stood(measure: Measure, log: Log, as_of: pd.Timestamp) -> tuple[np.ndarray, np.ndarray]:
-    """Values from the whole log and from the log as it stood at `as_of`."""
+    """Values from the whole log and from the log as it stood at `as_of`.
+
+    Parameters
+    ----------
+    measure, log, as_of
+        What is measured, on what, and when.
+
+    Returns
+    -------
+    found, wanted
+        Equal where the relation holds.
+    """
     return measure(log, as_of), measure(before(log, as_of), as_of)
 
 
 def any_order(measure: Measure, log: Log, as_of: pd.Timestamp) -> tuple[np.ndarray, np.ndarray]:
-    """Values from the log and from the log upside down."""
+    """Values from the log and from the log upside down.
+
+    Parameters
+    ----------
+    measure, log, as_of
+        What is measured, on what, and when.
+
+    Returns
+    -------
+    found, wanted
+        Equal where the relation holds.
+    """
     return measure({name: t.iloc[::-1].reset_index(drop=True) for name, t in log.items()}, as_of), measure(log, as_of)
 
 
 def any_repeat(measure: Measure, log: Log, as_of: pd.Timestamp) -> tuple[np.ndarray, np.ndarray]:
-    """Values from the log and from the log with every row twice."""
+    """Values from the log and from the log with every row twice.
+
+    Parameters
+    ----------
+    measure, log, as_of
+        What is measured, on what, and when.
+
+    Returns
+    -------
+    found, wanted
+        Equal where the relation holds.
+    """
     return measure({name: pd.concat([t, t], ignore_index=True) for name, t in log.items()}, as_of), measure(log, as_of)
 
 
@@ -158,6 +202,20 @@ def own_grid(
     """Value of the grid in row `place` with and without the records of all other grids.
 
     Each feed keeps its first known event, and is said to have spoken all the time, for how long a feed speaks is no matter of a grid.
+
+    Parameters
+    ----------
+    measure, log, as_of
+        What is measured, on what, and when.
+    place
+        Row number of the grid, from 0.
+    grid_id
+        Its id.
+
+    Returns
+    -------
+    alone, among_others
+        Equal where the relation holds.
     """
     events = log["events"]
     key = ["source", "event_id"]
@@ -183,7 +241,20 @@ def _always(events: pd.DataFrame) -> pd.DataFrame:
 def any_clock(
     measure: Measure, log: Log, as_of: pd.Timestamp, *, turn: pd.Timedelta = _TURN
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Values after moving every time, and `as_of`, by 77 hours (or `turn`)."""
+    """Values after moving every time, and `as_of`, by 77 hours (or `turn`).
+
+    Parameters
+    ----------
+    measure, log, as_of
+        What is measured, on what, and when.
+    turn
+        By how much all times move.
+
+    Returns
+    -------
+    found, wanted
+        Equal where the relation holds.
+    """
     return measure({name: _moved(t, turn) for name, t in log.items()}, as_of + turn), measure(log, as_of)
 
 

@@ -51,7 +51,18 @@ _SECONDS = 2
 
 @checked
 def default_uri(folder: str | Path = ".") -> str:
-    """``MLFLOW_TRACKING_URI``, or a SQLite file in `folder`, whatever characters its path has."""
+    """``MLFLOW_TRACKING_URI``, or a SQLite file in `folder`, whatever characters its path has.
+
+    Parameters
+    ----------
+    folder
+        Where the SQLite file lies.
+
+    Returns
+    -------
+    uri
+        For MLflow.
+    """
     return os.environ.get(_URI) or _SQLITE + _written(Path(folder).resolve() / "mlflow.db")
 
 
@@ -77,6 +88,17 @@ def log_training(
     model: RiskModel, experiment: Experiment, panel: pd.DataFrame, *, report: Report | None, uri: str, data_digest: str
 ) -> RiskModel:
     """Log parameters, metrics, data digest, features and the model; register it under its target's name as ``@candidate``.
+
+    Parameters
+    ----------
+    model, experiment, panel
+        Fitted, what was asked, and what it learnt from.
+    report
+        What :func:`riskwarn.backtest` found; without it the version cannot be promoted.
+    uri
+        Of MLflow.
+    data_digest
+        Digest of what the panel came from.
 
     Returns
     -------
@@ -133,6 +155,22 @@ def log_tuning(tuning: Tuning, experiment: Experiment, *, uri: str) -> str:
 def promote(target: str, *, uri: str, version: str | None = None, folder: str | Path | None = None) -> str:
     """Give ``@champion`` to a version of the model (the candidate by default), if the gate passed when it was trained.
 
+    Parameters
+    ----------
+    target
+        Name of the label.
+    uri
+        Of MLflow.
+    version
+        Number of the version; the candidate by default.
+    folder
+        Where the champion's bundle is kept as well, if given.
+
+    Returns
+    -------
+    version
+        That holds the alias now.
+
     Raises
     ------
     NotFoundError
@@ -160,6 +198,20 @@ def keep(model: RiskModel, folder: str | Path, *, alias: str) -> Path:
 
     The alias is a file that names the bundle and is replaced in one step: a night finds the model that held it or the one that holds
     it, never none. The bundle it named before stays until the next one comes. A bundle is signed with the folder's key.
+
+    Parameters
+    ----------
+    model
+        Fitted.
+    folder
+        Of the store.
+    alias
+        ``champion`` or ``candidate``.
+
+    Returns
+    -------
+    bundle
+        Its folder.
     """
     place = Path(folder) / "models" / model.label.name
     partial = place / f".{alias}.{os.getpid()}.partial"

@@ -127,10 +127,27 @@ def stopped(daily: ArrayLike) -> Stop | None:
 def stop_chances(daily: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Of every day: the chance of a silence as long as the one it stands in, and the records a day that were usual before it.
 
+    Parameters
+    ----------
+    daily
+        (days,) Records of each day, oldest first.
+
     Returns
     -------
     p, a_day
         (days,) 1 and 0 where the feed speaks, where its silence does not outlast its pauses, or where it spoke for less than two weeks.
+
+    Notes
+    -----
+    Days are taken as independent negative binomial counts of the mean and variance of the habit, so `run` empty days in a row have
+    the chance ``(1 + mean / size) ** (-size * run)``, with ``size = mean**2 / (variance - mean)``. Where
+    counts are less spread than Poisson's the size is as good as infinite, and the chance is Poisson's ``exp(-mean * run)``.
+
+    Examples
+    --------
+    >>> p, a_day = stop_chances([4] * 20 + [0, 0])
+    >>> p[-3:].round(6).tolist(), float(a_day[-1])
+    ([1.0, 0.018316, 0.000335], 4.0)
     """
     rows = np.asarray(daily, dtype=float)
     p, a_day, spoke = np.ones(len(rows)), np.zeros(len(rows)), np.flatnonzero(rows)

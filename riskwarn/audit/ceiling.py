@@ -19,6 +19,11 @@ def attainable(report: Report) -> pd.DataFrame:
     by the true rates meets 20 futures (:func:`riskwarn.metrics.attainable_capture`). Overlapping windows count once. Rates are
     constant over the test dates: a model that also knows *when* can pass the ceiling a little.
 
+    Parameters
+    ----------
+    report
+        Of a backtest.
+
     Returns
     -------
     attainable

@@ -14,7 +14,22 @@ OWN = "riskwarn"
 
 
 def verdict(report: Report, low: float, ratio: float, high: float, *, evidence: float) -> str:
-    """Whether a ratio keeps within the gate's tolerance: failed if its whole interval lies outside, unknown if only the estimate does."""
+    """Whether a ratio keeps within the gate's tolerance: failed if its whole interval lies outside, unknown if only the estimate does.
+
+    Parameters
+    ----------
+    report
+        Whose experiment says the tolerance.
+    low, ratio, high
+        The interval and its estimate.
+    evidence
+        Events the ratio rests on.
+
+    Returns
+    -------
+    verdict
+        ``passed``, ``failed`` or ``insufficient_evidence``.
+    """
     gate = report.experiment.gate
     least, most = gate.tolerance, 1 / gate.tolerance
     if evidence < gate.min_events:
@@ -41,6 +56,11 @@ def interval(
     parts
         How many verdicts are given at once (Bonferroni).
 
+    Returns
+    -------
+    low, estimate, high
+        Minus and plus infinity where there are no bounds.
+
     References
     ----------
     .. [1] Tukey (1958), Annals of Mathematical Statistics 29, 614; Quenouille (1956), Biometrika 43, 353-360 (the jackknife of a ratio).
@@ -62,17 +82,67 @@ def interval(
 
 
 def ratio(sums: np.ndarray) -> np.ndarray:
-    """First column over second."""
+    """First column over second.
+
+    Parameters
+    ----------
+    sums
+        (..., 2).
+
+    Returns
+    -------
+    ratio
+        (...).
+
+    Examples
+    --------
+    >>> ratio(np.array([[6.0, 3.0], [1.0, 4.0]])).tolist()
+    [2.0, 0.25]
+    """
     return np.asarray(sums[..., 0] / sums[..., 1])
 
 
 def ratio_of_ratios(sums: np.ndarray) -> np.ndarray:
-    """First column over second, over third by fourth."""
+    """First column over second, over third by fourth.
+
+    Parameters
+    ----------
+    sums
+        (..., 4).
+
+    Returns
+    -------
+    ratio
+        (...).
+
+    Examples
+    --------
+    >>> ratio_of_ratios(np.array([6.0, 3.0, 1.0, 4.0])).tolist()
+    8.0
+    """
     return np.asarray(ratio(sums) / ratio(sums[..., 2:]))
 
 
 def by_date(rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """(dates, columns) sums by date, in the order of time."""
+    """(dates, columns) sums by date, in the order of time.
+
+    Parameters
+    ----------
+    rows
+        Predictions, with `as_of`.
+    columns
+        What is summed.
+
+    Returns
+    -------
+    sums
+        Indexed by `as_of`.
+
+    Examples
+    --------
+    >>> by_date(pd.DataFrame({"as_of": [2, 1, 2], "y": [1, 5, 2]}), ["y"])["y"].to_dict()
+    {1: 5, 2: 3}
+    """
     return rows.groupby("as_of", sort=True)[columns].sum()
 
 

@@ -69,6 +69,15 @@ def disparities(report: Report, by: str, *, model: str = OWN) -> pd.DataFrame:
     Where need differs between groups, a list that follows need cannot give all of them the same recall [1]_. So each ratio stands
     beside that of the rival: `farther` says that the model's is clearly farther from parity than what would be used without it.
 
+    Parameters
+    ----------
+    report
+        Of a backtest, with grids.
+    by
+        Column of the table of grids, as `urban_class` or `county_id`.
+    model
+        A model of the report.
+
     Returns
     -------
     disparities

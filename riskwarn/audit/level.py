@@ -12,6 +12,13 @@ from riskwarn.level import LEVELS, levels_of
 def levels(report: Report, *, model: str = OWN) -> pd.DataFrame:
     """Events observed over expected within each level of the list, and how often a grid of it had any.
 
+    Parameters
+    ----------
+    report
+        Of a backtest.
+    model
+        A model of the report.
+
     Returns
     -------
     levels

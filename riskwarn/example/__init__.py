@@ -52,7 +52,13 @@ def boston(path: str | Path, *, progress: bool | None = None) -> Store:
 
 
 def boston_grids() -> pd.DataFrame:
-    """Square cells of 400 m cut to the city's outline, each named after the neighbourhood most of it lies in."""
+    """Square cells of 400 m cut to the city's outline, each named after the neighbourhood most of it lies in.
+
+    Returns
+    -------
+    grids
+        Columns of :func:`riskwarn.grid.regular`, `community_id` and `name`.
+    """
     import geopandas as gpd  # noqa: PLC0415
 
     outline = gpd.read_file(FOLDER / "boston_outline.geojson")

@@ -51,6 +51,16 @@ def silent_grids(evidence: Evidence) -> pd.DataFrame:
     the probability that the grid is not silent.
     Units that are due fewer than five reports in half a year are judged by community; where that is too few as well a row
     of state ``insufficient_data`` says so.
+
+    Parameters
+    ----------
+    evidence
+        Of the night.
+
+    Returns
+    -------
+    gaps
+        Rows of table `gaps`.
     """
     live = liveness(evidence)
     if live is None:
@@ -64,7 +74,18 @@ def silent_grids(evidence: Evidence) -> pd.DataFrame:
 
 
 def liveness(evidence: Evidence) -> Liveness | None:
-    """Reports of grid workers by grid and bin, and what could have come; none where the city has no such feed."""
+    """Reports of grid workers by grid and bin, and what could have come; none where the city has no such feed.
+
+    Parameters
+    ----------
+    evidence
+        Of the night.
+
+    Returns
+    -------
+    liveness
+        Counts and exposure by unit and bin, with the law of the rates.
+    """
     known = set(evidence.events.words["source"][np.unique(evidence.events.source)])
     feeds = [feed_of(evidence, s, workers=True) for s in WORKERS if s in known]
     feeds = [f for f in feeds if f.counts.sum() > 0]
@@ -151,7 +172,32 @@ def _prior(evidence: Evidence, counts: np.ndarray, exposure: np.ndarray) -> tupl
 
 
 def poisson_means(design: np.ndarray, counts: np.ndarray, exposure: np.ndarray) -> np.ndarray:
-    """(n,) rates fitted by a log-linear Poisson regression, by Newton's method with a slight ridge."""
+    """(n,) rates fitted by a log-linear Poisson regression, by Newton's method with a slight ridge.
+
+    Parameters
+    ----------
+    design
+        (n, k) columns, the first one constant.
+    counts
+        (n,) at least 0.
+    exposure
+        (n,) above 0.
+
+    Returns
+    -------
+    rates
+        Counts a unit of exposure.
+
+    Notes
+    -----
+    Newton's method is the iteratively reweighted least squares of the canonical link (McCullagh & Nelder 1989, Generalized Linear
+    Models, section 2.5); it starts at the overall rate. The ridge keeps a column that tells nothing, or all counts at 0, from running off.
+
+    Examples
+    --------
+    >>> poisson_means(np.ones((3, 1)), np.array([1.0, 2.0, 3.0]), np.array([1.0, 1.0, 2.0])).round(2).tolist()
+    [1.5, 1.5, 1.5]
+    """
     weights = np.zeros(design.shape[1])
     weights[0] = np.log(max(counts.sum(), 0.5) / exposure.sum())
     ridge = 1e-3 * np.eye(design.shape[1])
@@ -171,7 +217,32 @@ def _size(counts: np.ndarray, mean: np.ndarray) -> float:
 
 
 def awake_chance(live: Liveness, units: np.ndarray, *, nights: int = NIGHTS) -> np.ndarray:
-    """(units, nights) probability that each unit is *not* silent, at the end of each of the last `nights` bins, the oldest first."""
+    """(units, nights) probability that each unit is *not* silent, at the end of each of the last `nights` bins, the oldest first.
+
+    Parameters
+    ----------
+    live
+        What :func:`liveness` gave.
+    units
+        Row numbers.
+    nights
+        How many of the last bins.
+
+    Returns
+    -------
+    chance
+        In [0, 1].
+
+    Notes
+    -----
+    The forward recursion of a hidden Markov chain [1]_ whose states are awake and two depths of silence, for each of some rates: the gamma
+    law of rates is summed at nodes instead of integrated, for the chain leaves no closed form. Only the past is looked at, as on the night
+    itself.
+
+    References
+    ----------
+    .. [1] Rabiner (1989), Proceedings of the IEEE 77, 257-286.
+    """
     spread, weight = _nodes(live.prior_size)
     factors = np.array(FACTORS)
     rate = live.prior_mean[units, None, None] * (spread[:, None] * factors)[None, :, :]

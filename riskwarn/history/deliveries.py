@@ -49,6 +49,15 @@ def outages(known: np.ndarray) -> np.ndarray:
     known
         (n,) Instants at which records became known, µs, in any order.
 
+    Returns
+    -------
+    outages
+        In the order of time; none for a feed of fewer than 31 days with records.
+
+    Notes
+    -----
+    A pause is an outage where it is longer than a fortnight and fourteen times the mean of the feed's other pauses.
+
     Examples
     --------
     A feed of every day that stood still for a month:
@@ -70,7 +79,23 @@ def outages(known: np.ndarray) -> np.ndarray:
 
 
 def last_spoken(known: np.ndarray) -> int:
-    """The last instant at which a feed spoke, µs; what follows its last outage on fewer than three days is a date typed wrong."""
+    """The last instant at which a feed spoke, µs; what follows its last outage on fewer than three days is a date typed wrong.
+
+    Parameters
+    ----------
+    known
+        (n,) Instants at which records became known, µs, in any order.
+
+    Returns
+    -------
+    instant
+        µs; :data:`LONG_AGO` where there is no record.
+
+    Examples
+    --------
+    >>> int(last_spoken(np.r_[0:60, 4000] * DAY_US) // DAY_US)
+    59
+    """
     for begin, end in outages(known)[::-1]:
         after = np.unique(known[known >= end] // DAY_US)
         if len(after) >= _STRAY:
@@ -80,17 +105,72 @@ def last_spoken(known: np.ndarray) -> int:
 
 
 def starts_late(known: np.ndarray, first: int) -> bool:
-    """Whether a feed began so long after `first`, µs, when the city's records begin, that its habit does not explain it."""
+    """Whether a feed began so long after `first`, µs, when the city's records begin, that its habit does not explain it.
+
+    Parameters
+    ----------
+    known
+        (n,) Instants at which records became known, µs.
+    first
+        When the city's records begin.
+
+    Returns
+    -------
+    late
+        False where there is no record.
+
+    Examples
+    --------
+    >>> starts_late(np.arange(400, 500) * DAY_US, 0), starts_late(np.arange(5, 105) * DAY_US, 0)
+    (True, False)
+    """
     return bool(len(known)) and len(outages(np.r_[first, known])) > len(outages(known))
 
 
 def stopped(known: np.ndarray, at: int) -> bool:
-    """Whether a feed has been silent at `at`, µs, for longer than its habit allows."""
+    """Whether a feed has been silent at `at`, µs, for longer than its habit allows.
+
+    Parameters
+    ----------
+    known
+        (n,) Instants at which records became known, µs.
+    at
+        The instant looked at.
+
+    Returns
+    -------
+    stopped
+        False where there is no record.
+
+    Examples
+    --------
+    >>> days = np.arange(100) * DAY_US
+    >>> stopped(days, 105 * DAY_US), stopped(days, 200 * DAY_US)
+    (False, True)
+    """
     return bool(len(known)) and len(outages(np.r_[known, at])) > len(outages(known))
 
 
 def spoken(log: pd.DataFrame) -> np.ndarray:
-    """(k, 2) Stretches, µs, that deliveries say they speak for, joined; those that repeat only their first and last row say nothing."""
+    """(k, 2) Stretches, µs, that deliveries say they speak for, joined; those that repeat only their first and last row say nothing.
+
+    Parameters
+    ----------
+    log
+        Rows of table `feed_log`.
+
+    Returns
+    -------
+    spans
+        In the order of time; none reaches beyond the arrival of its delivery.
+
+    Examples
+    --------
+    >>> days = pd.to_datetime(["2025-01-01", "2025-01-02", "2025-01-03", "2025-01-09"], utc=True)
+    >>> log = pd.DataFrame({"covers_from": days[[0, 1]], "covers_to": days[[1, 2]], "arrived_at": days[3]})
+    >>> (np.diff(spoken(log)) // DAY_US).tolist()  # two deliveries, one stretch of two days
+    [[2]]
+    """
     if not {"covers_from", "covers_to"} <= set(log):
         return np.zeros((0, 2), np.int64)
     said = log[log["covers_from"].notna() & log["covers_to"].notna()]
@@ -146,6 +226,11 @@ def silences(
         Until when it speaks where deliveries do not tell.
     stated
         Whether somebody said so; else a county that has been silent for too long by then has stopped.
+
+    Returns
+    -------
+    silences
+        Each grid is in one of them.
     """
     masks = {} if log is None else areas(log, grids)
     own = {org: mask for org, mask in masks.items() if mask.any()}
@@ -190,7 +275,26 @@ def _united(spans: Iterable[tuple[int, int]]) -> np.ndarray:
 
 
 def areas(log: pd.DataFrame, grids: pd.DataFrame) -> dict[str, np.ndarray]:
-    """The grids of each organisation of a feed's log: those under the area of that name."""
+    """The grids of each organisation of a feed's log: those under the area of that name.
+
+    Parameters
+    ----------
+    log
+        Rows of table `feed_log`, with `org_code`.
+    grids
+        Table `grids`.
+
+    Returns
+    -------
+    areas
+        (n_grids,) bool by organisation; nowhere true for one that is no area.
+
+    Examples
+    --------
+    >>> grids = pd.DataFrame({"grid_id": ["A", "B"], "county_id": ["K1", "K2"]})
+    >>> {org: mask.tolist() for org, mask in areas(pd.DataFrame({"org_code": ["K1", "*", "police"]}), grids).items()}
+    {'K1': [True, False], 'police': [False, False]}
+    """
     masks = {}
     for org in sorted(set(log["org_code"].dropna()) - {"", "*"}):
         under = [(grids[level] == org).fillna(value=False).to_numpy(dtype=bool) for level in PARENTS if level in grids]

@@ -37,7 +37,23 @@ class Axis:
         return int(steps[0]) if len(steps) == 1 else 0
 
     def index(self, instants: np.ndarray) -> np.ndarray:
-        """Number of dates at or before each instant: the first date strictly after it."""
+        """Number of dates at or before each instant: the first date strictly after it.
+
+        Parameters
+        ----------
+        instants
+            (n,) µs.
+
+        Returns
+        -------
+        index
+            (n,) in 0 to the number of dates.
+
+        Examples
+        --------
+        >>> Axis(np.array([10, 20, 30])).index(np.array([9, 10, 25, 99])).tolist()
+        [0, 1, 2, 3]
+        """
         if not self.step:
             return np.searchsorted(self.dates, instants, side="right")
         within = np.clip(instants, self.dates[0] - 1, self.dates[-1])
@@ -52,7 +68,25 @@ class Cells:
 
     @classmethod
     def of(cls, cell: np.ndarray, n: int) -> "Cells":
-        """Cells of rows sorted by `cell`."""
+        """Cells of rows sorted by `cell`.
+
+        Parameters
+        ----------
+        cell
+            (n_rows,) number of each row's cell, rising.
+        n
+            Number of cells.
+
+        Returns
+        -------
+        cells
+            Empty cells among them.
+
+        Examples
+        --------
+        >>> Cells.of(np.array([0, 0, 2]), 3).first.tolist()
+        [0, 2, 2, 3]
+        """
         first = np.zeros(n + 1, np.int64)
         np.cumsum(np.bincount(cell, minlength=n), out=first[1:])
         return cls(first)

@@ -44,7 +44,27 @@ def _keys(after: Facts, before: Facts, by: tuple[str, ...]) -> tuple[np.ndarray,
 def union(
     of: np.ndarray, grid: np.ndarray, start: np.ndarray, end: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Intervals joined where those of one fact overlap, sorted by grid."""
+    """Intervals joined where those of one fact overlap, sorted by grid.
+
+    Parameters
+    ----------
+    of
+        (n,) number of the fact each interval belongs to.
+    grid
+        (n,) its grid.
+    start, end
+        (n,) the interval, µs; empty ones fall out.
+
+    Returns
+    -------
+    grid, start, end
+        (m,) each.
+
+    Examples
+    --------
+    >>> union(np.array([0, 0, 1]), np.array([7, 7, 3]), np.array([0, 5, 2]), np.array([6, 9, 4]))
+    (array([3, 7]), array([2, 0]), array([4, 9]))
+    """
     live = np.flatnonzero(start < end)
     of, grid, start, end = of[live], grid[live], start[live], end[live]
     if len(of) == 0:

@@ -15,7 +15,20 @@ _DIGIT_BITS = 16
 
 
 def in_order(facts: Facts, n_grids: int) -> Facts:
-    """The rows in their order; rows that are in order already are left where they are."""
+    """The rows in their order; rows that are in order already are left where they are.
+
+    Parameters
+    ----------
+    facts
+        Rows in any order.
+    n_grids
+        Of the history.
+
+    Returns
+    -------
+    facts
+        The same rows.
+    """
     kind = facts.source * np.int32(len(facts.words["category"])) + facts.category
     library = kernel.compiled()
     if library is None:
@@ -57,7 +70,23 @@ def _moved(library: ctypes.CDLL, facts: Facts, kind: np.ndarray, n_grids: int) -
 
 
 def radix_order(key: np.ndarray) -> np.ndarray:
-    """The stable order of non-negative integers: one pass of numpy's radix sort for each 16 bits."""
+    """The stable order of non-negative integers: one pass of numpy's radix sort for each 16 bits.
+
+    Parameters
+    ----------
+    key
+        (n,) integers, at least 0.
+
+    Returns
+    -------
+    order
+        (n,) row numbers.
+
+    Examples
+    --------
+    >>> radix_order(np.array([70000, 3, 70000, 1])).tolist()
+    [3, 1, 0, 2]
+    """
     order = np.argsort((key & 0xFFFF).astype(np.uint16), kind="stable")
     shift, top = _DIGIT_BITS, int(key.max(initial=0))
     while top >> shift:

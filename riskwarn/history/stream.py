@@ -92,6 +92,21 @@ class Stream:
     def parse(cls, declared: "str | Mapping[str, Any] | Stream") -> "Stream":
         """A stream from a source name or from plain values.
 
+        Parameters
+        ----------
+        declared
+            The name of a source, its choices by name, or a stream, which is handed back.
+
+        Returns
+        -------
+        stream
+            Equal declarations give equal streams.
+
+        Raises
+        ------
+        DefinitionError
+            A name is unknown, or a value out of range.
+
         Examples
         --------
         >>> Stream.parse({"source": "dispute", "categories": ["D07"]}).name
@@ -102,7 +117,18 @@ class Stream:
         return read(cls, _named(declared), "stream")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values from which :meth:`parse` makes an equal stream; choices left open are left out."""
+        """Plain values from which :meth:`parse` makes an equal stream; choices left open are left out.
+
+        Returns
+        -------
+        values
+            Fit for JSON.
+
+        Examples
+        --------
+        >>> Stream("dispute", categories=("D07",)).to_dict()
+        {'source': 'dispute', 'categories': ['D07']}
+        """
         chosen = {name: getattr(self, name) for name in self.__dataclass_fields__ if getattr(self, name)}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in chosen.items()}
 

@@ -22,7 +22,26 @@ DTYPES: dict[str, object] = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its kind, what it means (with unit), and the rule its values obey."""
+    """One column: its kind, what it means (with unit), and the rule its values obey.
+
+    Parameters
+    ----------
+    name, kind, meaning
+        What it is called, ``text``, ``time``, ``number``, ``integer`` or ``flag``, and what it says, with its unit.
+    required
+        Whether the table must have it, every value known.
+    values, pattern
+        Of text: the words allowed, or a regular expression for the whole of it.
+    least, most
+        Of numbers: bounds, both allowed.
+
+    Examples
+    --------
+    >>> number("share", "part of all", least=0, most=1).rule()
+    'at least 0 and at most 1'
+    >>> text("state", "how it stands", values=("open", "closed")).rule()
+    'one of open, closed'
+    """
 
     name: str
     kind: Kind
@@ -34,7 +53,13 @@ class Column:
     most: float | None = None
 
     def rule(self) -> str:
-        """The rule in words, empty when any value of the kind will do."""
+        """The rule in words, empty when any value of the kind will do.
+
+        Returns
+        -------
+        rule
+            For documentation and messages.
+        """
         if self.values:
             return "one of " + ", ".join(self.values)
         if self.pattern:
@@ -43,7 +68,18 @@ class Column:
         return " and ".join(bounds + ([f"at most {self.most:g}"] if self.most is not None else []))
 
     def pandera(self, *, nullable: bool) -> pa.Column:
-        """The column as pandera knows it."""
+        """The column as pandera knows it.
+
+        Parameters
+        ----------
+        nullable
+            Whether a value may be missing.
+
+        Returns
+        -------
+        column
+            With a check for each part of the rule.
+        """
         checks = [pa.Check(np.isfinite, ignore_na=True, error="a finite number")] if self.kind == "number" else []
         if self.values:
             checks.append(pa.Check.isin(self.values, error=self.rule()))

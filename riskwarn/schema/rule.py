@@ -22,10 +22,29 @@ TABLES: dict[str, Table] = {
 def table_of(name: str) -> Table:
     """The table called `name`.
 
+    Parameters
+    ----------
+    name
+        A key of :data:`TABLES`.
+
+    Returns
+    -------
+    table
+        Its columns and rules.
+
     Raises
     ------
     DataError
         There is no such table.
+
+    Examples
+    --------
+    >>> table_of("grids").key
+    ('grid_id', 'valid_from')
+    >>> table_of("event")
+    Traceback (most recent call last):
+        ...
+    riskwarn.errors.DataError: unknown table 'event' (did you mean 'events'?); known tables: ...
     """
     if name not in TABLES:
         raise DataError(f"unknown table {name!r}{did_you_mean(name, TABLES)}; known tables: {', '.join(TABLES)}.")
@@ -52,6 +71,16 @@ def conform(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     ------
     DataError
         A column is missing or unknown, a time has no zone, or a value breaks a rule. All faults are named at once.
+
+    Examples
+    --------
+    >>> place = pd.DataFrame({"valid_from": pd.to_datetime(["2025-01-01"], utc=True), "grid_id": ["A"]})
+    >>> conform("grids", place).columns.tolist()
+    ['grid_id', 'valid_from']
+    >>> conform("grids", place.assign(area_km=1.0))
+    Traceback (most recent call last):
+        ...
+    riskwarn.errors.DataError: table 'grids': unknown column 'area_km' (did you mean 'area_km2'?). Its columns are: ...
     """
     table = table_of(name)
     _check_columns(table, frame)
@@ -64,7 +93,31 @@ def conform(name: str, frame: pd.DataFrame) -> pd.DataFrame:
 
 @checked
 def typed(name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """`frame` with the columns and dtypes of table `name`, its values unchecked: for rows that were checked before."""
+    """`frame` with the columns and dtypes of table `name`, its values unchecked: for rows that were checked before.
+
+    Parameters
+    ----------
+    name
+        A key of :data:`TABLES`.
+    frame
+        Rows.
+
+    Returns
+    -------
+    typed
+        A new frame.
+
+    Raises
+    ------
+    DataError
+        A column is missing or unknown, or does not fit its dtype.
+
+    Examples
+    --------
+    >>> place = pd.DataFrame({"grid_id": ["A"], "valid_from": pd.to_datetime(["2025-01-01"], utc=True), "area_km2": [1]})
+    >>> typed("grids", place)["area_km2"].dtype.name
+    'float64'
+    """
     table = table_of(name)
     _check_columns(table, frame)
     return _typed(table, frame).reset_index(drop=True)
@@ -73,6 +126,13 @@ def typed(name: str, frame: pd.DataFrame) -> pd.DataFrame:
 @checked
 def sift(name: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Part the rows of `frame` that keep the rules of table `name` from those that do not.
+
+    Parameters
+    ----------
+    name
+        A key of :data:`TABLES`.
+    frame
+        Rows.
 
     Returns
     -------
@@ -85,6 +145,13 @@ def sift(name: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     ------
     DataError
         The fault concerns a whole column (missing, unknown, wrong type), not single rows.
+
+    Examples
+    --------
+    >>> places = pd.DataFrame({"grid_id": ["A", "B"], "valid_from": pd.to_datetime(["2025-01-01"] * 2, utc=True), "area_km2": [1.0, -1.0]})
+    >>> good, bad = sift("grids", places)
+    >>> good["grid_id"].tolist(), bad["reason"].tolist()
+    (['A'], ['area_km2: wanted at least 0'])
     """
     table = table_of(name)
     _check_columns(table, frame)
