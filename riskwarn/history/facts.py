@@ -98,13 +98,39 @@ class Facts:
         }
 
     def pieces(self, source: str, categories: frozenset[str]) -> list[slice]:
-        """Slices that hold the rows of a source in any of `categories`."""
+        """Slices that hold the rows of a source in any of `categories`.
+
+        Parameters
+        ----------
+        source
+            Of the rows.
+        categories
+            Codes.
+
+        Returns
+        -------
+        slices
+            In the order of the rows.
+        """
         wanted = {i for i, word in enumerate(self.words["category"]) if word in categories}
         sources = {i for i, word in enumerate(self.words["source"]) if word == source}
         return [rows for (s, c), rows in self._slices.items() if s in sources and c in wanted]
 
     def of_grids(self, grids: np.ndarray, n_grids: int) -> "Facts":
-        """The rows of some of the `n_grids` grids, which are numbered anew in their order."""
+        """The rows of some of the `n_grids` grids, which are numbered anew in their order.
+
+        Parameters
+        ----------
+        grids
+            (k,) numbers of grids, rising.
+        n_grids
+            Of the history.
+
+        Returns
+        -------
+        facts
+            Grids numbered 0 to k - 1.
+        """
         first = self._first(n_grids)
         start = first[:, grids].ravel()
         size = first[:, grids + 1].ravel() - start
@@ -127,12 +153,34 @@ class Facts:
         return {}
 
     def before(self, at: int) -> "Facts":
-        """The rows known before an instant, µs; what held then goes on holding."""
+        """The rows known before an instant, µs; what held then goes on holding.
+
+        Parameters
+        ----------
+        at
+            µs.
+
+        Returns
+        -------
+        facts
+            Fewer rows, or as many.
+        """
         known = self[np.flatnonzero(self.start < at)]
         return replace(known, end=np.where(known.end >= at, NEVER, known.end))
 
     def elapsed(self, share: float) -> np.ndarray:
-        """The instant at which `share` of the time from occurring to due has passed."""
+        """The instant at which `share` of the time from occurring to due has passed.
+
+        Parameters
+        ----------
+        share
+            At least 0; 1 is the due time itself.
+
+        Returns
+        -------
+        instants
+            (n,) µs; :data:`NEVER` for a row without a due time.
+        """
         if share == 1:
             return self.due
         known = self.due != NEVER

@@ -106,6 +106,25 @@ class Past:
         The instant up to which it speaks, µs.
     timezone
         Clock of the city.
+
+    Examples
+    --------
+    >>> day = pd.to_datetime(["2025-01-01", "2025-01-03", "2025-01-09"]).tz_localize("Asia/Shanghai")
+    >>> events = pd.DataFrame({"source": "dispute", "event_id": [*"abc"], "known_at": day, "occurred_at": day, "grid_id": [*"AAB"],
+    ...                        "category": ["D02", "D07", "D02"]})
+    >>> grids = pd.DataFrame({"grid_id": ["A", "B", "C"], "valid_from": day[0], "x_km": [0.0, 1.0, 9.0], "y_km": 0.0})
+    >>> history = Past.of(events, grids, until="2025-02-01")
+    >>> history.has("visits"), history.told("households"), sorted(history.categories("dispute"))
+    (False, False, ['D02', 'D07'])
+    >>> history.instant("2025-01-09")
+    Timestamp('2025-01-09 00:00:00+0800', tz='Asia/Shanghai')
+    >>> stream = Stream("dispute", categories=("D02",))
+    >>> history.select(history.cases, stream).tolist(), len(history.rows("facts", stream))
+    ([0, 1], 2)
+    >>> history.part(np.array([1])).grid_ids.tolist(), len(history.known_before("2025-01-05").facts)
+    (['B'], 2)
+    >>> history.neighbors("nearest").toarray().tolist(), history.coverage("dispute").shape
+    ([[0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]], (0, 3))
     """
 
     grids: pd.DataFrame
@@ -139,6 +158,18 @@ class Past:
 
         Records of grids that ended go to those that took over, by the shares of table `crosswalk`. A history loaded for a night
         keeps its records, which gaps and reasons look at; one loaded for training reads them again when :meth:`events_at` is asked.
+
+        Parameters
+        ----------
+        store
+            The city.
+        as_of
+            The night whose grids are used; a date means its local midnight.
+
+        Returns
+        -------
+        history
+            Of all events of the store.
         """
         grids = store.grids(as_of)
         crosswalk = store.read("crosswalk") if store.has("crosswalk") else None
@@ -176,6 +207,11 @@ class Past:
         tables
             Other tables by name: `visits`, `workflow`, `diversions`, `roster`, `places`, `feed_log`, `crosswalk`.
 
+        Returns
+        -------
+        history
+            Its grids in the order of `grid_id`.
+
         Raises
         ------
         DataError
@@ -204,6 +240,22 @@ class Past:
 
         For public data that tell no revisions. `events` needs `source`, `category`, `grid_id`, `occurred_at`, in UTC; it may have
         `closed_at`, `due_at`, `severity`, `origin`, `tags`, `outcome`.
+
+        Parameters
+        ----------
+        events
+            (n,) rows as Arrow.
+        grids
+            Table `grids`, one row a grid.
+        timezone
+            Clock of the city.
+        until
+            The instant up to which the log speaks; the last event by default.
+
+        Returns
+        -------
+        history
+            Its cases are its facts.
 
         Raises
         ------
@@ -254,6 +306,16 @@ class Past:
         """The history of some of the grids, by row number, increasing; of the feeds it knows what the whole knows.
 
         It serves features that look at their own grid or its neighbours; for the others it is another city.
+
+        Parameters
+        ----------
+        numbers
+            (k,) row numbers.
+
+        Returns
+        -------
+        history
+            Of `k` grids, numbered anew.
         """
         if self.city is not None and self.numbers is not None:
             return self.city.part(self.numbers[numbers])
@@ -284,19 +346,52 @@ class Past:
         return sorted({str(self.words["source"][source]) for source, _ in self.cases._slices})  # noqa: SLF001 - its own kind
 
     def categories(self, source: str) -> frozenset[str]:
-        """Categories that the records of a feed carry."""
+        """Categories that the records of a feed carry.
+
+        Parameters
+        ----------
+        source
+            Of a feed; one that is not there has none.
+
+        Returns
+        -------
+        categories
+            Codes.
+        """
         if self.city is not None:
             return self.city.categories(source)
         words = self.words
         return frozenset(str(words["category"][c]) for s, c in self.cases._slices if words["source"][s] == source)  # noqa: SLF001 - its own kind
 
     def told(self, column: str) -> bool:
-        """Whether the city gives a `column` of its grids for any of them."""
+        """Whether the city gives a `column` of its grids for any of them.
+
+        Parameters
+        ----------
+        column
+            Of table `grids`.
+
+        Returns
+        -------
+        told
+            False where all values are missing.
+        """
         grids = self.grids if self.city is None else self.city.grids
         return column in grids and bool(grids[column].notna().any())
 
     def neighbors(self, how: str = "auto") -> sparse.csr_matrix:
-        """(n, n_around) 0/1 matrix of the grids beside each grid, among these and their neighbours; (n, n) of a whole city."""
+        """(n, n_around) 0/1 matrix of the grids beside each grid, among these and their neighbours; (n, n) of a whole city.
+
+        Parameters
+        ----------
+        how
+            As for :func:`riskwarn.grid.neighbors`.
+
+        Returns
+        -------
+        neighbors
+            Made once.
+        """
         if self.city is not None and how == "auto" and how not in self._links:
             self._links[how] = self.city.neighbors()[self.numbers][:, self.around.numbers]
         if how not in self._links:
@@ -304,7 +399,18 @@ class Past:
         return self._links[how]
 
     def closeness(self, reach: float, shape: str) -> sparse.csr_matrix:
-        """(n, n) weights by distance between centres: :func:`riskwarn.grid.closeness`."""
+        """(n, n) weights by distance between centres: :func:`riskwarn.grid.closeness`.
+
+        Parameters
+        ----------
+        reach, shape
+            As for :func:`riskwarn.grid.closeness`.
+
+        Returns
+        -------
+        closeness
+            Made once.
+        """
         key = f"{shape} {reach!r}"
         if key not in self._links:
             self._links[key] = grid.closeness(self.grids, reach=reach, shape=shape)
@@ -326,7 +432,18 @@ class Past:
         return self.grids["grid_id"].to_numpy(dtype=object)
 
     def instant(self, as_of: object) -> pd.Timestamp:
-        """`as_of` on the city's clock; a date means its local midnight (:func:`riskwarn.clock.instant`)."""
+        """`as_of` on the city's clock; a date means its local midnight (:func:`riskwarn.clock.instant`).
+
+        Parameters
+        ----------
+        as_of
+            Text, a date or a time.
+
+        Returns
+        -------
+        instant
+            With the city's time zone.
+        """
         return instant(as_of, self.timezone)
 
     @cached_property
@@ -344,7 +461,18 @@ class Past:
         return log
 
     def carry(self, written: np.ndarray) -> Carry:
-        """Where records written under some grid ids go among these grids."""
+        """Where records written under some grid ids go among these grids.
+
+        Parameters
+        ----------
+        written
+            Grid ids as records write them, each once.
+
+        Returns
+        -------
+        carry
+            With shares where a grid was split.
+        """
         return Carry.of(written, self.grid_ids, self.crosswalk)
 
     @cached_property
@@ -407,11 +535,32 @@ class Past:
         return replace(self, facts=self.facts.before(at), cases=self.cases.before(at), _log=lambda: None)
 
     def has(self, name: str) -> bool:
-        """Whether there is such a table beside the events."""
+        """Whether there is such a table beside the events.
+
+        Parameters
+        ----------
+        name
+            Of a table.
+
+        Returns
+        -------
+        has
+            False for a table without rows.
+        """
         return name in {"events", "grids"} or self.beside.has(name)
 
     def read(self, name: str) -> pd.DataFrame:
         """A table beside the events, all of it; what was known at an instant is :meth:`table_at`.
+
+        Parameters
+        ----------
+        name
+            Of a table.
+
+        Returns
+        -------
+        rows
+            Times on the city's clock.
 
         Raises
         ------
@@ -452,7 +601,18 @@ class Past:
         return rows.assign(**{c: rows[c].where(rows[c] < at) for c in _LATER.get(name, ()) if c in rows})
 
     def arrow_at(self, name: str, as_of: object, *, columns: Sequence[str] | None = None) -> pa.Table | None:
-        """The same rows as an Arrow table, times in UTC; what a row tells of later is still in it."""
+        """The same rows as an Arrow table, times in UTC; what a row tells of later is still in it.
+
+        Parameters
+        ----------
+        name, as_of, columns
+            As for :meth:`table_at`.
+
+        Returns
+        -------
+        rows
+            None where there is no such table.
+        """
         if not self.beside.has(name):
             return None
         clocks, at = _CLOCKS.get(name, ()), micros(self.instant(as_of)) + (name == "crosswalk")
@@ -477,6 +637,18 @@ class Past:
     def rows(self, view: str, stream: Stream) -> Facts:
         """The rows of a stream, sorted by grid; `view` is ``facts`` or ``cases``.
 
+        Parameters
+        ----------
+        view
+            ``facts``: what counts count; ``cases``: revisions, on the interval each holds.
+        stream
+            Which rows.
+
+        Returns
+        -------
+        rows
+            Without those of sensitive categories.
+
         Raises
         ------
         DefinitionError
@@ -495,6 +667,18 @@ class Past:
     def select(self, facts: Facts | Events, stream: Stream) -> np.ndarray:
         """Indices of the rows of `facts`, or of events held at an instant, that belong to `stream`.
 
+        Parameters
+        ----------
+        facts
+            Rows of this history.
+        stream
+            Which of them.
+
+        Returns
+        -------
+        indices
+            (k,) rising.
+
         Raises
         ------
         DefinitionError
@@ -508,7 +692,18 @@ class Past:
         return np.flatnonzero(mask & _chosen(facts, stream, self.timezone))
 
     def coverage(self, source: str) -> np.ndarray:
-        """(n, 3) deliveries of a feed that say which time they speak for: arrived, from, to; µs, in the order of `from`."""
+        """(n, 3) deliveries of a feed that say which time they speak for: arrived, from, to; µs, in the order of `from`.
+
+        Parameters
+        ----------
+        source
+            The feed.
+
+        Returns
+        -------
+        coverage
+            No rows where deliveries say nothing.
+        """
         if source not in self._coverage:
             log = self.read("feed_log") if self.has("feed_log") else None
             self._coverage[source] = _spoken(log, source) if log is not None else np.zeros((0, 3), np.int64)
@@ -519,6 +714,16 @@ class Past:
 
         Outcomes are known only outside of these (:meth:`Snapshot.settled`). What the deliveries say decides; where they say nothing,
         the days on which records became known; where :meth:`of` or :meth:`punctual` were told `until`, the feed speaks up to it.
+
+        Parameters
+        ----------
+        source
+            The feed, or a table that is counted as one.
+
+        Returns
+        -------
+        silences
+            Each grid is in one of them.
         """
         if self.city is not None and self.numbers is not None:
             return [replace(s, grids=s.grids[self.numbers]) for s in self.city.silences(source)]
@@ -544,6 +749,16 @@ class Past:
         """When the earliest record of a feed became known, and how early it is: (n,) instants known, increasing, and occurred, falling.
 
         A record that arrives late may tell of a time before all that was known, so the beginning moves back as it becomes known.
+
+        Parameters
+        ----------
+        source
+            The feed.
+
+        Returns
+        -------
+        known, occurred
+            µs.
         """
         if self.city is not None:
             return self.city.begun(source)
@@ -632,14 +847,50 @@ def _is(vocabulary: np.ndarray, words: "set[str] | frozenset[str]") -> np.ndarra
 
 
 def told_since(spoken: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """(n,) earliest time that deliveries arrived before each of `at` speak for, µs; :data:`NEVER` before the first delivery."""
+    """(n,) earliest time that deliveries arrived before each of `at` speak for, µs; :data:`NEVER` before the first delivery.
+
+    Parameters
+    ----------
+    spoken
+        (k, 3) as :meth:`Past.coverage` gives.
+    at
+        (n,) instants, µs.
+
+    Returns
+    -------
+    earliest
+        µs.
+
+    Examples
+    --------
+    >>> told_since(np.array([[50, 10, 40], [90, 5, 80]]), np.array([60, 95])).tolist()
+    [10, 5]
+    """
     order = np.argsort(spoken[:, 0], kind="stable")
     earliest = np.r_[NEVER, np.minimum.accumulate(spoken[order, 1])]
     return earliest[np.searchsorted(spoken[order, 0], at, side="left")]
 
 
 def covered(spoken: np.ndarray, at: int, first: int, last: int) -> int:
-    """µs of ``first`` to ``last`` that deliveries arrived before `at` cover."""
+    """µs of ``first`` to ``last`` that deliveries arrived before `at` cover.
+
+    Parameters
+    ----------
+    spoken
+        (k, 3) as :meth:`Past.coverage` gives, in the order of `from`.
+    at, first, last
+        Instants, µs.
+
+    Returns
+    -------
+    covered
+        In 0 to ``last - first``; time covered twice counts once.
+
+    Examples
+    --------
+    >>> covered(np.array([[50, 10, 40], [60, 30, 45], [99, 0, 99]]), 70, 0, 100)
+    35
+    """
     known = spoken[spoken[:, 0] < at]
     a, b = np.clip(known[:, 1], first, last), np.clip(known[:, 2], first, last)
     if len(a) == 0:

@@ -27,7 +27,7 @@ class Column:
     Parameters
     ----------
     name, kind, meaning
-        What it is called, ``text``, ``time``, ``number``, ``integer`` or ``flag``, and what it says, with its unit.
+        What it is called, ``text``, ``time``, ``number``, ``integer``, ``flag`` or ``geometry``, and what it says, with its unit.
     required
         Whether the table must have it, every value known.
     values, pattern
