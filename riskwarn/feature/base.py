@@ -146,15 +146,64 @@ class Feature:
         return any(s.hours for s in self.reads) or any(part.clock for part in self.parts)
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:  # noqa: ARG002 - subclasses read it
-        """(n_grids, n_dates) float32 values."""
+        """(n_grids, n_dates) float32 values.
+
+        Parameters
+        ----------
+        snapshot
+            What was known at each date.
+
+        Returns
+        -------
+        values
+            NaN where nothing is known; may be read-only.
+
+        Raises
+        ------
+        DefinitionError
+            The city has no such feed or column.
+
+        Examples
+        --------
+        >>> from riskwarn.feature import Count
+        >>> from riskwarn.history import History
+        >>> at = pd.to_datetime(["2025-01-01", "2025-01-05"]).tz_localize("Asia/Shanghai")
+        >>> events = pd.DataFrame({"source": "dispute", "event_id": ["a", "b"], "known_at": at, "occurred_at": at,
+        ...                        "grid_id": ["A", "B"], "category": "D02"})
+        >>> history = History.of(events, pd.DataFrame({"grid_id": ["A", "B"], "valid_from": at[0]}))
+        >>> Count("dispute", days=7).compute(history.at(["2025-01-03", "2025-01-06"])).tolist()
+        [[1.0, 1.0], [0.0, 1.0]]
+        """
         raise DefinitionError(f"{type(self).__name__} does not say how it is computed.")
 
     def plane(self, snapshot: Snapshot) -> Hashable:  # noqa: ARG002 - subclasses read it
-        """The snapshot's own name of :meth:`compute`'s result where the snapshot keeps it as it is; None elsewhere."""
+        """The snapshot's own name of :meth:`compute`'s result where the snapshot keeps it as it is; None elsewhere.
+
+        Parameters
+        ----------
+        snapshot
+            Of the dates.
+
+        Returns
+        -------
+        key
+            For :meth:`riskwarn.history.Snapshot.lend`.
+        """
         return None
 
     def normal(self, snapshot: Snapshot) -> np.ndarray:
-        """What the value is compared with in a reason: the median over all grids, unless the feature knows the grid's own."""
+        """What the value is compared with in a reason: the median over all grids, unless the feature knows the grid's own.
+
+        Parameters
+        ----------
+        snapshot
+            What was known at each date.
+
+        Returns
+        -------
+        normal
+            (n_grids, n_dates), in the unit of the value; NaN where no grid has a value.
+        """
         return np.broadcast_to(_median(self.compute(snapshot)), snapshot.shape)
 
     # -- how it is told ----------------------------------------------------------------------------------------------------
@@ -210,7 +259,20 @@ class Feature:
         return pd.concat(parts or [events.iloc[:0]]).assign(adds=np.nan)
 
     def weights(self, history: History, row: int) -> "sparse.csr_matrix":
-        """(1, n_grids) weight of each grid's rows in the value of the grid at `row`: 1 for itself."""
+        """(1, n_grids) weight of each grid's rows in the value of the grid at `row`: 1 for itself.
+
+        Parameters
+        ----------
+        history
+            Of the city.
+        row
+            Number of the grid, from 0.
+
+        Returns
+        -------
+        weights
+            0 for grids it does not look at.
+        """
         n = len(history.grids)
         return sparse.csr_matrix(([1.0], ([0], [row])), shape=(1, n))
 
@@ -231,7 +293,26 @@ class Feature:
         return np.full(len(values), other.counts is not None and other.counts in self.wholes)
 
     def part_of(self, values: np.ndarray, whole: np.ndarray) -> np.ndarray:
-        """(n,) which part of what its wholes count is its own, in [0, 1]; none where a number is missing."""
+        """(n,) which part of what its wholes count is its own, in [0, 1]; none where a number is missing.
+
+        Parameters
+        ----------
+        values
+            (n,) of this feature.
+        whole
+            (n,) what its wholes count together.
+
+        Returns
+        -------
+        part
+            In [0, 1].
+
+        Examples
+        --------
+        >>> from riskwarn.feature import Count
+        >>> Count("dispute", days=7).part_of(np.array([1.0, 3.0]), np.array([4.0, np.nan])).tolist()
+        [0.25, 0.0]
+        """
         known = np.nan_to_num(whole) > 0
         return np.clip(np.where(known, np.nan_to_num(values) / np.where(known, whole, 1), 0), 0, 1)
 
@@ -240,15 +321,61 @@ class Feature:
         return np.full(len(values), np.inf)
 
     def nearby(self, *, total: bool = False) -> "Feature":
-        """The same, as the mean (or the `total`) over the neighbouring grids."""
+        """The same, as the mean (or the `total`) over the neighbouring grids.
+
+        Parameters
+        ----------
+        total
+            The sum instead of the mean.
+
+        Returns
+        -------
+        feature
+            A feature of its own, with a name of its own.
+
+        Examples
+        --------
+        >>> from riskwarn.feature import Count
+        >>> Count("dispute", days=7).nearby().name, Count("dispute", days=7).nearby(total=True).name
+        ('dispute_n_7d_nearby', 'dispute_n_7d_nearby_total')
+        """
         return AROUND["nearby"](self, total)
 
     def of_parent(self, level: str = "township_id") -> "Feature":
-        """The same, as the mean over the grids with the same parent: ``community_id``, ``township_id`` or ``county_id``."""
+        """The same, as the mean over the grids with the same parent: ``community_id``, ``township_id`` or ``county_id``.
+
+        Parameters
+        ----------
+        level
+            Column of table `grids`.
+
+        Returns
+        -------
+        feature
+            A feature of its own, with a name of its own.
+
+        Examples
+        --------
+        >>> from riskwarn.feature import Count
+        >>> Count("dispute", days=7).of_parent("county_id").name
+        'dispute_n_7d_county'
+        """
         return AROUND["of_parent"](self, level)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values from which :func:`from_dict` makes an equal feature."""
+        """Plain values from which :func:`from_dict` makes an equal feature.
+
+        Returns
+        -------
+        values
+            Fit for JSON.
+
+        Examples
+        --------
+        >>> from riskwarn.feature import Count
+        >>> Count("dispute", days=7).to_dict()
+        {'kind': 'Count', 'stream': {'source': 'dispute'}, 'days': 7}
+        """
         values = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
         return {"kind": type(self).__name__, **values}
 
@@ -325,7 +452,28 @@ def step_of(source: str) -> str:
 
 
 def nearest(features: "Sequence[Feature]", days: float, kind: type[Feature]) -> "Feature | None":
-    """The feature of a kind whose window is nearest to `days`, on a log scale; None where there is none."""
+    """The feature of a kind whose window is nearest to `days`, on a log scale; None where there is none.
+
+    Parameters
+    ----------
+    features
+        To choose from.
+    days
+        Wanted window.
+    kind
+        Class of the feature.
+
+    Returns
+    -------
+    feature
+        The first of equally near ones.
+
+    Examples
+    --------
+    >>> from riskwarn.feature import Count
+    >>> nearest([Count("dispute", days=7), Count("dispute", days=364)], 28, Count).days
+    7
+    """
     near = [f for f in features if isinstance(f, kind)]
     return min(near, key=lambda f: abs(np.log(f.window / days))) if near else None
 
@@ -340,7 +488,26 @@ def _median(values: np.ndarray) -> np.ndarray:
 
 
 def positive(feature: Feature, *names: str) -> None:
-    """Refuse parameters that are not above zero."""
+    """Refuse parameters that are not above zero.
+
+    Parameters
+    ----------
+    feature, names
+        Of whose parameters these are checked.
+
+    Raises
+    ------
+    DefinitionError
+        Names the feature, the parameter and its value.
+
+    Examples
+    --------
+    >>> from riskwarn.feature import Count
+    >>> Count("dispute", days=0)
+    Traceback (most recent call last):
+        ...
+    riskwarn.errors.DefinitionError: Count: days must be above 0, got 0.
+    """
     for name in names:
         value = getattr(feature, name)
         if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
@@ -348,7 +515,18 @@ def positive(feature: Feature, *names: str) -> None:
 
 
 def share(feature: Feature, *names: str) -> None:
-    """Refuse parameters outside 0 to 1."""
+    """Refuse parameters outside 0 to 1.
+
+    Parameters
+    ----------
+    feature, names
+        Of whose parameters these are checked.
+
+    Raises
+    ------
+    DefinitionError
+        Names the feature, the parameter and its value.
+    """
     for name in names:
         value = getattr(feature, name)
         if not 0 <= value <= 1:
@@ -356,7 +534,24 @@ def share(feature: Feature, *names: str) -> None:
 
 
 def furthest(feature: Feature) -> Reach:
-    """How far it looks, or what it is made of where that looks further."""
+    """How far it looks, or what it is made of where that looks further.
+
+    Parameters
+    ----------
+    feature
+        Any, composed or not.
+
+    Returns
+    -------
+    reach
+        Of :data:`REACHES`.
+
+    Examples
+    --------
+    >>> from riskwarn.feature import Count
+    >>> furthest(Count("dispute", days=7)), furthest(Count("dispute", days=7).nearby())
+    ('own', 'near')
+    """
     return max((feature.looks, *map(furthest, feature.parts)), key=REACHES.index)
 
 
@@ -380,7 +575,25 @@ def unless_silent(snapshot: Snapshot, source: str, days: float, values: np.ndarr
 
 
 def divided(top: np.ndarray, bottom: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """``top / bottom``, NaN where `bottom` is 0; into `out` if given."""
+    """``top / bottom``, NaN where `bottom` is 0; into `out` if given.
+
+    Parameters
+    ----------
+    top, bottom
+        Of one shape.
+    out
+        float32 to write into.
+
+    Returns
+    -------
+    ratio
+        Never infinite.
+
+    Examples
+    --------
+    >>> divided(np.array([1.0, 1.0, 0.0]), np.array([2.0, 0.0, 0.0])).tolist()
+    [0.5, nan, nan]
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         found = np.divide(top, bottom, dtype=np.float32) if out is None else np.divide(top, bottom, out=out)
     endless = np.isinf(found)
