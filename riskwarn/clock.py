@@ -86,6 +86,34 @@ def zone_named(name: object) -> str:
         ) from None
 
 
+def zone_of(times: pd.Series, given: str | None = None) -> str:
+    """The clock that times are written on, unless another is `given`.
+
+    Parameters
+    ----------
+    times
+        Timezone-aware.
+    given
+        IANA name; none to take that of `times`.
+
+    Returns
+    -------
+    zone
+        IANA name.
+
+    Raises
+    ------
+    DefinitionError
+        No such zone, or the times carry a mere offset, which says nothing of summer time.
+
+    Examples
+    --------
+    >>> zone_of(pd.Series(pd.to_datetime(["2025-03-03"]).tz_localize("Europe/London")))
+    'Europe/London'
+    """
+    return zone_named(given if given is not None else str(times.dt.tz))
+
+
 def _nearest(name: str) -> str:
     """What an unknown name may mean: a name of Windows, a city of another spelling; nothing for CST, which names several clocks."""
     from babel.core import get_global  # noqa: PLC0415 - only a mistake needs it

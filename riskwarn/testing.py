@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from riskwarn.clock import instant
+from riskwarn.clock import instant, zone_of
 from riskwarn.errors import DataError
 from riskwarn.feature import Feature
 from riskwarn.history import History
@@ -35,9 +35,7 @@ _KNOWN_AT = {
 _TURN = pd.Timedelta(hours=77)
 
 
-def measure_of(
-    feature: Feature | Sequence[Feature], grids: pd.DataFrame, *, timezone: str = "Asia/Shanghai"
-) -> Measure:
+def measure_of(feature: Feature | Sequence[Feature], grids: pd.DataFrame, *, timezone: str | None = None) -> Measure:
     """A feature, or several together, as a function of a log and a date, for the relations of this module.
 
     Several give (n_features, n_grids) numbers.
@@ -49,7 +47,7 @@ def measure_of(
     grids
         Table `grids`, one row a grid.
     timezone
-        Clock of the city.
+        Clock of the city; that of `known_at` by default.
 
     Returns
     -------
@@ -83,7 +81,7 @@ def assert_no_leak(
     as_of: object,
     *,
     grids: pd.DataFrame | None = None,
-    timezone: str = "Asia/Shanghai",
+    timezone: str | None = None,
 ) -> None:
     """Fail unless the feature sees only what was known at `as_of`.
 
@@ -101,7 +99,7 @@ def assert_no_leak(
     grids
         Table `grids`; by default one row for each grid of the events.
     timezone
-        Clock of the city.
+        Clock of the city; that of `known_at` by default.
 
     Raises
     ------
@@ -119,12 +117,13 @@ def assert_no_leak(
     >>> assert_no_leak(Count("dispute", days=7), events, "2025-01-04")
     """
     log = {"events": events} if isinstance(events, pd.DataFrame) else dict(events)
-    at = instant(as_of, timezone)
+    zone = zone_of(log["events"]["known_at"], timezone)
+    at = instant(as_of, zone)
     if not (log["events"]["known_at"] < at).any():
         raise DataError(f"assert_no_leak: no event is known before {as_of}; choose a date that has a past.")
     place = _grids_of(log) if grids is None else grids
     if isinstance(feature, Feature):
-        name, measure = feature.name, measure_of(feature, place, timezone=timezone)
+        name, measure = feature.name, measure_of(feature, place, timezone=zone)
     else:
         name, measure = getattr(feature, "__name__", "feature"), feature
     for relation in (no_future, as_it_stood, any_order, any_repeat):

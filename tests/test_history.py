@@ -256,8 +256,8 @@ def test_a_punctual_log_is_one_of_revisions():
         ignore_index=True,
     )
     dates = [day(d) for d in (20, 50, 51, 89)]
-    short = History.punctual(log, GRIDS, until=dates[-1]).at(dates)
-    long = History.of(both, GRIDS, until=dates[-1]).at(dates)
+    short = History.punctual(log, GRIDS, timezone="Asia/Shanghai", until=dates[-1]).at(dates)
+    long = History.of(both, GRIDS, timezone="Asia/Shanghai", until=dates[-1]).at(dates)
 
     for method in (
         lambda s: s.count(DISPUTE, 28),
@@ -274,7 +274,7 @@ def test_a_punctual_log_needs_a_clock():
     log = punctual().set_column(3, "occurred_at", pa.array(np.zeros(300, np.int64), pa.timestamp("us")))
 
     with pytest.raises(DataError, match="a punctual log needs rows"):
-        History.punctual(log, GRIDS)
+        History.punctual(log, GRIDS, timezone="Asia/Shanghai")
 
 
 def test_results_are_read_only():

@@ -298,7 +298,7 @@ def test_one_date_is_a_night(events, one):
 @pytest.mark.parametrize(
     "wrong",
     ["soon", "", [], [None], [[]], 5, 20250303, 3.5, True, b"2025-03-03", pd.NaT, ["2025-03-03", "soon"], [20250303], object(), np.nan, {}, np.array([1, 2]), [np.datetime64("NaT")]],
-    ids=repr,
+    ids=lambda wrong: repr(wrong).partition(" at 0x")[0],
 )  # fmt: skip
 def test_what_is_no_date_is_refused(events, wrong):
     """What names no date ends in an error that says what is wanted, whatever it is; a number is no date."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 from scipy import sparse
 
 from riskwarn import grid
-from riskwarn.clock import instant, micros
+from riskwarn.clock import instant, micros, zone_of
 from riskwarn.errors import DataError, DefinitionError, NotFoundError, did_you_mean
 from riskwarn.history.deliveries import LONG_AGO, Silence, last_spoken, silences, starts_late
 from riskwarn.history.facts import DAY_US, NEVER, Facts, instants
@@ -190,7 +190,7 @@ class Past:
         events: pd.DataFrame,
         grids: pd.DataFrame,
         *,
-        timezone: str = "Asia/Shanghai",
+        timezone: str | None = None,
         until: object = None,
         tables: Mapping[str, pd.DataFrame] | None = None,
     ) -> Self:
@@ -201,7 +201,7 @@ class Past:
         events, grids
             Tables of the schema; a row of `events` written twice counts once.
         timezone
-            Clock of the city.
+            Clock of the city; that of `known_at` by default.
         until
             The instant up to which the tables speak; the last `known_at` by default.
         tables
@@ -216,6 +216,8 @@ class Past:
         ------
         DataError
             A table breaks its contract, two rows stand for one grid, or there is no event.
+        DefinitionError
+            No such zone, or `known_at` carries a mere offset and no zone is given.
         """
         events, grids = conform("events", events.drop_duplicates()), conform("grids", grids)
         if events.empty:
@@ -225,17 +227,16 @@ class Past:
             raise DataError(
                 f"table 'grids': several versions of grid {twice!r}; give the version to use, one row a grid."
             )
+        zone = zone_of(events["known_at"], timezone)
         others = {name: conform(name, frame.drop_duplicates()) for name, frame in (tables or {}).items()}
-        last = events["known_at"].max() if until is None else instant(until, timezone)
+        last = events["known_at"].max() if until is None else instant(until, zone)
         log = Log.of(arrow_of("events", events))
         return cls._make(
-            lambda: log, grids, last, timezone, others.get("crosswalk"), Frames(others), stated=until is not None
+            lambda: log, grids, last, zone, others.get("crosswalk"), Frames(others), stated=until is not None
         )
 
     @classmethod
-    def punctual(
-        cls, events: pa.Table, grids: pd.DataFrame, *, timezone: str = "Asia/Shanghai", until: object = None
-    ) -> Self:
+    def punctual(cls, events: pa.Table, grids: pd.DataFrame, *, timezone: str, until: object = None) -> Self:
         """The history of a log of one row an event, each known when it occurs and its closing when it is closed.
 
         For public data that tell no revisions. `events` needs `source`, `category`, `grid_id`, `occurred_at`, in UTC; it may have
