@@ -313,9 +313,11 @@ def _spread(mean: np.ndarray, y: np.ndarray, overlap: float) -> tuple[float, flo
     def loss(logs: np.ndarray) -> float:
         dispersion, clumping = np.exp(logs)
         excess = clumping + dispersion * mean
+        # log likelihood of the negative binomial, but for what no parameter moves; a row without events adds the last term alone
         size, at = seen / excess[some], np.log(excess[some]) - np.log1p(excess[some])
         likelihood = (special.gammaln(counted + size) - special.gammaln(size) + counted * at).sum()
         likelihood -= (mean / excess * np.log1p(excess)).sum()
+        # the prior's density rises with the standard deviation itself (a gamma law of shape 2): its log is half that of the dispersion
         return float(-likelihood / overlap - 0.5 * logs[0])
 
     bounds = [(np.log(1e-5), np.log(_WIDEST))] * 2

@@ -241,7 +241,7 @@ class RiskModel:
         Returns
         -------
         margin
-            ``level + slope * (tree_share * trees + each other part's share)``.
+            ``level + slope * raw`` of the calibration; in `raw` the trees count by :attr:`tree_share`, the other parts by theirs.
 
         Raises
         ------

@@ -260,6 +260,7 @@ def _chance_of(offered: np.ndarray, threshold: np.ndarray) -> Callable[[np.ndarr
         rate, dispersion = np.maximum(offered @ parameters[:-1], _TINY), np.exp(parameters[-1])
         chance, size = _exceeding(rate, threshold, dispersion), 1 / dispersion
         part = rate / (rate + size)
+        # slope of the regularised incomplete beta function, by whose argument the tail of a negative binomial is known
         density = np.exp(threshold * np.log(part) + (size - 1) * np.log1p(-part) - betaln(threshold + 1, size))
         by_rate = density * size / (rate + size) ** 2
         by_spread = (_exceeding(rate, threshold, dispersion * np.exp(step)) - chance) / step
