@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from statistics import mode
 
@@ -48,8 +49,15 @@ _STRANGE = (
     (BAD.encode(), "the row has bytes that are no character in the file's encoding"),
     (b"\0", "the row has zero bytes: the file was cut or damaged"),
 )
-_HINTS_OF_GUARDS = (b"\xe2\x80\x8b", b"\xe2\x80\x8c", b"\xe2\x80\x8d", b"\xe2\x80\x8e", b"\xe2\x80\x8f", b"\xe2\x80\xaa", b"\xe2\x80\xac",
-                    b"\xe2\x80\xad", b"\xe2\x81\xa0", b"\xef\xbb\xbf", b"\xc2\xad", b'="', b"'", b"`")  # fmt: skip
+_GUARDS = (
+    (b"'", re.compile(b"'")),
+    (b"`", re.compile(b"`")),
+    (b"=", re.compile(b'="')),
+    (b"\xc2", re.compile(rb"\xc2\xad")),
+    (b"\xe2", re.compile(rb"\xe2\x80[\x8b-\x8f\xaa-\xae]|\xe2\x81[\xa0-\xa4]")),
+    (b"\xef", re.compile(rb"\xef\xbb\xbf")),
+)
+"""Marks that guard codes or have no width, as UTF-8: a byte that is found at once, then what must follow."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +133,7 @@ def _head(path: Path, encoding: str) -> bytes:
 
 
 def _layout(path: Path, encoding: str, head: bytes, known: Sequence[str], *, known_valid: bool) -> _Layout:
-    lines = [line.span() for line in re.finditer(rb"[^\r\n]+", head[:_PEEK_BYTES])][:PEEK_ROWS]
+    lines = [line.span() for line in islice(re.finditer(rb"[^\r\n]+", head), PEEK_ROWS)]
     splits = {mark: _first_records(head, lines, mark) for mark in (bytes([b]) for b in _DELIMITERS)}
     delimiter = max(splits, key=lambda mark: _fit([cells for cells, _ in splits[mark]], known))
     records = [cells for cells, _ in splits[delimiter]]
@@ -339,7 +347,7 @@ def _mark_strange(records: _Records) -> None:
     for record in np.flatnonzero(records.ends - records.starts > _OPEN_BYTES).tolist():
         records.faults.setdefault(record, f"the row is longer than {_OPEN_BYTES >> 20} MB")
     for mark, why in _STRANGE:
-        place = records.text.find(mark)
+        place = records.text.find(mark) if mark[:1] in records.text else -1
         while place >= 0:
             record = int(np.searchsorted(records.starts, place, side="right")) - 1
             records.faults.setdefault(record, why)
@@ -412,6 +420,6 @@ def _by_cell(
 
 
 def _without_guards(table: pa.Table, text: bytes) -> pa.Table:
-    if not any(hint in text for hint in _HINTS_OF_GUARDS):
+    if not any(byte in text and pattern.search(text) for byte, pattern in _GUARDS):
         return table
     return pa.table({name: unguarded_column(table[name]) for name in table.column_names})
