@@ -17,7 +17,6 @@ from riskwarn.ingest.delivery import (
     Stated,
     as_frame,
     file_digest,
-    unguarded_column,
     unique_header,
 )
 from riskwarn.ingest.encoding import likely_encoding
@@ -92,8 +91,6 @@ def _plain(table: pa.Table, shapes: frozenset[str], encoding: str) -> tuple[pd.D
             )
         elif pa.types.is_decimal(column.type) or pa.types.is_time(column.type):
             column = column.cast(pa.string())
-        if pa.types.is_string(column.type):
-            column = unguarded_column(column)
         columns[name] = column
     return as_frame(pa.table(columns)), bad
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from riskwarn.ingest.folding import fold
 
@@ -151,7 +150,7 @@ def unique_header(cells: Sequence[object]) -> list[str]:
 
 
 def unguarded(text: str) -> str:
-    r"""A cell without what spreadsheets put around codes to keep them text: ``="0211"``, ``'0211``, marks without width.
+    r"""The cell of a header without what spreadsheets put around codes to keep them text: ``="0211"``, ``'0211``, marks without width.
 
     Examples
     --------
@@ -163,13 +162,6 @@ def unguarded(text: str) -> str:
     if text.lstrip()[:1] in {"=", "'", "`"}:
         text = re.sub(_QUOTE_GUARD, r"\1", re.sub(_EQUALS_GUARD, r"\1", text))
     return text
-
-
-def unguarded_column(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """:func:`unguarded` for a column."""
-    for pattern, instead in ((INVISIBLE, ""), (_EQUALS_GUARD, r"\1"), (_QUOTE_GUARD, r"\1")):
-        texts = pc.replace_substring_regex(texts, pattern, instead)
-    return texts
 
 
 def has_half_character(text: str) -> bool:
@@ -188,7 +180,7 @@ def cell_text(cell: object) -> str | None:
     if cell is None or (isinstance(cell, float) and cell != cell):  # noqa: PLR0124
         return None
     if isinstance(cell, str):
-        return unguarded(cell)
+        return cell
     if isinstance(cell, bool):
         return str(int(cell))
     if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:

@@ -49,14 +49,21 @@ def clean(values: pd.Series) -> pa.Array:
     texts = pa.array(values.astype("str") if values.dtype != "str" else values, pa.string(), from_pandas=True)
     if isinstance(texts, pa.ChunkedArray):
         texts = texts.combine_chunks()
-    texts = _composed(pc.utf8_normalize(texts, form="NFKC"))
-    if pc.any(pc.match_substring_regex(texts, _UNSEEN.pattern)).as_py():
-        texts = pc.replace_substring_regex(texts, _UNSEEN.pattern, "")
+    if not pc.all(pc.string_is_ascii(texts), min_count=0).as_py():
+        texts = _normal(texts)
     texts = pc.utf8_trim_whitespace(texts)
     if pc.any(pc.match_substring_regex(texts, _GUARD)).as_py():
         texts = pc.replace_substring_regex(texts, _GUARD, r"\1\2")
     empty = pc.is_in(texts, pa.array(["", *sorted(NOTHING)]))
     return pc.if_else(empty, pa.scalar(None, pa.string()), texts)
+
+
+def _normal(texts: pa.Array) -> pa.Array:
+    """NFKC without unseen characters; plain ASCII, which most columns are, is both already."""
+    texts = _composed(pc.utf8_normalize(texts, form="NFKC"))
+    if pc.any(pc.match_substring_regex(texts, _UNSEEN.pattern)).as_py():
+        texts = pc.replace_substring_regex(texts, _UNSEEN.pattern, "")
+    return texts
 
 
 def _composed(texts: pa.Array) -> pa.Array:

@@ -117,4 +117,4 @@ class Occurrences:
 def id_hash(rows: pd.DataFrame, *, group: bool = False) -> np.ndarray:
     """(n,) 64 bits for the event of each row; with `group`, one for all events that one row with a count became."""
     ids = rows["event_id"].str.replace(r"#\d+$", "", regex=True) if group else rows["event_id"]
-    return pd.util.hash_array((rows["source"] + "\x1f" + ids).to_numpy(dtype=object))
+    return pd.util.hash_array((rows["source"] + "\x1f" + ids).to_numpy(dtype=object), categorize=False)

@@ -31,7 +31,6 @@ from riskwarn.ingest.delivery import (
     file_digest,
     find_header,
     folded_name,
-    unguarded_column,
 )
 from riskwarn.ingest.encoding import BAD, BLOCK_BYTES, sniff_encoding, utf8_blocks
 
@@ -49,15 +48,6 @@ _STRANGE = (
     (BAD.encode(), "the row has bytes that are no character in the file's encoding"),
     (b"\0", "the row has zero bytes: the file was cut or damaged"),
 )
-_GUARDS = (
-    (b"'", re.compile(b"'")),
-    (b"`", re.compile(b"`")),
-    (b"=", re.compile(b'="')),
-    (b"\xc2", re.compile(rb"\xc2\xad")),
-    (b"\xe2", re.compile(rb"\xe2\x80[\x8b-\x8f\xaa-\xae]|\xe2\x81[\xa0-\xa4]")),
-    (b"\xef", re.compile(rb"\xef\xbb\xbf")),
-)
-"""Marks that guard codes or have no width, as UTF-8: a byte that is found at once, then what must follow."""
 
 
 @dataclass(frozen=True)
@@ -361,7 +351,7 @@ def _piece(records: _Records, layout: _Layout, columns: Sequence[str], number: i
     if parsed is None or parsed[0].num_rows + len(parsed[1]) != len(places):
         parsed = _by_cell(records, places, layout, columns)
     table, odd = parsed
-    rows = as_frame(_without_guards(table, text))
+    rows = as_frame(table)
     broken = {number + k: why for k, why in records.faults.items()}
     broken |= {number + int(places[k]): why for k, why in odd.items()}
     whole = np.delete(places, list(odd)) if odd else places
@@ -417,9 +407,3 @@ def _by_cell(
             rows.append([unquoted(cells[c]).decode() for c in chosen])
     data = {name: pa.array([row[c] for row in rows], pa.string()) for c, name in enumerate(columns)}
     return pa.table(data), odd
-
-
-def _without_guards(table: pa.Table, text: bytes) -> pa.Table:
-    if not any(byte in text and pattern.search(text) for byte, pattern in _GUARDS):
-        return table
-    return pa.table({name: unguarded_column(table[name]) for name in table.column_names})
