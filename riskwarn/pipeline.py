@@ -346,7 +346,7 @@ STARTER = (
 
 @checked
 def init(folder: str | Path) -> Path:
-    """Write the starter, ``features/`` and the :data:`STARTER` of ``experiments/``, into `folder`.
+    """Write the starter, ``features/``, the :data:`STARTER` of ``experiments/`` and an empty ``words.csv``, into `folder`.
 
     Parameters
     ----------
@@ -368,16 +368,17 @@ def init(folder: str | Path) -> Path:
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
     ...     sorted(path.name for path in init(folder).iterdir())
-    ['experiments', 'features']
+    ['experiments', 'features', 'words.csv']
     """
     folder = Path(folder)
-    for name in ("features", "experiments"):
+    for name in ("features", "experiments", "words.csv"):
         if (folder / name).exists():
             raise DataError(f"{folder / name} exists; choose another folder, or take it away first.")
     shutil.copytree(starter("features"), folder / "features", ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "experiments").mkdir(parents=True)
     for name in STARTER:
         shutil.copy(starter("experiments") / f"{name}.toml", folder / "experiments")
+    (folder / "words.csv").write_text("code,zh,en\n", "utf-8")
     return folder
 
 

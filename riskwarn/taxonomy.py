@@ -121,7 +121,7 @@ def read_words(path: str | Path) -> dict[str, Words]:
     Raises
     ------
     DefinitionError
-        The file or one of its columns is missing.
+        The file or one of its columns is missing, it is no CSV in UTF-8, or a code has no words.
 
     Examples
     --------
@@ -135,12 +135,18 @@ def read_words(path: str | Path) -> dict[str, Words]:
     path = Path(path)
     if not path.is_file():
         raise DefinitionError(f"words {path}: no such file; it is a CSV with the columns code, zh, en.")
-    with path.open(encoding="utf-8-sig", newline="") as handle:
-        rows = csv.DictReader(handle)
+    try:
+        rows = csv.DictReader(path.read_text("utf-8-sig").splitlines())
         lacking = {"code", "zh", "en"} - set(rows.fieldnames or ())
-        if lacking:
-            raise DefinitionError(f"words {path}: column {', '.join(sorted(lacking))} is missing; wanted code, zh, en.")
-        return {row["code"]: Words(row["zh"], row["en"]) for row in rows}
+        listed = [] if lacking else list(rows)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DefinitionError(f"words {path}: no CSV in UTF-8 ({type(error).__name__}); save it as such.") from None
+    if lacking:
+        raise DefinitionError(f"words {path}: column {', '.join(sorted(lacking))} is missing; wanted code, zh, en.")
+    empty = [number for number, row in enumerate(listed, start=2) if not (row["code"] and row["zh"] and row["en"])]
+    if empty:
+        raise DefinitionError(f"words {path}: line {empty[0]} lacks a code or its words; fill code, zh and en.")
+    return {row["code"]: Words(row["zh"], row["en"]) for row in listed}
 
 
 @checked

@@ -14,6 +14,7 @@ import towns
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from riskwarn import taxonomy
 from riskwarn.errors import BusyError, DataError, DefinitionError, NotFoundError, StaleDataError
 from riskwarn.store import Store, Written
 
@@ -542,3 +543,29 @@ def test_a_store_is_a_path(wrong):
     """What is no path is told as such."""
     with pytest.raises(DataError, match="a store is a folder, wanted its path"):
         Store(wrong)
+
+
+def test_a_city_speaks_its_own_words(tmp_path, monkeypatch):
+    """Words added to a store are kept with it, added to by later ones, and spoken by whoever opens it."""
+    monkeypatch.setattr(taxonomy, "_ADDED", {})
+    (tmp_path / "a.csv").write_text("code,zh,en\nriver,河道,river\nkiosk,报亭,kiosk\n", "utf-8-sig")
+    (tmp_path / "b.csv").write_text("code,zh,en\nriver,河道噪声,noise on the river\n", "utf-8")
+    store = Store(tmp_path / "city", timezone="Asia/Shanghai")
+    assert (store.add_words(tmp_path / "a.csv"), store.add_words(tmp_path / "b.csv")) == (2, 2)
+
+    monkeypatch.setattr(taxonomy, "_ADDED", {})
+    Store(tmp_path / "city")
+
+    assert (taxonomy.words_of("river").en, taxonomy.words_of("kiosk").zh) == ("noise on the river", "报亭")
+
+
+def test_words_that_say_nothing_are_refused(tmp_path):
+    """A code without words, or a file that is no text, changes nothing in the store."""
+    (tmp_path / "a.csv").write_text("code,zh,en\nriver,,river\n", "utf-8")
+    (tmp_path / "b.csv").write_bytes(b"code,zh,en\nx,\xff\xfe,y\n")
+    store = Store(tmp_path / "city", timezone="Asia/Shanghai")
+    for name, reason in (("a.csv", "line 2 lacks"), ("b.csv", "no CSV in UTF-8")):
+        with pytest.raises(DefinitionError, match=reason):
+            store.add_words(tmp_path / name)
+
+    assert store.is_new

@@ -44,6 +44,9 @@ def ingest(
     arrived_at: Annotated[
         str | None, typer.Option(metavar="TIME", help="When the files arrived; now by default.")
     ] = None,
+    words: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Words of the city's own codes: a CSV with code, zh, en.")
+    ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Read a known file once more, through a mended mapping or with new grids.")
     ] = False,
@@ -58,12 +61,18 @@ def ingest(
     if guess:
         _guess(guess, timezone or "", out, as_json=json)
         return
+    if words and not files:
+        n_words = Store(store_path(store), timezone=timezone).add_words(words)
+        say({"words": n_words}, f"{n_words} codes of the city have words.", as_json=json)
+        return
     if mapping is None or not files:
         raise DataError("name at least one file and a --mapping; --guess FILE proposes one.")
     declared = bringing.load_mapping(mapping)
     opened = Store(store_path(store), timezone=timezone)
     with opened.lock():
         report = bringing.ingest(opened, files, declared, arrived_at=arrived_at, again=again)
+        if words:
+            opened.add_words(words)
     say(report.to_dict(), repr(report), as_json=json)
     if fault := report.fault():
         raise DataError(fault)

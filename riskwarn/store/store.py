@@ -20,6 +20,8 @@ of them or none, and so does who comes after a job that was killed. The same rec
 pieces they arrive.
 """
 
+import csv
+import io
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +33,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from riskwarn import taxonomy
 from riskwarn.clock import zone_named
 from riskwarn.errors import DataError, NotFoundError, did_you_mean
 from riskwarn.schema import Table, table_of
@@ -42,6 +45,8 @@ from riskwarn.store.tables import NIGHT_TABLES, Tables, Written, check_columns, 
 from riskwarn.store.transaction import Transaction
 
 FORMAT = 1
+WORDS = "words.csv"
+"""Words of the city's own codes, beside its tables."""
 _HEAD = "store.json"
 
 
@@ -85,6 +90,8 @@ class Store(Tables, Nights):
             raise DataError(
                 f"{self.path / _HEAD}: the store's time zone is {kept!r}, got {timezone!r}; a store keeps the zone it was made with."
             )
+        if (self.path / WORDS).is_file():
+            taxonomy.add_words(self.path / WORDS)
 
     def __repr__(self) -> str:
         """Path, zone and tables at a glance."""
@@ -118,6 +125,35 @@ class Store(Tables, Nights):
         """
         if self._zone is None and self.is_new and timezone:
             self._zone = zone_named(timezone)
+
+    def add_words(self, path: str | Path) -> int:
+        """Keep the words of a city's own codes with its records; whoever opens the store speaks them.
+
+        Parameters
+        ----------
+        path
+            A CSV with the columns `code`, `zh` and `en`, see :func:`riskwarn.taxonomy.read_words`. A code that is there already gets the
+            new words.
+
+        Returns
+        -------
+        n_words
+            Codes that have words now.
+
+        Raises
+        ------
+        DefinitionError
+            The file cannot be read, lacks a column, or has a code without words.
+        """
+        own = self.path / WORDS
+        words = (taxonomy.read_words(own) if own.exists() else {}) | taxonomy.read_words(path)
+        text = io.StringIO(newline="")
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerows([("code", "zh", "en"), *((code, said.zh, said.en) for code, said in sorted(words.items()))])
+        with self.transaction() as staged:
+            staged.write_file(WORDS, text.getvalue().encode())
+        taxonomy.add_words(own)
+        return len(words)
 
     @property
     def is_new(self) -> bool:
