@@ -1,0 +1,163 @@
+"""A proposal for the export of a portal: what it writes is what ingest takes, and where two readings are possible it asks."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from riskwarn.ingest import guess, ingest
+from riskwarn.store import Store
+
+ZONES = {"police_uk": "Europe/London", "12345": "Asia/Shanghai"}
+SQUARE = "POLYGON((-87.7 41.8,-87.5 41.8,-87.5 42,-87.7 42,-87.7 41.8))"
+
+
+def socrata_crime(n, at, rng):
+    return pd.DataFrame({
+        "ID": np.arange(n) + 13_000_000, "Case Number": [f"JH{k + 100_000}" for k in range(n)], "Date": at.strftime("%m/%d/%Y %I:%M:%S %p"),
+        "Block": "001XX N STATE ST", "IUCR": "0486", "Primary Type": rng.choice(["BATTERY", "THEFT"], n), "Description": "SIMPLE", "Arrest": "false",
+        "District": "011", "Updated On": at.strftime("%m/%d/%Y %I:%M:%S %p"), "Latitude": 41.9, "Longitude": -87.6, "Location": "(41.9, -87.6)",
+    })  # fmt: skip
+
+
+def socrata_311(n, at, rng):
+    return pd.DataFrame({
+        "Unique Key": np.arange(n) + 60_000_000, "Created Date": at.strftime("%m/%d/%Y %I:%M:%S %p"),
+        "Closed Date": (at + pd.Timedelta(days=2)).strftime("%m/%d/%Y %I:%M:%S %p"), "Agency": "NYPD",
+        "Complaint Type": rng.choice(["Noise - Street", "Illegal Parking"], n), "Descriptor": "Loud", "Incident Zip": "10001",
+        "Status": "Closed", "Borough": "BRONX", "Latitude": 41.9, "Longitude": -87.6, "Location": "POINT (-87.6 41.9)",
+    })  # fmt: skip
+
+
+def arcgis(n, at, rng):
+    return pd.DataFrame({
+        "OBJECTID": np.arange(n) + 1, "INCIDENT_NUMBER": [f"24-{k:06d}" for k in range(n)],
+        "INCIDENT_DATE": (at.tz_localize("UTC").as_unit("ms").asi8), "OFFENSE_TYPE": rng.choice(["Burglary", "Assault"], n),
+        "BEAT": "B12", "LATITUDE": 41.9, "LONGITUDE": -87.6,
+    })  # fmt: skip
+
+
+def ckan(n, at, rng):
+    return pd.DataFrame({
+        "_id": np.arange(n) + 1, "INCIDENT_NUMBER": [f"I{k + 192_000_000}" for k in range(n)], "OFFENSE_CODE": "3115",
+        "OFFENSE_DESCRIPTION": rng.choice(["VANDALISM", "LARCENY"], n), "SHOOTING": 0, "OCCURRED_ON_DATE": at.strftime("%Y-%m-%d %H:%M:%S+00"),
+        "YEAR": at.year, "MONTH": at.month, "DAY_OF_WEEK": at.day_name(), "HOUR": at.hour, "Lat": 41.9, "Long": -87.6,
+    })  # fmt: skip
+
+
+def police_uk(n, at, rng):
+    ids = pd.Series([f"{k:064x}" for k in rng.integers(1, 2**60, n)])
+    return pd.DataFrame({
+        "Crime ID": ids.where(rng.random(n) < 0.5, ""), "Month": at.strftime("%Y-%m"), "Reported by": "Kent Police", "Falls within": "Kent Police",
+        "Longitude": -87.6, "Latitude": 41.9, "Location": "On or near Parking Area", "LSOA name": "Kent 001A",
+        "Crime type": rng.choice(["Burglary", "Anti-social behaviour"], n), "Last outcome category": "Under investigation", "Context": "",
+    })  # fmt: skip
+
+
+def open311(n, at, rng):
+    return pd.DataFrame({
+        "service_request_id": [f"SR-{k:05d}" for k in range(n)], "status": "open", "service_name": rng.choice(["Pothole", "Graffiti"], n),
+        "service_code": "018", "requested_datetime": at.strftime("%Y-%m-%dT%H:%M:%SZ"), "updated_datetime": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "lat": 41.9, "long": -87.6, "media_url": "",
+    })  # fmt: skip
+
+
+def cad(n, at, rng):
+    return pd.DataFrame({
+        "CAD Event Number": [f"2024{k:08d}" for k in range(n)], "Call Date": at.strftime("%m/%d/%Y"), "Call Time": at.strftime("%H:%M:%S"),
+        "Initial Call Type": rng.choice(["DISTURBANCE", "ALARM"], n), "Priority": "2", "Sector": "K", "Latitude": 41.9, "Longitude": -87.6,
+    })  # fmt: skip
+
+
+def hotline_12345(n, at, rng):
+    return pd.DataFrame({
+        "工单编号": [f"GD{k:08d}" for k in range(n)], "来电时间": at.strftime("%Y/%m/%d %H:%M"), "来电人姓名": "王小明", "联系电话": "13812345678",
+        "问题类型": rng.choice(["三资", "互联网"], n), "诉求内容": "楼下噪音", "所属网格": "G1", "工单状态": "已办结", "满意度": "满意",
+    })  # fmt: skip
+
+
+PORTALS = {
+    "socrata_crime": socrata_crime, "socrata_311": socrata_311, "arcgis": arcgis, "ckan": ckan, "police_uk": police_uk, "open311": open311,
+    "cad": cad, "12345": hotline_12345,
+}  # fmt: skip
+
+
+def brought(folder, frame, zone):
+    """What becomes of a portal's export through the mapping proposed for it, in a store with one grid around its points."""
+    folder.mkdir(parents=True)
+    store = Store(folder / "store", timezone=zone)
+    grid = {"grid_id": ["G1"], "valid_from": pd.Timestamp("2000-01-01", tz=zone), "geometry": [SQUARE]}
+    store.write("grids", pd.DataFrame(grid))
+    frame.to_csv(folder / "export.csv", index=False)
+    proposal = guess(folder / "export.csv", timezone=zone)
+    report = ingest(store, folder / "export.csv", proposal.write(folder / "proposed.toml"))
+    return proposal, report, store
+
+
+@pytest.mark.parametrize("kind", PORTALS)
+@settings(deadline=None, max_examples=1)
+@given(n=st.integers(2, 30), day=st.integers(0, 300), seed=st.integers(0, 2**16))
+def test_what_is_proposed_is_taken(tmp_path_factory, kind, n, day, seed):
+    """Every row of every portal comes in, with the times it says, a category of its own words, and in its grid."""
+    zone = ZONES.get(kind, "America/Chicago")
+    rng = np.random.default_rng(seed)
+    at = pd.date_range(pd.Timestamp("2024-01-03 09:05") + pd.Timedelta(days=day), periods=n, freq="7h")
+    _, report, store = brought(tmp_path_factory.mktemp("p") / kind, PORTALS[kind](n, at, rng), zone)
+    events = store.read("events").drop_duplicates("event_id")
+    assert (report.accepted, len(events)) == (n, n)
+    assert set(events["grid_id"]) == {"G1"}
+    assert set(events["category"]) & {"D99", "P99"} == set()
+    clock = "UTC" if kind in {"arcgis", "ckan", "open311"} else zone
+    wanted = at.to_period("M").to_timestamp() if kind == "police_uk" else at.floor("min")
+    assert sorted(events["occurred_at"].dt.tz_convert(clock).dt.tz_localize(None).dt.floor("min")) == sorted(wanted)
+
+
+@pytest.mark.parametrize(
+    ("days", "zone", "order", "asked"),
+    [
+        (["01/08/2024", "02/08/2024"], "America/New_York", "month first", True),
+        (["01/08/2024", "02/08/2024"], "Europe/London", "day first", True),
+        (["01/18/2024", "02/08/2024"], "Europe/London", "month first", False),
+        (["18/01/2024", "02/08/2024"], "America/New_York", "day first", False),
+        (["01/08/2024 01:05:00 PM", "02/08/2024 02:05:00 PM"], "", "month first", True),
+    ],
+)
+def test_the_order_of_dates_is_proved_or_asked(tmp_path, days, zone, order, asked):
+    """A day above 12 proves the order; without one it is that of the clock's country, and both readings are named, in the file too."""
+    frame = pd.DataFrame({"Case Number": ["A1", "A2"], "Date": days, "Primary Type": ["01 theft", "02 robbery"]})
+    frame.to_csv(tmp_path / "f.csv", index=False)
+    proposal = guess(tmp_path / "f.csv", timezone=zone)
+    assert proposal.columns.set_index("column")["field"]["Date"] == "occurred_at"
+    assert f'dates = "{order}"' in proposal.toml
+    for text in (proposal.toml, repr(proposal)):
+        assert ("'month first' and 'day first'" in text) == asked
+
+
+def test_two_columns_that_fit_are_both_named(tmp_path):
+    """When an event occurred and when it was reported are two columns; the proposal takes one and names the other."""
+    times = ["2024-03-01 10:00", "2024-03-02 10:00"]
+    frame = pd.DataFrame(
+        {"Incident ID": ["a1", "a2"], "Reported Date": times, "Occurred Date": times, "Offense": ["theft", "fraud"]}
+    )
+    frame.to_csv(tmp_path / "f.csv", index=False)
+    proposal = guess(tmp_path / "f.csv", timezone="America/Chicago")
+    assert proposal.mapping().columns["occurred_at"] == ("Occurred Date",)
+    assert any("'Reported Date' would fit too" in question for question in proposal.questions)
+    assert "# To decide: occurred_at: 'Occurred Date', 'Reported Date' would fit too." in proposal.toml
+
+
+def test_grids_are_proposed_completely(tmp_path):
+    """A boundary file without the day its areas begin gets one to review, and comes in."""
+    ring = [[[-87.7, 41.8], [-87.5, 41.8], [-87.5, 42.0], [-87.7, 42.0], [-87.7, 41.8]]]
+    features = [
+        {"type": "Feature", "properties": {"GEOID": f"1703101010{k}", "NAMELSAD": f"Census Tract {k}", "ALAND": 5},
+         "geometry": {"type": "Polygon", "coordinates": ring}} for k in range(3)
+    ]  # fmt: skip
+    (tmp_path / "t.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    proposal = guess(tmp_path / "t.geojson", timezone="America/Chicago")
+    store = Store(tmp_path / "store", timezone="America/Chicago")
+    assert ingest(store, tmp_path / "t.geojson", proposal.write(tmp_path / "g.toml")).accepted == 3
+    assert "since when do these grids hold?" in proposal.toml
