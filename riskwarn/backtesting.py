@@ -103,6 +103,7 @@ class Report:
         means["calibration_error"] = [self._calibration(m) for m in means.index]
         return means.rename_axis(columns=None)
 
+    @checked
     def bands(self, model: str = "riskwarn", *, areas: pd.Series | None = None) -> pd.DataFrame:
         """How honest a model's probabilities, counts and intervals are at each level of the list (:func:`riskwarn.calibration.by_level`).
 
@@ -128,6 +129,7 @@ class Report:
             raise NotFoundError(f"no model {model!r} in the report{did_you_mean(model, list(self.table.index))}.")
         return by_level(own) if areas is None else by_group(own, own["grid_id"].astype("str").map(areas))
 
+    @checked
     def best_baseline(self, metric: str) -> str:
         """The baseline that did best at `metric`, with hindsight: of many rivals one is lucky, so the bar is rather too high than too low.
 
@@ -150,9 +152,12 @@ class Report:
             raise DefinitionError(
                 "the report holds no baseline to compare with; give backtest a prior count among its models."
             )
+        if metric not in self.table:
+            self._known(metric)
         values = self.table.loc[list(self.baselines), metric]
         return str(values.idxmin() if metric in BETTER_LOW else values.idxmax())
 
+    @checked
     def by_fold(self, metric: str) -> pd.DataFrame:
         """(folds, models) a metric within each fold, captures pooled: how steady a model is, or what its worst season is like.
 
@@ -166,12 +171,14 @@ class Report:
         values
             Indexed by fold, a column a model.
         """
+        self._known(metric)
         own = self.frame[self.frame["metric"] == metric]
         weighed = own.assign(weight=_weights(own))
         weighed["value"] *= weighed["weight"]
         sums = weighed.groupby(["fold", "model"], sort=False)[["value", "weight"]].sum()
         return (sums["value"] / sums["weight"]).unstack(sort=False)  # noqa: PD010 - a series has no pivot_table
 
+    @checked
     def differences(self, metrics_wanted: Iterable[str] | None = None) -> pd.DataFrame:
         """Every other model against the best baseline.
 
@@ -225,6 +232,7 @@ class Report:
             for r in found.itertuples()
         )
 
+    @checked
     def difference(self, metric: str, model: str, rival: str) -> dict[str, Any]:
         """One row of :meth:`differences`: a model against a rival of your choice.
 
@@ -240,6 +248,7 @@ class Report:
         difference
             The columns of :meth:`differences` by name.
         """
+        self._known(metric, model, rival)
         own = self.frame[self.frame["metric"] == metric]
         series = own.pivot_table(index="as_of", columns="model", values="value")
         weight = own.assign(weight=_weights(own)).groupby("as_of")["weight"].first().to_numpy()
@@ -261,6 +270,14 @@ class Report:
             "rival": rival,
             "p_value": interval.p_value,
         }
+
+    def _known(self, metric: str, *models: str) -> None:
+        """Refuse a metric that was not judged, and models that were not compared."""
+        judged = self.frame["metric"].unique().tolist()
+        for what, word, known in (("metric", metric, judged), *(("model", m, list(self.table.index)) for m in models)):
+            if word not in known:
+                near = did_you_mean(word, known)
+                raise NotFoundError(f"the report has no {what} {word!r}{near}; it has {', '.join(known)}.")
 
     def _calibration(self, model: str) -> float:
         own = self.predictions[self.predictions["model"] == model]

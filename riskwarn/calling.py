@@ -67,7 +67,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     riskwarn.errors.ArgumentError: share: missing a required argument: 'of'. It is called as share(part, *, of).
     """
     signature = inspect.signature(function)
-    named = function.__name__
+    named = function.__qualname__.split("<locals>.")[-1].removesuffix(".__init__")
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -85,6 +85,34 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
             raise ArgumentError(f"{named}: {_refusal(error)}") from error
 
     return call
+
+
+class CheckedClass(type):
+    """A class that is made by its users, whose missing or unknown values are told by an error of ours.
+
+    Examples
+    --------
+    >>> class Step(metaclass=CheckedClass):
+    ...     def __init__(self, wood: str) -> None:
+    ...         self.wood = wood
+    >>> Step()
+    Traceback (most recent call last):
+    riskwarn.errors.ArgumentError: Step: missing a required argument: 'wood'. It is called as Step(wood).
+    """
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """A new value of the class."""
+        try:
+            return super().__call__(*args, **kwargs)
+        except TypeError as error:
+            if isinstance(error, RiskwarnError):
+                raise
+            signature = inspect.signature(cls.__init__)  # type: ignore[misc]
+            try:
+                signature.bind(None, *args, **kwargs)
+            except TypeError as unbound:
+                raise ArgumentError(_sentence(cls.__name__, signature, [str(unbound)])) from None
+            raise ArgumentError(f"{cls.__name__}: {_refusal(error)}") from error
 
 
 @functools.cache
@@ -210,6 +238,8 @@ def _sentence(named: str, signature: inspect.Signature, faults: list[str]) -> st
     names: list[str] = []
     star = False
     for parameter in signature.parameters.values():
+        if parameter.name in {"self", "cls"}:
+            continue
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and not star:
             names, star = [*names, "*"], True
         names.append(parameter.name if parameter.default is inspect.Parameter.empty else f"{parameter.name}=…")

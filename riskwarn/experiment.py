@@ -25,6 +25,7 @@ import pandas as pd
 from pydantic import Field, InstanceOf, model_validator
 
 from riskwarn.baseline import RULES, Baseline, PriorCount, rules_of
+from riskwarn.calling import checked
 from riskwarn.declaring import (
     AtLeastOne,
     AtLeastZero,
@@ -211,6 +212,7 @@ class Experiment:
         return self
 
     @classmethod
+    @checked
     def load(cls, path: str | Path, *, features: str | Path | None = None) -> "Experiment":
         """Read an experiment; feature groups come from `features`, by default the folder ``features`` beside ``experiments``.
 
@@ -301,6 +303,7 @@ class Experiment:
         read = set(self.feature_names)
         return (*self.features, *(f for name, f in needed.items() if name not in read))
 
+    @checked
     def over(self, days: float) -> "Experiment":
         """The same question over another horizon: a label of its own, named by its days, the same dates and features.
 

@@ -107,6 +107,7 @@ class RiskModel:
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @classmethod
+    @checked
     def of(cls, experiment: Experiment) -> "RiskModel":
         """The unfitted model an experiment declares.
 
@@ -154,6 +155,7 @@ class RiskModel:
         state = f"version {self.version}" if self.trees else "not fitted"
         return f"RiskModel({self.label.name!r}, {len(self.features)} features, {state})"
 
+    @checked
     def fit(self, panel: pd.DataFrame, *, grids: pd.DataFrame | None = None) -> "RiskModel":
         """A fitted copy. The latest quarter of dates says how much to trust rate, trees, line and counts that have not seen it.
 
@@ -194,6 +196,7 @@ class RiskModel:
         }
         return dataclasses.replace(grown, facts={**grown.facts, **facts})
 
+    @checked
     def predict(self, panel: pd.DataFrame) -> pd.DataFrame:
         """Columns `score` (log of the expected count), `expected`, `probability`, `lower`, `upper` (90 % of the count) and their shares.
 
@@ -230,6 +233,7 @@ class RiskModel:
         """Of any event; what is expected of an outcome that is 1 or 0 is its probability."""
         return self.calibration.probability(expected) if self.label.is_count else np.minimum(expected, 1)
 
+    @checked
     def margin(self, panel: pd.DataFrame) -> np.ndarray:
         """(n,) log of the expected count, calibrated.
 
@@ -279,6 +283,7 @@ class RiskModel:
         """Share of the trees, and the rate they start from, in the log rate, in [0, 1]."""
         return 1 - self.line_share - self.blind_share
 
+    @checked
     def tree_margin(self, panel: pd.DataFrame) -> np.ndarray:
         """(n,) log rate of trees and the rate they start from, before the other parts and calibration.
 
@@ -298,6 +303,7 @@ class RiskModel:
         trees = self._booster().predict(self._matrix(panel), raw_score=True, num_threads=n_threads(len(panel)))
         return np.asarray(trees, dtype=float)
 
+    @checked
     def contributions(self, panel: pd.DataFrame) -> pd.DataFrame:
         """What each feature adds to :meth:`margin`: a column a feature, and `base`; rows add up to the margin.
 
@@ -333,6 +339,7 @@ class RiskModel:
         found["base"] += self.calibration.level
         return found
 
+    @checked
     def totals(self, scores: pd.DataFrame, grids: pd.DataFrame, level: str) -> pd.DataFrame:
         """Expected counts and 90 % intervals of larger areas, or of the ``city``, that add up (:func:`riskwarn.draws.totals`).
 
@@ -358,6 +365,7 @@ class RiskModel:
         seed = self.settings.seed
         return totals(scores, grids, level, calibration=self.calibration, common=self.common, seed=seed)
 
+    @checked
     def save(self, folder: str | Path) -> Path:
         """Write ``trees.txt`` and ``model.json``, and their digests as ``sha256sum`` writes them.
 
@@ -384,6 +392,7 @@ class RiskModel:
         return folder
 
     @classmethod
+    @checked
     def load(cls, folder: str | Path, *, trusted: bool = False) -> "RiskModel":
         """The model that :meth:`save` wrote.
 

@@ -2,11 +2,13 @@
 
 import pandas as pd
 
+from riskwarn.calling import checked
 from riskwarn.draws import CITY, among_first
 from riskwarn.errors import StaleDataError
 from riskwarn.model import RiskModel
 
 
+@checked
 def score(model: RiskModel, night: pd.DataFrame, *, capacity: int = 50) -> pd.DataFrame:
     """Probability, expected count, interval and rank of every grid.
 

@@ -1,11 +1,15 @@
 """Bad input: each kind ends with its own exit code and one line that says what was found and what to do; never a traceback."""
 
+import shlex
+
+import mistakes
 import pandas as pd
 import pytest
 import towns
 
 from riskwarn import tracking
 from riskwarn.cli import main
+from riskwarn.errors import RiskwarnError
 from riskwarn.store import Store
 
 NIGHT = ("--as-of", towns.STREET_NIGHT)
@@ -92,11 +96,12 @@ def test_naive_times(end, written):
 
 
 def test_an_unknown_grid(end, written, tmp_path):
-    """0, and said: the row is kept in quarantine with its reason, and never counted."""
-    code, _ = end("ingest", written("c.csv", CALLS.replace("G01", "G99")), "--mapping", written("m.toml", MAPPING))
+    """11, for half of the rows were refused; the row is kept in quarantine with its reason, and never counted."""
+    code, said = end("ingest", written("c.csv", CALLS.replace("G01", "G99")), "--mapping", written("m.toml", MAPPING))
     store = Store(tmp_path / "street")
 
-    assert code == 0
+    assert code == 11
+    assert "1 of 2 rows were refused" in said or "1 of 1 rows were refused" in said
     assert store.read_quarantine("events")["reason"].str.contains("not in the store's grids").all()
     assert "G99" not in set(store.read("events")["grid_id"])
 
@@ -292,10 +297,10 @@ def test_an_unknown_kind_of_gap(end):
 
 
 def test_an_unknown_zone(end, written, tmp_path):
-    """11: a store cannot be made in a zone nobody knows, nor moved to another."""
+    """10: a store cannot be made in a zone nobody knows; 11: nor moved to another."""
     lines = ("ingest", written("c.csv", CALLS), "--mapping", written("m.toml", MAPPING), "--timezone")
 
-    assert end(*lines, "Mars/Base", store=tmp_path / "new")[0] == 11
+    assert end(*lines, "Mars/Base", store=tmp_path / "new")[0] == 10
     assert end(*lines, "Europe/Berlin")[0] == 11
 
 
@@ -312,3 +317,66 @@ def test_tables_of_naive_times_cannot_be_written(tmp_path):
         store.write("events", naive)
 
     assert refused.value.exit_code == 11
+
+
+# --- the table of deliberate mistakes: `python -m pytest tests/test_bad_input.py -s -k mistake` prints it
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    """What the lines of the table name: a store, an experiment with its features, files that are wrong, an empty folder."""
+    root = tmp_path_factory.mktemp("mistakes")
+    (root / "empty").mkdir()
+    (root / "empty.csv").mkdir()
+    (root / "features").symlink_to(towns.FEATURES)
+    texts = {"broken": "a = \n", "csv": CALLS, "mapping": MAPPING}
+    paths = {name: root / f"{name}.{'csv' if name == 'csv' else 'toml'}" for name in texts}
+    for name, path in paths.items():
+        path.write_text(texts[name], "utf-8")
+    (root / "gbk.toml").write_bytes("question = '纠纷'".encode("gb18030"))
+    exp = towns.write_experiment(root / "experiments" / "e.toml", towns.STREET_EXPERIMENT)
+    store = towns.copy(towns.street(), root / "street")
+    fixed = {"store": store.path, "tmp": root / "empty", "folder": root / "empty", "exp": exp, "gbk": root / "gbk.toml"}
+    return store, {**fixed, **paths}
+
+
+@pytest.fixture(scope="module")
+def at_hand(places):
+    """The names of a Python session."""
+    return mistakes.names(places[0])
+
+
+def test_the_table_has_a_hundred_and_twenty_mistakes():
+    """Each stands once."""
+    lines = [line for line, *_ in (*mistakes.LINES, *mistakes.CALLS)]
+
+    assert len(set(lines)) == len(lines) >= 120
+
+
+@pytest.mark.parametrize(("line", "code", "said"), mistakes.LINES, ids=lambda v: str(v)[:40])
+def test_a_mistake_on_the_command_line(places, capsys, line, code, said):
+    """The exit code of its class, and one line that says what was found or what to do; no traceback, and nothing written."""
+    before = sorted(places[1]["tmp"].iterdir())
+    capsys.readouterr()
+    ended = main(shlex.split(line.format(**places[1])))
+    *usage, told = capsys.readouterr().err.strip().split("\n")
+    print(f"{code:>3}  riskwarn {line}\n     {told}")  # noqa: T201 - shown with -s
+
+    assert ended == code
+    assert said in told
+    assert [u for u in usage if not u.startswith("Usage: riskwarn")] == []
+    assert "InternalError" not in told
+    assert sorted(places[1]["tmp"].iterdir()) == before
+
+
+@pytest.mark.parametrize(("call", "code", "said"), mistakes.CALLS, ids=lambda v: str(v)[:40])
+def test_a_mistake_in_python(at_hand, call, code, said):
+    """An error of ours of the right class, in one line."""
+    with pytest.raises(RiskwarnError) as error:
+        eval(call, dict(at_hand))
+    told = str(error.value)
+    print(f"{code:>3}  {call}\n     {type(error.value).__name__}: {told}")  # noqa: T201 - shown with -s
+
+    assert error.value.exit_code == code
+    assert said in told
+    assert "\n" not in told

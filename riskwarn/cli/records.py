@@ -19,6 +19,8 @@ def init(
     """Write the starter into a folder."""
     from riskwarn import pipeline
 
+    if folder.is_file():
+        raise DataError(f"cannot write into {folder}: it is a file, not a folder.")
     made = pipeline.init(folder)
     text = f"features/ and experiments/ are in {made}; edit experiments/weekly.toml for your city."
     say({"folder": str(made)}, text, as_json=json)

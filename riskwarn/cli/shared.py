@@ -19,6 +19,8 @@ def store_path(folder: Path | None) -> Path:
     """The folder named by --store or RISKWARN_STORE."""
     if not folder:
         raise DataError("no store named: give --store DIR or set RISKWARN_STORE.")
+    if folder.is_file():
+        raise NotFoundError(f"there is no store in {folder}: it is a file, not a folder.")
     return folder
 
 

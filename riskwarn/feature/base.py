@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from riskwarn.calling import checked
+from riskwarn.calling import CheckedClass, checked
 from riskwarn.errors import DefinitionError
 from riskwarn.feature.clause import Clause, Eases, Noun, Unit
 from riskwarn.feature.held import matching, within
@@ -71,7 +71,7 @@ _SCALES = frozenset(
 
 
 @dataclass(frozen=True)
-class Feature:
+class Feature(metaclass=CheckedClass):
     """Base of all features: a number of each grid, that names, computes and tells itself.
 
     A subclass must define :attr:`name`, :attr:`words` and :meth:`compute`. All else has a default that is right, if plain: how its value

@@ -239,6 +239,10 @@ def catalogue(features: Iterable[Feature] | Path) -> pd.DataFrame:
     ['dispute_n_28d', 'count', 'disputes in the last 28 days']
     """
     if isinstance(features, Path):
+        if not any(features.glob("*.py")):
+            raise DefinitionError(
+                f"{features} holds no feature group; name a folder of .py files that declare FEATURES."
+            )
         declared = [(p.stem, f) for p in sorted(features.glob("*.py")) for f in load_group(features, p.stem)]
     else:
         declared = [("", f) for f in features]

@@ -34,6 +34,7 @@ import pandas as pd
 import pyarrow as pa
 
 from riskwarn import taxonomy
+from riskwarn.calling import checked
 from riskwarn.clock import zone_named
 from riskwarn.errors import DataError, NotFoundError, did_you_mean
 from riskwarn.schema import Table, table_of
@@ -77,6 +78,7 @@ class Store(Tables, Nights):
     ['G1']
     """
 
+    @checked
     def __init__(self, path: str | Path, *, timezone: str | None = None) -> None:
         if not isinstance(path, str | os.PathLike):
             raise DataError(f"a store is a folder, wanted its path; got {type(path).__name__}.")
@@ -115,6 +117,7 @@ class Store(Tables, Nights):
             )
         return self._zone
 
+    @checked
     def adopt_zone(self, timezone: str) -> None:
         """Give a new store its time zone where it was not told one; a store keeps the one it has.
 
@@ -196,6 +199,7 @@ class Store(Tables, Nights):
                 del self._open.transaction
                 self.files.settle()
 
+    @checked
     def write(self, name: str, frame: pd.DataFrame) -> Written:
         """Add rows to a source table; rows whose key is there already change nothing.
 
@@ -213,11 +217,13 @@ class Store(Tables, Nights):
         with self.transaction() as staged:
             return staged.write(name, frame)
 
+    @checked
     def quarantine(self, name: str, rows: pd.DataFrame, *, batch: str) -> None:
         """Keep the rejected rows of a batch with their reasons, in place of those it had; without rows it has none any more."""
         with self.transaction() as staged:
             staged.quarantine(name, rows, batch=batch)
 
+    @checked
     def read(
         self, name: str, *, columns: Sequence[str] | None = None, source: str | None = None, as_of: object = None
     ) -> pd.DataFrame:
@@ -247,6 +253,7 @@ class Store(Tables, Nights):
             return super().read(name, columns=columns, source=source)
         return to_frame(table_of(name), self.arrow(name, columns=columns, as_of=as_of, dictionary=False), self.timezone)
 
+    @checked
     def arrow(
         self,
         name: str,
@@ -268,6 +275,7 @@ class Store(Tables, Nights):
 
     # -- nights -------------------------------------------------------------------------------------------------------
 
+    @checked
     def publish(
         self, as_of: object, tables: Mapping[str, pd.DataFrame], *, run: str, facts: Mapping[str, object] | None = None
     ) -> Path:
@@ -302,6 +310,7 @@ class Store(Tables, Nights):
         with self.lock():
             return self._publish(at, tables, run, facts or {})
 
+    @checked
     def roll_back(self, as_of: object, run: str) -> Path:
         """Let an earlier run of a night hold again: one pointer moves, nothing is computed.
 
@@ -337,6 +346,7 @@ class Store(Tables, Nights):
             if self.is_new and not self._lock.is_mine:
                 self._unmake()
 
+    @checked
     def head_to_write(self) -> bytes | None:
         """What ``store.json`` is to say where there is none yet."""
         return json.dumps({"format": FORMAT, "timezone": self.timezone}).encode() if self.is_new else None
