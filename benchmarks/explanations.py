@@ -64,7 +64,7 @@ def main():
 
 def planted():
     sys.path.insert(0, str(ROOT / "tests"))
-    from explanation_worlds import overdue, repeated, season
+    from towns.planted import overdue, repeated, season
 
     for world in (overdue, repeated, season):
         for seed in range(3):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from worlds import GRIDS
+from towns.events import GRIDS
 
 from riskwarn.feature import Count
 from riskwarn.testing import measure_of

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-from explanation_town import FEATURES, LABEL, NIGHT, YESTERDAY, experiment, store, trained
+from towns.reasons import FEATURES, LABEL, NIGHT, YESTERDAY, experiment, store, trained
 
 from riskwarn.baseline import Line
 from riskwarn.errors import DataError

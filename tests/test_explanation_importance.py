@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from explanation_town import NIGHT, experiment, store, trained
+from towns.reasons import NIGHT, experiment, store, trained
 
 from riskwarn.backtesting import backtest
 from riskwarn.errors import DataError

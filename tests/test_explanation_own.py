@@ -6,10 +6,10 @@ from dataclasses import dataclass, fields, make_dataclass
 import numpy as np
 import pandas as pd
 import pytest
-from explanation_town import LABEL, NIGHT, START, ZONE, events, experiment, grids, store
 from hypothesis import given
 from hypothesis import strategies as st
 from test_explanation import FEATURES
+from towns.reasons import LABEL, NIGHT, START, ZONE, events, experiment, grids, store
 
 from riskwarn.explanation import (
     actionable,

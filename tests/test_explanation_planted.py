@@ -1,7 +1,7 @@
 """Planted causes come out as the first reason."""
 
 import pytest
-from explanation_worlds import overdue, repeated, season
+from towns.planted import overdue, repeated, season
 
 pytestmark = pytest.mark.filterwarnings("ignore:DatetimeIndex.dayofyear")
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from oracle import Oracle
 from test_leakage import CALENDAR, FEATURES, PLACE, TABLED, tables
-from worlds import AS_OF, GRIDS, START, ZONE, crowd, logs, revision, table
+from towns.events import AS_OF, GRIDS, START, ZONE, crowd, logs, revision, table
 
 from riskwarn.errors import DefinitionError
 from riskwarn.feature import (

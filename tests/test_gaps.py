@@ -4,12 +4,12 @@ import json
 import re
 from pathlib import Path
 
-import gap_worlds as w
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from towns import gaps as w
 
 from riskwarn import gaps, simulation
 from riskwarn.errors import DataError, DefinitionError, NotFoundError, StaleDataError

@@ -2,12 +2,12 @@
 
 import json
 
-import gap_worlds as w
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from towns import gaps as w
 
 from riskwarn import gaps
 from riskwarn.errors import DataError

@@ -2,9 +2,9 @@
 
 import json
 
-import gap_worlds as w
 import numpy as np
 import pytest
+from towns import gaps as w
 
 from riskwarn import gaps
 from riskwarn.gaps.exposure import normal_days, thin_evidence

@@ -2,8 +2,8 @@
 
 import json
 
-import gap_worlds as w
 import pandas as pd
+from towns import gaps as w
 
 from riskwarn import gaps
 

@@ -2,8 +2,8 @@
 
 import json
 
-import gap_worlds as w
 import pandas as pd
+from towns import gaps as w
 
 from riskwarn.gaps.gap import FEED, gap_rows
 from riskwarn.gaps.states import feed_states

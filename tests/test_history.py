@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from worlds import AS_OF, GRIDS, START, ZONE, crowd, hours, revision, table
+from towns.events import AS_OF, GRIDS, START, ZONE, crowd, hours, revision, table
 
 from riskwarn.errors import DataError, DefinitionError, StaleDataError
 from riskwarn.history import DAY_US, NEVER, History, Stream, kernel
@@ -352,7 +352,7 @@ class numpy_alone:  # noqa: N801 - reads as a sentence
 def test_features_do_not_need_a_compiler():
     """A process without the compiled kernel gives the same numbers."""
     script = (
-        "import numpy as np; from worlds import *; from test_leakage import FEATURES; from riskwarn.history import History, kernel;"
+        "import numpy as np; from towns.events import *; from test_leakage import FEATURES; from riskwarn.history import History, kernel;"
         "s = History.of(crowd(200), GRIDS).at([AS_OF, AS_OF + hours(100)]);"
         "print(kernel.compiled() is None, [round(float(np.nansum(f.compute(s))), 3) for f in FEATURES])"
     )

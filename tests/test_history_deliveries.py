@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worlds import START, ZONE
+from towns.events import START, ZONE
 
 from riskwarn.errors import StaleDataError
 from riskwarn.history import DAY_US, History, Stream

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from worlds import GRIDS, START, ZONE, logs, revision, table
+from towns.events import GRIDS, START, ZONE, logs, revision, table
 
 from riskwarn.errors import DataError
 from riskwarn.gaps import find_gaps

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from worlds import GRIDS, START, crowd, revision, table
+from towns.events import GRIDS, START, crowd, revision, table
 
 from riskwarn.errors import DefinitionError
 from riskwarn.experiment import Baselines, Dates, Experiment

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mutants import MUTANTS
-from worlds import AS_OF, BASE, GRIDS, SOURCES, crowd, hours, logs, revision, table
+from towns.events import AS_OF, BASE, GRIDS, SOURCES, crowd, hours, logs, revision, table
 
 from riskwarn import testing
 from riskwarn.errors import DataError

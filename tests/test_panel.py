@@ -7,7 +7,7 @@ import weakref
 import numpy as np
 import pandas as pd
 import pytest
-from worlds import GRIDS, START, ZONE, crowd
+from towns.events import GRIDS, START, ZONE, crowd
 
 from riskwarn.errors import DataError, DefinitionError, StaleDataError
 from riskwarn.experiment import Baselines, Dates, Experiment

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import towns
-from worlds import GRIDS, START, crowd
+from towns.events import GRIDS, START, crowd
 
 from riskwarn.baseline import PriorCount
 from riskwarn.history import History

@@ -5,9 +5,9 @@ import subprocess
 import sys
 import warnings
 
-import explanation_town as town
 import pandas as pd
 import pytest
+from towns import reasons as town
 
 from riskwarn import tracking
 from riskwarn.explanation import CAVEAT, MOST_EVENTS, events_behind, review, rows, what_if, what_ifs

@@ -1,8 +1,8 @@
 """Weekly counts say what was known of each week when it ended."""
 
-import explanation_town as town
 import pandas as pd
 import pytest
+from towns import reasons as town
 
 from riskwarn.history import History
 from riskwarn.weekly import N_WEEKS, week_ends, weekly_counts, weekly_readings

@@ -10,8 +10,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-import web_town
 from conftest import absent
+from towns import web as web_town
 
 from riskwarn.web import create_app
 

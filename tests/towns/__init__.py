@@ -22,7 +22,7 @@ from riskwarn.label import Label
 from riskwarn.store import Store
 
 ZONE = "Asia/Shanghai"
-FEATURES = Path(__file__).parents[1] / "features"
+FEATURES = Path(__file__).parents[2] / "features"
 TARGET = "dispute_call_14d"
 NIGHT = "2024-01-22"
 """A Monday of the town after every date its model trains on is settled."""
