@@ -161,3 +161,18 @@ def test_grids_are_proposed_completely(tmp_path):
     store = Store(tmp_path / "store", timezone="America/Chicago")
     assert ingest(store, tmp_path / "t.geojson", proposal.write(tmp_path / "g.toml")).accepted == 3
     assert "since when do these grids hold?" in proposal.toml
+
+
+def test_a_flag_of_injury_is_the_tag(tmp_path):
+    """A police file that says whether someone was hurt brings the tag of an injury, and none where nobody was."""
+    frame = pd.DataFrame(
+        {
+            "警情编号": ["a1", "a2"],
+            "报警时间": "2024-03-01 10:00",
+            "接警报警类别": "交通类",
+            "所属网格": "G1",
+            "是否涉伤": ["是", "否"],
+        }
+    )
+    _, _, store = brought(tmp_path / "p", frame, "Asia/Shanghai")
+    assert store.read("events").set_index("event_id")["tags"].fillna("").to_dict() == {"a1": "injury", "a2": ""}

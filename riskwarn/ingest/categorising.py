@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from riskwarn.ingest.folding import folded, slug
+from riskwarn.ingest.folding import FILE_WORDS, folded, slug
 from riskwarn.ingest.mapping import CategoryRule, Mapping
 
 NO_FEED = "none"
 """Feed of rows that a crosswalk gives to no feed."""
 UNKNOWN_CATEGORY = "category: not in the crosswalk"
 _NUMBER = re.compile(r"^\d{1,4}[-_.、:\s]*")
-_ENDING = re.compile("(?:类|警情|纠纷|矛盾|问题|争议|案件|方面)+$")
+_ENDING = re.compile(f"(?:{'|'.join(FILE_WORDS['endings'])})+$")
 _BRACKETS = re.compile(r"\s*[(\[【〔].*[)\]】〕]$")
 _OTHER = {"police_call": "P99"}
 

@@ -1,7 +1,9 @@
 """One spelling for text: NFKC, trimmed, the many spellings of nothing made empty, Traditional characters made Simplified."""
 
 import re
+import tomllib
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,8 @@ _INVISIBLE = "\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\u
 _UNSEEN = re.compile(f"[{_INVISIBLE}]")
 _GUARD = r"""^(?:=\s*"(.*)"|['`\x{2018}\x{2019}]+([0-9A-Za-z_-]*\d[\w./: -]*))$"""
 """Marks by which people keep a spreadsheet from reading a code as a number: ``="0211"``, ``'0211``."""
+FILE_WORDS: dict[str, list[str]] = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
+"""Words of flags and endings of categories, as files use them."""
 
 
 def fold(text: object) -> str:

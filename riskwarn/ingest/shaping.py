@@ -14,7 +14,7 @@ from riskwarn.ingest.categorising import UNKNOWN_CATEGORY, categorise
 from riskwarn.ingest.choosing import JOINED, Choice
 from riskwarn.ingest.clock import join_times, read_times
 from riskwarn.ingest.coordinates import SHIFTED, points_of
-from riskwarn.ingest.folding import clean, cleaned, fold, folded
+from riskwarn.ingest.folding import FILE_WORDS, clean, cleaned, fold, folded
 from riskwarn.ingest.identity import DAMAGED, is_identifier, made_ids, read_ids, restarted
 from riskwarn.ingest.mapping import EXTRA_FIELDS, Mapping
 from riskwarn.ingest.placing import Atlas, by_id, by_point
@@ -27,8 +27,6 @@ _IDENTIFIERS = ("event_id", "case_id", "visit_id", "call_id")
 _NO_TEXT = ("source", "place_key", "geometry", "reason")
 _CLOSED = {"status": frozenset(STATUSES), "outcome": frozenset(OUTCOMES), "tags": frozenset(TAGS)}
 """Columns of words that have a list: another word is left out, and counted."""
-_YES = frozenset("1 1.0 true yes y t 是 有 对 重件 已 √".split())
-_NO = frozenset("0 0.0 false no n f 否 无 不是 初件 未 ×".split())
 _POINTS = ("lon", "lat", "lonlat", "latlon", "address")
 _ENDS = ("closed_at", "due_at", "ended_at", "limit_at", "feedback_at")
 """Times by which something was over: a date alone means the end of that day."""
@@ -257,7 +255,7 @@ def _numbers(column: Column, values: pd.Series, reasons: _Reasons) -> pd.Series:
 
 def _flags(name: str, values: pd.Series, reasons: _Reasons) -> pd.Series:
     said = folded(values).str.lower()
-    yes, no = said.isin(_YES), said.isin(_NO) | said.isna()
+    yes, no = said.isin(FILE_WORDS["yes"]), said.isin(FILE_WORDS["no"]) | said.isna()
     reasons.add((~yes & ~no).to_numpy(), f"{name}: neither yes nor no")
     return yes
 
