@@ -31,10 +31,15 @@ def panel(features, n_rows, n_dates, rng):
     made = {f.name: rng.poisson(level * rng.uniform(0.2, 3)).astype("float32") for f in features}
     normals = {f"normal:{name}": np.full(n_rows, np.median(values), dtype="float32") for name, values in made.items()}
     dates = pd.date_range("2024-01-01", periods=n_dates, freq="7D", tz="Asia/Shanghai")
-    return pd.DataFrame({
-        "grid_id": [f"G{i:06d}" for i in range(n_rows)], "as_of": dates[np.arange(n_rows) % n_dates], **made, **normals,
-        "y": rng.poisson(0.3 * level).astype("float32"),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "grid_id": [f"G{i:06d}" for i in range(n_rows)],
+            "as_of": dates[np.arange(n_rows) % n_dates],
+            **made,
+            **normals,
+            "y": rng.poisson(0.3 * level).astype("float32"),
+        }
+    )
 
 
 def cpu(run):

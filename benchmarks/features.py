@@ -130,11 +130,17 @@ def main():
         started, cpu = time.perf_counter(), time.process_time()
         stages, matrix = run(asked.events, asked.n_grids, asked.freq, asked.n_days, asked.blocks or asked.freq == "D")
         line = {
-            "engine": "riskwarn " + os.environ.get("RISKWARN_KERNEL", "compiled"), "freq": asked.freq, "n_grids": asked.n_grids,
-            "cpu_s": round(time.process_time() - cpu, 3), "wall_s": round(time.perf_counter() - started, 3),
-            "load_s": round(stages[0], 3), "features_s": round(stages[1], 3), "peak_mb": round(peak_mb()), "load1": os.getloadavg()[0],
+            "engine": "riskwarn " + os.environ.get("RISKWARN_KERNEL", "compiled"),
+            "freq": asked.freq,
+            "n_grids": asked.n_grids,
+            "cpu_s": round(time.process_time() - cpu, 3),
+            "wall_s": round(time.perf_counter() - started, 3),
+            "load_s": round(stages[0], 3),
+            "features_s": round(stages[1], 3),
+            "peak_mb": round(peak_mb()),
+            "load1": os.getloadavg()[0],
             "cold_cpu_s": round(time.process_time(), 3),
-        }  # fmt: skip
+        }
         print(json.dumps(line), flush=True)
     if asked.out and matrix is not None:
         np.save(asked.out, matrix)

@@ -33,11 +33,16 @@ def made_up(path, n):
         at = np.datetime64("2023-01-01T00:00:00") + np.sort(rng.integers(0, 730 * 86_400, m)).astype("timedelta64[s]")
         closed = at + rng.integers(3600, 60 * 86_400, m).astype("timedelta64[s]")
         text = pd.Series(at).dt.strftime("%Y-%m-%d %H:%M:%S")
-        table = pa.table({
-            "矛盾纠纷编号": [f"JF{k:09d}" for k in range(start, start + m)], "受理时间": text,
-            "所属网格": [f"3201020{g:08d}" for g in rng.integers(0, N_GRIDS, m)], "纠纷类型": np.array(KINDS)[rng.integers(0, 6, m)],
-            "化解日期": pd.Series(closed).dt.strftime("%Y-%m-%d %H:%M:%S").where(rng.random(m) < 0.5, ""), "当事人姓名": ["某某"] * m,
-        })  # fmt: skip
+        table = pa.table(
+            {
+                "矛盾纠纷编号": [f"JF{k:09d}" for k in range(start, start + m)],
+                "受理时间": text,
+                "所属网格": [f"3201020{g:08d}" for g in rng.integers(0, N_GRIDS, m)],
+                "纠纷类型": np.array(KINDS)[rng.integers(0, 6, m)],
+                "化解日期": pd.Series(closed).dt.strftime("%Y-%m-%d %H:%M:%S").where(rng.random(m) < 0.5, ""),
+                "当事人姓名": ["某某"] * m,
+            }
+        )
         writer = writer or pyarrow.csv.CSVWriter(path, table.schema)
         writer.write_table(table)
     writer.close()

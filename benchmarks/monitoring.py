@@ -19,7 +19,9 @@ BREAKS = {"2020-05-30": "unrest", "2021-03-29": "recording changes"}
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--shared", type=Path, default=Path(os.environ.get("RISKWARN_SHARED", ROOT.parent / "shared")) / "data")  # fmt: skip
+    arguments.add_argument(
+        "--shared", type=Path, default=Path(os.environ.get("RISKWARN_SHARED", ROOT.parent / "shared")) / "data"
+    )
     with tempfile.TemporaryDirectory() as folder:
         store = open_store("philadelphia", Path(folder), arguments.parse_args().shared)
         if store is None:
@@ -69,7 +71,13 @@ def draw(nights: pd.DataFrame, target: Path) -> None:
     alarms = nights["state"] == "alarm"
     axis.vlines(shown.index[alarms], 0, shown[alarms], colors="tab:red", linewidth=0.9)
     axis.axhline(nights["alarm"].iloc[0], color="black", linewidth=0.8, linestyle="--")
-    axis.annotate("by chance one night a year", (shown.index[20], nights["alarm"].iloc[0]), xytext=(0, 3), textcoords="offset points", fontsize=8)  # fmt: skip
+    axis.annotate(
+        "by chance one night a year",
+        (shown.index[20], nights["alarm"].iloc[0]),
+        xytext=(0, 3),
+        textcoords="offset points",
+        fontsize=8,
+    )
     for (day, name), (side, y) in zip(BREAKS.items(), (("right", 18), ("left", 9)), strict=True):
         at = pd.Timestamp(day, tz=nights.index.tz)
         axis.annotate(f" {name} ", (at, y), ha=side, va="top", fontsize=8)

@@ -13,9 +13,14 @@ from riskwarn.panel import fill
 SPLIT = pd.Timestamp("2015-10-01")
 ZONE = "America/New_York"
 FEATURES = [
-    *(feature.Count("petition", days=d) for d in (7, 28)), feature.Open("petition"), feature.Overdue("petition"), feature.OverdueShare("petition"),
-    feature.OverdueDays("petition"), feature.Closed("petition", days=28), feature.Handling("petition", days=56),
-]  # fmt: skip
+    *(feature.Count("petition", days=d) for d in (7, 28)),
+    feature.Open("petition"),
+    feature.Overdue("petition"),
+    feature.OverdueShare("petition"),
+    feature.OverdueDays("petition"),
+    feature.Closed("petition", days=28),
+    feature.Handling("petition", days=56),
+]
 
 
 def answer(shared: Path, folder: Path) -> dict:
@@ -57,18 +62,28 @@ def answer(shared: Path, folder: Path) -> dict:
         f"{y[fitted].mean():.1%} and {y[~fitted].mean():.1%} of them late. The state of an area, and of a request type, is eight features of riskwarn at the midnight before opening.",
         "tables": [table("over the requests of October to December", pd.DataFrame.from_dict(shown, orient="index"))],
         "check": "The reference beside the data has 0.7898 and 0.1646 for the type alone, 0.527 for the area alone.",
-    }  # fmt: skip
+    }
 
 
 def state_of(rows: pd.DataFrame, key: str, *, zone: str = ZONE, features=tuple(FEATURES)) -> pd.DataFrame:
     """(requests, features) what was known of a request's area, or type, at the midnight before it was opened; missing where it has none."""
     names = rows[key].astype("str").fillna("").replace("nan", "").to_numpy(dtype=object)
     given = [c for c in ("occurred_at", "closed_at", "due_at") if c in rows]
-    at = {c: rows[c].dt.tz_localize(zone, ambiguous=True, nonexistent="shift_forward").dt.tz_convert(None).dt.as_unit("us") for c in given}  # fmt: skip
-    events = pa.table({
-        "source": pa.array(["petition"] * len(rows)), "category": pa.array(["request"] * len(rows)), "grid_id": names,
-        **{c: pa.array(v).cast(pa.timestamp("us", "UTC")) for c, v in at.items()},
-    })  # fmt: skip
+    at = {
+        c: rows[c]
+        .dt.tz_localize(zone, ambiguous=True, nonexistent="shift_forward")
+        .dt.tz_convert(None)
+        .dt.as_unit("us")
+        for c in given
+    }
+    events = pa.table(
+        {
+            "source": pa.array(["petition"] * len(rows)),
+            "category": pa.array(["request"] * len(rows)),
+            "grid_id": names,
+            **{c: pa.array(v).cast(pa.timestamp("us", "UTC")) for c, v in at.items()},
+        }
+    )
     ids = sorted({n for n in names if n})
     grids = pd.DataFrame({"grid_id": ids, "valid_from": pd.Timestamp("2010-01-01", tz=zone)})
     opened = rows["occurred_at"].dt.normalize()
@@ -109,16 +124,31 @@ def rate_of(kind: np.ndarray, y: np.ndarray, fitted: np.ndarray) -> np.ndarray:
 def trees(x: np.ndarray, y: np.ndarray, ahead: np.ndarray) -> np.ndarray:
     import lightgbm
 
-    options = {"objective": "binary", "learning_rate": 0.05, "num_leaves": 15, "min_data_in_leaf": 300, "lambda_l2": 20.0, "num_threads": 1, "verbose": -1, "seed": 7, "deterministic": True, "force_row_wise": True}  # fmt: skip
+    options = {
+        "objective": "binary",
+        "learning_rate": 0.05,
+        "num_leaves": 15,
+        "min_data_in_leaf": 300,
+        "lambda_l2": 20.0,
+        "num_threads": 1,
+        "verbose": -1,
+        "seed": 7,
+        "deterministic": True,
+        "force_row_wise": True,
+    }
     return np.asarray(lightgbm.train(options, lightgbm.Dataset(x, y.astype(int)), 150).predict(ahead))
 
 
 # --- China: how long will a message to the authorities wait for its reply
 
 REPLY_FEATURES = [
-    feature.Count("petition", days=364), feature.Open("petition"), feature.OpenAge("petition", q=0.5), feature.Closed("petition", days=364),
-    feature.Handling("petition", days=364), feature.Handling("petition", days=728, q=0.9),
-]  # fmt: skip
+    feature.Count("petition", days=364),
+    feature.Open("petition"),
+    feature.OpenAge("petition", q=0.5),
+    feature.Closed("petition", days=364),
+    feature.Handling("petition", days=364),
+    feature.Handling("petition", days=728, q=0.9),
+]
 LATE_DAYS = 30
 
 
@@ -151,16 +181,19 @@ def replies(shared: Path, folder: Path) -> dict:
     )
     shown = {
         name: {
-            "median_error_days": float(np.median(np.abs(np.expm1(p[test]) - wait[test]))), "mae_log": metrics.mean_absolute_error(log[test], p[test]),
+            "median_error_days": float(np.median(np.abs(np.expm1(p[test]) - wait[test]))),
+            "mae_log": metrics.mean_absolute_error(log[test], p[test]),
             "auc_late": metrics.roc_auc(wait[test] > LATE_DAYS, p[test]),
         }
         for name, p in found.items()
-    }  # fmt: skip
+    }
     return {
         "about": f"No experiment file: one row a message. {train.sum():,} messages answered before 2019 train, {test.sum():,} of 2019 test; median wait {np.median(wait[test]):.1f} days, "
         f"{(wait[test] > LATE_DAYS).mean():.0%} above {LATE_DAYS}. Only answered messages are in the file, and districts were read from the text.",
-        "tables": [table("error of the wait, and AUC of a wait above 30 days", pd.DataFrame.from_dict(shown, orient="index"))],
-    }  # fmt: skip
+        "tables": [
+            table("error of the wait, and AUC of a wait above 30 days", pd.DataFrame.from_dict(shown, orient="index"))
+        ],
+    }
 
 
 def group_median(group: np.ndarray, log: np.ndarray, train: np.ndarray) -> np.ndarray:
@@ -178,5 +211,16 @@ def group_median(group: np.ndarray, log: np.ndarray, train: np.ndarray) -> np.nd
 def regress(x: np.ndarray, log: np.ndarray, train: np.ndarray) -> np.ndarray:
     import lightgbm
 
-    options = {"objective": "l1", "learning_rate": 0.05, "num_leaves": 7, "min_data_in_leaf": 40, "lambda_l2": 20.0, "num_threads": 1, "verbose": -1, "seed": 7, "deterministic": True, "force_row_wise": True}  # fmt: skip
+    options = {
+        "objective": "l1",
+        "learning_rate": 0.05,
+        "num_leaves": 7,
+        "min_data_in_leaf": 40,
+        "lambda_l2": 20.0,
+        "num_threads": 1,
+        "verbose": -1,
+        "seed": 7,
+        "deterministic": True,
+        "force_row_wise": True,
+    }
     return np.asarray(lightgbm.train(options, lightgbm.Dataset(x[train], log[train]), 120).predict(x))

@@ -140,10 +140,18 @@ def by_polars(job):
     start = pl.lit(features.FIRST.astype("datetime64[us]").item())
     day = lambda name: ((pl.col(name) - start).dt.total_microseconds() // 86_400_000_000).cast(pl.Int32)  # noqa: E731
     events = (
-        pl.scan_parquet(job.path).select(g=pl.col("grid_id"), source=pl.col("source").cast(pl.String), category=pl.col("category").cast(pl.String),
-                                         day=day("occurred_at"), closed=day("closed_at"))
-        .join(number.lazy(), on=["source", "category"]).select("g", "s", "day", "closed").collect()
-    )  # fmt: skip
+        pl.scan_parquet(job.path)
+        .select(
+            g=pl.col("grid_id"),
+            source=pl.col("source").cast(pl.String),
+            category=pl.col("category").cast(pl.String),
+            day=day("occurred_at"),
+            closed=day("closed_at"),
+        )
+        .join(number.lazy(), on=["source", "category"])
+        .select("g", "s", "day", "closed")
+        .collect()
+    )
     grids = pl.DataFrame({"g": np.arange(job.n_grids, dtype=np.int32)})
     spine = number.select("s").join(grids, how="cross").join(at, how="cross").sort("a")
 
@@ -165,14 +173,20 @@ def by_polars(job):
     seen, gone = running("day"), running("closed")
     now = as_of(seen, 0)
     table = spine.with_columns(
-        now=now["n"].fill_null(0), since=pl.col("a") - now["at_right"], gone=as_of(gone, 0)["n"].fill_null(0),
+        now=now["n"].fill_null(0),
+        since=pl.col("a") - now["at_right"],
+        gone=as_of(gone, 0)["n"].fill_null(0),
         **{f"n{w}": now["n"].fill_null(0) - as_of(seen, w)["n"].fill_null(0) for w in WINDOWS},
-    )  # fmt: skip
+    )
     low, high = (at["a"].search_sorted(events["closed"].fill_null(10**6) + k, "right") for k in (0, 91))
     took = (
-        events.select("g", "s", took=pl.col("closed") - pl.col("day"), t=pl.int_ranges(low, high)).filter(pl.col("took").is_not_null())
-        .explode("t").drop_nulls("t").group_by("g", "s", a="t").agg(pl.col("took").median())
-    )  # fmt: skip
+        events.select("g", "s", took=pl.col("closed") - pl.col("day"), t=pl.int_ranges(low, high))
+        .filter(pl.col("took").is_not_null())
+        .explode("t")
+        .drop_nulls("t")
+        .group_by("g", "s", a="t")
+        .agg(pl.col("took").median())
+    )
     took = took.with_columns(a=at["a"].gather(took["a"]))
     coo = job.links().tocoo()
     pairs = pl.DataFrame({"to": coo.row.astype(np.int32), "g": coo.col.astype(np.int32)})
@@ -284,7 +298,13 @@ def by_featuretools(job):
     raw = pd.read_parquet(job.path, columns=["event_id", "occurred_at", "grid_id", "source", "category"])
     raw["stream"] = raw["source"].astype("object") + " " + raw["category"].astype("object")
     base = ft.EntitySet("city")
-    base.add_dataframe(raw[["event_id", "occurred_at", "grid_id", "stream"]], "events", index="event_id", time_index="occurred_at", logical_types={"stream": "Categorical", "grid_id": "Integer"})  # fmt: skip
+    base.add_dataframe(
+        raw[["event_id", "occurred_at", "grid_id", "stream"]],
+        "events",
+        index="event_id",
+        time_index="occurred_at",
+        logical_types={"stream": "Categorical", "grid_id": "Integer"},
+    )
     base.add_dataframe(
         pd.DataFrame({"grid_id": np.arange(job.n_grids)}),
         "grids",
@@ -305,9 +325,16 @@ def by_featuretools(job):
         cutoff = pd.DataFrame({"grid_id": np.tile(np.arange(job.n_grids), len(days)), "time": at})
         for w, days_back in enumerate(WINDOWS):
             made, _ = ft.dfs(
-                entityset=base, target_dataframe_name="grids", cutoff_time=cutoff, training_window=pd.Timedelta(days=days_back) - instant,
-                agg_primitives=["count"], where_primitives=["count"], trans_primitives=[], cutoff_time_in_index=True, max_depth=2,
-            )  # fmt: skip
+                entityset=base,
+                target_dataframe_name="grids",
+                cutoff_time=cutoff,
+                training_window=pd.Timedelta(days=days_back) - instant,
+                agg_primitives=["count"],
+                where_primitives=["count"],
+                trans_primitives=[],
+                cutoff_time_in_index=True,
+                max_depth=2,
+            )
             made = made.reset_index().sort_values(["time", "grid_id"])
             for s, name in enumerate(names):
                 yield (
@@ -347,10 +374,17 @@ def run(asked):
     begun = marks[0] if marks else started
     np.savez(asked.found, out=job.out[columns], columns=columns, at=job.at)
     line = {
-        "engine": asked.peer, "columns": len(columns), "cpu_s": round(ended - started, 2), "setup_s": round(begun - started, 2),
-        "whole_cpu_s": round(begun - started + (ended - begun) * scale, 2), "wall_s": round(time.perf_counter() - wall, 2),
-        "dates": f"{len(job.days)}/{job.n_all}", "scale": round(scale, 2), "peak_mb": round(features.peak_mb()), "load1": os.getloadavg()[0],
-    }  # fmt: skip
+        "engine": asked.peer,
+        "columns": len(columns),
+        "cpu_s": round(ended - started, 2),
+        "setup_s": round(begun - started, 2),
+        "whole_cpu_s": round(begun - started + (ended - begun) * scale, 2),
+        "wall_s": round(time.perf_counter() - wall, 2),
+        "dates": f"{len(job.days)}/{job.n_all}",
+        "scale": round(scale, 2),
+        "peak_mb": round(features.peak_mb()),
+        "load1": os.getloadavg()[0],
+    }
     print(json.dumps(line), flush=True)
 
 

@@ -42,8 +42,16 @@ from riskwarn.simulation.world import World
 
 FEATURES = Path(__file__).parent.parent / "features"
 GROUPS = (
-    "disputes", "petitions", "police_calls", "hotline", "handling", "repetition", "neighbourhood", "calendar", "place",
-)  # fmt: skip
+    "disputes",
+    "petitions",
+    "police_calls",
+    "hotline",
+    "handling",
+    "repetition",
+    "neighbourhood",
+    "calendar",
+    "place",
+)
 TWENTIETH = float(np.log(1.05))
 
 
@@ -72,18 +80,39 @@ class Cause:
 REDRESS = Stream("petition", tag="seeks_redress", without="repeat")
 CAUSES = (
     Cause(
-        "overdue", Strength(overdue=5), "newpet28", Label("redress_28d", (REDRESS,), days=28, settle_days=7),
-        ("dispute_handling",), "overdue", "2024-10-14", 700, float(np.log(2)),
+        "overdue",
+        Strength(overdue=5),
+        "newpet28",
+        Label("redress_28d", (REDRESS,), days=28, settle_days=7),
+        ("dispute_handling",),
+        "overdue",
+        "2024-10-14",
+        700,
+        float(np.log(2)),
     ),
     Cause(
-        "repeat", Strength(repeat=2), "calls7", Label("calls_7d", (Stream("police_call", ("P04",)),), days=7, settle_days=7),
-        ("same_place",), "place", "2024-10-14", 700, float(np.log(2)),
+        "repeat",
+        Strength(repeat=2),
+        "calls7",
+        Label("calls_7d", (Stream("police_call", ("P04",)),), days=7, settle_days=7),
+        ("same_place",),
+        "place",
+        "2024-10-14",
+        700,
+        float(np.log(2)),
     ),
     Cause(
-        "season", Strength(season=4), "need28", Label("need_28d", (Stream("hotline"), Stream("petition")), days=28, settle_days=7),
-        ("calendar",), "s", "2026-01-26", 1160, float(np.log(1.5)),
+        "season",
+        Strength(season=4),
+        "need28",
+        Label("need_28d", (Stream("hotline"), Stream("petition")), days=28, settle_days=7),
+        ("calendar",),
+        "s",
+        "2026-01-26",
+        1160,
+        float(np.log(1.5)),
     ),
-)  # fmt: skip
+)
 
 
 def grids_of(cause: Cause, preset: str | Preset, *, seed: int = 7) -> pd.DataFrame:
@@ -113,9 +142,15 @@ def true_drivers(world: World, cause: Cause) -> pd.DataFrame:
         at_work = working(world, cause)
     lift = np.log(full[there] / off[there])
     rest = np.log(off[there] / off[there].mean())
-    return pd.DataFrame({
-        "lift": lift, "rest": rest, "driven": at_work[there] & (lift >= cause.least) & (lift > rest), "absent": lift < TWENTIETH,
-    }, index=pd.Index(np.asarray(world.codes.vocabulary, dtype=object)[there], name="grid_id"))  # fmt: skip
+    return pd.DataFrame(
+        {
+            "lift": lift,
+            "rest": rest,
+            "driven": at_work[there] & (lift >= cause.least) & (lift > rest),
+            "absent": lift < TWENTIETH,
+        },
+        index=pd.Index(np.asarray(world.codes.vocabulary, dtype=object)[there], name="grid_id"),
+    )
 
 
 def expected(world: World, days: list[int], target: str) -> list[np.ndarray]:
@@ -158,10 +193,17 @@ def table(presets: list[str], seeds: list[int], names: list[str]) -> pd.DataFram
             for seed in seeds:
                 found = grids_of(cause, preset, seed=seed)
                 driven, absent = found[found["driven"]], found[found["absent"]]
-                rows.append({
-                    "cause": cause.name, "city": f"{preset}, {seed}", "grids": len(found), "driven": len(driven),
-                    "first": _percent(driven["named"]), "told": _percent(driven["told"]), "first where absent": _percent(absent["named"]),
-                })  # fmt: skip
+                rows.append(
+                    {
+                        "cause": cause.name,
+                        "city": f"{preset}, {seed}",
+                        "grids": len(found),
+                        "driven": len(driven),
+                        "first": _percent(driven["named"]),
+                        "told": _percent(driven["told"]),
+                        "first where absent": _percent(absent["named"]),
+                    }
+                )
                 print(rows[-1], driven["first"].value_counts().head(5).to_dict(), flush=True)
     return pd.DataFrame(rows)
 

@@ -42,7 +42,7 @@ def answer(shared: Path, folder: Path) -> dict:
         "about": "`experiments/portland_nij.toml`. The real entries of Team Kernel Glitches, winner of several categories. For each, riskwarn marks as many of the same cells, "
         "trained on windows that ended before 2017-03-01; PAI and PEI as the challenge defines them.",
         "tables": [_table(pd.DataFrame.from_dict(rows, orient="index"))],
-    }  # fmt: skip
+    }
 
 
 def _table(rows: pd.DataFrame) -> dict:
@@ -92,14 +92,24 @@ def history_of(
     """The calls in the cells of a lattice; a cell is a grid, its number the name."""
     column, row = (area.index - 1) % n_columns, (area.index - 1) // n_columns
     centre = (np.outer(column, right) - np.outer(row, up)) * 0.3048 / 1000
-    grids = pd.DataFrame({
-        "grid_id": _names(area.index), "valid_from": pd.Timestamp("2012-01-01", tz=ZONE), "area_km2": area.to_numpy() * 2.59, "x_km": centre[:, 0], "y_km": centre[:, 1],
-    })  # fmt: skip
+    grids = pd.DataFrame(
+        {
+            "grid_id": _names(area.index),
+            "valid_from": pd.Timestamp("2012-01-01", tz=ZONE),
+            "area_km2": area.to_numpy() * 2.59,
+            "x_km": centre[:, 0],
+            "y_km": centre[:, 1],
+        }
+    )
     at = calls["occurred_at"].dt.tz_localize(ZONE).dt.tz_convert(None).dt.as_unit("us")
-    events = pa.table({
-        "source": pa.array(["police_call"] * len(calls)), "category": calls["category"].str.lower().str.replace(" ", "_").to_numpy(),
-        "grid_id": _names(number), "occurred_at": pa.array(at).cast(pa.timestamp("us", "UTC")),
-    })  # fmt: skip
+    events = pa.table(
+        {
+            "source": pa.array(["police_call"] * len(calls)),
+            "category": calls["category"].str.lower().str.replace(" ", "_").to_numpy(),
+            "grid_id": _names(number),
+            "occurred_at": pa.array(at).cast(pa.timestamp("us", "UTC")),
+        }
+    )
     return History.punctual(events, grids, timezone=ZONE, until="2017-06-01")
 
 

@@ -62,9 +62,14 @@ def evictions(shared: Path, folder: Path) -> dict:
     rows = pd.read_parquet(shared / "north_texas_evictions" / "filings_tract_month.parquet")
     # known on the 28th of their month: all of a month, and nothing of the next, is known on the first of the next
     monthly = dataclasses.replace(load_mapping(MAPPINGS / "north_texas_evictions.toml"), known_delay_days=27)
-    store = brought_in(folder, "America/Chicago", [
-        ("north_texas_tracts", tracts[tracts["tract"].str.startswith(DALLAS)]), (monthly, rows[rows["county_fips"].astype(str) == DALLAS]),
-    ])  # fmt: skip
+    store = brought_in(
+        folder,
+        "America/Chicago",
+        [
+            ("north_texas_tracts", tracts[tracts["tract"].str.startswith(DALLAS)]),
+            (monthly, rows[rows["county_fips"].astype(str) == DALLAS]),
+        ],
+    )
     experiment = experiment_of("north_texas_evictions")
     report = backtest(experiment, build_panel(store, experiment), progress=False)
     month = report.frame["as_of"].dt.strftime("%Y-%m")
@@ -90,9 +95,10 @@ def _span(name: str, report: Report, frame: pd.DataFrame) -> dict:
     events = frame.drop_duplicates("as_of")["n_events"].mean()
     gain = part.differences(["capture_10"]).query("model == 'riskwarn'").iloc[0]
     return table(
-        f"{name}: {frame['as_of'].nunique()} months, {events:,.0f} filings a month", part.table[["capture_5", "capture_10", "poisson_deviance", "calibration_error"]],
+        f"{name}: {frame['as_of'].nunique()} months, {events:,.0f} filings a month",
+        part.table[["capture_5", "capture_10", "poisson_deviance", "calibration_error"]],
         note=f"capture_10, riskwarn against {gain['rival']}: {gain['difference']:+z.4f} [{gain['lower']:+z.4f}, {gain['upper']:+z.4f}]",
-    )  # fmt: skip
+    )
 
 
 # --- conflict: CRPS beside the baselines of the field
@@ -126,8 +132,10 @@ def conflict(shared: Path, folder: Path) -> dict:
     return {
         "about": f"`experiments/ucdp_conflict.toml`. {rows['grid_id'].nunique()} cells, {len(wide)} test dates from {wide.index.min():%Y-%m-%d} to {wide.index.max():%Y-%m-%d}, "
         f"{y['events'].mean():.1f} events in 28 days, {y['cells'].mean() / rows['grid_id'].nunique():.1%} of the cells with any. Only events known to the day or a few, and to the place.",
-        "tables": [table("mean CRPS, less is better; differences are positive where riskwarn is better", shown, digits=5)],
-    }  # fmt: skip
+        "tables": [
+            table("mean CRPS, less is better; differences are positive where riskwarn is better", shown, digits=5)
+        ],
+    }
 
 
 def _conflict_fold(experiment: Experiment, rows: pd.DataFrame, fold) -> pd.DataFrame:
@@ -145,10 +153,12 @@ def _conflict_fold(experiment: Experiment, rows: pd.DataFrame, fold) -> pd.DataF
         last = date["prior_4w"].to_numpy()[:, None]
         crps = {name: _negative_binomial(model, date, y) for name, model in fitted}
         crps |= {
-            "always zero": metrics.crps_ensemble(y, np.zeros((len(y), 1))), "last 28 days": metrics.crps_ensemble(y, last),
+            "always zero": metrics.crps_ensemble(y, np.zeros((len(y), 1))),
+            "last 28 days": metrics.crps_ensemble(y, last),
             "mean of the cell's history, Poisson": metrics.crps_poisson(y, np.fmax(known.mean(axis=1), 1e-6)),
-            "the cell's history resampled": metrics.crps_ensemble(y, known), "the cell's last 13 periods resampled": metrics.crps_ensemble(y, known[:, -13:]),
-        }  # fmt: skip
+            "the cell's history resampled": metrics.crps_ensemble(y, known),
+            "the cell's last 13 periods resampled": metrics.crps_ensemble(y, known[:, -13:]),
+        }
         found += [(name, at, float(y.sum()), int((y > 0).sum()), value) for name, value in crps.items()]
     return pd.DataFrame(found, columns=["model", "as_of", "events", "cells", "crps"])
 
@@ -201,8 +211,11 @@ def leak(shared: Path, folder: Path) -> dict:
     return {
         "about": "A block group counts as positive where more than 15 evictions were carried out in the year; the 187 highest of 1,336 are listed. No experiment file: "
         "the table comes ready, by year, so it is judged by `riskwarn.leakage.audit`, and ranked by the Poisson regression of every report.",
-        "tables": [table("precision of the 187 listed", precision), table("what the audit says", audit[["state", "news", "news_stale"]], digits=2)],
-    }  # fmt: skip
+        "tables": [
+            table("precision of the 187 listed", precision),
+            table("what the audit says", audit[["state", "news", "news_stale"]], digits=2),
+        ],
+    }
 
 
 # --- Sweden: the same question on three clocks
@@ -227,23 +240,33 @@ def clocks(shared: Path, folder: Path) -> dict:
         ignore = tuple({*given.ignore, "reported_at", "collected_at"} - {column})
         place = folder / column
         place.mkdir()
-        store = brought_in(place, "Europe/Stockholm", [
-            ("sweden_municipalities", shared / "sweden_police" / "municipalities.csv"), (dataclasses.replace(given, columns=columns, ignore=ignore), file),
-        ])  # fmt: skip
+        store = brought_in(
+            place,
+            "Europe/Stockholm",
+            [
+                ("sweden_municipalities", shared / "sweden_police" / "municipalities.csv"),
+                (dataclasses.replace(given, columns=columns, ignore=ignore), file),
+            ],
+        )
         report = backtest(experiment, build_panel(store, experiment), progress=False)
         best = report.table.loc[report.best_baseline("capture_10")]
         own = report.table.loc["riskwarn"]
         found[name] = {
-            "events": int(report.predictions[report.predictions["model"] == "riskwarn"]["y"].sum()), **{c: own[c] for c in ("capture_5", "capture_10", "brier", "poisson_deviance")},
-            "best count, capture_10": best["capture_10"], "4 weeks, capture_10": report.table.loc["prior count 4 weeks", "capture_10"],
-        }  # fmt: skip
+            "events": int(report.predictions[report.predictions["model"] == "riskwarn"]["y"].sum()),
+            **{c: own[c] for c in ("capture_5", "capture_10", "brier", "poisson_deviance")},
+            "best count, capture_10": best["capture_10"],
+            "4 weeks, capture_10": report.table.loc["prior count 4 weeks", "capture_10"],
+        }
     rows = pd.read_parquet(file, columns=list(CLOCKS.values()))
     rows = rows[rows["collected_at"] >= "2023-04-01"]
     lag = (rows["collected_at"] - rows["occurred_at"]).dt.total_seconds() / 3600
     return {
         "about": f"`experiments/sweden_assault.toml`, asked three times. From occurring to being collected it takes {lag.median():.1f} hours at the median, {lag.quantile(0.95):.0f} in 95 of 100 cases and {lag.quantile(0.99):.0f} in 99.",
-        "tables": [table("forty test dates, on what the features may know", pd.DataFrame.from_dict(found, orient="index")), _known_in_time(rows)],
-    }  # fmt: skip
+        "tables": [
+            table("forty test dates, on what the features may know", pd.DataFrame.from_dict(found, orient="index")),
+            _known_in_time(rows),
+        ],
+    }
 
 
 def _known_in_time(rows: pd.DataFrame) -> dict:
@@ -275,7 +298,13 @@ def _known_in_time(rows: pd.DataFrame) -> dict:
 def table(title: str, rows: pd.DataFrame, *, digits: int = 4, note: str = "") -> dict:
     """A table as plain values."""
     plain = rows.round(digits).astype(object).where(rows.notna(), None)
-    return {"title": title, "columns": [str(c) for c in rows], "rows": {str(i): list(v) for i, v in zip(rows.index, plain.to_numpy().tolist(), strict=True)}, "digits": digits, "note": note}  # fmt: skip
+    return {
+        "title": title,
+        "columns": [str(c) for c in rows],
+        "rows": {str(i): list(v) for i, v in zip(rows.index, plain.to_numpy().tolist(), strict=True)},
+        "digits": digits,
+        "note": note,
+    }
 
 
 ANSWERS: dict[str, tuple[str, str, Callable[[Path, Path], dict]]] = {

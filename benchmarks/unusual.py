@@ -25,7 +25,9 @@ PLANTED, UNLIKELY, WARM_DAYS, N_ENDS = 0.05, 1e-3, 560, 5
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--shared", type=Path, default=Path(os.environ.get("RISKWARN_SHARED", ROOT.parent / "shared")) / "data")  # fmt: skip
+    arguments.add_argument(
+        "--shared", type=Path, default=Path(os.environ.get("RISKWARN_SHARED", ROOT.parent / "shared")) / "data"
+    )
     rows = []
     for name, daily in feeds(arguments.parse_args().shared):
         judged = pd.concat(judge(daily, end) for end in np.linspace(WARM_DAYS, daily.shape[1], N_ENDS).astype(int))
@@ -73,7 +75,16 @@ def judge(daily: np.ndarray, end: int) -> pd.DataFrame:
     rows = []
     for law, p_of in LAWS.items():
         calm, p = p_of(usual), p_of(surged)
-        rows.append((law, average_precision(real, -p), int((calm < UNLIKELY).sum()), len(usual), int((p[real] < UNLIKELY).sum()), int(real.sum())))  # fmt: skip
+        rows.append(
+            (
+                law,
+                average_precision(real, -p),
+                int((calm < UNLIKELY).sum()),
+                len(usual),
+                int((p[real] < UNLIKELY).sum()),
+                int(real.sum()),
+            )
+        )
     return pd.DataFrame(rows, columns=["law", "precision", "false", "grids", "hit", "planted"])
 
 

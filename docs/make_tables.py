@@ -33,16 +33,29 @@ def section(table: Table) -> list[str]:
         "Published by a night." if table.name in NIGHT_TABLES else "Brought in by `riskwarn ingest` or `Store.write`."
     )
     return [
-        "", f"## {table.name}", "", table.meaning, f"Key: {', '.join(f'`{k}`' for k in table.key)}.", kept, *rules, "",
-        "| column | kind | | meaning | rule |", "| --- | --- | --- | --- | --- |", *(row(column) for column in table.columns),
-    ]  # fmt: skip
+        "",
+        f"## {table.name}",
+        "",
+        table.meaning,
+        f"Key: {', '.join(f'`{k}`' for k in table.key)}.",
+        kept,
+        *rules,
+        "",
+        "| column | kind | | meaning | rule |",
+        "| --- | --- | --- | --- | --- |",
+        *(row(column) for column in table.columns),
+    ]
 
 
 def row(column: Column) -> str:
     """One column as a line of Markdown."""
     cells = [
-        f"`{column.name}`", KINDS.get(column.kind, column.kind), "required" if column.required else "", column.meaning, column.rule(),
-    ]  # fmt: skip
+        f"`{column.name}`",
+        KINDS.get(column.kind, column.kind),
+        "required" if column.required else "",
+        column.meaning,
+        column.rule(),
+    ]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

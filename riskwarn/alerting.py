@@ -115,11 +115,22 @@ def _alert(members: pd.DataFrame, reasons: pd.DataFrame, gaps: pd.DataFrame) -> 
     )
     kinds = sorted(set(open_gaps.loc[scope.isin(grid_ids).to_numpy(), "kind"])) if len(open_gaps) else []
     return {
-        "alert_id": hashlib.sha256(f"{lead['as_of'].isoformat()}|{lead['target']}|{lead['grid_id']}".encode()).hexdigest()[:16],
-        "grid_ids": " ".join(grid_ids), "level": lead["level"], "as_of": lead["as_of"], "state": "published", "target": lead["target"],
-        "probability": lead["probability"], "rank": lead["rank"], "action": _action(lead, reasons), "gap_kinds": " ".join(kinds),
-        "owner": None, "due_at": lead["as_of"] + pd.Timedelta(hours=8 + ACKNOWLEDGE_HOURS[lead["level"]]), "model_version": lead["model_version"],
-    }  # fmt: skip
+        "alert_id": hashlib.sha256(
+            f"{lead['as_of'].isoformat()}|{lead['target']}|{lead['grid_id']}".encode()
+        ).hexdigest()[:16],
+        "grid_ids": " ".join(grid_ids),
+        "level": lead["level"],
+        "as_of": lead["as_of"],
+        "state": "published",
+        "target": lead["target"],
+        "probability": lead["probability"],
+        "rank": lead["rank"],
+        "action": _action(lead, reasons),
+        "gap_kinds": " ".join(kinds),
+        "owner": None,
+        "due_at": lead["as_of"] + pd.Timedelta(hours=8 + ACKNOWLEDGE_HOURS[lead["level"]]),
+        "model_version": lead["model_version"],
+    }
 
 
 def _action(lead: pd.Series, reasons: pd.DataFrame) -> str:

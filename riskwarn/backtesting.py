@@ -441,9 +441,13 @@ def folds_of(experiment: Experiment, rows: pd.DataFrame) -> list[Fold]:
     """
     plan, label = experiment.folds, experiment.label
     return rolling_origin(
-        rows["as_of"], horizon_days=label.days, settle_days=label.settle_days, n_folds=plan.n_folds, test_dates=plan.test_dates,
+        rows["as_of"],
+        horizon_days=label.days,
+        settle_days=label.settle_days,
+        n_folds=plan.n_folds,
+        test_dates=plan.test_dates,
         min_train_dates=plan.min_train_dates,
-    )  # fmt: skip
+    )
 
 
 @checked

@@ -289,9 +289,15 @@ def _honesty(rows: pd.DataFrame) -> pd.Series:
     y = rows["y"].to_numpy(dtype=float)
     table = metrics.reliability(y > 0, rows["probability"].to_numpy(dtype=float), bands=1).iloc[0]
     found = {
-        "n": len(rows), "expected": float(rows["expected"].mean()), "observed": float(y.mean()), "probability": table["predicted"],
-        "frequency": table["observed"], "gap": table["gap"], "low": table["observed_low"], "high": table["observed_high"],
-    }  # fmt: skip
+        "n": len(rows),
+        "expected": float(rows["expected"].mean()),
+        "observed": float(y.mean()),
+        "probability": table["predicted"],
+        "frequency": table["observed"],
+        "gap": table["gap"],
+        "low": table["observed_low"],
+        "high": table["observed_high"],
+    }
     if "lower_share" in rows and rows["lower_share"].notna().all():
         names = ("lower", "upper", "lower_share", "upper_share")
         lower, upper, at_lower, at_upper = (rows[c].to_numpy(dtype=float) for c in names)

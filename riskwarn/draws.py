@@ -143,9 +143,16 @@ def _shared(residual: np.ndarray, expected: np.ndarray, outer: np.ndarray, inner
 
 @checked
 def totals(
-    scores: pd.DataFrame, grids: pd.DataFrame, level: str, *, calibration: Calibration, common: Mapping[str, float],
-    n_draws: int = 1000, seed: int = 0, cover: float = 0.9,
-) -> pd.DataFrame:  # fmt: skip
+    scores: pd.DataFrame,
+    grids: pd.DataFrame,
+    level: str,
+    *,
+    calibration: Calibration,
+    common: Mapping[str, float],
+    n_draws: int = 1000,
+    seed: int = 0,
+    cover: float = 0.9,
+) -> pd.DataFrame:
     """Expected counts of larger areas with intervals from joint draws.
 
     Parameters
@@ -233,9 +240,14 @@ def _parents(grids: pd.DataFrame, *levels: str) -> pd.DataFrame:
 
 
 def _totals(
-    night: pd.DataFrame, level: str, calibration: Calibration, common: Mapping[str, float], rng: np.random.Generator,
-    n_draws: int, tail: float,
-) -> pd.DataFrame:  # fmt: skip
+    night: pd.DataFrame,
+    level: str,
+    calibration: Calibration,
+    common: Mapping[str, float],
+    rng: np.random.Generator,
+    n_draws: int,
+    tail: float,
+) -> pd.DataFrame:
     areas = night.groupby(level, sort=True, observed=True)["expected"].agg(n_grids="size", expected="sum").reset_index()
     shared, area = common.get(CITY, 0.0), common.get(level, 0.0) if level != CITY else 0.0
     city = shared * _doubt(common.get(INDEPENDENT, np.inf), tail)
@@ -280,6 +292,8 @@ def _ends(counts: np.ndarray, tail: float) -> dict[str, np.ndarray]:
     at_lower, at_upper = (counts == lower).mean(axis=0), (counts == upper).mean(axis=0)
     in_lower, in_upper = (counts <= lower).mean(axis=0) - tail, 1 - tail - (counts < upper).mean(axis=0)
     return {
-        "lower": lower.astype(float), "upper": upper.astype(float),
-        "lower_share": np.clip(in_lower / at_lower, 0, 1), "upper_share": np.clip(in_upper / at_upper, 0, 1),
-    }  # fmt: skip
+        "lower": lower.astype(float),
+        "upper": upper.astype(float),
+        "lower_share": np.clip(in_lower / at_lower, 0, 1),
+        "upper_share": np.clip(in_upper / at_upper, 0, 1),
+    }

@@ -57,9 +57,19 @@ class RiskRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     def __init__(
-        self, *, n_trees: int = 150, learning_rate: float = 0.03, n_leaves: int = 15, max_depth: int = 5, min_rows_in_leaf: int = 300,
-        l2: float = 20.0, feature_share: float = 0.7, row_share: float = 0.8, line_l2: float = 0.01, seed: int = 7,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        n_trees: int = 150,
+        learning_rate: float = 0.03,
+        n_leaves: int = 15,
+        max_depth: int = 5,
+        min_rows_in_leaf: int = 300,
+        l2: float = 20.0,
+        feature_share: float = 0.7,
+        row_share: float = 0.8,
+        line_l2: float = 0.01,
+        seed: int = 7,
+    ) -> None:
         self.n_trees = n_trees
         self.learning_rate = learning_rate
         self.n_leaves = n_leaves

@@ -91,10 +91,17 @@ def gate(report: Report) -> Decision:
     if OWN not in report.table.index:
         raise DataError(f"the report has no model {OWN!r}; it has: {', '.join(report.table.index)}.")
     own = report.differences().query("model == @OWN").set_index("metric")
-    return Decision((
-        _forward(report), _gain(report, own), _captures(own), _calibration(report), _levels(report),
-        _by_group("slices", report, _slices), _by_group("disparity", report, _disparity),
-    ))  # fmt: skip
+    return Decision(
+        (
+            _forward(report),
+            _gain(report, own),
+            _captures(own),
+            _calibration(report),
+            _levels(report),
+            _by_group("slices", report, _slices),
+            _by_group("disparity", report, _disparity),
+        )
+    )
 
 
 def _forward(report: Report) -> Check:

@@ -352,11 +352,15 @@ def regular(
     kept, shapes = _join_slivers(pieces, least_share * cell_m**2)
     flat = gpd.GeoSeries(shapes, crs=utm)
     centre = flat.centroid
-    grids = pd.DataFrame({
-        "grid_id": ids[kept], "area_km2": flat.area.to_numpy() / 1e6,
-        "x_km": centre.x.to_numpy() / 1e3, "y_km": centre.y.to_numpy() / 1e3,
-        "geometry": shapely.to_wkt(flat.to_crs(WGS84).to_numpy(), rounding_precision=6),
-    })  # fmt: skip
+    grids = pd.DataFrame(
+        {
+            "grid_id": ids[kept],
+            "area_km2": flat.area.to_numpy() / 1e6,
+            "x_km": centre.x.to_numpy() / 1e3,
+            "y_km": centre.y.to_numpy() / 1e3,
+            "geometry": shapely.to_wkt(flat.to_crs(WGS84).to_numpy(), rounding_precision=6),
+        }
+    )
     return grids.sort_values("grid_id", ignore_index=True)
 
 

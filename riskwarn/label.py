@@ -300,8 +300,16 @@ def _signs(stream: Stream, days: float) -> list[Feature]:
     shift = Trend(stream, days=28, over=YEAR_DAYS)
     return [
         *(Count(stream, days=n) for n in (7, 14, 28, 56, 105, 182, YEAR_DAYS)),
-        *(Rise(stream, days=n) for n in (7, 28)), *(Cusum(stream, weeks=n) for n in (4, 8)),
-        *(Ewma(stream, half_life=n) for n in (7, 28)), DaysSince(stream, cap=2 * YEAR_DAYS),
-        Trend(stream, days=28, over=105), shift, Trend(stream, days=105, over=2 * YEAR_DAYS), LastYear(stream, days=min(days, YEAR_DAYS)),
-        shift.nearby(), Rise(stream, days=28).nearby(), Count(stream, days=28).nearby(), Count(stream, days=YEAR_DAYS).nearby(),
-    ]  # fmt: skip
+        *(Rise(stream, days=n) for n in (7, 28)),
+        *(Cusum(stream, weeks=n) for n in (4, 8)),
+        *(Ewma(stream, half_life=n) for n in (7, 28)),
+        DaysSince(stream, cap=2 * YEAR_DAYS),
+        Trend(stream, days=28, over=105),
+        shift,
+        Trend(stream, days=105, over=2 * YEAR_DAYS),
+        LastYear(stream, days=min(days, YEAR_DAYS)),
+        shift.nearby(),
+        Rise(stream, days=28).nearby(),
+        Count(stream, days=28).nearby(),
+        Count(stream, days=YEAR_DAYS).nearby(),
+    ]

@@ -224,10 +224,18 @@ class RiskModel:
         expected = np.exp(margin)
         lower, upper = self.calibration.interval(expected)
         lower_share, upper_share = self.calibration.ends(expected, lower, upper)
-        return pd.DataFrame({
-            "score": margin, "expected": expected, "probability": self._probability(expected),
-            "lower": lower, "upper": upper, "lower_share": lower_share, "upper_share": upper_share,
-        }, index=panel.index)  # fmt: skip
+        return pd.DataFrame(
+            {
+                "score": margin,
+                "expected": expected,
+                "probability": self._probability(expected),
+                "lower": lower,
+                "upper": upper,
+                "lower_share": lower_share,
+                "upper_share": upper_share,
+            },
+            index=panel.index,
+        )
 
     def _probability(self, expected: np.ndarray) -> np.ndarray:
         """Of any event; what is expected of an outcome that is 1 or 0 is its probability."""
@@ -275,8 +283,11 @@ class RiskModel:
     def _parts(self) -> tuple[tuple[Additive | Line, float], ...]:
         """All but the trees, and how often each counts."""
         return (
-            (self.rate, self.tree_share + self.rate_share), (self.line, self.line_share), (self.counts, 1.0), (self.season, self.blind_share),
-        )  # fmt: skip
+            (self.rate, self.tree_share + self.rate_share),
+            (self.line, self.line_share),
+            (self.counts, 1.0),
+            (self.season, self.blind_share),
+        )
 
     @property
     def tree_share(self) -> float:
@@ -383,10 +394,18 @@ class RiskModel:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "trees.txt").write_text(self.trees, "utf-8")
         body = {
-            **self._declared(), "settings": dataclasses.asdict(self.settings), "rate": vars(self.rate), "rate_share": self.rate_share,
-            "seen_days": self.seen_days, "line": vars(self.line), "line_share": self.line_share, "counts": vars(self.counts), "calibration": vars(self.calibration), "common": self.common,
+            **self._declared(),
+            "settings": dataclasses.asdict(self.settings),
+            "rate": vars(self.rate),
+            "rate_share": self.rate_share,
+            "seen_days": self.seen_days,
+            "line": vars(self.line),
+            "line_share": self.line_share,
+            "counts": vars(self.counts),
+            "calibration": vars(self.calibration),
+            "common": self.common,
             "facts": self.facts,
-        }  # fmt: skip
+        }
         (folder / "model.json").write_text(json.dumps(body, ensure_ascii=False, indent=1), "utf-8")
         (folder / SUMS).write_bytes(_sums(folder))
         return folder
@@ -439,10 +458,20 @@ class RiskModel:
         """From what :meth:`save` wrote."""
         features = tuple(from_dict(f) for f in body["features"])
         return cls(
-            features, Label.from_dict(body["label"]), ModelSettings(**body["settings"]), trees, Additive(**body["rate"]), body["rate_share"],
-            Line(**body["line"]), body["line_share"], Line(**body["counts"]), Calibration(**body["calibration"]), body["common"],
-            body["seen_days"], body["facts"],
-        )  # fmt: skip
+            features,
+            Label.from_dict(body["label"]),
+            ModelSettings(**body["settings"]),
+            trees,
+            Additive(**body["rate"]),
+            body["rate_share"],
+            Line(**body["line"]),
+            body["line_share"],
+            Line(**body["counts"]),
+            Calibration(**body["calibration"]),
+            body["common"],
+            body["seen_days"],
+            body["facts"],
+        )
 
     def _declared(self) -> dict[str, Any]:
         return {"features": [f.to_dict() for f in self.features], "label": self.label.to_dict()}
@@ -473,9 +502,13 @@ class RiskModel:
         if (gain_per := self.settings.gain_per) != "grid":
             told, aim["label_gain"] = gain_classes(y / sizes(rows, size_of(self.features, gain_per)))
         matrix = lightgbm.Dataset(
-            self._matrix(rows), told, init_score=start, feature_name=self.feature_names, params=options,
+            self._matrix(rows),
+            told,
+            init_score=start,
+            feature_name=self.feature_names,
+            params=options,
             group=nights_of(rows["as_of"]) if objective == "lambdarank" else None,
-        )  # fmt: skip
+        )
         text = lightgbm.train(options | aim, matrix, self.settings.n_trees).model_to_string()
         # how many threads grew the trees is no part of the model
         return dataclasses.replace(renewed, trees=re.sub(r"\[num_threads: \d+\]", "[num_threads: 0]", text))
@@ -521,12 +554,22 @@ class RiskModel:
     def _options(self, n_rows: int) -> dict[str, Any]:
         s = self.settings
         return {
-            "learning_rate": s.learning_rate, "num_leaves": s.n_leaves, "max_depth": s.max_depth,
-            "min_data_in_leaf": min(s.min_rows_in_leaf, max(n_rows // 20, 1)), "lambda_l2": s.l2, "feature_fraction": s.feature_share,
-            "bagging_fraction": s.row_share, "bagging_freq": 1, "seed": s.seed, "deterministic": True, "force_col_wise": True,
-            "num_threads": n_threads(n_rows), "verbose": -1, "boost_from_average": False,
+            "learning_rate": s.learning_rate,
+            "num_leaves": s.n_leaves,
+            "max_depth": s.max_depth,
+            "min_data_in_leaf": min(s.min_rows_in_leaf, max(n_rows // 20, 1)),
+            "lambda_l2": s.l2,
+            "feature_fraction": s.feature_share,
+            "bagging_fraction": s.row_share,
+            "bagging_freq": 1,
+            "seed": s.seed,
+            "deterministic": True,
+            "force_col_wise": True,
+            "num_threads": n_threads(n_rows),
+            "verbose": -1,
+            "boost_from_average": False,
             "monotone_constraints": [f.monotone for f in self.features],
-        }  # fmt: skip
+        }
 
     @property
     def _priors(self) -> list[str]:

@@ -33,8 +33,12 @@ def options_of(objective: str, y: np.ndarray, level: np.ndarray) -> dict[str, An
         "poisson": {"objective": "poisson"},
         "tweedie": {"objective": "tweedie", "tweedie_variance_power": 1.2},
         "binary": {"objective": "binary"},
-        "lambdarank": {"objective": "lambdarank", "label_gain": list(range(_MOST + 1)), "lambdarank_truncation_level": 100},
-    }  # fmt: skip
+        "lambdarank": {
+            "objective": "lambdarank",
+            "label_gain": list(range(_MOST + 1)),
+            "lambdarank_truncation_level": 100,
+        },
+    }
     return known[objective]
 
 

@@ -261,8 +261,10 @@ def _compute(
     marks = monitoring.check(history, model, at)
     say(f"{len(marks):,} monitors: {monitoring.summary(marks)}")
     facts = _facts(store, model, at, capacity) | {
-        "feeds": feed_states(history, gaps, at), "monitors": monitoring.counts(marks), "seconds": round(time.perf_counter() - started, 2),
-    }  # fmt: skip
+        "feeds": feed_states(history, gaps, at),
+        "monitors": monitoring.counts(marks),
+        "seconds": round(time.perf_counter() - started, 2),
+    }
     beside = _beside(history, model, at, panel, scores, reasons)
     plain = {
         "scores": scores,
@@ -322,13 +324,22 @@ def _facts(store: Store, model: RiskModel, at: pd.Timestamp, capacity: int) -> d
     """What a reader of the night should know; all of it plain values."""
     words = model.label.words
     return {
-        "target": model.label.name, "question": {"zh": f"哪些网格{words.zh}最多", "en": f"Which grids will see most {words.en}"}, "horizon_days": model.label.days,
-        "model_version": model.version, "mlflow_run": model.facts.get("mlflow_run"), "alias": model.facts.get("alias"),
-        "gate": model.facts.get("gate"), "gate_reason": model.facts.get("gate_reason"), "backtest": model.facts.get("backtest"),
-        "as_of": at.isoformat(), "data_until": str(min(at, store.known_until())), "made_at": pd.Timestamp.now(tz=store.timezone).isoformat(),
-        "capacity": capacity, "trained": {k: model.facts.get(k) for k in ("first", "last", "n_rows", "n_events")},
+        "target": model.label.name,
+        "question": {"zh": f"哪些网格{words.zh}最多", "en": f"Which grids will see most {words.en}"},
+        "horizon_days": model.label.days,
+        "model_version": model.version,
+        "mlflow_run": model.facts.get("mlflow_run"),
+        "alias": model.facts.get("alias"),
+        "gate": model.facts.get("gate"),
+        "gate_reason": model.facts.get("gate_reason"),
+        "backtest": model.facts.get("backtest"),
+        "as_of": at.isoformat(),
+        "data_until": str(min(at, store.known_until())),
+        "made_at": pd.Timestamp.now(tz=store.timezone).isoformat(),
+        "capacity": capacity,
+        "trained": {k: model.facts.get(k) for k in ("first", "last", "n_rows", "n_events")},
         "features": words_of_features(model.features),
-    }  # fmt: skip
+    }
 
 
 def _published(store: Store, model: RiskModel, at: pd.Timestamp, run: str) -> Night:
@@ -339,8 +350,15 @@ def _published(store: Store, model: RiskModel, at: pd.Timestamp, run: str) -> Ni
 
 
 STARTER = (
-    "weekly", "weekly_baselines", "city_violence", "city_calls", "city_petitions", "town_emergence", "town_first", "town_escalation",
-)  # fmt: skip
+    "weekly",
+    "weekly_baselines",
+    "city_violence",
+    "city_calls",
+    "city_petitions",
+    "town_emergence",
+    "town_first",
+    "town_escalation",
+)
 """Questions a new city starts from; the others of ``experiments/`` belong to the public data they were asked of."""
 
 

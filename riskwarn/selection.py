@@ -233,10 +233,14 @@ def audition(
         [_choice(name, rule, values, signed, t) for name, rule in rules.items() for t in range(1, len(values))]
     )
     by_rule = choices.groupby("rule", sort=False)["regret"]
-    found = pd.DataFrame({
-        "mean_regret": by_rule.mean(), "largest_regret": by_rule.max(), "found_best": by_rule.agg(lambda r: (r == 0).mean()),
-        "next": {name: _named(rule, signed) for name, rule in rules.items()},
-    })  # fmt: skip
+    found = pd.DataFrame(
+        {
+            "mean_regret": by_rule.mean(),
+            "largest_regret": by_rule.max(),
+            "found_best": by_rule.agg(lambda r: (r == 0).mean()),
+            "next": {name: _named(rule, signed) for name, rule in rules.items()},
+        }
+    )
     return Audition(wanted, values, choices, found.sort_values("mean_regret", kind="stable").rename_axis("rule"))
 
 
@@ -247,9 +251,14 @@ Rule = Callable[[pd.DataFrame], "pd.Series | None"]
 def _rules(baselines: tuple[str, ...], *, penalty: float, within: float, recency: float) -> dict[str, Rule]:
     held = {"baseline": partial(_average, among=list(baselines))} if baselines else {}
     return {
-        "last": _last, "average": _average, "steady": partial(_steady, penalty=penalty), "near": partial(_near, within=within),
-        "recent": partial(_recent, recency=recency), **held, RANDOM: _blind,
-    }  # fmt: skip
+        "last": _last,
+        "average": _average,
+        "steady": partial(_steady, penalty=penalty),
+        "near": partial(_near, within=within),
+        "recent": partial(_recent, recency=recency),
+        **held,
+        RANDOM: _blind,
+    }
 
 
 def _last(known: pd.DataFrame) -> pd.Series:

@@ -231,10 +231,20 @@ def _always(events: pd.DataFrame) -> pd.DataFrame:
     """A log in which every feed speaks for all the time there is."""
     first, last = events["occurred_at"].min(), events["known_at"].max() + pd.Timedelta(days=9999)
     sources = sorted(set(events["source"]))
-    return pd.DataFrame({
-        "source": sources, "org_code": "*", "batch_id": "all", "arrived_at": first - pd.Timedelta(days=1), "received": 1, "accepted": 1,
-        "quarantined": 0, "duplicate": 0, "covers_from": first, "covers_to": last,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "source": sources,
+            "org_code": "*",
+            "batch_id": "all",
+            "arrived_at": first - pd.Timedelta(days=1),
+            "received": 1,
+            "accepted": 1,
+            "quarantined": 0,
+            "duplicate": 0,
+            "covers_from": first,
+            "covers_to": last,
+        }
+    )
 
 
 def any_clock(

@@ -424,9 +424,12 @@ def _parameters(model: RiskModel, experiment: Experiment) -> dict[str, Any]:
 
 def _grid_counts(panel: pd.DataFrame) -> dict[str, Any]:
     return {
-        "rows": len(panel), "grids": int(panel["grid_id"].nunique()), "first": str(panel["as_of"].min()), "last": str(panel["as_of"].max()),
+        "rows": len(panel),
+        "grids": int(panel["grid_id"].nunique()),
+        "first": str(panel["as_of"].min()),
+        "last": str(panel["as_of"].max()),
         "columns": [str(c) for c in panel.columns],
-    }  # fmt: skip
+    }
 
 
 def _log_report(mlflow: Any, report: Report) -> None:

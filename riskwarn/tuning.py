@@ -26,10 +26,16 @@ from riskwarn.model import RiskModel
 from riskwarn.split import Fold, rolling_origin
 
 SPACE: dict[str, tuple[float, float, bool]] = {
-    "n_trees": (40, 400, True), "learning_rate": (0.01, 0.15, True), "n_leaves": (4, 31, True), "max_depth": (2, 7, False),
-    "min_rows_in_leaf": (50, 1000, True), "l2": (1.0, 100.0, True), "feature_share": (0.4, 1.0, False), "row_share": (0.5, 1.0, False),
+    "n_trees": (40, 400, True),
+    "learning_rate": (0.01, 0.15, True),
+    "n_leaves": (4, 31, True),
+    "max_depth": (2, 7, False),
+    "min_rows_in_leaf": (50, 1000, True),
+    "l2": (1.0, 100.0, True),
+    "feature_share": (0.4, 1.0, False),
+    "row_share": (0.5, 1.0, False),
     "line_l2": (1e-4, 1.0, True),
-}  # fmt: skip
+}
 """Settings that are searched: least, most, and whether evenly in the logarithm. The experiment's own always lie within."""
 _MOST_FOLDS, _CALIBRATED = 3, 0.25
 
@@ -80,9 +86,14 @@ class Tuning:
 
 @checked
 def tune(
-    experiment: Experiment, panel: pd.DataFrame, *, n_trials: int = 30, seconds: float | None = None, metric: str = "poisson_deviance",
+    experiment: Experiment,
+    panel: pd.DataFrame,
+    *,
+    n_trials: int = 30,
+    seconds: float | None = None,
+    metric: str = "poisson_deviance",
     progress: bool | None = None,
-) -> Tuning:  # fmt: skip
+) -> Tuning:
     """Search settings of the model on the dates before the first test date.
 
     Parameters
@@ -181,9 +192,13 @@ def inner_folds(experiment: Experiment, rows: pd.DataFrame) -> list[Fold]:
         for test_dates in range(plan.test_dates, 0, -1):
             try:
                 return rolling_origin(
-                    rows["as_of"], horizon_days=label.days, settle_days=label.settle_days, n_folds=n_folds, test_dates=test_dates,
+                    rows["as_of"],
+                    horizon_days=label.days,
+                    settle_days=label.settle_days,
+                    n_folds=n_folds,
+                    test_dates=test_dates,
                     min_train_dates=least,
-                )  # fmt: skip
+                )
             except LabelError:
                 continue
     raise LabelError(

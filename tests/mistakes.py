@@ -123,10 +123,26 @@ def names(store: rw.Store) -> dict[str, Any]:
     experiment = towns.street_experiment()
     panel = towns.street_panel()
     return {
-        "rw": rw, "pd": pd, "np": np, "dt": dt, "store": store, "exp": experiment, "panel": panel, "model": towns.street_model(store),
-        "night": towns.street_night(), "report": towns.judged("y"), "Stream": Stream, "Count": Count, "Dates": Dates, "Folds": Folds,
-        "Gate": Gate, "Judge": Judge, "ModelSettings": ModelSettings, "Baselines": Baselines, "label": experiment.label,
-    }  # fmt: skip
+        "rw": rw,
+        "pd": pd,
+        "np": np,
+        "dt": dt,
+        "store": store,
+        "exp": experiment,
+        "panel": panel,
+        "model": towns.street_model(store),
+        "night": towns.street_night(),
+        "report": towns.judged("y"),
+        "Stream": Stream,
+        "Count": Count,
+        "Dates": Dates,
+        "Folds": Folds,
+        "Gate": Gate,
+        "Judge": Judge,
+        "ModelSettings": ModelSettings,
+        "Baselines": Baselines,
+        "label": experiment.label,
+    }
 
 
 CALLS: list[tuple[str, int, str]] = [

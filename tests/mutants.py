@@ -90,6 +90,17 @@ def wrong_zone(log, as_of):
 
 
 MUTANTS = (
-    occurred_only, at_the_instant, whole_day, centred_window, global_scaler, dedup_before_visibility, vocabulary_of_all,
-    filled_from_later, last_row_wins, counts_rows, prefix_match, hidden_now, wrong_zone,
-)  # fmt: skip
+    occurred_only,
+    at_the_instant,
+    whole_day,
+    centred_window,
+    global_scaler,
+    dedup_before_visibility,
+    vocabulary_of_all,
+    filled_from_later,
+    last_row_wins,
+    counts_rows,
+    prefix_match,
+    hidden_now,
+    wrong_zone,
+)

@@ -83,8 +83,15 @@ class Oracle:
     def exposure(self, source, at, days, ago=0):
         last = at - round(ago * DAY)
         first = last - round(days * DAY)
-        said = [r["occurred_at"] for r in self.events if r["source"] == source and max(r["known_at"], r["occurred_at"]) < at
-                and not r["retracted"] and r["grid_id"] in self.grids and r["category"] not in NEVER_A_FEATURE]  # fmt: skip
+        said = [
+            r["occurred_at"]
+            for r in self.events
+            if r["source"] == source
+            and max(r["known_at"], r["occurred_at"]) < at
+            and not r["retracted"]
+            and r["grid_id"] in self.grids
+            and r["category"] not in NEVER_A_FEATURE
+        ]
         if not said:
             begun = math.inf
         else:
@@ -320,13 +327,23 @@ class Oracle:
 
     def _Recurrence(self, f, g, at):
         def followed(h):
-            return [r for r in self.of(f.stream, at, h) if r["place_key"] and r["closed_at"] is not None
-                    and 0 < at - (r["closed_at"] + round(f.within * DAY)) <= round(f.days * DAY)]  # fmt: skip
+            return [
+                r
+                for r in self.of(f.stream, at, h)
+                if r["place_key"]
+                and r["closed_at"] is not None
+                and 0 < at - (r["closed_at"] + round(f.within * DAY)) <= round(f.days * DAY)
+            ]
 
         def again(h):
-            return [r for r in followed(h) if any(
-                e["place_key"] == r["place_key"] and 0 < e["occurred_at"] - r["closed_at"] <= round(f.within * DAY)
-                for e in self.of(f.stream, at, h))]  # fmt: skip
+            return [
+                r
+                for r in followed(h)
+                if any(
+                    e["place_key"] == r["place_key"] and 0 < e["occurred_at"] - r["closed_at"] <= round(f.within * DAY)
+                    for e in self.of(f.stream, at, h)
+                )
+            ]
 
         share = self.city(lambda h: len(again(h))) / max(self.city(lambda h: len(followed(h))), 1)
         return (len(again(g)) + f.weight * share) / (len(followed(g)) + f.weight)

@@ -17,7 +17,14 @@ AT = pd.Timestamp("2025-03-03", tz="Asia/Shanghai")
 
 def scores(expected, states=None):
     """Scores of one night, grids G00, G01 …, ranked by `expected`; a grid whose state is not ok has no score."""
-    frame = pd.DataFrame({"grid_id": [f"G{i:02d}" for i in range(len(expected))], "as_of": AT, "target": "t", "expected": np.array(expected, dtype=float)})  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "grid_id": [f"G{i:02d}" for i in range(len(expected))],
+            "as_of": AT,
+            "target": "t",
+            "expected": np.array(expected, dtype=float),
+        }
+    )
     frame["state"] = states or "ok"
     known = frame["state"] == "ok"
     frame["expected"] = frame["expected"].where(known)
@@ -27,7 +34,19 @@ def scores(expected, states=None):
 
 
 def reasons(grid_id="G00", code="RC01"):
-    return pd.DataFrame({"grid_id": [grid_id], "as_of": AT, "target": "t", "place": [1], "feature": "f", "value": 1.0, "normal": 0.0, "contribution": [0.5], "code": code})  # fmt: skip
+    return pd.DataFrame(
+        {
+            "grid_id": [grid_id],
+            "as_of": AT,
+            "target": "t",
+            "place": [1],
+            "feature": "f",
+            "value": 1.0,
+            "normal": 0.0,
+            "contribution": [0.5],
+            "code": code,
+        }
+    )
 
 
 def gaps(rows=()):

@@ -22,21 +22,34 @@ def made(*, seed=2, **models):
     """A report of forecasts written by hand: each model is (n_grids,) or (n_grids, n_dates) expected counts; outcomes are Poisson around RATE."""
     y = np.random.default_rng(seed).poisson(RATE[:, None], (N_GRIDS, N_DATES)).astype(float)
     parts = [
-        pd.DataFrame({
-            "model": name, "fold": np.tile(np.arange(N_DATES) // 4 + 1, N_GRIDS), "grid_id": np.repeat([f"G{i:03d}" for i in range(N_GRIDS)], N_DATES),
-            "as_of": np.tile(DATES, N_GRIDS), "y": y.ravel(), "score": mean.ravel(), "expected": mean.ravel(), "probability": -np.expm1(-mean.ravel()),
-        })
+        pd.DataFrame(
+            {
+                "model": name,
+                "fold": np.tile(np.arange(N_DATES) // 4 + 1, N_GRIDS),
+                "grid_id": np.repeat([f"G{i:03d}" for i in range(N_GRIDS)], N_DATES),
+                "as_of": np.tile(DATES, N_GRIDS),
+                "y": y.ravel(),
+                "score": mean.ravel(),
+                "expected": mean.ravel(),
+                "probability": -np.expm1(-mean.ravel()),
+            }
+        )
         for name, expected in {"riskwarn": RATE, "prior count 4 weeks": y[:, [0]], **models}.items()
         for mean in [np.broadcast_to(np.asarray(expected, dtype=float).reshape(N_GRIDS, -1), (N_GRIDS, N_DATES))]
-    ]  # fmt: skip
+    ]
     predictions = pd.concat(parts, ignore_index=True)
     day = DATES[0].date()
     question = Experiment("?", towns.LABEL, Dates(day, day), (), folds=Folds(4, 4, 8), gate=Gate())
     number = np.arange(N_GRIDS)
-    grids = pd.DataFrame({
-        "grid_id": [f"G{i:03d}" for i in number], "urban_class": np.where(number % 3 == 0, "220", "111"), "area_km2": 1.0,
-        "x_km": number % 20 + 0.5, "y_km": number // 20 + 0.5,
-    })  # fmt: skip
+    grids = pd.DataFrame(
+        {
+            "grid_id": [f"G{i:03d}" for i in number],
+            "urban_class": np.where(number % 3 == 0, "220", "111"),
+            "area_km2": 1.0,
+            "x_km": number % 20 + 0.5,
+            "y_km": number // 20 + 0.5,
+        }
+    )
     return Report(judged(predictions, question), predictions, question, ("prior count 4 weeks",), grids=grids)
 
 
@@ -157,9 +170,12 @@ def test_lead_time_is_that_of_the_metric():
     report = made()
     rng = np.random.default_rng(6)
     days = rng.uniform(-50, 200, 500)
-    events = pd.DataFrame({
-        "grid_id": [f"G{i:03d}" for i in rng.integers(0, N_GRIDS, 500)], "occurred_at": DATES[0] + pd.to_timedelta(days, unit="D"),
-    })  # fmt: skip
+    events = pd.DataFrame(
+        {
+            "grid_id": [f"G{i:03d}" for i in rng.integers(0, N_GRIDS, 500)],
+            "occurred_at": DATES[0] + pd.to_timedelta(days, unit="D"),
+        }
+    )
     found = audit.lead_time(report, events, budget=10, within_days=14).set_index("model")
     inside = events[(days >= 0) & (days < (N_DATES - 1) * 7 + 14)]
     scores = report.predictions.query("model == 'riskwarn'")

@@ -25,8 +25,13 @@ DAY = pd.Timestamp("2025-01-06").date()
 def question(**changes):
     """A question for drawn panels: two folds of four dates, prior counts of 4 and 8 weeks."""
     plain = Experiment(
-        "?", towns.LABEL, Dates(DAY, DAY), (), folds=Folds(2, 4, 8), baselines=rw.experiment.Baselines((4, 8)),
-    )  # fmt: skip
+        "?",
+        towns.LABEL,
+        Dates(DAY, DAY),
+        (),
+        folds=Folds(2, 4, 8),
+        baselines=rw.experiment.Baselines((4, 8)),
+    )
     return dataclasses.replace(plain, **changes)
 
 

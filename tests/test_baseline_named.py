@@ -43,8 +43,14 @@ def question(*rules: str) -> Experiment:
     """Where will most calls of the next fortnight be made: every second week of the street's last two years."""
     first, last = pd.Timestamp("2023-02-06").date(), pd.Timestamp("2024-11-18").date()
     return Experiment(
-        "?", LABEL, Dates(first, last, 14), (), folds=Folds(2, 4, 8), baselines=Baselines((4, 15), rules), judge=Judge(shares=(0.25,)),
-    )  # fmt: skip
+        "?",
+        LABEL,
+        Dates(first, last, 14),
+        (),
+        folds=Folds(2, 4, 8),
+        baselines=Baselines((4, 15), rules),
+        judge=Judge(shares=(0.25,)),
+    )
 
 
 @cache
@@ -232,10 +238,15 @@ def test_near_repeats_are_found():
     """Where an event lately doubled the rate, and one beside raised it by half, the multipliers say so."""
     rng = np.random.default_rng(2)
     n = 40_000
-    rows = pd.DataFrame({
-        "grid_id": "G", "as_of": pd.Timestamp("2025-01-06"), "prior_52w": rng.poisson(20, n) * 1.0,
-        "prior_2w": rng.integers(0, 2, n) * 1.0, "prior_2w_nearby_total": rng.integers(0, 2, n) * 1.0,
-    })  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "grid_id": "G",
+            "as_of": pd.Timestamp("2025-01-06"),
+            "prior_52w": rng.poisson(20, n) * 1.0,
+            "prior_2w": rng.integers(0, 2, n) * 1.0,
+            "prior_2w_nearby_total": rng.integers(0, 2, n) * 1.0,
+        }
+    )
     state = np.where(rows["prior_2w"] > 0, 2.0, np.where(rows["prior_2w_nearby_total"] > 0, 1.5, 1.0))
     rows["y"] = rng.poisson(0.05 * rows["prior_52w"] * state)
     own, beside, neither = NearRepeat(CALLS).fit(rows).multipliers
@@ -309,10 +320,15 @@ def test_planted_offspring_are_found():
     rng = np.random.default_rng(3)
     n, days, half_life = 20_000, 7.0, 3.5
     model = SelfExciting(CALLS, days, half_lives=(half_life,), n_rounds=3000)
-    rows = pd.DataFrame({
-        "grid_id": "G", "as_of": pd.Timestamp("2025-01-06"), "prior_104w": rng.gamma(2, 20, n),
-        "prior_faded_3p5d": rng.gamma(1, 2, n), "prior_faded_3p5d_nearby": rng.gamma(1, 2, n),
-    })  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "grid_id": "G",
+            "as_of": pd.Timestamp("2025-01-06"),
+            "prior_104w": rng.gamma(2, 20, n),
+            "prior_faded_3p5d": rng.gamma(1, 2, n),
+            "prior_faded_3p5d_nearby": rng.gamma(1, 2, n),
+        }
+    )
     brought = 0.5 * (1 - 0.5 ** (days / half_life))
     rows["y"] = rng.poisson(0.01 * rows["prior_104w"] + brought * rows["prior_faded_3p5d"]) * 1.0
     found = model.fit(rows)

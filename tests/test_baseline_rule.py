@@ -34,8 +34,13 @@ def events_panel(**changes):
 def asked(**changes):
     day = pd.Timestamp("2025-01-06").date()
     plain = Experiment(
-        "?", KINDS[1], Dates(day, day), (), folds=Folds(2, 4, 8), baselines=Baselines((4, 8)),
-    )  # fmt: skip
+        "?",
+        KINDS[1],
+        Dates(day, day),
+        (),
+        folds=Folds(2, 4, 8),
+        baselines=Baselines((4, 8)),
+    )
     return dataclasses.replace(plain, **changes)
 
 
@@ -65,9 +70,11 @@ def test_a_rule_ranks_by_its_number():
     score = {
         name: rule.fit(panel).predict(panel)["score"]
         for name, rule in {
-            "plain": Rule("x", (SHORT,)), "falling": Rule("x", (SHORT,), falling=True), "ratio": Rule("x", (SHORT,), (LONG,), 0.5),
+            "plain": Rule("x", (SHORT,)),
+            "falling": Rule("x", (SHORT,), falling=True),
+            "ratio": Rule("x", (SHORT,), (LONG,), 0.5),
         }.items()
-    }  # fmt: skip
+    }
 
     assert (score["plain"] == panel["prior_4w"]).all()
     assert (score["falling"] == -panel["prior_4w"]).all()

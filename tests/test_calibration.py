@@ -16,8 +16,12 @@ from riskwarn.calibration import Calibration, by_group, by_level
 from riskwarn.errors import NotFoundError
 
 LAWS = st.builds(
-    Calibration, st.just(0.0), st.just(1.0), st.sampled_from([0.0, 1e-12, 0.05, 1.0, 8.0]), st.sampled_from([0.0, 0.3, 4.0])
-)  # fmt: skip
+    Calibration,
+    st.just(0.0),
+    st.just(1.0),
+    st.sampled_from([0.0, 1e-12, 0.05, 1.0, 8.0]),
+    st.sampled_from([0.0, 0.3, 4.0]),
+)
 COVERS = st.sampled_from([0.5, 0.9, 0.99])
 COUNTS = np.arange(4000)
 
@@ -109,10 +113,19 @@ def honest(n=30_000):
     expected = np.exp(rng.normal(-0.5, 1.2, n))
     lower, upper = law.interval(expected)
     at_lower, at_upper = law.ends(expected, lower, upper)
-    return pd.DataFrame({
-        "as_of": pd.Timestamp("2025-01-06") + pd.to_timedelta(np.arange(n) % 20 * 7, unit="D"), "y": drawn(law, expected), "score": expected,
-        "expected": expected, "probability": law.probability(expected), "lower": lower, "upper": upper, "lower_share": at_lower, "upper_share": at_upper,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "as_of": pd.Timestamp("2025-01-06") + pd.to_timedelta(np.arange(n) % 20 * 7, unit="D"),
+            "y": drawn(law, expected),
+            "score": expected,
+            "expected": expected,
+            "probability": law.probability(expected),
+            "lower": lower,
+            "upper": upper,
+            "lower_share": at_lower,
+            "upper_share": at_upper,
+        }
+    )
 
 
 def test_an_honest_forecast_is_found_honest_at_every_level():

@@ -29,7 +29,7 @@ def street(tmp_path_factory):
     assert main(["init", str(folder)]) == 0
     path = towns.write_experiment(
         folder / "experiments" / "street.toml", towns.STREET_EXPERIMENT, **{"n_trees = 20": "n_trees = 5"}
-    )  # fmt: skip
+    )
     return store, path
 
 

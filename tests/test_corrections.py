@@ -27,9 +27,17 @@ def town(path):
 
 def mapping(**said):
     plain = {
-        "timezone": ZONE, "source": "dispute", "category": {"unknown": "slug"},
-        "columns": {"event_id": "id", "occurred_at": "at", "grid_id": "grid", "category": "kind", "closed_at": ["closed"]},
-    }  # fmt: skip
+        "timezone": ZONE,
+        "source": "dispute",
+        "category": {"unknown": "slug"},
+        "columns": {
+            "event_id": "id",
+            "occurred_at": "at",
+            "grid_id": "grid",
+            "category": "kind",
+            "closed_at": ["closed"],
+        },
+    }
     return mapping_of({**plain, **said} if "preset" not in said else said)
 
 
@@ -62,8 +70,9 @@ def test_the_later_delivery_holds_whatever_it_says(tmp_path):
     assert (holds(store, "5").category, holds(store, "5").grid_id) == ("aa", "A1")
     assert (holds(store, "5", DAYS[1]).category, holds(store, "5", DAYS[1]).grid_id) == ("zz", "A2")
     assert notes(report) == {
-        "corrected, known from the arrival on: category": 1, "corrected, known from the arrival on: grid_id": 1,
-    }  # fmt: skip
+        "corrected, known from the arrival on: category": 1,
+        "corrected, known from the arrival on: grid_id": 1,
+    }
 
 
 def test_a_closing_that_comes_later_is_no_correction(tmp_path):
@@ -235,9 +244,16 @@ def test_deliveries_with_corrections_give_one_store_in_any_order_and_split(tmp_p
     deliveries = []
     for k in range(3):
         rows = [
-            (f"e{i}", f"2025-01-{1 + i % 9:02d} 10:00", rng.choice(["A1", "A2"]), rng.choice(["x", "y"]), rng.choice(["", "2025-01-20 10:00"]))
-            for i in range(20) if rng.random() < 0.8
-        ]  # fmt: skip
+            (
+                f"e{i}",
+                f"2025-01-{1 + i % 9:02d} 10:00",
+                rng.choice(["A1", "A2"]),
+                rng.choice(["x", "y"]),
+                rng.choice(["", "2025-01-20 10:00"]),
+            )
+            for i in range(20)
+            if rng.random() < 0.8
+        ]
         cut = rng.integers(0, len(rows))
         files = [ledger(tmp_path / f"{k}-{p}.csv", part) for p, part in enumerate((rows[:cut], rows[cut:]))]
         deliveries.append((DAYS[k], files))

@@ -37,13 +37,27 @@ GROUPS = sorted(p.stem for p in FOLDER.glob("*.py") if not p.stem.startswith("_"
 DECLARED = [f for g in GROUPS for f in load_group(FOLDER, g)]
 P04 = Stream("police_call", categories=("P04",))
 OTHERS = [
-    Count(P04, days=28), Count(P04, days=364).nearby(), Count("dispute", days=28).of_parent("township_id"), Own((Stream("dispute"),), 52),
-    Rise("dispute", days=7).nearby(), Recent(P04).nearby(), DaysSince("petition").nearby(), Open("hotline"), Overdue("dispute").nearby(),
-    Share(Stream("dispute", categories=("D07",)), "dispute", days=364), Attribute("area_km2"), Attribute("population"),
-    Attribute("households"), Season("sin"), SpringFestival(), Count("grid_report", days=1),
-    RepeatedPlaces("petition", days=28, at_least=3), RepeatedPlaces(("dispute", P04), days=84).nearby(),
-    *(Count(Stream("dispute", tag=t, origin="citizen"), days=28) for t in TAGS), Count(Stream("dispute", severity=2), days=28),
-]  # fmt: skip
+    Count(P04, days=28),
+    Count(P04, days=364).nearby(),
+    Count("dispute", days=28).of_parent("township_id"),
+    Own((Stream("dispute"),), 52),
+    Rise("dispute", days=7).nearby(),
+    Recent(P04).nearby(),
+    DaysSince("petition").nearby(),
+    Open("hotline"),
+    Overdue("dispute").nearby(),
+    Share(Stream("dispute", categories=("D07",)), "dispute", days=364),
+    Attribute("area_km2"),
+    Attribute("population"),
+    Attribute("households"),
+    Season("sin"),
+    SpringFestival(),
+    Count("grid_report", days=1),
+    RepeatedPlaces("petition", days=28, at_least=3),
+    RepeatedPlaces(("dispute", P04), days=84).nearby(),
+    *(Count(Stream("dispute", tag=t, origin="citizen"), days=28) for t in TAGS),
+    Count(Stream("dispute", severity=2), days=28),
+]
 FEATURES = {f.name: f for f in [*DECLARED, *OTHERS]}
 WORDS = words_of_features(FEATURES.values())
 VALUES = (0.0, 0.3, 0.97, 1.0, 2.0, 4.0, 36.2, 117.0, 400.0)
@@ -53,34 +67,219 @@ def told(feature, value, normal, raising=True, language="en", **more):  # noqa: 
     return sentence(words_of_features([feature])[feature.name], value, normal, raising, language=language, **more)
 
 
-@pytest.mark.parametrize(("feature", "value", "normal", "raising", "zh", "en"), [
-    (Count("dispute", days=28), 4, 0.93, True, "近28天矛盾纠纷4起，为此前15周均值的4.3倍", "4 disputes in the last 28 days, 4.3 times the mean of the 15 weeks before"),
-    (Count(P04, days=28), 1, 0.3, True, "近28天纠纷警情1起，此前15周平均每28天0.3起", "1 dispute call in the last 28 days; the 15 weeks before averaged 0.3 per 28 days"),
-    (Count("dispute", days=28), 3, 0, True, "近28天矛盾纠纷3起，此前15周没有", "3 disputes in the last 28 days, none in the 15 weeks before"),
-    (Count("dispute", days=28), 5, 4, True, "近28天矛盾纠纷5起，高于此前15周均值4起", "5 disputes in the last 28 days, above the 4 of the 15 weeks before"),
-    (Count("dispute", days=28), 1, 3.5, False, "近28天矛盾纠纷1起，低于此前15周均值3.5起", "1 dispute in the last 28 days, below the 3.5 of the 15 weeks before"),
-    (Count("petition", days=7), 0, 1.3, False, "近7天没有信访诉求，此前15周平均每周1.3件（没有记录不等于没有需求）", "No petitions in the last 7 days; the 15 weeks before averaged 1.3 a week (having no record is not the same as having no need)"),
-    (Count("dispute", days=364), 117, 3, True, "近一年矛盾纠纷117起，全市中位数3起", "117 disputes in the past year; city median 3"),
-    (Count("petition", days=84), 1, 0, True, "近84天信访诉求1件，全市过半网格没有", "1 petition in the last 84 days; most grids had none"),
-    (Count("dispute", days=364), 0, 3, False, "近一年没有矛盾纠纷，全市中位数3起（没有记录不等于没有需求）", "No disputes in the past year; city median 3 (having no record is not the same as having no need)"),
-    (Overdue("dispute"), 2, 0, True, "超期未办结矛盾纠纷2件，全市过半网格没有", "2 overdue disputes; most grids have none"),
-    (Overdue("petition"), 44, 2, True, "超期未办结信访诉求44件，全市中位数2件", "44 overdue petitions; city median 2"),
-    (Open("dispute"), 0, 0, False, "没有未办结矛盾纠纷（没有记录不等于没有需求）", "No open disputes (having no record is not the same as having no need)"),
-    (DaysSince("dispute"), 3.4, 25, True, "距上一起矛盾纠纷3天，全市中位数25天", "The last dispute was 3 days ago; city median 25 days"),
-    (DaysSince("dispute"), 1.2, 365, True, "距上一起矛盾纠纷1天，全市过半网格近一年没有", "The last dispute was 1 day ago; most grids had none in the past year"),
-    (DaysSince("dispute"), 120, 25, False, "已有120天没有矛盾纠纷，全市中位数25天（没有记录不等于没有需求）", "No dispute for 120 days; city median 25 days (having no record is not the same as having no need)"),
-    (DaysSince("dispute"), 365, 25, False, "近一年没有矛盾纠纷（没有记录不等于没有需求）", "No dispute in the past year (having no record is not the same as having no need)"),
-    (Rise("dispute", days=28), 2.1, 0, True, "近28天矛盾纠纷明显多于此前15周", "Clearly more disputes in the last 28 days than in the 15 weeks before"),
-    (Share(Stream("dispute", categories=("D07",)), "dispute", days=364), 0.32, 0.12, True, "近一年矛盾纠纷中，拖欠工资类矛盾纠纷占32%，全市中位数12%", "32 % of the disputes in the past year were wage arrears disputes; city median 12 %"),
-    (RepeatedPlaces(("dispute", "police_call"), days=84), 2, 0, True, "近84天发生矛盾纠纷或警情2起及以上的地点2处，全市过半网格没有", "2 places with 2 or more disputes or police calls in the last 84 days; most grids had none"),
-    (RepeatedPlaces(("dispute", "police_call"), days=84), 1, 0, True, "近84天发生矛盾纠纷或警情2起及以上的地点1处，全市过半网格没有", "1 place with 2 or more disputes or police calls in the last 84 days; most grids had none"),
-    (RepeatedPlaces("petition", days=28, at_least=3), 4, 1, True, "近28天发生信访诉求3件及以上的地点4处，全市中位数1处", "4 places with 3 or more petitions in the last 28 days; city median 1"),
-    (RepeatedPlaces("dispute", days=84), 0, 0, False, "近84天没有发生矛盾纠纷2起及以上的地点（没有记录不等于没有需求）", "No places with 2 or more disputes in the last 84 days (having no record is not the same as having no need)"),
-    (RepeatedPlaces(("dispute", "police_call"), days=84).nearby(), 1.5, 0, True, "邻近网格近84天发生矛盾纠纷或警情2起及以上的地点平均1.5处，全市过半网格没有", "The neighbouring grids averaged 1.5 places with 2 or more disputes or police calls each in the last 84 days; most grids had none"),
-    (Attribute("area_km2"), 0.16, 0.14, True, "网格面积0.16平方公里，全市中位数0.14平方公里", "The grid covers 0.16 km²; city median 0.14 km²"),
-    (SpringFestival(), -12, -12, True, "距春节12天，通常多发", "12 days before Spring Festival, usually a busier time"),
-    (Count("dispute", days=28), 2, 2, True, "近28天矛盾纠纷2起，此前15周平均每28天2起（单独看不突出，叠加其他情况后评分偏高）", "2 disputes in the last 28 days; the 15 weeks before averaged 2 per 28 days (nothing unusual by itself; with the other facts it raises the score)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("feature", "value", "normal", "raising", "zh", "en"),
+    [
+        (
+            Count("dispute", days=28),
+            4,
+            0.93,
+            True,
+            "近28天矛盾纠纷4起，为此前15周均值的4.3倍",
+            "4 disputes in the last 28 days, 4.3 times the mean of the 15 weeks before",
+        ),
+        (
+            Count(P04, days=28),
+            1,
+            0.3,
+            True,
+            "近28天纠纷警情1起，此前15周平均每28天0.3起",
+            "1 dispute call in the last 28 days; the 15 weeks before averaged 0.3 per 28 days",
+        ),
+        (
+            Count("dispute", days=28),
+            3,
+            0,
+            True,
+            "近28天矛盾纠纷3起，此前15周没有",
+            "3 disputes in the last 28 days, none in the 15 weeks before",
+        ),
+        (
+            Count("dispute", days=28),
+            5,
+            4,
+            True,
+            "近28天矛盾纠纷5起，高于此前15周均值4起",
+            "5 disputes in the last 28 days, above the 4 of the 15 weeks before",
+        ),
+        (
+            Count("dispute", days=28),
+            1,
+            3.5,
+            False,
+            "近28天矛盾纠纷1起，低于此前15周均值3.5起",
+            "1 dispute in the last 28 days, below the 3.5 of the 15 weeks before",
+        ),
+        (
+            Count("petition", days=7),
+            0,
+            1.3,
+            False,
+            "近7天没有信访诉求，此前15周平均每周1.3件（没有记录不等于没有需求）",
+            "No petitions in the last 7 days; the 15 weeks before averaged 1.3 a week (having no record is not the same as having no need)",
+        ),
+        (
+            Count("dispute", days=364),
+            117,
+            3,
+            True,
+            "近一年矛盾纠纷117起，全市中位数3起",
+            "117 disputes in the past year; city median 3",
+        ),
+        (
+            Count("petition", days=84),
+            1,
+            0,
+            True,
+            "近84天信访诉求1件，全市过半网格没有",
+            "1 petition in the last 84 days; most grids had none",
+        ),
+        (
+            Count("dispute", days=364),
+            0,
+            3,
+            False,
+            "近一年没有矛盾纠纷，全市中位数3起（没有记录不等于没有需求）",
+            "No disputes in the past year; city median 3 (having no record is not the same as having no need)",
+        ),
+        (
+            Overdue("dispute"),
+            2,
+            0,
+            True,
+            "超期未办结矛盾纠纷2件，全市过半网格没有",
+            "2 overdue disputes; most grids have none",
+        ),
+        (
+            Overdue("petition"),
+            44,
+            2,
+            True,
+            "超期未办结信访诉求44件，全市中位数2件",
+            "44 overdue petitions; city median 2",
+        ),
+        (
+            Open("dispute"),
+            0,
+            0,
+            False,
+            "没有未办结矛盾纠纷（没有记录不等于没有需求）",
+            "No open disputes (having no record is not the same as having no need)",
+        ),
+        (
+            DaysSince("dispute"),
+            3.4,
+            25,
+            True,
+            "距上一起矛盾纠纷3天，全市中位数25天",
+            "The last dispute was 3 days ago; city median 25 days",
+        ),
+        (
+            DaysSince("dispute"),
+            1.2,
+            365,
+            True,
+            "距上一起矛盾纠纷1天，全市过半网格近一年没有",
+            "The last dispute was 1 day ago; most grids had none in the past year",
+        ),
+        (
+            DaysSince("dispute"),
+            120,
+            25,
+            False,
+            "已有120天没有矛盾纠纷，全市中位数25天（没有记录不等于没有需求）",
+            "No dispute for 120 days; city median 25 days (having no record is not the same as having no need)",
+        ),
+        (
+            DaysSince("dispute"),
+            365,
+            25,
+            False,
+            "近一年没有矛盾纠纷（没有记录不等于没有需求）",
+            "No dispute in the past year (having no record is not the same as having no need)",
+        ),
+        (
+            Rise("dispute", days=28),
+            2.1,
+            0,
+            True,
+            "近28天矛盾纠纷明显多于此前15周",
+            "Clearly more disputes in the last 28 days than in the 15 weeks before",
+        ),
+        (
+            Share(Stream("dispute", categories=("D07",)), "dispute", days=364),
+            0.32,
+            0.12,
+            True,
+            "近一年矛盾纠纷中，拖欠工资类矛盾纠纷占32%，全市中位数12%",
+            "32 % of the disputes in the past year were wage arrears disputes; city median 12 %",
+        ),
+        (
+            RepeatedPlaces(("dispute", "police_call"), days=84),
+            2,
+            0,
+            True,
+            "近84天发生矛盾纠纷或警情2起及以上的地点2处，全市过半网格没有",
+            "2 places with 2 or more disputes or police calls in the last 84 days; most grids had none",
+        ),
+        (
+            RepeatedPlaces(("dispute", "police_call"), days=84),
+            1,
+            0,
+            True,
+            "近84天发生矛盾纠纷或警情2起及以上的地点1处，全市过半网格没有",
+            "1 place with 2 or more disputes or police calls in the last 84 days; most grids had none",
+        ),
+        (
+            RepeatedPlaces("petition", days=28, at_least=3),
+            4,
+            1,
+            True,
+            "近28天发生信访诉求3件及以上的地点4处，全市中位数1处",
+            "4 places with 3 or more petitions in the last 28 days; city median 1",
+        ),
+        (
+            RepeatedPlaces("dispute", days=84),
+            0,
+            0,
+            False,
+            "近84天没有发生矛盾纠纷2起及以上的地点（没有记录不等于没有需求）",
+            "No places with 2 or more disputes in the last 84 days (having no record is not the same as having no need)",
+        ),
+        (
+            RepeatedPlaces(("dispute", "police_call"), days=84).nearby(),
+            1.5,
+            0,
+            True,
+            "邻近网格近84天发生矛盾纠纷或警情2起及以上的地点平均1.5处，全市过半网格没有",
+            "The neighbouring grids averaged 1.5 places with 2 or more disputes or police calls each in the last 84 days; most grids had none",
+        ),
+        (
+            Attribute("area_km2"),
+            0.16,
+            0.14,
+            True,
+            "网格面积0.16平方公里，全市中位数0.14平方公里",
+            "The grid covers 0.16 km²; city median 0.14 km²",
+        ),
+        (
+            SpringFestival(),
+            -12,
+            -12,
+            True,
+            "距春节12天，通常多发",
+            "12 days before Spring Festival, usually a busier time",
+        ),
+        (
+            Count("dispute", days=28),
+            2,
+            2,
+            True,
+            "近28天矛盾纠纷2起，此前15周平均每28天2起（单独看不突出，叠加其他情况后评分偏高）",
+            "2 disputes in the last 28 days; the 15 weeks before averaged 2 per 28 days (nothing unusual by itself; with the other facts it raises the score)",
+        ),
+    ],
+)
 def test_a_reason_is_the_sentence_a_person_would_write(feature, value, normal, raising, zh, en):
     """Value, unit, window and normal stand in the sentence, with one and many told apart and ratios only where both numbers carry them."""
     assert told(feature, value, normal, raising, "zh") == zh
@@ -103,10 +302,15 @@ def test_neighbours_are_counted_where_their_number_is_known():
 def test_the_season_is_named_by_the_part_of_the_year():
     """A reason from the calendar says which part of the year it is, and whether it is busy or quiet."""
     words = words_of_features([Season("sin")])
-    reasons = pd.DataFrame({
-        "feature": "season_sin", "value": 0.1, "normal": 0.1, "contribution": [0.2, -0.2],
-        "as_of": pd.to_datetime(["2025-12-28", "2025-06-11"]).tz_localize("Asia/Shanghai"),
-    })  # fmt: skip
+    reasons = pd.DataFrame(
+        {
+            "feature": "season_sin",
+            "value": 0.1,
+            "normal": 0.1,
+            "contribution": [0.2, -0.2],
+            "as_of": pd.to_datetime(["2025-12-28", "2025-06-11"]).tz_localize("Asia/Shanghai"),
+        }
+    )
 
     assert sentences(reasons, words, "en").tolist() == [
         "Late December is usually a busier time of year",
@@ -191,8 +395,11 @@ def test_a_remedy_stands_beside_each_reason():
 def test_a_reason_is_introduced_as_possible():
     """The words before a reason say that it may be one."""
     assert [lead(c, language) for c in (0.1, -0.1) for language in LANGUAGES] == [
-        "可能原因", "Possible reason", "可能的缓和因素", "Possible easing factor",
-    ]  # fmt: skip
+        "可能原因",
+        "Possible reason",
+        "可能的缓和因素",
+        "Possible easing factor",
+    ]
 
 
 def test_a_feature_without_a_clause_is_told_by_its_words():

@@ -285,9 +285,12 @@ def test_only_the_backlog_can_be_changed_and_only_as_far_as_was_seen(model, nigh
     assert actionable(model) == ["dispute_open_n", "dispute_overdue_n", "petition_open_n"]
     low, high = seen_ranges(model)["dispute_open_n"]
     for values, match in (
-        ({"dispute_n_28d": 0}, "what happened stays"), ({"nothing": 0}, "no feature"), ({"dispute_open_n": high + 1}, "outside"),
-        ({"dispute_open_n": low, "dispute_overdue_n": 1}, "fewer open"), ({"petition_open_n": 1.5}, "whole"),
-    ):  # fmt: skip
+        ({"dispute_n_28d": 0}, "what happened stays"),
+        ({"nothing": 0}, "no feature"),
+        ({"dispute_open_n": high + 1}, "outside"),
+        ({"dispute_open_n": low, "dispute_overdue_n": 1}, "fewer open"),
+        ({"petition_open_n": 1.5}, "whole"),
+    ):
         with pytest.raises(DataError, match=match):
             what_if(model, night, "G00", values)
     with pytest.raises(DataError, match="X00"):

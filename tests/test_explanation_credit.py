@@ -31,11 +31,21 @@ from riskwarn.model import RiskModel
 PLACE = MostAtOnePlace(("dispute", "police_call"), days=28)
 PLACES = RepeatedPlaces(("dispute", "police_call"), days=28)
 FEATURES = (
-    PLACE, Count("dispute", days=28), Count("police_call", days=28), Count("police_call", days=84), Recent("police_call", half_life=14),
-    DaysSince("police_call"), Own((Stream("police_call", ("P04",)),), 4), Own((Stream("police_call", ("P04",)),), 52),
-    Count("hotline", days=28), Count("police_call", days=28).nearby(), Open("petition"), Overdue("petition"), Open("dispute"),
+    PLACE,
+    Count("dispute", days=28),
+    Count("police_call", days=28),
+    Count("police_call", days=84),
+    Recent("police_call", half_life=14),
+    DaysSince("police_call"),
+    Own((Stream("police_call", ("P04",)),), 4),
+    Own((Stream("police_call", ("P04",)),), 52),
+    Count("hotline", days=28),
+    Count("police_call", days=28).nearby(),
+    Open("petition"),
+    Overdue("petition"),
+    Open("dispute"),
     PLACES,
-)  # fmt: skip
+)
 FADED = tuple(Faded(("dispute",), half_life) for half_life in (7, 28, 364))
 AT = {f.name: k for k, f in enumerate(FEATURES)}
 RECENT = ("dispute_n_28d", "police_call_n_28d", "police_call_recent_14d", "police_call_days_since", "prior_4w")

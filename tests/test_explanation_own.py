@@ -40,7 +40,7 @@ from riskwarn.feature import (
     RepeatedPlaces,
     Rise,
     from_dict,
-)  # fmt: skip
+)
 from riskwarn.feature.held import matching, still_open
 from riskwarn.history import History, Stream
 from riskwarn.language import LANGUAGES, Words
@@ -166,10 +166,18 @@ RENAMED = {
     )
 }
 SHIPPED = (
-    Count("dispute", days=28), Count("police_call", days=28), DaysSince("police_call"), Faded(("dispute",), 28), Own(("dispute",), 52),
-    MostAtOnePlace(("dispute", "police_call"), days=28), RepeatedPlaces("dispute", days=28), Open("petition"), Overdue("petition"),
-    Recent("police_call", half_life=14), Rise("dispute", days=28),
-)  # fmt: skip
+    Count("dispute", days=28),
+    Count("police_call", days=28),
+    DaysSince("police_call"),
+    Faded(("dispute",), 28),
+    Own(("dispute",), 52),
+    MostAtOnePlace(("dispute", "police_call"), days=28),
+    RepeatedPlaces("dispute", days=28),
+    Open("petition"),
+    Overdue("petition"),
+    Recent("police_call", half_life=14),
+    Rise("dispute", days=28),
+)
 
 
 def renamed(feature):
@@ -202,15 +210,29 @@ def test_rows_add_up_after_a_split(tmp_path):
     heirs = grids().iloc[:2].assign(grid_id=["G00a", "G00b"], valid_from=cut, valid_to=pd.NaT)
     heirs["valid_to"] = pd.to_datetime(heirs["valid_to"], utc=True).dt.tz_convert(ZONE)
     made.write("grids", pd.concat([old, heirs], ignore_index=True))
-    made.write("crosswalk", pd.DataFrame({
-        "from_grid_id": "G00", "to_grid_id": ["G00a", "G00b"], "effective_at": cut, "weight": [0.75, 0.25], "kind": "split",
-    }))  # fmt: skip
+    made.write(
+        "crosswalk",
+        pd.DataFrame(
+            {
+                "from_grid_id": "G00",
+                "to_grid_id": ["G00a", "G00b"],
+                "effective_at": cut,
+                "weight": [0.75, 0.25],
+                "kind": "split",
+            }
+        ),
+    )
     log = events()
     made.write("events", log[(log["grid_id"] != "G00") | (log["occurred_at"] < cut)])
     features = (
-        Count("dispute", days=364), Own(("dispute",), 52), Open("dispute"), Recent("dispute", half_life=90),
-        Count("dispute", days=364).nearby(), Count("dispute", days=364).of_parent("township_id"), Weighty(),
-    )  # fmt: skip
+        Count("dispute", days=364),
+        Own(("dispute",), 52),
+        Open("dispute"),
+        Recent("dispute", half_life=90),
+        Count("dispute", days=364).nearby(),
+        Count("dispute", days=364).of_parent("township_id"),
+        Weighty(),
+    )
     model, whole = RiskModel(features, LABEL), History.load(made)
     values = features_at(whole, features, NIGHT)
     for grid_id in ("G00a", "G00b", "G01"):
@@ -290,32 +312,108 @@ def test_nothing_is_told_of_a_grid_without_records(pull):
 @pytest.mark.parametrize(
     ("feature", "value", "normal", "zh", "en"),
     [
-        ("grid_population_log", 6.6, 6.2, "网格内734人，全市中位数492人", "Residents in the grid: 734; city median 492"),
-        ("police_call_p04_without_injury_n_28d", 49, 2, "近28天无人受伤的纠纷警情49起，为此前15周均值的24倍", "49 dispute calls with nobody hurt in the last 28 days, 24 times the mean of the 15 weeks before"),
-        ("police_call_p04_days_since", 3, 466, "距上一起纠纷警情3天，全市过半网格近一年没有", "The last dispute call was 3 days ago; most grids had none in the past year"),
-        ("police_call_p04_recent_28d", 35, 4, "近来纠纷警情平均每周6.1起，全市中位数每周0.7起", "Lately, 6.1 dispute calls a week on average; city median 0.7"),
-        ("ladder_rung_28d", 3, 0, "近28天有同一事项已发展到纠纷报警", "In the last 28 days one matter went on to a dispute call to the police"),
-        ("prior_faded_364d", 2.6, 1.5, "长期来看矛盾纠纷平均每年1.8起，全市中位数每年1起", "In the long run, 1.8 disputes a year on average; city median 1"),
+        (
+            "grid_population_log",
+            6.6,
+            6.2,
+            "网格内734人，全市中位数492人",
+            "Residents in the grid: 734; city median 492",
+        ),
+        (
+            "police_call_p04_without_injury_n_28d",
+            49,
+            2,
+            "近28天无人受伤的纠纷警情49起，为此前15周均值的24倍",
+            "49 dispute calls with nobody hurt in the last 28 days, 24 times the mean of the 15 weeks before",
+        ),
+        (
+            "police_call_p04_days_since",
+            3,
+            466,
+            "距上一起纠纷警情3天，全市过半网格近一年没有",
+            "The last dispute call was 3 days ago; most grids had none in the past year",
+        ),
+        (
+            "police_call_p04_recent_28d",
+            35,
+            4,
+            "近来纠纷警情平均每周6.1起，全市中位数每周0.7起",
+            "Lately, 6.1 dispute calls a week on average; city median 0.7",
+        ),
+        (
+            "ladder_rung_28d",
+            3,
+            0,
+            "近28天有同一事项已发展到纠纷报警",
+            "In the last 28 days one matter went on to a dispute call to the police",
+        ),
+        (
+            "prior_faded_364d",
+            2.6,
+            1.5,
+            "长期来看矛盾纠纷平均每年1.8起，全市中位数每年1起",
+            "In the long run, 1.8 disputes a year on average; city median 1",
+        ),
         ("dispute_n_182d", 8, 3, "近半年矛盾纠纷8起，全市中位数3起", "8 disputes in the past half-year; city median 3"),
         ("date_weekday", 4, 4, "每逢星期五通常多发", "Friday is usually a busier day"),
-        ("workdays_next_7d", 5, 5, "未来7天有5个工作日，通常多发", "5 working days in the next 7, usually a busier time"),
-        ("police_call_p04_cusum_4w", 3, 0, "近28天纠纷警情持续多于平常", "Over the last 28 days dispute calls have kept above their usual number"),
-        ("farm_window_times_grid_is_rural", 1, 0, "正值灌溉和收获时节，网格属于乡村", "Time of year: irrigation and harvest; the grid counts as rural"),
-        ("police_call_p04_per_1000_households_365d", 9, 4, "近一年每千户纠纷警情9起，全市中位数4起", "Dispute calls per 1000 households in the past year: 9; city median 4"),
-        ("police_call_p04_n_364d", 40, 3, "近一年纠纷警情40起，全市中位数3起", "40 dispute calls in the past year; city median 3"),
-        ("police_call_p04_n_365d", 40, 3, "近一年纠纷警情40起，全市中位数3起", "40 dispute calls in the past year; city median 3"),
+        (
+            "workdays_next_7d",
+            5,
+            5,
+            "未来7天有5个工作日，通常多发",
+            "5 working days in the next 7, usually a busier time",
+        ),
+        (
+            "police_call_p04_cusum_4w",
+            3,
+            0,
+            "近28天纠纷警情持续多于平常",
+            "Over the last 28 days dispute calls have kept above their usual number",
+        ),
+        (
+            "farm_window_times_grid_is_rural",
+            1,
+            0,
+            "正值灌溉和收获时节，网格属于乡村",
+            "Time of year: irrigation and harvest; the grid counts as rural",
+        ),
+        (
+            "police_call_p04_per_1000_households_365d",
+            9,
+            4,
+            "近一年每千户纠纷警情9起，全市中位数4起",
+            "Dispute calls per 1000 households in the past year: 9; city median 4",
+        ),
+        (
+            "police_call_p04_n_364d",
+            40,
+            3,
+            "近一年纠纷警情40起，全市中位数3起",
+            "40 dispute calls in the past year; city median 3",
+        ),
+        (
+            "police_call_p04_n_365d",
+            40,
+            3,
+            "近一年纠纷警情40起，全市中位数3起",
+            "40 dispute calls in the past year; city median 3",
+        ),
     ],
-)  # fmt: skip
+)
 def test_sentences_a_duty_officer_would_write(feature, value, normal, zh, en):
     """Numbers are those of people and events, windows have one word, negations are said plainly."""
     p04 = ("police_call", ("P04",))
     known = FEATURES | {
         f.name: f
         for f in (
-            Count(Stream(*p04, without="injury"), days=28), DaysSince(Stream(*p04), cap=730), Recent(Stream(*p04), half_life=28),
-            Faded(("dispute",), 364), Count(Stream(*p04), days=364), Count(Stream(*p04), days=365),
+            Count(Stream(*p04, without="injury"), days=28),
+            DaysSince(Stream(*p04), cap=730),
+            Recent(Stream(*p04), half_life=28),
+            Faded(("dispute",), 364),
+            Count(Stream(*p04), days=364),
+            Count(Stream(*p04), days=365),
         )
-    }  # fmt: skip
+    }
     words = words_of_features([known[feature]])[feature]
 
     assert sentence(words, value, normal, language="zh") == zh

@@ -24,31 +24,64 @@ def scores(night, order, out=()):
     known = [g for g in order if g not in out]
     rank = pd.Series({g: i + 1 for i, g in enumerate(known)}).reindex(IDS).astype("Int64").array
     expected = pd.Series({g: 4.0 / (i + 1) for i, g in enumerate(known)}).reindex(IDS).array
-    return pd.DataFrame({
-        "grid_id": IDS, "as_of": at(night), "target": "t", "probability": 0.1, "expected": expected, "rank": rank,
-        "state": ["insufficient_data" if g in out else "ok" for g in IDS], "model_version": "v",
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "grid_id": IDS,
+            "as_of": at(night),
+            "target": "t",
+            "probability": 0.1,
+            "expected": expected,
+            "rank": rank,
+            "state": ["insufficient_data" if g in out else "ok" for g in IDS],
+            "model_version": "v",
+        }
+    )
 
 
 def alerts(night, listed):
-    return pd.DataFrame({
-        "alert_id": [f"{night}{g}" for g in listed], "grid_ids": listed, "level": "red", "as_of": at(night), "state": "published",
-        "target": "t", "rank": range(1, len(listed) + 1), "action": "A1", "model_version": "v",
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "alert_id": [f"{night}{g}" for g in listed],
+            "grid_ids": listed,
+            "level": "red",
+            "as_of": at(night),
+            "state": "published",
+            "target": "t",
+            "rank": range(1, len(listed) + 1),
+            "action": "A1",
+            "model_version": "v",
+        }
+    )
 
 
 def reasons(night):
-    return pd.DataFrame({
-        "grid_id": IDS, "as_of": at(night), "target": "t", "place": 1, "feature": "dispute_n_28d", "value": 1.0, "normal": 0.0,
-        "contribution": 0.5, "code": "RC01",
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "grid_id": IDS,
+            "as_of": at(night),
+            "target": "t",
+            "place": 1,
+            "feature": "dispute_n_28d",
+            "value": 1.0,
+            "normal": 0.0,
+            "contribution": 0.5,
+            "code": "RC01",
+        }
+    )
 
 
 def event(name, grid, when, severity=3, **more):
     return {
-        "source": "dispute", "event_id": name, "known_at": at(when) + pd.Timedelta(hours=5), "occurred_at": at(when), "grid_id": grid,
-        "category": "D02", "severity": severity, "retracted": False, **more,
-    }  # fmt: skip
+        "source": "dispute",
+        "event_id": name,
+        "known_at": at(when) + pd.Timedelta(hours=5),
+        "occurred_at": at(when),
+        "grid_id": grid,
+        "category": "D02",
+        "severity": severity,
+        "retracted": False,
+        **more,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -57,11 +90,17 @@ def town(tmp_path_factory):
     made = Store(tmp_path_factory.mktemp("review"), timezone=ZONE)
     made.write("grids", pd.DataFrame({"grid_id": IDS, "valid_from": at("2024-01-01"), "x_km": 0.0, "y_km": 0.0}))
     rows = [
-        event("a", "G00", "2025-03-03 10:00"), event("b", "G02", "2025-03-03 12:00"), event("c", "G09", "2025-03-03 13:00"),
-        event("d", "G19", "2025-03-02 09:00"), event("e", "G01", "2025-03-03 14:00"), event("f", "G01", "2025-03-01 08:00"),
-        event("mild", "G00", "2025-03-03 10:00", severity=1), event("early", "G00", "2025-02-20", severity=3),
-        event("taken back", "G00", "2025-03-03 10:00", retracted=True), event("nowhere", "", "2025-03-03 10:00"),
-    ]  # fmt: skip
+        event("a", "G00", "2025-03-03 10:00"),
+        event("b", "G02", "2025-03-03 12:00"),
+        event("c", "G09", "2025-03-03 13:00"),
+        event("d", "G19", "2025-03-02 09:00"),
+        event("e", "G01", "2025-03-03 14:00"),
+        event("f", "G01", "2025-03-01 08:00"),
+        event("mild", "G00", "2025-03-03 10:00", severity=1),
+        event("early", "G00", "2025-02-20", severity=3),
+        event("taken back", "G00", "2025-03-03 10:00", retracted=True),
+        event("nowhere", "", "2025-03-03 10:00"),
+    ]
     made.write("events", pd.DataFrame(rows).astype({"severity": "Int64"}))
     plan = {
         "2025-03-01": (["G00", "G01"], ()),

@@ -11,11 +11,36 @@ from riskwarn import exporting
 from riskwarn.errors import DataError
 from riskwarn.exporting import defused, write_table
 
-LIVE = ["=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "|cmd", "%0A", " =1", "　=1", "＝1+1", "＋1", "－1", "＠A1", "﹦1", "=cmd|' /C calc'!A0", '=HYPERLINK("http://x","y")']  # fmt: skip
-TABLE = pd.DataFrame({
-    "grid_id": [f"G{i}" for i in range(len(LIVE))], "note": LIVE, "score": [-1.5] * len(LIVE), "rank": pd.array([1] * len(LIVE), dtype="Int64"),
-    "as_of": pd.Timestamp("2025-01-08", tz="Asia/Shanghai"), "level": pd.Categorical(["red"] * len(LIVE)),
-})  # fmt: skip
+LIVE = [
+    "=1+1",
+    "+1",
+    "-1+1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    "|cmd",
+    "%0A",
+    " =1",
+    "　=1",
+    "＝1+1",
+    "＋1",
+    "－1",
+    "＠A1",
+    "﹦1",
+    "=cmd|' /C calc'!A0",
+    '=HYPERLINK("http://x","y")',
+]
+TABLE = pd.DataFrame(
+    {
+        "grid_id": [f"G{i}" for i in range(len(LIVE))],
+        "note": LIVE,
+        "score": [-1.5] * len(LIVE),
+        "rank": pd.array([1] * len(LIVE), dtype="Int64"),
+        "as_of": pd.Timestamp("2025-01-08", tz="Asia/Shanghai"),
+        "level": pd.Categorical(["red"] * len(LIVE)),
+    }
+)
 
 
 @pytest.mark.parametrize("ending", exporting.ENDINGS)

@@ -45,8 +45,17 @@ from riskwarn.history import History, Stream
 
 FOLDER = Path(__file__).parent.parent / "features"
 EXACT = (
-    "Count", "Open", "Overdue", "Amber", "Closed", "NewKinds", "MostAtOnePlace", "RepeatedPlaces", "Rung", "OpenMatters",
-)  # fmt: skip
+    "Count",
+    "Open",
+    "Overdue",
+    "Amber",
+    "Closed",
+    "NewKinds",
+    "MostAtOnePlace",
+    "RepeatedPlaces",
+    "Rung",
+    "OpenMatters",
+)
 MANY = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -92,10 +101,20 @@ def deliveries(gaps=()):
     """One delivery a day at six in the morning for the day before, save the days in `gaps`."""
     days = [d for d in range(120) if d not in gaps]
     first = [START + pd.Timedelta(days=d) for d in days]
-    return pd.DataFrame({
-        "source": "dispute", "org_code": "*", "batch_id": [f"b{d}" for d in days], "arrived_at": [d + pd.Timedelta(hours=30) for d in first],
-        "received": 1, "accepted": 1, "quarantined": 0, "duplicate": 0, "covers_from": first, "covers_to": [d + pd.Timedelta(days=1) for d in first],
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "source": "dispute",
+            "org_code": "*",
+            "batch_id": [f"b{d}" for d in days],
+            "arrived_at": [d + pd.Timedelta(hours=30) for d in first],
+            "received": 1,
+            "accepted": 1,
+            "quarantined": 0,
+            "duplicate": 0,
+            "covers_from": first,
+            "covers_to": [d + pd.Timedelta(days=1) for d in first],
+        }
+    )
 
 
 @pytest.mark.parametrize(
@@ -318,9 +337,12 @@ def test_absent_tables_and_columns_are_refused():
     """A table or column that is not there is not one of zeros."""
     snapshot = History.of(crowd(30), GRIDS.drop(columns=["households", "county_id"])).at([AS_OF])
     for feature, message in (
-        (Count("visit", days=7), "no table 'visits'"), (Places("school"), "no table 'places'"), (Attribute("households"), "no 'households'"),
-        (Count("dispute", days=7).of_parent("county_id"), "no 'county_id'"), (Count("hotline", days=7), "no source 'hotline'"),
-    ):  # fmt: skip
+        (Count("visit", days=7), "no table 'visits'"),
+        (Places("school"), "no table 'places'"),
+        (Attribute("households"), "no 'households'"),
+        (Count("dispute", days=7).of_parent("county_id"), "no 'county_id'"),
+        (Count("hotline", days=7), "no source 'hotline'"),
+    ):
         with pytest.raises(DefinitionError, match=message):
             feature.compute(snapshot)
 
@@ -354,12 +376,30 @@ def test_the_page_lists_every_feature():
 
 def test_repeated_places_are_counted_once_each():
     """A place counts once however often it repeats, together over the streams; single, old, unplaced and other grids' events make none."""
-    placed = {"x": ("G1", "pa", 0), "y": ("G1", "pa", 1), "z": ("G1", "pa", 2), "u": ("G1", "pb", 3), "v": ("G1", "pb", 4),
-              "single": ("G1", "pc", 5), "nowhere": ("G1", "", 6), "again": ("G1", "", 7), "left": ("G2", "pc", 8), "old": ("G1", "pc", -40)}  # fmt: skip
-    events = table([
-        revision(event_id=i, source="police_call" if i == "v" else "dispute", known=24 * (40 + day), grid=grid, place=place)
-        for i, (grid, place, day) in placed.items()
-    ])  # fmt: skip
+    placed = {
+        "x": ("G1", "pa", 0),
+        "y": ("G1", "pa", 1),
+        "z": ("G1", "pa", 2),
+        "u": ("G1", "pb", 3),
+        "v": ("G1", "pb", 4),
+        "single": ("G1", "pc", 5),
+        "nowhere": ("G1", "", 6),
+        "again": ("G1", "", 7),
+        "left": ("G2", "pc", 8),
+        "old": ("G1", "pc", -40),
+    }
+    events = table(
+        [
+            revision(
+                event_id=i,
+                source="police_call" if i == "v" else "dispute",
+                known=24 * (40 + day),
+                grid=grid,
+                place=place,
+            )
+            for i, (grid, place, day) in placed.items()
+        ]
+    )
     dates = [START + pd.Timedelta(days=d) for d in (41, 42, 49, 70, 90)]
     snapshot = History.of(events, GRIDS, until=dates[-1]).at(dates)
 

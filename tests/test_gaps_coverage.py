@@ -19,9 +19,17 @@ from riskwarn.gaps.reporting import capture, delay_curve, duplicate_rate, nowcas
 def visits(per_day, days=300, *, hour=0.5, seed=0):
     rng = np.random.default_rng(seed)
     return [
-        {"visit_id": f"v{g}-{d}-{k}", "started_at": w.days_before(d + hour), "known_at": w.days_before(d + hour, hours=-1), "grid_id": f"G{g}", "valid": True}
-        for g, rate in enumerate(per_day) for d in range(days) for k in range(rng.poisson(rate if np.isscalar(rate) else rate[d]))
-    ]  # fmt: skip
+        {
+            "visit_id": f"v{g}-{d}-{k}",
+            "started_at": w.days_before(d + hour),
+            "known_at": w.days_before(d + hour, hours=-1),
+            "grid_id": f"G{g}",
+            "valid": True,
+        }
+        for g, rate in enumerate(per_day)
+        for d in range(days)
+        for k in range(rng.poisson(rate if np.isscalar(rate) else rate[d]))
+    ]
 
 
 def test_a_risky_grid_that_is_seldom_visited(tmp_path):

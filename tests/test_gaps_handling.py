@@ -32,10 +32,16 @@ def test_cases_past_their_limit(tmp_path):
 def silent_on_closings(county, *, closed=0, n=30):
     """Cases past their limit, the first `closed` of them closed."""
     return [
-        w.event(f"{county}-{i}", "dispute", 40 + i, due_at=w.days_before(20 + i), grid=f"G{county}",
-                closed_at=w.days_before(30 + i) if i < closed else pd.NaT)
+        w.event(
+            f"{county}-{i}",
+            "dispute",
+            40 + i,
+            due_at=w.days_before(20 + i),
+            grid=f"G{county}",
+            closed_at=w.days_before(30 + i) if i < closed else pd.NaT,
+        )
         for i in range(n)
-    ]  # fmt: skip
+    ]
 
 
 def test_a_feed_that_tells_no_closings_is_not_late(tmp_path):
@@ -82,8 +88,18 @@ def test_a_closing_in_the_workflow_closes_the_case(tmp_path):
 
 
 def step(case, number, action, ago, *, of=None, to=None, level="L2", limit=None):
-    return {"case_id": case, "step": number, "action": action, "at": w.days_before(ago), "from_org": of, "to_org": to, "level": level,
-            "limit_at": pd.NaT if limit is None else w.days_before(limit), "grid_id": "G0", "known_at": w.days_before(ago)}  # fmt: skip
+    return {
+        "case_id": case,
+        "step": number,
+        "action": action,
+        "at": w.days_before(ago),
+        "from_org": of,
+        "to_org": to,
+        "level": level,
+        "limit_at": pd.NaT if limit is None else w.days_before(limit),
+        "grid_id": "G0",
+        "known_at": w.days_before(ago),
+    }
 
 
 def steps_frame(rows):
@@ -164,8 +180,18 @@ def test_cases_that_come_back(tmp_path):
     """Two returns of closed cases within 90 days make a grid a repeat; one does not."""
 
     def closed(name, grid, ago):
-        return [w.event(name, "dispute", ago + 20, grid=grid, case_id=name, closed_at=w.days_before(ago), known_at=w.days_before(ago)),
-                w.event(name + "-again", "hotline", ago - 10, grid=grid, case_id=name)]  # fmt: skip
+        return [
+            w.event(
+                name,
+                "dispute",
+                ago + 20,
+                grid=grid,
+                case_id=name,
+                closed_at=w.days_before(ago),
+                known_at=w.days_before(ago),
+            ),
+            w.event(name + "-again", "hotline", ago - 10, grid=grid, case_id=name),
+        ]
 
     seen = told(tmp_path, "G07", closed("A", "G0", 70) + closed("B", "G0", 40) + closed("C", "G1", 40))
     assert set(seen) == {"grid:G0"}
@@ -175,8 +201,19 @@ def test_cases_that_come_back(tmp_path):
 def test_a_ladder_climbed(tmp_path):
     """A matter that went from the ledger to the police in the last four weeks is listed until its case is closed with success."""
     climbed = [w.event("a", "dispute", 30, case_id="K"), w.event("b", "police_call", 10, case_id="K", category="P04")]
-    other = [w.event("c", "dispute", 30, case_id="L", grid="G1", closed_at=w.days_before(5), outcome="success", known_at=w.days_before(5)),
-             w.event("d", "police_call", 10, case_id="L", grid="G1", category="P04")]  # fmt: skip
+    other = [
+        w.event(
+            "c",
+            "dispute",
+            30,
+            case_id="L",
+            grid="G1",
+            closed_at=w.days_before(5),
+            outcome="success",
+            known_at=w.days_before(5),
+        ),
+        w.event("d", "police_call", 10, case_id="L", grid="G1", category="P04"),
+    ]
     seen = told(tmp_path, "G09", [e | {"outcome": e.get("outcome")} for e in climbed + other])
     assert set(seen) == {"grid:G0"}
     assert seen["grid:G0"]["highest_rung"] == 3

@@ -54,10 +54,20 @@ def test_sweden_publishing_outages_are_found():
     table = shared("sweden_police/events.parquet")
     table = table[(table["collected_at"] >= "2023-03-27") & ~table["category"].str.startswith("Sammanfattning")]
     zone = "Europe/Stockholm"
-    events = pd.DataFrame({
-        "source": "police_call", "event_id": table["event_id"], "known_at": aware(table["collected_at"], zone),
-        "occurred_at": aware(table[["occurred_at", "collected_at"]].min(axis=1), zone), "grid_id": "SE" + table["county_code"].astype(str), "category": "P99",
-    }).dropna().drop_duplicates(["source", "event_id", "known_at"])  # fmt: skip
+    events = (
+        pd.DataFrame(
+            {
+                "source": "police_call",
+                "event_id": table["event_id"],
+                "known_at": aware(table["collected_at"], zone),
+                "occurred_at": aware(table[["occurred_at", "collected_at"]].min(axis=1), zone),
+                "grid_id": "SE" + table["county_code"].astype(str),
+                "category": "P99",
+            }
+        )
+        .dropna()
+        .drop_duplicates(["source", "event_id", "known_at"])
+    )
     grids = pd.DataFrame(
         {"grid_id": sorted(events["grid_id"].unique()), "valid_from": pd.Timestamp("2020-01-01", tz=zone)}
     )
@@ -80,9 +90,16 @@ def test_a_day_deleted_from_philadelphia_is_flagged_and_calms_nobody():
         (table["occurred_at"] >= "2018-06-01") & (table["occurred_at"] < "2019-06-12") & table["tract_2010"].notna()
     ]
     zone = "America/New_York"
-    events = pd.DataFrame({
-        "source": "grid_report", "event_id": table["event_id"], "occurred_at": aware(table["occurred_at"], zone), "grid_id": table["tract_2010"], "category": "P99", "origin": "proactive",
-    }).dropna()  # fmt: skip
+    events = pd.DataFrame(
+        {
+            "source": "grid_report",
+            "event_id": table["event_id"],
+            "occurred_at": aware(table["occurred_at"], zone),
+            "grid_id": table["tract_2010"],
+            "category": "P99",
+            "origin": "proactive",
+        }
+    ).dropna()
     events["known_at"] = (events["occurred_at"].dt.normalize() + pd.Timedelta(hours=23, minutes=50)).dt.as_unit("us")
     events["known_at"] = events[["known_at", "occurred_at"]].max(axis=1)
     grids = pd.DataFrame(
@@ -95,8 +112,10 @@ def test_a_day_deleted_from_philadelphia_is_flagged_and_calms_nobody():
     assert gaps.find_gaps(whole, as_of="2019-06-12", kinds=["G08"]).empty
     flagged = gaps.find_gaps(gone, as_of="2019-06-12", kinds=["G08"])
     assert flagged["scope"].tolist() == ["feed:grid_report"]
-    awake = [silence.awake_chance(live, np.arange(len(grids)))[:, -1] for live in
-             (silence.liveness(Evidence(gone, night)) for night in ("2019-06-11", "2019-06-12"))]  # fmt: skip
+    awake = [
+        silence.awake_chance(live, np.arange(len(grids)))[:, -1]
+        for live in (silence.liveness(Evidence(gone, night)) for night in ("2019-06-11", "2019-06-12"))
+    ]
     assert (awake[1] - awake[0]).mean() > -0.002
     assert not ((awake[0] > 0.5) & (awake[1] < 0.5)).any()
     assert gaps.find_gaps(gone, as_of="2019-06-12", kinds=["G01"])["suppressed_by"].notna().all()

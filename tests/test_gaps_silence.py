@@ -79,9 +79,17 @@ def test_nobody_there_is_no_silence(tmp_path):
     thin = silent_from(120, which=[0, 1])
     rng = np.random.default_rng(1)
     visits = [
-        {"visit_id": f"v{g}-{d}", "started_at": w.days_before(d + 0.5), "known_at": w.days_before(d + 0.4), "grid_id": f"G{g}", "valid": True}
-        for g in range(12) for d in range(DAYS) if rng.random() < 0.5 and not (g == 0 and d < 125)
-    ]  # fmt: skip
+        {
+            "visit_id": f"v{g}-{d}",
+            "started_at": w.days_before(d + 0.5),
+            "known_at": w.days_before(d + 0.4),
+            "grid_id": f"G{g}",
+            "valid": True,
+        }
+        for g in range(12)
+        for d in range(DAYS)
+        if rng.random() < 0.5 and not (g == 0 and d < 125)
+    ]
     seen = found(tmp_path, thin, visits=visits)
 
     assert seen["scope"].tolist() == ["grid:G1"]

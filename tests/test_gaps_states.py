@@ -14,7 +14,7 @@ def fault(scope, fault, source="dispute", org="*", **more):
     told = {"fault": fault, "source": source, "org": org, **more}
     return gap_rows(
         FEED, w.NIGHT, [scope], observed=[0.0], expected=[9.0], score=[4.0], confidence=1.0, evidence=[told]
-    )  # fmt: skip
+    )
 
 
 def states(*faults):
@@ -28,8 +28,11 @@ def test_a_fault_of_one_county_stops_no_city():
     feeds = states(fault("feed:dispute/C1@late", "late", org="C1"), fault("feed:dispute/C2@codes", "codes", org="C2"))
 
     assert {key: feed["state"] for key, feed in feeds.items()} == {
-        ("dispute", "*"): "ok", ("hotline", "*"): "ok", ("dispute", "C1"): "late", ("dispute", "C2"): "codes",
-    }  # fmt: skip
+        ("dispute", "*"): "ok",
+        ("hotline", "*"): "ok",
+        ("dispute", "C1"): "late",
+        ("dispute", "C2"): "codes",
+    }
 
 
 def test_a_feed_that_stopped_says_since_when_and_what_was_due():

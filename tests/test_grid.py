@@ -18,7 +18,14 @@ def squares(columns, rows):
     number = np.arange(columns * rows)
     west, south = 116.0 + SIDE * (number % columns), 40.0 + SIDE * (number // columns)
     shapes = shapely.box(west, south, west + SIDE, south + SIDE)
-    return pd.DataFrame({"grid_id": [f"G{n:02d}" for n in number], "geometry": shapely.to_wkt(shapes), "x_km": number % columns * 1.0, "y_km": number // columns * 1.0})  # fmt: skip
+    return pd.DataFrame(
+        {
+            "grid_id": [f"G{n:02d}" for n in number],
+            "geometry": shapely.to_wkt(shapes),
+            "x_km": number % columns * 1.0,
+            "y_km": number // columns * 1.0,
+        }
+    )
 
 
 def test_squares_touch_by_edge_or_corner():

@@ -106,10 +106,15 @@ def test_open_and_overdue_follow_each_revision():
     assert snapshot.closed(DISPUTE, 28)[0].tolist() == [0, 0, 0, 1]
 
 
-CROSSWALK = pd.DataFrame({
-    "from_grid_id": ["OLD", "OLD", "G0", "A", "B"], "to_grid_id": ["G1", "G2", "OLD", "B", "A"],
-    "effective_at": START, "weight": [0.75, 0.25, 1.0, 1.0, 1.0], "kind": ["split", "split", "rename", "rename", "rename"],
-})  # fmt: skip
+CROSSWALK = pd.DataFrame(
+    {
+        "from_grid_id": ["OLD", "OLD", "G0", "A", "B"],
+        "to_grid_id": ["G1", "G2", "OLD", "B", "A"],
+        "effective_at": START,
+        "weight": [0.75, 0.25, 1.0, 1.0, 1.0],
+        "kind": ["split", "split", "rename", "rename", "rename"],
+    }
+)
 
 
 def test_counts_of_old_grids_are_carried_and_conserved():
@@ -171,9 +176,16 @@ def test_a_change_of_clocks_bends_no_count():
     zone = "America/New_York"
     rng = np.random.default_rng(1)
     at = pd.Timestamp("2025-01-01", tz=zone) + pd.to_timedelta(rng.integers(0, 120 * 24, 400), "h")
-    events = pd.DataFrame({
-        "source": "dispute", "event_id": [f"e{i}" for i in range(400)], "known_at": at, "occurred_at": at, "grid_id": "G1", "category": "D02",
-    })  # fmt: skip
+    events = pd.DataFrame(
+        {
+            "source": "dispute",
+            "event_id": [f"e{i}" for i in range(400)],
+            "known_at": at,
+            "occurred_at": at,
+            "grid_id": "G1",
+            "category": "D02",
+        }
+    )
     history = History.of(events, GRIDS, timezone=zone)
     dates = list(pd.date_range("2025-02-10", periods=9, freq="7D"))
     many = history.at(dates)
@@ -235,11 +247,15 @@ def punctual(n=300, *, closing=True):
     occurred = np.sort(START.value // 1000 + rng.integers(0, 90 * 86_400, n) * 1_000_000)
     closed = occurred + rng.integers(0, 40 * 86_400, n) * 1_000_000
     gone = rng.random(n) < 0.2
-    return pa.table({
-        "source": ["dispute"] * n, "category": rng.choice(["D02", "D07"], n), "grid_id": rng.choice(GRIDS["grid_id"], n),
-        "occurred_at": pa.array(occurred, pa.timestamp("us", "UTC")),
-        "closed_at": pa.array(closed, pa.timestamp("us", "UTC"), mask=gone if closing else np.ones(n, dtype=bool)),
-    })  # fmt: skip
+    return pa.table(
+        {
+            "source": ["dispute"] * n,
+            "category": rng.choice(["D02", "D07"], n),
+            "grid_id": rng.choice(GRIDS["grid_id"], n),
+            "occurred_at": pa.array(occurred, pa.timestamp("us", "UTC")),
+            "closed_at": pa.array(closed, pa.timestamp("us", "UTC"), mask=gone if closing else np.ones(n, dtype=bool)),
+        }
+    )
 
 
 def test_a_punctual_log_is_one_of_revisions():

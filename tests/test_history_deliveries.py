@@ -12,9 +12,14 @@ from riskwarn.history import DAY_US, History, Stream
 from riskwarn.history.deliveries import last_spoken, outages
 from riskwarn.label import Label
 
-GRIDS = pd.DataFrame({
-    "grid_id": ["G1", "G2"], "valid_from": START - pd.Timedelta(days=9), "township_id": ["T1", "T2"], "county_id": ["K1", "K2"],
-})  # fmt: skip
+GRIDS = pd.DataFrame(
+    {
+        "grid_id": ["G1", "G2"],
+        "valid_from": START - pd.Timedelta(days=9),
+        "township_id": ["T1", "T2"],
+        "county_id": ["K1", "K2"],
+    }
+)
 LABEL = Label("dispute_7d", (Stream("dispute"),), days=7, settle_days=3)
 DATES = range(10, 190, 5)
 
@@ -37,10 +42,23 @@ def events(*parts):
 
 def log(*covers, source="dispute", org="*", arrived=None):
     """Deliveries that each say which days they speak for."""
-    return pd.DataFrame([{
-        "source": source, "org_code": org, "batch_id": f"{source}{org}{a}", "arrived_at": day(b if arrived is None else arrived), "received": 9, "accepted": 9,
-        "quarantined": 0, "duplicate": 0, "covers_from": day(a), "covers_to": day(b),
-    } for a, b in covers])  # fmt: skip
+    return pd.DataFrame(
+        [
+            {
+                "source": source,
+                "org_code": org,
+                "batch_id": f"{source}{org}{a}",
+                "arrived_at": day(b if arrived is None else arrived),
+                "received": 9,
+                "accepted": 9,
+                "quarantined": 0,
+                "duplicate": 0,
+                "covers_from": day(a),
+                "covers_to": day(b),
+            }
+            for a, b in covers
+        ]
+    )
 
 
 def known(frame, *logs, label=LABEL, until=None, dates=DATES):

@@ -13,10 +13,15 @@ from riskwarn.gaps.evidence import Evidence
 from riskwarn.history import History, Stream
 from riskwarn.store import Store
 
-CROSSWALK = pd.DataFrame({
-    "from_grid_id": ["OLD", "OLD", "G0", "A", "B"], "to_grid_id": ["G1", "G2", "OLD", "B", "A"],
-    "effective_at": START, "weight": [0.75, 0.25, 1.0, 1.0, 1.0], "kind": ["split", "split", "rename", "rename", "rename"],
-})  # fmt: skip
+CROSSWALK = pd.DataFrame(
+    {
+        "from_grid_id": ["OLD", "OLD", "G0", "A", "B"],
+        "to_grid_id": ["G1", "G2", "OLD", "B", "A"],
+        "effective_at": START,
+        "weight": [0.75, 0.25, 1.0, 1.0, 1.0],
+        "kind": ["split", "split", "rename", "rename", "rename"],
+    }
+)
 STREAMS = [
     Stream("dispute"),
     Stream("police_call", ("P04",)),
@@ -127,13 +132,24 @@ def test_a_store_is_read_once_for_a_night(tmp_path, monkeypatch, kept):
 
 def test_tables_tell_what_was_known_of_them():
     """A visit is known when it is told, a step when it was taken where nothing else is said; a receipt of tomorrow is blank."""
-    visits = pd.DataFrame({
-        "visit_id": ["v", "w"], "started_at": [day(1), day(1)], "known_at": [day(2), day(9)], "grid_id": "G1",
-    })  # fmt: skip
-    steps = pd.DataFrame({
-        "case_id": "c", "step": [1, 2, 3], "action": "assign", "at": [day(1), day(2), day(9)], "grid_id": "G1",
-        "known_at": pd.Series([pd.NaT, day(8), pd.NaT]).dt.tz_convert(ZONE),
-    })  # fmt: skip
+    visits = pd.DataFrame(
+        {
+            "visit_id": ["v", "w"],
+            "started_at": [day(1), day(1)],
+            "known_at": [day(2), day(9)],
+            "grid_id": "G1",
+        }
+    )
+    steps = pd.DataFrame(
+        {
+            "case_id": "c",
+            "step": [1, 2, 3],
+            "action": "assign",
+            "at": [day(1), day(2), day(9)],
+            "grid_id": "G1",
+            "known_at": pd.Series([pd.NaT, day(8), pd.NaT]).dt.tz_convert(ZONE),
+        }
+    )
     calls = pd.DataFrame(
         {"call_id": ["x"], "to_org": "B", "sent_at": [day(1)], "received_at": [day(8)], "grid_id": "G1"}
     )
@@ -152,9 +168,16 @@ def test_a_midnight_that_clocks_skip_is_the_first_instant_after_it():
     """Gaps, counts and held events take a night whose midnight never was, in Santiago, for its first instant."""
     zone, night = "America/Santiago", "2024-09-08"
     at = pd.date_range("2024-05-01", periods=130, freq="D", tz="UTC").as_unit("us")
-    events = pd.DataFrame({
-        "source": "dispute", "event_id": [f"e{i}" for i in range(130)], "known_at": at, "occurred_at": at, "grid_id": "G1", "category": "D02",
-    })  # fmt: skip
+    events = pd.DataFrame(
+        {
+            "source": "dispute",
+            "event_id": [f"e{i}" for i in range(130)],
+            "known_at": at,
+            "occurred_at": at,
+            "grid_id": "G1",
+            "category": "D02",
+        }
+    )
     history = History.of(events, GRIDS, timezone=zone)
     first = pd.Timestamp("2024-09-08 01:00", tz=zone)
 

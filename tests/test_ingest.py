@@ -29,27 +29,42 @@ def square(column):
 def town(path, *, ids=SQUARES):
     """Three squares in a row; the third belongs to another county."""
     store = Store(path, timezone=ZONE)
-    grids = pd.DataFrame({
-        "grid_id": list(ids), "valid_from": pd.Timestamp("2020-01-01", tz=ZONE),
-        "geometry": [square(c) for c in ids.values()], "county_id": ["A" if c < 2 else "B" for c in ids.values()],
-    })  # fmt: skip
+    grids = pd.DataFrame(
+        {
+            "grid_id": list(ids),
+            "valid_from": pd.Timestamp("2020-01-01", tz=ZONE),
+            "geometry": [square(c) for c in ids.values()],
+            "county_id": ["A" if c < 2 else "B" for c in ids.values()],
+        }
+    )
     store.write("grids", grids)
     return store
 
 
 def simple(**changes):
     said = {
-        "timezone": ZONE, "source": "dispute", "category": {"vocabulary": "dispute"},
-        "columns": {"event_id": "id", "occurred_at": "at", "grid_id": "grid", "category": "kind", "closed_at": "closed"},
-    }  # fmt: skip
+        "timezone": ZONE,
+        "source": "dispute",
+        "category": {"vocabulary": "dispute"},
+        "columns": {
+            "event_id": "id",
+            "occurred_at": "at",
+            "grid_id": "grid",
+            "category": "kind",
+            "closed_at": "closed",
+        },
+    }
     return mapping_of({**said, **changes})
 
 
 def rows(**changes):
     plain = {
-        "id": ["a", "b", "c"], "at": ["2025-01-08 13:05:00"] * 3, "grid": ["G1", "G2", ""], "kind": ["邻里", "欠薪", "其他"],
+        "id": ["a", "b", "c"],
+        "at": ["2025-01-08 13:05:00"] * 3,
+        "grid": ["G1", "G2", ""],
+        "kind": ["邻里", "欠薪", "其他"],
         "closed": ["2025-01-10", "", ""],
-    }  # fmt: skip
+    }
     return pd.DataFrame({**plain, **changes})
 
 
@@ -106,10 +121,16 @@ def test_a_closed_row_becomes_two_revisions(tmp_path):
 
 def test_the_category_after_handling_is_known_only_when_it_was_recorded(tmp_path):
     """A police call's intake category holds until the feedback; no feature before it sees the feedback category."""
-    frame = pd.DataFrame({
-        "警情编号": ["x"], "报警时间": ["2025-01-08 10:00:00"], "接警报警类别": ["群众紧急求助"], "反馈报警类别": ["纠纷"],
-        "反馈时间": ["2025-01-08 18:00:00"], "所属网格": ["G1"],
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "警情编号": ["x"],
+            "报警时间": ["2025-01-08 10:00:00"],
+            "接警报警类别": ["群众紧急求助"],
+            "反馈报警类别": ["纠纷"],
+            "反馈时间": ["2025-01-08 18:00:00"],
+            "所属网格": ["G1"],
+        }
+    )
     store = town(tmp_path / "s")
 
     ingest(store, csv(tmp_path / "f.csv", frame), mapping_of({"preset": "police_call", "timezone": ZONE}))
@@ -132,9 +153,15 @@ def test_no_revision_knows_what_came_after_it(opened, handled, closed):
     def at(hours):
         return start + pd.Timedelta(hours=hours) if hours is not None else pd.NaT
 
-    row = pd.DataFrame({
-        "event_id": ["x"], "occurred_at": [start], "known_at": [at(opened)], "category": ["P05"], "feedback_category": ["P04"],
-    })  # fmt: skip
+    row = pd.DataFrame(
+        {
+            "event_id": ["x"],
+            "occurred_at": [start],
+            "known_at": [at(opened)],
+            "category": ["P05"],
+            "feedback_category": ["P04"],
+        }
+    )
     row["feedback_at"] = pd.Series([at(handled)], dtype="datetime64[us, UTC]")
     row["closed_at"] = pd.Series([at(closed)], dtype="datetime64[us, UTC]")
 
@@ -179,10 +206,15 @@ def permuted(tmp_path, trials):
     n = 60
     at = pd.Timestamp("2025-01-01") + pd.to_timedelta(rng.integers(0, 60 * 24, n), unit="h")
     closed = at + pd.to_timedelta(rng.integers(1, 700, n), unit="h")
-    frame = pd.DataFrame({
-        "id": [f"e{i}" for i in rng.integers(0, 50, n)], "at": at, "grid": rng.choice(["G1", "G2", "G3", ""], n),
-        "kind": rng.choice(["邻里", "欠薪", "其他"], n), "closed": pd.Series(closed).where(rng.random(n) < 0.5),
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "id": [f"e{i}" for i in rng.integers(0, 50, n)],
+            "at": at,
+            "grid": rng.choice(["G1", "G2", "G3", ""], n),
+            "kind": rng.choice(["邻里", "欠薪", "其他"], n),
+            "closed": pd.Series(closed).where(rng.random(n) < 0.5),
+        }
+    )
     town(tmp_path / "empty")
     for trial in range(trials):
         shutil.copytree(tmp_path / "empty", tmp_path / f"s{trial}")
@@ -343,10 +375,16 @@ def test_a_manifest_speaks_for_the_delivery(tmp_path):
 def test_a_count_stands_for_as_many_events(tmp_path):
     """A row with a count becomes that many events, known after the delay; a row of zero is accepted and gives none."""
     frame = pd.DataFrame({"grid": ["G1", "G2"], "month": ["2025-01", "2025-01"], "n": [3, 0]})
-    mapping = mapping_of({
-        "timezone": ZONE, "source": "petition", "known_delay_days": 31, "constants": {"category": "D99"},
-        "columns": {"grid_id": "grid", "occurred_at": "month", "count": "n"}, "joins": {"event_id": ["grid", "month"]},
-    })  # fmt: skip
+    mapping = mapping_of(
+        {
+            "timezone": ZONE,
+            "source": "petition",
+            "known_delay_days": 31,
+            "constants": {"category": "D99"},
+            "columns": {"grid_id": "grid", "occurred_at": "month", "count": "n"},
+            "joins": {"event_id": ["grid", "month"]},
+        }
+    )
     store = town(tmp_path / "s")
 
     report = ingest(store, csv(tmp_path / "f.csv", frame), mapping)
@@ -386,11 +424,12 @@ def test_two_feeds_come_out_of_one_file(tmp_path):
     frame = rows(kind="x").assign(sub=["1", "2", "3"])
     mapping = mapping_of(
         {
-            "timezone": ZONE, "columns": {"event_id": "id", "occurred_at": "at", "grid_id": "grid", "closed_at": "closed"},
+            "timezone": ZONE,
+            "columns": {"event_id": "id", "occurred_at": "at", "grid_id": "grid", "closed_at": "closed"},
             "category": {"keys": ["kind", "sub"], "crosswalk": "feeds.csv"},
         },
         folder=str(tmp_path),
-    )  # fmt: skip
+    )
     store = town(tmp_path / "s")
 
     report = ingest(store, csv(tmp_path / "f.csv", frame), mapping)
@@ -464,11 +503,19 @@ def test_a_hashed_identifier_is_the_same_in_every_delivery(tmp_path):
 
 def test_other_tables_come_in_through_presets(tmp_path):
     """Visits with Chinese headers, worker columns unread, come in as visits."""
-    frame = pd.DataFrame({
-        "巡查编号": ["v1", "v2"], "签到时间": ["2025-01-08 09:00", "2025-01-08 10:00"], "签退时间": ["2025-01-08 09:30", "2025-01-08 10:30"],
-        "所属网格": ["G1", "G9"], "巡查类型": ["入户走访", "夜巡"], "任务来源": ["预警派单", "自主"], "走访户数": ["３户", "4"],
-        "网格员姓名": ["某甲", "某乙"], "是否有效": ["是", "否"],
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "巡查编号": ["v1", "v2"],
+            "签到时间": ["2025-01-08 09:00", "2025-01-08 10:00"],
+            "签退时间": ["2025-01-08 09:30", "2025-01-08 10:30"],
+            "所属网格": ["G1", "G9"],
+            "巡查类型": ["入户走访", "夜巡"],
+            "任务来源": ["预警派单", "自主"],
+            "走访户数": ["３户", "4"],
+            "网格员姓名": ["某甲", "某乙"],
+            "是否有效": ["是", "否"],
+        }
+    )
     store = town(tmp_path / "s")
 
     report = ingest(store, csv(tmp_path / "f.csv", frame), mapping_of({"preset": "visits", "timezone": ZONE}))
@@ -489,9 +536,15 @@ def test_every_preset_is_a_mapping():
 
 def test_a_mapping_may_override_its_preset():
     """Own aliases replace the preset's, what is ignored adds up, words join."""
-    mapping = mapping_of({
-        "preset": "dispute", "timezone": ZONE, "ignore": ["x"], "columns": {"event_id": "案号"}, "words": {"outcome": {"和解": "success"}},
-    })  # fmt: skip
+    mapping = mapping_of(
+        {
+            "preset": "dispute",
+            "timezone": ZONE,
+            "ignore": ["x"],
+            "columns": {"event_id": "案号"},
+            "words": {"outcome": {"和解": "success"}},
+        }
+    )
 
     assert mapping.columns["event_id"] == ("案号",)
     assert {"x", "序号"} <= set(mapping.ignore)
@@ -626,9 +679,16 @@ def test_an_empty_time_is_named_as_what_is_empty(tmp_path):
 def test_grids_hold_on_their_days_only(tmp_path):
     """An event names a grid that held on its day; one retired or not yet made is refused like an unknown one."""
     store = town(tmp_path / "s")
-    store.write("grids", pd.DataFrame({
-        "grid_id": ["OLD"], "valid_from": pd.Timestamp("2020-01-01", tz=ZONE), "valid_to": pd.Timestamp("2024-01-01", tz=ZONE),
-    }))  # fmt: skip
+    store.write(
+        "grids",
+        pd.DataFrame(
+            {
+                "grid_id": ["OLD"],
+                "valid_from": pd.Timestamp("2020-01-01", tz=ZONE),
+                "valid_to": pd.Timestamp("2024-01-01", tz=ZONE),
+            }
+        ),
+    )
     frame = rows(grid=["OLD", "G1", "OLD"], at=["2025-01-08 10:00", "2016-01-08 10:00", "2023-12-31 23:00"], closed="")
 
     report = ingest(store, csv(tmp_path / "f.csv", frame), simple())

@@ -22,12 +22,17 @@ def feed(store, *, days=420, per_day=10, skip=(), delay_days=0.0, late_share=0.0
     day = np.repeat(np.setdiff1d(np.arange(days), skip), per_day)
     occurred = pd.Timestamp("2024-01-01", tz=ZONE) + pd.to_timedelta(day * 24 + rng.integers(0, 24, len(day)), unit="h")
     late = rng.random(len(day)) < late_share
-    frame = pd.DataFrame({
-        "source": "dispute", "event_id": [f"e{k}" for k in range(len(day))], "occurred_at": occurred,
-        "known_at": occurred + pd.to_timedelta(np.where(late, 40.0, delay_days), unit="D"),
-        "grid_id": np.where(rng.random(len(day)) < unplaced, "", "G1"), "category": np.where(day >= days - 28, newest, "D02"),
-        "category_raw": pd.Series("怪").where(pd.Series(rng.random(len(day)) < raw), None).reindex(range(len(day))),
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "source": "dispute",
+            "event_id": [f"e{k}" for k in range(len(day))],
+            "occurred_at": occurred,
+            "known_at": occurred + pd.to_timedelta(np.where(late, 40.0, delay_days), unit="D"),
+            "grid_id": np.where(rng.random(len(day)) < unplaced, "", "G1"),
+            "category": np.where(day >= days - 28, newest, "D02"),
+            "category_raw": pd.Series("怪").where(pd.Series(rng.random(len(day)) < raw), None).reindex(range(len(day))),
+        }
+    )
     frame["category_raw"] = pd.Series(np.where(rng.random(len(day)) < raw, "怪", None), dtype="str")
     store.write("grids", pd.DataFrame({"grid_id": ["G1"], "valid_from": pd.Timestamp("2020-01-01", tz=ZONE)}))
     store.write("events", frame)
@@ -111,10 +116,14 @@ def scattered(n=600, *, grids=20, days=300):
     """`n` events of random days, minutes and grids, known a day later."""
     rng = np.random.default_rng(8)
     at = pd.Timestamp("2024-01-01", tz=ZONE) + pd.to_timedelta(rng.integers(0, days * 1440, n), unit="min")
-    return pd.DataFrame({
-        "occurred_at": at, "known_at": at + pd.Timedelta(days=1), "grid_id": [f"G{k}" for k in rng.integers(0, grids, n)],
-        "place_key": [f"p{k}" for k in rng.integers(0, n, n)],
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "occurred_at": at,
+            "known_at": at + pd.Timedelta(days=1),
+            "grid_id": [f"G{k}" for k in rng.integers(0, grids, n)],
+            "place_key": [f"p{k}" for k in rng.integers(0, n, n)],
+        }
+    )
 
 
 def seen(events, log=None):

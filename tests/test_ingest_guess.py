@@ -16,73 +16,153 @@ SQUARE = "POLYGON((-87.7 41.8,-87.5 41.8,-87.5 42,-87.7 42,-87.7 41.8))"
 
 
 def socrata_crime(n, at, rng):
-    return pd.DataFrame({
-        "ID": np.arange(n) + 13_000_000, "Case Number": [f"JH{k + 100_000}" for k in range(n)], "Date": at.strftime("%m/%d/%Y %I:%M:%S %p"),
-        "Block": "001XX N STATE ST", "IUCR": "0486", "Primary Type": rng.choice(["BATTERY", "THEFT"], n), "Description": "SIMPLE", "Arrest": "false",
-        "District": "011", "Updated On": at.strftime("%m/%d/%Y %I:%M:%S %p"), "Latitude": 41.9, "Longitude": -87.6, "Location": "(41.9, -87.6)",
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "ID": np.arange(n) + 13_000_000,
+            "Case Number": [f"JH{k + 100_000}" for k in range(n)],
+            "Date": at.strftime("%m/%d/%Y %I:%M:%S %p"),
+            "Block": "001XX N STATE ST",
+            "IUCR": "0486",
+            "Primary Type": rng.choice(["BATTERY", "THEFT"], n),
+            "Description": "SIMPLE",
+            "Arrest": "false",
+            "District": "011",
+            "Updated On": at.strftime("%m/%d/%Y %I:%M:%S %p"),
+            "Latitude": 41.9,
+            "Longitude": -87.6,
+            "Location": "(41.9, -87.6)",
+        }
+    )
 
 
 def socrata_311(n, at, rng):
-    return pd.DataFrame({
-        "Unique Key": np.arange(n) + 60_000_000, "Created Date": at.strftime("%m/%d/%Y %I:%M:%S %p"),
-        "Closed Date": (at + pd.Timedelta(days=2)).strftime("%m/%d/%Y %I:%M:%S %p"), "Agency": "NYPD",
-        "Complaint Type": rng.choice(["Noise - Street", "Illegal Parking"], n), "Descriptor": "Loud", "Incident Zip": "10001",
-        "Status": "Closed", "Borough": "BRONX", "Latitude": 41.9, "Longitude": -87.6, "Location": "POINT (-87.6 41.9)",
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "Unique Key": np.arange(n) + 60_000_000,
+            "Created Date": at.strftime("%m/%d/%Y %I:%M:%S %p"),
+            "Closed Date": (at + pd.Timedelta(days=2)).strftime("%m/%d/%Y %I:%M:%S %p"),
+            "Agency": "NYPD",
+            "Complaint Type": rng.choice(["Noise - Street", "Illegal Parking"], n),
+            "Descriptor": "Loud",
+            "Incident Zip": "10001",
+            "Status": "Closed",
+            "Borough": "BRONX",
+            "Latitude": 41.9,
+            "Longitude": -87.6,
+            "Location": "POINT (-87.6 41.9)",
+        }
+    )
 
 
 def arcgis(n, at, rng):
-    return pd.DataFrame({
-        "OBJECTID": np.arange(n) + 1, "INCIDENT_NUMBER": [f"24-{k:06d}" for k in range(n)],
-        "INCIDENT_DATE": (at.tz_localize("UTC").as_unit("ms").asi8), "OFFENSE_TYPE": rng.choice(["Burglary", "Assault"], n),
-        "BEAT": "B12", "LATITUDE": 41.9, "LONGITUDE": -87.6,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "OBJECTID": np.arange(n) + 1,
+            "INCIDENT_NUMBER": [f"24-{k:06d}" for k in range(n)],
+            "INCIDENT_DATE": (at.tz_localize("UTC").as_unit("ms").asi8),
+            "OFFENSE_TYPE": rng.choice(["Burglary", "Assault"], n),
+            "BEAT": "B12",
+            "LATITUDE": 41.9,
+            "LONGITUDE": -87.6,
+        }
+    )
 
 
 def ckan(n, at, rng):
-    return pd.DataFrame({
-        "_id": np.arange(n) + 1, "INCIDENT_NUMBER": [f"I{k + 192_000_000}" for k in range(n)], "OFFENSE_CODE": "3115",
-        "OFFENSE_DESCRIPTION": rng.choice(["VANDALISM", "LARCENY"], n), "SHOOTING": 0, "OCCURRED_ON_DATE": at.strftime("%Y-%m-%d %H:%M:%S+00"),
-        "YEAR": at.year, "MONTH": at.month, "DAY_OF_WEEK": at.day_name(), "HOUR": at.hour, "Lat": 41.9, "Long": -87.6,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "_id": np.arange(n) + 1,
+            "INCIDENT_NUMBER": [f"I{k + 192_000_000}" for k in range(n)],
+            "OFFENSE_CODE": "3115",
+            "OFFENSE_DESCRIPTION": rng.choice(["VANDALISM", "LARCENY"], n),
+            "SHOOTING": 0,
+            "OCCURRED_ON_DATE": at.strftime("%Y-%m-%d %H:%M:%S+00"),
+            "YEAR": at.year,
+            "MONTH": at.month,
+            "DAY_OF_WEEK": at.day_name(),
+            "HOUR": at.hour,
+            "Lat": 41.9,
+            "Long": -87.6,
+        }
+    )
 
 
 def police_uk(n, at, rng):
     ids = pd.Series([f"{k:064x}" for k in rng.integers(1, 2**60, n)])
-    return pd.DataFrame({
-        "Crime ID": ids.where(rng.random(n) < 0.5, ""), "Month": at.strftime("%Y-%m"), "Reported by": "Kent Police", "Falls within": "Kent Police",
-        "Longitude": -87.6, "Latitude": 41.9, "Location": "On or near Parking Area", "LSOA name": "Kent 001A",
-        "Crime type": rng.choice(["Burglary", "Anti-social behaviour"], n), "Last outcome category": "Under investigation", "Context": "",
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "Crime ID": ids.where(rng.random(n) < 0.5, ""),
+            "Month": at.strftime("%Y-%m"),
+            "Reported by": "Kent Police",
+            "Falls within": "Kent Police",
+            "Longitude": -87.6,
+            "Latitude": 41.9,
+            "Location": "On or near Parking Area",
+            "LSOA name": "Kent 001A",
+            "Crime type": rng.choice(["Burglary", "Anti-social behaviour"], n),
+            "Last outcome category": "Under investigation",
+            "Context": "",
+        }
+    )
 
 
 def open311(n, at, rng):
-    return pd.DataFrame({
-        "service_request_id": [f"SR-{k:05d}" for k in range(n)], "status": "open", "service_name": rng.choice(["Pothole", "Graffiti"], n),
-        "service_code": "018", "requested_datetime": at.strftime("%Y-%m-%dT%H:%M:%SZ"), "updated_datetime": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "lat": 41.9, "long": -87.6, "media_url": "",
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "service_request_id": [f"SR-{k:05d}" for k in range(n)],
+            "status": "open",
+            "service_name": rng.choice(["Pothole", "Graffiti"], n),
+            "service_code": "018",
+            "requested_datetime": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "updated_datetime": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "lat": 41.9,
+            "long": -87.6,
+            "media_url": "",
+        }
+    )
 
 
 def cad(n, at, rng):
-    return pd.DataFrame({
-        "CAD Event Number": [f"2024{k:08d}" for k in range(n)], "Call Date": at.strftime("%m/%d/%Y"), "Call Time": at.strftime("%H:%M:%S"),
-        "Initial Call Type": rng.choice(["DISTURBANCE", "ALARM"], n), "Priority": "2", "Sector": "K", "Latitude": 41.9, "Longitude": -87.6,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "CAD Event Number": [f"2024{k:08d}" for k in range(n)],
+            "Call Date": at.strftime("%m/%d/%Y"),
+            "Call Time": at.strftime("%H:%M:%S"),
+            "Initial Call Type": rng.choice(["DISTURBANCE", "ALARM"], n),
+            "Priority": "2",
+            "Sector": "K",
+            "Latitude": 41.9,
+            "Longitude": -87.6,
+        }
+    )
 
 
 def hotline_12345(n, at, rng):
-    return pd.DataFrame({
-        "工单编号": [f"GD{k:08d}" for k in range(n)], "来电时间": at.strftime("%Y/%m/%d %H:%M"), "来电人姓名": "王小明", "联系电话": "13812345678",
-        "问题类型": rng.choice(["三资", "互联网"], n), "诉求内容": "楼下噪音", "所属网格": "G1", "工单状态": "已办结", "满意度": "满意",
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "工单编号": [f"GD{k:08d}" for k in range(n)],
+            "来电时间": at.strftime("%Y/%m/%d %H:%M"),
+            "来电人姓名": "王小明",
+            "联系电话": "13812345678",
+            "问题类型": rng.choice(["三资", "互联网"], n),
+            "诉求内容": "楼下噪音",
+            "所属网格": "G1",
+            "工单状态": "已办结",
+            "满意度": "满意",
+        }
+    )
 
 
 PORTALS = {
-    "socrata_crime": socrata_crime, "socrata_311": socrata_311, "arcgis": arcgis, "ckan": ckan, "police_uk": police_uk, "open311": open311,
-    "cad": cad, "12345": hotline_12345,
-}  # fmt: skip
+    "socrata_crime": socrata_crime,
+    "socrata_311": socrata_311,
+    "arcgis": arcgis,
+    "ckan": ckan,
+    "police_uk": police_uk,
+    "open311": open311,
+    "cad": cad,
+    "12345": hotline_12345,
+}
 
 
 def brought(folder, frame, zone):
@@ -153,9 +233,13 @@ def test_grids_are_proposed_completely(tmp_path):
     """A boundary file without the day its areas begin gets one to review, and comes in."""
     ring = [[[-87.7, 41.8], [-87.5, 41.8], [-87.5, 42.0], [-87.7, 42.0], [-87.7, 41.8]]]
     features = [
-        {"type": "Feature", "properties": {"GEOID": f"1703101010{k}", "NAMELSAD": f"Census Tract {k}", "ALAND": 5},
-         "geometry": {"type": "Polygon", "coordinates": ring}} for k in range(3)
-    ]  # fmt: skip
+        {
+            "type": "Feature",
+            "properties": {"GEOID": f"1703101010{k}", "NAMELSAD": f"Census Tract {k}", "ALAND": 5},
+            "geometry": {"type": "Polygon", "coordinates": ring},
+        }
+        for k in range(3)
+    ]
     (tmp_path / "t.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     proposal = guess(tmp_path / "t.geojson", timezone="America/Chicago")
     store = Store(tmp_path / "store", timezone="America/Chicago")

@@ -53,7 +53,10 @@ TEXTS = {
     "last line without end": (lines(*ROWS).rstrip(b"\n"), 10),
     "windows line ends": (lines(*ROWS, end="\r\n"), 10),
     "mac line ends": (lines(*ROWS, end="\r"), 10),
-    "mixed line ends": (lines(*ROWS[:3]) + b"\r\n" + "\r".join(ROWS[3:6]).encode() + b"\n" + "\n".join(ROWS[6:]).encode(), 10),
+    "mixed line ends": (
+        lines(*ROWS[:3]) + b"\r\n" + "\r".join(ROWS[3:6]).encode() + b"\n" + "\n".join(ROWS[6:]).encode(),
+        10,
+    ),
     "blank lines between": (lines(*ROWS, end="\n\n\r\n"), 10),
     "end of file mark": (lines(*ROWS) + b"\n\x1a", 11),
     "zero bytes at the end": (lines(*ROWS) + b"\n" + b"\0" * 100_000, 11),
@@ -75,7 +78,10 @@ TEXTS = {
     "rows of one cell": (lines(*("x" for _ in ROWS)), 10),
     "trailing marks in rows": (lines(*(row + "," for row in ROWS)), 10),
     "trailing marks in header": (lines(*ROWS).replace(b"cat", b"cat,,"), 10),
-    "ten thousand empty columns": (lines(*(row + "," * 10_000 for row in ROWS)).replace(b"cat", b"cat" + b"," * 10_000), 10),
+    "ten thousand empty columns": (
+        lines(*(row + "," * 10_000 for row in ROWS)).replace(b"cat", b"cat" + b"," * 10_000),
+        10,
+    ),
     "ten thousand named columns": ((HEADER + "," + ",".join(f"c{k}" for k in range(10_000))).encode() + b"\n", REFUSED),
     "a cell of 131,072 letters": (lines(*put(ROWS, 3, f"4,2025-01-08 13:05:00,{'x' * 131_072}")), 10),
     "a quoted cell of 131,073 letters": (lines(*put(ROWS, 3, f'4,2025-01-08 13:05:00,"{"x" * 131_073}"')), 10),
@@ -88,13 +94,26 @@ TEXTS = {
     "header twice the same name": (lines(*ROWS).replace(b"at,cat", b"id,cat"), REFUSED),
     "binary": (bytes(range(256)) * 200, REFUSED),
     "random bytes": (np.random.default_rng(1).bytes(100_000), REFUSED),
-    "half a character": (lines(*put(ROWS, 3, "4,2025-01-08 13:05:00,里里里里")).replace("里".encode() * 2, "里".encode() + b"\xe9\x87", 1), 10),
-    "a lone byte of another encoding": (lines(*put(ROWS, 3, "4,2025-01-08 13:05:00,邻里纠纷")) + b"\n11,2025-01-08,\xff", 11),
+    "half a character": (
+        lines(*put(ROWS, 3, "4,2025-01-08 13:05:00,里里里里")).replace(
+            "里".encode() * 2, "里".encode() + b"\xe9\x87", 1
+        ),
+        10,
+    ),
+    "a lone byte of another encoding": (
+        lines(*put(ROWS, 3, "4,2025-01-08 13:05:00,邻里纠纷")) + b"\n11,2025-01-08,\xff",
+        11,
+    ),
     "cut utf-16": (lines(*ROWS).decode().encode("utf-16")[:-1], 10),
     "utf-16 without mark": (lines(*ROWS).decode().encode("utf-16-le"), 10),
     "utf-32": (lines(*ROWS).decode().encode("utf-32"), 10),
     "utf-7": (lines(*put(ROWS, 3, "4,2025-01-08 13:05:00,里")).decode().encode("utf-7"), 10),
-    "surrogates written as utf-8": (lines(*put(ROWS, 3, "4,2025-01-08 13:05:00,\ud800")[:3]) + b"\n4,2025-01-08 13:05:00,\xed\xa0\x80" + b"\n5,2025-01-08,\xe9\x87\x8c\xe9\x87\x8c", 5),
+    "surrogates written as utf-8": (
+        lines(*put(ROWS, 3, "4,2025-01-08 13:05:00,\ud800")[:3])
+        + b"\n4,2025-01-08 13:05:00,\xed\xa0\x80"
+        + b"\n5,2025-01-08,\xe9\x87\x8c\xe9\x87\x8c",
+        5,
+    ),
     "marks without width": (lines(*(f"\u200b{row}\ufeff" for row in ROWS)), 10),
     "right to left": (lines(*(f"\u202e{row}\u202c" for row in ROWS)), 10),
     "formulas": (lines(*put(ROWS, 3, '4,2025-01-08 13:05:00,"=HYPERLINK(""http://x"",""y"")"')), 10),
@@ -111,8 +130,11 @@ TEXTS = {
     "years beyond belief": (lines(*put(ROWS, 3, "4,99999-01-08,x")), 10),
     "huge numbers": (lines(*put(ROWS, 3, f"4,{'9' * 400},x")), 10),
     "an id of 10,000 letters": (lines(*put(ROWS, 3, f"{'9' * 10_000},2025-01-08,x")), 10),
-    "nothing spelled in many ways": (lines(*(f"{word},{word},{word}" for word in ["NULL", "无", "-", "N/A", "''", '""', "#N/A"])), 7),
-}  # fmt: skip
+    "nothing spelled in many ways": (
+        lines(*(f"{word},{word},{word}" for word in ["NULL", "无", "-", "N/A", "''", '""', "#N/A"])),
+        7,
+    ),
+}
 
 
 def town(path):
@@ -187,7 +209,12 @@ JSONS = {
     "data": (json.dumps({"code": 0, "data": RECORDS}), 10),
     "data within": (json.dumps({"result": {"total": 10, "list": RECORDS}}), 10),
     "ckan": (json.dumps({"help": "", "success": True, "result": {"fields": [{"id": "id"}], "records": RECORDS}}), 10),
-    "arcgis": (json.dumps({"fields": [{"name": "id"}], "features": [{"attributes": r, "geometry": {"x": 1, "y": 2}} for r in RECORDS]}), ...),
+    "arcgis": (
+        json.dumps(
+            {"fields": [{"name": "id"}], "features": [{"attributes": r, "geometry": {"x": 1, "y": 2}} for r in RECORDS]}
+        ),
+        ...,
+    ),
     "indented": (json.dumps({"data": RECORDS}, indent=2), 10),
     "one record": (json.dumps(RECORDS[0]), 1),
     "two lists": (json.dumps({"a": RECORDS, "b": RECORDS}), REFUSED),
@@ -205,18 +232,29 @@ JSONS = {
     "cut wrapped": (json.dumps({"data": RECORDS}, indent=1)[:-20], REFUSED),
     "deep": ("[" * 100_000, REFUSED),
     "deep value": ('{"id": "1", "at": "2025-01-08", "cat": ' + "[" * 5000 + "]" * 5000 + "}", ...),
-    "surrogate": ('[{"id": "1", "at": "2025-01-08", "cat": "\\ud800"}, {"id": "2", "at": "2025-01-08", "cat": "x"}]', 2),
+    "surrogate": (
+        '[{"id": "1", "at": "2025-01-08", "cat": "\\ud800"}, {"id": "2", "at": "2025-01-08", "cat": "x"}]',
+        2,
+    ),
     "surrogate in a key": ('[{"id": "1", "at": "2025-01-08", "cat": "x", "\\ud800": 1}]', REFUSED),
     "a number of 5000 digits": (f'[{{"id": {"9" * 5000}, "at": "2025-01-08", "cat": "x"}}]', ...),
     "not a number": ('[{"id": NaN, "at": "2025-01-08", "cat": Infinity}]', 1),
     "zero letter": ('[{"id": "1\\u0000", "at": "2025-01-08", "cat": "x"}]', 1),
     "the same key twice": ('[{"id": "1", "id": "2", "at": "2025-01-08", "cat": "x"}]', 1),
-    "a late key that is not mapped": ("\n".join([*map(json.dumps, RECORDS * 200), json.dumps({**RECORDS[0], "new": 1})]), REFUSED),
+    "a late key that is not mapped": (
+        "\n".join([*map(json.dumps, RECORDS * 200), json.dumps({**RECORDS[0], "new": 1})]),
+        REFUSED,
+    ),
     "numbers for ids": (json.dumps([{**r, "id": float(r["id"])} for r in RECORDS]), 10),
-    "geometry damaged": (json.dumps([{"type": "Feature", "properties": RECORDS[0], "geometry": {"type": "Point", "coordinates": ["a"]}}]), ...),
+    "geometry damaged": (
+        json.dumps(
+            [{"type": "Feature", "properties": RECORDS[0], "geometry": {"type": "Point", "coordinates": ["a"]}}]
+        ),
+        ...,
+    ),
     "comments": ("// x\n[]", REFUSED),
     "bytes that are no text": ("x", REFUSED),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", JSONS)
@@ -275,13 +313,22 @@ BOOKS = {
     "errors": (book([TABLE[0], ["#REF!", "#VALUE!", "#N/A"], *TABLE[1:]]), 11),
     "a formula without value": (book([TABLE[0], ['="1"', "2025-01-08", "x"]]), 1),
     "entities": (book(TABLE, sheet1=lambda x: b'<!DOCTYPE x [<!ENTITY a "aaaa">]>' + x), REFUSED),
-    "many laughs": (book(TABLE, workbook=lambda x: b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]>' + x), REFUSED),
+    "many laughs": (
+        book(
+            TABLE,
+            workbook=lambda x: b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]>' + x,
+        ),
+        REFUSED,
+    ),
     "damaged sheet": (book(TABLE, sheet1=lambda x: x[: len(x) // 2]), REFUSED),
     "no styles": (book(TABLE, styles=lambda _: b""), ...),
     "not xml": (book(TABLE, sheet1=lambda _: b"\0\1\2"), REFUSED),
     "an impossible date": (book(TABLE, sheet1=lambda x: x.replace(b"2025-01-08", b"9999999")), ...),
-    **{f"cut at {share:.0%}": (WHOLE[: int(len(WHOLE) * share)], REFUSED) for share in (0.05, 0.25, 0.5, 0.75, 0.95, 0.99)},
-}  # fmt: skip
+    **{
+        f"cut at {share:.0%}": (WHOLE[: int(len(WHOLE) * share)], REFUSED)
+        for share in (0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+    },
+}
 
 
 @pytest.mark.parametrize("name", BOOKS)
@@ -360,13 +407,19 @@ PARQUETS = {
     "nulls": (PLAIN.set_column(2, "cat", pa.nulls(2)), 2),
     "dictionary": (PLAIN.set_column(2, "cat", PLAIN["cat"].dictionary_encode()), 2),
     "decimals": (PLAIN.set_column(0, "id", pa.array([Decimal("1.00"), Decimal("2.50")])), 2),
-    "far dates": (PLAIN.set_column(1, "at", pa.array([253_402_300_799_000_000 * 30, 0], pa.int64()).cast(pa.timestamp("us"))), 2),
-    "nanoseconds": (PLAIN.set_column(1, "at", pa.array([1736312700 * 10**9] * 2, pa.int64()).cast(pa.timestamp("ns", "UTC"))), 2),
+    "far dates": (
+        PLAIN.set_column(1, "at", pa.array([253_402_300_799_000_000 * 30, 0], pa.int64()).cast(pa.timestamp("us"))),
+        2,
+    ),
+    "nanoseconds": (
+        PLAIN.set_column(1, "at", pa.array([1736312700 * 10**9] * 2, pa.int64()).cast(pa.timestamp("ns", "UTC"))),
+        2,
+    ),
     "days": (PLAIN.set_column(1, "at", pa.array([20_096, 20_097], pa.int32()).cast(pa.date32())), 2),
     "large text": (PLAIN.set_column(2, "cat", PLAIN["cat"].cast(pa.large_string())), 2),
     "text views": (PLAIN.set_column(2, "cat", PLAIN["cat"].combine_chunks().cast(pa.string_view())), ...),
     "names with guards": (PLAIN.rename_columns(["\ufeffid", " at ", "cat"]), 2),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", PARQUETS)
@@ -449,11 +502,30 @@ def test_folders_called_like_files_are_no_files(tmp_path):
 @pytest.mark.parametrize(
     "said",
     [
-        b"", b"x", b"[]", b"null", b"1", b'"x"', b"\xff\xfe", b"[" * 100_000, b'{"rows": "many"}', b'{"rows": 10.5}', b'{"rows": true}', b'{"rows": -1}',
-        b'{"rows": [10]}', b'{"sha256": 5}', b'{"sha256": "x"}', b'{"covers_from": 5}', b'{"covers_from": "soon"}', b'{"arrived_at": {}}',
-        b'{"arrived_at": "soon"}', b'{"row": 10}', b'{"rows": 9}', b'{"rows": 1e400}',
+        b"",
+        b"x",
+        b"[]",
+        b"null",
+        b"1",
+        b'"x"',
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"rows": "many"}',
+        b'{"rows": 10.5}',
+        b'{"rows": true}',
+        b'{"rows": -1}',
+        b'{"rows": [10]}',
+        b'{"sha256": 5}',
+        b'{"sha256": "x"}',
+        b'{"covers_from": 5}',
+        b'{"covers_from": "soon"}',
+        b'{"arrived_at": {}}',
+        b'{"arrived_at": "soon"}',
+        b'{"row": 10}',
+        b'{"rows": 9}',
+        b'{"rows": 1e400}',
     ],
-)  # fmt: skip
+)
 def test_an_odd_manifest_is_an_error_of_ours(tmp_path, said):
     """Whatever stands beside the file, nothing of it is stored and the error names the manifest."""
     (tmp_path / "f.csv").write_bytes(lines(*ROWS))

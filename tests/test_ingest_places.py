@@ -46,10 +46,15 @@ def points(path, lon, lat, at="2025-01-08"):
 
 
 def points_mapping(crs="EPSG:4326", **place):
-    return mapping_of({
-        "timezone": ZONE, "source": "dispute", "constants": {"category": "D02"}, "place": {"crs": crs, **place} if crs else place,
-        "columns": {"event_id": "id", "occurred_at": "at", "lon": "经度", "lat": "纬度"},
-    })  # fmt: skip
+    return mapping_of(
+        {
+            "timezone": ZONE,
+            "source": "dispute",
+            "constants": {"category": "D02"},
+            "place": {"crs": crs, **place} if crs else place,
+            "columns": {"event_id": "id", "occurred_at": "at", "lon": "经度", "lat": "纬度"},
+        }
+    )
 
 
 @pytest.mark.parametrize("ending", ["geojson", "gpkg", "shp"])
@@ -168,11 +173,17 @@ def test_an_event_lies_in_the_grid_of_its_day(tmp_path):
     """After a split points go to the parts, before it to the whole."""
     store = Store(tmp_path / "s", timezone=ZONE)
     at = {day: pd.Timestamp(day, tz=ZONE) for day in ("2020-01-01", "2025-01-01")}
-    store.write("grids", pd.DataFrame({
-        "grid_id": ["OLD", "NEW1", "NEW2"], "valid_from": [at["2020-01-01"], at["2025-01-01"], at["2025-01-01"]],
-        "valid_to": pd.Series([at["2025-01-01"], pd.NaT, pd.NaT]).dt.tz_convert(ZONE),
-        "geometry": [box(0, 2).wkt, box(0).wkt, box(1).wkt],
-    }))  # fmt: skip
+    store.write(
+        "grids",
+        pd.DataFrame(
+            {
+                "grid_id": ["OLD", "NEW1", "NEW2"],
+                "valid_from": [at["2020-01-01"], at["2025-01-01"], at["2025-01-01"]],
+                "valid_to": pd.Series([at["2025-01-01"], pd.NaT, pd.NaT]).dt.tz_convert(ZONE),
+                "geometry": [box(0, 2).wkt, box(0).wkt, box(1).wkt],
+            }
+        ),
+    )
     file = points(
         tmp_path / "f.csv", [116.005, 116.005, 116.015], [39.905] * 3, at=["2024-12-31", "2025-01-01", "2025-06-01"]
     )
@@ -223,10 +234,14 @@ def test_hexagons_too_coarse_are_refused():
 def test_no_count_is_lost_through_split_merge_and_rename(counts, split):
     """A is split into A1 and A2, then A1 and B merge into M, then C is renamed: the total stays."""
     first, then = (pd.Timestamp(day, tz=ZONE) for day in ("2024-01-01", "2025-01-01"))
-    crosswalk = pd.DataFrame({
-        "from_grid_id": ["A", "A", "A1", "B", "C"], "to_grid_id": ["A1", "A2", "M", "M", "C2"],
-        "weight": [split, 1 - split, 1.0, 1.0, 1.0], "effective_at": [first, first, then, then, then],
-    })  # fmt: skip
+    crosswalk = pd.DataFrame(
+        {
+            "from_grid_id": ["A", "A", "A1", "B", "C"],
+            "to_grid_id": ["A1", "A2", "M", "M", "C2"],
+            "weight": [split, 1 - split, 1.0, 1.0, 1.0],
+            "effective_at": [first, first, then, then, then],
+        }
+    )
     before = pd.DataFrame({"n": np.array(counts, dtype=float)}, index=pd.Index(["A", "B", "C"], name="grid_id"))
     after = carry(before, crosswalk)
     assert after["n"].sum() == pytest.approx(sum(counts))

@@ -68,9 +68,17 @@ def test_rows_are_sorted_alike(monkeypatch, rows):
     words = {name: np.array(list("abcdef"), dtype=object) for name in ("source", "category")}
     start = np.array(at)
     facts = facts_of(
-        words=words, grid=grid.astype(np.int32), start=start, occurred=start, source=source.astype(np.int32), category=category.astype(np.int32),
-        near=near.astype(bool), severity=severity.astype(np.int8), closed=np.arange(len(table)), amount=at.astype(np.float32),
-    )  # fmt: skip
+        words=words,
+        grid=grid.astype(np.int32),
+        start=start,
+        occurred=start,
+        source=source.astype(np.int32),
+        category=category.astype(np.int32),
+        near=near.astype(bool),
+        severity=severity.astype(np.int8),
+        closed=np.arange(len(table)),
+        amount=at.astype(np.float32),
+    )
     fast = in_order(facts, 6)
     monkeypatch.setattr(kernel, "compiled", lambda: None)
     slow = in_order(facts, 6)

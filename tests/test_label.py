@@ -190,10 +190,11 @@ ESCALATION = Label("graver_7d", ("police_call",), days=7, kind="escalation", low
 def test_an_escalation_is_asked_for_only_above_a_lower_rung():
     """Judged where the lower rung was known of late and the graver was not; 1 where the graver follows."""
     rows = [
-        *weekly([0, 0, 1, 0], "G1"), *weekly([0, 0, 0, 1], "G1", "police_call"),  # lower, then graver
+        *weekly([0, 0, 1, 0], "G1"),
+        *weekly([0, 0, 0, 1], "G1", "police_call"),  # lower, then graver
         *weekly([0, 0, 1, 0], "G10"),  # lower alone
         *weekly([0, 0, 0, 1], "G2", "police_call"),  # graver out of nothing
-    ]  # fmt: skip
+    ]
     found = ESCALATION.outcome(history(rows).at([day(21)]))[:, 0]
 
     np.testing.assert_array_equal(found, [1, 0, np.nan])

@@ -79,24 +79,68 @@ from riskwarn.testing import assert_no_leak, measure_of
 WEAPON = Stream("police_call", tag="weapon")
 OWN = (Stream("dispute"), Stream("police_call"))
 FEATURES = [
-    Count("dispute", days=28), Count(WEAPON, days=84), Count(Stream("dispute", origin="citizen", severity=2), days=28),
-    Count(Stream("police_call", ("P04",), hours=(20, 6)), days=28), Count(Stream("dispute", border=True, linked=True), days=28),
-    Rate("dispute", days=28), Own((Stream("dispute"), Stream("police_call")), 4), Level("police_call"), Rise("dispute", days=7),
-    Cusum("dispute"), DaysSince("police_call"), DaysSince("dispute", cap=30), Recent("dispute", half_life=14), Ewma("dispute"),
-    MeanSeverity("dispute", days=84), Share("dispute", "police_call", days=84), Open("dispute"), Open("dispute", days=28),
-    Overdue("dispute"), Amber("dispute"), OverdueShare("dispute"), OverdueDays("dispute"), OpenAge("dispute"), OpenAge("dispute", q=0.5),
-    Closed("dispute"), Handling("dispute", days=84), Handling("dispute", days=84, q=0.9), Delay("dispute", days=28), Recurrence("dispute", days=84),
-    Entropy("dispute", days=84), NewKinds("dispute", days=7, past=28), MostAtOnePlace(("dispute", "police_call"), days=28),
-    RepeatedPlaces(("dispute", "police_call"), days=28), RepeatedPlaces("dispute", days=84, at_least=3),
-    RepeatShare("dispute", days=84), Rung(), OpenMatters(), Climb(), Unheralded(), PerHousehold("dispute", days=84), Observed("dispute"),
-    Count("dispute", days=28).nearby(), Count("dispute", days=28).nearby(total=True), Rise("dispute").nearby(),
-    Count("dispute", days=28).of_parent("township_id"), Ratio(Count("dispute", days=28), Count("dispute", days=84)),
-    Product(Count("dispute", days=28), Count("police_call", days=28)), MixTrend("dispute", days=28, level="township_id"),
-    Trend("dispute", days=28), Trend("dispute", days=28, level="township_id"), LastYear("dispute", days=28),
-    *(OwnNormal((Stream("dispute"), Stream("police_call")), 7, past_days=28, part=part) for part in ("expected", "threshold", "tail")),
-    Faded(OWN, half_life=9), Harmonic(OWN, weeks=3), SameSeason(OWN, days=28, years=2), Spread(Own(OWN, 4), reach=0.5),
-    Spread(Harmonic(OWN, weeks=3), reach=1, shape="bands"), Spread(MeanSeverity("dispute", days=84), reach=1.5),
-]  # fmt: skip
+    Count("dispute", days=28),
+    Count(WEAPON, days=84),
+    Count(Stream("dispute", origin="citizen", severity=2), days=28),
+    Count(Stream("police_call", ("P04",), hours=(20, 6)), days=28),
+    Count(Stream("dispute", border=True, linked=True), days=28),
+    Rate("dispute", days=28),
+    Own((Stream("dispute"), Stream("police_call")), 4),
+    Level("police_call"),
+    Rise("dispute", days=7),
+    Cusum("dispute"),
+    DaysSince("police_call"),
+    DaysSince("dispute", cap=30),
+    Recent("dispute", half_life=14),
+    Ewma("dispute"),
+    MeanSeverity("dispute", days=84),
+    Share("dispute", "police_call", days=84),
+    Open("dispute"),
+    Open("dispute", days=28),
+    Overdue("dispute"),
+    Amber("dispute"),
+    OverdueShare("dispute"),
+    OverdueDays("dispute"),
+    OpenAge("dispute"),
+    OpenAge("dispute", q=0.5),
+    Closed("dispute"),
+    Handling("dispute", days=84),
+    Handling("dispute", days=84, q=0.9),
+    Delay("dispute", days=28),
+    Recurrence("dispute", days=84),
+    Entropy("dispute", days=84),
+    NewKinds("dispute", days=7, past=28),
+    MostAtOnePlace(("dispute", "police_call"), days=28),
+    RepeatedPlaces(("dispute", "police_call"), days=28),
+    RepeatedPlaces("dispute", days=84, at_least=3),
+    RepeatShare("dispute", days=84),
+    Rung(),
+    OpenMatters(),
+    Climb(),
+    Unheralded(),
+    PerHousehold("dispute", days=84),
+    Observed("dispute"),
+    Count("dispute", days=28).nearby(),
+    Count("dispute", days=28).nearby(total=True),
+    Rise("dispute").nearby(),
+    Count("dispute", days=28).of_parent("township_id"),
+    Ratio(Count("dispute", days=28), Count("dispute", days=84)),
+    Product(Count("dispute", days=28), Count("police_call", days=28)),
+    MixTrend("dispute", days=28, level="township_id"),
+    Trend("dispute", days=28),
+    Trend("dispute", days=28, level="township_id"),
+    LastYear("dispute", days=28),
+    *(
+        OwnNormal((Stream("dispute"), Stream("police_call")), 7, past_days=28, part=part)
+        for part in ("expected", "threshold", "tail")
+    ),
+    Faded(OWN, half_life=9),
+    Harmonic(OWN, weeks=3),
+    SameSeason(OWN, days=28, years=2),
+    Spread(Own(OWN, 4), reach=0.5),
+    Spread(Harmonic(OWN, weeks=3), reach=1, shape="bands"),
+    Spread(MeanSeverity("dispute", days=84), reach=1.5),
+]
 CALENDAR = [
     Season("sin"),
     SpringFestival(),
@@ -108,9 +152,16 @@ CALENDAR = [
 ]
 PLACE = [Attribute("households", log=True), Density(), UrbanClass(("220",), "rural")]
 TABLED = [
-    Count(Stream("visit", tag="valid"), days=28), DaysSince("visit"), Total("visit", days=28), Coverage("visit", days=28), Staff(),
-    Unstaffed("roster"), Count(Stream("step", ("return",), tag="again"), days=28), Open("diversion", days=84), Places("school"),
-]  # fmt: skip
+    Count(Stream("visit", tag="valid"), days=28),
+    DaysSince("visit"),
+    Total("visit", days=28),
+    Coverage("visit", days=28),
+    Staff(),
+    Unstaffed("roster"),
+    Count(Stream("step", ("return",), tag="again"), days=28),
+    Open("diversion", days=84),
+    Places("school"),
+]
 MANY = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -198,19 +249,37 @@ def tables():
     """A city's other tables, some rows known late."""
     day = [AS_OF - pd.Timedelta(days=d) for d in (50, 30, 20, 10, 3, 1)]
     late = pd.Timedelta(days=5)
-    visits = pd.DataFrame({
-        "visit_id": [f"v{i}" for i in range(6)], "started_at": day, "grid_id": ["G1", "G1", "G2", "G10", "G1", "G2"],
-        "known_at": [d + late for d in day], "kind": "patrol", "purpose": ["routine", "alert"] * 3, "n_households": [1, 2, 3, 4, 5, 6],
-        "valid": [True, True, False, True, True, True],
-    })  # fmt: skip
-    workflow = pd.DataFrame({
-        "case_id": ["k0", "k0", "k0", "k1", "k1", "k1"], "step": [0, 1, 2, 0, 1, 2], "action": ["return", "return", "close"] * 2,
-        "at": day, "known_at": [d + late for d in day], "grid_id": "G1",
-    })  # fmt: skip
-    diversions = pd.DataFrame({
-        "call_id": list("abcdef"), "to_org": "o1", "sent_at": day, "received_at": [d + late if i % 2 else pd.NaT for i, d in enumerate(day)],
-        "grid_id": ["G1", "G2"] * 3,
-    })  # fmt: skip
+    visits = pd.DataFrame(
+        {
+            "visit_id": [f"v{i}" for i in range(6)],
+            "started_at": day,
+            "grid_id": ["G1", "G1", "G2", "G10", "G1", "G2"],
+            "known_at": [d + late for d in day],
+            "kind": "patrol",
+            "purpose": ["routine", "alert"] * 3,
+            "n_households": [1, 2, 3, 4, 5, 6],
+            "valid": [True, True, False, True, True, True],
+        }
+    )
+    workflow = pd.DataFrame(
+        {
+            "case_id": ["k0", "k0", "k0", "k1", "k1", "k1"],
+            "step": [0, 1, 2, 0, 1, 2],
+            "action": ["return", "return", "close"] * 2,
+            "at": day,
+            "known_at": [d + late for d in day],
+            "grid_id": "G1",
+        }
+    )
+    diversions = pd.DataFrame(
+        {
+            "call_id": list("abcdef"),
+            "to_org": "o1",
+            "sent_at": day,
+            "received_at": [d + late if i % 2 else pd.NaT for i, d in enumerate(day)],
+            "grid_id": ["G1", "G2"] * 3,
+        }
+    )
     roster = pd.DataFrame({"grid_id": ["G1", "G2"] * 3, "day_at": day, "n_workers": [1.0, 0.0, 2.0, 1.0, 0.5, 0.0]})
     places = pd.DataFrame({"grid_id": ["G1", "G2"], "kind": ["school", "hotel"], "n": [2.0, 1.0]})
     return {"visits": visits, "workflow": workflow, "diversions": diversions, "roster": roster, "places": places}

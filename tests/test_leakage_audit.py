@@ -24,9 +24,14 @@ def drawn(seed, n_grids=150, n_years=7):
     y = rng.poisson(rate).astype(float)
     calls = rng.poisson(20 + 5 * y).astype(float)
     columns = {
-        "y": y[:, 2:], "y_before": y[:, 1:-1], "y_two_before": y[:, :-2], "rent": np.repeat(1500 - 20 * rate[:, :1] + rng.normal(0, 60, (n_grids, 1)), n_years, 1),
-        "noise": rng.normal(size=(n_grids, n_years)), "calls_before": calls[:, 1:-1], "calls": calls[:, 2:],
-    }  # fmt: skip
+        "y": y[:, 2:],
+        "y_before": y[:, 1:-1],
+        "y_two_before": y[:, :-2],
+        "rent": np.repeat(1500 - 20 * rate[:, :1] + rng.normal(0, 60, (n_grids, 1)), n_years, 1),
+        "noise": rng.normal(size=(n_grids, n_years)),
+        "calls_before": calls[:, 1:-1],
+        "calls": calls[:, 2:],
+    }
     table = pd.DataFrame({name: values.ravel() for name, values in columns.items()})
     table.insert(0, "grid_id", np.repeat([f"G{i:03d}" for i in range(n_grids)], n_years))
     table.insert(1, "year", np.tile(np.arange(2010, 2010 + n_years), n_grids))
@@ -49,11 +54,15 @@ def test_what_was_known_before_is_not_flagged(seed):
 @pytest.mark.parametrize(
     "made",
     [
-        lambda t: t["y"], lambda t: t["y"] - t["y_before"], lambda t: t["y"] / (t["y_before"] + 1) - 1, lambda t: (t["y"] > 15).astype(int),
-        lambda t: t["y"].groupby(t["year"]).rank(), lambda t: t["calls"],
+        lambda t: t["y"],
+        lambda t: t["y"] - t["y_before"],
+        lambda t: t["y"] / (t["y_before"] + 1) - 1,
+        lambda t: (t["y"] > 15).astype(int),
+        lambda t: t["y"].groupby(t["year"]).rank(),
+        lambda t: t["calls"],
     ],
     ids=["the outcome", "its change", "its relative change", "its class", "its rank", "a feed of the same year"],
-)  # fmt: skip
+)
 def test_what_knows_the_outcome_is_flagged(made):
     """The outcome in any guise, or another feed of the outcome's own year, is a leak, and the honest columns beside it are not."""
     table = drawn(3).drop(columns="calls").assign(seen=lambda t: made(drawn(3)).astype(float))

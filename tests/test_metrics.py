@@ -91,8 +91,10 @@ def test_without_ties_all_agree_with_scikit_learn():
 
 def test_a_share_of_grids_is_rounded_up():
     """5 % of 408 grids are 21, and a whole number is not rounded up by the machine's error."""
-    sizes = {(n, share): int(metrics.listed(np.ones(n), np.arange(n), share=share).sum()) for n, share in
-             [(408, 0.05), (408, 0.1), (645, 0.1), (290, 0.1), (100, 0.07), (100, 0.29), (3, 0.01)]}  # fmt: skip
+    sizes = {
+        (n, share): int(metrics.listed(np.ones(n), np.arange(n), share=share).sum())
+        for n, share in [(408, 0.05), (408, 0.1), (645, 0.1), (290, 0.1), (100, 0.07), (100, 0.29), (3, 0.01)]
+    }
 
     assert list(sizes.values()) == [21, 41, 65, 29, 7, 29, 1]
 

@@ -252,8 +252,10 @@ def lead(scores, events, **options):
     scores = pd.DataFrame(scores, columns=["grid_id", "as_of", "score"])
     events = pd.DataFrame(events, columns=["grid_id", "occurred_at"])
     return metrics.lead_time(
-        scores.assign(as_of=pd.to_datetime(scores["as_of"])), events.assign(occurred_at=pd.to_datetime(events["occurred_at"])), **options
-    )  # fmt: skip
+        scores.assign(as_of=pd.to_datetime(scores["as_of"])),
+        events.assign(occurred_at=pd.to_datetime(events["occurred_at"])),
+        **options,
+    )
 
 
 NIGHTS = [(g, f"2025-03-{d:02d}", s) for d in range(1, 11) for g, s in (("A", d % 2), ("B", 0.5), ("C", 0.1))]
@@ -332,7 +334,7 @@ BAD = [
     (lambda: metrics.disparity(pd.Series({"a": 0.0}), reference="a"), "is 0: no ratio"),
     (lambda: lead(NIGHTS, [], budget=1), "got 30 scores .0 missing. and 0 events"),
     (lambda: lead(NIGHTS, [("A", "2025-03-08")], budget=0), "must be positive, got 0"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("call", "message"), BAD, ids=[m[:30] for _, m in BAD])

@@ -176,8 +176,13 @@ def rewritten(bundle, change):
 
 
 @pytest.mark.parametrize(
-    "change", [lambda b: b["calibration"].update(knots=[1]), lambda b: b.pop("line"), lambda b: b["settings"].pop("seed") and b["settings"].update(sede=1)]
-)  # fmt: skip
+    "change",
+    [
+        lambda b: b["calibration"].update(knots=[1]),
+        lambda b: b.pop("line"),
+        lambda b: b["settings"].pop("seed") and b["settings"].update(sede=1),
+    ],
+)
 def test_a_bundle_of_another_version_is_told(tmp_path, change):
     """What this version cannot read is refused with what to do, not with a trace of its insides."""
     bundle = SMALL.fit(towns.drawn_panel()).save(tmp_path / "bundle")

@@ -29,10 +29,16 @@ def records(counts, first=FIRST, source="hotline"):
     day, kind = (np.repeat(i, counts.to_numpy().ravel()) for i in np.indices(counts.shape).reshape(2, -1))
     share = (np.arange(len(day)) * 0.618) % 1
     at = first + pd.to_timedelta(day * 86400 + np.floor(share * 86400), unit="s")
-    return pd.DataFrame({
-        "source": source, "event_id": [f"e{i}" for i in range(len(day))], "known_at": at, "occurred_at": at, "grid_id": np.array(["G1", "G2"])[kind % 2],
-        "category": counts.columns[kind],
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "source": source,
+            "event_id": [f"e{i}" for i in range(len(day))],
+            "known_at": at,
+            "occurred_at": at,
+            "grid_id": np.array(["G1", "G2"])[kind % 2],
+            "category": counts.columns[kind],
+        }
+    )
 
 
 def quiet(days, seed=0, spread=1.6):
@@ -193,10 +199,18 @@ def test_a_night_uses_nothing_known_later():
 def panels(rng, *, shift=0.0, n=300, date=0):
     """A drawn panel of one date: a feature, a month that is the same everywhere, score, forecast and outcome."""
     rate = rng.gamma(2.0, 0.3, n)
-    return pd.DataFrame({
-        "as_of": night(date), "busy": rng.normal(shift, 1, n), "gone": np.where(rng.random(n) < 0.1, np.nan, 1.0), "month": float(date),
-        "score": np.log(rate), "expected": rate, "probability": -np.expm1(-rate), "y": rng.poisson(rate).astype(float),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "as_of": night(date),
+            "busy": rng.normal(shift, 1, n),
+            "gone": np.where(rng.random(n) < 0.1, np.nan, 1.0),
+            "month": float(date),
+            "score": np.log(rate),
+            "expected": rate,
+            "probability": -np.expm1(-rate),
+            "y": rng.poisson(rate).astype(float),
+        }
+    )
 
 
 def test_a_shifted_feature_alarms_and_the_calendar_does_not():
@@ -249,10 +263,14 @@ def test_twice_the_forecast_alarms_once_settled():
 
 def test_every_fault_has_words_in_both_languages():
     """Each mark of a night is a sentence in zh and en that names its scope; an unmeasured one says so."""
-    told = pd.concat([
-        monitoring.check(towns.street(), towns.street_model(towns.street()), towns.STREET_NIGHT),
-        marks("rank", ["order"], [np.nan], warn=1, alarm=2, fault="drift"), marks("calibration", ["count"], [np.nan], warn=1, alarm=2, fault="unsettled"),
-    ], ignore_index=True)  # fmt: skip
+    told = pd.concat(
+        [
+            monitoring.check(towns.street(), towns.street_model(towns.street()), towns.STREET_NIGHT),
+            marks("rank", ["order"], [np.nan], warn=1, alarm=2, fault="drift"),
+            marks("calibration", ["count"], [np.nan], warn=1, alarm=2, fault="unsettled"),
+        ],
+        ignore_index=True,
+    )
     for language in ("zh", "en"):
         said = monitoring.in_words(told, language)
         assert all(text.startswith(scope) for text, scope in zip(said, told["scope"], strict=True))
@@ -279,10 +297,14 @@ def philadelphia():
         pytest.skip(f"no {path}: set RISKWARN_SHARED to the folder that holds data/philadelphia")
     rows = pd.read_parquet(path, columns=["occurred_at", "tract_2020", "category"]).dropna()
     at = rows["occurred_at"].dt.tz_localize("America/New_York", ambiguous=True, nonexistent="shift_forward")
-    events = pa.table({
-        "source": pa.array(["police_call"] * len(rows)), "category": rows["category"].to_numpy(), "grid_id": rows["tract_2020"].to_numpy(),
-        "occurred_at": pa.array(at.dt.tz_convert(None).dt.as_unit("us")).cast(pa.timestamp("us", "UTC")),
-    })  # fmt: skip
+    events = pa.table(
+        {
+            "source": pa.array(["police_call"] * len(rows)),
+            "category": rows["category"].to_numpy(),
+            "grid_id": rows["tract_2020"].to_numpy(),
+            "occurred_at": pa.array(at.dt.tz_convert(None).dt.as_unit("us")).cast(pa.timestamp("us", "UTC")),
+        }
+    )
     grids = pd.DataFrame(
         {"grid_id": sorted(rows["tract_2020"].unique()), "valid_from": pd.Timestamp("2015-01-01", tz="UTC")}
     )

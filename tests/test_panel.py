@@ -29,13 +29,23 @@ from riskwarn.panel import (
 from riskwarn.store import Store
 
 FEATURES = (
-    Ratio(Count("dispute", days=7), Count("dispute", days=28)), Count("dispute", days=7), Count("dispute", days=28), Rise("dispute"),
-    DaysSince("dispute"), Open("dispute"), Handling("dispute", days=84), Recent("police_call"), Count("police_call", days=28).nearby(),
-)  # fmt: skip
+    Ratio(Count("dispute", days=7), Count("dispute", days=28)),
+    Count("dispute", days=7),
+    Count("dispute", days=28),
+    Rise("dispute"),
+    DaysSince("dispute"),
+    Open("dispute"),
+    Handling("dispute", days=84),
+    Recent("police_call"),
+    Count("police_call", days=28).nearby(),
+)
 EXPERIMENT = Experiment(
-    "?", Label("dispute_7d", (Stream("dispute"),), days=7, settle_days=3), Dates(dt.date(2025, 2, 3), dt.date(2025, 4, 7)), FEATURES,
+    "?",
+    Label("dispute_7d", (Stream("dispute"),), days=7, settle_days=3),
+    Dates(dt.date(2025, 2, 3), dt.date(2025, 4, 7)),
+    FEATURES,
     baselines=Baselines((4, 15)),
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="module")
@@ -269,11 +279,24 @@ def test_own_counts_scale_to_what_was_observed(events):
 
 DAYS = ["2025-03-10", "2025-03-03"]
 FORMS = [
-    DAYS, tuple(DAYS), set(DAYS), iter(DAYS), dict.fromkeys(DAYS), pd.Series(DAYS), pd.Index(DAYS), pd.to_datetime(DAYS),
-    pd.to_datetime(DAYS).tz_localize(ZONE), np.array(DAYS, dtype="datetime64[D]"), np.array(DAYS, dtype="datetime64[ns]"),
-    np.array(DAYS), [dt.date.fromisoformat(d) for d in DAYS], [dt.datetime.fromisoformat(d) for d in DAYS],
-    [pd.Timestamp(d, tz=ZONE).tz_convert("UTC") for d in DAYS], [DAYS[0], dt.date(2025, 3, 3), DAYS[0]], (d for d in DAYS),
-]  # fmt: skip
+    DAYS,
+    tuple(DAYS),
+    set(DAYS),
+    iter(DAYS),
+    dict.fromkeys(DAYS),
+    pd.Series(DAYS),
+    pd.Index(DAYS),
+    pd.to_datetime(DAYS),
+    pd.to_datetime(DAYS).tz_localize(ZONE),
+    np.array(DAYS, dtype="datetime64[D]"),
+    np.array(DAYS, dtype="datetime64[ns]"),
+    np.array(DAYS),
+    [dt.date.fromisoformat(d) for d in DAYS],
+    [dt.datetime.fromisoformat(d) for d in DAYS],
+    [pd.Timestamp(d, tz=ZONE).tz_convert("UTC") for d in DAYS],
+    [DAYS[0], dt.date(2025, 3, 3), DAYS[0]],
+    (d for d in DAYS),
+]
 
 
 @pytest.mark.parametrize("as_of", FORMS, ids=lambda form: type(form).__name__)
@@ -286,7 +309,16 @@ def test_any_iterable_of_dates_works(events, as_of):
     assert not any(name.startswith("normal:") for name in panel)
 
 
-@pytest.mark.parametrize("one", ["2025-03-03", dt.date(2025, 3, 3), dt.datetime.fromisoformat("2025-03-03"), np.datetime64("2025-03-03"), pd.Timestamp("2025-03-03")])  # fmt: skip
+@pytest.mark.parametrize(
+    "one",
+    [
+        "2025-03-03",
+        dt.date(2025, 3, 3),
+        dt.datetime.fromisoformat("2025-03-03"),
+        np.datetime64("2025-03-03"),
+        pd.Timestamp("2025-03-03"),
+    ],
+)
 def test_one_date_is_a_night(events, one):
     """One date, of whatever type, gives the night, with what each feature is compared with."""
     night = build_panel(History.of(events, GRIDS), EXPERIMENT, as_of=one)
@@ -297,9 +329,28 @@ def test_one_date_is_a_night(events, one):
 
 @pytest.mark.parametrize(
     "wrong",
-    ["soon", "", [], [None], [[]], 5, 20250303, 3.5, True, b"2025-03-03", pd.NaT, ["2025-03-03", "soon"], [20250303], object(), np.nan, {}, np.array([1, 2]), [np.datetime64("NaT")]],
+    [
+        "soon",
+        "",
+        [],
+        [None],
+        [[]],
+        5,
+        20250303,
+        3.5,
+        True,
+        b"2025-03-03",
+        pd.NaT,
+        ["2025-03-03", "soon"],
+        [20250303],
+        object(),
+        np.nan,
+        {},
+        np.array([1, 2]),
+        [np.datetime64("NaT")],
+    ],
     ids=lambda wrong: repr(wrong).partition(" at 0x")[0],
-)  # fmt: skip
+)
 def test_what_is_no_date_is_refused(events, wrong):
     """What names no date ends in an error that says what is wanted, whatever it is; a number is no date."""
     with pytest.raises(DataError, match="such as '2025-03-03'"):
@@ -353,10 +404,18 @@ def test_a_panel_carries_its_grids_through_everything(events, tmp_path):
     assert wanted["urban_class"].tolist() == ["town", "town", "field"]
     assert wanted["x_km"].tolist() == [0.1, 1.1, 2.1]
     for other in (
-        panel.sample(frac=1, random_state=0), a, b.reset_index(drop=True), pd.concat([b, a]), panel.assign(extra=1).dropna(subset="y"),
-        panel.merge(panel[["grid_id", "as_of"]], on=["grid_id", "as_of"]), panel.copy(), pd.read_parquet(tmp_path / "panel.parquet"),
-        pd.read_pickle(tmp_path / "panel.pkl"), read_panel(tmp_path / "panel"), panel.groupby("as_of", group_keys=False).head(3),
-    ):  # fmt: skip
+        panel.sample(frac=1, random_state=0),
+        a,
+        b.reset_index(drop=True),
+        pd.concat([b, a]),
+        panel.assign(extra=1).dropna(subset="y"),
+        panel.merge(panel[["grid_id", "as_of"]], on=["grid_id", "as_of"]),
+        panel.copy(),
+        pd.read_parquet(tmp_path / "panel.parquet"),
+        pd.read_pickle(tmp_path / "panel.pkl"),
+        read_panel(tmp_path / "panel"),
+        panel.groupby("as_of", group_keys=False).head(3),
+    ):
         pd.testing.assert_frame_equal(carried(other), wanted)
     assert grids_of(pd.DataFrame({"grid_id": ["a"]})) is None
 
@@ -371,9 +430,18 @@ BESIDE = {
     "diversions": {"call_id": "c", "to_org": "o", "sent_at": AT, "grid_id": "A"},
     "roster": {"grid_id": "A", "day_at": AT, "n_workers": 3},
     "places": {"grid_id": "A", "kind": "bar", "n": 3},
-    "feed_log": {"source": "dispute", "org_code": "*", "batch_id": "b", "arrived_at": AT, "received": 1, "accepted": 1, "quarantined": 0, "duplicate": 0},
+    "feed_log": {
+        "source": "dispute",
+        "org_code": "*",
+        "batch_id": "b",
+        "arrived_at": AT,
+        "received": 1,
+        "accepted": 1,
+        "quarantined": 0,
+        "duplicate": 0,
+    },
     "crosswalk": {"from_grid_id": "Z", "to_grid_id": "A", "effective_at": AT, "weight": 1.0, "kind": "split"},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BESIDE)
@@ -388,9 +456,21 @@ def test_another_table_rewrites_the_folder(events, tmp_path, name):
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("grid_id", "C"), ("category", "D09"), ("severity", 3), ("origin", "proactive"), ("tags", "night"), ("outcome", "failed"),
-     ("near_grid_id", "B"), ("place_key", "p"), ("case_id", "k"), ("closed_at", START + pd.Timedelta(days=3)), ("due_at", START), ("retracted", True)],
-)  # fmt: skip
+    [
+        ("grid_id", "C"),
+        ("category", "D09"),
+        ("severity", 3),
+        ("origin", "proactive"),
+        ("tags", "night"),
+        ("outcome", "failed"),
+        ("near_grid_id", "B"),
+        ("place_key", "p"),
+        ("case_id", "k"),
+        ("closed_at", START + pd.Timedelta(days=3)),
+        ("due_at", START),
+        ("retracted", True),
+    ],
+)
 def test_another_content_of_an_event_rewrites_the_folder(events, tmp_path, column, value):
     """Whatever column of an old event is told otherwise, the written dates are others."""
     blank = {

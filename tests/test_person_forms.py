@@ -46,24 +46,66 @@ def grouped(text, mark, sizes):
 
 
 ALPHABETS = {
-    "full width": "０１２３４５６７８９", "arabic": "٠١٢٣٤٥٦٧٨٩", "persian": "۰۱۲۳۴۵۶۷۸۹", "devanagari": "०१२३४५६७८९",
-    "thai": "๐๑๒๓๔๕๖๗๘๙", "bengali": "০১২৩৪৫৬৭৮৯", "han": "〇一二三四五六七八九", "bank han": "零壹贰叁肆伍陆柒捌玖", "traditional": "零壹貳參肆伍陸柒捌玖",
-    "mathematical": "𝟎𝟏𝟐𝟑𝟒𝟓𝟔𝟕𝟖𝟗", "circled": "⓪①②③④⑤⑥⑦⑧⑨", "superscript": "⁰¹²³⁴⁵⁶⁷⁸⁹",
-}  # fmt: skip
+    "full width": "０１２３４５６７８９",
+    "arabic": "٠١٢٣٤٥٦٧٨٩",
+    "persian": "۰۱۲۳۴۵۶۷۸۹",
+    "devanagari": "०१२३४५६७८९",
+    "thai": "๐๑๒๓๔๕๖๗๘๙",
+    "bengali": "০১২৩৪৫৬৭৮৯",
+    "han": "〇一二三四五六七八九",
+    "bank han": "零壹贰叁肆伍陆柒捌玖",
+    "traditional": "零壹貳參肆伍陸柒捌玖",
+    "mathematical": "𝟎𝟏𝟐𝟑𝟒𝟓𝟔𝟕𝟖𝟗",
+    "circled": "⓪①②③④⑤⑥⑦⑧⑨",
+    "superscript": "⁰¹²³⁴⁵⁶⁷⁸⁹",
+}
 MARKS = [" ", "-", ".", "·", "_", "/", "\u200b", "\u2060", "\ufeff", "\u00ad", "\u3000", "—", "–", ", "]
 MOBILES = (
     [spelt(mobile(), alphabet) for alphabet in ALPHABETS.values()]
     + [grouped(mobile(), mark, (3, 4, 4)) for mark in MARKS]
-    + [dress.format(mobile()) for dress in (
-        "{}", "+86{}", "+86 {}", "0086{}", "0086-{}", "86{}", "(+86){}", "0{}", "17951{}", "tel{}", "电话{}", "{}a", "{}张", "T:{}", "[{}]", "#{}#", "x{}y",
-        "请回电{}谢谢", "联系{}/备用", "{},",
-    )]
+    + [
+        dress.format(mobile())
+        for dress in (
+            "{}",
+            "+86{}",
+            "+86 {}",
+            "0086{}",
+            "0086-{}",
+            "86{}",
+            "(+86){}",
+            "0{}",
+            "17951{}",
+            "tel{}",
+            "电话{}",
+            "{}a",
+            "{}张",
+            "T:{}",
+            "[{}]",
+            "#{}#",
+            "x{}y",
+            "请回电{}谢谢",
+            "联系{}/备用",
+            "{},",
+        )
+    ]
     + [f"{mobile()[:3]}****{mobile()[-4:]}"]
-)  # fmt: skip
+)
 LANDLINES = [
-    "010-62345678", "01062345678", "010 62345678", "(010)62345678", "（010）62345678", "010-6234-5678", "0571-87654321", "0571 8765 4321",
-    "057187654321", "+86-10-62345678", "+86 571 87654321", "0755.2345.6789", "０１０－６２３４５６７８", "025-2345678转801",
-]  # fmt: skip
+    "010-62345678",
+    "01062345678",
+    "010 62345678",
+    "(010)62345678",
+    "（010）62345678",
+    "010-6234-5678",
+    "0571-87654321",
+    "0571 8765 4321",
+    "057187654321",
+    "+86-10-62345678",
+    "+86 571 87654321",
+    "0755.2345.6789",
+    "０１０－６２３４５６７８",
+    "025-2345678转801",
+]
 RESIDENTS = (
     [spelt(resident(), alphabet) for alphabet in ALPHABETS.values()]
     + [grouped(resident(), mark, (6, 8, 4)) for mark in MARKS[:11]]
@@ -71,22 +113,87 @@ RESIDENTS = (
     + ["320102510812001", "320102 510812 001", "320102********1234", resident().lower()]
 )
 OTHERS = [
-    "E12345678", "e12345678", "EA1234567", "G12345678", "E 12345678", "Ｅ１２３４５６７８", "D12345678", "H12345678", "m1234567801", "T12345678", "C12345678",
-    hong_kong(), hong_kong().replace("(", "").replace(")", ""), "军字第1234567号", card(), grouped(card(), " ", (4, 4, 4, 4)),
-    grouped(card("4", 16), "-", (4, 4, 4)), spelt(card("5", 16), ALPHABETS["full width"]), card("35", 16), "a.b@example.org", "a＠example.org",
-    "zhang(at)example.com", "zhang [at] example [dot] com", "微信:zhangsan88", "QQ1234567", "wechat id: abc_123",
-]  # fmt: skip
+    "E12345678",
+    "e12345678",
+    "EA1234567",
+    "G12345678",
+    "E 12345678",
+    "Ｅ１２３４５６７８",
+    "D12345678",
+    "H12345678",
+    "m1234567801",
+    "T12345678",
+    "C12345678",
+    hong_kong(),
+    hong_kong().replace("(", "").replace(")", ""),
+    "军字第1234567号",
+    card(),
+    grouped(card(), " ", (4, 4, 4, 4)),
+    grouped(card("4", 16), "-", (4, 4, 4)),
+    spelt(card("5", 16), ALPHABETS["full width"]),
+    card("35", 16),
+    "a.b@example.org",
+    "a＠example.org",
+    "zhang(at)example.com",
+    "zhang [at] example [dot] com",
+    "微信:zhangsan88",
+    "QQ1234567",
+    "wechat id: abc_123",
+]
 PLATES = [
-    "苏A12345", "苏a12345", "苏A-12345", "苏A·12345", "苏 A 12345", "粤BD12345", "粤b·d12345", "京A1234警", "京ＡＦ1234", "川A•12345", "鲁B_12345", "沪A.D12345",
-]  # fmt: skip
+    "苏A12345",
+    "苏a12345",
+    "苏A-12345",
+    "苏A·12345",
+    "苏 A 12345",
+    "粤BD12345",
+    "粤b·d12345",
+    "京A1234警",
+    "京ＡＦ1234",
+    "川A•12345",
+    "鲁B_12345",
+    "沪A.D12345",
+]
 NAMES = [
-    "张伟", "张 伟", "张·伟", "张\u200b伟", "李秀英", "欧阳静", "王先生", "李女士", "刘师傅", "李某", "李某某", "张**", "张伟与李娜纠纷", "张伟家", "张伟网格", "当事人张三", "报警人:李四", "张伟 李娜",
-    "王建国,李秀英", "陳偉", "John Smith", "Smith, John", "Mr. Brown", "Mary K. Jones",
-]  # fmt: skip
+    "张伟",
+    "张 伟",
+    "张·伟",
+    "张\u200b伟",
+    "李秀英",
+    "欧阳静",
+    "王先生",
+    "李女士",
+    "刘师傅",
+    "李某",
+    "李某某",
+    "张**",
+    "张伟与李娜纠纷",
+    "张伟家",
+    "张伟网格",
+    "当事人张三",
+    "报警人:李四",
+    "张伟 李娜",
+    "王建国,李秀英",
+    "陳偉",
+    "John Smith",
+    "Smith, John",
+    "Mr. Brown",
+    "Mary K. Jones",
+]
 WORDS = [
-    "3栋2单元501室", "人民路12号", "幸福小区3号楼2单元", "十二栋三单元", "建设村5组12号", "解放巷8号", "12 Main Street", "123 N Elm St", "楼上邻居半夜跳舞，多次沟通无效，要求处理",
-    "我家楼上漏水没人管理处理", "来电人称被邻居殴打要求出警", "The caller says that her neighbour hit her husband and she wants the police to come",
-]  # fmt: skip
+    "3栋2单元501室",
+    "人民路12号",
+    "幸福小区3号楼2单元",
+    "十二栋三单元",
+    "建设村5组12号",
+    "解放巷8号",
+    "12 Main Street",
+    "123 N Elm St",
+    "楼上邻居半夜跳舞，多次沟通无效，要求处理",
+    "我家楼上漏水没人管理处理",
+    "来电人称被邻居殴打要求出警",
+    "The caller says that her neighbour hit her husband and she wants the police to come",
+]
 FORMS = list(dict.fromkeys([*MOBILES, *LANDLINES, *RESIDENTS, *OTHERS, *PLATES, *NAMES, *WORDS]))
 
 

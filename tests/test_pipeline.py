@@ -327,10 +327,19 @@ BESIDE = {
     "diversions": {"call_id": "c", "to_org": "o", "sent_at": 1, "grid_id": "G01"},
     "roster": {"grid_id": "G01", "day_at": 1, "n_workers": 3},
     "places": {"grid_id": "G01", "kind": "bar", "n": 3},
-    "feed_log": {"source": "dispute", "org_code": "*", "batch_id": "b", "arrived_at": 1, "received": 1, "accepted": 1, "quarantined": 0, "duplicate": 0},
+    "feed_log": {
+        "source": "dispute",
+        "org_code": "*",
+        "batch_id": "b",
+        "arrived_at": 1,
+        "received": 1,
+        "accepted": 1,
+        "quarantined": 0,
+        "duplicate": 0,
+    },
     "crosswalk": {"from_grid_id": "Z", "to_grid_id": "G01", "effective_at": 1, "weight": 1.0, "kind": "split"},
     "grids": {"grid_id": "Z", "valid_from": 1},
-}  # fmt: skip
+}
 
 
 def test_all_that_is_read_names_the_run(street):

@@ -89,10 +89,15 @@ def test_clean_values_are_not_found():
 @pytest.mark.parametrize(
     ("value", "rule"),
     [
-        ("someone@example.org", "email"), ("010-62345678", "landline"), ("E12345678", "passport"), ("H12345678", "permit"),
-        ("4111 1111 1111 1111".replace(" ", ""), "bank_card"), ("4111111111111112", ""), ("11010119900307293X", ""),
+        ("someone@example.org", "email"),
+        ("010-62345678", "landline"),
+        ("E12345678", "passport"),
+        ("H12345678", "permit"),
+        ("4111 1111 1111 1111".replace(" ", ""), "bank_card"),
+        ("4111111111111112", ""),
+        ("11010119900307293X", ""),
     ],
-)  # fmt: skip
+)
 def test_other_kinds_are_told_apart(value, rule):
     """Each rule has its name; a wrong check digit is no finding."""
     assert findings(pd.Series([value])).tolist() == [rule]
@@ -163,10 +168,14 @@ def ledger(n, **columns):
 
 
 def door(tmp_path, frame):
-    mapping = mapping_of({
-        "timezone": "Asia/Shanghai", "source": "dispute", "category": {"vocabulary": "dispute"},
-        "columns": {"event_id": "id", "occurred_at": "at", "category": "kind", "org_code": "org"},
-    })  # fmt: skip
+    mapping = mapping_of(
+        {
+            "timezone": "Asia/Shanghai",
+            "source": "dispute",
+            "category": {"vocabulary": "dispute"},
+            "columns": {"event_id": "id", "occurred_at": "at", "category": "kind", "org_code": "org"},
+        }
+    )
     frame.to_csv(tmp_path / "f.csv", index=False)
     store = Store(tmp_path / "s", timezone="Asia/Shanghai")
     return store, lambda: ingest(store, tmp_path / "f.csv", mapping)

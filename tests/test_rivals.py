@@ -95,7 +95,9 @@ def test_time_is_noted_by_model(recipes):
     assert not recipes.Timed(recipes.Learned("x", None, []), spent).is_baseline
 
 
-@pytest.mark.parametrize(("low", "high", "said"), [(0.01, 0.03, "ahead on 1"), (-0.01, 0.02, "level on 1"), (-0.03, -0.01, "behind on 1")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("low", "high", "said"), [(0.01, 0.03, "ahead on 1"), (-0.01, 0.02, "level on 1"), (-0.03, -0.01, "behind on 1")]
+)
 def test_words_follow_from_the_interval(run, low, high, said):
     """Ahead or behind is said only where the interval lies on one side of zero."""
     row = {"capture_5": 0.2, "gain_capture_5": [(low + high) / 2, low, high]}

@@ -62,14 +62,17 @@ def test_all_faults_of_a_table_are_named_at_once():
     ("changes", "said"),
     [
         ({"severity": 4}, r"severity: wanted at most 3 \(2 of 2 rows, first at row 0\)"),
-        ({"origin": ["citizen", "robot"]}, r"origin: wanted one of citizen, proactive, unknown \(1 of 2 rows, first at row 1\)"),
+        (
+            {"origin": ["citizen", "robot"]},
+            r"origin: wanted one of citizen, proactive, unknown \(1 of 2 rows, first at row 1\)",
+        ),
         ({"source": "Hot Line"}, "source: wanted matches"),
         ({"event_id": ["a", "a"]}, "two rows with one key"),
         ({"grid_id": [None, "G1"]}, "grid_id is empty"),
         ({"closed_at": AT - pd.Timedelta(days=1)}, "closed_at before occurred_at"),
     ],
     ids=lambda v: next(iter(v)) if isinstance(v, dict) else "",
-)  # fmt: skip
+)
 def test_a_broken_rule_is_told_with_column_and_rows(changes, said):
     """The message names the table, the rule, how many rows break it and the first of them."""
     with pytest.raises(DataError, match=f"table 'events'.*{said}"):
@@ -130,8 +133,12 @@ def test_sift_keeps_every_row_once(rows):
     """Good and bad rows add up, and only rows that keep the rules are good; rows that share a key are all bad."""
     frame = events().iloc[:0].astype({"event_id": object})
     frame = pd.DataFrame(
-        {**{c: [events()[c][0]] * len(rows) for c in frame}, "event_id": [str(i) for i, _ in rows], "severity": [s for _, s in rows]}
-    ).astype({"known_at": "datetime64[us, Asia/Shanghai]", "occurred_at": "datetime64[us, Asia/Shanghai]"})  # fmt: skip
+        {
+            **{c: [events()[c][0]] * len(rows) for c in frame},
+            "event_id": [str(i) for i, _ in rows],
+            "severity": [s for _, s in rows],
+        }
+    ).astype({"known_at": "datetime64[us, Asia/Shanghai]", "occurred_at": "datetime64[us, Asia/Shanghai]"})
     good, bad = sift("events", frame)
     alone = ~frame["event_id"].duplicated(keep=False)
 

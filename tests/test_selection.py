@@ -23,10 +23,15 @@ DAY = pd.Timestamp("2025-01-06").date()
 def report(values, metric="pei_5"):
     """A report whose metric is (folds, models) `values`, one date a fold; the last model is the baseline."""
     values = np.asarray(values, dtype=float)
-    frame = pd.DataFrame([
-        (model, fold + 1, pd.Timestamp("2025-01-06") + pd.Timedelta(days=7 * fold), 10.0, name, value)
-        for fold, row in enumerate(values) for model, value in zip(NAMES, row, strict=False) for name in (metric,)
-    ], columns=["model", "fold", "as_of", "n_events", "metric", "value"])  # fmt: skip
+    frame = pd.DataFrame(
+        [
+            (model, fold + 1, pd.Timestamp("2025-01-06") + pd.Timedelta(days=7 * fold), 10.0, name, value)
+            for fold, row in enumerate(values)
+            for model, value in zip(NAMES, row, strict=False)
+            for name in (metric,)
+        ],
+        columns=["model", "fold", "as_of", "n_events", "metric", "value"],
+    )
     predictions = frame[["model", "fold", "as_of"]].assign(grid_id="G", y=1.0, score=0.5, expected=0.5, probability=0.5)
     question = Experiment("?", towns.LABEL, Dates(DAY, DAY), (), folds=Folds(2, 2, 2), judge=Judge(), gate=Gate(metric))
     return Report(frame, predictions, question, (NAMES[values.shape[1] - 1],))
@@ -122,8 +127,13 @@ def test_an_audition_that_cannot_be_held_is_told(changes, said):
 def test_candidates_stand_side_by_side_in_a_report():
     """Models of one kind under names of their own are judged each for itself; one name for two is refused, as is an unknown setting."""
     question = Experiment(
-        "?", towns.LABEL, Dates(DAY, DAY), (), folds=Folds(2, 4, 8), baselines=Baselines((4, 8)),
-    )  # fmt: skip
+        "?",
+        towns.LABEL,
+        Dates(DAY, DAY),
+        (),
+        folds=Folds(2, 4, 8),
+        baselines=Baselines((4, 8)),
+    )
     few, many = candidates(question, few={"n_trees": 1, "line_l2": 1e3}, many={"n_trees": 30})
     found = backtest(question, towns.drawn_panel(), models=[few, many, PriorCount(4)], progress=False)
     alone = backtest(question, towns.drawn_panel(), models=[many, PriorCount(4)], progress=False)

@@ -14,9 +14,22 @@ from riskwarn.simulation.setting import make_setting
 from riskwarn.simulation.world import make_world
 
 HAMLET = Preset(
-    counties=3, townships=6, communities=20, grids=60, days=420, shared_grids=9, outages=4, partial=3, backlog=3, schema=3,
-    seams=4, paper_townships=2, bounce_pairs=4, careless_townships=2, first_as_of=200,
-)  # fmt: skip
+    counties=3,
+    townships=6,
+    communities=20,
+    grids=60,
+    days=420,
+    shared_grids=9,
+    outages=4,
+    partial=3,
+    backlog=3,
+    schema=3,
+    seams=4,
+    paper_townships=2,
+    bounce_pairs=4,
+    careless_townships=2,
+    first_as_of=200,
+)
 DELIVERY = {"outages", "partial", "backlog", "batches"}
 LATENT = ("key", "born", "grid", "kind", "severity", "place", "point")
 STEPS = ("found", "hotline", "petition", "call", "resolved", "paper")

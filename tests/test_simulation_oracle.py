@@ -30,9 +30,13 @@ def test_hazards_integrate_to_outcomes(clean):
     course = clean.world.course
     violent = course.call["violent"] == 1
     counts = {
-        "hotline": len(course.hotline["day"]), "petition": len(course.petition["day"]), "call": int((~violent).sum()),
-        "violence": int(violent.sum()), "resolve": len(course.resolved["day"]), "find": int((course.found["how"] == 0).sum()),
-    }  # fmt: skip
+        "hotline": len(course.hotline["day"]),
+        "petition": len(course.petition["day"]),
+        "call": int((~violent).sum()),
+        "violence": int(violent.sum()),
+        "resolve": len(course.resolved["day"]),
+        "find": int((course.found["how"] == 0).sum()),
+    }
 
     for what, n in counts.items():
         assert abs(n - course.hazard[what]) < 4 * np.sqrt(course.hazard[what]), what
@@ -147,10 +151,17 @@ def moments(city):
 
 
 BANDS = {
-    "ledger disputes per grid-year": (5, 9), "dispute calls": (5, 8), "dispute-like hotline": (5, 12), "petitions": (0.5, 2),
-    "violent incidents": (0.5, 1.5), "violent disputes ever in the ledger": (0.2, 0.4), "repeat share of calls": (0.2, 0.35),
-    "grids without ledger entry in 365 d": (0.05, 0.2), "visits per worker-day": (0.5, 3), "viol28 prevalence": (0.03, 0.07),
-}  # fmt: skip
+    "ledger disputes per grid-year": (5, 9),
+    "dispute calls": (5, 8),
+    "dispute-like hotline": (5, 12),
+    "petitions": (0.5, 2),
+    "violent incidents": (0.5, 1.5),
+    "violent disputes ever in the ledger": (0.2, 0.4),
+    "repeat share of calls": (0.2, 0.35),
+    "grids without ledger entry in 365 d": (0.05, 0.2),
+    "visits per worker-day": (0.5, 3),
+    "viol28 prevalence": (0.03, 0.07),
+}
 
 
 def test_moments_lie_in_their_bands(small):

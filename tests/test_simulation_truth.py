@@ -161,9 +161,15 @@ def test_paper_closures_come_back_more_often(town):
     case, link = town.truth["case"], town.truth["link"]
     closed = case.dropna(subset=["closed_at"]).sort_values("closed_at")
     later = pd.merge_asof(
-        closed, link[["dispute", "occurred_at"]].sort_values("occurred_at"), left_on="closed_at", right_on="occurred_at", by="dispute",
-        direction="forward", tolerance=60 * DAY, allow_exact_matches=False,
-    )  # fmt: skip
+        closed,
+        link[["dispute", "occurred_at"]].sort_values("occurred_at"),
+        left_on="closed_at",
+        right_on="occurred_at",
+        by="dispute",
+        direction="forward",
+        tolerance=60 * DAY,
+        allow_exact_matches=False,
+    )
     again = later["occurred_at"].notna()
 
     assert again[later["paper"]].mean() > 2 * again[~later["paper"]].mean()

@@ -164,8 +164,10 @@ def test_the_splitter_drives_scikit_learn():
     # the training mean is row 19 (weeks 0..12), the test rows 54..65
     assert scores[0] == pytest.approx(-(np.arange(54, 66) - 19).mean())
     assert [test.tolist() for _, test in splitter.split(rows)] == [
-        list(range(54, 66)), list(range(66, 78)), list(range(78, 90)),
-    ]  # fmt: skip
+        list(range(54, 66)),
+        list(range(66, 78)),
+        list(range(78, 90)),
+    ]
     assert next(splitter.split(rows.set_index("as_of")))[0].tolist() == list(range(39))
 
 

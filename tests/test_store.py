@@ -26,11 +26,17 @@ def revisions(n=40, seed=0):
     """Revisions of `n` events over four months and two feeds; some keys come with two contents."""
     rng = np.random.default_rng(seed)
     at = pd.Timestamp("2025-01-01", tz=ZONE) + pd.to_timedelta(rng.integers(0, 120 * 1440, n), unit="min")
-    rows = pd.DataFrame({
-        "source": rng.choice(["dispute", "petition"], n), "event_id": [f"e{i}" for i in rng.integers(0, n // 2, n)],
-        "known_at": at, "occurred_at": at - pd.Timedelta(hours=3), "grid_id": rng.choice(["G1", "G2", "G3", ""], n),
-        "category": rng.choice(["D02", "D03"], n), "severity": rng.integers(0, 4, n),
-    })  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "source": rng.choice(["dispute", "petition"], n),
+            "event_id": [f"e{i}" for i in rng.integers(0, n // 2, n)],
+            "known_at": at,
+            "occurred_at": at - pd.Timedelta(hours=3),
+            "grid_id": rng.choice(["G1", "G2", "G3", ""], n),
+            "category": rng.choice(["D02", "D03"], n),
+            "severity": rng.integers(0, 4, n),
+        }
+    )
     other = rows.sample(n // 4, random_state=seed).assign(category="D09")
     return pd.concat([rows, other]).drop_duplicates(["source", "event_id", "known_at", "category"], ignore_index=True)
 
@@ -126,13 +132,31 @@ def test_naive_times_are_refused(tmp_path):
 @pytest.mark.parametrize("zone", ["Asia/Shanghai", "America/New_York", "Europe/Berlin", "Asia/Kathmandu", "UTC"])
 def test_instants_survive_in_any_zone(tmp_path, zone):
     """Instants are read back as they were written, in the zone of the city, in the hours when clocks change too."""
-    at = pd.to_datetime([
-        "2025-03-09T06:59:59Z", "2025-03-09T07:00:00Z", "2025-11-02T05:30:00Z", "2025-11-02T06:30:00Z",
-        "2025-03-30T00:59:59Z", "2025-03-30T01:00:00Z", "2025-10-26T00:30:00Z", "2025-10-26T01:30:00Z",
-    ], format="ISO8601")  # fmt: skip
+    at = pd.to_datetime(
+        [
+            "2025-03-09T06:59:59Z",
+            "2025-03-09T07:00:00Z",
+            "2025-11-02T05:30:00Z",
+            "2025-11-02T06:30:00Z",
+            "2025-03-30T00:59:59Z",
+            "2025-03-30T01:00:00Z",
+            "2025-10-26T00:30:00Z",
+            "2025-10-26T01:30:00Z",
+        ],
+        format="ISO8601",
+    )
     store = Store(tmp_path / "city", timezone=zone)
     store.write("grids", GRIDS)
-    rows = pd.DataFrame({"source": "dispute", "event_id": [f"e{i}" for i in range(8)], "known_at": at, "occurred_at": at, "grid_id": "G1", "category": "D02"})  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "source": "dispute",
+            "event_id": [f"e{i}" for i in range(8)],
+            "known_at": at,
+            "occurred_at": at,
+            "grid_id": "G1",
+            "category": "D02",
+        }
+    )
     store.write("events", rows)
     found = store.read("events").sort_values("event_id")
 
@@ -262,9 +286,17 @@ def test_a_quiet_delivery_moves_the_end_of_the_data(tmp_path):
 
 
 def publish(store, day, run="run1", rank=1, **facts):
-    scores = pd.DataFrame({
-        "grid_id": ["G1"], "as_of": [store.instant(day)], "target": "t", "probability": [0.5], "rank": [rank], "state": "ok", "model_version": "m",
-    })  # fmt: skip
+    scores = pd.DataFrame(
+        {
+            "grid_id": ["G1"],
+            "as_of": [store.instant(day)],
+            "target": "t",
+            "probability": [0.5],
+            "rank": [rank],
+            "state": "ok",
+            "model_version": "m",
+        }
+    )
     return store.publish(day, {"scores": scores}, run=run, facts=facts)
 
 

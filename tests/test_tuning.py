@@ -19,9 +19,15 @@ DAY = towns.pd.Timestamp("2025-01-06").date()
 def question(**changes):
     """A question for drawn panels: two folds of four dates at the end; few, small trees."""
     return Experiment(
-        "?", towns.LABEL, Dates(DAY, DAY), (), folds=Folds(2, 4, 8), model=ModelSettings(n_trees=10, n_leaves=4, seed=3),
-        baselines=Baselines((4, 8)), **changes,
-    )  # fmt: skip
+        "?",
+        towns.LABEL,
+        Dates(DAY, DAY),
+        (),
+        folds=Folds(2, 4, 8),
+        model=ModelSettings(n_trees=10, n_leaves=4, seed=3),
+        baselines=Baselines((4, 8)),
+        **changes,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +62,11 @@ def test_folds_of_the_search_keep_the_gap(found):
 def test_the_seed_decides(found):
     """Another seed proposes other settings; the first trial is always the experiment's own, and the best is no worse."""
     other = tune(
-        question().__class__(**{**vars(question()), "model": ModelSettings(n_trees=10, n_leaves=4, seed=4)}), towns.drawn_panel(15), n_trials=4, progress=False,
-    )  # fmt: skip
+        question().__class__(**{**vars(question()), "model": ModelSettings(n_trees=10, n_leaves=4, seed=4)}),
+        towns.drawn_panel(15),
+        n_trials=4,
+        progress=False,
+    )
 
     assert {name: found.trials[name].iloc[0] for name in SPACE} == {
         name: getattr(question().model, name) for name in SPACE

@@ -34,10 +34,17 @@ with warnings.catch_warnings():
 
 PAGES = ("/", "/grids", "/grids/G0001", "/gaps", "/alerts", "/model", "/feeds")
 SHAPES = {
-    "/scores": schemas.Scores, "/scores/G0001": schemas.OneScore, "/grids/G0001/reasons": schemas.Reasons,
-    "/grids/G0001/history": schemas.GridHistory, "/changes": schemas.Changes, "/gaps": schemas.Gaps,
-    "/alerts": schemas.Alerts, "/alerts/A-20250108-01": schemas.OneAlert, "/model": schemas.Model, "/feeds": schemas.Feeds,
-}  # fmt: skip
+    "/scores": schemas.Scores,
+    "/scores/G0001": schemas.OneScore,
+    "/grids/G0001/reasons": schemas.Reasons,
+    "/grids/G0001/history": schemas.GridHistory,
+    "/changes": schemas.Changes,
+    "/gaps": schemas.Gaps,
+    "/alerts": schemas.Alerts,
+    "/alerts/A-20250108-01": schemas.OneAlert,
+    "/model": schemas.Model,
+    "/feeds": schemas.Feeds,
+}
 PACKAGE = Path(schemas.__file__).parent
 
 
@@ -677,10 +684,22 @@ def test_no_docs_page_but_the_document(client):
     assert [client.get(p).status_code for p in ("/docs", "/redoc")] == [404, 404]
     paths = client.get("/openapi.json").json()["paths"]
     assert {p.removeprefix("/api/v1") for p in paths if p.startswith("/api/v1")} == {
-        "/scores", "/scores/{grid_id}", "/grids/{grid_id}/reasons", "/grids/{grid_id}/history", "/grids.geojson",
-        "/changes", "/gaps", "/alerts", "/alerts/{alert_id}", "/model", "/feeds", "/score", "/review", "/grids/{grid_id}/what-if",
+        "/scores",
+        "/scores/{grid_id}",
+        "/grids/{grid_id}/reasons",
+        "/grids/{grid_id}/history",
+        "/grids.geojson",
+        "/changes",
+        "/gaps",
+        "/alerts",
+        "/alerts/{alert_id}",
+        "/model",
+        "/feeds",
+        "/score",
+        "/review",
+        "/grids/{grid_id}/what-if",
         "/grids/{grid_id}/rows",
-    }  # fmt: skip
+    }
 
 
 def test_only_reading(client):

@@ -147,8 +147,16 @@ def test_questions_need_neither_model_nor_history(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "values", [{"dispute_n_28d": 0}, {SECRET: 0}, {"dispute_overdue_n": 1e6}, {"dispute_overdue_n": 0.5}, {"dispute_overdue_n": -1}, {"dispute_open_n": 0}]
-)  # fmt: skip
+    "values",
+    [
+        {"dispute_n_28d": 0},
+        {SECRET: 0},
+        {"dispute_overdue_n": 1e6},
+        {"dispute_overdue_n": 0.5},
+        {"dispute_overdue_n": -1},
+        {"dispute_open_n": 0},
+    ],
+)
 def test_what_service_cannot_change_is_refused(client, panel, busy, values):
     """What happened, an unknown name, a value beyond training, half a case, and fewer open than overdue cases: 422 with what can be asked."""
     found = post(client, grid_id=busy, values=values)

@@ -26,9 +26,16 @@ def main() -> None:
     lags = [n for n in (1, 2, 3, 4, 8, 13, 26, 52) if n <= last // 3]
     windows = [n for n in (4, 13, 26, 52) if n <= last // 3]
     forecast = MLForecast(
-        models={"lightgbm": LGBMRegressor(n_estimators=300, learning_rate=0.05, num_leaves=31, n_jobs=1, random_state=0, verbose=-1)},
-        freq=1, lags=lags, lag_transforms={1: [*(RollingMean(n) for n in windows), ExpandingMean()]}, num_threads=1,
-    )  # fmt: skip
+        models={
+            "lightgbm": LGBMRegressor(
+                n_estimators=300, learning_rate=0.05, num_leaves=31, n_jobs=1, random_state=0, verbose=-1
+            )
+        },
+        freq=1,
+        lags=lags,
+        lag_transforms={1: [*(RollingMean(n) for n in windows), ExpandingMean()]},
+        num_threads=1,
+    )
     forecast.fit(
         series[series["week"] <= last], id_col="unique_id", time_col="week", target_col="y", static_features=[]
     )

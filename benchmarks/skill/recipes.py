@@ -142,9 +142,13 @@ def weekly_series(history: History, label: Label, last: pd.Timestamp) -> pd.Data
     snapshot = history.at(dates)
     count = sum(snapshot.count(s, 7) for s in label.streams)
     ids = history.grids["grid_id"].astype(str).to_numpy()
-    return pd.DataFrame({
-        "grid_id": np.repeat(ids, len(dates)), "ds": np.tile(dates.to_numpy(), len(ids)), "y": count.ravel().astype(float),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "grid_id": np.repeat(ids, len(dates)),
+            "ds": np.tile(dates.to_numpy(), len(ids)),
+            "y": count.ravel().astype(float),
+        }
+    )
 
 
 @dataclass

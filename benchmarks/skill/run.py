@@ -42,10 +42,14 @@ ASKED = [
     "town_calls",
 ]
 PLACES = {
-    "weekly": "Boston, disputes", "philadelphia_disputes": "Philadelphia, dispute-like calls", "philadelphia_violence": "Philadelphia, violence",
-    "philadelphia_burglary": "Philadelphia, burglary", "nyc_assault": "New York, assault", "sweden_assault": "Sweden, assault",
+    "weekly": "Boston, disputes",
+    "philadelphia_disputes": "Philadelphia, dispute-like calls",
+    "philadelphia_violence": "Philadelphia, violence",
+    "philadelphia_burglary": "Philadelphia, burglary",
+    "nyc_assault": "New York, assault",
+    "sweden_assault": "Sweden, assault",
     "town_calls": "synthetic city, dispute calls",
-}  # fmt: skip
+}
 PRIOR = "best prior count"
 SHOWN = ["capture_5", "capture_10", "average_precision", "precision_5", "pai_5"]
 
@@ -87,10 +91,12 @@ def compare(name: str, store: Store, python: str) -> dict:
     }
     wide = panel.join(recipe[[c for c in recipe if c not in panel]]).join(counts[[c for c in counts if c not in panel]])
     models = [
-        RiskModel.of(experiment), Learned("triage recipe, random forest", forest, columns["triage"]),
+        RiskModel.of(experiment),
+        Learned("triage recipe, random forest", forest, columns["triage"]),
         Learned("triage recipe, LightGBM", boosted, columns["triage"]),
-        Learned("scikit-learn, counts", histogram, columns["counts"]), *(PriorCount(w, experiment.label.streams) for w in experiment.baselines.weeks),
-    ]  # fmt: skip
+        Learned("scikit-learn, counts", histogram, columns["counts"]),
+        *(PriorCount(w, experiment.label.streams) for w in experiment.baselines.weeks),
+    ]
     if python:
         models.append(
             MlForecast(
@@ -139,9 +145,15 @@ def facts(name: str, report: Report, spent: dict[str, float]) -> dict:
         models[PRIOR if model == best else model] = row
     dates = report.frame["as_of"].drop_duplicates()
     return {
-        "place": PLACES[name], "question": report.experiment.question, "test_dates": len(dates), "first": f"{dates.min():%Y-%m-%d}",
-        "last": f"{dates.max():%Y-%m-%d}", "grids": int(report.predictions["grid_id"].nunique()), "best_prior": best, "models": models,
-    }  # fmt: skip
+        "place": PLACES[name],
+        "question": report.experiment.question,
+        "test_dates": len(dates),
+        "first": f"{dates.min():%Y-%m-%d}",
+        "last": f"{dates.max():%Y-%m-%d}",
+        "grids": int(report.predictions["grid_id"].nunique()),
+        "best_prior": best,
+        "models": models,
+    }
 
 
 def _of_lists(report: Report) -> pd.DataFrame:
@@ -191,10 +203,13 @@ def _summary(found: list[dict]) -> list[str]:
 def _section(one: dict) -> list[str]:
     head = ["model", *SHOWN, "ours above it, capture_5", "ours above it, capture_10", "CPU s"]
     lines = [
-        f"## {one['place'][0].upper()}{one['place'][1:]}", "",
-        f"{one['question']} {one['grids']} grids, {one['test_dates']} test dates from {one['first']} to {one['last']}; the best prior count is the {one['best_prior'].removeprefix('prior count ')} one.", "",
-        "| " + " | ".join(head) + " |", "|" + " --- |" * len(head),
-    ]  # fmt: skip
+        f"## {one['place'][0].upper()}{one['place'][1:]}",
+        "",
+        f"{one['question']} {one['grids']} grids, {one['test_dates']} test dates from {one['first']} to {one['last']}; the best prior count is the {one['best_prior'].removeprefix('prior count ')} one.",
+        "",
+        "| " + " | ".join(head) + " |",
+        "|" + " --- |" * len(head),
+    ]
     for model, row in one["models"].items():
         gains = [_interval(row.get(f"gain_{m}")) for m in ("capture_5", "capture_10")]
         values = ["" if np.isnan(row[m]) else f"{row[m]:.4f}" for m in SHOWN]

@@ -19,6 +19,17 @@ from riskwarn.audit.level import levels
 from riskwarn.audit.listing import events_of, lead_time, stability
 
 __all__ = [
-    "AUDITED", "FAILED", "INSUFFICIENT", "OWN", "PASSED", "attainable", "disparities", "events_of", "lead_time", "levels", "placement", "slices",
+    "AUDITED",
+    "FAILED",
+    "INSUFFICIENT",
+    "OWN",
+    "PASSED",
+    "attainable",
+    "disparities",
+    "events_of",
+    "lead_time",
+    "levels",
+    "placement",
+    "slices",
     "stability",
-]  # fmt: skip
+]

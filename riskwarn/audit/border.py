@@ -50,10 +50,21 @@ def placement(report: Report, *, share: float | None = None, side: int = 2) -> p
     found = pd.DataFrame({name: _captures(rows, block, area, wanted) for name, block in blocks.items()})
     rival = rival_of(report, report.experiment.gate.metric, str(report.differences()["model"].iloc[0]))
     gain, merged = found - found.loc[rival], [name for name in found if name != _DRAWN]
-    return pd.DataFrame({
-        "as_drawn": found[_DRAWN], "lowest": found[merged].min(axis=1), "highest": found[merged].max(axis=1),
-        "gain_as_drawn": gain[_DRAWN], "gain_lowest": gain[merged].min(axis=1), "gain_highest": gain[merged].max(axis=1), "rival": rival,
-    }).rename_axis("model").reset_index()  # fmt: skip
+    return (
+        pd.DataFrame(
+            {
+                "as_drawn": found[_DRAWN],
+                "lowest": found[merged].min(axis=1),
+                "highest": found[merged].max(axis=1),
+                "gain_as_drawn": gain[_DRAWN],
+                "gain_lowest": gain[merged].min(axis=1),
+                "gain_highest": gain[merged].max(axis=1),
+                "rival": rival,
+            }
+        )
+        .rename_axis("model")
+        .reset_index()
+    )
 
 
 def _spacing(grids: pd.DataFrame) -> float:

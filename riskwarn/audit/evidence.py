@@ -198,7 +198,9 @@ def groups_of(report: Report, by: str, grid_id: pd.Series) -> pd.Series:
 def listed(report: Report, rows: pd.DataFrame) -> pd.Series:
     """How far each row is on the list of its date, in [0, 1], at the experiment's first share; ties share their room."""
     share = report.experiment.judge.shares[0]
-    return pd.concat([
-        pd.Series(metrics.listed(d["y"], d["score"], share=share, ties="mean"), index=d.index)
-        for _, d in rows.groupby("as_of", sort=False)
-    ])  # fmt: skip
+    return pd.concat(
+        [
+            pd.Series(metrics.listed(d["y"], d["score"], share=share, ties="mean"), index=d.index)
+            for _, d in rows.groupby("as_of", sort=False)
+        ]
+    )

@@ -18,7 +18,7 @@ from riskwarn.audit.evidence import (
     rival_of,
     rows_of,
     verdict,
-)  # fmt: skip
+)
 from riskwarn.backtesting import BETTER_LOW, Report, judged
 from riskwarn.calling import checked
 
@@ -97,11 +97,14 @@ def disparities(report: Report, by: str, *, model: str = OWN) -> pd.DataFrame:
     rival = rival_of(report, report.experiment.gate.metric, model)
     own, other = (_served(report, by, name) for name in (model, rival))
     names = sorted(own["group"].unique())
-    return pd.DataFrame([
-        {"group": name, "quantity": quantity, "rival": rival} | _against(report, own, other, quantity, name, len(names))
-        for quantity in AUDITED
-        for name in (names if len(names) > 1 else ())
-    ])  # fmt: skip
+    return pd.DataFrame(
+        [
+            {"group": name, "quantity": quantity, "rival": rival}
+            | _against(report, own, other, quantity, name, len(names))
+            for quantity in AUDITED
+            for name in (names if len(names) > 1 else ())
+        ]
+    )
 
 
 def _served(report: Report, by: str, model: str) -> pd.DataFrame:

@@ -36,7 +36,14 @@ def _level(report: Report, name: str, rows: pd.DataFrame, parts: int) -> dict[st
     expected = float(rows["expected"].sum())
     low, value, high = interval(report, by_date(rows, ["y", "expected"]), ratio, parts=parts)
     return {
-        "level": name, "n": len(rows), "expected": expected, "observed": float(rows["y"].sum()), "ratio": value, "lower": low, "upper": high,
-        "predicted": rows["probability"].mean(), "share": (rows["y"] > 0).mean(),
+        "level": name,
+        "n": len(rows),
+        "expected": expected,
+        "observed": float(rows["y"].sum()),
+        "ratio": value,
+        "lower": low,
+        "upper": high,
+        "predicted": rows["probability"].mean(),
+        "share": (rows["y"] > 0).mean(),
         "verdict": verdict(report, low, value, high, evidence=expected),
-    }  # fmt: skip
+    }

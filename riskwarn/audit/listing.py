@@ -84,10 +84,13 @@ def lead_time(
             f"none of the {len(events)} events falls within the test dates, {first:%Y-%m-%d} to {last:%Y-%m-%d}."
         )
     n = budget or int(np.ceil(report.experiment.judge.shares[0] * rows["grid_id"].nunique()))
-    return pd.DataFrame([
-        {"model": str(model)} | vars(metrics.lead_time(scores[["grid_id", "as_of", "score"]], own, budget=n, within_days=days))
-        for model, scores in rows.groupby("model", sort=False)
-    ])  # fmt: skip
+    return pd.DataFrame(
+        [
+            {"model": str(model)}
+            | vars(metrics.lead_time(scores[["grid_id", "as_of", "score"]], own, budget=n, within_days=days))
+            for model, scores in rows.groupby("model", sort=False)
+        ]
+    )
 
 
 @checked

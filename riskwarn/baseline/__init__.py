@@ -14,6 +14,26 @@ from riskwarn.baseline.repeat import NearRepeat
 from riskwarn.baseline.rule import RULES, Choice, Rule, rules_of
 
 __all__ = [
-    "RULES", "Additive", "Baseline", "Choice", "Ewma", "Hotspot", "Kernel", "Line", "Linear", "Model", "NearRepeat", "Number", "People",
-    "PriorCount", "Rule", "Season", "SelfExciting", "Surroundings", "is_baseline", "predicted", "rules_of", "settled",
-]  # fmt: skip
+    "RULES",
+    "Additive",
+    "Baseline",
+    "Choice",
+    "Ewma",
+    "Hotspot",
+    "Kernel",
+    "Line",
+    "Linear",
+    "Model",
+    "NearRepeat",
+    "Number",
+    "People",
+    "PriorCount",
+    "Rule",
+    "Season",
+    "SelfExciting",
+    "Surroundings",
+    "is_baseline",
+    "predicted",
+    "rules_of",
+    "settled",
+]

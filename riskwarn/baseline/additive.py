@@ -176,9 +176,13 @@ class Additive:
 
 
 def fisher_scoring(
-    y: np.ndarray, law: Callable[[np.ndarray], Told], start: np.ndarray, likelihood: Callable[[np.ndarray, np.ndarray], float], *,
+    y: np.ndarray,
+    law: Callable[[np.ndarray], Told],
+    start: np.ndarray,
+    likelihood: Callable[[np.ndarray, np.ndarray], float],
+    *,
     last: tuple[float, float] | None = None,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """Maximum likelihood by Fisher scoring: each step is the best one within the bounds for a quadratic of the likelihood.
 
     Parameters

@@ -36,8 +36,14 @@ Status = Literal["entered", "left", "stayed", "off"]
 
 @checked
 def changes(
-    store: Store | History, model: RiskModel, as_of: object, *, since: object = None, before: RiskModel | None = None, capacity: int = 50
-) -> pd.DataFrame:  # fmt: skip
+    store: Store | History,
+    model: RiskModel,
+    as_of: object,
+    *,
+    since: object = None,
+    before: RiskModel | None = None,
+    capacity: int = 50,
+) -> pd.DataFrame:
     """How each grid's score and rank moved between two nights, and what moved them.
 
     Parameters
@@ -108,8 +114,11 @@ def _path(
     group = {f.name: _group(f) for f in model.features}
     steps, current = {"start": start.loc[grids]}, start.loc[grids]
     for part, source, wanted in (
-        ("aged_out", aged, "own"), ("new_events", end, "own"), ("neighbours", end, "neighbours"), ("calendar", end, "calendar"),
-    ):  # fmt: skip
+        ("aged_out", aged, "own"),
+        ("new_events", end, "own"),
+        ("neighbours", end, "neighbours"),
+        ("calendar", end, "calendar"),
+    ):
         columns = [name for name in current if group[name] == wanted]
         current = current.assign(**{name: source.loc[grids, name] for name in columns})
         steps[part] = current
@@ -127,11 +136,18 @@ def _told(grids: pd.Index, margins: dict[str, np.ndarray], capacity: int) -> pd.
     names = list(margins)
     first, last = margins["start"], margins["model"]
     was, on = ranks["start"] <= capacity, ranks["model"] <= capacity
-    found = pd.DataFrame({
-        "grid_id": grids.to_numpy(), "status": np.select([on & ~was, was & ~on, on], ["entered", "left", "stayed"], "off"),
-        "rank_before": ranks["start"], "rank": ranks["model"], "moved": ranks["start"] - ranks["model"],
-        "expected_before": np.exp(first), "expected": np.exp(last), "change": last - first,
-    })  # fmt: skip
+    found = pd.DataFrame(
+        {
+            "grid_id": grids.to_numpy(),
+            "status": np.select([on & ~was, was & ~on, on], ["entered", "left", "stayed"], "off"),
+            "rank_before": ranks["start"],
+            "rank": ranks["model"],
+            "moved": ranks["start"] - ranks["model"],
+            "expected_before": np.exp(first),
+            "expected": np.exp(last),
+            "change": last - first,
+        }
+    )
     for earlier, part in itertools.pairwise(names):
         found[part] = margins[part] - margins[earlier]
     for earlier, part in itertools.pairwise(names):

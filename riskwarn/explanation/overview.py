@@ -50,8 +50,13 @@ class Without:
 
 @checked
 def importance(
-    experiment: Experiment, panel: pd.DataFrame, *, metric: str | None = None, families: Iterable[str] | None = None, progress: bool | None = None
-) -> pd.DataFrame:  # fmt: skip
+    experiment: Experiment,
+    panel: pd.DataFrame,
+    *,
+    metric: str | None = None,
+    families: Iterable[str] | None = None,
+    progress: bool | None = None,
+) -> pd.DataFrame:
     """What each family of features is worth on later dates.
 
     Parameters
@@ -113,10 +118,18 @@ def _losses(report: Report, metric: str, families: list[str]) -> pd.DataFrame:
             shared=shared,
         )
         mean = {m: float(np.average(series[m], weights=weight)) for m in ("whole model", f"without {family}")}
-        found.append({
-            "family": family, "metric": metric, "loss": interval.estimate, "lower": interval.low, "upper": interval.high,
-            "whole": mean["whole model"], "without": mean[f"without {family}"], "clear": bool(interval.low > 0 or interval.high < 0),
-        })  # fmt: skip
+        found.append(
+            {
+                "family": family,
+                "metric": metric,
+                "loss": interval.estimate,
+                "lower": interval.low,
+                "upper": interval.high,
+                "whole": mean["whole model"],
+                "without": mean[f"without {family}"],
+                "clear": bool(interval.low > 0 or interval.high < 0),
+            }
+        )
     return pd.DataFrame(found).sort_values("loss", ascending=False, ignore_index=True)
 
 
@@ -155,16 +168,28 @@ def dependence(
     points = np.unique(np.nanquantile(values, np.linspace(0.01, 0.99, n_points)))
     base = model.margin(rows.assign(**{feature: np.float32(np.nanmedian(values))}))
     moved = np.array([model.margin(rows.assign(**{feature: np.float32(v)})) - base for v in points])
-    return pd.DataFrame({
-        "feature": feature, "value": points, "ratio": np.exp(moved.mean(axis=1)), "lower": np.exp(np.quantile(moved, 0.05, axis=1)),
-        "upper": np.exp(np.quantile(moved, 0.95, axis=1)),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "feature": feature,
+            "value": points,
+            "ratio": np.exp(moved.mean(axis=1)),
+            "lower": np.exp(np.quantile(moved, 0.05, axis=1)),
+            "upper": np.exp(np.quantile(moved, 0.95, axis=1)),
+        }
+    )
 
 
 @checked
 def stability(
-    experiment: Experiment, panel: pd.DataFrame, night: pd.DataFrame, *, n_models: int = 5, top: int = 50, resample: bool = True, seed: int = 0
-) -> pd.DataFrame:  # fmt: skip
+    experiment: Experiment,
+    panel: pd.DataFrame,
+    night: pd.DataFrame,
+    *,
+    n_models: int = 5,
+    top: int = 50,
+    resample: bool = True,
+    seed: int = 0,
+) -> pd.DataFrame:
     """How firm the reasons of the riskiest grids are when the model is trained anew.
 
     Parameters
@@ -230,9 +255,10 @@ def _likeness(first: np.ndarray, second: np.ndarray) -> dict[str, float]:
     overlaps = [metrics.jaccard(x[:3].tolist(), y[:3].tolist()) for x, y in zip(a, b, strict=True)]
     flat = pd.DataFrame({"first": first.ravel(), "second": second.ravel()}).rank()
     return {
-        "first_same": float((a[:, 0] == b[:, 0]).mean()), "top3_jaccard": float(np.mean(overlaps)),
+        "first_same": float((a[:, 0] == b[:, 0]).mean()),
+        "top3_jaccard": float(np.mean(overlaps)),
         "contribution_correlation": float(flat["first"].corr(flat["second"])),
-    }  # fmt: skip
+    }
 
 
 # -- for analysts ------------------------------------------------------------------------------------------------------------
@@ -268,9 +294,11 @@ def shap_explanation(model: RiskModel, panel: pd.DataFrame) -> "Explanation":
 
     parts = model.contributions(panel)
     return shap.Explanation(
-        values=parts[model.feature_names].to_numpy(), base_values=parts["base"].to_numpy(),
-        data=panel[model.feature_names].to_numpy(dtype=float), feature_names=model.feature_names,
-    )  # fmt: skip
+        values=parts[model.feature_names].to_numpy(),
+        base_values=parts["base"].to_numpy(),
+        data=panel[model.feature_names].to_numpy(dtype=float),
+        feature_names=model.feature_names,
+    )
 
 
 # -- the model card ----------------------------------------------------------------------------------------------------------
@@ -286,9 +314,13 @@ NOT_FOR = (
 
 @checked
 def model_card(
-    model: RiskModel, report: Report | None = None, *, importance: pd.DataFrame | None = None, stability: pd.DataFrame | None = None,
+    model: RiskModel,
+    report: Report | None = None,
+    *,
+    importance: pd.DataFrame | None = None,
+    stability: pd.DataFrame | None = None,
     dependence: Sequence[pd.DataFrame] = (),
-) -> str:  # fmt: skip
+) -> str:
     """A model card in Markdown.
 
     Parameters
@@ -396,7 +428,7 @@ def _limits(model: RiskModel) -> str:
         '- Contributions say what moved the score, not what moved the world; wording says "possible reason".\n'
         f"- What-if answers change only {can}, within values seen in training, and are no promise.\n"
         "- It learns from what was recorded: places that report less look calmer than they are."
-    )  # fmt: skip
+    )
 
 
 def _table(frame: pd.DataFrame) -> str:

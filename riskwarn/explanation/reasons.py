@@ -24,9 +24,14 @@ LEAST = 0.01
 
 @checked
 def explain(
-    model: RiskModel, night: pd.DataFrame, *, grids: Iterable[str] | None = None, raising: int = 3, lowering: int = 1,
+    model: RiskModel,
+    night: pd.DataFrame,
+    *,
+    grids: Iterable[str] | None = None,
+    raising: int = 3,
+    lowering: int = 1,
     history: History | None = None,
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """The strongest reasons of every grid, in words, with value and unit.
 
     Parameters
@@ -269,9 +274,15 @@ def _says_nothing(
 
 
 def _picked(
-    rows: pd.DataFrame, model: RiskModel, sums: np.ndarray, teller: np.ndarray, values: np.ndarray, normals: np.ndarray,
-    raising: int, lowering: int,
-) -> pd.DataFrame:  # fmt: skip
+    rows: pd.DataFrame,
+    model: RiskModel,
+    sums: np.ndarray,
+    teller: np.ndarray,
+    values: np.ndarray,
+    normals: np.ndarray,
+    raising: int,
+    lowering: int,
+) -> pd.DataFrame:
     order = np.argsort(-sums, axis=1, kind="stable")
     n_up, n_down = min(raising, sums.shape[1]), min(lowering, sums.shape[1])
     columns = np.hstack([order[:, :n_up], order[:, ::-1][:, :n_down]])
@@ -282,11 +293,19 @@ def _picked(
     feature = teller[row, family]
     names = np.array(model.feature_names, dtype=object)
     codes = np.array([f.code for f in model.features], dtype=object)
-    return pd.DataFrame({
-        "grid_id": rows["grid_id"].astype("str").to_numpy()[row], "as_of": rows["as_of"].iloc[row].array,
-        "target": model.label.name, "place": (np.cumsum(kept, axis=1) * kept)[row, slot], "feature": names[feature],
-        "value": values[row, feature], "normal": normals[row, feature], "contribution": sums[row, family], "code": codes[feature],
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "grid_id": rows["grid_id"].astype("str").to_numpy()[row],
+            "as_of": rows["as_of"].iloc[row].array,
+            "target": model.label.name,
+            "place": (np.cumsum(kept, axis=1) * kept)[row, slot],
+            "feature": names[feature],
+            "value": values[row, feature],
+            "normal": normals[row, feature],
+            "contribution": sums[row, family],
+            "code": codes[feature],
+        }
+    )
 
 
 def _n_nearby(history: History) -> pd.Series:

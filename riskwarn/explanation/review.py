@@ -53,10 +53,12 @@ class Review:
         caught = self.frame["first_listed_at"].notna()
         lead = self.frame.loc[caught, "lead_days"]
         return {
-            "events": len(self.frame), "caught": int(caught.sum()), "share": float(caught.mean()) if len(self.frame) else float("nan"),
+            "events": len(self.frame),
+            "caught": int(caught.sum()),
+            "share": float(caught.mean()) if len(self.frame) else float("nan"),
             "median_lead_days": float(lead.median()) if len(lead) else float("nan"),
             "verdicts": {v: int((self.frame["verdict"] == v).sum()) for v in VERDICTS},
-        }  # fmt: skip
+        }
 
     def sentence(self, language: str) -> str:
         """The summary in words."""
@@ -80,8 +82,14 @@ class Review:
 
 @checked
 def review(
-    store: Store, *, since: object, until: object = None, source: str | None = None, severity: int = 2, horizon_days: float | None = None,
-) -> Review:  # fmt: skip
+    store: Store,
+    *,
+    since: object,
+    until: object = None,
+    source: str | None = None,
+    severity: int = 2,
+    horizon_days: float | None = None,
+) -> Review:
     """The missed-event autopsy over published nights.
 
     Parameters
@@ -194,9 +202,16 @@ def _judged(events: pd.DataFrame, lists: pd.DataFrame) -> pd.DataFrame:
     full = found["n_listed"] >= found["capacity"].where(found["capacity"] > 0, np.inf)
     state = found["state"].fillna("")
     verdict = np.select(
-        [found["rank"].isna() & (state == ""), found["listed"].eq(True), found["kept_off"].notna(), state != "ok", within & full],
-        ["unscored", "listed", found["kept_off"].fillna(""), "outage", "cap"], "score",
-    )  # fmt: skip
+        [
+            found["rank"].isna() & (state == ""),
+            found["listed"].eq(True),
+            found["kept_off"].notna(),
+            state != "ok",
+            within & full,
+        ],
+        ["unscored", "listed", found["kept_off"].fillna(""), "outage", "cap"],
+        "score",
+    )
     return found.assign(verdict=verdict, listed=found["listed"].eq(True)).drop(
         columns=["state", "capacity", "kept_off"]
     )

@@ -14,8 +14,19 @@ from riskwarn.model import RiskModel
 from riskwarn.store import Store
 
 COLUMNS = (
-    "source", "event_id", "grid_id", "occurred_at", "known_at", "category", "severity", "origin", "tags", "status", "due_at", "closed_at",
-)  # fmt: skip
+    "source",
+    "event_id",
+    "grid_id",
+    "occurred_at",
+    "known_at",
+    "category",
+    "severity",
+    "origin",
+    "tags",
+    "status",
+    "due_at",
+    "closed_at",
+)
 """What is shown of an event: nothing that tells a person or an address."""
 _OPTIONAL = frozenset({"severity", "origin", "tags", "status", "due_at", "closed_at"})
 _CHOOSING = ("outcome", "near_grid_id", "case_id", "place_key")
@@ -24,8 +35,14 @@ _CHOOSING = ("outcome", "near_grid_id", "case_id", "place_key")
 
 @checked
 def rows(
-    store: Store, model: RiskModel, grid_id: str, as_of: object, *, features: Iterable[str] | None = None, history: History | None = None
-) -> pd.DataFrame:  # fmt: skip
+    store: Store,
+    model: RiskModel,
+    grid_id: str,
+    as_of: object,
+    *,
+    features: Iterable[str] | None = None,
+    history: History | None = None,
+) -> pd.DataFrame:
     """The events that make up each of a grid's numbers, as known at `as_of`.
 
     Parameters

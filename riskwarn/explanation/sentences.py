@@ -83,9 +83,14 @@ def words_of_features(features: Iterable[Feature]) -> dict[str, dict[str, Any]]:
 def _words(feature: Feature) -> dict[str, Any]:
     clause = feature.clause
     return {
-        "zh": feature.words.zh, "en": feature.words.en, "unit": feature.unit, "family": feature.family, "code": feature.code,
-        "remedy": phrases.REMEDIES[clause.remedy][0], "clause": clause.to_dict(),
-    }  # fmt: skip
+        "zh": feature.words.zh,
+        "en": feature.words.en,
+        "unit": feature.unit,
+        "family": feature.family,
+        "code": feature.code,
+        "remedy": phrases.REMEDIES[clause.remedy][0],
+        "clause": clause.to_dict(),
+    }
 
 
 @checked
@@ -140,9 +145,15 @@ def _keys(reasons: pd.DataFrame) -> list[tuple[Any, ...]]:
 
 @checked
 def sentence(
-    feature: Mapping[str, Any], value: float, normal: float, raising: bool = True, season: int = -1, n_nearby: int = 0,  # noqa: FBT001, FBT002 - a row's fields in order
-    *, language: Language,
-) -> str:  # fmt: skip
+    feature: Mapping[str, Any],
+    value: float,
+    normal: float,
+    raising: bool = True,  # noqa: FBT001, FBT002 - a row's fields in order
+    season: int = -1,
+    n_nearby: int = 0,
+    *,
+    language: Language,
+) -> str:
     """One reason in words.
 
     Parameters
@@ -185,8 +196,15 @@ def clause_of(feature: Mapping[str, Any]) -> Clause:
 
 
 def _told(
-    clause: Clause, value: float, normal: float, raising: bool, season: int, n_nearby: int, *, language: Language  # noqa: FBT001 - a row's fields in order
-) -> str:  # fmt: skip
+    clause: Clause,
+    value: float,
+    normal: float,
+    raising: bool,  # noqa: FBT001 - a row's fields in order
+    season: int,
+    n_nearby: int,
+    *,
+    language: Language,
+) -> str:
     if pd.isna(value):
         return phrases.MISSING[language].format(name=_missing(clause)[language])
     fact = Fact(clause, float(said(clause, value)), float(said(clause, normal)), raising)
@@ -484,16 +502,30 @@ def _fields(fact: Fact, season: int, n_nearby: int, language: Language) -> dict[
     shown, usual = _shown(clause, fact.value), _shown(clause, fact.normal)
     when = _when_rate(clause)[language]
     return {
-        "value": shown, "normal": usual, "ratio": number(fact.value / fact.normal) if fact.normal > 0 else "–",
-        "last": window(clause.days)[language], "cap": window(min(clause.days, _YEAR))[language], "per": _rate_over(_period(clause))[language],
-        "day_s": "day" if shown == "1" else "days", "day_n": "day" if usual == "1" else "days",
-        "what": noun.zh if language == "zh" else noun.one if shown == "1" else noun.many, "one": noun.one, "many": noun.many,
-        "name": noun.zh if language == "zh" else noun.one, "unit": noun.measure,
-        "unit_n": _unit(clause.unit, shown, language), "normal_n": _unit(clause.unit, usual, language),
-        "whole": _whole(clause, language), "where": _where(clause, n_nearby, language), "when": _when(season)[language],
-        "days": f"{clause.days:g}", "weekday": _weekday(fact.value)[language], "during": clause.during[language] if clause.during else "",
-        "when_rate": when[:1].upper() + when[1:], "when_after": when[:1].lower() + when[1:],
-    }  # fmt: skip
+        "value": shown,
+        "normal": usual,
+        "ratio": number(fact.value / fact.normal) if fact.normal > 0 else "–",
+        "last": window(clause.days)[language],
+        "cap": window(min(clause.days, _YEAR))[language],
+        "per": _rate_over(_period(clause))[language],
+        "day_s": "day" if shown == "1" else "days",
+        "day_n": "day" if usual == "1" else "days",
+        "what": noun.zh if language == "zh" else noun.one if shown == "1" else noun.many,
+        "one": noun.one,
+        "many": noun.many,
+        "name": noun.zh if language == "zh" else noun.one,
+        "unit": noun.measure,
+        "unit_n": _unit(clause.unit, shown, language),
+        "normal_n": _unit(clause.unit, usual, language),
+        "whole": _whole(clause, language),
+        "where": _where(clause, n_nearby, language),
+        "when": _when(season)[language],
+        "days": f"{clause.days:g}",
+        "weekday": _weekday(fact.value)[language],
+        "during": clause.during[language] if clause.during else "",
+        "when_rate": when[:1].upper() + when[1:],
+        "when_after": when[:1].lower() + when[1:],
+    }
 
 
 def _rate_over(days: float) -> Spoken:

@@ -64,17 +64,25 @@ class WhatIf:
     def to_dict(self) -> dict[str, object]:
         """Plain values, with sentences and caveat in both languages."""
         return {
-            "grid_id": self.grid_id, "changed": {n: {"before": b, "after": a} for n, (b, a) in self.changed.items()},
-            "rank_before": self.rank_before, "rank": self.rank, "expected_before": self.expected_before, "expected": self.expected,
-            "zh": self.sentence("zh"), "en": self.sentence("en"), "caveat": {"zh": CAVEAT.zh, "en": CAVEAT.en},
-        }  # fmt: skip
+            "grid_id": self.grid_id,
+            "changed": {n: {"before": b, "after": a} for n, (b, a) in self.changed.items()},
+            "rank_before": self.rank_before,
+            "rank": self.rank,
+            "expected_before": self.expected_before,
+            "expected": self.expected,
+            "zh": self.sentence("zh"),
+            "en": self.sentence("en"),
+            "caveat": {"zh": CAVEAT.zh, "en": CAVEAT.en},
+        }
 
 
 _MOVES = {
     "down": phrase(" moves this grid from rank {before} down to {now} (expected count {was} to {is})"),
-    "up": phrase(" moves this grid from rank {before} up to {now}, against what one would expect (expected count {was} to {is})"),
+    "up": phrase(
+        " moves this grid from rank {before} up to {now}, against what one would expect (expected count {was} to {is})"
+    ),
     "same": phrase(" leaves this grid at rank {now} (expected count {was} to {is})"),
-}  # fmt: skip
+}
 
 
 @checked
@@ -109,8 +117,13 @@ def seen_ranges(model: RiskModel) -> dict[str, tuple[float, float]]:
 
 @checked
 def what_if(
-    model: RiskModel, night: pd.DataFrame, grid_id: str, values: Mapping[str, float], *, margins: np.ndarray | None = None
-) -> WhatIf:  # fmt: skip
+    model: RiskModel,
+    night: pd.DataFrame,
+    grid_id: str,
+    values: Mapping[str, float],
+    *,
+    margins: np.ndarray | None = None,
+) -> WhatIf:
     """The score of a grid if some of its actionable features had other values.
 
     Parameters
@@ -140,9 +153,14 @@ def what_if(
     margins, now = _margins(model, night, margins), float(model.margin(changed)[0])
     at = int(np.flatnonzero((night["grid_id"].astype("str") == grid_id).to_numpy())[0])
     return WhatIf(
-        grid_id, {n: (float(row[n].iloc[0]), float(v)) for n, v in wanted.items()}, _rank(margins, at, margins[at]), _rank(margins, at, now),
-        float(np.exp(margins[at])), float(np.exp(now)), _action(model, row, wanted),
-    )  # fmt: skip
+        grid_id,
+        {n: (float(row[n].iloc[0]), float(v)) for n, v in wanted.items()},
+        _rank(margins, at, margins[at]),
+        _rank(margins, at, now),
+        float(np.exp(margins[at])),
+        float(np.exp(now)),
+        _action(model, row, wanted),
+    )
 
 
 @checked

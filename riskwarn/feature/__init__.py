@@ -162,4 +162,4 @@ __all__ = [
     "page",
     "spring_festivals",
     "usual",
-]  # fmt: skip
+]

@@ -43,10 +43,12 @@ _STEPS = {"A3": "open", "A4": "overdue", "A10": "calendar"}
 """The next step beside a reason, by the action of the feature."""
 _SOURCES_WITH_STEPS = frozenset({"dispute", "petition", "police_call", "hotline", "grid_report"})
 _UNITS = {
-    "days": Unit("天", " day", " days"), "workers": Unit("人", " worker", " workers"),
-    "per week": Unit("起/周", " a week", " a week"), "per day": Unit("起/天", " a day", " a day"),
+    "days": Unit("天", " day", " days"),
+    "workers": Unit("人", " worker", " workers"),
+    "per week": Unit("起/周", " a week", " a week"),
+    "per day": Unit("起/天", " a day", " a day"),
     "share": Unit("%", " %", " %"),
-}  # fmt: skip
+}
 """Units as they are written after a number; any other stands as it is, save scales of their own."""
 _SCALES = frozenset(
     {
@@ -430,9 +432,14 @@ def measured(feature: Feature, *, eases: Eases | None = None) -> Clause:
     counted = feature.unit == "count" and bool(feature.reads) and not feature.words.zh.endswith("数")
     unit = Unit("件") if counted else _unit(feature.unit)
     return Clause(
-        "measure", Noun(feature.words.zh, feature.words.en, feature.words.en), side=feature.monotone, remedy=step(feature), unit=unit,
-        eases=eases or ("never" if feature.reads else "always"), scale="percent" if feature.unit == "share" else "",
-    )  # fmt: skip
+        "measure",
+        Noun(feature.words.zh, feature.words.en, feature.words.en),
+        side=feature.monotone,
+        remedy=step(feature),
+        unit=unit,
+        eases=eases or ("never" if feature.reads else "always"),
+        scale="percent" if feature.unit == "share" else "",
+    )
 
 
 def _unit(unit: str) -> Unit:

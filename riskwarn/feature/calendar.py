@@ -220,9 +220,12 @@ class DatePart(_OfCalendar):
     @property
     def words(self) -> Spoken:
         return {
-            "month": phrase("month"), "week": phrase("week of the year"), "weekday": phrase("day of the week"),
-            "day_of_year": phrase("day of the year"), "quarter": phrase("quarter"),
-        }[self.part]  # fmt: skip
+            "month": phrase("month"),
+            "week": phrase("week of the year"),
+            "weekday": phrase("day of the week"),
+            "day_of_year": phrase("day of the year"),
+            "quarter": phrase("quarter"),
+        }[self.part]
 
     @property
     def clause(self) -> Clause:

@@ -107,9 +107,7 @@ class Product(_Pair):
             return measured(self)
         clause, one = self.other.clause, self.one.words
         eases: Eases = "never" if self.reads else "always"
-        return Clause(
-            "during", clause.noun, side=0, eases=eases, remedy="calendar", key=clause.kind, during=one
-        )  # fmt: skip
+        return Clause("during", clause.noun, side=0, eases=eases, remedy="calendar", key=clause.kind, during=one)
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return np.asarray(self.one.compute(snapshot) * self.other.compute(snapshot), dtype=np.float32)

@@ -482,9 +482,13 @@ class Share(Feature):
     @property
     def clause(self) -> Clause:
         return Clause(
-            "share", noun_of(self.part), self.days, whole=noun_of(self.whole), scale="percent",
+            "share",
+            noun_of(self.part),
+            self.days,
+            whole=noun_of(self.whole),
+            scale="percent",
             remedy=step_of(self.part.source),
-        )  # fmt: skip
+        )
 
     def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
         """The part; what it is a share of stands in the value alone."""

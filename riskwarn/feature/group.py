@@ -297,11 +297,19 @@ def _about(path: Path) -> str:
 
 def _entry(group: str, feature: Feature) -> dict[str, object]:
     return {
-        "group": group, "name": feature.name, "kind": type(feature).__name__, "unit": feature.unit, "zh": feature.words.zh,
-        "en": feature.words.en, "family": feature.family,
-        "code": feature.code, "owner_zh": feature.owner.zh, "owner_en": feature.owner.en,
-        "reads": " ".join(dict.fromkeys(s.source for s in feature.reads)), "for_model": feature.for_model,
-    }  # fmt: skip
+        "group": group,
+        "name": feature.name,
+        "kind": type(feature).__name__,
+        "unit": feature.unit,
+        "zh": feature.words.zh,
+        "en": feature.words.en,
+        "family": feature.family,
+        "code": feature.code,
+        "owner_zh": feature.owner.zh,
+        "owner_en": feature.owner.en,
+        "reads": " ".join(dict.fromkeys(s.source for s in feature.reads)),
+        "for_model": feature.for_model,
+    }
 
 
 def _line(path: Path, error: BaseException) -> str:

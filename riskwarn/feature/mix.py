@@ -217,9 +217,11 @@ class RepeatedPlaces(_AtPlaces):
     def clause(self) -> Clause:
         noun, least = self._noun, self.at_least
         held = Noun(
-            f"发生{noun.zh}{least}{noun.measure}及以上的地点", f"place with {least} or more {noun.many}",
-            f"places with {least} or more {noun.many}", "处",
-        )  # fmt: skip
+            f"发生{noun.zh}{least}{noun.measure}及以上的地点",
+            f"place with {least} or more {noun.many}",
+            f"places with {least} or more {noun.many}",
+            "处",
+        )
         return Clause("lasting", held, self.days, eases="never", remedy="places")
 
     def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:

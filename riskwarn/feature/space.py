@@ -152,9 +152,12 @@ class UrbanClass(_OfGrid):
     @property
     def words(self) -> Spoken:
         known = {
-            "fringe": phrase("urban fringe"), "rural": phrase("rural"), "urban": phrase("inner city"),
-            "town": phrase("town"), "special": phrase("special area"),
-        }.get(self.called, Words(self.called, self.called))  # fmt: skip
+            "fringe": phrase("urban fringe"),
+            "rural": phrase("rural"),
+            "urban": phrase("inner city"),
+            "town": phrase("town"),
+            "special": phrase("special area"),
+        }.get(self.called, Words(self.called, self.called))
         return phrase("whether the grid is {known}", known=known)
 
     @property

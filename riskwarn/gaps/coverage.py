@@ -218,8 +218,16 @@ def hour_gaps(evidence: Evidence) -> pd.DataFrame:
         for g in kept
     ]
     score = (distance[kept] - usual) / max(spread, 1e-9)
-    return gap_rows(HOUR, evidence.as_of, [f"grid:{g}" for g in evidence.grid_ids[kept]], observed=distance[kept], expected=np.full(len(kept), usual), score=score,
-                    confidence=1 - HOUR_SHRINK / (HOUR_SHRINK + asked[kept].sum(axis=1)), evidence=told)  # fmt: skip
+    return gap_rows(
+        HOUR,
+        evidence.as_of,
+        [f"grid:{g}" for g in evidence.grid_ids[kept]],
+        observed=distance[kept],
+        expected=np.full(len(kept), usual),
+        score=score,
+        confidence=1 - HOUR_SHRINK / (HOUR_SHRINK + asked[kept].sum(axis=1)),
+        evidence=told,
+    )
 
 
 def _hours(evidence: Evidence, grid: np.ndarray, at: np.ndarray) -> np.ndarray:
@@ -264,12 +272,23 @@ def quadrants(evidence: Evidence) -> pd.DataFrame:
     high, few_visits = z["risk"] > 0.5, z["visits"] < -0.5
     quadrant = np.select(
         [high & few_visits & (z["reports"] < 0), high & few_visits, (z["risk"] < -0.5) & (z["visits"] > 0.5)],
-        ["blind_spot", "under_served", "over_served"], "watched",
-    )  # fmt: skip
-    return pd.DataFrame({
-        "grid_id": evidence.grid_ids, "risk": risk, "reports": reports, "visits": visits, "z_risk": z["risk"], "z_reports": z["reports"],
-        "z_visits": z["visits"], "blindness": z["risk"] - z["visits"], "silence": z["risk"] - z["reports"], "quadrant": quadrant,
-    })  # fmt: skip
+        ["blind_spot", "under_served", "over_served"],
+        "watched",
+    )
+    return pd.DataFrame(
+        {
+            "grid_id": evidence.grid_ids,
+            "risk": risk,
+            "reports": reports,
+            "visits": visits,
+            "z_risk": z["risk"],
+            "z_reports": z["reports"],
+            "z_visits": z["visits"],
+            "blindness": z["risk"] - z["visits"],
+            "silence": z["risk"] - z["reports"],
+            "quadrant": quadrant,
+        }
+    )
 
 
 def _standard(values: np.ndarray) -> np.ndarray:
@@ -320,10 +339,15 @@ def redistribute(
     share = _capped(table["risk"].to_numpy(dtype=float), now, town, most_change)
     planned = _whole(share * (budget - n_random), budget - n_random)
     drawn = np.random.default_rng(seed).multinomial(n_random, np.full(len(table), 1 / len(table)))
-    return pd.DataFrame({
-        "grid_id": table["grid_id"].to_numpy(), "visits_now": now, "visits_suggested": planned + drawn, "of_them_random": drawn,
-        "propensity": n_random / len(table),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "grid_id": table["grid_id"].to_numpy(),
+            "visits_now": now,
+            "visits_suggested": planned + drawn,
+            "of_them_random": drawn,
+            "propensity": n_random / len(table),
+        }
+    )
 
 
 def _capped(risk: np.ndarray, now: np.ndarray, town: np.ndarray, most_change: float) -> np.ndarray:

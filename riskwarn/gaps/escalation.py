@@ -57,10 +57,26 @@ def escalation_gaps(evidence: Evidence) -> pd.DataFrame:
     )
     first = table[table["before"] == 0]
     skipped = first.groupby("grid")["rank"].agg(lambda r: float((r >= 3).mean())).reindex(by.index)
-    told = [{"matters": int(r.n), "highest_rung": int(r.rank), "chance_of_next_step": round(1 - r.none, 3), "days_since_step": round((evidence.at - r.last) / DAY_US, 1), "skipped": round(float(s), 2)}
-            for r, s in zip(by.itertuples(), skipped, strict=True)]  # fmt: skip
-    return gap_rows(ESCALATION, evidence.as_of, [f"grid:{g}" for g in evidence.grid_ids[by.index]], observed=by["n"].to_numpy(), expected=1 - by["none"].to_numpy(),
-                    score=by["score"].to_numpy(), confidence=0.7, evidence=told)  # fmt: skip
+    told = [
+        {
+            "matters": int(r.n),
+            "highest_rung": int(r.rank),
+            "chance_of_next_step": round(1 - r.none, 3),
+            "days_since_step": round((evidence.at - r.last) / DAY_US, 1),
+            "skipped": round(float(s), 2),
+        }
+        for r, s in zip(by.itertuples(), skipped, strict=True)
+    ]
+    return gap_rows(
+        ESCALATION,
+        evidence.as_of,
+        [f"grid:{g}" for g in evidence.grid_ids[by.index]],
+        observed=by["n"].to_numpy(),
+        expected=1 - by["none"].to_numpy(),
+        score=by["score"].to_numpy(),
+        confidence=0.7,
+        evidence=told,
+    )
 
 
 def _resolved(evidence: Evidence, steps: pd.DataFrame) -> np.ndarray:

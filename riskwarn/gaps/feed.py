@@ -133,10 +133,18 @@ def _overdue(evidence: Evidence, intake: Intake, org: int, arrived: np.ndarray) 
         else float(intake.rows[org].mean())
     )
     return {
-        "scope": intake.scopes[org], "fault": "stopped", "source": intake.source, "org": intake.orgs[org],
-        "last_at": evidence.local(arrived[-1:])[0], "silent_days": round(since, 2), "usual_pause_days": round(usual, 2),
-        "records_a_day": round(a_day, 2), "observed": 0.0, "expected": round(a_day * since, 1), "p": float(np.exp(-max(a_day * since, 1.0))),
-    }  # fmt: skip
+        "scope": intake.scopes[org],
+        "fault": "stopped",
+        "source": intake.source,
+        "org": intake.orgs[org],
+        "last_at": evidence.local(arrived[-1:])[0],
+        "silent_days": round(since, 2),
+        "usual_pause_days": round(usual, 2),
+        "records_a_day": round(a_day, 2),
+        "observed": 0.0,
+        "expected": round(a_day * since, 1),
+        "p": float(np.exp(-max(a_day * since, 1.0))),
+    }
 
 
 def _empty_days(evidence: Evidence, intake: Intake) -> list[dict[str, object]]:
@@ -172,11 +180,20 @@ def _thin(intake: Intake) -> list[dict[str, object]]:
         days = int(since[i])
         seen, due = float(rows[i, :days].sum()), float(expected[i, :days].sum())
         if seen < 0.6 * due:
-            found.append({
-                "scope": intake.scopes[daily[i]], "fault": "thin" if seen else "stopped", "source": intake.source, "org": intake.orgs[daily[i]], "days": days,
-                "share": round(seen / due, 3), "records_a_day": round(due / days, 2), "observed": seen, "expected": round(due, 1),
-                "p": float(np.exp(-total[i])),
-            })  # fmt: skip
+            found.append(
+                {
+                    "scope": intake.scopes[daily[i]],
+                    "fault": "thin" if seen else "stopped",
+                    "source": intake.source,
+                    "org": intake.orgs[daily[i]],
+                    "days": days,
+                    "share": round(seen / due, 3),
+                    "records_a_day": round(due / days, 2),
+                    "observed": seen,
+                    "expected": round(due, 1),
+                    "p": float(np.exp(-total[i])),
+                }
+            )
     return found
 
 
@@ -233,10 +250,19 @@ def _late(evidence: Evidence) -> list[dict[str, object]]:
     slow = both[(both["median_now"] > _LATE_FACTOR * both["median"]) & (both["median_now"] > _LATE_DAYS)]
     slow = slow[(slow["size_now"] >= _LATE_ROWS) & (slow["size"] >= _LATE_ROWS)]
     words = events.words["source"]
-    return [{
-        "scope": f"feed:{words[s]}" + ("" if names[c] == "*" else f"/{names[c]}") + "@late", "fault": "late", "source": words[s], "org": names[c],
-        "observed": round(float(r.median_now), 2), "expected": round(float(r.median), 2), "median_delay_days": round(float(r.median_now), 2), "p": 1e-3,
-    } for (s, c), r in zip(slow.index, slow.itertuples(), strict=True)]  # fmt: skip
+    return [
+        {
+            "scope": f"feed:{words[s]}" + ("" if names[c] == "*" else f"/{names[c]}") + "@late",
+            "fault": "late",
+            "source": words[s],
+            "org": names[c],
+            "observed": round(float(r.median_now), 2),
+            "expected": round(float(r.median), 2),
+            "median_delay_days": round(float(r.median_now), 2),
+            "p": 1e-3,
+        }
+        for (s, c), r in zip(slow.index, slow.itertuples(), strict=True)
+    ]
 
 
 def _codes(evidence: Evidence) -> list[dict[str, object]]:
@@ -257,20 +283,40 @@ def _codes(evidence: Evidence) -> list[dict[str, object]]:
     share = (k0 + 1) / (n0 + 20)
     p = np.asarray(stats.binom.sf(k - 1, n, np.minimum(_CODES_FACTOR * share, 1)))
     bad = np.flatnonzero((p < _CODES_P) & (n >= 10) & (n0 >= 60) & (k > _CODES_FACTOR * share * n))
-    return [{
-        "scope": f"feed:{words[c // n_areas]}" + ("" if names[c % n_areas] == "*" else f"/{names[c % n_areas]}") + "@codes", "fault": "codes",
-        "source": words[c // n_areas], "org": names[c % n_areas], "observed": float(k[c]), "expected": round(float(share[c] * n[c]), 1), "p": float(p[c]),
-    } for c in bad]  # fmt: skip
+    return [
+        {
+            "scope": f"feed:{words[c // n_areas]}"
+            + ("" if names[c % n_areas] == "*" else f"/{names[c % n_areas]}")
+            + "@codes",
+            "fault": "codes",
+            "source": words[c // n_areas],
+            "org": names[c % n_areas],
+            "observed": float(k[c]),
+            "expected": round(float(share[c] * n[c]), 1),
+            "p": float(p[c]),
+        }
+        for c in bad
+    ]
 
 
 def _rows(evidence: Evidence, found: list[dict[str, object]]) -> pd.DataFrame:
     p = np.array([float(r["p"]) for r in found])  # type: ignore[arg-type]
     return gap_rows(
-        FEED, evidence.as_of, [str(r["scope"]) for r in found], observed=np.array([r["observed"] for r in found]),
-        expected=np.array([r["expected"] for r in found]), score=-np.log10(np.maximum(p, 1e-12)), confidence=1 - p,
-        evidence=[{k: v for k, v in r.items() if k not in {"scope", "observed", "expected"}} | {"records_missing": r["expected"]} if r["fault"] == "stopped"
-                  else {k: v for k, v in r.items() if k not in {"scope", "observed", "expected"}} for r in found],
-    )  # fmt: skip
+        FEED,
+        evidence.as_of,
+        [str(r["scope"]) for r in found],
+        observed=np.array([r["observed"] for r in found]),
+        expected=np.array([r["expected"] for r in found]),
+        score=-np.log10(np.maximum(p, 1e-12)),
+        confidence=1 - p,
+        evidence=[
+            {k: v for k, v in r.items() if k not in {"scope", "observed", "expected"}}
+            | {"records_missing": r["expected"]}
+            if r["fault"] == "stopped"
+            else {k: v for k, v in r.items() if k not in {"scope", "observed", "expected"}}
+            for r in found
+        ],
+    )
 
 
 def stands_still(gaps: pd.DataFrame) -> pd.DataFrame:

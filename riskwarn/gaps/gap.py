@@ -135,10 +135,28 @@ SURGE = Kind("G20", phrase("surge"), phrase("far more events than expected; find
 KINDS = {
     k.code: k
     for k in (
-        SILENT, UNDER, COVERAGE, STAFF, HOUR, RESPONSE, REPEAT, FEED, ESCALATION, SEAM, CROSS, DIVERT, BOUNCE, CALLBACK,
-        PAPER, LAG, CATEGORY, UNPLACED, ALERT, SURGE,
+        SILENT,
+        UNDER,
+        COVERAGE,
+        STAFF,
+        HOUR,
+        RESPONSE,
+        REPEAT,
+        FEED,
+        ESCALATION,
+        SEAM,
+        CROSS,
+        DIVERT,
+        BOUNCE,
+        CALLBACK,
+        PAPER,
+        LAG,
+        CATEGORY,
+        UNPLACED,
+        ALERT,
+        SURGE,
     )
-}  # fmt: skip
+}
 
 
 def gap_rows(
@@ -162,17 +180,26 @@ def gap_rows(
     n = len(scopes)
     nothing = np.full(n, np.nan)
     severity = 100 * -np.expm1(-np.maximum(np.asarray(score, dtype=float), 0) / SEVERITY_SCALE)
-    return pd.DataFrame({
-        "gap_id": pd.array([gap_id(kind.code, str(s), as_of) for s in scopes], dtype="str"),
-        "kind": pd.array([kind.code] * n, dtype="str"), "scope": pd.array([str(s) for s in scopes], dtype="str"),
-        "as_of": pd.DatetimeIndex([as_of]).repeat(n), "observed": np.asarray(observed, dtype=float),
-        "expected": np.asarray(expected, dtype=float), "lower": nothing if lower is None else np.asarray(lower, dtype=float),
-        "upper": nothing if upper is None else np.asarray(upper, dtype=float), "severity": severity,
-        "confidence": np.clip(np.broadcast_to(np.asarray(confidence, dtype=float), n), 0, 1),
-        "state": pd.array([state] * n, dtype="str"),
-        "evidence": pd.array([json.dumps(dict(e), ensure_ascii=False, default=plain) for e in evidence], dtype="str"),
-        "action": pd.array([kind.action] * n, dtype="str"), "suppressed_by": pd.array([None] * n, dtype="str"),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "gap_id": pd.array([gap_id(kind.code, str(s), as_of) for s in scopes], dtype="str"),
+            "kind": pd.array([kind.code] * n, dtype="str"),
+            "scope": pd.array([str(s) for s in scopes], dtype="str"),
+            "as_of": pd.DatetimeIndex([as_of]).repeat(n),
+            "observed": np.asarray(observed, dtype=float),
+            "expected": np.asarray(expected, dtype=float),
+            "lower": nothing if lower is None else np.asarray(lower, dtype=float),
+            "upper": nothing if upper is None else np.asarray(upper, dtype=float),
+            "severity": severity,
+            "confidence": np.clip(np.broadcast_to(np.asarray(confidence, dtype=float), n), 0, 1),
+            "state": pd.array([state] * n, dtype="str"),
+            "evidence": pd.array(
+                [json.dumps(dict(e), ensure_ascii=False, default=plain) for e in evidence], dtype="str"
+            ),
+            "action": pd.array([kind.action] * n, dtype="str"),
+            "suppressed_by": pd.array([None] * n, dtype="str"),
+        }
+    )
 
 
 def no_gaps(kind: Kind, as_of: pd.Timestamp) -> pd.DataFrame:
@@ -187,9 +214,16 @@ def unknown(
     """Rows that say where nothing can be said: state ``insufficient_data``, severity 0."""
     nothing = np.full(len(scopes), np.nan)
     return gap_rows(
-        kind, as_of, scopes, observed=nothing, expected=nothing, score=np.zeros(len(scopes)), confidence=0.0,
-        evidence=evidence, state="insufficient_data",
-    )  # fmt: skip
+        kind,
+        as_of,
+        scopes,
+        observed=nothing,
+        expected=nothing,
+        score=np.zeros(len(scopes)),
+        confidence=0.0,
+        evidence=evidence,
+        state="insufficient_data",
+    )
 
 
 def plain(value: object) -> object:

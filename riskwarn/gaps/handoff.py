@@ -35,8 +35,16 @@ def cross_gaps(evidence: Evidence) -> pd.DataFrame:
     kept = by[(by["n"] >= CROSS_EVENTS) & (by["feeds"] >= CROSS_FEEDS) & (by["cases"] > 1)]
     words = events.words["source"]
     feeds = frame[frame["place"].isin(kept.index)].groupby(["place", "source"]).size()
-    told = [{"events": int(r.n), "feeds": {str(words[s]): int(k) for s, k in feeds[p].items()}, "separate_cases": int(r.cases), "window_days": CROSS_DAYS, "days_since_last": round(float(r.newest), 1)}
-            for p, r in zip(kept.index, kept.itertuples(), strict=True)]  # fmt: skip
+    told = [
+        {
+            "events": int(r.n),
+            "feeds": {str(words[s]): int(k) for s, k in feeds[p].items()},
+            "separate_cases": int(r.cases),
+            "window_days": CROSS_DAYS,
+            "days_since_last": round(float(r.newest), 1),
+        }
+        for p, r in zip(kept.index, kept.itertuples(), strict=True)
+    ]
     score = kept["feeds"].to_numpy() + np.log2(np.maximum(kept["n"].to_numpy(), 1))
     scopes = [f"place:{w}" for w in evidence.events.keys("place_key").take(pa.array(kept.index.to_numpy())).to_pylist()]
     return gap_rows(
@@ -63,10 +71,27 @@ def divert_gaps(evidence: Evidence) -> pd.DataFrame:
     by = due.assign(lost=lost).groupby("to_org").agg(n=("lost", "size"), lost=("lost", "sum"))
     by = by[by["lost"] > 0]
     missing = due[lost].groupby("to_org")["call_id"].agg(sorted)
-    told = [{"lost_calls": int(r.lost), "handed_over": int(r.n), "landing_rate": round(1 - r.lost / r.n, 3), "calls": missing[o], "window_days": DIVERT_DAYS, "after_hours": RECEIPT_HOURS}
-            for o, r in zip(by.index, by.itertuples(), strict=True)]  # fmt: skip
-    return gap_rows(DIVERT, evidence.as_of, [f"org:{o}" for o in by.index], observed=(by["n"] - by["lost"]).to_numpy(), expected=by["n"].to_numpy(),
-                    score=by["lost"].to_numpy(dtype=float), confidence=1.0, evidence=told)  # fmt: skip
+    told = [
+        {
+            "lost_calls": int(r.lost),
+            "handed_over": int(r.n),
+            "landing_rate": round(1 - r.lost / r.n, 3),
+            "calls": missing[o],
+            "window_days": DIVERT_DAYS,
+            "after_hours": RECEIPT_HOURS,
+        }
+        for o, r in zip(by.index, by.itertuples(), strict=True)
+    ]
+    return gap_rows(
+        DIVERT,
+        evidence.as_of,
+        [f"org:{o}" for o in by.index],
+        observed=(by["n"] - by["lost"]).to_numpy(),
+        expected=by["n"].to_numpy(),
+        score=by["lost"].to_numpy(dtype=float),
+        confidence=1.0,
+        evidence=told,
+    )
 
 
 def bounce_gaps(evidence: Evidence) -> pd.DataFrame:
@@ -92,8 +117,16 @@ def bounce_gaps(evidence: Evidence) -> pd.DataFrame:
     last = live.groupby("case").agg(at=("at_us", "max"), grid=("grid_id", "first"), case_id=("case_id", "first"))
     pairs = live[live["action"].eq("return")].drop_duplicates("case", keep="last").set_index("case")
     idle = ((evidence.at - last["at"]) / DAY_US).clip(upper=14)
-    told = [{"case": last["case_id"][c], "returns": int(returns[c]), "owners": int(owners[c]), "idle_days": round(float(idle[c]), 1)}
-            | ({"between": [str(pairs["from_org"][c]), str(pairs["to_org"][c])]} if c in pairs.index else {}) for c in kept]  # fmt: skip
+    told = [
+        {
+            "case": last["case_id"][c],
+            "returns": int(returns[c]),
+            "owners": int(owners[c]),
+            "idle_days": round(float(idle[c]), 1),
+        }
+        | ({"between": [str(pairs["from_org"][c]), str(pairs["to_org"][c])]} if c in pairs.index else {})
+        for c in kept
+    ]
     place = [g if isinstance(g, str) and g else "*" for g in last["grid"].reindex(kept)]
     scopes = [f"grid:{g}/case:{c}" for g, c in zip(place, last["case_id"].reindex(kept), strict=True)]
     score = returns.reindex(kept).to_numpy(dtype=float) + idle.reindex(kept).to_numpy()

@@ -28,8 +28,15 @@ def matters(evidence: Evidence) -> pd.DataFrame:
     ledger = events.of("dispute")[rows]
     proactive = (events.words["origin"] == "proactive")[events.origin[rows]]
     at = events.occurred[rows].astype(float)
-    frame = pd.DataFrame({"key": key, "grid": events.grid[rows], "citizen_at": np.where(ledger, np.nan, at), "ledger_at": np.where(ledger, at, np.nan),
-                          "found_at": np.where(ledger & proactive, at, np.nan)})  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "key": key,
+            "grid": events.grid[rows],
+            "citizen_at": np.where(ledger, np.nan, at),
+            "ledger_at": np.where(ledger, at, np.nan),
+            "found_at": np.where(ledger & proactive, at, np.nan),
+        }
+    )
     by = frame.groupby("key", sort=False).agg(
         grid=("grid", "first"),
         citizen_at=("citizen_at", "min"),
@@ -67,11 +74,29 @@ def under_gaps(evidence: Evidence) -> pd.DataFrame:
     told = []
     for t in kept:
         both = capture(np.flatnonzero(brought & (unit == t)), np.flatnonzero(in_ledger & (unit == t)))
-        told.append({"brought_by_residents": int(n[t]), "of_them_in_ledger": int(m[t]), "in_ledger": int(k[t]), "capture_ratio": round((m[t] + 10 * base[t]) / (n[t] + 10), 3),
-                     "county_ratio": round(float(base[t]), 3), "matters_at_least": round(both.total), "unseen_at_least": round(both.unseen), "p": float(p[t])})  # fmt: skip
+        told.append(
+            {
+                "brought_by_residents": int(n[t]),
+                "of_them_in_ledger": int(m[t]),
+                "in_ledger": int(k[t]),
+                "capture_ratio": round((m[t] + 10 * base[t]) / (n[t] + 10), 3),
+                "county_ratio": round(float(base[t]), 3),
+                "matters_at_least": round(both.total),
+                "unseen_at_least": round(both.unseen),
+                "p": float(p[t]),
+            }
+        )
     expected = n * base
-    return gap_rows(UNDER, evidence.as_of, [f"org:{names[t]}" for t in kept], observed=m[kept], expected=expected[kept], score=-np.log10(np.maximum(p[kept], 1e-12)),
-                    confidence=1 - p[kept], evidence=told)  # fmt: skip
+    return gap_rows(
+        UNDER,
+        evidence.as_of,
+        [f"org:{names[t]}" for t in kept],
+        observed=m[kept],
+        expected=expected[kept],
+        score=-np.log10(np.maximum(p[kept], 1e-12)),
+        confidence=1 - p[kept],
+        evidence=told,
+    )
 
 
 def _parent_of(evidence: Evidence, n_townships: int) -> np.ndarray:
@@ -113,10 +138,26 @@ def lag_gaps(evidence: Evidence) -> pd.DataFrame:
     z = (k - n * base) / np.sqrt(np.maximum(n * base * (1 - base), 1e-9))
     kept = np.flatnonzero(judged & (share >= np.quantile(share[judged], 1 - LAG_TOP)) & (stats.norm.sf(z) < 0.05))
     wait = ((table["ledger_at"] - table["citizen_at"]) / DAY_US).groupby(table["township"]).median()
-    told = [{"matters": int(n[t]), "residents_first": int(k[t]), "share": round(float(share[t]), 3), "city_share": round(float(base), 3),
-             "median_wait_days": round(float(wait.get(t, np.nan)), 1) if np.isfinite(wait.get(t, np.nan)) else None} for t in kept]  # fmt: skip
-    return gap_rows(LAG, evidence.as_of, [f"org:{names[t]}" for t in kept], observed=share[kept], expected=np.full(len(kept), base), score=z[kept],
-                    confidence=1 - stats.norm.sf(z[kept]), evidence=told)  # fmt: skip
+    told = [
+        {
+            "matters": int(n[t]),
+            "residents_first": int(k[t]),
+            "share": round(float(share[t]), 3),
+            "city_share": round(float(base), 3),
+            "median_wait_days": round(float(wait.get(t, np.nan)), 1) if np.isfinite(wait.get(t, np.nan)) else None,
+        }
+        for t in kept
+    ]
+    return gap_rows(
+        LAG,
+        evidence.as_of,
+        [f"org:{names[t]}" for t in kept],
+        observed=share[kept],
+        expected=np.full(len(kept), base),
+        score=z[kept],
+        confidence=1 - stats.norm.sf(z[kept]),
+        evidence=told,
+    )
 
 
 def category_gaps(evidence: Evidence) -> pd.DataFrame:
@@ -156,8 +197,16 @@ def category_gaps(evidence: Evidence) -> pd.DataFrame:
         }
         for i in found
     ]
-    return gap_rows(CATEGORY, evidence.as_of, [f"org:{names[c[i]]}/{codes[k[i]]}" for i in found], observed=np.zeros(len(found)), expected=due[c[found], k[found]],
-                    score=-np.log10(np.maximum(p[found], 1e-12)), confidence=1 - p[found], evidence=told)  # fmt: skip
+    return gap_rows(
+        CATEGORY,
+        evidence.as_of,
+        [f"org:{names[c[i]]}/{codes[k[i]]}" for i in found],
+        observed=np.zeros(len(found)),
+        expected=due[c[found], k[found]],
+        score=-np.log10(np.maximum(p[found], 1e-12)),
+        confidence=1 - p[found],
+        evidence=told,
+    )
 
 
 def unplaced_gaps(evidence: Evidence) -> pd.DataFrame:
@@ -176,15 +225,31 @@ def unplaced_gaps(evidence: Evidence) -> pd.DataFrame:
     still = seen[0][1] > UNPLACED_SHARE * seen[0][0]
     kept = judged[discovered(p[judged]) & (p[judged] < 0.01) & still[judged]]
     blank = _unplaced(evidence, UNPLACED_DAYS[-1], blank=True)[1]
-    told = [{"source": str(words["source"][i // n_orgs]), "unplaced": int(k[i]), "events": int(n[i]), "share": round(k[i] / n[i], 3),
-             "window_days": UNPLACED_DAYS[best[i]], "without_code_in_28_days": int(blank[i]), "p": float(p[i])} for i in kept]  # fmt: skip
+    told = [
+        {
+            "source": str(words["source"][i // n_orgs]),
+            "unplaced": int(k[i]),
+            "events": int(n[i]),
+            "share": round(k[i] / n[i], 3),
+            "window_days": UNPLACED_DAYS[best[i]],
+            "without_code_in_28_days": int(blank[i]),
+            "p": float(p[i]),
+        }
+        for i in kept
+    ]
     scopes = [
         f"feed:{words['source'][i // n_orgs]}" + (f"/{o}" if (o := words["org_code"][i % n_orgs]) else "") for i in kept
     ]
     return gap_rows(
-        UNPLACED, evidence.as_of, scopes, observed=k[kept], expected=UNPLACED_SHARE * n[kept], score=-np.log10(np.maximum(p[kept], 1e-12)),
-        confidence=1 - p[kept], evidence=told,
-    )  # fmt: skip
+        UNPLACED,
+        evidence.as_of,
+        scopes,
+        observed=k[kept],
+        expected=UNPLACED_SHARE * n[kept],
+        score=-np.log10(np.maximum(p[kept], 1e-12)),
+        confidence=1 - p[kept],
+        evidence=told,
+    )
 
 
 def _unplaced(evidence: Evidence, days: int, *, blank: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -104,8 +104,16 @@ def repeat_gaps(evidence: Evidence) -> pd.DataFrame:
         for r in by.itertuples()
     ]
     observed, expected = by["back"].to_numpy(dtype=float), by["n"].to_numpy() * rate
-    return gap_rows(REPEAT, evidence.as_of, [f"grid:{g}" for g in evidence.grid_ids[by.index]], observed=observed, expected=expected,
-                    score=observed, confidence=1.0, evidence=told)  # fmt: skip
+    return gap_rows(
+        REPEAT,
+        evidence.as_of,
+        [f"grid:{g}" for g in evidence.grid_ids[by.index]],
+        observed=observed,
+        expected=expected,
+        score=observed,
+        confidence=1.0,
+        evidence=told,
+    )
 
 
 def paper_gaps(evidence: Evidence) -> pd.DataFrame:
@@ -136,10 +144,29 @@ def paper_gaps(evidence: Evidence) -> pd.DataFrame:
     worst = np.maximum(z_back, z_late)
     p = np.minimum(2 * stats.norm.sf(worst), 1)
     kept = np.flatnonzero(discovered(p) & (worst >= PAPER_Z))
-    told = [{"returns": int(back[t]), "closed_cases": int(n[t]), "share": round(back[t] / n[t], 3), "city_share": round(back.sum() / n.sum(), 3),
-             "last_day_closings": int(late[t]), "last_day_city_share": round(late.sum() / n.sum(), 3), "z_returns": round(float(z_back[t]), 1), "z_last_day": round(float(z_late[t]), 1)} for t in kept]  # fmt: skip
-    return gap_rows(PAPER, evidence.as_of, [f"org:{names[t]}" for t in kept], observed=late[kept], expected=(n * late.sum() / n.sum())[kept], score=worst[kept],
-                    confidence=1 - p[kept], evidence=told)  # fmt: skip
+    told = [
+        {
+            "returns": int(back[t]),
+            "closed_cases": int(n[t]),
+            "share": round(back[t] / n[t], 3),
+            "city_share": round(back.sum() / n.sum(), 3),
+            "last_day_closings": int(late[t]),
+            "last_day_city_share": round(late.sum() / n.sum(), 3),
+            "z_returns": round(float(z_back[t]), 1),
+            "z_last_day": round(float(z_late[t]), 1),
+        }
+        for t in kept
+    ]
+    return gap_rows(
+        PAPER,
+        evidence.as_of,
+        [f"org:{names[t]}" for t in kept],
+        observed=late[kept],
+        expected=(n * late.sum() / n.sum())[kept],
+        score=worst[kept],
+        confidence=1 - p[kept],
+        evidence=told,
+    )
 
 
 def _z(k: np.ndarray, n: np.ndarray) -> np.ndarray:

@@ -38,9 +38,15 @@ def _untold(evidence: Evidence, lines: pd.DataFrame) -> pd.DataFrame:
     silent = lines[~lines["told"]]
     scopes = [f"feed:{r.source}" + ("" if r.county == "*" else f"/{r.county}") for r in silent.itertuples()]
     told = [
-        {"reason": "no closings in this feed", "missing_column": "events.closed_at", "source": r.source, "cases": int(r.cases), "closed_cases": int(r.closed)}
+        {
+            "reason": "no closings in this feed",
+            "missing_column": "events.closed_at",
+            "source": r.source,
+            "cases": int(r.cases),
+            "closed_cases": int(r.closed),
+        }
         for r in silent.itertuples()
-    ]  # fmt: skip
+    ]
     return unknown(RESPONSE, evidence.as_of, scopes, told)
 
 
@@ -168,10 +174,17 @@ def _overdue_grids(evidence: Evidence, lines: pd.DataFrame) -> pd.DataFrame:
     open_now = cases.groupby("grid").size().reindex(by.index)
     sources = late.groupby(["grid", "source"]).size()
     told = [
-        {"clock": "total", "overdue_cases": int(r.n), "working_days": int(r.worst), "open_cases": int(open_now[g]), "amber_cases": int(amber[g]),
-         "by_source": {str(k): int(v) for k, v in sources[g].items()}, "calendar": evidence.workdays.basis}
+        {
+            "clock": "total",
+            "overdue_cases": int(r.n),
+            "working_days": int(r.worst),
+            "open_cases": int(open_now[g]),
+            "amber_cases": int(amber[g]),
+            "by_source": {str(k): int(v) for k, v in sources[g].items()},
+            "calendar": evidence.workdays.basis,
+        }
         for g, r in zip(by.index, by.itertuples(), strict=True)
-    ]  # fmt: skip
+    ]
     scopes = [f"grid:{g}" for g in evidence.grid_ids[by.index]]
     return gap_rows(
         RESPONSE,
@@ -266,8 +279,16 @@ def callback_gaps(evidence: Evidence) -> pd.DataFrame:
         }
         for r in by.itertuples()
     ]
-    return gap_rows(CALLBACK, evidence.as_of, [f"grid:{g}" for g in evidence.grid_ids[by.index]], observed=np.zeros(len(by)), expected=by["n"].to_numpy(),
-                    score=2 * by["n"].to_numpy(), confidence=1.0, evidence=told)  # fmt: skip
+    return gap_rows(
+        CALLBACK,
+        evidence.as_of,
+        [f"grid:{g}" for g in evidence.grid_ids[by.index]],
+        observed=np.zeros(len(by)),
+        expected=by["n"].to_numpy(),
+        score=2 * by["n"].to_numpy(),
+        confidence=1.0,
+        evidence=told,
+    )
 
 
 def alert_gaps(evidence: Evidence) -> pd.DataFrame:
@@ -314,5 +335,13 @@ def alert_gaps(evidence: Evidence) -> pd.DataFrame:
         for r in kept.itertuples()
     ]
     days = (evidence.at - kept["raised"].to_numpy()) / DAY_US
-    return gap_rows(ALERT, evidence.as_of, [f"grid:{g}" for g in evidence.grid_ids[kept.index]], observed=np.zeros(len(kept)), expected=np.ones(len(kept)),
-                    score=days, confidence=1.0, evidence=told)  # fmt: skip
+    return gap_rows(
+        ALERT,
+        evidence.as_of,
+        [f"grid:{g}" for g in evidence.grid_ids[kept.index]],
+        observed=np.zeros(len(kept)),
+        expected=np.ones(len(kept)),
+        score=days,
+        confidence=1.0,
+        evidence=told,
+    )

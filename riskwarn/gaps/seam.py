@@ -58,7 +58,24 @@ def seam_gaps(evidence: Evidence) -> pd.DataFrame:
     enough = (table["n"] >= LEAST) & ((table["n"] >= SIR * table["expected"]) | (table["conflicts"] > 0))
     kept = np.flatnonzero(discovered(p) & (p < P) & enough.to_numpy())
     ids, rows = evidence.grid_ids, table.iloc[kept]
-    told = [{"near_border": int(r.n), "expected": round(float(r.expected), 1), "places": int(r.places), "coded_to_both": int(r.conflicts), "window_days": WINDOW_DAYS, "p": float(q)}
-            for r, q in zip(rows.itertuples(), p[kept], strict=True)]  # fmt: skip
-    return gap_rows(SEAM, evidence.as_of, [f"pair:{ids[a]}|{ids[b]}" for a, b in zip(rows["one"], rows["other"], strict=True)], observed=rows["n"].to_numpy(),
-                    expected=rows["expected"].to_numpy(), score=-np.log10(np.maximum(p[kept], 1e-12)), confidence=1 - p[kept], evidence=told)  # fmt: skip
+    told = [
+        {
+            "near_border": int(r.n),
+            "expected": round(float(r.expected), 1),
+            "places": int(r.places),
+            "coded_to_both": int(r.conflicts),
+            "window_days": WINDOW_DAYS,
+            "p": float(q),
+        }
+        for r, q in zip(rows.itertuples(), p[kept], strict=True)
+    ]
+    return gap_rows(
+        SEAM,
+        evidence.as_of,
+        [f"pair:{ids[a]}|{ids[b]}" for a, b in zip(rows["one"], rows["other"], strict=True)],
+        observed=rows["n"].to_numpy(),
+        expected=rows["expected"].to_numpy(),
+        score=-np.log10(np.maximum(p[kept], 1e-12)),
+        confidence=1 - p[kept],
+        evidence=told,
+    )

@@ -296,10 +296,17 @@ def _judge(evidence: Evidence, live: Liveness, units: np.ndarray, scopes: np.nda
     spread = np.sqrt(expected + expected**2 / size)
     lower, upper = _interval(expected, size)
     return gap_rows(
-        SILENT, evidence.as_of, scopes[rows], observed=observed, expected=expected, score=(expected - observed) / np.maximum(spread, 1e-9),
-        confidence=1 - awake[found, -1], lower=lower, upper=upper,
+        SILENT,
+        evidence.as_of,
+        scopes[rows],
+        observed=observed,
+        expected=expected,
+        score=(expected - observed) / np.maximum(spread, 1e-9),
+        confidence=1 - awake[found, -1],
+        lower=lower,
+        upper=upper,
         evidence=_told(evidence, scopes[rows], since, observed, expected, awake[found, -1]),
-    )  # fmt: skip
+    )
 
 
 def _interval(expected: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -330,9 +337,17 @@ def _told(
     calls, visits = _asked(evidence, scopes, since)
     sub = np.where(calls > 0, "confirmed", np.where(visits > 0, "visited", "unvisited"))
     return [
-        {"window_days": int(d), "reports": round(float(o), 1), "expected": round(float(x), 1), "p": float(q), "resident_requests": int(c), "visits": int(v), "subtype": s}
+        {
+            "window_days": int(d),
+            "reports": round(float(o), 1),
+            "expected": round(float(x), 1),
+            "p": float(q),
+            "resident_requests": int(c),
+            "visits": int(v),
+            "subtype": s,
+        }
         for d, o, x, q, c, v, s in zip(since, observed, expected, p, calls, visits, sub, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _asked(evidence: Evidence, scopes: np.ndarray, since: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -213,11 +213,21 @@ def facts_of(*, words: Mapping[str, np.ndarray], grid: np.ndarray, start: np.nda
     n = len(grid)
     columns.setdefault("known", start)
     empty = {
-        "end": (NEVER, np.int64), "closed": (NEVER, np.int64), "due": (NEVER, np.int64), "severity": (0, np.int8),
-        "source": (0, np.int32), "category": (0, np.int32), "origin": (0, np.int32), "tags": (0, np.int32),
-        "outcome": (0, np.int32), "near": (False, bool), "place": (-1, np.int32), "case": (-1, np.int32),
-        "weight": (1, np.float32), "amount": (1, np.float32),
-    }  # fmt: skip
+        "end": (NEVER, np.int64),
+        "closed": (NEVER, np.int64),
+        "due": (NEVER, np.int64),
+        "severity": (0, np.int8),
+        "source": (0, np.int32),
+        "category": (0, np.int32),
+        "origin": (0, np.int32),
+        "tags": (0, np.int32),
+        "outcome": (0, np.int32),
+        "near": (False, bool),
+        "place": (-1, np.int32),
+        "case": (-1, np.int32),
+        "weight": (1, np.float32),
+        "amount": (1, np.float32),
+    }
     rest = {name: constant(value, n, dtype) for name, (value, dtype) in empty.items() if name not in columns}
     vocabulary = {name: words.get(name, np.array([""], dtype=object)) for name in WORD_COLUMNS}
     return Facts(grid=grid, start=start, words=vocabulary, **columns, **rest)

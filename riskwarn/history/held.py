@@ -13,7 +13,21 @@ from riskwarn.history.facts import NEVER
 from riskwarn.history.log import KEYS, WORDS, Carry, Log
 
 _TIMES = ("known_at", "occurred_at", "closed_at", "due_at")
-_COLUMNS = ("source", "event_id", "grid_id", "weight", "occurred_at", "known_at", "category", "severity", "origin", "tags", "status", "due_at", "closed_at")  # fmt: skip
+_COLUMNS = (
+    "source",
+    "event_id",
+    "grid_id",
+    "weight",
+    "occurred_at",
+    "known_at",
+    "category",
+    "severity",
+    "origin",
+    "tags",
+    "status",
+    "due_at",
+    "closed_at",
+)
 """What :meth:`Events.frame` shows: nothing that tells a person or an address."""
 
 
@@ -42,8 +56,16 @@ class Events:
     """
 
     def __init__(
-        self, log: Log, at: int, position: np.ndarray, grid: np.ndarray, weight: np.ndarray, *, grid_ids: np.ndarray, timezone: str
-    ) -> None:  # fmt: skip
+        self,
+        log: Log,
+        at: int,
+        position: np.ndarray,
+        grid: np.ndarray,
+        weight: np.ndarray,
+        *,
+        grid_ids: np.ndarray,
+        timezone: str,
+    ) -> None:
         self.log = log
         self.at = at
         self.position = position
@@ -84,8 +106,14 @@ class Events:
     def take(self, rows: np.ndarray) -> "Events":
         """Only these rows, by number or by mask."""
         return Events(
-            self.log, self.at, self.position[rows], self.grid[rows], self.weight[rows], grid_ids=self.grid_ids, timezone=self.timezone
-        )  # fmt: skip
+            self.log,
+            self.at,
+            self.position[rows],
+            self.grid[rows],
+            self.weight[rows],
+            grid_ids=self.grid_ids,
+            timezone=self.timezone,
+        )
 
     def largest(self) -> "Events":
         """One row an event, in the grid with the largest share of it: for what counts heads instead of shares."""

@@ -134,9 +134,18 @@ def count(
     at = start if anchor is None else anchor
     if library:
         _call(
-            library.rw_count, len(cells), cells.first, _int(start), _until(end), _int(at), ctypes.c_int64(ago), ctypes.c_int64(length),
-            None if weight is None else np.ascontiguousarray(weight, np.float32), axis, out,
-        )  # fmt: skip
+            library.rw_count,
+            len(cells),
+            cells.first,
+            _int(start),
+            _until(end),
+            _int(at),
+            ctypes.c_int64(ago),
+            ctypes.c_int64(length),
+            None if weight is None else np.ascontiguousarray(weight, np.float32),
+            axis,
+            out,
+        )
         return
     began = np.maximum(start, at + ago) if ago else start
     ended = np.minimum(end, at + (ago + length)) if length >= 0 else end
@@ -226,9 +235,18 @@ def faded(
     if library:
         share = None if weight is None else np.ascontiguousarray(weight, np.float32)
         _call(
-            library.rw_faded, len(cells), cells.first, _int(start), _until(end), _int(occurred), share, ctypes.c_double(rate), fade,
-            axis, out,
-        )  # fmt: skip
+            library.rw_faded,
+            len(cells),
+            cells.first,
+            _int(start),
+            _until(end),
+            _int(occurred),
+            share,
+            ctypes.c_double(rate),
+            fade,
+            axis,
+            out,
+        )
         return
     first, last = axis.index(start), axis.index(end)
     n_dates = len(axis.dates)
@@ -289,9 +307,14 @@ def linked(links: sparse.csr_matrix, values: np.ndarray, out: np.ndarray, *, mea
         first, beside = np.ascontiguousarray(links.indptr, np.int32), np.ascontiguousarray(links.indices, np.int32)
         told = np.ascontiguousarray(values, np.float32)
         failed = library.rw_linked(
-            ctypes.c_int64(links.shape[0]), _address(first), _address(beside), _address(told),
-            ctypes.c_int(mean), ctypes.c_int64(values.shape[1]), _address(out),
-        )  # fmt: skip
+            ctypes.c_int64(links.shape[0]),
+            _address(first),
+            _address(beside),
+            _address(told),
+            ctypes.c_int(mean),
+            ctypes.c_int64(values.shape[1]),
+            _address(out),
+        )
         check(failed)
         return
     total = links @ values

@@ -26,9 +26,25 @@ from riskwarn.history.sorting import in_order
 from riskwarn.schema import TABLES
 
 COLUMNS = (
-    "source", "event_id", "known_at", "occurred_at", "grid_id", "category", "closed_at", "due_at", "severity", "origin", "tags",
-    "outcome", "near_grid_id", "place_key", "case_id", "retracted", "org_code", "status",
-)  # fmt: skip
+    "source",
+    "event_id",
+    "known_at",
+    "occurred_at",
+    "grid_id",
+    "category",
+    "closed_at",
+    "due_at",
+    "severity",
+    "origin",
+    "tags",
+    "outcome",
+    "near_grid_id",
+    "place_key",
+    "case_id",
+    "retracted",
+    "org_code",
+    "status",
+)
 """Columns of table `events` that are read: what features, gaps and reasons may depend on."""
 WORDS = ("source", "grid_id", "category", "origin", "near_grid_id", "org_code", "status", "outcome", "tags")
 """Columns of repeated words."""
@@ -216,9 +232,15 @@ def revisions(log: Log, carry: Carry, n_grids: int) -> tuple[Facts, Facts]:
     source_rows = log.order[rows]
     occurred = log.times("occurred_at")[source_rows]
     cases = facts_of(
-        words=_words(log), grid=grid, start=np.maximum(log.known[rows], occurred), end=log.end[rows], occurred=occurred,
-        weight=weight, known=np.maximum(log.first_known[rows], occurred), **_columns(log, source_rows),
-    )  # fmt: skip
+        words=_words(log),
+        grid=grid,
+        start=np.maximum(log.known[rows], occurred),
+        end=log.end[rows],
+        occurred=occurred,
+        weight=weight,
+        known=np.maximum(log.first_known[rows], occurred),
+        **_columns(log, source_rows),
+    )
     facts = _coalesced(cases, log.event[rows])
     return in_order(facts, n_grids), in_order(cases, n_grids)
 
@@ -355,9 +377,11 @@ def _visits(table: pa.Table) -> _Made:
     purpose, purposes = encode(table["purpose"])
     valid = _flags(table["valid"])
     columns = {
-        "occurred": instants(table["started_at"]), "category": category, "tags": purpose + valid * np.int32(len(purposes)),
+        "occurred": instants(table["started_at"]),
+        "category": category,
+        "tags": purpose + valid * np.int32(len(purposes)),
         "amount": numbers(table["n_households"], 0).astype(np.float32),
-    }  # fmt: skip
+    }
     tags = np.array([*purposes, *(f"{p} valid".strip() for p in purposes)], dtype=object)
     return columns, {"source": _named_source("visit"), "category": kinds, "tags": tags}, instants(table["known_at"])
 
@@ -369,9 +393,12 @@ def _steps(table: pa.Table) -> _Made:
     start = np.maximum(np.where(known == NEVER, at, known), at)
     nth = _nth(case, category, start, numbers(table["step"], 0))
     columns = {
-        "occurred": at, "category": category, "case": case, "due": instants(table["limit_at"]),
+        "occurred": at,
+        "category": category,
+        "case": case,
+        "due": instants(table["limit_at"]),
         "tags": (nth == 1).astype(np.int32),
-    }  # fmt: skip
+    }
     words = {"source": _named_source("step"), "category": actions, "tags": np.array(["", "again"], dtype=object)}
     return columns, words, np.where(known == NEVER, at, known)
 

@@ -180,9 +180,15 @@ class Past:
             return Log.of(store.arrow("events", columns=COLUMNS))
 
         return cls._make(
-            log, grids, store.known_until(), store.timezone, crosswalk, Stored(store), keep=as_of is not None,
+            log,
+            grids,
+            store.known_until(),
+            store.timezone,
+            crosswalk,
+            Stored(store),
+            keep=as_of is not None,
             calendar=calendar if (calendar := store.path / "calendar.csv").exists() else None,
-        )  # fmt: skip
+        )
 
     @classmethod
     def of(
@@ -323,9 +329,15 @@ class Past:
         facts = self.facts.of_grids(numbers, len(self.grids))
         cases = facts if self.cases is self.facts else self.cases.of_grids(numbers, len(self.grids))
         return replace(
-            self, grids=self.grids.iloc[numbers].reset_index(drop=True), facts=facts, cases=cases, _links={}, _tables={},
-            city=self, numbers=numbers,
-        )  # fmt: skip
+            self,
+            grids=self.grids.iloc[numbers].reset_index(drop=True),
+            facts=facts,
+            cases=cases,
+            _links={},
+            _tables={},
+            city=self,
+            numbers=numbers,
+        )
 
     @property
     def around(self) -> Self:

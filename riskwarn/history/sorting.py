@@ -47,10 +47,15 @@ def _moved(library: ctypes.CDLL, facts: Facts, kind: np.ndarray, n_grids: int) -
     def moved(column: np.ndarray, part: np.ndarray, key: np.ndarray, n_keys: int, out: np.ndarray) -> np.ndarray:
         kernel.check(
             library.rw_sorted(
-                ctypes.c_int64(len(part) - 1), _address(part), _address(key), ctypes.c_int64(n_keys),
-                ctypes.c_int64(column.itemsize), _address(column), _address(out),
+                ctypes.c_int64(len(part) - 1),
+                _address(part),
+                _address(key),
+                ctypes.c_int64(n_keys),
+                ctypes.c_int64(column.itemsize),
+                _address(column),
+                _address(out),
             )
-        )  # fmt: skip
+        )
         return out
 
     half_way = np.empty(n, np.int64)
@@ -64,9 +69,12 @@ def _moved(library: ctypes.CDLL, facts: Facts, kind: np.ndarray, n_grids: int) -
     source, category = np.divmod(np.arange(n_kinds, dtype=np.int32), np.int32(len(facts.words["category"])))
     size = np.diff(first)
     return facts.each(
-        both, n, grid=moved(grid, first, grid, n_grids, np.empty(n, np.int32)), source=np.repeat(source, size),
+        both,
+        n,
+        grid=moved(grid, first, grid, n_grids, np.empty(n, np.int32)),
+        source=np.repeat(source, size),
         category=np.repeat(category, size),
-    )  # fmt: skip
+    )
 
 
 def radix_order(key: np.ndarray) -> np.ndarray:

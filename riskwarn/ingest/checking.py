@@ -72,9 +72,11 @@ class CheckReport:
     def table(self, language: Language = "zh") -> pd.DataFrame:
         """The feeds as a table for people: one column a feed, shares in per cent."""
         shown = self.feeds.assign(
-            first=self.feeds["first"].dt.strftime("%Y-%m-%d"), last=self.feeds["last"].dt.strftime("%Y-%m-%d"),
-            unknown_share=_percent(self.feeds["unknown_share"]), unplaced_share=_percent(self.feeds["unplaced_share"]),
-        )  # fmt: skip
+            first=self.feeds["first"].dt.strftime("%Y-%m-%d"),
+            last=self.feeds["last"].dt.strftime("%Y-%m-%d"),
+            unknown_share=_percent(self.feeds["unknown_share"]),
+            unplaced_share=_percent(self.feeds["unplaced_share"]),
+        )
         shown["source"] = [words_of(code)[language] for code in shown["source"]]
         turned = shown.set_index("source")[list(_TITLES)].rename(columns={k: v[language] for k, v in _TITLES.items()}).T
         return turned.rename_axis(columns=None).astype(object).where(turned.notna(), "–")
@@ -175,13 +177,22 @@ def _look(
     missing = _missing(occurred, span)
     n_days = max((span[1] - span[0]).days, 1)
     feed = {
-        "source": source, "events": len(events), "revisions": len(revisions), "first": occurred.min(), "last": occurred.max(),
-        "per_day": len(events) / n_days, "delay_p50": delay.quantile(0.5), "delay_p99": delay.quantile(0.99),
-        "unknown_share": events["category_raw"].notna().mean(), "sensitive": int(events["category"].isin(NEVER_FEATURES).sum()),
-        "unplaced_share": (events["grid_id"] == "").mean(), "missing_days": None if missing is None else len(missing),
+        "source": source,
+        "events": len(events),
+        "revisions": len(revisions),
+        "first": occurred.min(),
+        "last": occurred.max(),
+        "per_day": len(events) / n_days,
+        "delay_p50": delay.quantile(0.5),
+        "delay_p99": delay.quantile(0.99),
+        "unknown_share": events["category_raw"].notna().mean(),
+        "sensitive": int(events["category"].isin(NEVER_FEATURES).sum()),
+        "unplaced_share": (events["grid_id"] == "").mean(),
+        "missing_days": None if missing is None else len(missing),
         "silent_days": _silent_days(revisions.groupby("event_id")["known_at"].min(), until),
-        **_logged(source, log), **_drift(events["category"], occurred),
-    }  # fmt: skip
+        **_logged(source, log),
+        **_drift(events["category"], occurred),
+    }
     curve = pd.DataFrame({"source": source, "share": QUANTILES, "days": delay.quantile(list(QUANTILES)).to_numpy()})
     days = pd.DataFrame({"source": source, "day": missing if missing is not None else []})
     told = log[log["source"] == source] if log is not None else None

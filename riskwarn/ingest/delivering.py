@@ -136,9 +136,17 @@ def _deliver(
     with store.transaction() as staged, ExitStack() as stack:
         good, known, bad = (stack.enter_context(Spool(staged.scratch)) for _ in range(3))
         stage = Stage(
-            staged, mapping, account, good, known, bad, arrived_at, log.fulls(without=batch),
-            again=len(earlier) > 0, sole=log.sole(delivery.digest, arrived_at),
-        )  # fmt: skip
+            staged,
+            mapping,
+            account,
+            good,
+            known,
+            bad,
+            arrived_at,
+            log.fulls(without=batch),
+            again=len(earlier) > 0,
+            sole=log.sole(delivery.digest, arrived_at),
+        )
         for piece in _watched(delivery, intake, progress=progress):
             _take(piece.rows, piece.broken, intake, stage)
         intake.notes.update(delivery.notes)

@@ -49,9 +49,16 @@ class Log:
         return {str(source): sorted(at) for source, at in rows.groupby("source")["arrived_at"]}
 
     def enter(
-        self, store: Transaction, mapping: Mapping, delivery: Delivery, batch: str, arrived_at: pd.Timestamp, rows: pd.DataFrame,
-        account: Account, earlier: pd.DataFrame,
-    ) -> None:  # fmt: skip
+        self,
+        store: Transaction,
+        mapping: Mapping,
+        delivery: Delivery,
+        batch: str,
+        arrived_at: pd.Timestamp,
+        rows: pd.DataFrame,
+        account: Account,
+        earlier: pd.DataFrame,
+    ) -> None:
         """Write the lines of a delivery, in the place of those of an earlier reading of it."""
         none = pd.DataFrame(columns=["source", "first_at", "last_at", "until"])
         spans = pd.concat(account.spans) if account.spans else none
@@ -60,9 +67,12 @@ class Log:
         if len(earlier):
             lines = lines.assign(accepted=lines["accepted"] + lines["duplicate"], duplicate=0)
         lines = lines.assign(
-            org_code=mapping.org_code, batch_id=batch, arrived_at=arrived_at, digest=delivery.digest,
+            org_code=mapping.org_code,
+            batch_id=batch,
+            arrived_at=arrived_at,
+            digest=delivery.digest,
             full=mapping.delivery == "full",
-        )  # fmt: skip
+        )
         lines["covers_from"], lines["covers_to"] = _covers(lines, store, mapping)
         lines = lines.drop(columns="until")
         for column in ("first_at", "last_at", "covers_from", "covers_to"):

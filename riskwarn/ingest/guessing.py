@@ -244,8 +244,10 @@ def _tells_person(texts: tuple[str, ...]) -> bool:
 def _by_likeness(column: str, aliases: dict[str, list[str]], taken: set[str]) -> tuple[str, float, str] | None:
     likeness = [
         (_likeness(_bare(column), alias), field, alias)
-        for field, known in aliases.items() if field not in taken for alias in known
-    ]  # fmt: skip
+        for field, known in aliases.items()
+        if field not in taken
+        for alias in known
+    ]
     best = max(likeness, default=(0.0, "", ""))
     if best[0] < LIKE or denied_header(column):
         return None
@@ -383,8 +385,9 @@ def _propose(columns: pd.DataFrame, sample: pd.DataFrame, name: str, timezone: s
     order, questions = _order(by_field, sample, zone)
     questions += [
         f"{row.field}: {row.column!r}, {row.why.partition('; ')[2]}."
-        for row in columns.itertuples() if "would fit too" in row.why
-    ]  # fmt: skip
+        for row in columns.itertuples()
+        if "would fit too" in row.why
+    ]
     joined = _clock_beside(by_field, columns, sample)
     made_from = _made_from(by_field, sample, joined) if base.get("table", "events") == "events" else ()
     if made_from:
@@ -431,9 +434,12 @@ def _clock_beside(by_field: dict[str, str], columns: pd.DataFrame, sample: pd.Da
     if date is None or cleaned(sample[date]).dropna().str.contains(_CLOCK).any():
         return ()
     clocks = [
-        row.column for row in columns.itertuples()
-        if row.field in NOT_READ and len(texts := cleaned(sample[row.column]).dropna()) and texts.str.fullmatch(_CLOCK_ALONE).all()
-    ]  # fmt: skip
+        row.column
+        for row in columns.itertuples()
+        if row.field in NOT_READ
+        and len(texts := cleaned(sample[row.column]).dropna())
+        and texts.str.fullmatch(_CLOCK_ALONE).all()
+    ]
     return (date, clocks[0]) if len(clocks) == 1 else ()
 
 

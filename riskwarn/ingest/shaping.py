@@ -172,9 +172,11 @@ def _kind(name: str, table: str) -> Column:
     if name in columns:
         return columns[name]
     return Column(
-        name, "time" if name.endswith("_at") else "integer" if name == "count" else "text", EXTRA_FIELDS[name],
+        name,
+        "time" if name.endswith("_at") else "integer" if name == "count" else "text",
+        EXTRA_FIELDS[name],
         least=0 if name == "count" else None,
-    )  # fmt: skip
+    )
 
 
 def _constant(name: str, value: object, intake: Intake) -> pd.Series:

@@ -209,9 +209,15 @@ class Stage:
         single = "known_at" in self.mapping.columns or self.mapping.known == "arrival"
         whole = _whole(told)
         amended = amend(
-            held, whole, self.arrived, single=single, gone=gone, full=self.fulls.get(feed, ()), counted=self.counted,
+            held,
+            whole,
+            self.arrived,
+            single=single,
+            gone=gone,
+            full=self.fulls.get(feed, ()),
+            counted=self.counted,
             again=self.again,
-        )  # fmt: skip
+        )
         self.store.replace("events", amended.rows, of=pd.concat([held[EVENT], whole[EVENT]]))
         self.account.write(feed, max(len(amended.rows) - len(held), 0))
         for column, n in amended.changed.items():

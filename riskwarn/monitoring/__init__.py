@@ -120,11 +120,18 @@ def check_scores(history: History, model: RiskModel, as_of: object) -> pd.DataFr
     panel = panel_of(history, model, sorted({*trained, *(d + _DAY for d in trained), *recent, at - _DAY, at}))
     days = dict(list(panel.groupby("as_of")))
     usual = [days[d] for d in trained]
-    return pd.concat([
-        drift_marks(model.feature_names, usual, days[at]),
-        rank_marks([(days[d], days[d + _DAY]) for d in trained], (days[at - _DAY], days[at])),
-        calibration_marks([d.dropna(subset=["y"]) for d in usual], [days[d].dropna(subset=["y"]) for d in recent], days=model.label.days),
-    ], ignore_index=True)  # fmt: skip
+    return pd.concat(
+        [
+            drift_marks(model.feature_names, usual, days[at]),
+            rank_marks([(days[d], days[d + _DAY]) for d in trained], (days[at - _DAY], days[at])),
+            calibration_marks(
+                [d.dropna(subset=["y"]) for d in usual],
+                [days[d].dropna(subset=["y"]) for d in recent],
+                days=model.label.days,
+            ),
+        ],
+        ignore_index=True,
+    )
 
 
 def _settling(history: History, model: RiskModel, at: pd.Timestamp) -> list[pd.Timestamp]:

@@ -19,7 +19,11 @@ def category_marks(found: list[Flow]) -> pd.DataFrame:
     The first is graded by the binomial tail of the year's share among all feeds; the second by its size.
     """
     old = [f for f in found if f.counts.shape[1] >= LEAST_DAYS]
-    return pd.concat([pd.concat([_unknown(f, len(old)), _new(f)]) for f in old], ignore_index=True) if old else marks("category", [], [], warn=0, alarm=0)  # fmt: skip
+    return (
+        pd.concat([pd.concat([_unknown(f, len(old)), _new(f)]) for f in old], ignore_index=True)
+        if old
+        else marks("category", [], [], warn=0, alarm=0)
+    )
 
 
 def _unknown(flow: Flow, n_feeds: int) -> pd.DataFrame:
@@ -32,14 +36,29 @@ def _unknown(flow: Flow, n_feeds: int) -> pd.DataFrame:
     p = np.asarray(special.betainc(k, n - k + 1, min(share, 1.0)) if k else 1.0)
     observed = k / n if n else np.nan
     return marks(
-        "category", [f"{flow.scopes[0]}@unknown"], among(p[None], n_feeds) if n else [np.nan], warn=A_MONTH, alarm=A_YEAR,
-        fault="unknown_categories", observed=observed, expected=share, days=DAYS,
-    )  # fmt: skip
+        "category",
+        [f"{flow.scopes[0]}@unknown"],
+        among(p[None], n_feeds) if n else [np.nan],
+        warn=A_MONTH,
+        alarm=A_YEAR,
+        fault="unknown_categories",
+        observed=observed,
+        expected=share,
+        days=DAYS,
+    )
 
 
 def _new(flow: Flow) -> pd.DataFrame:
     now, before = flow.counts[:, -DAYS:].sum(axis=1), flow.counts[:, -364:-DAYS].sum(axis=1)
     share = now[1:][before[1:] == 0].sum() / now[0] if now[0] else np.nan
     return marks(
-        "category", [f"{flow.scopes[0]}@new"], [share], warn=0.0, alarm=MANY, fault="new_categories", observed=share, expected=0.0, days=DAYS,
-    )  # fmt: skip
+        "category",
+        [f"{flow.scopes[0]}@new"],
+        [share],
+        warn=0.0,
+        alarm=MANY,
+        fault="new_categories",
+        observed=share,
+        expected=0.0,
+        days=DAYS,
+    )

@@ -85,10 +85,13 @@ def rank_marks(usual: Sequence[Pair], tonight: Pair) -> pd.DataFrame:
     """
     moved = np.array([_moves(*pair) for pair in (*usual, tonight)])
     largest = np.fmax.reduce(moved[:-1], axis=0, initial=0.0)
-    return pd.concat([
-        drifted("rank", [scope], moved[-1:, i], usual=largest[i], floor=floor, observed=1 - moved[-1, i], days=1.0)
-        for i, (scope, floor) in enumerate((("order", RANK_FLOOR), ("list", LIST_FLOOR)))
-    ], ignore_index=True)  # fmt: skip
+    return pd.concat(
+        [
+            drifted("rank", [scope], moved[-1:, i], usual=largest[i], floor=floor, observed=1 - moved[-1, i], days=1.0)
+            for i, (scope, floor) in enumerate((("order", RANK_FLOOR), ("list", LIST_FLOOR)))
+        ],
+        ignore_index=True,
+    )
 
 
 def calibration_marks(usual: Panels, settled: Panels, *, days: float) -> pd.DataFrame:
@@ -115,11 +118,29 @@ def calibration_marks(usual: Panels, settled: Panels, *, days: float) -> pd.Data
     off = [_off(rows) for rows in before]
     errors = [_error(before[i : i + n]) for i in range(0, len(before) - n + 1, n)]
     newest = since[0]
-    return pd.concat([
-        drifted("calibration", ["count"], [_off(newest)], usual=max(off, default=0.0), floor=COUNT_FLOOR, days=days,
-                observed=newest["y"].sum(), expected=newest["expected"].sum()),
-        drifted("calibration", ["probability"], [_error(since)], usual=max(errors, default=0.0), floor=ERROR_FLOOR, days=days),
-    ], ignore_index=True)  # fmt: skip
+    return pd.concat(
+        [
+            drifted(
+                "calibration",
+                ["count"],
+                [_off(newest)],
+                usual=max(off, default=0.0),
+                floor=COUNT_FLOOR,
+                days=days,
+                observed=newest["y"].sum(),
+                expected=newest["expected"].sum(),
+            ),
+            drifted(
+                "calibration",
+                ["probability"],
+                [_error(since)],
+                usual=max(errors, default=0.0),
+                floor=ERROR_FLOOR,
+                days=days,
+            ),
+        ],
+        ignore_index=True,
+    )
 
 
 def _varies(values: pd.Series) -> bool:

@@ -210,10 +210,16 @@ def _marks(flow: Flow, n_tests: int) -> pd.DataFrame:
     oddest = p.argmin(axis=0)
     here = (oddest, np.arange(len(kept)))
     return marks(
-        "volume", [flow.scopes[k] for k in kept], among(p[here], n_tests), warn=A_MONTH, alarm=A_YEAR,
-        fault=np.where(observed[here] < due[here], "fewer", "more"), observed=observed[here], expected=due[here],
+        "volume",
+        [flow.scopes[k] for k in kept],
+        among(p[here], n_tests),
+        warn=A_MONTH,
+        alarm=A_YEAR,
+        fault=np.where(observed[here] < due[here], "fewer", "more"),
+        observed=observed[here],
+        expected=due[here],
         days=np.asarray(WINDOWS)[oddest],
-    )  # fmt: skip
+    )
 
 
 def among(p: np.ndarray, n_tests: int) -> np.ndarray:
@@ -261,9 +267,13 @@ def replay(history: History, *, until: object = None) -> pd.DataFrame:
         p[odder] = one["p"].to_numpy()[odder - here[0]]
     known = np.isfinite(p)
     nights = marks(
-        "volume", told["scope"][known], [among(np.array([a]), int(n))[0] for a, n in zip(p[known], n_tests[known], strict=True)],
-        warn=A_MONTH, alarm=A_YEAR, **{c: told[c][known].to_numpy() for c in ("fault", "observed", "expected", "days")},
-    )  # fmt: skip
+        "volume",
+        told["scope"][known],
+        [among(np.array([a]), int(n))[0] for a, n in zip(p[known], n_tests[known], strict=True)],
+        warn=A_MONTH,
+        alarm=A_YEAR,
+        **{c: told[c][known].to_numpy() for c in ("fault", "observed", "expected", "days")},
+    )
     ago = days - 1 - np.flatnonzero(known)
     return nights.set_index(pd.DatetimeIndex(at - pd.to_timedelta(ago, unit="D"), name="as_of"))
 

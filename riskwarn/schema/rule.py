@@ -12,10 +12,26 @@ from riskwarn.schema.night import ALERTS, EVENTS_BEHIND, GAPS, MARKS, REASONS, S
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        EVENTS, GRIDS, CROSSWALK, VISITS, WORKFLOW, DIVERSIONS, ROSTER, PLACES, FEED_LOG, SCORES, REASONS, GAPS, ALERTS, MARKS,
-        WEEKS, WEEKLY_READINGS, WHAT_IFS, EVENTS_BEHIND,
+        EVENTS,
+        GRIDS,
+        CROSSWALK,
+        VISITS,
+        WORKFLOW,
+        DIVERSIONS,
+        ROSTER,
+        PLACES,
+        FEED_LOG,
+        SCORES,
+        REASONS,
+        GAPS,
+        ALERTS,
+        MARKS,
+        WEEKS,
+        WEEKLY_READINGS,
+        WHAT_IFS,
+        EVENTS_BEHIND,
     )
-}  # fmt: skip
+}
 
 
 @checked

@@ -139,16 +139,24 @@ def chances(units: Units, day: int) -> dict[str, np.ndarray]:
     petition = _chance(units.base.petition * np.exp(0.3 * slow) * np.exp(0.5 * overdue))
     hotline = _chance(units.base.hotline)[None, None, :]
     return {
-        "call": call, "viol28": violence, "calls7": call, "newpet28": petition * (units.petitions == 0),
-        "need28": hotline + petition - hotline * petition, "hotline": hotline, "petition": petition,
+        "call": call,
+        "viol28": violence,
+        "calls7": call,
+        "newpet28": petition * (units.petitions == 0),
+        "need28": hotline + petition - hotline * petition,
+        "hotline": hotline,
+        "petition": petition,
         "find": units.base.find.astype(np.float32),
-    }  # fmt: skip
+    }
 
 
 def _expected(p: dict[str, np.ndarray], mass: np.ndarray) -> np.ndarray:
     each = {
-        "viol28": p["viol28"], "calls7": p["calls7"], "newpet28": REDRESS * p["newpet28"], "need28": p["hotline"] + p["petition"],
-    }  # fmt: skip
+        "viol28": p["viol28"],
+        "calls7": p["calls7"],
+        "newpet28": REDRESS * p["newpet28"],
+        "need28": p["hotline"] + p["petition"],
+    }
     return np.array([(mass * each[t]).sum((0, 1)) for t in TARGETS])
 
 

@@ -146,16 +146,27 @@ def grids_table(geo: Geography, codes: Codes) -> pd.DataFrame:
     centre = shapely.get_coordinates(shapely.centroid(cell))
     community, township, county = geo.community[of], geo.township[of], geo.county[of]
     number = [code[-3:] for code in codes.vocabulary]
-    return pd.DataFrame({
-        "grid_id": pd.array(codes.vocabulary, dtype="str"), "valid_from": instants(born),
-        "name": [f"{geo.township_id[t][4:6]}县{geo.township_id[t][6:9]}镇{geo.community_id[c][9:]}村第{i}网格"
-                 for t, c, i in zip(township, community, number, strict=True)],
-        "community_id": words(geo.community_id, community), "township_id": words(geo.township_id, township),
-        "county_id": words(geo.county_id, county), "valid_to": instants(ended),
-        "area_km2": shapely.area(cell), "households": np.round(people / PEOPLE_PER_HOUSEHOLD), "population": np.round(people),
-        "urban_class": words(list(STRATUM_CLASS), geo.stratum[of]),
-        "x_km": centre[:, 0], "y_km": centre[:, 1], "geometry": wkt(cell),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "grid_id": pd.array(codes.vocabulary, dtype="str"),
+            "valid_from": instants(born),
+            "name": [
+                f"{geo.township_id[t][4:6]}县{geo.township_id[t][6:9]}镇{geo.community_id[c][9:]}村第{i}网格"
+                for t, c, i in zip(township, community, number, strict=True)
+            ],
+            "community_id": words(geo.community_id, community),
+            "township_id": words(geo.township_id, township),
+            "county_id": words(geo.county_id, county),
+            "valid_to": instants(ended),
+            "area_km2": shapely.area(cell),
+            "households": np.round(people / PEOPLE_PER_HOUSEHOLD),
+            "population": np.round(people),
+            "urban_class": words(list(STRATUM_CLASS), geo.stratum[of]),
+            "x_km": centre[:, 0],
+            "y_km": centre[:, 1],
+            "geometry": wkt(cell),
+        }
+    )
 
 
 def _sources(codes: Codes, n: int, n_all: int) -> list[list[tuple[int, int]]]:
@@ -185,12 +196,15 @@ def crosswalk_truth(codes: Codes) -> pd.DataFrame:
     twice = np.repeat(grid, np.where(codes.kind[grid] == "split", 2, 1))
     side = np.concatenate([[0], (twice[1:] == twice[:-1]).astype(int)]) if len(twice) else np.zeros(0, int)
     weight = np.where(side == 1, 1 - codes.share[twice], codes.share[twice])
-    return pd.DataFrame({
-        "from_grid_id": pd.array(codes.vocabulary[twice], dtype="str"),
-        "to_grid_id": pd.array(codes.vocabulary[codes.after[twice, side]], dtype="str"),
-        "effective_at": instants(codes.changed[twice].astype(float)),
-        "weight": weight, "kind": pd.array(codes.kind[twice].astype(str), dtype="str"),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "from_grid_id": pd.array(codes.vocabulary[twice], dtype="str"),
+            "to_grid_id": pd.array(codes.vocabulary[codes.after[twice, side]], dtype="str"),
+            "effective_at": instants(codes.changed[twice].astype(float)),
+            "weight": weight,
+            "kind": pd.array(codes.kind[twice].astype(str), dtype="str"),
+        }
+    )
 
 
 def told(setting: Setting, truth: pd.DataFrame) -> np.ndarray:

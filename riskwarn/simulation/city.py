@@ -194,21 +194,31 @@ def events_table(world: World) -> tuple[pd.DataFrame, pd.DataFrame]:
     tags = revisions["tags"].to_numpy().astype(int)
     vocabulary = sorted(set(tags.tolist()))
     status = revisions["status"].to_numpy().astype(int)
-    table = pd.DataFrame({
-        "source": words(list(SOURCES), take["source"]), "event_id": pd.array(event_ids(events)[at], dtype="str"),
-        "known_at": instants(revisions["known"].to_numpy()), "occurred_at": instants(take["occurred"]),
-        "grid_id": words([*world.codes.vocabulary, ""], np.where(code < 0, len(world.codes.vocabulary), code)),
-        "category": words(list(CATEGORIES), revisions["category"].to_numpy()),
-        "closed_at": instants(revisions["closed"].to_numpy()), "due_at": instants(take["due"]),
-        "severity": pd.array(revisions["severity"].to_numpy().astype(int), dtype="Int64"),
-        "origin": words(["citizen", "proactive"], take["origin"]),
-        "near_grid_id": words(world.codes.vocabulary, take["near"]),
-        "place_key": pd.array(keys[take["dispute"]], dtype="str"), "case_id": pd.array(case_ids(events)[at], dtype="str"),
-        "org_code": words(world.geo.county_id, take["county"]), "status": words(list(STATUSES), status),
-        "outcome": words(["success", "fail"], np.where(status == 2, 0, np.where(status == 3, 1, -1))),
-        "tags": words([" ".join(t for i, t in enumerate(FLAGS) if bits >> i & 1) for bits in vocabulary], np.searchsorted(vocabulary, tags)),
-        "retracted": np.zeros(len(at), dtype=bool),
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "source": words(list(SOURCES), take["source"]),
+            "event_id": pd.array(event_ids(events)[at], dtype="str"),
+            "known_at": instants(revisions["known"].to_numpy()),
+            "occurred_at": instants(take["occurred"]),
+            "grid_id": words([*world.codes.vocabulary, ""], np.where(code < 0, len(world.codes.vocabulary), code)),
+            "category": words(list(CATEGORIES), revisions["category"].to_numpy()),
+            "closed_at": instants(revisions["closed"].to_numpy()),
+            "due_at": instants(take["due"]),
+            "severity": pd.array(revisions["severity"].to_numpy().astype(int), dtype="Int64"),
+            "origin": words(["citizen", "proactive"], take["origin"]),
+            "near_grid_id": words(world.codes.vocabulary, take["near"]),
+            "place_key": pd.array(keys[take["dispute"]], dtype="str"),
+            "case_id": pd.array(case_ids(events)[at], dtype="str"),
+            "org_code": words(world.geo.county_id, take["county"]),
+            "status": words(list(STATUSES), status),
+            "outcome": words(["success", "fail"], np.where(status == 2, 0, np.where(status == 3, 1, -1))),
+            "tags": words(
+                [" ".join(t for i, t in enumerate(FLAGS) if bits >> i & 1) for bits in vocabulary],
+                np.searchsorted(vocabulary, tags),
+            ),
+            "retracted": np.zeros(len(at), dtype=bool),
+        }
+    )
     return table, sent
 
 
@@ -229,9 +239,13 @@ def _places(setting: Setting, geo: Geography) -> pd.DataFrame:
     rng = setting.rng("places")
     counts = rng.poisson(np.array(list(_KINDS.values()))[None, :] * np.where(geo.stratum == 3, 0.4, 1.2)[:, None])
     grid, kind = np.nonzero(counts)
-    return pd.DataFrame({
-        "grid_id": words(geo.grid_id, grid), "kind": words(list(_KINDS), kind), "n": counts[grid, kind].astype(float),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "grid_id": words(geo.grid_id, grid),
+            "kind": words(list(_KINDS), kind),
+            "n": counts[grid, kind].astype(float),
+        }
+    )
 
 
 @checked

@@ -111,9 +111,14 @@ def _rows(city: City, source: str) -> pd.DataFrame:
     xy[own] = lonlat(city.world.disputes.point[point[own].astype(int)])
     key = last["event_id"].str[-14:].astype("int64").to_numpy()
     return last.assign(
-        true_grid=link["grid_id"].reindex(last["event_id"]).to_numpy(), intake=first["category"].reindex(last["event_id"]).to_numpy(), lon=xy[:, 0], lat=xy[:, 1], key=key,
-        opened=first["known_at"].reindex(last["event_id"]).to_numpy(), corrected=last["known_at"].to_numpy() != first["known_at"].reindex(last["event_id"]).to_numpy(),
-    )  # fmt: skip
+        true_grid=link["grid_id"].reindex(last["event_id"]).to_numpy(),
+        intake=first["category"].reindex(last["event_id"]).to_numpy(),
+        lon=xy[:, 0],
+        lat=xy[:, 1],
+        key=key,
+        opened=first["known_at"].reindex(last["event_id"]).to_numpy(),
+        corrected=last["known_at"].to_numpy() != first["known_at"].reindex(last["event_id"]).to_numpy(),
+    )
 
 
 def _faulty(seed: int, rows: pd.DataFrame) -> pd.DataFrame:
@@ -124,10 +129,14 @@ def _faulty(seed: int, rows: pd.DataFrame) -> pd.DataFrame:
         for name in ("again", "point", "shift", "broken", "wide", "old", "format", "order", "second")
     }
     rows = rows.assign(
-        fate=np.where(draw["broken"] < BROKEN, "quarantined", "accepted"), no_point=draw["point"] < NO_POINT,
-        shifted=(draw["shift"] < SHIFTED) & (draw["point"] >= NO_POINT), wide=draw["wide"] < FULL_WIDTH, old=draw["old"] < TRADITIONAL,
-        format=np.where(draw["format"] < 0.7, 0, np.floor(draw["order"] * len(FORMATS))).astype(int), place=np.arange(len(rows), dtype=float),
-    )  # fmt: skip
+        fate=np.where(draw["broken"] < BROKEN, "quarantined", "accepted"),
+        no_point=draw["point"] < NO_POINT,
+        shifted=(draw["shift"] < SHIFTED) & (draw["point"] >= NO_POINT),
+        wide=draw["wide"] < FULL_WIDTH,
+        old=draw["old"] < TRADITIONAL,
+        format=np.where(draw["format"] < 0.7, 0, np.floor(draw["order"] * len(FORMATS))).astype(int),
+        place=np.arange(len(rows), dtype=float),
+    )
     twice = rows[(draw["again"] < DUPLICATES) & (rows["fate"] == "accepted")]
     moved = np.minimum(twice["place"].to_numpy() + 1 + draw["second"][twice.index] * len(rows) / 3, len(rows))
     both = pd.concat([rows, twice.assign(fate="duplicate", place=moved)], ignore_index=True)
@@ -186,11 +195,21 @@ def _expected(sheet: Sheet, rows: pd.DataFrame, file: str, *, placed_by_point: b
     grid = rows["true_grid"].where(~rows["no_point"], "") if placed_by_point else rows["grid_id"]
     own_word = sheet.source == "grid_report"
     category = rows["category"].map(_CATEGORIES["grid_report"]) if own_word else rows["category"]
-    return pd.DataFrame({
-        "file": file, "row": np.arange(len(rows)), "source": sheet.source, "event_id": rows["event_id"], "fate": rows["fate"],
-        "occurred_at": occurred, "closed_at": closed, "category": category, "grid_id": grid,
-        "by_point": placed_by_point & ~rows["no_point"], "shifted": rows["shifted"] & placed_by_point,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "file": file,
+            "row": np.arange(len(rows)),
+            "source": sheet.source,
+            "event_id": rows["event_id"],
+            "fate": rows["fate"],
+            "occurred_at": occurred,
+            "closed_at": closed,
+            "category": category,
+            "grid_id": grid,
+            "by_point": placed_by_point & ~rows["no_point"],
+            "shifted": rows["shifted"] & placed_by_point,
+        }
+    )
 
 
 Cell = Callable[[int, Sheet, pd.DataFrame], object]
@@ -303,10 +322,14 @@ def _accuracy(source: str, rows: pd.DataFrame, newest: pd.DataFrame) -> dict[str
     fair = there[~there["shifted"]]
     same = {c: _same_time(there[f"{c}_at"], there[f"{c}_at_got"]) for c in ("occurred", "closed")}
     return {
-        "source": source, "rows": len(rows), "recall": rows["there"].mean(),
+        "source": source,
+        "rows": len(rows),
+        "recall": rows["there"].mean(),
         "extra": int((~newest.loc[newest["source"] == source, "event_id"].isin(rows["event_id"])).sum()),
-        "category": (there["category"] == there["category_got"]).mean(), "grid": (fair["grid_id"] == fair["grid_id_got"].fillna("")).mean(), **same,
-    }  # fmt: skip
+        "category": (there["category"] == there["category_got"]).mean(),
+        "grid": (fair["grid_id"] == fair["grid_id_got"].fillna("")).mean(),
+        **same,
+    }
 
 
 def _same_time(want: pd.Series, got: pd.Series) -> float:

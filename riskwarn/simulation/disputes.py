@@ -47,9 +47,18 @@ KINDS = (
     Kind("property", ("D11", "D12"), (0.75, 0.25), 0.12, 1.2, 0.7, 2.4, 1.5, 0.3),
     Kind("debt", ("D08",), (1.0,), 0.10, 0.4, 1.0, 0.6, 0.6, 1.2),
     Kind("noise", ("D13",), (1.0,), 0.06, 1.0, 1.6, 1.8, 0.3, 0.6, "night"),
-    Kind("other", ("D05", "D09", "D10", "D14", "D15", "D16", "D18", "D20"),
-         (0.1, 0.15, 0.2, 0.1, 0.15, 0.1, 0.1, 0.1), 0.10, 0.8, 0.8, 1.2, 1.2, 0.5),
-)  # fmt: skip
+    Kind(
+        "other",
+        ("D05", "D09", "D10", "D14", "D15", "D16", "D18", "D20"),
+        (0.1, 0.15, 0.2, 0.1, 0.15, 0.1, 0.1, 0.1),
+        0.10,
+        0.8,
+        0.8,
+        1.2,
+        1.2,
+        0.5,
+    ),
+)
 SHARES = np.array([k.share for k in KINDS])
 
 
@@ -156,9 +165,13 @@ def _offspring(setting: Setting, geo: Geography, first: dict[str, np.ndarray]) -
         grid, kind = _child(rng, geo, generation["grid"][of], generation["kind"][of])
         keep = born < end
         generation = _columns(
-            key=born_so_far + np.arange(keep.sum()) + (1 << 40), born=born[keep], grid=grid[keep], kind=kind[keep],
-            severity=rng.beta(2, 5, len(born))[keep], parent=parent[keep],
-        )  # fmt: skip
+            key=born_so_far + np.arange(keep.sum()) + (1 << 40),
+            born=born[keep],
+            grid=grid[keep],
+            kind=kind[keep],
+            severity=rng.beta(2, 5, len(born))[keep],
+            parent=parent[keep],
+        )
         at = born_so_far + np.arange(keep.sum())
         born_so_far += len(at)
         made.append(generation)
@@ -193,9 +206,13 @@ def _at_seams(setting: Setting, rate: np.ndarray, geo: Geography, seams: Seams) 
     seam, side = (a.ravel().repeat(n.ravel()) for a in np.indices(n.shape))
     size = len(seam)
     return _columns(
-        key=np.arange(size) + (1 << 41), born=rng.random(size) * setting.n_days - BURN_DAYS, grid=seams.pair[seam, side],
-        kind=rng.choice(len(KINDS), size, p=SHARES), severity=rng.beta(2, 5, size), seam=seam,
-    )  # fmt: skip
+        key=np.arange(size) + (1 << 41),
+        born=rng.random(size) * setting.n_days - BURN_DAYS,
+        grid=seams.pair[seam, side],
+        kind=rng.choice(len(KINDS), size, p=SHARES),
+        severity=rng.beta(2, 5, size),
+        seam=seam,
+    )
 
 
 def _placed(setting: Setting, geo: Geography, seams: Seams, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -183,9 +183,15 @@ class _Life:
         self.setting, self.geo, self.disputes, self.watch = setting, geo, disputes, watch
         self.base = multipliers(disputes.kind, disputes.severity)
         self.state = State(
-            np.ones(n, bool), disputes.born.copy(), np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64),
-            np.zeros(n, bool), np.full(n, 1e9), np.zeros(n, bool),
-        )  # fmt: skip
+            np.ones(n, bool),
+            disputes.born.copy(),
+            np.zeros(n, np.int64),
+            np.zeros(n, np.int64),
+            np.zeros(n, np.int64),
+            np.zeros(n, bool),
+            np.full(n, 1e9),
+            np.zeros(n, bool),
+        )
         order = np.argsort(disputes.born, kind="stable")
         first = np.searchsorted(disputes.born[order], np.arange(-BURN_DAYS, setting.preset.days + 1))
         self.births = [order[a:b] for a, b in pairwise(first)]
@@ -215,9 +221,14 @@ class _Life:
     def remember(self, day: int) -> None:
         s, i = self.state, self.active
         self.snapshots[day] = {
-            "dispute": i.copy(), "age": day - s.began[i], "calls": s.calls[i].copy(), "petitions": s.petitions[i].copy(),
-            "ledger": s.ledger[i].copy(), "due": s.due[i].copy(), "seen": s.seen[i].copy(),
-        }  # fmt: skip
+            "dispute": i.copy(),
+            "age": day - s.began[i],
+            "calls": s.calls[i].copy(),
+            "petitions": s.petitions[i].copy(),
+            "ledger": s.ledger[i].copy(),
+            "due": s.due[i].copy(),
+            "seen": s.seen[i].copy(),
+        }
 
     def live(self, day: int) -> None:
         """One day: what happens depends on the state at its start."""
@@ -226,9 +237,12 @@ class _Life:
         h = chance.digest(self.setting.seed, "day", self.disputes.key[i], day)
         hazard = hazards(
             Multipliers(*(getattr(self.base, f)[i] for f in ("find", "hotline", "petition", "call", "violence"))),
-            np.maximum(day - s.began[i], 0), s.calls[i], s.petitions[i], s.ledger[i] & (day >= s.due[i]),
+            np.maximum(day - s.began[i], 0),
+            s.calls[i],
+            s.petitions[i],
+            s.ledger[i] & (day >= s.due[i]),
             self.setting.strength,
-        )  # fmt: skip
+        )
         hazard["find"] = self._finding(i, day)
         hazard["resolve"] = resolution_rate(s.ledger[i], s.calls[i])
         happens = {}
@@ -303,10 +317,13 @@ class _Life:
 
     def course(self) -> Course:
         names = {
-            "found": ("dispute", "day", "episode", "how"), "hotline": ("dispute", "day", "nth"),
-            "petition": ("dispute", "day", "nth"), "call": ("dispute", "day", "nth", "violent", "diverted", "lost"),
-            "resolved": ("dispute", "day", "episode"), "paper": ("dispute", "day", "episode"),
-        }  # fmt: skip
+            "found": ("dispute", "day", "episode", "how"),
+            "hotline": ("dispute", "day", "nth"),
+            "petition": ("dispute", "day", "nth"),
+            "call": ("dispute", "day", "nth", "violent", "diverted", "lost"),
+            "resolved": ("dispute", "day", "episode"),
+            "paper": ("dispute", "day", "episode"),
+        }
         tables = {
             what: dict(
                 zip(

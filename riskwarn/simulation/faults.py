@@ -25,8 +25,14 @@ _LENGTH = {
     "code_change": (5, 16),
     "unplaced": (30, 91),
 }
-_EFFECT = {"outage": "outages", "partial": "partial", "backlog": "backlog", "schema": "schema", "code_change": "schema",
-           "unplaced": "unplaced"}  # fmt: skip
+_EFFECT = {
+    "outage": "outages",
+    "partial": "partial",
+    "backlog": "backlog",
+    "schema": "schema",
+    "code_change": "schema",
+    "unplaced": "unplaced",
+}
 
 
 @dataclass(frozen=True)
@@ -149,11 +155,19 @@ def feed_log(setting: Setting, geo: Geography, faults: Faults, sent: pd.DataFram
     again = np.floor(n * 0.03 * chance.uniform(setting.seed, "sent again", source, county, day)).astype(np.int64)
     previous = log.groupby(["source", "county"])["day"].shift(1, fill_value=-1).to_numpy()
     number = chance.digest(setting.seed, "batch", source, county, day)
-    return pd.DataFrame({
-        "source": words(list(SOURCES), source), "org_code": words(geo.county_id, county),
-        "batch_id": pd.array([f"{b:016x}" for b in number.tolist()], dtype="str"),
-        "arrived_at": instants(arrival(setting, source, county, day)),
-        "received": n + again, "accepted": n, "quarantined": np.zeros(len(n), np.int64), "duplicate": again,
-        "first_at": instants(log["min"].to_numpy(float)), "last_at": instants(log["max"].to_numpy(float)),
-        "covers_from": instants(previous + CUT), "covers_to": instants(day + CUT),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "source": words(list(SOURCES), source),
+            "org_code": words(geo.county_id, county),
+            "batch_id": pd.array([f"{b:016x}" for b in number.tolist()], dtype="str"),
+            "arrived_at": instants(arrival(setting, source, county, day)),
+            "received": n + again,
+            "accepted": n,
+            "quarantined": np.zeros(len(n), np.int64),
+            "duplicate": again,
+            "first_at": instants(log["min"].to_numpy(float)),
+            "last_at": instants(log["max"].to_numpy(float)),
+            "covers_from": instants(previous + CUT),
+            "covers_to": instants(day + CUT),
+        }
+    )

@@ -23,10 +23,21 @@ def gap_truth(world: World, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """
     end = instants(float(world.setting.preset.days))[0]
     parts = [
-        _silent(tables["silent"]), _coverage(world), _staff(world), _overdue(tables["case"], end), _repeat(world),
-        _feed(world, tables["feed"]), _escalation(world), _seam(tables["seam"]), _cross(world), _divert(tables["diversion"]),
-        _bounce(tables["case"], end), _paper(world, tables["township"]), _lag(world, tables["township"]), _unplaced(tables["feed"]),
-    ]  # fmt: skip
+        _silent(tables["silent"]),
+        _coverage(world),
+        _staff(world),
+        _overdue(tables["case"], end),
+        _repeat(world),
+        _feed(world, tables["feed"]),
+        _escalation(world),
+        _seam(tables["seam"]),
+        _cross(world),
+        _divert(tables["diversion"]),
+        _bounce(tables["case"], end),
+        _paper(world, tables["township"]),
+        _lag(world, tables["township"]),
+        _unplaced(tables["feed"]),
+    ]
     whole = pd.concat(parts, ignore_index=True)
     whole["to_at"] = whole["to_at"].where(whole["to_at"] < end, end)
     whole = whole[whole["from_at"] < whole["to_at"]]
@@ -94,10 +105,20 @@ def _repeat(world: World) -> pd.DataFrame:
     ledger = own[own["source"] == 0]
     closed = pd.DataFrame({"dispute": ledger["dispute"], "closed": last.reindex(ledger.index).to_numpy()}).dropna()
     later = own[["dispute", "occurred", "true_code"]]
-    met = pd.merge_asof(
-        closed.sort_values("closed"), later.sort_values("occurred"), left_on="closed", right_on="occurred", by="dispute",
-        direction="forward", tolerance=float(FOLLOW_UP_DAYS), allow_exact_matches=False,
-    ).dropna().sort_values(["true_code", "occurred"])  # fmt: skip
+    met = (
+        pd.merge_asof(
+            closed.sort_values("closed"),
+            later.sort_values("occurred"),
+            left_on="closed",
+            right_on="occurred",
+            by="dispute",
+            direction="forward",
+            tolerance=float(FOLLOW_UP_DAYS),
+            allow_exact_matches=False,
+        )
+        .dropna()
+        .sort_values(["true_code", "occurred"])
+    )
     code, at = met["true_code"].to_numpy(int), met["occurred"].to_numpy()
     again = np.flatnonzero((code[1:] == code[:-1]) & (at[1:] - at[:-1] <= 90)) + 1
     return _grids(world, "G07", {"code": code[again], "first": at[again], "last": at[again] + 60})

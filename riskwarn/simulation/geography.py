@@ -78,11 +78,20 @@ def make_geography(setting: Setting) -> Geography:
     xy, population = _west_to_east(xy, community, population)
     codes = _codes(county_of_town, town_of_community)
     return Geography(
-        grid_id=_grid_codes(codes[2], community), xy=xy, community=community, township=township, county=county,
-        community_id=codes[2], township_id=codes[1], county_id=codes[0], stratum=stratum, population=population,
+        grid_id=_grid_codes(codes[2], community),
+        xy=xy,
+        community=community,
+        township=township,
+        county=county,
+        community_id=codes[2],
+        township_id=codes[1],
+        county_id=codes[0],
+        stratum=stratum,
+        population=population,
         unrest=_unrest(rng, xy, (county, township, community), stratum, population),
-        cell=cells(xy), near=_nearest(xy),
-    )  # fmt: skip
+        cell=cells(xy),
+        near=_nearest(xy),
+    )
 
 
 def _spread(n: int, parents: int) -> np.ndarray:

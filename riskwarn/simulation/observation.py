@@ -22,8 +22,20 @@ LINKED = 0.60
 MISFILED = 0.05
 FEEDBACK_DAYS, FEEDBACK_MISSING = 2.0, 0.04
 HOTLINE_WORKDAYS, PETITION_DAYS = 5, 60
-FLAGS = ("weapon", "injury", "unsettled", "repeat", "in_person", "seeks_redress", "hard", "returned", "many_people",
-         "large_amount", "moved_up", "callback")  # fmt: skip
+FLAGS = (
+    "weapon",
+    "injury",
+    "unsettled",
+    "repeat",
+    "in_person",
+    "seeks_redress",
+    "hard",
+    "returned",
+    "many_people",
+    "large_amount",
+    "moved_up",
+    "callback",
+)
 """Tags in the order of the bits of a revision's `tags`."""
 _BIT = {tag: 1 << i for i, tag in enumerate(FLAGS)}
 
@@ -50,9 +62,12 @@ def make_records(
 ) -> Records:
     """Everything that is written down, before any feed delivers it."""
     parts = [
-        _ledger(setting, disputes, course), _petitions(setting, disputes, course), _calls(setting, disputes, course),
-        _hotline(setting, disputes, course), _reports(setting, n_reports),
-    ]  # fmt: skip
+        _ledger(setting, disputes, course),
+        _petitions(setting, disputes, course),
+        _calls(setting, disputes, course),
+        _hotline(setting, disputes, course),
+        _reports(setting, n_reports),
+    ]
     events = pd.concat([e for e, _ in parts], ignore_index=True)
     sizes = np.cumsum([0] + [len(e) for e, _ in parts])
     revisions = pd.concat(
@@ -73,18 +88,20 @@ def _events(source: str, key: np.ndarray, occurred: np.ndarray, **more: np.ndarr
         "violent": False,
         "grid": -1,
     }
-    return pd.DataFrame({"source": np.full(len(key), SOURCES.index(source)), "key": key, "occurred": occurred} | {
-        name: more[name] if name in more else np.full(len(key), value) for name, value in absent.items()
-    })  # fmt: skip
+    return pd.DataFrame(
+        {"source": np.full(len(key), SOURCES.index(source)), "key": key, "occurred": occurred}
+        | {name: more[name] if name in more else np.full(len(key), value) for name, value in absent.items()}
+    )
 
 
 def _revisions(
     event: np.ndarray, recorded: np.ndarray, category: np.ndarray, **more: np.ndarray | float
 ) -> pd.DataFrame:
     absent: dict[str, float] = {"closed": np.nan, "severity": 0, "tags": 0, "status": 0}
-    return pd.DataFrame({"event": event, "recorded": recorded, "category": category} | {
-        name: np.broadcast_to(more.get(name, value), len(event)) for name, value in absent.items()
-    })  # fmt: skip
+    return pd.DataFrame(
+        {"event": event, "recorded": recorded, "category": category}
+        | {name: np.broadcast_to(more.get(name, value), len(event)) for name, value in absent.items()}
+    )
 
 
 def _moment(disputes: Disputes, dispute: np.ndarray, day: np.ndarray, u: np.ndarray, hours: str) -> np.ndarray:
@@ -176,9 +193,16 @@ def _ledger(setting: Setting, disputes: Disputes, course: Course) -> tuple[pd.Da
     after = tags + _BIT["callback"] * (u["callback"] < 0.7) + _BIT["moved_up"] * (closed - found > 4)
     both = [
         _revisions(np.arange(len(one)), recorded, category, severity=severity, tags=tags),
-        _revisions(done, np.maximum(closed + late, recorded)[done], category[done], closed=closed[done], severity=severity[done],
-                   tags=after[done], status=2.0),
-    ]  # fmt: skip
+        _revisions(
+            done,
+            np.maximum(closed + late, recorded)[done],
+            category[done],
+            closed=closed[done],
+            severity=severity[done],
+            tags=after[done],
+            status=2.0,
+        ),
+    ]
     return events, pd.concat(both, ignore_index=True)
 
 
@@ -221,9 +245,10 @@ def _calls(setting: Setting, disputes: Disputes, course: Course) -> tuple[pd.Dat
     u = _draws(hashed, "hour", "intake", "final", "weapon", "seen", "back", "missing", "settled", "length")
     night = np.array([k.hours == "night" for k in KINDS])[disputes.kind[one]]
     at = np.select(
-        [violent, night], [_moment(disputes, one, day, u["hour"], "violent"), _moment(disputes, one, day, u["hour"], "night")],
+        [violent, night],
+        [_moment(disputes, one, day, u["hour"], "violent"), _moment(disputes, one, day, u["hour"], "night")],
         _moment(disputes, one, day, u["hour"], "day"),
-    )  # fmt: skip
+    )
     position = {c: CATEGORIES.index(c) for c in ("P01", "P02", "P04", "P05", "P06")}
     final = np.where(violent, np.where(u["final"] < 0.2, position["P01"], position["P02"]), position["P04"])
     guess = np.where(u["intake"] < 0.12, position["P05"], np.where(u["intake"] < 0.2, position["P06"], position["P04"]))
@@ -247,10 +272,23 @@ def _calls(setting: Setting, disputes: Disputes, course: Course) -> tuple[pd.Dat
     back = np.flatnonzero(u["missing"] >= FEEDBACK_MISSING)
     again = at + np.maximum(chance.exponential(u["back"], FEEDBACK_DAYS), 4 / 24)
     both = [
-        _revisions(np.arange(len(one)), at + 0.005, guess, tags=np.where(u["seen"] < 0.5, hurt, 0), severity=np.where(violent & (u["seen"] < 0.5), 3, 0)),
-        _revisions(back, again[back], final[back], closed=closed[back], severity=np.where(violent, 3, 1)[back], tags=tags[back],
-                   status=np.where(settled, 2, 1)[back]),
-    ]  # fmt: skip
+        _revisions(
+            np.arange(len(one)),
+            at + 0.005,
+            guess,
+            tags=np.where(u["seen"] < 0.5, hurt, 0),
+            severity=np.where(violent & (u["seen"] < 0.5), 3, 0),
+        ),
+        _revisions(
+            back,
+            again[back],
+            final[back],
+            closed=closed[back],
+            severity=np.where(violent, 3, 1)[back],
+            tags=tags[back],
+            status=np.where(settled, 2, 1)[back],
+        ),
+    ]
     return events, pd.concat(both, ignore_index=True)
 
 
@@ -269,9 +307,16 @@ def _hotline(setting: Setting, disputes: Disputes, course: Course) -> tuple[pd.D
     done = np.flatnonzero(closed < setting.preset.days)
     both = [
         _revisions(np.arange(len(one)), asked + chance.exponential(u["lag"], 0.05), category, severity=1, tags=tags),
-        _revisions(done, closed[done] + 0.1, category[done], closed=closed[done], severity=1, tags=after[done],
-                   status=np.where(u["outcome"] < 0.85, 2, 3)[done]),
-    ]  # fmt: skip
+        _revisions(
+            done,
+            closed[done] + 0.1,
+            category[done],
+            closed=closed[done],
+            severity=1,
+            tags=after[done],
+            status=np.where(u["outcome"] < 0.85, 2, 3)[done],
+        ),
+    ]
     return events, pd.concat(both, ignore_index=True)
 
 
@@ -319,10 +364,15 @@ def _located(
     code = codes.used(written, side.astype(int), day, u["old"])
     code = np.where(u["place"] < _unplaced(setting, faults, source, geo.county[grid], day), -1, code)
     return events.assign(
-        grid=grid, county=geo.county[grid], code=code, true_code=codes.at(grid, true_side.astype(int), day),
+        grid=grid,
+        county=geo.county[grid],
+        code=code,
+        true_code=codes.at(grid, true_side.astype(int), day),
         near=np.where(near >= 0, codes.at(np.maximum(near, 0), np.zeros(len(near), int), day), -1),
-        linked=own & ((u["link"] < LINKED) | (not setting.on("unlinked"))), side=true_side.astype(int), hashed=hashed,
-    )  # fmt: skip
+        linked=own & ((u["link"] < LINKED) | (not setting.on("unlinked"))),
+        side=true_side.astype(int),
+        hashed=hashed,
+    )
 
 
 def _unplaced(setting: Setting, faults: Faults, source: np.ndarray, county: np.ndarray, day: np.ndarray) -> np.ndarray:

@@ -114,10 +114,13 @@ class Oracle:
         zero, never = np.zeros(n, np.int64), np.full(n, 1e9)
         return Units(
             Multipliers(-np.expm1(-base.find * finding), base.hotline, base.petition, base.call, base.violence),
-            more.get("age", np.zeros(n)), more.get("calls", zero), more.get("petitions", zero),
-            more.get("ledger", zero.astype(bool)), more.get("due_in", never),
+            more.get("age", np.zeros(n)),
+            more.get("calls", zero),
+            more.get("petitions", zero),
+            more.get("ledger", zero.astype(bool)),
+            more.get("due_in", never),
             self.world.setting.strength,
-        )  # fmt: skip
+        )
 
     def _tables(self, types: np.ndarray, age: np.ndarray, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
         """Probability by days lived, per target, for disputes of each type; and expected counts under `expected`."""
@@ -183,9 +186,15 @@ class Oracle:
         d, one = self.world.disputes, state["dispute"]
         finding = self._finding(slice(None), day + BURN_DAYS)[d.grid[one]]
         return self._units(
-            d.kind[one], d.severity[one], finding, age=np.maximum(state["age"], 0), calls=state["calls"],
-            petitions=state["petitions"], ledger=state["ledger"], due_in=state["due"] - day,
-        )  # fmt: skip
+            d.kind[one],
+            d.severity[one],
+            finding,
+            age=np.maximum(state["age"], 0),
+            calls=state["calls"],
+            petitions=state["petitions"],
+            ledger=state["ledger"],
+            due_in=state["due"] - day,
+        )
 
     def _sum(self, one: np.ndarray, value: np.ndarray, coming: np.ndarray, day: int) -> np.ndarray:
         """Add up by the code that holds on `day`; `coming` is (2, disputes' grids) by side."""

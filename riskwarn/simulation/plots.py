@@ -114,9 +114,10 @@ def silent_spell(one: City, plt: Any) -> Any:
     figure, axes = plt.subplots(3, 1, figsize=(9, 6), sharex=True)
     mine = calls["day"][(one.world.disputes.grid[calls["dispute"]] == g) & (calls["day"] >= 0)]
     series = {
-        "visits": watch.n_visits[BURN_DAYS:, g], "reports of all types": watch.n_reports[BURN_DAYS:, g],
+        "visits": watch.n_visits[BURN_DAYS:, g],
+        "reports of all types": watch.n_reports[BURN_DAYS:, g],
         "police calls": np.bincount(mine, minlength=one.setting.preset.days),
-    }  # fmt: skip
+    }
     for panel, (name, daily) in zip(axes, series.items(), strict=True):
         panel.bar(np.arange(weeks) * 7, daily[: weeks * 7].reshape(weeks, 7).sum(1), width=6.5, color="#33658a")
         panel.axvspan(silent.first[spell], silent.last[spell], color="#f6ae2d", alpha=0.35, label="true silent spell")
@@ -173,8 +174,12 @@ def calibration(one: City, plt: Any) -> Any:
 
 
 PICTURES: dict[str, Callable[[City, Any], Any]] = {
-    "risk_map": risk_map, "cascade": cascade, "silent_spell": silent_spell, "outage": outage, "calibration": calibration,
-}  # fmt: skip
+    "risk_map": risk_map,
+    "cascade": cascade,
+    "silent_spell": silent_spell,
+    "outage": outage,
+    "calibration": calibration,
+}
 
 if __name__ == "__main__":
     for file in draw(sys.argv[1] if len(sys.argv) > 1 else "docs/img"):

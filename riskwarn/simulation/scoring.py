@@ -119,12 +119,23 @@ def _prediction(rows: pd.DataFrame) -> dict[str, float]:
     best, informed = capture(rows, "oracle", 0.05), capture(rows, "informed", 0.05)
     oracle = rows["oracle"].to_numpy(float)
     return {
-        "nights": rows["as_of"].nunique(), "prevalence": y.mean(), "ap": average_precision(y, p), "auc": _auc(y, p), **top,
-        "pai_5": top["capture_0.05"] / 0.05, "oracle_capture": best, "informed_capture": informed,
-        "of_oracle": top["capture_0.05"] / best, "of_informed": top["capture_0.05"] / informed, "brier": float(np.mean((p - y) ** 2)),
-        "brier_oracle": float(np.mean((oracle - y) ** 2)), "ece": calibration_error(p, y), "rmse_true": float(np.sqrt(np.mean((p - oracle) ** 2))),
-        "bias_true": float(np.mean(p - oracle)), "mean_n": n.mean(),
-    }  # fmt: skip
+        "nights": rows["as_of"].nunique(),
+        "prevalence": y.mean(),
+        "ap": average_precision(y, p),
+        "auc": _auc(y, p),
+        **top,
+        "pai_5": top["capture_0.05"] / 0.05,
+        "oracle_capture": best,
+        "informed_capture": informed,
+        "of_oracle": top["capture_0.05"] / best,
+        "of_informed": top["capture_0.05"] / informed,
+        "brier": float(np.mean((p - y) ** 2)),
+        "brier_oracle": float(np.mean((oracle - y) ** 2)),
+        "ece": calibration_error(p, y),
+        "rmse_true": float(np.sqrt(np.mean((p - oracle) ** 2))),
+        "bias_true": float(np.mean(p - oracle)),
+        "mean_n": n.mean(),
+    }
 
 
 def capture(rows: pd.DataFrame, by: str, share: float) -> float:
@@ -274,10 +285,16 @@ def _gap_row(
     )
     false = int((~listed["hit"]).sum())
     return {
-        "kind": kind, "spells": spells, "listed": len(listed), "precision": precision, "recall": recall, "f1": f1,
-        "ap": _listing_ap(listed, len(there[["scope", "as_of"]].drop_duplicates())), "days_to_detect": _delay(gap, met, nights),
+        "kind": kind,
+        "spells": spells,
+        "listed": len(listed),
+        "precision": precision,
+        "recall": recall,
+        "f1": f1,
+        "ap": _listing_ap(listed, len(there[["scope", "as_of"]].drop_duplicates())),
+        "days_to_detect": _delay(gap, met, nights),
         "false_per_1000_grid_nights": 1000 * false / (n_grids * max(len(nights), 1)),
-    }  # fmt: skip
+    }
 
 
 def _listing_ap(listed: pd.DataFrame, n_true: int) -> float:

@@ -129,9 +129,13 @@ class Setting:
 
 
 def make_setting(
-    preset: str | Preset, *, seed: int = 7, without: Iterable[str] = (), reports_per_year: float = 60.0,
+    preset: str | Preset,
+    *,
+    seed: int = 7,
+    without: Iterable[str] = (),
+    reports_per_year: float = 60.0,
     strength: Strength = STUDIED,
-) -> Setting:  # fmt: skip
+) -> Setting:
     """A checked :class:`Setting`.
 
     Raises

@@ -46,13 +46,22 @@ def dispute_truth(world: World) -> pd.DataFrame:
     over[resolved["dispute"]] = resolved["day"] + 1
     episodes = np.ones(d.n, np.int64)
     np.maximum.at(episodes, resolved["dispute"], resolved["episode"] + 1)
-    return pd.DataFrame({
-        "dispute": np.arange(d.n), "began_at": instants(d.born), "grid_id": words(world.codes.vocabulary, d.grid),
-        "kind": words([k.name for k in KINDS], d.kind), "severity": d.severity, "parent": d.parent, "seam": d.seam,
-        "place_key": pd.array(place_keys(world), dtype="str"), "episodes": episodes, "over_at": instants(over),
-        "first_citizen_at": instants(_first(d.n, events[citizen])),
-        "first_found_at": instants(_first(d.n, events[own & (events["source"] == 0)])),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "dispute": np.arange(d.n),
+            "began_at": instants(d.born),
+            "grid_id": words(world.codes.vocabulary, d.grid),
+            "kind": words([k.name for k in KINDS], d.kind),
+            "severity": d.severity,
+            "parent": d.parent,
+            "seam": d.seam,
+            "place_key": pd.array(place_keys(world), dtype="str"),
+            "episodes": episodes,
+            "over_at": instants(over),
+            "first_citizen_at": instants(_first(d.n, events[citizen])),
+            "first_found_at": instants(_first(d.n, events[own & (events["source"] == 0)])),
+        }
+    )
 
 
 def _first(n: int, events: pd.DataFrame) -> np.ndarray:
@@ -70,14 +79,23 @@ def link_truth(world: World) -> pd.DataFrame:
     category = np.zeros(len(events), np.int64)
     category[revisions["event"]] = revisions["true_category"]
     one = events.iloc[rows]
-    return pd.DataFrame({
-        "source": words(list(SOURCES), one["source"].to_numpy()), "event_id": pd.array(event_ids(events)[rows], dtype="str"),
-        "dispute": one["dispute"].to_numpy(), "occurred_at": instants(one["occurred"].to_numpy()),
-        "grid_id": words(world.codes.vocabulary, one["true_code"].to_numpy()),
-        "written_grid_id": words([*world.codes.vocabulary, ""], np.where(one["code"] < 0, len(world.codes.vocabulary), one["code"])),
-        "category": words(list(CATEGORIES), category[rows]), "violent": one["violent"].to_numpy(bool),
-        "nth": one["nth"].to_numpy(), "linked": one["linked"].to_numpy(bool), "received": came[rows],
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "source": words(list(SOURCES), one["source"].to_numpy()),
+            "event_id": pd.array(event_ids(events)[rows], dtype="str"),
+            "dispute": one["dispute"].to_numpy(),
+            "occurred_at": instants(one["occurred"].to_numpy()),
+            "grid_id": words(world.codes.vocabulary, one["true_code"].to_numpy()),
+            "written_grid_id": words(
+                [*world.codes.vocabulary, ""], np.where(one["code"] < 0, len(world.codes.vocabulary), one["code"])
+            ),
+            "category": words(list(CATEGORIES), category[rows]),
+            "violent": one["violent"].to_numpy(bool),
+            "nth": one["nth"].to_numpy(),
+            "linked": one["linked"].to_numpy(bool),
+            "received": came[rows],
+        }
+    )
 
 
 def case_truth(world: World, cases: pd.DataFrame) -> pd.DataFrame:
@@ -88,13 +106,21 @@ def case_truth(world: World, cases: pd.DataFrame) -> pd.DataFrame:
     department, times = bounces(world, cases)
     town = world.geo.township_id[cases["township"]]
     event = cases["event"].to_numpy()
-    return pd.DataFrame({
-        "event_id": pd.array(event_ids(world.records.events)[event], dtype="str"), "case_id": pd.array(cases["case_id"], dtype="str"),
-        "dispute": cases["dispute"], "grid_id": words(world.codes.vocabulary, cases["code"].to_numpy()),
-        "township_id": pd.array(town, dtype="str"), "opened_at": instants(cases["opened"].to_numpy()),
-        "due_at": instants(cases["due"].to_numpy()), "closed_at": instants(cases["closed"].to_numpy()), "paper": paper,
-        "n_returns": times, "returned_by": pd.array(np.char.add(np.char.add(town, "-D"), department.astype(str)), dtype="str"),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "event_id": pd.array(event_ids(world.records.events)[event], dtype="str"),
+            "case_id": pd.array(cases["case_id"], dtype="str"),
+            "dispute": cases["dispute"],
+            "grid_id": words(world.codes.vocabulary, cases["code"].to_numpy()),
+            "township_id": pd.array(town, dtype="str"),
+            "opened_at": instants(cases["opened"].to_numpy()),
+            "due_at": instants(cases["due"].to_numpy()),
+            "closed_at": instants(cases["closed"].to_numpy()),
+            "paper": paper,
+            "n_returns": times,
+            "returned_by": pd.array(np.char.add(np.char.add(town, "-D"), department.astype(str)), dtype="str"),
+        }
+    )
 
 
 def probability_truth(world: World, events: pd.DataFrame) -> pd.DataFrame:
@@ -111,21 +137,34 @@ def probability_truth(world: World, events: pd.DataFrame) -> pd.DataFrame:
             n = _count(world, happened[name], day, TARGETS[name].days, n_codes)
             n_recorded = _count(world, told_of[name], day, TARGETS[name].days, n_codes)
             settled = day + TARGETS[name].days <= world.setting.preset.days
-            parts.append({
-                "code": here, "day": np.full(len(here), day), "target": np.full(len(here), list(TARGETS).index(name)),
-                "probability": probability[here], "expected": expected[here], "probability_known": known[here],
-                "n": np.where(settled, n[here], -1), "n_recorded": np.where(settled, n_recorded[here], -1),
-            })  # fmt: skip
+            parts.append(
+                {
+                    "code": here,
+                    "day": np.full(len(here), day),
+                    "target": np.full(len(here), list(TARGETS).index(name)),
+                    "probability": probability[here],
+                    "expected": expected[here],
+                    "probability_known": known[here],
+                    "n": np.where(settled, n[here], -1),
+                    "n_recorded": np.where(settled, n_recorded[here], -1),
+                }
+            )
     empty = ("code", "day", "target", "probability", "expected", "probability_known", "n", "n_recorded")
     whole = {k: np.concatenate([p[k] for p in parts]) if parts else np.zeros(0) for k in empty}
     counts = {k: pd.array(whole[k].astype(np.int64), dtype="Int64") for k in ("n", "n_recorded")}
     for values in counts.values():
         values[values < 0] = pd.NA
-    return pd.DataFrame({
-        "grid_id": words(world.codes.vocabulary, whole["code"].astype(int)), "as_of": instants(whole["day"]),
-        "target": words(list(TARGETS), whole["target"].astype(int)), "probability": whole["probability"],
-        "expected": whole["expected"], "probability_known": whole["probability_known"], **counts,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "grid_id": words(world.codes.vocabulary, whole["code"].astype(int)),
+            "as_of": instants(whole["day"]),
+            "target": words(list(TARGETS), whole["target"].astype(int)),
+            "probability": whole["probability"],
+            "expected": whole["expected"],
+            "probability_known": whole["probability_known"],
+            **counts,
+        }
+    )
 
 
 def _valid(world: World, day: int) -> np.ndarray:
@@ -146,9 +185,11 @@ def _happened(world: World) -> dict[str, pd.DataFrame]:
     redress[world.records.revisions["event"]] = (world.records.revisions["tags"].to_numpy().astype(int) & bit) > 0
     calls, hotline, petition = source == 2, source == 3, source == 1
     return {
-        "viol28": events[calls & violent], "calls7": events[calls & ~violent],
-        "newpet28": events[petition & (nth == 0) & redress], "need28": events[hotline | petition],
-    }  # fmt: skip
+        "viol28": events[calls & violent],
+        "calls7": events[calls & ~violent],
+        "newpet28": events[petition & (nth == 0) & redress],
+        "need28": events[hotline | petition],
+    }
 
 
 def recorded(events: pd.DataFrame) -> pd.DataFrame:
@@ -201,10 +242,14 @@ def spell_truth(world: World, name: str) -> pd.DataFrame:
     """Spells of grids (`silent` or `leave`), by the codes that hold in them."""
     spells = getattr(world.watch, name)
     rows = by_code(world, spells.grid, spells.first.astype(float), spells.last.astype(float))
-    return pd.DataFrame({
-        "grid_id": words(world.codes.vocabulary, rows["code"]), "from_at": instants(rows["first"]),
-        "to_at": instants(rows["last"]), "factor": spells.factor[rows["row"]],
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "grid_id": words(world.codes.vocabulary, rows["code"]),
+            "from_at": instants(rows["first"]),
+            "to_at": instants(rows["last"]),
+            "factor": spells.factor[rows["row"]],
+        }
+    )
 
 
 def coverage_truth(world: World) -> pd.DataFrame:
@@ -213,10 +258,17 @@ def coverage_truth(world: World) -> pd.DataFrame:
     need = world.disputes.rate.sum(1)
     leave = np.zeros(geo.n)
     np.add.at(leave, watch.leave.grid, (watch.leave.last - watch.leave.first).astype(float))
-    return pd.DataFrame({
-        "grid_id": words(geo.grid_id, np.arange(geo.n)), "dispute_share": need / need.sum(), "visit_share": watch.rate / watch.rate.sum(),
-        "visits_per_weekday": watch.rate, "shared": watch.shared, "candour": watch.candour, "days_without_worker": leave,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "grid_id": words(geo.grid_id, np.arange(geo.n)),
+            "dispute_share": need / need.sum(),
+            "visit_share": watch.rate / watch.rate.sum(),
+            "visits_per_weekday": watch.rate,
+            "shared": watch.shared,
+            "candour": watch.candour,
+            "days_without_worker": leave,
+        }
+    )
 
 
 def feed_truth(world: World) -> pd.DataFrame:
@@ -228,10 +280,15 @@ def feed_truth(world: World) -> pd.DataFrame:
     county = np.concatenate([f.county, batched]).astype(int)
     first = np.concatenate([f.first, np.zeros(len(batched))])
     last = np.concatenate([f.last, np.full(len(batched), days)])
-    return pd.DataFrame({
-        "kind": pd.array(kind, dtype="str"), "source": words(list(SOURCES), source), "org_code": words(world.geo.county_id, county),
-        "from_at": instants(first.astype(float)), "to_at": instants(last.astype(float)),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "kind": pd.array(kind, dtype="str"),
+            "source": words(list(SOURCES), source),
+            "org_code": words(world.geo.county_id, county),
+            "from_at": instants(first.astype(float)),
+            "to_at": instants(last.astype(float)),
+        }
+    )
 
 
 def seam_truth(world: World) -> pd.DataFrame:
@@ -242,22 +299,30 @@ def seam_truth(world: World) -> pd.DataFrame:
     both = left.merge(right, on="row", suffixes=("", "_other"))
     first, last = both[["first", "first_other"]].max(axis=1), both[["last", "last_other"]].min(axis=1)
     both, first, last = both[first < last], first[first < last], last[first < last]
-    return pd.DataFrame({
-        "seam": both["row"].to_numpy(int), "grid_id": words(world.codes.vocabulary, both["code"].to_numpy(int)),
-        "other_grid_id": words(world.codes.vocabulary, both["code_other"].to_numpy(int)),
-        "length_km": world.seams.length_km[both["row"].to_numpy(int)], "from_at": instants(first.to_numpy(float)),
-        "to_at": instants(last.to_numpy(float)),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "seam": both["row"].to_numpy(int),
+            "grid_id": words(world.codes.vocabulary, both["code"].to_numpy(int)),
+            "other_grid_id": words(world.codes.vocabulary, both["code_other"].to_numpy(int)),
+            "length_km": world.seams.length_km[both["row"].to_numpy(int)],
+            "from_at": instants(first.to_numpy(float)),
+            "to_at": instants(last.to_numpy(float)),
+        }
+    )
 
 
 def diversion_truth(world: World) -> pd.DataFrame:
     """Police calls handed to mediators: which were lost on the way."""
     rows = diversion_rows(world)
-    return pd.DataFrame({
-        "call_id": pd.array(event_ids(world.records.events)[rows["event"].to_numpy()], dtype="str"),
-        "to_org": words(world.geo.township_id, rows["township"].to_numpy()), "sent_at": instants(rows["sent"].to_numpy()),
-        "lost": rows["lost"].to_numpy(), "careless": rows["careless"].to_numpy(),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "call_id": pd.array(event_ids(world.records.events)[rows["event"].to_numpy()], dtype="str"),
+            "to_org": words(world.geo.township_id, rows["township"].to_numpy()),
+            "sent_at": instants(rows["sent"].to_numpy()),
+            "lost": rows["lost"].to_numpy(),
+            "careless": rows["careless"].to_numpy(),
+        }
+    )
 
 
 def township_truth(world: World) -> pd.DataFrame:
@@ -266,6 +331,11 @@ def township_truth(world: World) -> pd.DataFrame:
     need = world.disputes.rate.sum(1)
     finding = world.watch.rate * world.watch.candour
     share = np.bincount(world.geo.township, need * finding) / np.bincount(world.geo.township, need)
-    return pd.DataFrame({
-        "township_id": words(world.geo.township_id, np.arange(len(paper))), "paper": paper, "careless": careless, "finding": share,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "township_id": words(world.geo.township_id, np.arange(len(paper))),
+            "paper": paper,
+            "careless": careless,
+            "finding": share,
+        }
+    )

@@ -127,15 +127,21 @@ def visits_table(
     side = ((u["side"] > codes.share[grid]) & (codes.kind[grid] == "split")).astype(int)
     household = u["kind"] < 0.35
     for_alert = np.zeros(len(key), dtype=bool) if routine is None else key % 256 >= routine[day + BURN_DAYS, grid]
-    return pd.DataFrame({
-        "visit_id": ids("V", key, width=12), "started_at": instants(started),
-        "grid_id": words(codes.vocabulary, codes.used(grid, side, day, u["code"])),
-        "known_at": instants(ended + (1 + 20 * u["lag"]) / 1440), "ended_at": instants(ended),
-        "kind": words(["patrol", "household", "special"], np.where(household, 1, np.where(u["kind"] > 0.95, 2, 0))),
-        "purpose": words(["routine", "alert"], for_alert.astype(int)),
-        "n_households": pd.array(np.where(household, 1 + np.floor(8 * u["homes"]), 0).astype(np.int64), dtype="Int64"),
-        "valid": (ended - started) * 1440 >= 5,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "visit_id": ids("V", key, width=12),
+            "started_at": instants(started),
+            "grid_id": words(codes.vocabulary, codes.used(grid, side, day, u["code"])),
+            "known_at": instants(ended + (1 + 20 * u["lag"]) / 1440),
+            "ended_at": instants(ended),
+            "kind": words(["patrol", "household", "special"], np.where(household, 1, np.where(u["kind"] > 0.95, 2, 0))),
+            "purpose": words(["routine", "alert"], for_alert.astype(int)),
+            "n_households": pd.array(
+                np.where(household, 1 + np.floor(8 * u["homes"]), 0).astype(np.int64), dtype="Int64"
+            ),
+            "valid": (ended - started) * 1440 >= 5,
+        }
+    )
 
 
 def roster_table(setting: Setting, codes: Codes, watch: Watch) -> pd.DataFrame:
@@ -145,15 +151,23 @@ def roster_table(setting: Setting, codes: Codes, watch: Watch) -> pd.DataFrame:
     for g, a, b in zip(watch.leave.grid, watch.leave.first, watch.leave.last, strict=True):
         there[(mondays >= a) & (mondays < b), g] = 0.0
     day, grid = mondays.repeat(there.shape[1]), np.tile(np.arange(there.shape[1]), len(mondays))
-    part = pd.DataFrame({
-        "code": codes.at(grid, np.zeros(len(grid), int), day), "day": day, "n": there.ravel() * np.where(watch.shared, 0.5, 1.0)[grid],
-        "own": there.ravel() * ~watch.shared[grid],
-    })  # fmt: skip
+    part = pd.DataFrame(
+        {
+            "code": codes.at(grid, np.zeros(len(grid), int), day),
+            "day": day,
+            "n": there.ravel() * np.where(watch.shared, 0.5, 1.0)[grid],
+            "own": there.ravel() * ~watch.shared[grid],
+        }
+    )
     other = part[codes.kind[grid] == "split"].assign(
         code=codes.at(grid, np.ones(len(grid), int), day)[codes.kind[grid] == "split"]
     )
     whole = pd.concat([part, other]).groupby(["code", "day"], as_index=False, sort=True)[["n", "own"]].max()
-    return pd.DataFrame({
-        "grid_id": words(codes.vocabulary, whole["code"].to_numpy()), "day_at": instants(whole["day"].to_numpy(float)),
-        "n_workers": whole["n"], "n_own_workers": whole["own"],
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "grid_id": words(codes.vocabulary, whole["code"].to_numpy()),
+            "day_at": instants(whole["day"].to_numpy(float)),
+            "n_workers": whole["n"],
+            "n_own_workers": whole["own"],
+        }
+    )

@@ -28,12 +28,22 @@ def ledger_cases(world: World) -> pd.DataFrame:
     last = world.records.revisions.groupby("event")["closed"].max()
     one = events.iloc[ledger]
     true = one["true_code"].to_numpy()
-    return pd.DataFrame({
-        "event": ledger, "dispute": one["dispute"].to_numpy(), "key": one["key"].to_numpy(), "case_id": case_ids(events)[ledger],
-        "opened": one["occurred"].to_numpy(), "closed": last.reindex(ledger).to_numpy(), "due": one["due"].to_numpy(),
-        "grid": one["grid"].to_numpy(), "code": true, "township": world.geo.township[one["grid"].to_numpy()],
-        "county": one["county"].to_numpy(), "episode": one["episode"].to_numpy(),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "event": ledger,
+            "dispute": one["dispute"].to_numpy(),
+            "key": one["key"].to_numpy(),
+            "case_id": case_ids(events)[ledger],
+            "opened": one["occurred"].to_numpy(),
+            "closed": last.reindex(ledger).to_numpy(),
+            "due": one["due"].to_numpy(),
+            "grid": one["grid"].to_numpy(),
+            "code": true,
+            "township": world.geo.township[one["grid"].to_numpy()],
+            "county": one["county"].to_numpy(),
+            "episode": one["episode"].to_numpy(),
+        }
+    )
 
 
 def bounce_pairs(world: World) -> np.ndarray:
@@ -78,14 +88,20 @@ def workflow_table(world: World) -> pd.DataFrame:
     geo, community = world.geo, world.geo.community[cases["grid"].to_numpy()[steps["row"]]]
     org = _orgs(geo, community, township, county)
     at = steps["at"].to_numpy()
-    return pd.DataFrame({
-        "case_id": pd.array(case, dtype="str"), "step": pd.array(number.to_numpy(), dtype="Int64"),
-        "action": words(list(ACTIONS), steps["action"]), "at": instants(at),
-        "from_org": pd.array(_org(org, steps["from"].to_numpy()), dtype="str"),
-        "to_org": pd.array(_org(org, steps["to"].to_numpy()), dtype="str"),
-        "level": words(["L0", "L1", "L2", "L3", "L4"], steps["level"]), "limit_at": instants(steps["limit"].to_numpy()),
-        "grid_id": words(world.codes.vocabulary, cases["code"].to_numpy()[steps["row"]]), "known_at": instants(at + 1 / 48),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "case_id": pd.array(case, dtype="str"),
+            "step": pd.array(number.to_numpy(), dtype="Int64"),
+            "action": words(list(ACTIONS), steps["action"]),
+            "at": instants(at),
+            "from_org": pd.array(_org(org, steps["from"].to_numpy()), dtype="str"),
+            "to_org": pd.array(_org(org, steps["to"].to_numpy()), dtype="str"),
+            "level": words(["L0", "L1", "L2", "L3", "L4"], steps["level"]),
+            "limit_at": instants(steps["limit"].to_numpy()),
+            "grid_id": words(world.codes.vocabulary, cases["code"].to_numpy()[steps["row"]]),
+            "known_at": instants(at + 1 / 48),
+        }
+    )
 
 
 def _orgs(geo: object, community: np.ndarray, township: np.ndarray, county: np.ndarray) -> list[np.ndarray]:
@@ -163,13 +179,17 @@ def diversions_table(world: World) -> pd.DataFrame:
     """The `diversions` table: police calls handed to the township's mediators."""
     rows = diversion_rows(world)
     event = rows["event"].to_numpy()
-    return pd.DataFrame({
-        "call_id": pd.array(event_ids(world.records.events)[event], dtype="str"),
-        "to_org": words(world.geo.township_id, rows["township"]), "sent_at": instants(rows["sent"].to_numpy()),
-        "received_at": instants(rows["received"].to_numpy()), "closed_at": instants(rows["closed"].to_numpy()),
-        "result": words(["success"], np.where(np.isnan(rows["closed"]), -1, 0)),
-        "grid_id": words(world.codes.vocabulary, world.records.events["true_code"].to_numpy()[event]),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "call_id": pd.array(event_ids(world.records.events)[event], dtype="str"),
+            "to_org": words(world.geo.township_id, rows["township"]),
+            "sent_at": instants(rows["sent"].to_numpy()),
+            "received_at": instants(rows["received"].to_numpy()),
+            "closed_at": instants(rows["closed"].to_numpy()),
+            "result": words(["success"], np.where(np.isnan(rows["closed"]), -1, 0)),
+            "grid_id": words(world.codes.vocabulary, world.records.events["true_code"].to_numpy()[event]),
+        }
+    )
 
 
 def diversion_rows(world: World) -> pd.DataFrame:

@@ -44,9 +44,13 @@ def make_world(setting: Setting, *, policy: Policy | None = None) -> World:
     records = make_records(setting, geo, codes, disputes, seams, course, watch.n_reports, faults)
     at = records.revisions["event"].to_numpy()
     delivery = deliver(
-        setting, faults, records.events["source"].to_numpy()[at], records.events["county"].to_numpy()[at],
-        records.revisions["recorded"].to_numpy(), records.events["key"].to_numpy()[at],
-    )  # fmt: skip
+        setting,
+        faults,
+        records.events["source"].to_numpy()[at],
+        records.events["county"].to_numpy()[at],
+        records.revisions["recorded"].to_numpy(),
+        records.events["key"].to_numpy()[at],
+    )
     return World(setting, geo, codes, seams, disputes, watch, course, faults, records, delivery)
 
 

@@ -22,22 +22,36 @@ def grids(*grid_ids: str) -> pd.DataFrame:
     n = len(grid_ids)
     west = -117.0 + np.arange(n) * 0.009
     ring = [f"POLYGON (({w:.4f} 3, {w + 0.009:.4f} 3, {w + 0.009:.4f} 3.009, {w:.4f} 3.009, {w:.4f} 3))" for w in west]
-    return pd.DataFrame({
-        "grid_id": pd.array(list(grid_ids), dtype="str"), "valid_from": pd.DatetimeIndex([pd.Timestamp("2020-01-01", tz=TIMEZONE)] * n),
-        "community_id": pd.array(["990101001001"] * n, dtype="str"), "township_id": pd.array(["990101001000"] * n, dtype="str"),
-        "county_id": pd.array(["990101000000"] * n, dtype="str"), "area_km2": np.ones(n), "households": np.full(n, 300.0),
-        "population": np.full(n, 800.0), "urban_class": pd.array(["111"] * n, dtype="str"), "x_km": np.arange(n) + 0.5,
-        "y_km": np.full(n, 0.5), "geometry": pd.array(ring, dtype="str"),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "grid_id": pd.array(list(grid_ids), dtype="str"),
+            "valid_from": pd.DatetimeIndex([pd.Timestamp("2020-01-01", tz=TIMEZONE)] * n),
+            "community_id": pd.array(["990101001001"] * n, dtype="str"),
+            "township_id": pd.array(["990101001000"] * n, dtype="str"),
+            "county_id": pd.array(["990101000000"] * n, dtype="str"),
+            "area_km2": np.ones(n),
+            "households": np.full(n, 300.0),
+            "population": np.full(n, 800.0),
+            "urban_class": pd.array(["111"] * n, dtype="str"),
+            "x_km": np.arange(n) + 0.5,
+            "y_km": np.full(n, 0.5),
+            "geometry": pd.array(ring, dtype="str"),
+        }
+    )
 
 
 def events(*rows: tuple[str, str, object, object], source: str = "police_call", **more: object) -> pd.DataFrame:
     """Events from (event_id, grid_id, occurred_at, known_at); further columns apply to all."""
-    made = pd.DataFrame({
-        "source": pd.array([source] * len(rows), dtype="str"), "event_id": pd.array([r[0] for r in rows], dtype="str"),
-        "known_at": _times([r[3] for r in rows]), "occurred_at": _times([r[2] for r in rows]),
-        "grid_id": pd.array([r[1] for r in rows], dtype="str"), "category": pd.array(["P04"] * len(rows), dtype="str"),
-    })  # fmt: skip
+    made = pd.DataFrame(
+        {
+            "source": pd.array([source] * len(rows), dtype="str"),
+            "event_id": pd.array([r[0] for r in rows], dtype="str"),
+            "known_at": _times([r[3] for r in rows]),
+            "occurred_at": _times([r[2] for r in rows]),
+            "grid_id": pd.array([r[1] for r in rows], dtype="str"),
+            "category": pd.array(["P04"] * len(rows), dtype="str"),
+        }
+    )
     made = made.assign(**more)
     return made[[c for c in EVENTS.column_names if c in made]]
 
@@ -65,11 +79,20 @@ def prefixes() -> Tables:
 
 def empty() -> Tables:
     """Grids, and no event at all; a feed that said so aloud."""
-    log = pd.DataFrame({
-        "source": pd.array(["police_call"], dtype="str"), "org_code": pd.array(["*"], dtype="str"), "batch_id": pd.array(["b0"], dtype="str"),
-        "arrived_at": _times([AS_OF - _days(0.1)]), "received": [0], "accepted": [0], "quarantined": [0], "duplicate": [0],
-        "covers_from": _times([AS_OF - _days(400)]), "covers_to": _times([AS_OF - _days(0.1)]),
-    })  # fmt: skip
+    log = pd.DataFrame(
+        {
+            "source": pd.array(["police_call"], dtype="str"),
+            "org_code": pd.array(["*"], dtype="str"),
+            "batch_id": pd.array(["b0"], dtype="str"),
+            "arrived_at": _times([AS_OF - _days(0.1)]),
+            "received": [0],
+            "accepted": [0],
+            "quarantined": [0],
+            "duplicate": [0],
+            "covers_from": _times([AS_OF - _days(400)]),
+            "covers_to": _times([AS_OF - _days(0.1)]),
+        }
+    )
     return {"grids": grids("A", "B", "C"), "events": events(), "feed_log": log}
 
 
@@ -114,8 +137,11 @@ def revised() -> Tables:
 
 def late() -> Tables:
     """Events known long after they occurred, and events known before they occurred (a clerk's clock runs ahead)."""
-    rows = [("late", "A", AS_OF - _days(40), AS_OF - _days(1)), ("too late", "A", AS_OF - _days(40), AS_OF + _days(9)),
-            ("ahead", "B", AS_OF + _days(1), AS_OF - _days(1))]  # fmt: skip
+    rows = [
+        ("late", "A", AS_OF - _days(40), AS_OF - _days(1)),
+        ("too late", "A", AS_OF - _days(40), AS_OF + _days(9)),
+        ("ahead", "B", AS_OF + _days(1), AS_OF - _days(1)),
+    ]
     return {"grids": grids("A", "B"), "events": events(*rows)}
 
 
@@ -130,13 +156,21 @@ def changed() -> Tables:
     on = AS_OF - _days(7)
     old, new = grids("S", "M1", "M2", "R"), grids("S1", "S2", "M", "R2", "K")
     old["valid_to"], new["valid_from"] = _times([on] * 4), _times([on] * 4 + [AS_OF - _days(1000)])
-    walk = pd.DataFrame({
-        "from_grid_id": ["S", "S", "M1", "M2", "R"], "to_grid_id": ["S1", "S2", "M", "M", "R2"], "effective_at": _times([on] * 5),
-        "weight": [0.25, 0.75, 1.0, 1.0, 1.0], "kind": ["split", "split", "merge", "merge", "rename"],
-    })  # fmt: skip
-    rows = [(f"E{i}", g, AS_OF - _days(d), AS_OF - _days(d - 0.5)) for i, (g, d) in enumerate(
-        [("S", 20), ("S", 3), ("S1", 4), ("M1", 15), ("M2", 15), ("M", 2), ("R", 30), ("R", 1), ("K", 9)]
-    )]  # fmt: skip
+    walk = pd.DataFrame(
+        {
+            "from_grid_id": ["S", "S", "M1", "M2", "R"],
+            "to_grid_id": ["S1", "S2", "M", "M", "R2"],
+            "effective_at": _times([on] * 5),
+            "weight": [0.25, 0.75, 1.0, 1.0, 1.0],
+            "kind": ["split", "split", "merge", "merge", "rename"],
+        }
+    )
+    rows = [
+        (f"E{i}", g, AS_OF - _days(d), AS_OF - _days(d - 0.5))
+        for i, (g, d) in enumerate(
+            [("S", 20), ("S", 3), ("S1", 4), ("M1", 15), ("M2", 15), ("M", 2), ("R", 30), ("R", 1), ("K", 9)]
+        )
+    ]
     return {"grids": pd.concat([old, new], ignore_index=True), "crosswalk": walk, "events": events(*rows)}
 
 

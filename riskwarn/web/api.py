@@ -40,9 +40,11 @@ def nights_of(request: Request) -> Nights:
 def answer(night: Night, **members: object) -> JSONResponse:
     """An answer with its envelope."""
     said = {
-        "as_of": night.date, "model_version": stated(night.facts, "model_version"),
-        "data_until": night.data_until, "note": PHRASES["note"].en,
-    }  # fmt: skip
+        "as_of": night.date,
+        "model_version": stated(night.facts, "model_version"),
+        "data_until": night.data_until,
+        "note": PHRASES["note"].en,
+    }
     return api_answer(**said, **members)
 
 
@@ -181,11 +183,12 @@ def _week_rows(night: Night, grid_id: str) -> list[dict[str, Any]] | None:
     counts = weeks.of_grid(grid_id)
     return [
         {
-            "from": named(end - pd.DateOffset(weeks=1)), "until": named(end),
+            "from": named(end - pd.DateOffset(weeks=1)),
+            "until": named(end),
             "counts": {source: counted[week] for source, counted in counts.items()},
         }
         for week, end in enumerate(weeks.ends)
-    ]  # fmt: skip
+    ]
 
 
 @api.get("/grids.geojson", response_class=Response, responses={200: {"content": {"application/geo+json": {}}}})

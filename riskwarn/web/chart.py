@@ -35,11 +35,15 @@ def stacked(series: Mapping[str, Sequence[int]]) -> dict[str, object]:
     number, week = np.nonzero(counts)
     bars = [
         {
-            "x": round(w * step + step * _GAP / 2, 1), "y": round(HEIGHT - ends[s, w], 1), "width": round(step * (1 - _GAP), 1),
-            "height": round(counts[s, w] / top * HEIGHT, 1), "series": int(s), "week": int(w),
+            "x": round(w * step + step * _GAP / 2, 1),
+            "y": round(HEIGHT - ends[s, w], 1),
+            "width": round(step * (1 - _GAP), 1),
+            "height": round(counts[s, w] / top * HEIGHT, 1),
+            "series": int(s),
+            "week": int(w),
         }
         for s, w in zip(number, week, strict=True)
-    ]  # fmt: skip
+    ]
     return {"bars": bars, "top": top, "step": step, "width": WIDTH, "height": HEIGHT}
 
 

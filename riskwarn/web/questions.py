@@ -81,11 +81,19 @@ def look_back(request: Request, query: Annotated[ReviewQuery, Query()]) -> Respo
     page = page_of(found.frame, query)
     told = {language: review_sentences(found, language).reindex(page.index) for language in ("zh", "en")}
     return api_answer(
-        since=query.since, until=query.until, severity=query.severity, horizon_days=found.horizon_days, note=PHRASES["note"].en,
-        summary=finite(found.summary), zh=found.sentence("zh"), en=found.sentence("en"),
-        total=len(found.frame), limit=query.limit, offset=query.offset,
+        since=query.since,
+        until=query.until,
+        severity=query.severity,
+        horizon_days=found.horizon_days,
+        note=PHRASES["note"].en,
+        summary=finite(found.summary),
+        zh=found.sentence("zh"),
+        en=found.sentence("en"),
+        total=len(found.frame),
+        limit=query.limit,
+        offset=query.offset,
         items=schemas.rows(page.assign(**told), fields(schemas.ReviewedEvent)),
-    )  # fmt: skip
+    )
 
 
 def scored_grid(night: Night, grid_id: str) -> str:

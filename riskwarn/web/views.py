@@ -37,9 +37,21 @@ GAPS_TODAY = 12
 N_REASONS = 3
 N_NIGHTS_CHOICE = 60
 FACTS = (
-    "target", "question", "horizon_days", "model_version", "mlflow_run", "data_until", "made_at", "features", "feeds",
-    "gate", "gate_reason", "backtest", "trained", "capacity",
-)  # fmt: skip
+    "target",
+    "question",
+    "horizon_days",
+    "model_version",
+    "mlflow_run",
+    "data_until",
+    "made_at",
+    "features",
+    "feeds",
+    "gate",
+    "gate_reason",
+    "backtest",
+    "trained",
+    "capacity",
+)
 """What a page may say of a night, each "not stated" where the night does not state it."""
 _FEED = {"org_code": "*", "state": "unknown", "last_at": None}
 _COOKIE = "riskwarn_lang"
@@ -83,13 +95,26 @@ def age_hours(night: Night, now: pd.Timestamp) -> float:
 def _environment() -> jinja2.Environment:
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     made.filters.update(percent=write.percent, signed=write.signed, number=write.number, fixed=write.fixed)
     made.globals.update(
-        LEVELS=words.LEVELS, BANDS=words.BANDS, STATES=words.STATES, FEED_STATES=words.FEED_STATES, UNITS=words.UNITS,
-        GAP_KINDS=KINDS, METRICS=words.METRICS, MODELS=words.MODELS, ACTIONS=ACTIONS, spark=spark, isna=pd.isna, CAVEAT=CAVEAT,
-    )  # fmt: skip
+        LEVELS=words.LEVELS,
+        BANDS=words.BANDS,
+        STATES=words.STATES,
+        FEED_STATES=words.FEED_STATES,
+        UNITS=words.UNITS,
+        GAP_KINDS=KINDS,
+        METRICS=words.METRICS,
+        MODELS=words.MODELS,
+        ACTIONS=ACTIONS,
+        spark=spark,
+        isna=pd.isna,
+        CAVEAT=CAVEAT,
+    )
     return made
 
 
@@ -111,13 +136,22 @@ def _common(request: Request) -> dict[str, Any]:
     link = partial(_link, {} if language == default else {"lang": language})
     store = nights_of(request).store  # an empty store knows no zone yet, and a page that says so writes no moment
     return {
-        "lang": language, "t": lambda key, **values: words.told(key, language, **values), "path": path, "link": link,
-        "other": quote(path) + "?" + urlencode(here | {"lang": other}), "other_lang": other,
-        "word": lambda table, code: words.word(table, code, language), "code": lambda code: words_of(str(code))[language],
-        **{name: mark[language] for name, mark in words.PUNCTUATION.items()}, "said": lambda text: words.said(text, language), "moment": lambda at: write.moment(at, store.timezone),
-        "day": lambda at: write.day(at, language), "short_day": lambda at: write.short_day(at, language),
-        "weekday": lambda at: write.weekday(at, language), "chosen_lang": language if language != default else "",
-    }  # fmt: skip
+        "lang": language,
+        "t": lambda key, **values: words.told(key, language, **values),
+        "path": path,
+        "link": link,
+        "other": quote(path) + "?" + urlencode(here | {"lang": other}),
+        "other_lang": other,
+        "word": lambda table, code: words.word(table, code, language),
+        "code": lambda code: words_of(str(code))[language],
+        **{name: mark[language] for name, mark in words.PUNCTUATION.items()},
+        "said": lambda text: words.said(text, language),
+        "moment": lambda at: write.moment(at, store.timezone),
+        "day": lambda at: write.day(at, language),
+        "short_day": lambda at: write.short_day(at, language),
+        "weekday": lambda at: write.weekday(at, language),
+        "chosen_lang": language if language != default else "",
+    }
 
 
 def _link(always: Mapping[str, str], path: str, **params: object) -> str:
@@ -138,9 +172,14 @@ def _page(request: Request, template: str, night: Night, **context: Any) -> Resp
     stale = words.told("stale", language, as_of=write.day(last, language), age=write.age(hours, language))
     damaged = [write.day(date, language) for date in dates if date > last]
     given = common | {
-        "damaged": common["comma"].join(damaged), "night": night, "newest": newest, "stale": stale if hours > STALE_HOURS else "", "choices": dates[::-1][:N_NIGHTS_CHOICE],
-        "facts": dict.fromkeys(FACTS) | dict(night.facts), "names": night.names,
-    }  # fmt: skip
+        "damaged": common["comma"].join(damaged),
+        "night": night,
+        "newest": newest,
+        "stale": stale if hours > STALE_HOURS else "",
+        "choices": dates[::-1][:N_NIGHTS_CHOICE],
+        "facts": dict.fromkeys(FACTS) | dict(night.facts),
+        "names": night.names,
+    }
     return _html(request, _PAGES.get_template(template).render(given | context))
 
 
@@ -243,11 +282,13 @@ def _feed_lines(night: Night) -> list[dict[str, Any]]:
     sources = list(dict.fromkeys([*(feed["source"] for feed in stated), *weekly]))
     lines = [
         {
-            "source": source, "feeds": [feed for feed in stated if feed["source"] == source],
-            "weekly": weekly.get(source, []), "reading": readings.get(source),
+            "source": source,
+            "feeds": [feed for feed in stated if feed["source"] == source],
+            "weekly": weekly.get(source, []),
+            "reading": readings.get(source),
         }
         for source in sources
-    ]  # fmt: skip
+    ]
     for line in lines:
         line["bad"] = [feed for feed in line["feeds"] if feed["state"] != "ok"]
         line["last_at"] = max((str(feed["last_at"]) for feed in line["feeds"] if feed.get("last_at")), default=None)
@@ -272,12 +313,17 @@ def today(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
     shown = None if night.alerts is None else night.alerts.head(ROWS_TODAY)
     gaps = None if night.gaps is None else _found(night.gaps)
     return _page(
-        request, "today.html", night,
-        entries=_entries(nights, night, shown, language), changes=changes_of(nights, night),
-        feeds=_feed_lines(night), drawn=has_map(night),
+        request,
+        "today.html",
+        night,
+        entries=_entries(nights, night, shown, language),
+        changes=changes_of(nights, night),
+        feeds=_feed_lines(night),
+        drawn=has_map(night),
         gap_lines=None if gaps is None else _gap_lines(gaps.head(GAPS_TODAY), night.names, language),
-        gap_counts=_by_kind(gaps), gaps_untold=_untold(night.gaps),
-    )  # fmt: skip
+        gap_counts=_by_kind(gaps),
+        gaps_untold=_untold(night.gaps),
+    )
 
 
 @views.get("/grids")
@@ -306,13 +352,21 @@ def grid(request: Request, grid_id: GridId, query: Annotated[PageQuery, Query()]
     weekly = weeks.of_grid(grid_id) if weeks else {}
     mine = None if night.gaps is None else night.gaps[_touches(night.gaps["scope"], grid_id)]
     return _page(
-        request, "grid.html", night,
-        score=score, reasons=told.to_dict("records"), alert=_alert_of(night, score), drawn=has_map(night),
+        request,
+        "grid.html",
+        night,
+        score=score,
+        reasons=told.to_dict("records"),
+        alert=_alert_of(night, score),
+        drawn=has_map(night),
         gap_lines=None if mine is None else _gap_lines(mine, night.names, language),
-        weekly=weekly, ends=weeks.ends if weeks else [], chart=stacked(weekly) if weekly else None,
+        weekly=weekly,
+        ends=weeks.ends if weeks else [],
+        chart=stacked(weekly) if weekly else None,
         past=nights.past_scores(nights.upto(night, 14), grid_id).iloc[::-1].to_dict("records"),
-        neighbours=_neighbours(night, grid_id), possible=_possible(night, score, language),
-    )  # fmt: skip
+        neighbours=_neighbours(night, grid_id),
+        possible=_possible(night, score, language),
+    )
 
 
 def _possible(night: Night, score: Mapping[str, Any], language: str) -> list[str] | None:
@@ -400,11 +454,12 @@ def _backtest(table: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
     best = frame.assign(**{m: -frame[m] for m in less}).pipe(lambda f: f == f.max())
     return [
         {
-            "name": name, "weeks": re.sub(r"^prior count (\d+) weeks$", r"\1", name) if name.startswith("prior count") else "",
+            "name": name,
+            "weeks": re.sub(r"^prior count (\d+) weeks$", r"\1", name) if name.startswith("prior count") else "",
             "cells": [{"name": m, "value": frame.loc[name, m], "best": bool(best.loc[name, m])} for m in frame],
         }
         for name in frame.index
-    ]  # fmt: skip
+    ]
 
 
 @views.get("/feeds")

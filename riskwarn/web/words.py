@@ -125,8 +125,12 @@ PHRASES: dict[str, Spoken] = {
     "section_3": phrase("3"),
     "section_4": phrase("4"),
     "what_if": phrase("If open cases were closed (what if)"),
-    "nothing_open": phrase("None of the open or overdue cases that the model reads lies in this grid; there is nothing to try."),
-    "no_what_if": phrase("No what-if for this night: the grid has no score, or the night was run before what-ifs were published."),
+    "nothing_open": phrase(
+        "None of the open or overdue cases that the model reads lies in this grid; there is nothing to try."
+    ),
+    "no_what_if": phrase(
+        "No what-if for this night: the grid has no score, or the night was run before what-ifs were published."
+    ),
     "product": phrase("Risk early warning"),
     "bulletin": phrase("Daily risk bulletin"),
     "skip": phrase("Skip to the content"),
@@ -139,9 +143,13 @@ PHRASES: dict[str, Spoken] = {
     "feeds": phrase("Feeds"),
     "other_language": phrase("中文"),
     "note": phrase("A lead to verify; not grounds for punishment, appraisal or restricting any person."),
-    "note_more": phrase("Results speak of places, never of people. Asking for help and petitioning are lawful; a score stands for unmet need."),
+    "note_more": phrase(
+        "Results speak of places, never of people. Asking for help and petitioning are lawful; a score stands for unmet need."
+    ),
     "not_for": phrase("Not for"),
-    "not_for_list": phrase("evidence; grounds for checks, detention or denial of service; appraisal of staff or organisations"),
+    "not_for_list": phrase(
+        "evidence; grounds for checks, detention or denial of service; appraisal of staff or organisations"
+    ),
     "edition": phrase("Night"),
     "show": phrase("Show"),
     "newest": phrase("newest"),
@@ -280,10 +288,14 @@ PHRASES: dict[str, Spoken] = {
     "band": phrase("Band"),
     "target": phrase("Target"),
     "baseline": phrase("Against the baselines"),
-    "metric_note": phrase("Bold is the best of its column; ↓ means less is better. The baselines, prior counts first, are the rivals to beat."),
+    "metric_note": phrase(
+        "Bold is the best of its column; ↓ means less is better. The baselines, prior counts first, are the rivals to beat."
+    ),
     "prior_weeks": phrase("prior count, {n} weeks"),
     "gate_passed": phrase("The model has passed the gate: it beats the best baseline."),
-    "gate_failed": phrase("The model has not passed the gate: it is not shown to beat the baselines. Read the ranking with care."),
+    "gate_failed": phrase(
+        "The model has not passed the gate: it is not shown to beat the baselines. Read the ranking with care."
+    ),
     "gate_unknown": phrase("The model has no backtest; do not assume it beats the baselines."),
     "trained": phrase("Trained on"),
     "features": phrase("What the model looks at"),
@@ -291,7 +303,9 @@ PHRASES: dict[str, Spoken] = {
     "column": phrase("Column"),
     "unit": phrase("Unit"),
     "method": phrase("Method"),
-    "method_text": phrase("A score uses only grid totals known before the as-of instant. The probability is that of at least one event within the horizon. Silence, visits and staffing never lower a score."),
+    "method_text": phrase(
+        "A score uses only grid totals known before the as-of instant. The probability is that of at least one event within the horizon. Silence, visits and staffing never lower a score."
+    ),
     "weekly": phrase("Each source, last 26 weeks"),
     "per_week": phrase("per week"),
     "no_feeds": phrase("This night states no feed health."),
@@ -304,7 +318,7 @@ PHRASES: dict[str, Spoken] = {
     "back": phrase("Back to today"),
     "printed": phrase("Map: Leaflet 1.9.4 (BSD-2), drawn offline."),
     "api": phrase("API"),
-}  # fmt: skip
+}
 
 
 def told(key: str, language: str, **values: object) -> str:

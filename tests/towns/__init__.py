@@ -61,9 +61,11 @@ weeks = [4, 15, 52]
 [judge]
 shares = [0.05, 0.10]
 """
-STREET_EXPERIMENT = EXPERIMENT.replace("2023-03-06", "2025-02-03").replace("2023-12-18", "2025-11-10").replace(
-    '"police_calls", "disputes"', '"police_calls"'
-)  # fmt: skip
+STREET_EXPERIMENT = (
+    EXPERIMENT.replace("2023-03-06", "2025-02-03")
+    .replace("2023-12-18", "2025-11-10")
+    .replace('"police_calls", "disputes"', '"police_calls"')
+)
 
 
 @cache
@@ -133,10 +135,17 @@ def report():
 def street_grids(n: int = 12) -> pd.DataFrame:
     """Table `grids`: squares of one kilometre side by side."""
     number = np.arange(n)
-    return pd.DataFrame({
-        "grid_id": [f"G{i:02d}" for i in number], "valid_from": pd.Timestamp("2024-01-01", tz=ZONE), "name": [f"第{i}网格" for i in number],
-        "community_id": [f"C{i // 4}" for i in number], "area_km2": 1.0, "x_km": number.astype(float), "y_km": 0.0,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "grid_id": [f"G{i:02d}" for i in number],
+            "valid_from": pd.Timestamp("2024-01-01", tz=ZONE),
+            "name": [f"第{i}网格" for i in number],
+            "community_id": [f"C{i // 4}" for i in number],
+            "area_km2": 1.0,
+            "x_km": number.astype(float),
+            "y_km": 0.0,
+        }
+    )
 
 
 def street_events(n: int = 12, *, first: str = "2024-12-30", days: int = 360, seed: int = 1) -> pd.DataFrame:
@@ -146,10 +155,16 @@ def street_events(n: int = 12, *, first: str = "2024-12-30", days: int = 360, se
     grid, day = (np.repeat(a.ravel(), counts.ravel()) for a in np.indices(counts.shape))
     minute = rng.integers(0, 22 * 60, len(grid))
     at = pd.Timestamp(first, tz=ZONE) + pd.to_timedelta(day * 1440 + minute, unit="min")
-    return pd.DataFrame({
-        "source": "police_call", "event_id": [f"e{i:06d}" for i in range(len(grid))], "known_at": at + pd.Timedelta(hours=1),
-        "occurred_at": at, "grid_id": pd.Series(grid).map("G{:02d}".format).to_numpy(), "category": "P04",
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "source": "police_call",
+            "event_id": [f"e{i:06d}" for i in range(len(grid))],
+            "known_at": at + pd.Timedelta(hours=1),
+            "occurred_at": at,
+            "grid_id": pd.Series(grid).map("G{:02d}".format).to_numpy(),
+            "category": "P04",
+        }
+    )
 
 
 @cache
@@ -196,11 +211,16 @@ def drawn_panel(n_grids: int = 30, n_dates: int = 40, *, seed: int = 3, effect: 
     sums = np.cumsum(np.concatenate([np.zeros((n_grids, 1)), y], axis=1), axis=1)
     at = np.arange(8, n_dates + 8)
     dates = pd.date_range("2025-01-06", periods=n_dates, freq="7D", tz=ZONE)
-    return pd.DataFrame({
-        "grid_id": pd.Categorical(np.repeat([f"G{i:02d}" for i in range(n_grids)], n_dates)), "as_of": dates.append([dates] * (n_grids - 1)),
-        "prior_4w": (sums[:, at] - sums[:, at - 4]).ravel().astype(np.float32), "prior_8w": (sums[:, at] - sums[:, at - 8]).ravel().astype(np.float32),
-        **{name: values[:, at].ravel().astype(np.float32) for name, values in _faded(y).items()}, "y": y[:, 8:].ravel().astype(np.float32),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "grid_id": pd.Categorical(np.repeat([f"G{i:02d}" for i in range(n_grids)], n_dates)),
+            "as_of": dates.append([dates] * (n_grids - 1)),
+            "prior_4w": (sums[:, at] - sums[:, at - 4]).ravel().astype(np.float32),
+            "prior_8w": (sums[:, at] - sums[:, at - 8]).ravel().astype(np.float32),
+            **{name: values[:, at].ravel().astype(np.float32) for name, values in _faded(y).items()},
+            "y": y[:, 8:].ravel().astype(np.float32),
+        }
+    )
 
 
 def _faded(y: np.ndarray) -> dict[str, np.ndarray]:
@@ -230,8 +250,13 @@ def judged(column: str, *, grids: pd.DataFrame | None = None, split: str = "roll
     panel = panel.assign(hint=rate + 0.2 * panel["y"], noise=noise)
     day = pd.Timestamp("2025-01-06").date()
     question = rw.Experiment(
-        "?", LABEL, Dates(day, day), (), folds=Folds(4, 4, 8), gate=Gate(**{"max_calibration_error": 0.2, **gate}),
-    )  # fmt: skip
+        "?",
+        LABEL,
+        Dates(day, day),
+        (),
+        folds=Folds(4, 4, 8),
+        gate=Gate(**{"max_calibration_error": 0.2, **gate}),
+    )
     models = [Candidate((column,)), PriorCount(4), PriorCount(8)]
     return rw.backtest(question, panel, models=models, grids=grids, split=split, progress=False)
 
@@ -239,10 +264,16 @@ def judged(column: str, *, grids: pd.DataFrame | None = None, split: str = "roll
 def quarters(n: int = 60, **columns) -> pd.DataFrame:
     """Table `grids` of a drawn panel: squares of one kilometre, ten a row, the first half in town and the other in the country."""
     number = np.arange(n)
-    return pd.DataFrame({
-        "grid_id": [f"G{i:02d}" for i in number], "urban_class": np.where(number < n // 2, "111", "220"), "community_id": [f"C{i // 10}" for i in number],
-        "area_km2": 1.0, "x_km": number % 10 + 0.5, "y_km": number // 10 + 0.5,
-    }).assign(**columns)  # fmt: skip
+    return pd.DataFrame(
+        {
+            "grid_id": [f"G{i:02d}" for i in number],
+            "urban_class": np.where(number < n // 2, "111", "220"),
+            "community_id": [f"C{i // 10}" for i in number],
+            "area_km2": 1.0,
+            "x_km": number % 10 + 0.5,
+            "y_km": number // 10 + 0.5,
+        }
+    ).assign(**columns)
 
 
 # --- jobs in processes of their own, which can be killed

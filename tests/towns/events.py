@@ -10,27 +10,66 @@ AS_OF = START + pd.Timedelta(days=40)
 GRID_IDS = ("G1", "G10", "G2")
 SOURCES = ("dispute", "police_call")
 CATEGORIES = ("D02", "D07", "P04")
-GRIDS = pd.DataFrame({
-    "grid_id": GRID_IDS, "valid_from": START - pd.Timedelta(days=9), "township_id": ["T1", "T1", "T2"],
-    "community_id": ["C1", "C2", "C3"], "county_id": "K1", "area_km2": [1.0, 2.0, 0.5], "households": [100.0, 300.0, 50.0],
-    "population": [300.0, 800.0, 120.0], "urban_class": ["111", "112", "220"], "x_km": [0.0, 1.0, 2.0], "y_km": [0.0, 0.0, 0.0],
-})  # fmt: skip
+GRIDS = pd.DataFrame(
+    {
+        "grid_id": GRID_IDS,
+        "valid_from": START - pd.Timedelta(days=9),
+        "township_id": ["T1", "T1", "T2"],
+        "community_id": ["C1", "C2", "C3"],
+        "county_id": "K1",
+        "area_km2": [1.0, 2.0, 0.5],
+        "households": [100.0, 300.0, 50.0],
+        "population": [300.0, 800.0, 120.0],
+        "urban_class": ["111", "112", "220"],
+        "x_km": [0.0, 1.0, 2.0],
+        "y_km": [0.0, 0.0, 0.0],
+    }
+)
 
 
 def hours(n):
     return pd.Timedelta(hours=n)
 
 
-def revision(source="dispute", event_id="a", known=0, lag=0, grid="G1", category="D02", closed=None, due=None, severity=0,
-             origin="citizen", tags="", *, retracted=False, place="", case="", outcome="unknown", near=""):  # fmt: skip
+def revision(
+    source="dispute",
+    event_id="a",
+    known=0,
+    lag=0,
+    grid="G1",
+    category="D02",
+    closed=None,
+    due=None,
+    severity=0,
+    origin="citizen",
+    tags="",
+    *,
+    retracted=False,
+    place="",
+    case="",
+    outcome="unknown",
+    near="",
+):
     """One row of table events; `known` in hours from the start, `lag` hours from occurring to being known."""
     known_at = START + hours(known)
     return {
-        "source": source, "event_id": event_id, "known_at": known_at, "occurred_at": known_at - hours(lag), "grid_id": grid,
-        "category": category, "closed_at": known_at - hours(lag) + hours(closed) if closed is not None else pd.NaT,
-        "due_at": known_at + hours(due) if due is not None else pd.NaT, "severity": severity, "origin": origin, "tags": tags,
-        "retracted": retracted, "place_key": place, "case_id": case, "outcome": outcome, "near_grid_id": near,
-    }  # fmt: skip
+        "source": source,
+        "event_id": event_id,
+        "known_at": known_at,
+        "occurred_at": known_at - hours(lag),
+        "grid_id": grid,
+        "category": category,
+        "closed_at": known_at - hours(lag) + hours(closed) if closed is not None else pd.NaT,
+        "due_at": known_at + hours(due) if due is not None else pd.NaT,
+        "severity": severity,
+        "origin": origin,
+        "tags": tags,
+        "retracted": retracted,
+        "place_key": place,
+        "case_id": case,
+        "outcome": outcome,
+        "near_grid_id": near,
+    }
 
 
 def table(rows):

@@ -16,19 +16,37 @@ def days_before(days, *, hours=0.0):
 
 def grids(n=4, *, communities=1):
     """`n` grids in one township and county, over some communities."""
-    return pd.DataFrame({
-        "grid_id": [f"G{i}" for i in range(n)], "valid_from": days_before(2000), "community_id": [f"V{i % communities}" for i in range(n)],
-        "township_id": "T1", "county_id": "C1", "population": 800.0, "households": 300.0,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "grid_id": [f"G{i}" for i in range(n)],
+            "valid_from": days_before(2000),
+            "community_id": [f"V{i % communities}" for i in range(n)],
+            "township_id": "T1",
+            "county_id": "C1",
+            "population": 800.0,
+            "households": 300.0,
+        }
+    )
 
 
 def event(event_id, source, ago, *, grid="G0", category="D02", **more):
     """One row of `events`: occurred `ago` days before the night, known an hour later."""
     row = {
-        "source": source, "event_id": event_id, "known_at": days_before(ago, hours=-1), "occurred_at": days_before(ago), "grid_id": grid,
-        "category": category, "closed_at": pd.NaT, "due_at": pd.NaT, "severity": 1, "origin": "proactive" if source in {"dispute", "grid_report"} else "citizen",
-        "near_grid_id": None, "place_key": None, "case_id": None, "org_code": "C1",
-    }  # fmt: skip
+        "source": source,
+        "event_id": event_id,
+        "known_at": days_before(ago, hours=-1),
+        "occurred_at": days_before(ago),
+        "grid_id": grid,
+        "category": category,
+        "closed_at": pd.NaT,
+        "due_at": pd.NaT,
+        "severity": 1,
+        "origin": "proactive" if source in {"dispute", "grid_report"} else "citizen",
+        "near_grid_id": None,
+        "place_key": None,
+        "case_id": None,
+        "org_code": "C1",
+    }
     return row | more
 
 

@@ -17,10 +17,19 @@ ZONE = "Asia/Shanghai"
 START = pd.Timestamp("2022-01-01", tz=ZONE)
 REPEAT = Stream("dispute", tag="repeat")
 FEATURES = (
-    *(Count("dispute", days=d) for d in (7, 28, 84, 364)), Rise("dispute", days=28), Recent("dispute", half_life=28), DaysSince("dispute"),
-    Count("petition", days=28), Count("petition", days=364), Open("petition"), Overdue("petition"), Count(REPEAT, days=28),
-    Count("dispute", days=28).nearby(), Season("sin"), Season("cos"),
-)  # fmt: skip
+    *(Count("dispute", days=d) for d in (7, 28, 84, 364)),
+    Rise("dispute", days=28),
+    Recent("dispute", half_life=28),
+    DaysSince("dispute"),
+    Count("petition", days=28),
+    Count("petition", days=364),
+    Open("petition"),
+    Overdue("petition"),
+    Count(REPEAT, days=28),
+    Count("dispute", days=28).nearby(),
+    Season("sin"),
+    Season("cos"),
+)
 LABEL = Label("dispute_28d", (Stream("dispute"),), days=28, settle_days=7)
 
 
@@ -51,18 +60,31 @@ class World:
 
 def _grids(n):
     number = np.arange(n)
-    return pd.DataFrame({
-        "grid_id": [f"G{g:03d}" for g in number], "valid_from": START - pd.Timedelta(days=9), "x_km": 1.0 * (number % 15), "y_km": 1.0 * (number // 15),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "grid_id": [f"G{g:03d}" for g in number],
+            "valid_from": START - pd.Timedelta(days=9),
+            "x_km": 1.0 * (number % 15),
+            "y_km": 1.0 * (number // 15),
+        }
+    )
 
 
 def _events(source, grid, day, rng, *, tags="", due=None, closed=None):
     occurred = START + pd.to_timedelta((day + rng.random(len(day))) * 86400, unit="s").round("us")
-    return pd.DataFrame({
-        "source": source, "event_id": [f"{source}{tags}{i}" for i in range(len(day))], "known_at": occurred + pd.Timedelta(hours=1), "occurred_at": occurred,
-        "grid_id": [f"G{g:03d}" for g in grid], "category": "D02", "tags": tags, "due_at": pd.NaT if due is None else occurred + pd.to_timedelta(due, unit="D"),
-        "closed_at": pd.NaT if closed is None else occurred + pd.to_timedelta(closed, unit="D"),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "source": source,
+            "event_id": [f"{source}{tags}{i}" for i in range(len(day))],
+            "known_at": occurred + pd.Timedelta(hours=1),
+            "occurred_at": occurred,
+            "grid_id": [f"G{g:03d}" for g in grid],
+            "category": "D02",
+            "tags": tags,
+            "due_at": pd.NaT if due is None else occurred + pd.to_timedelta(due, unit="D"),
+            "closed_at": pd.NaT if closed is None else occurred + pd.to_timedelta(closed, unit="D"),
+        }
+    )
 
 
 def _poisson(rate, rng):

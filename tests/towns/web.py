@@ -33,14 +33,22 @@ _VISIT = Noun("有效巡访", "valid visit", "valid visits", "次")
 _EVENTS = Noun("事件", "event", "events")
 _CALL_BACKS = Noun("回访", "call-back", "call-backs", "次")
 FEATURES = {
-    "police_dispute_28d": _feature("近28天纠纷警情", "dispute calls, 28 days", "count", Clause("lasting", _CALLS, 28), "A3"),
-    "overdue_open": _feature("超期未结", "open and overdue", "count", Clause("standing", _LATE, remedy="overdue"), "A4"),
+    "police_dispute_28d": _feature(
+        "近28天纠纷警情", "dispute calls, 28 days", "count", Clause("lasting", _CALLS, 28), "A3"
+    ),
+    "overdue_open": _feature(
+        "超期未结", "open and overdue", "count", Clause("standing", _LATE, remedy="overdue"), "A4"
+    ),
     "days_since_visit": _feature("距上次巡访", "days since the last visit", "days", Clause("since", _VISIT, 365), "A1"),
     "neighbour_28d": _feature(
-        "邻近网格近期事件", "events in neighbouring grids", "count", Clause("lasting", _EVENTS, 28, around="nearby", remedy="around"), "A1"
+        "邻近网格近期事件",
+        "events in neighbouring grids",
+        "count",
+        Clause("lasting", _EVENTS, 28, around="nearby", remedy="around"),
+        "A1",
     ),
     "callbacks_90d": _feature("近90天回访", "call-backs, 90 days", "count", Clause("lasting", _CALL_BACKS, 90), "A2"),
-}  # fmt: skip
+}
 
 
 def build(path: Path, *, columns: int = 4, rows: int = 3, nights: tuple[str, ...] = NIGHTS) -> Store:
@@ -69,31 +77,38 @@ def publish(store: Store, night: str, *, seed: int = 0, run: str = "", **facts: 
 def _grids(columns, rows):
     number = np.arange(columns * rows)
     west, south = 121.40 + 0.010 * (number % columns), 31.20 + 0.008 * (number // columns)
-    return pd.DataFrame({
-        "grid_id": [f"G{n + 1:04d}" for n in number],
-        "valid_from": pd.Timestamp("2024-01-01", tz=ZONE),
-        "name": [f"{('东湖', '南桥', '柳林')[n % 3]}社区第{n + 1:02d}网格" for n in number],
-        "community_id": [f"{('东湖', '南桥', '柳林')[n % 3]}社区" for n in number],
-        "township_id": np.where(number % columns < columns // 2, "城关街道", "河西镇"),
-        "county_id": "甲县",
-        "area_km2": 0.85, "households": 320.0 + 15 * (number % 40), "population": 900.0 + 42 * (number % 40),
-        "x_km": 0.95 * (number % columns), "y_km": 0.89 * (number // columns),
-        "geometry": shapely.to_wkt(shapely.box(west, south, west + 0.010, south + 0.008), rounding_precision=6),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "grid_id": [f"G{n + 1:04d}" for n in number],
+            "valid_from": pd.Timestamp("2024-01-01", tz=ZONE),
+            "name": [f"{('东湖', '南桥', '柳林')[n % 3]}社区第{n + 1:02d}网格" for n in number],
+            "community_id": [f"{('东湖', '南桥', '柳林')[n % 3]}社区" for n in number],
+            "township_id": np.where(number % columns < columns // 2, "城关街道", "河西镇"),
+            "county_id": "甲县",
+            "area_km2": 0.85,
+            "households": 320.0 + 15 * (number % 40),
+            "population": 900.0 + 42 * (number % 40),
+            "x_km": 0.95 * (number % columns),
+            "y_km": 0.89 * (number // columns),
+            "geometry": shapely.to_wkt(shapely.box(west, south, west + 0.010, south + 0.008), rounding_precision=6),
+        }
+    )
 
 
 def _events(n_grids):
     random = np.random.default_rng(7)
     n = max(900, n_grids)
     occurred = pd.Timestamp("2024-01-10", tz=ZONE) + pd.to_timedelta(random.integers(0, 363 * 1440, n), unit="min")
-    events = pd.DataFrame({
-        "source": random.choice(SOURCES, n, p=[0.35, 0.3, 0.1, 0.25]),
-        "event_id": [f"E{i:06d}" for i in range(n)],
-        "known_at": occurred + pd.to_timedelta(random.integers(30, 2880, n), unit="min"),
-        "occurred_at": occurred,
-        "grid_id": [f"G{int(g) + 1:04d}" for g in np.minimum(random.exponential(n_grids / 4, n), n_grids - 2)],
-        "category": "D99",
-    })  # fmt: skip
+    events = pd.DataFrame(
+        {
+            "source": random.choice(SOURCES, n, p=[0.35, 0.3, 0.1, 0.25]),
+            "event_id": [f"E{i:06d}" for i in range(n)],
+            "known_at": occurred + pd.to_timedelta(random.integers(30, 2880, n), unit="min"),
+            "occurred_at": occurred,
+            "grid_id": [f"G{int(g) + 1:04d}" for g in np.minimum(random.exponential(n_grids / 4, n), n_grids - 2)],
+            "category": "D99",
+        }
+    )
     return events[(events["source"] != "hotline") | (events["occurred_at"] < pd.Timestamp("2025-01-05", tz=ZONE))]
 
 
@@ -105,22 +120,35 @@ def _scores(grid_ids, as_of, random):
     expected = expected[swap]
     expected[-1] = np.nan
     rank = pd.Series(expected).rank(ascending=False, method="first").astype("Int64")
-    return pd.DataFrame({
-        "grid_id": grid_ids, "as_of": as_of, "target": TARGET,
-        "probability": 1 - np.exp(-expected), "expected": expected,
-        "lower": np.floor(expected * 0.5), "upper": np.ceil(expected * 2 + 1), "rank": rank,
-        "p_in_top": np.where(np.isnan(expected), np.nan, np.clip(1.05 - rank.fillna(n).astype(float) / 8, 0, 0.99)),
-        "state": np.where(np.isnan(expected), "insufficient_data", "ok"), "model_version": "3f9c2a7d81b04e55",
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "grid_id": grid_ids,
+            "as_of": as_of,
+            "target": TARGET,
+            "probability": 1 - np.exp(-expected),
+            "expected": expected,
+            "lower": np.floor(expected * 0.5),
+            "upper": np.ceil(expected * 2 + 1),
+            "rank": rank,
+            "p_in_top": np.where(np.isnan(expected), np.nan, np.clip(1.05 - rank.fillna(n).astype(float) / 8, 0, 0.99)),
+            "state": np.where(np.isnan(expected), "insufficient_data", "ok"),
+            "model_version": "3f9c2a7d81b04e55",
+        }
+    )
 
 
 def _reasons(scores):
     risky = scores[scores["state"] == "ok"].sort_values("rank").head(400)
-    per_grid = pd.DataFrame({
-        "place": [1, 2, 3, 4], "feature": ["police_dispute_28d", "overdue_open", "days_since_visit", "callbacks_90d"],
-        "value": [4.0, 2.0, 19.0, 6.0], "normal": [0.9, 0.0, 5.0, 2.5], "contribution": [0.82, 0.41, 0.17, -0.23],
-        "code": ["RC01", "RC03", "RC07", "RC06"],
-    })  # fmt: skip
+    per_grid = pd.DataFrame(
+        {
+            "place": [1, 2, 3, 4],
+            "feature": ["police_dispute_28d", "overdue_open", "days_since_visit", "callbacks_90d"],
+            "value": [4.0, 2.0, 19.0, 6.0],
+            "normal": [0.9, 0.0, 5.0, 2.5],
+            "contribution": [0.82, 0.41, 0.17, -0.23],
+            "code": ["RC01", "RC03", "RC07", "RC06"],
+        }
+    )
     return risky[["grid_id", "as_of", "target"]].merge(per_grid, how="cross")
 
 
@@ -128,44 +156,86 @@ def _alerts(scores, as_of):
     top = scores[scores["rank"] <= min(24, max(4, len(scores) // 12))].sort_values("rank").reset_index(drop=True)
     level = np.select([top.index < 1, top.index < 2, top.index < 3], ["red", "orange", "yellow"], "blue")
     pair = top["grid_id"].where(top.index > 0, top["grid_id"] + " " + scores["grid_id"].iloc[6])
-    return pd.DataFrame({
-        "alert_id": [f"A-{as_of:%Y%m%d}-{i + 1:02d}" for i in top.index], "grid_ids": pair, "level": level, "as_of": as_of,
-        "state": "published", "target": TARGET, "probability": top["probability"], "rank": top["rank"],
-        "action": np.select([top.index < 1, top.index < 3], ["A3", "A1"], "A2"),
-        "gap_kinds": np.where(top.index == 1, "G20", None), "owner": "城关街道综治中心",
-        "due_at": as_of + pd.Timedelta(hours=10), "model_version": "3f9c2a7d81b04e55",
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "alert_id": [f"A-{as_of:%Y%m%d}-{i + 1:02d}" for i in top.index],
+            "grid_ids": pair,
+            "level": level,
+            "as_of": as_of,
+            "state": "published",
+            "target": TARGET,
+            "probability": top["probability"],
+            "rank": top["rank"],
+            "action": np.select([top.index < 1, top.index < 3], ["A3", "A1"], "A2"),
+            "gap_kinds": np.where(top.index == 1, "G20", None),
+            "owner": "城关街道综治中心",
+            "due_at": as_of + pd.Timedelta(hours=10),
+            "model_version": "3f9c2a7d81b04e55",
+        }
+    )
 
 
 def _gaps(scores, as_of):
     silent = scores["grid_id"].iloc[-1]
     busy = scores.loc[scores["rank"] == 2, "grid_id"].iloc[0]
-    return pd.DataFrame({
-        "gap_id": ["gap-feed", "gap-silent", "gap-surge"], "kind": ["G08", "G01", "G20"],
-        "scope": ["feed:hotline", f"grid:{silent}", f"grid:{busy}/police_call"], "as_of": as_of,
-        "observed": [0.0, 0.0, 6.0], "expected": [41.0, 9.4, 1.7], "lower": [30.0, 5.0, 0.0], "upper": [53.0, 15.0, 4.0],
-        "severity": [92.0, 71.5, 48.0], "confidence": [0.999, 0.98, 0.95], "state": ["open", "open", "open"],
-        "evidence": [
-            json.dumps({"source": "hotline", "last_at": str(as_of - pd.Timedelta(days=3)), "silent_days": 3.0, "records_a_day": 13.7, "records_missing": 41.0, "p": 1.3e-6}),
-            json.dumps({"window_days": 84, "reports": 0, "expected": 9.4, "p": 8.3e-5}),
-            json.dumps({"source": "police_call", "last_7_days": 6, "weekly_mean": 1.7, "p": 0.0021}),
-        ],
-        "action": ["A8", "A1", "A7"], "suppressed_by": [None, "gap-feed", None],
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "gap_id": ["gap-feed", "gap-silent", "gap-surge"],
+            "kind": ["G08", "G01", "G20"],
+            "scope": ["feed:hotline", f"grid:{silent}", f"grid:{busy}/police_call"],
+            "as_of": as_of,
+            "observed": [0.0, 0.0, 6.0],
+            "expected": [41.0, 9.4, 1.7],
+            "lower": [30.0, 5.0, 0.0],
+            "upper": [53.0, 15.0, 4.0],
+            "severity": [92.0, 71.5, 48.0],
+            "confidence": [0.999, 0.98, 0.95],
+            "state": ["open", "open", "open"],
+            "evidence": [
+                json.dumps(
+                    {
+                        "source": "hotline",
+                        "last_at": str(as_of - pd.Timedelta(days=3)),
+                        "silent_days": 3.0,
+                        "records_a_day": 13.7,
+                        "records_missing": 41.0,
+                        "p": 1.3e-6,
+                    }
+                ),
+                json.dumps({"window_days": 84, "reports": 0, "expected": 9.4, "p": 8.3e-5}),
+                json.dumps({"source": "police_call", "last_7_days": 6, "weekly_mean": 1.7, "p": 0.0021}),
+            ],
+            "action": ["A8", "A1", "A7"],
+            "suppressed_by": [None, "gap-feed", None],
+        }
+    )
 
 
 def _facts(as_of):
     ok_until = (as_of - pd.Timedelta(minutes=11)).isoformat()
     feeds = [{"source": s, "org_code": "甲县", "state": "ok", "last_at": ok_until} for s in SOURCES]
-    feeds.append({
-        "source": "hotline", "org_code": "丙县", "state": "stopped",
-        "last_at": (as_of.normalize() - pd.Timedelta(days=3)).isoformat(),
-    })  # fmt: skip
+    feeds.append(
+        {
+            "source": "hotline",
+            "org_code": "丙县",
+            "state": "stopped",
+            "last_at": (as_of.normalize() - pd.Timedelta(days=3)).isoformat(),
+        }
+    )
     return {
-        "target": TARGET, "question": QUESTION, "horizon_days": 28, "model_version": "3f9c2a7d81b04e55",
-        "mlflow_run": "b7d1c02e9a6f4c33a1f0", "as_of": as_of.isoformat(), "data_until": as_of.isoformat(),
-        "made_at": (as_of + pd.Timedelta(hours=5, minutes=12)).isoformat(), "features": FEATURES, "feeds": feeds, "monitors": {"alarm": 2, "ok": 40},
-        "gate": True, "gate_reason": "capture_5 beats prior count 52 weeks by +0.0510 [+0.0220, +0.0790]",
+        "target": TARGET,
+        "question": QUESTION,
+        "horizon_days": 28,
+        "model_version": "3f9c2a7d81b04e55",
+        "mlflow_run": "b7d1c02e9a6f4c33a1f0",
+        "as_of": as_of.isoformat(),
+        "data_until": as_of.isoformat(),
+        "made_at": (as_of + pd.Timedelta(hours=5, minutes=12)).isoformat(),
+        "features": FEATURES,
+        "feeds": feeds,
+        "monitors": {"alarm": 2, "ok": 40},
+        "gate": True,
+        "gate_reason": "capture_5 beats prior count 52 weeks by +0.0510 [+0.0220, +0.0790]",
         "trained": {"first": "2024-03-04", "last": "2024-12-02", "n_rows": 480, "n_events": 900},
         "backtest": {
             "riskwarn": {"capture_5": 0.412, "brier": 0.081, "calibration_error": 0.019},
@@ -174,4 +244,4 @@ def _facts(as_of):
             "prior count 52 weeks": {"capture_5": 0.361, "brier": 0.090, "calibration_error": 0.054},
         },
         "capacity": 4,
-    }  # fmt: skip
+    }
