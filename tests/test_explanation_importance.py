@@ -28,7 +28,7 @@ def world(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def asked():
-    return dataclasses.replace(experiment(), folds=Folds(n_folds=2, test_dates=4, min_train_dates=8))
+    return dataclasses.replace(experiment(), folds=Folds(n_folds=4, test_dates=4, min_train_dates=8))
 
 
 @pytest.fixture(scope="module")

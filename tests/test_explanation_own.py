@@ -279,13 +279,12 @@ def test_no_sentence_contradicts_its_direction(name, value, normal, raising):
     assert not (raising and silent(clause, value))
 
 
-class Pulling:
+class Pulling(RiskModel):
     """A model in which every feature pulls the same way."""
 
-    label = LABEL
-
     def __init__(self, features, pull):
-        self.features, self.feature_names, self.pull = features, [f.name for f in features], pull
+        super().__init__(tuple(features), LABEL)
+        object.__setattr__(self, "pull", pull)
 
     def contributions(self, panel):
         return pd.DataFrame(self.pull, index=panel.index, columns=self.feature_names)

@@ -101,9 +101,10 @@ def actionable(model: RiskModel) -> list[str]:
 
     Examples
     --------
-    >>> from types import SimpleNamespace
     >>> from riskwarn.feature import Count, Open
-    >>> actionable(SimpleNamespace(features=(Open("dispute"), Count("dispute", days=28))))
+    >>> from riskwarn.label import Label
+    >>> model = RiskModel((Open("dispute"), Count("dispute", days=28)), Label("dispute_7d", ("dispute",), days=7))
+    >>> actionable(model)
     ['dispute_open_n']
     """
     return [f.name for f in model.features if f.actionable]
