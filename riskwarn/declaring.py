@@ -346,7 +346,7 @@ _KINDS: dict[Any, str] = {
     int: "a whole number",
     float: "a number",
     bool: "true or false",
-    dt.date: "a date such as 2025-03-31",
+    dt.date: "a date without quotes, such as 2025-03-31 (in Python datetime.date(2025, 3, 31))",
     tuple: "a list",
     list: "a list",
     dict: "a table",

@@ -80,10 +80,13 @@ def test_it_is_a_frozen_dataclass():
         ({"days": math.nan}, "days: wanted a number above 0, got nan"),
         ({"days": math.inf}, "days: wanted a number above 0, got inf"),
         ({"days": None}, "days: wanted a number above 0, got None"),
-        ({"first": "2025-01-31"}, "first: wanted a date such as 2025-03-31, got '2025-01-31'"),
+        (
+            {"first": "2025-01-31"},
+            "first: wanted a date without quotes, such as 2025-03-31 (in Python datetime.date(2025, 3, 31)), got '2025-01-31'",
+        ),
         (
             {"first": dt.datetime(2025, 1, 31, tzinfo=dt.UTC)},
-            "first: wanted a date such as 2025-03-31, got datetime.datetime(2025, 1, 31, 0, 0, tzinfo=datetime.timezo…",
+            "first: wanted a date without quotes, such as 2025-03-31 (in Python datetime.date(2025, 3, 31)), got datetime.datetime(2025, 1, 31, 0, 0, tzinfo=datetime.timezo…",
         ),
         ({"n_steps": 3.0}, "n_steps: wanted a whole number of at least 1, got 3.0"),
         ({"n_steps": 0}, "n_steps: wanted a whole number of at least 1, got 0"),
