@@ -6,8 +6,9 @@ import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -205,10 +206,15 @@ def _wkt(geometry: dict[str, object], crs: object) -> str:
 
 
 def _to_wgs84(points: np.ndarray, crs: object) -> np.ndarray:
+    return np.column_stack(_way(crs).transform(points[:, 0], points[:, 1]))
+
+
+@cache
+def _way(crs: Any) -> Any:
+    """The way of a reference system to WGS 84: made once, since making it takes longer than a thousand polygons."""
     import pyproj  # noqa: PLC0415
 
-    lon, lat = pyproj.Transformer.from_crs(crs, WGS84, always_xy=True).transform(points[:, 0], points[:, 1])
-    return np.column_stack([lon, lat])
+    return pyproj.Transformer.from_crs(crs, WGS84, always_xy=True)
 
 
 def _crs(whole: dict[str, object]) -> object:
