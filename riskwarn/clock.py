@@ -121,6 +121,8 @@ def _nearest(name: str) -> str:
     windows = get_global("windows_zone_mapping").get(name)
     if windows:
         return f" (did you mean {windows!r}?)"
+    if name.isupper() and name.isalpha() and len(name) <= 5:
+        return ", which may be several clocks"
     if name in {"Asia/Beijing", "Beijing", "PRC time", "China"}:
         return " (did you mean 'Asia/Shanghai'?)"
     return did_you_mean(name, sorted(available_timezones()))

@@ -31,3 +31,10 @@ def test_what_names_no_zone_is_refused_in_one_line(name):
         zone_named(name)
     assert len(str(caught.value)) < 250
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["CST", "BST", "IST"])
+def test_an_abbreviation_is_told_as_such(name):
+    """An abbreviation names several clocks, and none of them is proposed."""
+    with pytest.raises(DefinitionError, match="several clocks"):
+        zone_named(name)

@@ -308,7 +308,7 @@ def _faults(mapping: Mapping) -> list[str]:
         try:
             zone_named(mapping.timezone)
         except DefinitionError as error:
-            faults.append(f"timezone: {error}")
+            faults.append(f"timezone: {error}".removesuffix("."))
     return faults
 
 
