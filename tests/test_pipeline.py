@@ -356,7 +356,7 @@ def test_all_that_is_read_names_the_run(street):
         street.write(name, pd.DataFrame([row | times]))
         keys.append(pipeline.run_key(street, model, at, 50))
     for file in ("calendar.csv", "words.csv"):
-        for content in (b"a", b"b"):
+        for content in (b"code,zh,en\nx,\xe7\x94\xb2,a\n", b"code,zh,en\nx,\xe4\xb9\x99,b\n"):
             (street.path / file).write_bytes(content)
             keys.append(pipeline.run_key(street, model, at, 50))
     for run_name in ("one", "two"):

@@ -573,7 +573,7 @@ def test_a_damaged_table_is_told(tmp_path):
 @pytest.mark.parametrize("wrong", [None, 5, ["a"]])
 def test_a_store_is_a_path(wrong):
     """What is no path is told as such."""
-    with pytest.raises(DataError, match="a store is a folder, wanted its path"):
+    with pytest.raises(DataError, match="path must be text or a Path"):
         Store(wrong)
 
 

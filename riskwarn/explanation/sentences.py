@@ -234,7 +234,8 @@ def _missing(clause: Clause) -> Spoken:
 def tells(clause: Clause, value: Any, normal: Any, raising: Any) -> Any:
     """Whether a value lies clearly on the side to which its family moves the score. Works on numbers and on arrays.
 
-    What lowers a score must be a fact, not an absence of records (:func:`may_ease`).
+    What lowers a score must be a fact, not an absence of records (:func:`may_ease`); nor does an absence raise one by itself
+    (:func:`silent`).
 
     Parameters
     ----------
@@ -258,7 +259,7 @@ def tells(clause: Clause, value: Any, normal: Any, raising: Any) -> Any:
     """
     more, less = _sides(clause, np.asarray(said(clause, value), float), np.asarray(said(clause, normal), float))
     points = np.where(np.asarray(raising) == (clause.side > 0), more, less) if clause.side else np.True_
-    told = points & (np.asarray(raising) | may_ease(clause, value))
+    told = points & np.where(raising, np.logical_not(silent(clause, value)), may_ease(clause, value))
     return told if np.ndim(value) else bool(told)
 
 

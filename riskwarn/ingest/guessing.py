@@ -183,7 +183,8 @@ def _may_fill(field: str, column: str, values: pd.Series) -> bool:
 
 
 def _judge_time(texts: pd.Series) -> bool:
-    return bool(orders_of(texts))
+    """Whether most are times: under a header that says so, what cannot be read is a row to refuse and not another kind of column."""
+    return bool(orders_of(texts, least=MOSTLY))
 
 
 def _judge_number(texts: pd.Series) -> bool:
@@ -213,8 +214,8 @@ _JUDGES: dict[str, Callable[[pd.Series], bool]] = {
 }
 
 
-def orders_of(values: pd.Series) -> tuple[Order, ...]:
-    """In which orders nearly all texts of a column can be read as times; none where they are no times.
+def orders_of(values: pd.Series, *, least: float | None = None) -> tuple[Order, ...]:
+    """In which orders nearly all texts of a column, or at `least` a share of them, can be read as times; none where they are no times.
 
     Examples
     --------
@@ -223,14 +224,14 @@ def orders_of(values: pd.Series) -> tuple[Order, ...]:
     """
     texts = cleaned(values).dropna()
     is_dated = len(texts) and texts.str.len().max() <= LONGEST_TIME and texts.str.contains(r"\d").all()
-    return _orders(tuple(texts)) if is_dated else ()
+    return _orders(tuple(texts), MOSTLY_TIMES if least is None else least) if is_dated else ()
 
 
 @lru_cache(maxsize=256)
-def _orders(texts: tuple[str, ...]) -> tuple[Order, ...]:
+def _orders(texts: tuple[str, ...], least: float) -> tuple[Order, ...]:
     """:func:`orders_of`, once for the presets that ask the same of a column."""
     values = pd.Series(texts, dtype="str")
-    readable = tuple(o for o in get_args(Order) if read_times(values, "UTC", order=o)[1].mean() < 1 - MOSTLY_TIMES)
+    readable = tuple(o for o in get_args(Order) if read_times(values, "UTC", order=o)[1].mean() < 1 - least)
     return readable[:1] if "year first" in readable else readable
 
 

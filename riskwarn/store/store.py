@@ -23,7 +23,6 @@ pieces they arrive.
 import csv
 import io
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,8 +79,6 @@ class Store(Tables, Nights):
 
     @checked
     def __init__(self, path: str | Path, *, timezone: str | None = None) -> None:
-        if not isinstance(path, str | os.PathLike):
-            raise DataError(f"a store is a folder, wanted its path; got {type(path).__name__}.")
         self.path = Path(path)
         super().__init__(Files(self.path))
         self._lock = Lock(self.path / ".lock")
