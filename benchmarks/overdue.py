@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from plain import table
 
 from riskwarn import feature, metrics
 from riskwarn.history import History
@@ -25,8 +26,6 @@ FEATURES = [
 
 def answer(shared: Path, folder: Path) -> dict:
     """AUC and Brier of the type's own rate, and of trees that also read the state of the area and of the type at the midnight before."""
-    from scored import table
-
     del folder
     rows = pd.read_parquet(shared / "boston_311" / "service_requests_2015.parquet").sort_values(
         "occurred_at", ignore_index=True
@@ -154,8 +153,6 @@ LATE_DAYS = 30
 
 def replies(shared: Path, folder: Path) -> dict:
     """Error of the waiting time, and AUC of more than 30 days, by means of groups and by trees that also read the district's state."""
-    from scored import table
-
     del folder
     rows = pd.read_parquet(shared / "china_petitions" / "messages_with_replies.parquet").dropna(subset=["replied_at"])
     rows = rows.sort_values("occurred_at", ignore_index=True).rename(columns={"replied_at": "closed_at"})

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from plain import table
 
 from riskwarn import metrics
 from riskwarn.experiment import Experiment
@@ -46,8 +47,6 @@ def answer(shared: Path, folder: Path) -> dict:
 
 
 def _table(rows: pd.DataFrame) -> dict:
-    from scored import table
-
     total = rows[["events", *(c for c in rows if str(c).startswith("hits"))]].sum()
     rows.loc["all"] = total.reindex(rows.columns)
     rows = rows.convert_dtypes()

@@ -13,6 +13,7 @@ import numpy as np
 import overdue
 import pandas as pd
 import portland
+from plain import table
 
 from riskwarn import leakage, metrics
 from riskwarn.backtesting import Report, backtest, contenders_of, folds_of, shared_by
@@ -293,18 +294,6 @@ def _known_in_time(rows: pd.DataFrame) -> dict:
 
 
 # --- what they have in common
-
-
-def table(title: str, rows: pd.DataFrame, *, digits: int = 4, note: str = "") -> dict:
-    """A table as plain values."""
-    plain = rows.round(digits).astype(object).where(rows.notna(), None)
-    return {
-        "title": title,
-        "columns": [str(c) for c in rows],
-        "rows": {str(i): list(v) for i, v in zip(rows.index, plain.to_numpy().tolist(), strict=True)},
-        "digits": digits,
-        "note": note,
-    }
 
 
 ANSWERS: dict[str, tuple[str, str, Callable[[Path, Path], dict]]] = {

@@ -60,13 +60,25 @@ def test_no_file_imports_in_a_circle():
         for name, path in names.items()
     }
 
-    circle = []
+    assert circle_of(needs) == []
+
+
+def test_no_benchmark_imports_in_a_circle():
+    """The scripts beside the package keep the same law."""
+    scripts = {path.stem: path for path in (PACKAGE.parent / "benchmarks").rglob("*.py")}
+    trees = {name: ast.parse(path.read_text("utf-8")) for name, path in scripts.items()}
+    needs = {name: {n.split(".")[0] for n in imported(tree)} & set(scripts) - {name} for name, tree in trees.items()}
+
+    assert circle_of(needs) == []
+
+
+def circle_of(needs: Mapping[str, set]) -> list[str]:
+    """A way from a file back to itself; empty where there is none."""
     try:
         TopologicalSorter(needs).prepare()
     except CycleError as error:
-        circle = error.args[1]
-
-    assert circle == []
+        return error.args[1]
+    return []
 
 
 def _file(name: str, names: Mapping[str, Path]) -> str | None:
