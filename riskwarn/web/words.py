@@ -180,7 +180,7 @@ PHRASES: dict[str, Spoken] = {
     "feeds_unstated": phrase("This night states no feed health; do not take it as normal."),
     "insufficient": phrase("Insufficient data, no score: {n} (this is not calm)."),
     "week": phrase("Last 7 days"),
-    "mean_15": phrase("15-week mean"),
+    "expected_week": phrase("Expected in a week"),
     "reading": phrase("Reading"),
     "usual": phrase("usual"),
     "high": phrase("high"),
