@@ -124,7 +124,7 @@ ANSWERS: dict[str, tuple[str, Callable[[Outcome], bool]]] = {
     "29-correction-lost": ("the later delivery holds", lambda o: "zz" not in set(o.newest["category"])),
     "30-overdue-without-closings": ("not to be judged", lambda o: o.has("clos") and not o.has(r"G06 100")),
     "31-description-header": ("mapped", lambda o: _account(o)[1] > 0),
-    "32-guess-dates-as-category": ("a time, month first", lambda o: o.has(r'occurred_at = "Date"', "month first")),
+    "32-guess-dates-as-category": ("a time, month first", lambda o: o.has(r"Date +occurred_at", "month first")),
     "34-mlflow-path": ("tracked in the store", lambda o: o.text.count("True strays: []") == 2),
     "35-timezone-name": ("a definition error with a name", lambda o: o.has("DefinitionError", "mean|Asia/Shanghai")),
     "36-parquet-binary": ("read, or the row refused", lambda o: not o.has("UnicodeDecodeError")),
