@@ -230,7 +230,7 @@ def read_toml(path: str | Path, what: str) -> tuple[dict[str, Any], str]:
     Raises
     ------
     NotFoundError
-        There is no such file; the nearest one of the folder is named.
+        There is no such file, and the nearest one of the folder is named; or it cannot be opened, as a folder cannot.
     DefinitionError
         It is not UTF-8, or not TOML; the message has the line.
 
@@ -240,12 +240,16 @@ def read_toml(path: str | Path, what: str) -> tuple[dict[str, Any], str]:
     28
     """
     path = Path(path)
+    if path.is_dir():
+        raise NotFoundError(f"no {what} {path}: it is a folder; name a file in it.")
     if not path.is_file():
         beside = [p.name for p in path.parent.glob("*.toml")] if path.parent.is_dir() else []
         raise NotFoundError(f"no {what} {path}{did_you_mean(path.name, beside)}.")
     try:
         text = path.read_text("utf-8-sig")
         return tomllib.loads(text), text
+    except OSError as error:
+        raise NotFoundError(f"{what} {path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError as error:
         raise DefinitionError(f"{path}: not UTF-8 at byte {error.start}; save the file as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:

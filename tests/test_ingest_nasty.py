@@ -519,6 +519,8 @@ def test_folders_called_like_files_are_no_files(tmp_path):
         b'{"sha256": "x"}',
         b'{"covers_from": 5}',
         b'{"covers_from": "soon"}',
+        b'{"covers_from": "11/12/2025"}',
+        b'{"covers_to": "today"}',
         b'{"arrived_at": {}}',
         b'{"arrived_at": "soon"}',
         b'{"row": 10}',

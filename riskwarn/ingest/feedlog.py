@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from riskwarn.clock import instant
 from riskwarn.ingest.account import Account
 from riskwarn.ingest.delivery import Delivery
 from riskwarn.ingest.identity import id_hash
@@ -90,9 +91,7 @@ def _covers(log: pd.DataFrame, store: Transaction, mapping: Mapping) -> tuple[ob
         if mapping.covers == "days"
         else (start, end + pd.Timedelta(seconds=1))
     )
-    fixed = [
-        pd.Timestamp(text).tz_localize(zone) if text else None for text in (mapping.covers_from, mapping.covers_to)
-    ]
+    fixed = [instant(text, zone) if text else None for text in (mapping.covers_from, mapping.covers_to)]
     return fixed[0] or start, fixed[1] or end
 
 

@@ -9,10 +9,8 @@ import re
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-import pandas as pd
-
 from riskwarn.errors import DataError, did_you_mean
-from riskwarn.ingest.mapping import Mapping
+from riskwarn.ingest.mapping import Mapping, is_moment
 
 ENDING = ".manifest.json"
 
@@ -96,13 +94,6 @@ def _check(key: str, value: object, beside: Path) -> None:
         right = isinstance(value, str) and re.fullmatch("[0-9a-fA-F]{64}", value) is not None
         wanted = "64 hexadecimal digits"
     else:
-        right, wanted = _is_time(value), "a time such as '2025-01-09 03:00'"
+        right, wanted = isinstance(value, str) and is_moment(value), "a time such as '2025-01-09 03:00'"
     if not right:
         raise DataError(f"{beside}: {key}: wanted {wanted}, got {json.dumps(value)[:60]}.")
-
-
-def _is_time(value: object) -> bool:
-    try:
-        return isinstance(value, str) and not pd.isna(pd.Timestamp(value))
-    except ValueError:
-        return False

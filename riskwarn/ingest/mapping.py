@@ -4,22 +4,38 @@ import csv
 import hashlib
 import json
 import tomllib
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, field
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal
 
 import pandas as pd
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from riskwarn.calling import checked
-from riskwarn.clock import zone_named
-from riskwarn.errors import DefinitionError, did_you_mean
+from riskwarn.clock import instant, zone_named
+from riskwarn.declaring import (
+    MAX_DAYS,
+    AtLeastZero,
+    NotNegative,
+    Number,
+    Positive,
+    Text,
+    Whole,
+    declared,
+    one_of,
+    read,
+    read_toml,
+)
+from riskwarn.errors import DataError, DefinitionError, did_you_mean
 from riskwarn.ingest.clock import Order
 from riskwarn.ingest.delivery import Stated
 from riskwarn.ingest.folding import fold
-from riskwarn.privacy import denied_header, person_header
+from riskwarn.privacy import TEXT_LENGTH, denied_header, person_header
 from riskwarn.schema import TABLES, table_of
+from riskwarn.store.tables import NIGHT_TABLES
 from riskwarn.taxonomy import CATEGORIES
 
 EXTRA_FIELDS: dict[str, str] = {
@@ -38,14 +54,57 @@ TARGETS = ("code", "source", "leave_out")
 """What a crosswalk may say of a category: its canonical code, its feed, why it is left out."""
 Unknown = Literal["other", "slug", "quarantine"]
 Vocabulary = Literal["", "dispute", "petition", "hotline", "police", "gbt31000", "mediation"]
+FINEST_H3 = 15
 PRESETS = Path(__file__).with_name("presets")
-_Part = TypeVar("_Part")
 _JUDGED_BY_VALUES = ("category", "feedback_category")
 """Columns that may be headed as a description: their values have to be categories."""
 _HIDDEN = ("address", "lon", "lat", "lonlat", "latlon")
+_SET_BY_THE_FILE = ("name", "folder")
+"""Fields of a mapping that say where it was read: no keys of the file."""
 
 
-@dataclass(frozen=True)
+def preset_names() -> list[str]:
+    """Names of the presets."""
+    return sorted(path.stem for path in PRESETS.glob("*.toml"))
+
+
+def _several(value: object) -> object:
+    """One name as a list of one."""
+    if isinstance(value, list | tuple) and not value:
+        raise ValueError("wanted the name of a column, got an empty list")
+    return (value,) if isinstance(value, str) else value
+
+
+def _single(value: object) -> object:
+    """A value all rows may have; lists and tables are none."""
+    if isinstance(value, list | tuple | dict | set):
+        raise ValueError(f"wanted one value, got a {'table' if isinstance(value, dict) else 'list'}")  # noqa: TRY004 pydantic gathers ValueErrors
+    return value
+
+
+def is_moment(text: str) -> bool:
+    """Whether a text of a file is a date or time that means one moment: year first, and not `today`."""
+    try:
+        return text[:1].isdigit() and instant(text, "UTC") is not None
+    except DataError:
+        return False
+
+
+def _dated(text: str) -> str:
+    if text and not is_moment(text):
+        raise ValueError(f"wanted a date such as '2025-01-08', got {text[:60]!r}")
+    return text
+
+
+Names = Annotated[tuple[Text, ...], BeforeValidator(_several)]
+"""Columns of a file; one name may stand without a list."""
+Value = Annotated[Any, BeforeValidator(_single)]
+Point = Annotated[tuple[Number, ...], Field(min_length=2, max_length=2)]
+Moment = Annotated[Text, AfterValidator(_dated)]
+"""A date, with a time behind it where it matters; empty for none."""
+
+
+@declared
 class CategoryRule:
     """How the source's categories become canonical ones.
 
@@ -56,16 +115,16 @@ class CategoryRule:
     not count. A category that is in none becomes D99 with its name kept (`other`), a code made of its name (`slug`), or goes to quarantine.
     """
 
-    keys: tuple[str, ...] = ()
+    keys: tuple[Text, ...] = ()
     vocabulary: Vocabulary = ""
-    crosswalk: str = ""
-    codes: dict[str, str] = field(default_factory=dict)
-    leave_out: dict[str, str] = field(default_factory=dict)
+    crosswalk: Text = ""
+    codes: dict[Text, Text] = field(default_factory=dict)
+    leave_out: dict[Text, Text] = field(default_factory=dict)
     unknown: Unknown = "other"
-    separator: str = ""
+    separator: Text = ""
 
 
-@dataclass(frozen=True)
+@declared
 class PlaceRule:
     """How points become grids.
 
@@ -73,14 +132,14 @@ class PlaceRule:
     `foreign` parent the event also gets `near_grid_id`.
     """
 
-    crs: str = ""
-    no_place: tuple[tuple[float, float], ...] = ()
-    near_m: float = 0.0
-    foreign: str = "county_id"
-    grid_width: int = 0
+    crs: Text = ""
+    no_place: tuple[Point, ...] = ()
+    near_m: NotNegative = 0.0
+    foreign: Annotated[Text, one_of(table_of("grids").column_names)] = "county_id"
+    grid_width: Annotated[AtLeastZero, Field(le=TEXT_LENGTH)] = 0
 
 
-@dataclass(frozen=True)
+@declared
 class AreaRule:
     """How a file of polygons becomes grids: as it is, or cut into regular cells (`square` of `cell_m`, `h3` of `resolution`).
 
@@ -88,13 +147,12 @@ class AreaRule:
     """
 
     make: Literal["", "square", "h3"] = ""
-    cell_m: float = 400.0
-    resolution: int = 9
-    parents: dict[str, str] = field(default_factory=dict)
-    crs: str = ""
+    cell_m: Positive = 400.0
+    resolution: Annotated[Whole, Field(ge=0, le=FINEST_H3)] = 9
+    crs: Text = ""
 
 
-@dataclass(frozen=True)
+@declared
 class IdRule:
     """How rows are told apart where their numbers do not do it.
 
@@ -102,11 +160,11 @@ class IdRule:
     `restarts` says that the running numbers begin anew each year, month or day, so that the period belongs to the id.
     """
 
-    made_from: tuple[str, ...] = ()
+    made_from: tuple[Text, ...] = ()
     restarts: Literal["", "year", "month", "day"] = ""
 
 
-@dataclass(frozen=True)
+@declared
 class Mapping:
     """How one kind of file becomes rows of a table.
 
@@ -147,14 +205,14 @@ class Mapping:
         ``part``: a delivery adds to those before it; ``full``: each one holds all events there are, so one that is gone is withdrawn.
     """
 
-    columns: dict[str, tuple[str, ...]]
-    ignore: tuple[str, ...] = ()
-    table: str = "events"
-    timezone: str = ""
-    source: str = ""
-    joins: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    constants: dict[str, object] = field(default_factory=dict)
-    words: dict[str, dict[str, object]] = field(default_factory=dict)
+    columns: dict[Text, Names] = field(default_factory=dict)
+    ignore: tuple[Text, ...] = ()
+    table: Annotated[Text, one_of(t for t in TABLES if t not in NIGHT_TABLES)] = "events"
+    timezone: Text = ""
+    source: Text = ""
+    joins: dict[Text, Names] = field(default_factory=dict)
+    constants: dict[Text, Value] = field(default_factory=dict)
+    words: dict[Text, dict[Text, Value]] = field(default_factory=dict)
     category: CategoryRule = field(default_factory=CategoryRule)
     place: PlaceRule = field(default_factory=PlaceRule)
     area: AreaRule = field(default_factory=AreaRule)
@@ -162,21 +220,22 @@ class Mapping:
     delivery: Literal["part", "full"] = "part"
     dates: Order = "year first"
     known: Literal["recorded", "arrival"] = "recorded"
-    known_delay_days: float = 0.0
+    known_delay_days: Annotated[Number, Field(ge=0, le=MAX_DAYS)] = 0.0
     covers: Literal["rows", "days"] = "rows"
-    covers_from: str = ""
-    covers_to: str = ""
-    org_code: str = "*"
-    preset: str = ""
-    query: str = ""
-    encoding: str = ""
-    name: str = "mapping"
-    folder: str = "."
+    covers_from: Moment = ""
+    covers_to: Moment = ""
+    org_code: Text = "*"
+    preset: Annotated[Text, one_of(preset_names(), none=True)] = ""
+    query: Text = ""
+    encoding: Text = ""
+    name: Text = "mapping"
+    folder: Text = "."
 
-    def __post_init__(self) -> None:
-        faults = list(_faults(self))
-        if faults:
-            raise DefinitionError(f"mapping {self.name!r}: " + "; ".join(faults) + ".")
+    @model_validator(mode="after")
+    def _fits_its_table(self) -> "Mapping":
+        if faults := [fault for rule in _RULES for fault in rule(self)]:
+            raise ValueError("; ".join(faults))
+        return self
 
     @property
     def stated(self) -> Stated:
@@ -241,11 +300,6 @@ def preset(name: str) -> dict[str, object]:
     return tomllib.loads((PRESETS / f"{name}.toml").read_text("utf-8"))
 
 
-def preset_names() -> list[str]:
-    """Names of the presets."""
-    return sorted(path.stem for path in PRESETS.glob("*.toml"))
-
-
 def _over(base: dict[str, object], said: dict[str, object]) -> dict[str, object]:
     """`said` over `base`: tables join key by key, what is ignored adds up, anything else is replaced."""
     merged = dict(base)
@@ -279,37 +333,42 @@ def _read_crosswalk(path: Path, keys: tuple[str, ...]) -> pd.DataFrame:
     return table
 
 
-def _faults(mapping: Mapping) -> list[str]:
-    faults = []
-    if mapping.table not in TABLES:
-        return [f"unknown table {mapping.table!r}{did_you_mean(mapping.table, TABLES)}"]
+def _unknown_columns(mapping: Mapping) -> Iterator[str]:
+    """Whatever is filled, joined, set or translated is a column of the table, or a field on the way to one."""
     known = [*table_of(mapping.table).column_names, *(EXTRA_FIELDS if mapping.table == "events" else ("lon", "lat"))]
-    for place, names in (
-        ("columns", mapping.columns),
-        ("joins", mapping.joins),
-        ("constants", mapping.constants),
-        ("words", mapping.words),
-    ):
-        faults += [f"{place}: unknown column {n!r}{did_you_mean(n, known)}" for n in names if n not in known]
+    for section in ("columns", "joins", "constants", "words"):
+        for name in getattr(mapping, section):
+            if name not in known:
+                yield f"[{section}] unknown column {name!r}{did_you_mean(name, known)}"
+
+
+def _person_columns(mapping: Mapping) -> Iterator[str]:
+    """No column of person data fills a column of the store."""
     for name, headers in mapping.columns.items():
-        if name not in _HIDDEN:
-            faults += [
-                f"columns.{name}: {h!r} is a column of person data and may not be brought in"
-                for h in headers
-                if (person_header(h) if name in _JUDGED_BY_VALUES else denied_header(h))
-            ]
-    if mapping.encoding and not _is_text_encoding(mapping.encoding):
-        faults.append(
-            f"encoding: {mapping.encoding!r} is none that Python knows; take for example 'utf-8', 'gb18030', 'big5'"
-        )
+        speaks_of_a_person = person_header if name in _JUDGED_BY_VALUES else denied_header
+        for header in () if name in _HIDDEN else headers:
+            if speaks_of_a_person(header):
+                yield f"[columns] {name}: {header!r} is a column of person data and may not be brought in"
+
+
+def _clock(mapping: Mapping) -> Iterator[str]:
+    """Where the table holds times, the mapping says which clock they were read from."""
     if not mapping.timezone and any(c.kind == "time" for c in table_of(mapping.table).columns):
-        faults.append("timezone is missing; say which clock the times were read from, for example 'Asia/Shanghai'")
-    if mapping.timezone:
-        try:
-            zone_named(mapping.timezone)
-        except DefinitionError as error:
-            faults.append(f"timezone: {error}".removesuffix("."))
-    return faults
+        yield "timezone is missing; say which clock the times were read from, for example 'Asia/Shanghai'"
+    try:
+        zone_named(mapping.timezone or "UTC")
+    except DefinitionError as error:
+        yield f"timezone: {error}".removesuffix(".")
+
+
+def _text_encoding(mapping: Mapping) -> Iterator[str]:
+    """A stated encoding is one that Python reads text with."""
+    if mapping.encoding and not _is_text_encoding(mapping.encoding):
+        yield f"encoding: {mapping.encoding!r} is none that Python knows; take for example 'utf-8', 'gb18030', 'big5'"
+
+
+_RULES: tuple[Callable[[Mapping], Iterator[str]], ...] = (_unknown_columns, _person_columns, _clock, _text_encoding)
+"""What holds across the keys of a mapping; each rule tells every fault it sees."""
 
 
 def _is_text_encoding(name: str) -> bool:
@@ -330,69 +389,47 @@ def load_mapping(path: str | Path) -> Mapping:
 
     Raises
     ------
+    NotFoundError
+        There is no such file.
     DefinitionError
-        The file is missing, not TOML, or has a key, table or column that is not known.
+        It is not TOML, a key, table or column is unknown, or a value has the wrong type or range; one message tells all of them.
     """
-    path = Path(path)
-    try:
-        said = tomllib.loads(path.read_text("utf-8-sig"))
-    except FileNotFoundError:
-        raise DefinitionError(f"mapping {path} does not exist.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DefinitionError(f"mapping {path}: not TOML: {error}.") from None
-    return mapping_of(said, name=path.stem, folder=str(path.parent), where=str(path))
+    said, _ = read_toml(path, "mapping")
+    return mapping_of(said, name=Path(path).stem, folder=str(Path(path).parent), where=str(path))
 
 
-def mapping_of(said: dict[str, object], *, name: str = "mapping", folder: str = ".", where: str = "mapping") -> Mapping:
+def mapping_of(said: dict[str, Any], *, name: str = "mapping", folder: str = ".", where: str = "mapping") -> Mapping:
     """A mapping from the dictionary its TOML holds.
+
+    Parameters
+    ----------
+    said
+        Keys of the file and their values; what its `preset` says stands under them.
+    name, folder
+        What the mapping is called, and where a crosswalk it names lies.
+    where
+        The file, as messages shall name it.
+
+    Returns
+    -------
+    mapping
+        Checked as a whole.
 
     Raises
     ------
     DefinitionError
-        A key is not known, or a value is of the wrong kind.
+        A key, table or column is unknown, or a value has the wrong type or range; one message tells all of them with their places.
+
+    Examples
+    --------
+    >>> mapping_of({"preset": "dispute", "timezone": "Asia/Shanghai"}).source
+    'dispute'
+    >>> mapping_of({"timezone": "UTC", "place": {"near_m": -1}}, where="calls.toml")
+    Traceback (most recent call last):
+    riskwarn.errors.DefinitionError: calls.toml: [place] near_m: wanted a number of at least 0, got -1.
     """
-    if isinstance(chosen := said.get("preset"), str):
+    if (chosen := said.get("preset")) in preset_names():
         said = _over(preset(chosen), said)
-    parts: dict[str, object] = {}
-    for key, kind in (("category", CategoryRule), ("place", PlaceRule), ("area", AreaRule), ("id", IdRule)):
-        parts[key] = _part(kind, said.get(key, {}), f"{where}: {key}")
-    settings = {**said, **parts, "name": name, "folder": folder}
-    columns = said.get("columns", {})
-    if not isinstance(columns, dict):
-        raise DefinitionError(f"{where}: columns must be a table from table column to file column, got {columns!r}.")
-    settings["columns"] = {k: (v,) if isinstance(v, str) else tuple(v) for k, v in columns.items()}
-    if isinstance(joins := said.get("joins", {}), dict):
-        settings["joins"] = {k: tuple(v) for k, v in joins.items()}
-    return _part(Mapping, settings, where)
-
-
-def _part(kind: "type[_Part]", said: object, where: str) -> "_Part":
-    if not isinstance(said, dict):
-        raise DefinitionError(f"{where}: wanted a table, got {said!r}.")
-    known = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
-    unknown = [f"unknown key {k!r}{did_you_mean(k, known)}" for k in said if k not in known]
-    if unknown:
-        raise DefinitionError(f"{where}: {'; '.join(unknown)}. Known keys: {', '.join(known)}.")
-    for key, value in said.items():
-        _check_kind(known[key].type, value, f"{where}: {key}")
-    return kind(**{k: _frozen(v) for k, v in said.items()})
-
-
-def _check_kind(annotation: object, value: object, where: str) -> None:
-    choices = get_args(annotation)
-    if choices and all(isinstance(c, str) for c in choices) and value not in choices:
-        raise DefinitionError(
-            f"{where}: wanted one of {', '.join(repr(c) for c in choices)}, got {value!r}{did_you_mean(str(value), choices)}."
-        )
-    wanted = {str: str, float: int | float, int: int}.get(annotation)  # type: ignore[call-overload]
-    if wanted and not isinstance(value, wanted):
-        raise DefinitionError(f"{where}: wanted {annotation.__name__}, got {value!r}.")  # type: ignore[attr-defined]
-    is_rows = str(annotation).startswith("tuple")
-    if is_rows and not isinstance(value, list | tuple):
-        raise DefinitionError(f"{where}: wanted a list, got {value!r}.")
-    if str(annotation).startswith("dict") and not isinstance(value, dict):
-        raise DefinitionError(f"{where}: wanted a table, got {value!r}.")
-
-
-def _frozen(value: object) -> object:
-    return tuple(_frozen(v) for v in value) if isinstance(value, list) else value
+    if own := [key for key in _SET_BY_THE_FILE if key in said]:
+        raise DefinitionError(f"{where}: {own[0]!r} is no key of a mapping; its file says it. Take it out.")
+    return read(Mapping, {**said, "name": name, "folder": folder}, where)
