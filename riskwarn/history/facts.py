@@ -87,7 +87,7 @@ class Facts:
         return bool(len(self) == 0 or self.weight.strides[0] == 0 or self.weight.min() >= 1)
 
     @cached_property
-    def _slices(self) -> dict[tuple[int, int], slice]:
+    def slices(self) -> dict[tuple[int, int], slice]:
         """Where the rows of each source and category stand."""
         pair = self.source.astype(np.int64) * (len(self.words["category"]) + 1) + self.category
         first = np.flatnonzero(np.r_[True, pair[1:] != pair[:-1]]) if len(pair) else np.zeros(0, np.int64)
@@ -114,7 +114,7 @@ class Facts:
         """
         wanted = {i for i, word in enumerate(self.words["category"]) if word in categories}
         sources = {i for i, word in enumerate(self.words["source"]) if word == source}
-        return [rows for (s, c), rows in self._slices.items() if s in sources and c in wanted]
+        return [rows for (s, c), rows in self.slices.items() if s in sources and c in wanted]
 
     def of_grids(self, grids: np.ndarray, n_grids: int) -> "Facts":
         """The rows of some of the `n_grids` grids, which are numbered anew in their order.
@@ -141,8 +141,8 @@ class Facts:
     def _first(self, n_grids: int) -> np.ndarray:
         """(n_kinds, n_grids + 1) where the rows of each grid stand, for each source and category there is."""
         if n_grids not in self._firsts:
-            first = np.zeros((len(self._slices), n_grids + 1), np.int64)
-            for i, rows in enumerate(self._slices.values()):
+            first = np.zeros((len(self.slices), n_grids + 1), np.int64)
+            for i, rows in enumerate(self.slices.values()):
                 first[i, 1:] = np.cumsum(np.bincount(self.grid[rows], minlength=n_grids))
                 first[i] += rows.start
             self._firsts[n_grids] = first

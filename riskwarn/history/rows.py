@@ -1,0 +1,156 @@
+"""The rows of a stream: those that counts count, and those that hold at an instant."""
+
+from functools import cached_property
+
+import numpy as np
+
+from riskwarn.clock import micros
+from riskwarn.errors import DefinitionError, did_you_mean
+from riskwarn.history.choosing import bears, chosen
+from riskwarn.history.facts import Facts
+from riskwarn.history.held import Events
+from riskwarn.history.log import table_facts
+from riskwarn.history.record import Record
+from riskwarn.history.stream import TABLE_OF, Stream
+from riskwarn.taxonomy import NEVER_FEATURES
+
+
+class Rows(Record):
+    """A record whose rows can be chosen."""
+
+    @cached_property
+    def sources(self) -> list[str]:
+        """Feeds with events."""
+        if self.numbers is not None:
+            return self.whole.sources
+        return sorted({str(self.words["source"][source]) for source, _ in self.cases.slices})
+
+    def categories(self, source: str) -> frozenset[str]:
+        """Categories that the records of a feed carry.
+
+        Parameters
+        ----------
+        source
+            Of a feed; one that is not there has none.
+
+        Returns
+        -------
+        categories
+            Codes.
+        """
+        if self.numbers is not None:
+            return self.whole.categories(source)
+        words = self.words
+        return frozenset(str(words["category"][c]) for s, c in self.cases.slices if words["source"][s] == source)
+
+    def events_at(self, as_of: object) -> Events:
+        """The events held at an instant: of each the newest revision known before it, without those withdrawn or yet to occur.
+
+        One row an event and grid; an event of a grid that was split has a row in each heir, with its share as `weight`. The shares
+        of the rows of a stream (:meth:`select`) that occurred within `days` add up to :meth:`Snapshot.count`.
+
+        Parameters
+        ----------
+        as_of
+            The instant; a date means its local midnight.
+
+        Returns
+        -------
+        events
+            In no particular order; :meth:`Events.frame` shows them as a table, :meth:`Events.largest` gives one row an event.
+
+        Examples
+        --------
+        >>> day = pd.date_range("2025-01-06", periods=3, tz="Asia/Shanghai").as_unit("us")
+        >>> events = pd.DataFrame({"source": "dispute", "event_id": ["a", "b", "c"], "known_at": day, "occurred_at": day,
+        ...                        "grid_id": "G1", "category": "D02"})
+        >>> history = Past.of(events, pd.DataFrame({"grid_id": ["G1"], "valid_from": day[:1]}))
+        >>> history.events_at("2025-01-08").frame()["event_id"].tolist()
+        ['a', 'b']
+        """
+        if self.numbers is not None:
+            return self._of_part(self.whole.events_at(as_of))
+        at = micros(self.instant(as_of))
+        return Events.held_at(self.log, self.carried, at, grid_ids=self.grid_ids, timezone=self.timezone)
+
+    def _of_part(self, events: Events) -> Events:
+        number = np.full(len(self.whole.grids) + 1, -1)
+        number[self.numbers] = np.arange(len(self.grids))
+        here = number[events.grid]
+        own = events.take(np.flatnonzero(here >= 0))
+        own.grid, own.grid_ids = here[here >= 0], self.grid_ids
+        return own
+
+    def rows(self, view: str, stream: Stream) -> Facts:
+        """The rows of a stream, sorted by grid; `view` is ``facts`` or ``cases``.
+
+        Parameters
+        ----------
+        view
+            ``facts``: what counts count; ``cases``: revisions, on the interval each holds.
+        stream
+            Which rows.
+
+        Returns
+        -------
+        rows
+            Without those of sensitive categories.
+
+        Raises
+        ------
+        DefinitionError
+            The history holds no such source; a feed that is absent is not a feed of zeros.
+        """
+        facts = self._facts(view, stream)
+        wanted = frozenset(stream.categories or map(str, facts.words["category"])) - NEVER_FEATURES
+        pieces = facts.pieces(stream.source, wanted)
+        if len(pieces) == 1:
+            found = facts[pieces[0]]
+        else:
+            rows = np.concatenate([np.arange(p.start, p.stop) for p in pieces]) if pieces else np.zeros(0, np.int64)
+            found = facts[rows[np.argsort(facts.grid[rows], kind="stable")]]
+        return found if stream.plain else found[chosen(found, stream, self.timezone)]
+
+    def select(self, facts: Facts | Events, stream: Stream) -> np.ndarray:
+        """Indices of the rows of `facts`, or of events held at an instant, that belong to `stream`.
+
+        Parameters
+        ----------
+        facts
+            Rows of this history.
+        stream
+            Which of them.
+
+        Returns
+        -------
+        indices
+            (k,) rising.
+
+        Raises
+        ------
+        DefinitionError
+            The history holds no such source.
+        """
+        self._facts("cases", stream)
+        mask = bears(facts.words["source"], {stream.source})[facts.source]
+        mask &= ~bears(facts.words["category"], NEVER_FEATURES)[facts.category]
+        if stream.categories:
+            mask &= bears(facts.words["category"], set(stream.categories))[facts.category]
+        return np.flatnonzero(mask & chosen(facts, stream, self.timezone))
+
+    def _facts(self, view: str, stream: Stream) -> Facts:
+        if stream.source in TABLE_OF:
+            return self._table(TABLE_OF[stream.source])
+        if stream.source not in self.sources:
+            raise DefinitionError(
+                f"stream {stream.name!r}: the store holds no source {stream.source!r}{did_you_mean(stream.source, self.sources)}; "
+                f"it has: {', '.join(self.sources)}. Leave the feature group out, or ingest the feed."
+            )
+        found: Facts = getattr(self, view)
+        return found
+
+    def _table(self, name: str) -> Facts:
+        if name not in self._tables:
+            facts = table_facts(name, self._arrow(name), self.whole.carry, len(self.whole.grids))
+            self._tables[name] = facts if self.numbers is None else facts.of_grids(self.numbers, len(self.whole.grids))
+        return self._tables[name]
