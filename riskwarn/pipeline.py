@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 import riskwarn
-from riskwarn import monitoring, tracking
+from riskwarn import monitoring, plan, tracking
 from riskwarn.alerting import raise_alerts
 from riskwarn.backtesting import Report
 from riskwarn.calling import checked
@@ -364,7 +364,7 @@ STARTER = (
 
 @checked
 def init(folder: str | Path) -> Path:
-    """Write the starter, ``features/``, the :data:`STARTER` of ``experiments/`` and an empty ``words.csv``, into `folder`.
+    """Write the starter, ``features/``, the :data:`STARTER` of ``experiments/``, ``plan.toml`` and an empty ``words.csv``, into `folder`.
 
     Parameters
     ----------
@@ -386,16 +386,17 @@ def init(folder: str | Path) -> Path:
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
     ...     sorted(path.name for path in init(folder).iterdir())
-    ['experiments', 'features', 'words.csv']
+    ['experiments', 'features', 'plan.toml', 'words.csv']
     """
     folder = Path(folder)
-    for name in ("features", "experiments", "words.csv"):
+    for name in ("features", "experiments", "plan.toml", "words.csv"):
         if (folder / name).exists():
             raise DataError(f"{folder / name} exists; choose another folder, or take it away first.")
     shutil.copytree(starter("features"), folder / "features", ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "experiments").mkdir(parents=True)
     for name in STARTER:
         shutil.copy(starter("experiments") / f"{name}.toml", folder / "experiments")
+    shutil.copy(plan.STARTER, folder / "plan.toml")
     (folder / "words.csv").write_text("code,zh,en\n", "utf-8")
     return folder
 

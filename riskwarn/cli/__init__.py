@@ -4,7 +4,7 @@
 
     records   init ingest check features simulate
     models    panel backtest tune train promote
-    nights    score find-gaps monitor raise-alerts nightly
+    nights    score find-gaps monitor raise-alerts nightly mode
     reasons   explain changes what-if review
     service   serve demo doctor
 """
@@ -41,6 +41,7 @@ VERBS = {
     "monitor": "nights",
     "raise-alerts": "nights",
     "nightly": "nights",
+    "mode": "nights",
     "changes": "reasons",
     "what-if": "reasons",
     "review": "reasons",

@@ -160,3 +160,25 @@ def nightly(
     when = {"as_of": night.as_of.isoformat(), "run": night.run, "done_before": night.done_before}
     text = f"run {night.run}: {counts['grids']:,} grids, {counts['alerts']} alerts; gaps: {_by_state(night.gaps)}"
     say({**when, **counts, "model_version": night.facts["model_version"]}, text, as_json=json)
+
+
+@app.command(epilog=example("riskwarn mode urgent --by shift_leader --why flood --store city"))
+def mode(
+    *,
+    to: Annotated[
+        str | None, typer.Argument(metavar="MODE", help="normal, urgent or war; without one, the mode that holds.")
+    ] = None,
+    by: Annotated[str, typer.Option(metavar="ROLE", help="Who switches: a role, never a person.")] = "",
+    why: Annotated[str, typer.Option(help="The reason, in a few words.")] = "",
+    at: Annotated[str | None, typer.Option(metavar="DATE", help="From when it holds; now by default.")] = None,
+    store: StoreFolder = None,
+    json: Json = False,
+) -> None:
+    """Say in which mode the centre works, or switch it."""
+    from riskwarn.mode import mode_at, switch
+
+    opened = open_store(store)
+    held = mode_at(opened, at) if to is None else switch(opened, to, by=by, why=why, at=at)
+    since = "" if held.at is None else f" since {held.at:%Y-%m-%d %H:%M} ({held.by}: {held.why})"
+    body = {"mode": held.mode, "at": held.at and held.at.isoformat(), "by": held.by, "why": held.why}
+    say(body, f"{held.mode}{since}", as_json=json)

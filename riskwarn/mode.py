@@ -1,0 +1,170 @@
+"""In which mode a centre works, who switched and why: a log in the store that only grows, of roles and never of persons."""
+
+import csv
+import io
+from dataclasses import dataclass
+
+import pandas as pd
+
+from riskwarn.calling import checked
+from riskwarn.errors import DataError, PrivacyError, did_you_mean
+from riskwarn.plan import MODES
+from riskwarn.privacy import findings
+from riskwarn.store import Store
+
+LOG = "modes.csv"
+ROLES = (
+    "shift_leader",
+    "city_analyst",
+    "county_centre",
+    "township_centre",
+    "supervisor",
+    "batch_operator",
+    "admin",
+)
+"""Who may be named: a role of the centre."""
+_COLUMNS = ("at", "mode", "by", "why")
+_LONGEST = 200
+
+
+@dataclass(frozen=True)
+class Switch:
+    """From when which mode holds, who said so and why. A centre that never switched is in ``normal`` since ever: `at` is None."""
+
+    mode: str = "normal"
+    at: pd.Timestamp | None = None
+    by: str = ""
+    why: str = ""
+
+
+@checked
+def switches(store: Store) -> list[Switch]:
+    """Every switch of a store, oldest first.
+
+    Parameters
+    ----------
+    store
+        The city.
+
+    Returns
+    -------
+    switches
+        Empty where the centre never switched.
+
+    Raises
+    ------
+    DataError
+        The log is damaged.
+    """
+    place = store.files.find(LOG)
+    if place is None:
+        return []
+    try:
+        rows = list(csv.DictReader(io.StringIO(place.read_text("utf-8"), newline="")))
+        found = [
+            Switch(row["mode"], pd.Timestamp(row["at"]).tz_convert(store.timezone), row["by"], row["why"])
+            for row in rows
+        ]
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise DataError(
+            f"{place} is damaged ({type(error).__name__}); put it back from a copy, its columns are {', '.join(_COLUMNS)}."
+        ) from None
+    return found
+
+
+@checked
+def mode_at(store: Store, as_of: object = None) -> Switch:
+    """The switch that holds at an instant: the last one made before it, or at it.
+
+    Parameters
+    ----------
+    store
+        The city.
+    as_of
+        The instant, now by default; a date means its local midnight.
+
+    Returns
+    -------
+    switch
+        ``normal`` where none was made.
+
+    Raises
+    ------
+    DataError
+        The log is damaged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> store = Store(tempfile.mkdtemp() + "/city", timezone="Asia/Shanghai")
+    >>> _ = switch(store, "urgent", by="shift_leader", why="flood warning", at="2025-03-03")
+    >>> mode_at(store, "2025-03-02").mode, mode_at(store, "2025-03-03").mode
+    ('normal', 'urgent')
+    """
+    at = pd.Timestamp.now(tz=store.timezone) if as_of is None else store.instant(as_of)
+    made = [found for found in switches(store) if found.at is not None and found.at <= at]
+    return made[-1] if made else Switch()
+
+
+@checked
+def switch(store: Store, mode: str, *, by: str, why: str, at: object = None) -> Switch:
+    """Switch the mode, and write down who did and why. What was written before stays.
+
+    Parameters
+    ----------
+    store
+        The city.
+    mode
+        ``normal``, ``urgent`` or ``war``.
+    by
+        A role (:data:`ROLES`), never a person.
+    why
+        The reason, in a few words, without a person in them.
+    at
+        From when it holds; now by default. Not before the last switch.
+
+    Returns
+    -------
+    switch
+        As written.
+
+    Raises
+    ------
+    DataError
+        An unknown mode or role, no reason, or an instant before the last switch.
+    PrivacyError
+        The reason may name a person.
+    BusyError
+        Another job holds the store.
+    """
+    instant = pd.Timestamp.now(tz=store.timezone).floor("s") if at is None else store.instant(at)
+    made = Switch(_one_of("mode", mode, MODES), instant, _one_of("role", by, ROLES), _reason(why))
+    with store.transaction() as staged:
+        before = switches(store)
+        if before and before[-1].at is not None and before[-1].at > instant:
+            raise DataError(
+                f"the last switch is of {before[-1].at}, after {instant}; the log only grows: choose a later instant."
+            )
+        text = io.StringIO(newline="")
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerows([_COLUMNS, *((str(s.at), s.mode, s.by, s.why) for s in (*before, made))])
+        staged.write_file(LOG, text.getvalue().encode())
+    return made
+
+
+def _one_of(what: str, word: str, known: tuple[str, ...]) -> str:
+    if word not in known:
+        raise DataError(f"no {what} {word!r}{did_you_mean(word, known)}; wanted one of {', '.join(known)}.")
+    return word
+
+
+def _reason(why: str) -> str:
+    said = " ".join(why.split())
+    if not said or len(said) > _LONGEST:
+        raise DataError(f"why the mode is switched: wanted 1 to {_LONGEST} letters, got {len(said)}.")
+    rule = findings(pd.Series([said]))[0]
+    if rule and rule != "narrative":
+        raise PrivacyError(
+            f"why the mode is switched may name a person ({rule}); say it without. The text was not kept."
+        )
+    return said
