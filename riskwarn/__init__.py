@@ -42,6 +42,7 @@ _MODULES = (
     "ingest",
     "label",
     "leakage",
+    "ledger",
     "level",
     "metrics",
     "mode",

@@ -11,7 +11,11 @@
      ├─ StaleDataError      12   a source, a score or a model is too old, or there is nothing for the date
      ├─ NotFoundError       13   no such grid, table, model or store
      ├─ GateError           16   a model has not earned promotion
-     └─ BusyError           17   another job holds the store
+     ├─ BusyError           17   another job holds the store
+     ├─ ConflictError       19   someone else has acted on the item meanwhile
+     ├─ ForbiddenError      20   the role or area may not do this
+     ├─ StepError           21   the item cannot take this step, or what the step wants is missing
+     └─ TamperedError       22   the ledger is not as it was written
 """
 
 import difflib
@@ -76,6 +80,30 @@ class BusyError(RiskwarnError):
     """Another job holds the store."""
 
     exit_code = 17
+
+
+class ConflictError(RiskwarnError):
+    """Someone else has acted on the item meanwhile; read it again."""
+
+    exit_code = 19
+
+
+class ForbiddenError(RiskwarnError):
+    """The role or area may not do this."""
+
+    exit_code = 20
+
+
+class StepError(RiskwarnError):
+    """The item cannot take this step, or what the step wants is missing."""
+
+    exit_code = 21
+
+
+class TamperedError(RiskwarnError):
+    """The ledger is not as it was written."""
+
+    exit_code = 22
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

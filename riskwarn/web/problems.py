@@ -6,7 +6,16 @@ from typing import Any
 
 from fastapi.responses import JSONResponse
 
-from riskwarn.errors import BusyError, GateError, NotFoundError, RiskwarnError, StaleDataError
+from riskwarn.errors import (
+    BusyError,
+    ConflictError,
+    ForbiddenError,
+    GateError,
+    NotFoundError,
+    RiskwarnError,
+    StaleDataError,
+    StepError,
+)
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -24,6 +33,9 @@ _STATUS_OF: tuple[tuple[type[RiskwarnError], int], ...] = (
     (StaleDataError, 503),
     (BusyError, 503),
     (GateError, 409),
+    (ConflictError, 409),
+    (ForbiddenError, 403),
+    (StepError, 422),
     (RiskwarnError, 500),
 )
 

@@ -1,0 +1,14 @@
+"""What people did about what a night found: alerts, gaps and supervision cards as items of one state machine, in SQL.
+
+::
+
+    workflow   states, steps, clocks: workflow.toml
+    actor      a role, an area and a digest of the account
+    words      states, actions, roles, reasons and outcomes in words
+"""
+
+from riskwarn.ledger.actor import CITY, MACHINE, Actor, account_digest, within
+from riskwarn.ledger.words import code_of, word
+from riskwarn.ledger.workflow import Workflow, workflow
+
+__all__ = ["CITY", "MACHINE", "Actor", "Workflow", "account_digest", "code_of", "within", "word", "workflow"]

@@ -1,0 +1,100 @@
+"""Who acts: a role, an area and a digest of the account. Never a person, and never a resident."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from riskwarn.calling import checked
+from riskwarn.ledger.workflow import NIGHT
+from riskwarn.store.key import signature
+
+CITY = "*"
+"""The area of who may see and act everywhere."""
+_LENGTHS = (2, 4, 6, 9, 12)
+"""Digits of a division code: province, city, county, township, community (GB/T 2260, GB/T 10114)."""
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who takes a step.
+
+    Attributes
+    ----------
+    role
+        A role of the workflow.
+    area
+        Code of the area or body that is spoken for; what lies within it may be acted on. ``*`` is the whole city.
+    account
+        Digest of the account (:func:`account_digest`), empty for the nightly run.
+    """
+
+    role: str
+    area: str = CITY
+    account: str = ""
+
+
+MACHINE = Actor(NIGHT)
+"""The nightly run."""
+
+
+@checked
+def account_digest(folder: Path, account: str) -> str:
+    """What the ledger keeps of an account: sixteen hexadecimal digits of its HMAC-SHA256 under the store's key.
+
+    The same account gives the same digest, so that a trail can be followed; without the key no list of names leads back to it.
+
+    Parameters
+    ----------
+    folder
+        Of the store.
+    account
+        Name of the account.
+
+    Returns
+    -------
+    digest
+        Empty for an empty name.
+    """
+    return signature(folder, f"account|{account}".encode())[:16] if account else ""
+
+
+@checked
+def within(path: str, area: str) -> bool:
+    """Whether what lies on a path of areas belongs to one of them.
+
+    A code of digits covers all codes that begin with it, trailing zeros left out as in twelve-digit codes of larger areas; any other
+    name covers itself alone.
+
+    Parameters
+    ----------
+    path
+        Codes of the areas something lies in, the largest first, with ``/`` between; empty for the whole city.
+    area
+        A code, or ``*``.
+
+    Returns
+    -------
+    within
+        True for ``*``.
+
+    Examples
+    --------
+    >>> within("320102/320102001", "320102001"), within("320102/320102001", "320100000000"), within("320102", "320103")
+    (True, True, False)
+    >>> within("C1/T10", "T1"), within("", "C1"), within("C1/T10", "*")
+    (False, False, True)
+    """
+    if area == CITY:
+        return True
+    parts = [part for part in path.split("/") if part]
+    prefix = _prefix(area)
+    return any(part == area or (prefix != "" and part.isdigit() and part.startswith(prefix)) for part in parts)
+
+
+def _prefix(area: str) -> str:
+    """The digits of a division code that say which it is; empty where it is none."""
+    if not (area.isascii() and area.isdigit() and len(area) in _LENGTHS):
+        return ""
+    if len(area) < _LENGTHS[-1]:
+        return area
+    said = len(area.rstrip("0"))
+    return area[: min(n for n in _LENGTHS if n >= said)]
