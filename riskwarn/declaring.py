@@ -244,7 +244,8 @@ def read_toml(path: str | Path, what: str) -> tuple[dict[str, Any], str]:
         raise NotFoundError(f"no {what} {path}: it is a folder; name a file in it.")
     if not path.is_file():
         beside = [p.name for p in path.parent.glob("*.toml")] if path.parent.is_dir() else []
-        raise NotFoundError(f"no {what} {path}{did_you_mean(path.name, beside)}.")
+        said = " ".join(str(path).split())  # a name may hold a line feed; a message is one line
+        raise NotFoundError(f"no {what} {said}{did_you_mean(path.name, beside)}.")
     try:
         text = path.read_text("utf-8-sig")
         return tomllib.loads(text), text
