@@ -33,7 +33,7 @@ from riskwarn.language import in_every_language
 from riskwarn.model import FILES, SUMS, RiskModel
 from riskwarn.reporting import to_html
 from riskwarn.store import signature
-from riskwarn.store.parquet import write_bytes
+from riskwarn.store.pointer import point, pointed
 from riskwarn.tuning import Tuning
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ def keep(model: RiskModel, folder: str | Path, *, alias: str) -> Path:
         shutil.rmtree(bundle, ignore_errors=True)
         partial.rename(bundle)
     before = _bundle(place, alias)
-    write_bytes(place / alias, bundle.name.encode())
+    point(place / alias, bundle.name)
     for old in place.glob(f".{alias}-*"):
         if old not in {bundle, before}:
             shutil.rmtree(old, ignore_errors=True)
@@ -243,15 +243,10 @@ def _is_same(bundle: Path, new: Path) -> bool:
 
 def _bundle(place: Path, alias: str) -> Path | None:
     """The bundle an alias names, none where it names none."""
-    try:
-        name = (place / alias).read_text("utf-8")
-    except FileNotFoundError:
+    if not os.path.lexists(place / alias):
         return None
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{place / alias} is damaged ({type(error).__name__}); promote or train the model again."
-        ) from None
-    if Path(name).name != name or not name:
+    name = pointed(place / alias)
+    if name is None:
         raise DataError(f"{place / alias} is damaged: it names no bundle beside it; promote or train the model again.")
     return place / name
 

@@ -6,6 +6,7 @@
     models    panel backtest tune train promote
     nights    score find-gaps monitor raise-alerts nightly mode
     reasons   explain changes what-if review
+    upkeep    migrate
     service   serve demo doctor
 """
 
@@ -48,6 +49,7 @@ VERBS = {
     "serve": "service",
     "simulate": "records",
     "demo": "service",
+    "migrate": "upkeep",
     "doctor": "service",
 }
 """The module of each verb, in the order of the help."""

@@ -3,6 +3,8 @@
 ::
 
     parquet      how a table becomes a file
+    pointer      which folder holds, as a small file
+    format       what the folder means, and how an older one becomes today's
     lock         one writer at a time
     key          what signs the models kept here
     files        which files hold: those of the last delivery committed
@@ -12,10 +14,19 @@
     store        these together, with the city's clock
 """
 
+from riskwarn.store.format import FORMAT
 from riskwarn.store.key import signature
 from riskwarn.store.nights import PublishedNight
-from riskwarn.store.store import FORMAT, Store
+from riskwarn.store.store import Store
 from riskwarn.store.tables import NIGHT_TABLES, Written
 from riskwarn.store.transaction import Transaction
 
-__all__ = ["FORMAT", "NIGHT_TABLES", "PublishedNight", "Store", "Transaction", "Written", "signature"]
+__all__ = [
+    "FORMAT",
+    "NIGHT_TABLES",
+    "PublishedNight",
+    "Store",
+    "Transaction",
+    "Written",
+    "signature",
+]

@@ -16,6 +16,7 @@ import pandas as pd
 from riskwarn.errors import DataError, NotFoundError, StaleDataError
 from riskwarn.schema import conform, table_of
 from riskwarn.store.parquet import full, to_arrow, to_frame, write_bytes, write_table
+from riskwarn.store.pointer import point, pointed
 from riskwarn.store.tables import NIGHT_TABLES, check_columns, load
 
 _FACTS, _SUMS, _POINTER = "facts.json", "SHA256SUMS", "current"
@@ -192,7 +193,7 @@ class Nights(ABC):
             write_bytes(partial / _FACTS, said.encode())
             write_bytes(partial / _SUMS, _sums(partial).encode())
             partial.rename(night / run)
-        write_bytes(night / _POINTER, run.encode())
+        point(night / _POINTER, run)
         return night / run
 
     def _night(self, at: pd.Timestamp) -> Path:
@@ -220,11 +221,8 @@ class Nights(ABC):
 
 def _holding(night: Path) -> str | None:
     """The run a night points to, none where the pointer or the run is not there."""
-    try:
-        run = (night / _POINTER).read_text("utf-8")
-    except (OSError, ValueError):
-        return None
-    return run if run and Path(run).name == run and (night / run).is_dir() else None
+    run = pointed(night / _POINTER)
+    return run if run is not None and (night / run).is_dir() else None
 
 
 def _sums(folder: Path) -> str:

@@ -22,7 +22,7 @@ pieces they arrive.
 
 import csv
 import io
-import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,16 +38,16 @@ from riskwarn.clock import zone_named
 from riskwarn.errors import DataError, NotFoundError, did_you_mean
 from riskwarn.schema import Table, table_of
 from riskwarn.store.files import Files
+from riskwarn.store.format import FORMAT, HEAD, REMEDY, head_of, migrate, read_head
 from riskwarn.store.lock import Lock
 from riskwarn.store.nights import Nights
 from riskwarn.store.parquet import to_frame
 from riskwarn.store.tables import NIGHT_TABLES, Tables, Written, check_columns, joined, load
 from riskwarn.store.transaction import Transaction
 
-FORMAT = 1
+log = logging.getLogger(__name__)
 WORDS = "words.csv"
 """Words of the city's own codes, beside its tables."""
-_HEAD = "store.json"
 
 
 class Store(Tables, Nights):
@@ -87,7 +87,7 @@ class Store(Tables, Nights):
         kept = self._head().get("timezone")
         if timezone and kept and timezone != kept:
             raise DataError(
-                f"{self.path / _HEAD}: the store's time zone is {kept!r}, got {timezone!r}; a store keeps the zone it was made with."
+                f"{self.path / HEAD}: the store's time zone is {kept!r}, got {timezone!r}; a store keeps the zone it was made with."
             )
         if (self.path / WORDS).is_file():
             taxonomy.add_words(self.path / WORDS)
@@ -336,17 +336,50 @@ class Store(Tables, Nights):
         try:
             with self._lock.held() as outermost:
                 if outermost:
-                    self.files.settle()
-                    self.files.sweep()
+                    self._tidy()
                 yield
         finally:
             if self.is_new and not self._lock.is_mine:
                 self._unmake()
 
+    def _tidy(self) -> None:
+        """Finish what killed jobs left, and bring an older format up to today's, which the log says."""
+        self.files.settle()
+        self.files.sweep()
+        for said in [] if self.is_new else migrate(self.path):
+            log.warning(said)
+
+    @property
+    def format(self) -> int:
+        """Format of the folder, see :mod:`riskwarn.store.format`; that of a new store is today's."""
+        return int(self._head().get("format", FORMAT))
+
+    @checked
+    def migrate(self) -> list[str]:
+        """Bring the store up to today's format; who writes does so by itself.
+
+        Returns
+        -------
+        done
+            What was done, a sentence each; nothing where there was nothing to do.
+
+        Raises
+        ------
+        BusyError
+            Another job holds the store.
+        NotFoundError
+            There is no store.
+        """
+        if self.is_new:
+            raise NotFoundError(f"there is no store in {self.path}; check the path.")
+        with self._lock.held():
+            self.files.settle()
+            return migrate(self.path)
+
     @checked
     def head_to_write(self) -> bytes | None:
         """What ``store.json`` is to say where there is none yet."""
-        return json.dumps({"format": FORMAT, "timezone": self.timezone}).encode() if self.is_new else None
+        return head_of(self.timezone) if self.is_new else None
 
     def _unmake(self) -> None:
         """A job that wrote nothing leaves no folder behind."""
@@ -356,20 +389,10 @@ class Store(Tables, Nights):
 
     def _head(self) -> dict[str, Any]:
         """What ``store.json`` says; nothing where the store is not made yet."""
-        place = self.files.find(_HEAD)
+        place = self.files.find(HEAD)
         if place is None:
             left = next((name for name in ("tables", "nights") if (self.path / name).exists()), None)
             if left is not None:
-                raise DataError(f"{self.path / _HEAD} is lost, though there is a folder {left!r}; {_REMEDY}")
+                raise DataError(f"{self.path / HEAD} is lost, though there is a folder {left!r}; {REMEDY}")
             return {}
-        try:
-            head = dict(json.loads(place.read_text("utf-8")))
-            kept = {"format": head.get("format", FORMAT), "timezone": str(head["timezone"])}
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{self.path / _HEAD} is damaged ({type(error).__name__}); {_REMEDY}") from None
-        if kept["format"] != FORMAT:
-            raise DataError(f"{self.path / _HEAD}: store format {kept['format']}, this version reads {FORMAT}.")
-        return kept
-
-
-_REMEDY = f'write it again as {{"format": {FORMAT}, "timezone": "…"}} with the zone the store was made with.'
+        return read_head(place)
