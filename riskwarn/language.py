@@ -5,17 +5,26 @@ Text in code is English; :func:`phrase` marks it and gives a :class:`Phrase`, wh
     >>> phrase("{first} and {second}", first=phrase("by feed"), second="12345")["zh"]
     '按来源和12345'
 
-A catalogue is one gettext file, ``locale/zh.po``; a third language is a third file. `riskwarn.taxonomy` brings the words of a city's
-own codes, which no catalogue can know, as :class:`Words`.
+A catalogue is one gettext file, ``locale/zh.po``; a third language is a third file, there or in the folder that the environment variable
+``RISKWARN_LOCALE`` names. `riskwarn.taxonomy` brings the words of a city's own codes, which no catalogue can know, as :class:`Words`.
+
+What is counted has one form a plural of each language::
+
+    >>> dispute = phrase("dispute", plural="disputes", context="noun")
+    >>> dispute.counted(1)["en"], dispute.counted(4)["en"], dispute["en"], dispute["zh"]
+    ('dispute', 'disputes', 'disputes', '矛盾纠纷')
 """
 
+import os
 import string
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from gettext import c2py
+from numbers import Real
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from riskwarn.errors import DefinitionError, did_you_mean
 
@@ -24,15 +33,34 @@ Language: TypeAlias = str
 SOURCE_LANGUAGE: Language = "en"
 """The language of the text in code; it needs no catalogue."""
 CATALOGUES = Path(__file__).with_name("locale")
-LANGUAGES: tuple[Language, ...] = (
-    *sorted((path.stem for path in CATALOGUES.glob("*.po")), reverse=True),
-    SOURCE_LANGUAGE,
-)
+FOLDER_VARIABLE = "RISKWARN_LOCALE"
+"""Names a folder with further catalogues; one of a language that the package has stands in its place."""
+MANY = 100
+"""The number whose plural is said where none is given."""
+
+
+def _files() -> dict[Language, Path]:
+    folders = [CATALOGUES, *(Path(f) for f in [os.environ.get(FOLDER_VARIABLE, "")] if f)]
+    return {path.stem: path for folder in folders for path in folder.glob("*.po")}
+
+
+_FILES = _files()
+LANGUAGES: tuple[Language, ...] = (*sorted(_FILES, reverse=True), SOURCE_LANGUAGE)
 """Languages there are, that of the staff first."""
 
 
 def locale_of(language: Language) -> str:
     """The locale whose dates and numbers a language is written with, as Babel names it.
+
+    Parameters
+    ----------
+    language
+        A code of :data:`LANGUAGES`.
+
+    Returns
+    -------
+    locale
+        The language itself, and British English for English.
 
     Examples
     --------
@@ -42,50 +70,131 @@ def locale_of(language: Language) -> str:
     return "en_GB" if language == SOURCE_LANGUAGE else language
 
 
-class Spoken(Protocol):
-    """One meaning in every language: a :class:`Phrase`, or :class:`Words`."""
+def name_of(language: Language) -> str:
+    """What a language calls itself.
 
+    Parameters
+    ----------
+    language
+        A code of :data:`LANGUAGES`.
+
+    Returns
+    -------
+    name
+        As it stands on the language switch of a page.
+
+    Examples
+    --------
+    >>> name_of("en"), name_of("zh")
+    ('English', '中文')
+    """
+    from babel import Locale  # noqa: PLC0415 - only pages need it
+
+    name = str(Locale.parse(language).get_language_name(language))
+    return name[:1].upper() + name[1:]
+
+
+class Spoken(ABC):
+    """One meaning in every language: a :class:`Phrase`, or :class:`Words`. Two are equal when they say the same in every language."""
+
+    @abstractmethod
     def __getitem__(self, language: Language, /) -> str:
         """The text in `language`."""
-        ...
+
+    @abstractmethod
+    def counted(self, n: float) -> "Spoken":
+        """The same, in the form that the number `n` asks for."""
 
     @property
     def zh(self) -> str:
         """The text in Chinese."""
-        ...
+        return self["zh"]
 
     @property
     def en(self) -> str:
         """The text in English."""
-        ...
+        return self[SOURCE_LANGUAGE]
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both say the same, of one and of many."""
+        if not isinstance(other, Spoken):
+            return NotImplemented
+        return all(forms(self, language) == forms(other, language) for language in LANGUAGES)
+
+    def __hash__(self) -> int:
+        """Of what it says."""
+        return hash(self[SOURCE_LANGUAGE])
 
 
-@dataclass(frozen=True)
-class Words:
-    """Words that come from outside the package, in Chinese and English: names of a city's own codes, labels and features.
+@dataclass(frozen=True, eq=False, init=False)
+class Words(Spoken):
+    """Words that come from outside the package: names of a city's own codes, labels and features.
 
-    In any other language they are said in English.
+    Parameters
+    ----------
+    zh, en
+        In Chinese and in English: a text, or one for each plural of the language, as ``("call", "calls")``.
+    others
+        In further languages, by their code. A language without words says the English ones.
+
+    Raises
+    ------
+    DefinitionError
+        There are no words at all.
 
     Examples
     --------
     >>> Words("路灯", "street lights")["zh"]
     '路灯'
+    >>> calls = Words(zh="周末警情", en=("weekend call", "weekend calls"))
+    >>> calls.counted(1)["en"], calls["en"]
+    ('weekend call', 'weekend calls')
     """
 
-    zh: str
-    en: str
+    texts: Mapping[Language, tuple[str, ...]]
+    n: float | None
+
+    def __init__(
+        self,
+        zh: str | Sequence[str] | None = None,
+        en: str | Sequence[str] | None = None,
+        **others: str | Sequence[str],
+    ) -> None:
+        given = {language: text for language, text in {"zh": zh, "en": en, **others}.items() if text is not None}
+        texts = {language: (text,) if isinstance(text, str) else tuple(text) for language, text in given.items()}
+        if not all(texts.values()) or not texts:
+            raise DefinitionError(
+                f"words without a text, got {given!r}; give at least one language, as Words(en='street lights')."
+            )
+        object.__setattr__(self, "texts", texts)
+        object.__setattr__(self, "n", None)
 
     def __getitem__(self, language: Language) -> str:
         """The words in `language`."""
-        return self.zh if language == "zh" else self.en
+        there = next((code for code in (language, SOURCE_LANGUAGE) if code in self.texts), next(iter(self.texts)))
+        texts = self.texts[there]
+        return (
+            texts[0]
+            if len(texts) == 1
+            else texts[min(_rule(there)(_whole(MANY if self.n is None else self.n)), len(texts) - 1)]
+        )
+
+    def counted(self, n: float) -> "Words":
+        """The same, in the form that `n` asks for; what is counted already stays as it is."""
+        if self.n is not None:
+            return self
+        words = Words(**self.texts)
+        object.__setattr__(words, "n", n)
+        return words
+
+    def to_dict(self) -> dict[Language, str | list[str]]:
+        """Plain values by language, from which ``Words(**values)`` makes equal words."""
+        return {language: texts[0] if len(texts) == 1 else list(texts) for language, texts in self.texts.items()}
 
 
 @dataclass(frozen=True, eq=False)
-class Phrase:
-    """Text of the package with what stands in its braces, said in a language when asked; made by :func:`phrase`.
-
-    Two phrases are equal when they say the same in every language.
-    """
+class Phrase(Spoken):
+    """Text of the package with what stands in its braces, said in a language when asked; made by :func:`phrase`."""
 
     text: str
     context: str = ""
@@ -94,18 +203,8 @@ class Phrase:
 
     def __getitem__(self, language: Language) -> str:
         """The text in `language`; values that are themselves spoken are said in it too."""
-        form = _form(language, self.context, self.text, self.plural, self.values.get("n"))
+        form = _form(language, self.context, self.text, self.plural, _whole(self.values.get("n", MANY)))
         return _FORMATTER.vformat(form, (), _Said(self.values, language)) if self.values else form
-
-    def __eq__(self, other: object) -> bool:
-        """Whether both say the same."""
-        if not isinstance(other, Phrase | Words):
-            return NotImplemented
-        return all(self[language] == other[language] for language in LANGUAGES)
-
-    def __hash__(self) -> int:
-        """Of what it says."""
-        return hash(self[SOURCE_LANGUAGE])
 
     def filled(self, **values: Any) -> "Phrase":
         """The same text with `values` in its braces.
@@ -117,15 +216,10 @@ class Phrase:
         """
         return replace(self, values={**self.values, **values})
 
-    @property
-    def zh(self) -> str:
-        """The text in Chinese."""
-        return self["zh"]
-
-    @property
-    def en(self) -> str:
-        """The text in English."""
-        return self["en"]
+    def counted(self, n: float) -> "Phrase":
+        """The same in the form that `n` asks for, down to the phrases in its braces; what is counted already stays as it is."""
+        within = {name: v.counted(n) if isinstance(v, Spoken) else v for name, v in self.values.items()}
+        return self if "n" in self.values else replace(self, values={**within, "n": n})
 
 
 def phrase(text: str, /, *, context: str = "", plural: str = "", **values: Any) -> Phrase:
@@ -138,7 +232,7 @@ def phrase(text: str, /, *, context: str = "", plural: str = "", **values: Any) 
     context
         Parts two meanings of one English text.
     plural
-        English for any number but one; `values` then has the number, `n`.
+        English for any number but one. The number is `n` of `values`, or given later (:meth:`Phrase.counted`).
     values
         What stands in the braces: numbers, text, or phrases and words, which are said in the same language.
 
@@ -157,8 +251,24 @@ def phrase(text: str, /, *, context: str = "", plural: str = "", **values: Any) 
     return Phrase(text, context, plural, values)
 
 
+UNSAID = Words(en="")
+"""Says nothing in any language."""
+
+
 def listed(items: Sequence[Spoken], joint: str) -> Phrase:
-    """Several things in a row, joined as `joint` says: ``and``, ``or``, ``,``, ``kinds`` for words of codes, or ``clauses``.
+    """Several things in a row.
+
+    Parameters
+    ----------
+    items
+        Any number; of none nothing is said.
+    joint
+        How they are joined: ``and``, ``or``, ``,``, ``kinds`` for words of codes, or ``clauses``.
+
+    Returns
+    -------
+    phrase
+        All in one.
 
     Examples
     --------
@@ -182,8 +292,42 @@ _JOINTS = {
 _MEASURE = "measure word"
 
 
+def forms(spoken: Spoken, language: Language) -> tuple[str, ...]:
+    """What is said in a language, once a plural of that language; once, where all are the same.
+
+    Parameters
+    ----------
+    spoken
+        Phrase or words, not yet counted.
+    language
+        A code of :data:`LANGUAGES`.
+
+    Returns
+    -------
+    texts
+        In the order of the language's plurals.
+
+    Examples
+    --------
+    >>> forms(phrase("dispute", plural="disputes", context="noun"), "en")
+    ('dispute', 'disputes')
+    """
+    texts = tuple(spoken.counted(n)[language] for n in _numbers(language))
+    return texts[:1] if len(set(texts)) == 1 else texts
+
+
 def in_every_language(spoken: Spoken) -> dict[Language, str]:
     """What is said, by language: for files that outlive the process.
+
+    Parameters
+    ----------
+    spoken
+        Phrase or words.
+
+    Returns
+    -------
+    texts
+        One a language of :data:`LANGUAGES`.
 
     Examples
     --------
@@ -193,13 +337,44 @@ def in_every_language(spoken: Spoken) -> dict[Language, str]:
     return {language: spoken[language] for language in LANGUAGES}
 
 
-def measure_word(noun: str) -> Phrase:
-    """The measure word of a noun, as 起 or 户; empty in a language that has none.
+def as_words(spoken: Spoken) -> Words:
+    """What is said, with its plurals, as words that need no catalogue any more.
+
+    Parameters
+    ----------
+    spoken
+        Phrase or words, not yet counted.
+
+    Returns
+    -------
+    words
+        In every language of :data:`LANGUAGES`.
 
     Examples
     --------
-    >>> measure_word("event")["en"]
-    ''
+    >>> as_words(phrase("dispute", plural="disputes", context="noun")).to_dict()
+    {'zh': '矛盾纠纷', 'en': ['dispute', 'disputes']}
+    """
+    return Words(**{language: forms(spoken, language) for language in LANGUAGES})
+
+
+def measure_word(noun: str) -> Phrase:
+    """The measure word of a noun, as 起 or 户, from the catalogue of a language that has them.
+
+    Parameters
+    ----------
+    noun
+        In English, the key of the catalogues.
+
+    Returns
+    -------
+    phrase
+        Empty in a language without measure words.
+
+    Examples
+    --------
+    >>> measure_word("event")["en"], measure_word("event")["zh"]
+    ('', '起')
     """
     return Phrase(noun, _MEASURE)
 
@@ -209,20 +384,25 @@ class _Said(dict[str, Any]):
 
     def __init__(self, values: Mapping[str, Any], language: Language) -> None:
         super().__init__(
-            {name: value[language] if isinstance(value, Phrase | Words) else value for name, value in values.items()}
+            {name: value[language] if isinstance(value, Spoken) else value for name, value in values.items()}
         )
 
 
 _FORMATTER = string.Formatter()
 
 
-def _form(language: Language, context: str, text: str, plural: str, n: Any) -> str:
+def _whole(n: Any) -> int:
+    """The number that picks a plural: a number with a part takes the plural of many, as catalogues know whole ones only."""
+    return int(float(n)) if isinstance(n, Real) and float(n).is_integer() else MANY
+
+
+def _form(language: Language, context: str, text: str, plural: str, n: int) -> str:
     """The text of a phrase in a language, in the form that a number asks for; braces not yet filled."""
     known = None if language == SOURCE_LANGUAGE else _texts(language).get((context, text))
     if known is None:
         english = "" if context == _MEASURE else text
         return plural if plural and n != 1 else english
-    return known if isinstance(known, str) else known[_plural_rule(language)(n)]
+    return known if isinstance(known, str) else known[_rule(language)(n)]
 
 
 @cache
@@ -237,17 +417,33 @@ def _texts(language: Language) -> dict[tuple[str, str], str | tuple[str, ...]]:
 
 
 @cache
-def _plural_rule(language: Language) -> Callable[[int], int]:
+def _rule(language: Language) -> Callable[[int], int]:
+    """Which plural a whole number takes."""
+    if language == SOURCE_LANGUAGE:
+        return lambda n: int(n != 1)
     return c2py(_catalogue(language).plural_expr)
 
 
 @cache
-def _catalogue(language: Language) -> Any:
-    from babel.messages.pofile import read_po  # noqa: PLC0415 - only who speaks another language pays for it
+def _numbers(language: Language) -> tuple[int, ...]:
+    """A number for each plural of a language, in their order."""
+    first = {_rule(language)(n): n for n in range(2 * MANY, -1, -1)}
+    return tuple(first[form] for form in sorted(first))
 
-    path = CATALOGUES / f"{language}.po"
-    if language not in LANGUAGES:
+
+@cache
+def _catalogue(language: Language) -> Any:
+    from babel.core import UnknownLocaleError  # noqa: PLC0415 - only who speaks another language pays for it
+    from babel.messages.pofile import PoFileError, read_po  # noqa: PLC0415
+
+    if language not in _FILES:
         known = ", ".join(LANGUAGES)
         raise DefinitionError(f"no language {language!r}{did_you_mean(language, LANGUAGES)}; there are: {known}.")
-    with path.open("rb") as file:
-        return read_po(file, locale=language)
+    path = _FILES[language]
+    try:
+        with path.open("rb") as file:
+            return read_po(file, locale=language, abort_invalid=True)
+    except (UnknownLocaleError, PoFileError, ValueError) as error:
+        raise DefinitionError(
+            f"catalogue {path}: no gettext file of a language ({error}); name it by its code, as fr.po."
+        ) from None

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po, write_po
 
 from riskwarn import language
@@ -69,10 +69,19 @@ def complete(path: Path) -> list[str]:
     wanted = phrases()
     fresh = Catalog(locale=path.stem, project="riskwarn", header_comment=entries.header_comment, fuzzy=False)
     for (context, text), plural in wanted.items():
-        old = known.get((context, text))
-        fresh.add((text, plural) if plural else text, old.string if old else "", context=context or None)
+        fresh.add(
+            (text, plural) if plural else text, _kept(known.get((context, text)), plural), context=context or None
+        )
     write(path, fresh)
     return [text for key in wanted if not (key in known and any(known[key].string)) for text in (key[1],)]
+
+
+def _kept(old: Message | None, plural: str) -> str | tuple[str, ...]:
+    """The translation there was; one of a text that had no plural is the first form of one that has."""
+    if old is None:
+        return ("",) if plural else ""
+    strings = (old.string,) if isinstance(old.string, str) else old.string
+    return strings if plural else strings[0]
 
 
 def _singular(identity: object) -> str:

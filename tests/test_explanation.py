@@ -429,9 +429,9 @@ def test_nouns_are_one_or_many():
     """A stream's noun keeps its choices of category, tag, origin and severity in both numbers."""
     noun = noun_of(Stream("police_call", categories=("P04",), tag="weapon", origin="citizen", severity=2))
 
-    assert noun.one == "serious dispute call with a weapon seen reported by residents"
-    assert noun.many == "serious dispute calls with a weapon seen reported by residents"
-    assert noun.zh == "群众反映的涉刀的较重纠纷警情"
+    assert noun.one["en"] == "serious dispute call with a weapon seen reported by residents"
+    assert noun.many["en"] == "serious dispute calls with a weapon seen reported by residents"
+    assert noun.words["zh"] == "群众反映的涉刀的较重纠纷警情"
 
 
 @given(st.floats(0, 1e6, allow_nan=False))

@@ -450,7 +450,9 @@ def test_a_clause_of_ones_own_reads_as_declared():
     """A feature that brings a clause is told in its kind of sentence, with its noun and window."""
     kind = make_dataclass("Noisy", [], bases=(Count,), frozen=True)
     kind.clause = property(
-        lambda self: Clause("lasting", Noun("噪音投诉", "noise complaint", "noise complaints"), self.days)
+        lambda self: Clause(
+            "lasting", Noun(Words(zh="噪音投诉", en=("noise complaint", "noise complaints"))), self.days
+        )
     )
     words = words_of_features([kind("dispute", 84)])["dispute_n_84d"]
 

@@ -8,7 +8,7 @@ import pytest
 from catalogue import catalogues, phrases, read
 
 from riskwarn.errors import DefinitionError
-from riskwarn.language import LANGUAGES, SOURCE_LANGUAGE, Words, listed, measure_word, phrase
+from riskwarn.language import LANGUAGES, SOURCE_LANGUAGE, Words, as_words, listed, measure_word, phrase
 from riskwarn.taxonomy import words_of
 
 ALWAYS_THERE = {"what", "window", "measure", "when_rate", "name", "unit", "per", "normal", "last"}
@@ -57,6 +57,33 @@ def test_a_phrase_says_its_values_in_the_same_language():
 def test_a_plural_follows_the_number():
     """English takes the singular for one alone."""
     assert [phrase("{n} case", plural="{n} cases", n=n)["en"] for n in (0, 1, 2)] == ["0 cases", "1 case", "2 cases"]
+
+
+def test_a_noun_within_a_noun_follows_the_same_number():
+    """What is counted agrees with its number down to the innermost words; what has a number of its own keeps it."""
+    call = Words(zh="警情", en=("call", "calls"))
+    late = phrase("late {noun}", plural="late {noun}", noun=call)
+    place = phrase("place with {least} {calls}", plural="places with {least} {calls}", least=3, calls=call.counted(3))
+
+    assert [late.counted(n)["en"] for n in (0, 1, 2.6)] == ["late calls", "late call", "late calls"]
+    assert late["en"] == "late calls"
+    assert place.counted(1)["en"] == "place with 3 calls"
+
+
+def test_words_outlive_their_catalogue():
+    """Words kept as plain values say the same as the phrase they came from, of one and of many."""
+    noun = phrase("dispute", plural="disputes", context="noun")
+
+    assert Words(**as_words(noun).to_dict()) == noun
+    assert as_words(noun) != as_words(noun.counted(1))
+
+
+def test_words_without_a_language_are_said_in_english():
+    """A language that a city's words lack says the English ones, else the first there are; no words at all are refused."""
+    assert Words(en="street lights")["zh"] == "street lights"
+    assert Words(zh="路灯")["en"] == "路灯"
+    with pytest.raises(DefinitionError, match="at least one language"):
+        Words()
 
 
 def test_what_no_catalogue_knows_is_said_in_english():

@@ -8,7 +8,7 @@ number, `one` and `many` its singular and plural, `name` what is measured (`unit
 from collections.abc import Mapping
 
 from riskwarn.calling import checked
-from riskwarn.language import Language, Spoken, phrase
+from riskwarn.language import Language, Phrase, phrase
 
 HABIT = {
     "times": phrase("{value} {what} in {last}, {ratio} times the mean of the 15 weeks before"),
@@ -215,14 +215,14 @@ LEAD = {
 """What stands before a reason: a lead to verify, never a cause."""
 WHERE = {
     "nearby": phrase("The neighbouring grids"),
-    "nearby_n": phrase("The {n} neighbouring grids"),
-    "nearby_1": phrase("The neighbouring grid"),
     "community": phrase("The grids of its community"),
     "township": phrase("The grids of its township"),
     "county": phrase("The grids of its county"),
     "about": phrase("This grid and those around it"),
 }
 """The grids around."""
+NEARBY = phrase("The neighbouring grid", plural="The {n} neighbouring grids")
+"""The grids around, where their number is known."""
 REMEDIES = {
     "dispute": ("A1", phrase("Ask a mediator to visit")),
     "petition": ("A2", phrase("Call back and follow up the requests")),
@@ -249,7 +249,7 @@ REMEDIES = {
 }
 """A next step beside each reason: the action's code and a sentence. Service, mediation and verification only."""
 
-ALL: dict[str, Mapping[str, Spoken]] = {
+ALL: dict[str, Mapping[str, Phrase]] = {
     "HABIT": HABIT,
     "LASTING": LASTING,
     "STANDING": STANDING,

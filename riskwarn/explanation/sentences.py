@@ -11,10 +11,10 @@ import pandas as pd
 
 from riskwarn.calling import checked
 from riskwarn.explanation import phrases
-from riskwarn.feature import Clause, Feature, Noun, Unit
+from riskwarn.feature import Clause, Feature, Noun
 from riskwarn.feature.clause import window
 from riskwarn.feature.mix import REPEATED
-from riskwarn.language import Language, Spoken, Words, phrase
+from riskwarn.language import LANGUAGES, MANY, UNSAID, Language, Phrase, Spoken, Words, in_every_language, phrase
 from riskwarn.taxonomy import words_of
 
 CLEAR = 1.1
@@ -69,7 +69,7 @@ def words_of_features(features: Iterable[Feature]) -> dict[str, dict[str, Any]]:
     Returns
     -------
     words
-        By name: `zh`, `en`, `unit`, `family`, `code`, `remedy` (the action's code) and `clause`.
+        By name: what it is in each language (`zh`, `en`), `unit`, `family`, `code`, `remedy` (the action's code) and `clause`.
 
     Examples
     --------
@@ -83,8 +83,7 @@ def words_of_features(features: Iterable[Feature]) -> dict[str, dict[str, Any]]:
 def _words(feature: Feature) -> dict[str, Any]:
     clause = feature.clause
     return {
-        "zh": feature.words.zh,
-        "en": feature.words.en,
+        **in_every_language(feature.words),
         "unit": feature.unit,
         "family": feature.family,
         "code": feature.code,
@@ -192,7 +191,8 @@ def clause_of(feature: Mapping[str, Any]) -> Clause:
     """The clause of an entry of :func:`words_of_features`; of one that has none, its words and its number."""
     if "clause" in feature:
         return Clause.parse(feature["clause"])
-    return Clause("measure", Noun(feature["zh"], feature["en"], feature["en"]), side=0, unit=Unit())
+    words = Words(**{language: feature[language] for language in LANGUAGES if language in feature})
+    return Clause("measure", Noun(words), side=0)
 
 
 def _told(
@@ -206,26 +206,24 @@ def _told(
     language: Language,
 ) -> str:
     if pd.isna(value):
-        return phrases.MISSING[language].format(name=_missing(clause)[language])
+        return phrases.MISSING.filled(name=_missing(clause))[language]
     fact = Fact(clause, float(said(clause, value)), float(said(clause, normal)), raising)
-    fields = _fields(fact, season, n_nearby, language)
-    text = KINDS[clause.kind](fact)[language].format(**fields)
+    text = KINDS[clause.kind](fact).filled(**_fields(fact, season, n_nearby, language))[language]
     if clause.around and clause.kind not in _AROUND:
-        text = phrases.AROUND[language].format(where=fields["where"], text=text[0].lower() + text[1:])
+        text = phrases.AROUND.filled(where=_where(clause, n_nearby), text=text[0].lower() + text[1:])[language]
     if not raising and not may_ease(clause, value):
-        text = phrases.SILENT[language].format(text=text)
+        text = phrases.SILENT.filled(text=text)[language]
     elif not tells(clause, value, normal, raising):
-        text = phrases.TOGETHER["raising" if raising else "lowering"][language].format(text=text)
+        text = phrases.TOGETHER["raising" if raising else "lowering"].filled(text=text)[language]
     return text[0].upper() + text[1:]
 
 
 def _missing(clause: Clause) -> Spoken:
     """What is not recorded, with its window."""
-    noun = clause.noun
+    events = clause.noun.many
     if not clause.days or clause.kind in {"since", "festival"} or (clause.kind == "rate" and clause.key):
-        return Words(noun.zh, noun.many)
-    last = window(clause.days)
-    return phrase("{events} in {window}", events=Words(noun.zh, noun.many), window=last)
+        return events
+    return phrase("{events} in {window}", events=events, window=window(clause.days))
 
 
 # -- which way a number points ---------------------------------------------------------------------------------------------
@@ -253,7 +251,7 @@ def tells(clause: Clause, value: Any, normal: Any, raising: Any) -> Any:
 
     Examples
     --------
-    >>> clause = Clause("habit", Noun("纠纷", "dispute", "disputes"), 28)
+    >>> clause = Clause("habit", Noun(phrase("dispute", plural="disputes")), 28)
     >>> tells(clause, 4, 0.93, True), tells(clause, 0, 0.93, True), tells(clause, 2, 9, False), tells(clause, 0, 9, False)
     (True, False, True, False)
     """
@@ -277,7 +275,7 @@ def may_ease(clause: Clause, value: Any) -> Any:
 
     Examples
     --------
-    >>> clause = Clause("habit", Noun("纠纷", "dispute", "disputes"), 28)
+    >>> clause = Clause("habit", Noun(phrase("dispute", plural="disputes")), 28)
     >>> may_ease(clause, 2), may_ease(clause, 0), may_ease(clause, float("nan"))
     (True, False, False)
     """
@@ -307,7 +305,7 @@ def silent(clause: Clause, value: Any) -> Any:
 
     Examples
     --------
-    >>> silent(Clause("habit", Noun("纠纷", "dispute", "disputes"), 28), 0)
+    >>> silent(Clause("habit", Noun(phrase("dispute", plural="disputes")), 28), 0)
     True
     """
     number_ = np.asarray(value, dtype=float)
@@ -351,7 +349,7 @@ class Fact(NamedTuple):
     raising: bool
 
 
-def _habit(fact: Fact) -> Spoken:
+def _habit(fact: Fact) -> Phrase:
     group = phrases.AROUND_HABIT if fact.clause.around else phrases.HABIT
     if fact.value < NOTHING:
         return group["none" if fact.normal >= NOTHING else "never"]
@@ -366,12 +364,12 @@ def _habit(fact: Fact) -> Spoken:
     return group["times" if fact.normal >= 0.5 or (fact.value >= 3 and fact.normal >= 0.1) else "few"]
 
 
-def _lasting(fact: Fact) -> Spoken:
+def _lasting(fact: Fact) -> Phrase:
     group = phrases.AROUND_LASTING if fact.clause.around else phrases.LASTING
     return group[_beside_city(fact.value, fact.normal)]
 
 
-def _standing(fact: Fact) -> Spoken:
+def _standing(fact: Fact) -> Phrase:
     group = phrases.AROUND_STANDING if fact.clause.around else phrases.STANDING
     return group[_beside_city(fact.value, fact.normal)]
 
@@ -384,12 +382,12 @@ def _beside_city(value: float, normal: float) -> str:
     return "above" if value >= normal else "below"
 
 
-def _places(fact: Fact) -> Spoken:
+def _places(fact: Fact) -> Phrase:
     case = _beside_city(fact.value, fact.normal)
     return phrases.PLACES["some" if case in {"above", "below"} else case]
 
 
-def _since(fact: Fact) -> Spoken:
+def _since(fact: Fact) -> Phrase:
     if fact.value >= fact.clause.days:
         return phrases.SINCE["never"]
     if fact.value >= _YEAR:
@@ -400,7 +398,7 @@ def _since(fact: Fact) -> Spoken:
     return phrases.SINCE["quiet" if fact.value > fact.normal else "just" + rare]
 
 
-def _during(fact: Fact) -> Spoken:
+def _during(fact: Fact) -> Phrase:
     if fact.value == 0:
         return phrases.DURING["out"]
     if fact.clause.key == "flag":
@@ -408,13 +406,13 @@ def _during(fact: Fact) -> Spoken:
     return phrases.DURING["more" if fact.value > CLEAR * fact.normal else "less"]
 
 
-def _rise(fact: Fact) -> Spoken:
+def _rise(fact: Fact) -> Phrase:
     if fact.clause.key == "kept":
         return phrases.KEPT["above" if fact.value >= RISE else "level"]
     return phrases.RISE["level" if abs(fact.value) < RISE else "above" if fact.value > 0 else "below"]
 
 
-def _rate(fact: Fact) -> Spoken:
+def _rate(fact: Fact) -> Phrase:
     group = phrases.AROUND_RATE if fact.clause.around else phrases.RATE
     if amount(fact.clause, fact.value) < NOTHING:
         return group["never"]
@@ -423,7 +421,7 @@ def _rate(fact: Fact) -> Spoken:
     return group["above" if fact.value >= fact.normal else "below"]
 
 
-def _festival(fact: Fact) -> Spoken:
+def _festival(fact: Fact) -> Phrase:
     if abs(fact.value) >= fact.clause.days:
         when = "far"
     else:
@@ -431,11 +429,11 @@ def _festival(fact: Fact) -> Spoken:
     return phrases.FESTIVAL[f"{when}_{_busy(fact)}"]
 
 
-def _place(fact: Fact) -> Spoken:
+def _place(fact: Fact) -> Phrase:
     return phrases.PLACE["repeated" if fact.value >= REPEATED else "none" if fact.value < NOTHING else "single"]
 
 
-def _rung(fact: Fact) -> Spoken:
+def _rung(fact: Fact) -> Phrase:
     return phrases.RUNG[str(min(int(np.ceil(fact.value - NOTHING)), len(phrases.RUNG) - 1))]
 
 
@@ -443,7 +441,7 @@ def _busy(fact: Fact) -> str:
     return "busy" if fact.raising else "calm"
 
 
-KINDS: dict[str, Callable[[Fact], Spoken]] = {
+KINDS: dict[str, Callable[[Fact], Phrase]] = {
     "habit": _habit,
     "lasting": _lasting,
     "standing": _standing,
@@ -498,7 +496,8 @@ def number(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0") if size >= 0.095 else f"{value:.1g}"
 
 
-def _fields(fact: Fact, season: int, n_nearby: int, language: Language) -> dict[str, str]:
+def _fields(fact: Fact, season: int, n_nearby: int, language: Language) -> dict[str, Any]:
+    """What may stand in the braces of a sentence; only where it begins does its case hang on the language."""
     clause, noun = fact.clause, fact.clause.noun
     shown, usual = _shown(clause, fact.value), _shown(clause, fact.normal)
     when = _when_rate(clause)[language]
@@ -506,27 +505,35 @@ def _fields(fact: Fact, season: int, n_nearby: int, language: Language) -> dict[
         "value": shown,
         "normal": usual,
         "ratio": number(fact.value / fact.normal) if fact.normal > 0 else "–",
-        "last": window(clause.days)[language],
-        "cap": window(min(clause.days, _YEAR))[language],
-        "per": _rate_over(_period(clause))[language],
-        "day_s": "day" if shown == "1" else "days",
-        "day_n": "day" if usual == "1" else "days",
-        "what": noun.zh if language == "zh" else noun.one if shown == "1" else noun.many,
+        "last": window(clause.days),
+        "cap": window(min(clause.days, _YEAR)),
+        "per": _rate_over(_period(clause)),
+        "day_s": _DAY.counted(_n(shown)),
+        "day_n": _DAY.counted(_n(usual)),
+        "what": noun.words.counted(_n(shown)),
         "one": noun.one,
         "many": noun.many,
-        "name": noun.zh if language == "zh" else noun.one,
+        "name": noun.words,
         "unit": noun.measure,
-        "unit_n": _unit(clause.unit, shown, language),
-        "normal_n": _unit(clause.unit, usual, language),
-        "whole": _whole(clause, language),
-        "where": _where(clause, n_nearby, language),
-        "when": _when(season)[language],
+        "unit_n": _unit(clause, shown),
+        "normal_n": _unit(clause, usual),
+        "whole": clause.whole.many if clause.whole else UNSAID,
+        "where": _where(clause, n_nearby),
+        "when": _when(season),
         "days": f"{clause.days:g}",
-        "weekday": _weekday(fact.value)[language],
-        "during": clause.during[language] if clause.during else "",
+        "weekday": _weekday(fact.value),
+        "during": clause.during or UNSAID,
         "when_rate": when[:1].upper() + when[1:],
         "when_after": when[:1].lower() + when[1:],
     }
+
+
+_DAY = phrase("day", plural="days", context="after a number")
+
+
+def _n(shown: str) -> int:
+    """The number that a noun beside it agrees with, as it is shown."""
+    return int(shown) if shown.isdigit() else MANY
 
 
 def _rate_over(days: float) -> Spoken:
@@ -554,24 +561,15 @@ def _shown(clause: Clause, value: float) -> str:
     return number(value)
 
 
-def _unit(unit: Unit, shown: str, language: Language) -> str:
-    """The unit after a number; nothing is said without one where things are counted."""
-    if shown == "0" and unit.zh in {"件", "人", "起"}:
-        return ""
-    return unit.zh if language == "zh" else unit.one if shown == "1" else unit.many
+def _unit(clause: Clause, shown: str) -> Spoken:
+    """The unit after a number; nought stands without the measure word of what is counted."""
+    return UNSAID if shown == "0" and clause.unit == clause.noun.measure else clause.unit.counted(_n(shown))
 
 
-def _whole(clause: Clause, language: Language) -> str:
-    if clause.whole is None:
-        return ""
-    return clause.whole.zh if language == "zh" else clause.whole.many
-
-
-def _where(clause: Clause, n_nearby: int, language: Language) -> str:
-    around = clause.around or "nearby"
-    if around == "nearby" and n_nearby:
-        around = "nearby_1" if n_nearby == 1 else "nearby_n"
-    return phrases.WHERE[around][language].format(n=n_nearby)
+def _where(clause: Clause, n_nearby: int) -> Spoken:
+    if (clause.around or "nearby") != "nearby":
+        return phrases.WHERE[clause.around]
+    return phrases.NEARBY.filled(n=n_nearby) if n_nearby else phrases.WHERE["nearby"]
 
 
 def _when_rate(clause: Clause) -> Spoken:

@@ -15,7 +15,7 @@ from riskwarn.calling import checked
 from riskwarn.errors import DataError, did_you_mean
 from riskwarn.explanation.sentences import clause_of
 from riskwarn.feature import Clause, Feature
-from riskwarn.language import Spoken, Words, listed, phrase
+from riskwarn.language import LANGUAGES, Spoken, in_every_language, listed, phrase
 from riskwarn.model import RiskModel
 
 CAVEAT = phrase(
@@ -62,7 +62,7 @@ class WhatIf:
         return _capital(phrase("{action}{moved}", action=self.action, moved=_MOVES[moved].filled(**numbers))[language])
 
     def to_dict(self) -> dict[str, object]:
-        """Plain values, with sentences and caveat in both languages."""
+        """Plain values, with sentences and caveat in every language."""
         return {
             "grid_id": self.grid_id,
             "changed": {n: {"before": b, "after": a} for n, (b, a) in self.changed.items()},
@@ -70,9 +70,8 @@ class WhatIf:
             "rank": self.rank,
             "expected_before": self.expected_before,
             "expected": self.expected,
-            "zh": self.sentence("zh"),
-            "en": self.sentence("en"),
-            "caveat": {"zh": CAVEAT.zh, "en": CAVEAT.en},
+            **{language: self.sentence(language) for language in LANGUAGES},
+            "caveat": in_every_language(CAVEAT),
         }
 
 
@@ -268,22 +267,19 @@ def _done(parts: Iterable[tuple[Clause, int, bool]]) -> Spoken:
     return phrase("{acts}", context="what if", acts=listed(acts, "kinds"))
 
 
-def _closing(n: int, clause: Clause, *, some_late: bool) -> Words:
-    verb = phrase("closing") if n > 0 else phrase("adding")
-    noun, one = clause.handled or clause.noun, abs(n) == 1
-    rest = clause.rest if some_late and clause.rest else Words("", "")
-    others = f" that {'is' if one else 'are'} {rest.en}" if rest.en else ""
-    return Words(
-        f"{verb.zh}{abs(n)}{noun.measure}{rest.zh}{noun.zh}",
-        f"{verb.en} {_how_many(n)}{noun.one if one else noun.many}{others}",
-    )
-
-
-def _how_many(n: int) -> str:
-    """Before the noun: the very cases that are there, or so many more."""
+def _closing(n: int, clause: Clause, *, some_late: bool) -> Spoken:
+    """Closing the very cases that are there, or adding so many more."""
+    noun = clause.handled or clause.noun
+    words = noun.words
+    if some_late and clause.rest:
+        words = phrase(
+            "{noun} that is {rest}", plural="{noun} that are {rest}", context="noun", noun=words, rest=clause.rest
+        )
     if n > 0:
-        return "the " if n == 1 else f"the {n} "
-    return "one more " if n == -1 else f"{-n} more "
+        act = phrase("closing the {noun}", plural="closing the {n} {noun}", noun=words, measure=noun.measure)
+    else:
+        act = phrase("adding one more {noun}", plural="adding {n} more {noun}", noun=words, measure=noun.measure)
+    return act.counted(abs(n))
 
 
 def _capital(text: str) -> str:

@@ -28,7 +28,7 @@ from riskwarn.feature.cases import (
     OverdueShare,
     Recurrence,
 )
-from riskwarn.feature.clause import Clause, Eases, Noun, Unit, noun_of
+from riskwarn.feature.clause import Clause, Eases, Noun, noun_of
 from riskwarn.feature.composed import Coverage, MixTrend, Observed, Product, Ratio, Staff, Trend, Unstaffed
 from riskwarn.feature.counts import (
     Count,
@@ -144,7 +144,6 @@ __all__ = [
     "Total",
     "Trend",
     "Unheralded",
-    "Unit",
     "Unstaffed",
     "UrbanClass",
     "WageWindow",

@@ -11,10 +11,10 @@ from scipy import sparse
 
 from riskwarn.calling import CheckedClass, checked
 from riskwarn.errors import DefinitionError
-from riskwarn.feature.clause import Clause, Eases, Noun, Unit
+from riskwarn.feature.clause import Clause, Eases, Noun
 from riskwarn.feature.held import matching, within
 from riskwarn.history import History, Snapshot, Stream
-from riskwarn.language import Spoken, phrase
+from riskwarn.language import UNSAID, Spoken, Words, measure_word, phrase
 
 AROUND: dict[str, Callable[..., "Feature"]] = {}
 """Ways of looking around the grid that are features made of features, by the method that makes them; they are defined after this."""
@@ -43,11 +43,11 @@ _STEPS = {"A3": "open", "A4": "overdue", "A10": "calendar"}
 """The next step beside a reason, by the action of the feature."""
 _SOURCES_WITH_STEPS = frozenset({"dispute", "petition", "police_call", "hotline", "grid_report"})
 _UNITS = {
-    "days": Unit("天", " day", " days"),
-    "workers": Unit("人", " worker", " workers"),
-    "per week": Unit("起/周", " a week", " a week"),
-    "per day": Unit("起/天", " a day", " a day"),
-    "share": Unit("%", " %", " %"),
+    "days": phrase(" day", plural=" days", context="unit"),
+    "workers": phrase(" worker", plural=" workers", context="unit"),
+    "per week": phrase(" a week", context="unit"),
+    "per day": phrase(" a day", context="unit"),
+    "share": phrase(" %", context="unit"),
 }
 """Units as they are written after a number; any other stands as it is, save scales of their own."""
 _SCALES = frozenset(
@@ -429,11 +429,11 @@ def measured(feature: Feature, *, eases: Eases | None = None) -> Clause:
     clause
         Of kind ``measure``.
     """
-    counted = feature.unit == "count" and bool(feature.reads) and not feature.words.zh.endswith("数")
-    unit = Unit("件") if counted else _unit(feature.unit)
+    counted = feature.unit == "count" and bool(feature.reads)
+    unit = measure_word("case") if counted else _unit(feature.unit)
     return Clause(
         "measure",
-        Noun(feature.words.zh, feature.words.en, feature.words.en),
+        Noun(feature.words, unit) if counted or feature.unit == "workers" else Noun(feature.words),
         side=feature.monotone,
         remedy=step(feature),
         unit=unit,
@@ -442,8 +442,10 @@ def measured(feature: Feature, *, eases: Eases | None = None) -> Clause:
     )
 
 
-def _unit(unit: str) -> Unit:
-    return Unit() if unit in _SCALES else _UNITS.get(unit, Unit(unit, f" {unit}", f" {unit}"))
+def _unit(unit: str) -> Spoken:
+    if unit in _UNITS:
+        return _UNITS[unit]
+    return UNSAID if unit in _SCALES else Words(zh=unit, en=f" {unit}")
 
 
 def step(feature: Feature) -> str:

@@ -46,8 +46,7 @@ class _OfCalendar(Feature):
 
     def _timed(self, kind: str, days: float = 0) -> Clause:
         """The time of year, which moves all grids alike and comes from no record."""
-        noun = Noun(self.words.zh, self.words.en, self.words.en)
-        return Clause(kind, noun, days, side=0, eases="always", remedy="calendar")
+        return Clause(kind, Noun(self.words), days, side=0, eases="always", remedy="calendar")
 
 
 @dataclass(frozen=True)

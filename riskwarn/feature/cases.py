@@ -11,7 +11,7 @@ from riskwarn.feature.base import Reach, Streamed, Windowed, divided, measured, 
 from riskwarn.feature.clause import Clause, Noun, noun_of, window
 from riskwarn.feature.held import matching, still_open, within
 from riskwarn.history import Snapshot, Stream
-from riskwarn.language import Spoken, Words, phrase
+from riskwarn.language import UNSAID, Phrase, Spoken, measure_word, phrase
 
 _AMBER = 0.8
 """Share of its time after which a case turns amber."""
@@ -35,11 +35,13 @@ class _Handled(Streamed):
     def family(self) -> str:
         return f"{self.stream.name}_handling"
 
-    def _standing(self, zh: str, en: str, remedy: str, *, after: str = "") -> Clause:
+    def _noun(self, state: Phrase) -> Noun:
+        """Cases of the stream in a state."""
+        return Noun(state.filled(noun=noun_of(self.stream).words), measure_word("case"))
+
+    def _standing(self, state: Phrase, remedy: str) -> Clause:
         """What stands now, beside the city. Few open cases never ease: a place whose matters nobody records has none."""
-        noun = noun_of(self.stream)
-        held = Noun(f"{zh}{noun.zh}", f"{en}{noun.one}{after}", f"{en}{noun.many}{after}", "件")
-        return Clause("standing", held, eases="never", remedy=remedy)
+        return Clause("standing", self._noun(state), eases="never", remedy=remedy)
 
     def _open(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
         held = matching(events, self.stream)
@@ -70,13 +72,14 @@ class Open(_Handled):
 
     @property
     def _since(self) -> Spoken:
-        return phrase(" of {window}", window=window(self.days)) if self.days else Words("", "")
+        return phrase(" of {window}", window=window(self.days)) if self.days else UNSAID
 
     @property
     def clause(self) -> Clause:
-        standing = self._standing(f"{self._since.zh}未办结", "open ", "open", after=self._since.en)
-        handled = replace(standing.noun, zh=f"{self._since.zh}{noun_of(self.stream).zh}")
-        return replace(standing, handled=handled, rest=phrase("not overdue"))
+        opened = phrase("open {noun}{since}", plural="open {noun}{since}", context="noun", since=self._since)
+        handled = phrase("open {noun}{since}", plural="open {noun}{since}", context="what if", since=self._since)
+        standing = self._standing(opened, "open")
+        return replace(standing, handled=self._noun(handled), rest=phrase("not overdue"))
 
     @property
     def counts(self) -> Hashable:
@@ -111,8 +114,8 @@ class Overdue(_Handled):
 
     @property
     def clause(self) -> Clause:
-        standing = self._standing("超期未办结", "overdue ", "overdue")
-        handled = replace(standing.noun, zh=f"超期{noun_of(self.stream).zh}")
+        standing = self._standing(phrase("overdue {noun}", plural="overdue {noun}", context="noun"), "overdue")
+        handled = self._noun(phrase("overdue {noun}", plural="overdue {noun}", context="what if"))
         return replace(standing, urgency=_URGENCY, handled=handled)
 
     @property
@@ -146,7 +149,7 @@ class Amber(_Handled):
 
     @property
     def clause(self) -> Clause:
-        return self._standing("临近超期的", "", "overdue", after=" close to the due time")
+        return self._standing(phrase("{noun} close to the due time", context="noun"), "overdue")
 
     def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
         late = self._overdue(events, at)
@@ -179,8 +182,8 @@ class OverdueShare(_Handled):
 
     @property
     def clause(self) -> Clause:
-        noun = Noun(f"未办结{noun_of(self.stream).zh}中，超期的占", self.words.en, self.words.en)
-        return replace(measured(self), noun=noun)
+        name = phrase("share of open {events} that are overdue", context="measure", events=noun_of(self.stream).many)
+        return replace(measured(self), noun=Noun(name))
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         late, held = snapshot.overdue(self.stream), snapshot.open(self.stream)
@@ -205,9 +208,8 @@ class OverdueDays(_Handled):
 
     @property
     def clause(self) -> Clause:
-        noun = noun_of(self.stream)
-        named = Noun(f"最久的超期{noun.zh}已超期", f"the longest overdue {noun.one} is late by", "")
-        return replace(measured(self), noun=named)
+        name = phrase("delay of the longest overdue {event}", event=noun_of(self.stream).one)
+        return replace(measured(self), noun=Noun(name))
 
     def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
         """The longest overdue one."""
@@ -246,8 +248,8 @@ class OpenAge(_Handled):
     @property
     def clause(self) -> Clause:
         noun, share = noun_of(self.stream), f"{100 * self.q:g}"
-        name = f"age that {share} % of the open {noun.many} have not passed"
-        return replace(measured(self), noun=Noun(f"未办结{noun.zh}中，{share}%历时不超过", name, name))
+        name = phrase("age that {share} % of the open {events} have not passed", share=share, events=noun.many)
+        return replace(measured(self), noun=Noun(name))
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.open_age(self.stream, q=self.q)
@@ -284,8 +286,7 @@ class Closed(_HandledWithin):
 
     @property
     def clause(self) -> Clause:
-        noun = noun_of(self.stream)
-        done = Noun(f"办结的{noun.zh}", f"{noun.one} closed", f"{noun.many} closed", "件")
+        done = self._noun(phrase("{noun} closed", context="noun"))
         return Clause("lasting", done, self.days, side=0, eases="never", remedy="open")
 
     def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
@@ -362,9 +363,13 @@ class Delay(Windowed):
 
     @property
     def clause(self) -> Clause:
-        noun, share, last = noun_of(self.stream), f"{100 * self.q:g}", window(self.days)
-        name = f"time in which {share} % of the {noun.many} of {last.en} reached the centre"
-        return replace(measured(self), noun=Noun(f"{last.zh}{noun.zh}中，{share}%入库用时不超过", name, name))
+        name = phrase(
+            "time in which {share} % of the {events} of {last} reached the centre",
+            share=f"{100 * self.q:g}",
+            events=noun_of(self.stream).many,
+            last=window(self.days),
+        )
+        return replace(measured(self), noun=Noun(name))
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.delay(self.stream, self.days, q=self.q)
@@ -399,8 +404,14 @@ class Recurrence(_HandledWithin):
 
     @property
     def clause(self) -> Clause:
-        zh = f"{window(self.days).zh}办结的{noun_of(self.stream).zh}中，办结后{self.within:g}天内同一地点再次发生的占"
-        return replace(measured(self), noun=Noun(zh, self.words.en, self.words.en))
+        name = phrase(
+            "share of {events} after whose closing the same place reported again within {within:g} days",
+            context="measure",
+            events=noun_of(self.stream).many,
+            within=self.within,
+            window=window(self.days),
+        )
+        return replace(measured(self), noun=Noun(name))
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         again, followed = snapshot.recurred(self.stream, days=self.days, within=self.within)

@@ -12,42 +12,66 @@ from typing import Any, Literal
 from riskwarn.calling import checked
 from riskwarn.history import TABLE_OF, Stream
 from riskwarn.history.stream import TABLE_TAGS
-from riskwarn.language import Spoken, Words, phrase
+from riskwarn.language import (
+    MANY,
+    SOURCE_LANGUAGE,
+    UNSAID,
+    Phrase,
+    Spoken,
+    Words,
+    as_words,
+    listed,
+    measure_word,
+    phrase,
+)
 from riskwarn.taxonomy import TAGS, words_of
 
 _YEAR, _YEAR_SLACK, _HALF_YEAR = 365, 3, 182
 _WEEK = 7
+_EVENT = measure_word("event")
 
 
 @dataclass(frozen=True)
 class Noun:
-    """What is counted, in both languages: "1 overdue dispute", "4 dispute calls", "信访诉求3件".
+    """What is counted, or the name of what is measured: "1 overdue dispute", "4 dispute calls".
 
     Parameters
     ----------
-    zh
-        In Chinese, without a number.
-    one, many
-        In English, for one and for any other number.
+    words
+        Without a number, with its plurals; words of a notebook name them by language, as ``Words(en=("call", "calls"))``.
     measure
-        The Chinese measure word after the number.
+        What stands between number and noun in a language of measure words.
+
+    Examples
+    --------
+    >>> Noun(Words(zh="噪音投诉", en=("noise complaint", "noise complaints")), measure_word("petition")).one["en"]
+    'noise complaint'
     """
 
-    zh: str
-    one: str
-    many: str
-    measure: str = "起"
+    words: Spoken
+    measure: Spoken = _EVENT
+
+    @property
+    def one(self) -> Spoken:
+        """Of one."""
+        return self.words.counted(1)
+
+    @property
+    def many(self) -> Spoken:
+        """Of many, or of none."""
+        return self.words.counted(MANY)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values from which :meth:`parse` makes an equal noun."""
+        return {"words": as_words(self.words).to_dict(), "measure": as_words(self.measure).to_dict()}
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any]) -> "Noun":
+        """The noun that :meth:`to_dict` described."""
+        return cls(Words(**values["words"]), Words(**values["measure"]))
 
 
-@dataclass(frozen=True)
-class Unit:
-    """What stands after a number that counts nothing, with its blank: in Chinese, and in English for one and for many."""
-
-    zh: str = ""
-    one: str = ""
-    many: str = ""
-
-
+Scale = Literal["", "percent", "log1p"]
 Eases = Literal["never", "present", "always"]
 """When a low number may be told as easing: never, where there are records behind it, or always as it does not come from records."""
 
@@ -83,7 +107,7 @@ class Clause:
     per
         Of ``rate``, the days for which the value stands.
     unit
-        Of ``measure``, what stands after the number.
+        Of ``measure``, what stands after the number, with its blank.
     scale
         ``percent`` where the value is a share, ``log1p`` where it is the log of one more than the number that is said.
     handled
@@ -95,7 +119,7 @@ class Clause:
 
     Examples
     --------
-    >>> Clause("lasting", Noun("噪音投诉", "noise complaint", "noise complaints"), days=84).side
+    >>> Clause("lasting", Noun(Words(zh="噪音投诉", en=("noise complaint", "noise complaints"))), days=84).side
     1
     """
 
@@ -110,15 +134,15 @@ class Clause:
     whole: Noun | None = None
     key: str = ""
     per: float = 7
-    unit: Unit = Unit()
-    scale: Literal["", "percent", "log1p"] = ""
+    unit: Spoken = UNSAID
+    scale: Scale = ""
     handled: Noun | None = None
     rest: Spoken | None = None
     during: Spoken | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values from which :meth:`parse` makes an equal clause."""
-        return dataclasses.asdict(dataclasses.replace(self, rest=_words(self.rest), during=_words(self.during)))
+        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
 
     @classmethod
     def parse(cls, values: "Mapping[str, Any] | Clause") -> "Clause":
@@ -126,22 +150,30 @@ class Clause:
 
         Examples
         --------
-        >>> clause = Clause("lasting", Noun("噪音投诉", "noise complaint", "noise complaints"), days=84)
+        >>> clause = Clause("lasting", Noun(Words(zh="噪音投诉", en=("noise complaint", "noise complaints"))), days=84)
         >>> Clause.parse(clause.to_dict()) == clause
         True
         """
         if isinstance(values, Clause):
             return values
-        made = {name: _PARTS[name](**v) if name in _PARTS and v is not None else v for name, v in values.items()}
-        return cls(**made)
+        return cls(**{name: _rich(name, value) for name, value in values.items()})
 
 
-def _words(spoken: Spoken | None) -> Words | None:
-    """What is said, as words that outlive the process."""
-    return None if spoken is None else Words(spoken.zh, spoken.en)
+def _plain(value: Any) -> Any:
+    if isinstance(value, Spoken):
+        return as_words(value).to_dict()
+    return value.to_dict() if isinstance(value, Noun) else value
 
 
-_PARTS: dict[str, Any] = {"noun": Noun, "whole": Noun, "handled": Noun, "unit": Unit, "rest": Words, "during": Words}
+def _rich(name: str, value: Any) -> Any:
+    if value is None or name not in {*_NOUNS, *_SPOKEN}:
+        return value
+    return Noun.parse(value) if name in _NOUNS else Words(**value)
+
+
+_NOUNS = frozenset({"noun", "whole", "handled"})
+_SPOKEN = frozenset({"unit", "rest", "during"})
+"""Fields of a clause that are nouns, and that are said."""
 
 
 _YEARS = (
@@ -189,58 +221,60 @@ def window(days: float) -> Spoken:
 # -- nouns -----------------------------------------------------------------------------------------------------------------
 
 _SOURCES = {
-    "dispute": Noun("矛盾纠纷", "dispute", "disputes"),
-    "petition": Noun("信访诉求", "petition", "petitions", "件"),
-    "police_call": Noun("警情", "police call", "police calls"),
-    "hotline": Noun("热线工单", "hotline request", "hotline requests", "件"),
-    "grid_report": Noun("网格上报", "grid report", "grid reports", "条"),
+    "dispute": Noun(phrase("dispute", plural="disputes", context="noun")),
+    "petition": Noun(phrase("petition", plural="petitions", context="noun"), measure_word("petition")),
+    "police_call": Noun(phrase("police call", plural="police calls", context="noun")),
+    "hotline": Noun(phrase("hotline request", plural="hotline requests", context="noun"), measure_word("request")),
+    "grid_report": Noun(phrase("grid report", plural="grid reports", context="noun"), measure_word("report")),
 }
-_BEFORE = {
-    "hard": "hard",
-    "repeat": "repeat",
-    "in_person": "in-person",
-    "returned": "returned",
+_SERIOUS = phrase("serious {noun}", plural="serious {noun}", context="noun")
+_FIRST = phrase("first {noun}", plural="first {noun}", context="noun")
+_CARRIED = {
+    "hard": phrase("hard {noun}", plural="hard {noun}", context="noun"),
+    "repeat": phrase("repeat {noun}", plural="repeat {noun}", context="noun"),
+    "in_person": phrase("in-person {noun}", plural="in-person {noun}", context="noun"),
+    "returned": phrase("returned {noun}", plural="returned {noun}", context="noun"),
+    "weapon": phrase("{noun} with a weapon seen", context="noun"),
+    "injury": phrase("{noun} with someone hurt", context="noun"),
+    "unsettled": phrase("{noun} not settled on scene", context="noun"),
+    "late_arrival": phrase("{noun} with a late arrival", context="noun"),
+    "seeks_redress": phrase("{noun} seeking redress", context="noun"),
+    "many_people": phrase("{noun} with five people or more", context="noun"),
+    "large_amount": phrase("{noun} over a large amount", context="noun"),
+    "moved_up": phrase("{noun} moved to a higher level", context="noun"),
+    "callback": phrase("{noun} called back since", context="noun"),
 }
-"""Tags that stand before the English noun."""
-_AFTER = {
-    "weapon": "with a weapon seen",
-    "injury": "with someone hurt",
-    "unsettled": "not settled on scene",
-    "late_arrival": "with a late arrival",
-    "seeks_redress": "seeking redress",
-    "many_people": "with five people or more",
-    "large_amount": "over a large amount",
-    "moved_up": "moved to a higher level",
-    "callback": "called back since",
-}
-"""Tags that stand after it."""
+"""What is said of events that carry a tag."""
+_OTHER_TAG = phrase("{noun}: {tag}", context="noun")
 _WITHOUT = {
-    "weapon": phrase("without a weapon"),
-    "injury": phrase("with nobody hurt"),
-    "unsettled": phrase("settled on scene"),
-    "late_arrival": phrase("reached in time"),
-    "in_person": phrase("not made in person"),
-    "seeks_redress": phrase("seeking no redress"),
-    "hard": phrase("that are not hard cases"),
-    "returned": phrase("never handed back"),
-    "many_people": phrase("with fewer than five people"),
-    "large_amount": phrase("over no large amount"),
-    "moved_up": phrase("never moved to a higher level"),
-    "callback": phrase("not yet called back"),
+    "weapon": phrase("{noun} without a weapon", context="noun"),
+    "injury": phrase("{noun} with nobody hurt", context="noun"),
+    "unsettled": phrase("{noun} settled on scene", context="noun"),
+    "late_arrival": phrase("{noun} reached in time", context="noun"),
+    "in_person": phrase("{noun} not made in person", context="noun"),
+    "seeks_redress": phrase("{noun} seeking no redress", context="noun"),
+    "hard": phrase("{noun} that are not hard cases", context="noun"),
+    "returned": phrase("{noun} never handed back", context="noun"),
+    "many_people": phrase("{noun} with fewer than five people", context="noun"),
+    "large_amount": phrase("{noun} over no large amount", context="noun"),
+    "moved_up": phrase("{noun} never moved to a higher level", context="noun"),
+    "callback": phrase("{noun} not yet called back", context="noun"),
+    "repeat": _FIRST,
 }
 """What is said of events that must not carry a tag."""
+_WITHOUT_OTHER = phrase("{noun} other than: {tag}", context="noun")
 _ORIGIN = {
-    "citizen": phrase("reported by residents"),
-    "proactive": phrase("found by staff"),
+    "citizen": phrase("{noun} reported by residents", context="noun"),
+    "proactive": phrase("{noun} found by staff", context="noun"),
 }
-_CHOSEN = {
-    "success": phrase("that were resolved"),
-    "partial": phrase("that were partly resolved"),
-    "fail": phrase("that were not resolved"),
-    "border": phrase("near a border", context="clause"),
-    "linked": phrase("linked across feeds", context="clause"),
+_OUTCOME = {
+    "success": phrase("{noun} that were resolved", context="noun"),
+    "partial": phrase("{noun} that were partly resolved", context="noun"),
+    "fail": phrase("{noun} that were not resolved", context="noun"),
 }
-"""Further choices of a stream, after the noun."""
+_BORDER = phrase("{noun} near a border", context="noun")
+_LINKED = phrase("{noun} linked across feeds", context="noun")
+_HOURS = phrase("{noun} between {first}:00 and {last}:00", context="noun")
 
 
 @checked
@@ -259,67 +293,74 @@ def noun_of(stream: Stream) -> Noun:
 
     Examples
     --------
-    >>> noun_of(Stream("police_call", categories=("P04",)))
-    Noun(zh='纠纷警情', one='dispute call', many='dispute calls', measure='起')
-    >>> noun_of(Stream("police_call", categories=("P04",), without="injury")).many
+    >>> noun = noun_of(Stream("police_call", categories=("P04",)))
+    >>> noun.one["en"], noun.many["en"], noun.words["zh"]
+    ('dispute call', 'dispute calls', '纠纷警情')
+    >>> noun_of(Stream("police_call", categories=("P04",), without="injury")).many["en"]
     'dispute calls with nobody hurt'
     """
-    if stream.source in TABLE_OF:
-        return Noun(stream.words.zh, stream.words.en, stream.words.en, "件")
-    source = _SOURCES.get(stream.source) or _of_source(stream.source)
-    kinds = [words_of(c) for c in stream.categories]
-    if not kinds:
-        return _marked(stream, source)
-    zh, en = "、".join(k.zh for k in kinds), " and ".join(k.en for k in kinds)
-    if stream.source == "police_call":
-        return _marked(stream, Noun(f"{zh}警情", f"{en} call", f"{en} calls", source.measure))
-    return _marked(stream, Noun(f"{zh}类{source.zh}", f"{en} {source.one}", f"{en} {source.many}", source.measure))
+    plain = _SOURCES.get(stream.source) or _of_source(stream)
+    words = plain.words
+    for choice in _choices(stream):
+        words = choice.filled(noun=words)
+    return Noun(words, plain.measure)
 
 
-def joined(streams: Sequence[Stream], *, zh: str, many: str) -> Noun:
-    """The noun of several streams together, joined by `zh` in Chinese and by `many` between English plurals.
+def joined(streams: Sequence[Stream], pair: Phrase) -> Noun:
+    """The noun of several streams together, two and two joined by `pair`.
 
     Examples
     --------
-    >>> joined([Stream("dispute"), Stream("petition")], zh="或", many="or").many
+    >>> either = phrase("{first} or {second}", context="noun")
+    >>> joined([Stream("dispute"), Stream("petition")], either).many["en"]
     'disputes or petitions'
     """
-    nouns = [noun_of(s) for s in streams]
-    return Noun(
-        zh.join(n.zh for n in nouns),
-        " or ".join(n.one for n in nouns),
-        f" {many} ".join(n.many for n in nouns),
-        nouns[0].measure,
-    )
+    first, *others = (noun_of(s) for s in streams)
+    words = first.words
+    for noun in others:
+        words = pair.filled(first=words, second=noun.words)
+    return Noun(words, first.measure)
 
 
-def _of_source(source: str) -> Noun:
-    """A city's own feed: its words, the English plural without its last s for one."""
-    words = words_of(source)
-    return Noun(words.zh, words.en.removesuffix("s"), words.en, "件")
+def _of_source(stream: Stream) -> Noun:
+    """Rows of a table, or a city's own feed with its words: an English plural without forms loses its last s for one."""
+    if stream.source in TABLE_OF:
+        return Noun(stream.words, measure_word("case"))
+    return Noun(one_of(words_of(stream.source)), measure_word("case"))
 
 
-def _marked(stream: Stream, plain: Noun) -> Noun:
-    """With severity, tag and origin."""
-    tag = TAGS[stream.tag].zh + "的" if stream.tag else ""
-    origin = _ORIGIN[stream.origin] if stream.origin else Words("", "")
-    chosen = _choices(stream)
-    first = phrase("first") if stream.without == "repeat" else Words("", "")
-    before = " ".join(w for w in (first.en, "serious" if stream.severity else "", _BEFORE.get(stream.tag, "")) if w)
-    after = " ".join(w for w in (_AFTER.get(stream.tag, ""), origin.en, chosen.en) if w)
-    zh = f"{origin.zh}{chosen.zh}{first.zh}{tag}{'较重' if stream.severity else ''}{plain.zh}"
-    one, many = (" ".join(w for w in (before, word, after) if w) for word in (plain.one, plain.many))
-    return Noun(zh, one, many, plain.measure)
+def one_of(words: Spoken) -> Words:
+    """Words that name several things, with a form for one: in English without the last s."""
+    plurals = as_words(words).to_dict()
+    english = plurals.get(SOURCE_LANGUAGE)
+    if isinstance(english, str) and english.endswith("s"):
+        plurals[SOURCE_LANGUAGE] = [english.removesuffix("s"), english]
+    return Words(**plurals)
 
 
-def _choices(stream: Stream) -> Spoken:
-    """Hours, outcome, border, links and what the events must not carry."""
-    chosen = [_CHOSEN[stream.outcome]] if stream.outcome else []
-    chosen += [_CHOSEN[name] for name in ("border", "linked") if getattr(stream, name)]
-    if stream.hours:
-        first, last = stream.hours
-        chosen.append(phrase("between {first}:00 and {last}:00", first=first, last=last))
+def _choices(stream: Stream) -> list[Phrase]:
+    """What the stream chooses, each a phrase around the noun, that next to the noun first."""
+    if stream.source in TABLE_OF:
+        return []
+    chosen = [_kinds(stream)] if stream.categories else []
+    chosen += [_SERIOUS] if stream.severity else []
+    chosen += [_CARRIED.get(stream.tag, _OTHER_TAG.filled(tag=_TAGS[stream.tag]))] if stream.tag else []
+    chosen += [_FIRST] if stream.without == "repeat" else []
+    chosen += [_ORIGIN[stream.origin]] if stream.origin else []
+    chosen += [_OUTCOME[stream.outcome]] if stream.outcome else []
+    chosen += [_BORDER] if stream.border else []
+    chosen += [_LINKED] if stream.linked else []
+    chosen += [_HOURS.filled(first=stream.hours[0], last=stream.hours[1])] if stream.hours else []
     if stream.without and stream.without != "repeat":
-        words = {**TAGS, **TABLE_TAGS}[stream.without]
-        chosen.append(_WITHOUT.get(stream.without, phrase("other than: {tag}", tag=words)))
-    return Words("".join(w.zh for w in chosen), " ".join(w.en for w in chosen))
+        chosen.append(_WITHOUT.get(stream.without, _WITHOUT_OTHER.filled(tag=_TAGS[stream.without])))
+    return chosen
+
+
+def _kinds(stream: Stream) -> Phrase:
+    kinds = listed([words_of(c) for c in stream.categories], "kinds")
+    if stream.source == "police_call":
+        return phrase("{kinds} call", plural="{kinds} calls", context="noun", kinds=kinds)
+    return phrase("{kinds} {noun}", context="noun", kinds=kinds)
+
+
+_TAGS: dict[str, Spoken] = {**TAGS, **TABLE_TAGS}

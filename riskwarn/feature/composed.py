@@ -19,10 +19,10 @@ from riskwarn.feature.base import (
     positive,
     unless_silent,
 )
-from riskwarn.feature.clause import Clause, Eases, Noun, Unit, noun_of, window
+from riskwarn.feature.clause import Clause, Eases, Noun, noun_of, window
 from riskwarn.feature.space import LEVELS, _check_level
 from riskwarn.history import Snapshot, Stream
-from riskwarn.language import Spoken, Words, phrase
+from riskwarn.language import UNSAID, Spoken, measure_word, phrase
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ class Ratio(_Pair):
     @property
     def clause(self) -> Clause:
         one, other = self.one.core.words, self.other.core.words
-        where = LEVELS.get(f"{self.one.around}_id", Words("", ""))
-        place = f" in the {where.en}" if where.en else ""
-        name = f"{one.en} for each of the {other.en}{place}"
-        return replace(measured(self), noun=Noun(f"{where.zh}{one.zh}与{other.zh}之比", name, name))
+        area = LEVELS.get(f"{self.one.around}_id")
+        where = phrase(" in the {area}", area=area) if area else UNSAID
+        name = phrase("{one} for each of the {other}{where}", one=one, other=other, where=where)
+        return replace(measured(self), noun=Noun(name))
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         top, bottom = self.one.compute(snapshot), self.other.compute(snapshot)
@@ -145,24 +145,29 @@ class Trend(Windowed):
 
     @property
     def words(self) -> Spoken:
-        where = phrase(" in the {area}", area=LEVELS[self.level]) if self.level else ""
         return phrase(
             "{events}{where} a day over {days:g} days, as a multiple of {over:g} days",
             events=self.stream.words,
-            where=where,
+            where=self._where,
             days=self.days,
             over=self.over,
             window=window(self.days),
         )
 
     @property
+    def _where(self) -> Spoken:
+        return phrase(" in the {area}", area=LEVELS[self.level]) if self.level else UNSAID
+
+    @property
     def clause(self) -> Clause:
-        noun = noun_of(self.stream)
-        where = LEVELS[self.level] if self.level else Words("", "")
-        zh = f"{where.zh}近{self.days:g}天{noun.zh}日均为近{self.over:g}天日均的"
-        place = f" in the {where.en}" if where.en else ""
-        name = f"{noun.many} a day{place} over {self.days:g} days, as a multiple of {self.over:g} days"
-        return replace(measured(self), noun=Noun(zh, name, name), unit=Unit("倍"))
+        name = phrase(
+            "{events} a day{where} over {days:g} days, as a multiple of {over:g} days",
+            events=noun_of(self.stream).many,
+            where=self._where,
+            days=self.days,
+            over=self.over,
+        )
+        return replace(measured(self), noun=Noun(name), unit=measure_word("multiple"))
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         near, far = (self._rate(snapshot, days) for days in (self.days, self.over))

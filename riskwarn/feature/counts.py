@@ -27,7 +27,7 @@ from riskwarn.feature.base import (
 from riskwarn.feature.clause import Clause, noun_of, window
 from riskwarn.feature.held import halved, matching, within
 from riskwarn.history import Snapshot, Stream
-from riskwarn.language import Spoken, Words, phrase
+from riskwarn.language import Spoken, phrase
 
 _WEEK = 7
 _LONG_HALF_LIFE = 90
@@ -292,7 +292,7 @@ class DaysSince(Streamed):
     @property
     def words(self) -> Spoken:
         noun = noun_of(self.stream)
-        return phrase("days since the last {noun}", noun=Words(noun.zh, noun.one), measure=noun.measure)
+        return phrase("days since the last {noun}", noun=noun.one, measure=noun.measure)
 
     @property
     def clause(self) -> Clause:

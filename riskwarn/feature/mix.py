@@ -13,7 +13,7 @@ from riskwarn.feature.clause import Clause, Noun, joined, noun_of, window
 from riskwarn.feature.counts import counted
 from riskwarn.feature.held import matching, text, within
 from riskwarn.history import Snapshot, Stream
-from riskwarn.language import Spoken, listed, phrase
+from riskwarn.language import Spoken, listed, measure_word, phrase
 
 REPEATED = 2
 """From so many events on a place is a repeated one."""
@@ -80,7 +80,8 @@ class NewKinds(Windowed):
     @property
     def clause(self) -> Clause:
         noun = noun_of(self.stream)
-        kinds = Noun(f"新出现的{noun.zh}类型", f"new kind of {noun.one}", f"new kinds of {noun.one}", "类")
+        new = phrase("new kind of {event}", plural="new kinds of {event}", context="noun", event=noun.one)
+        kinds = Noun(new, measure_word("kind"))
         return Clause("lasting", kinds, self.days, eases="never", remedy=step_of(self.stream.source))
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
@@ -120,7 +121,7 @@ class _OfStreams(Feature):
 
     @property
     def _noun(self) -> Noun:
-        return joined(self.of, zh="或", many="or")
+        return joined(self.of, phrase("{first} or {second}", context="noun"))
 
 
 @dataclass(frozen=True)
@@ -216,13 +217,15 @@ class RepeatedPlaces(_AtPlaces):
     @property
     def clause(self) -> Clause:
         noun, least = self._noun, self.at_least
-        held = Noun(
-            f"发生{noun.zh}{least}{noun.measure}及以上的地点",
-            f"place with {least} or more {noun.many}",
-            f"places with {least} or more {noun.many}",
-            "处",
+        repeated = phrase(
+            "place with {least} or more {events}",
+            plural="places with {least} or more {events}",
+            context="noun",
+            least=least,
+            events=noun.many,
+            measure=noun.measure,
         )
-        return Clause("lasting", held, self.days, eases="never", remedy="places")
+        return Clause("lasting", Noun(repeated, measure_word("place")), self.days, eases="never", remedy="places")
 
     def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
         """The events of every repeated place, which add up to 1 at each."""
@@ -272,9 +275,8 @@ class RepeatShare(Windowed):
 
     @property
     def clause(self) -> Clause:
-        again = f"of the same place and kind as one in the {self.within:g} days before"
-        part = Noun(f"{self.within:g}天内同地同类重复的", again, again)
-        return Clause("share", part, self.days, whole=noun_of(self.stream), scale="percent", remedy="places")
+        again = phrase("of the same place and kind as one in the {within:g} days before", within=self.within)
+        return Clause("share", Noun(again), self.days, whole=noun_of(self.stream), scale="percent", remedy="places")
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         again = snapshot.followed(
@@ -295,7 +297,7 @@ LADDER: tuple[tuple[Stream, ...], ...] = (
 """Rungs an unresolved matter climbs: ledger, request for help, police call, violence."""
 
 
-_MATTER = Noun("同一事项", "matter", "matters", "件")
+_MATTER = Noun(phrase("matter", plural="matters", context="noun"), measure_word("case"))
 
 
 def _present(snapshot: Snapshot, streams: tuple[Stream, ...]) -> tuple[Stream, ...]:
@@ -371,13 +373,12 @@ class OpenMatters(_OfLadder):
 
     @property
     def clause(self) -> Clause:
-        still = Noun(
-            "已升级、尚未化解的事项",
+        still = phrase(
             "open matter that went beyond the ledger",
-            "open matters that went beyond the ledger",
-            "件",
+            plural="open matters that went beyond the ledger",
+            context="noun",
         )
-        return Clause("standing", still, eases="never", remedy="open")
+        return Clause("standing", Noun(still, measure_word("case")), eases="never", remedy="open")
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         streams = tuple(_linked(s) for rung in LADDER[1:] for s in _present(snapshot, rung))
@@ -442,8 +443,8 @@ class Unheralded(_OfLadder):
     @property
     def clause(self) -> Clause:
         calls = noun_of(LADDER[2][0])
-        part = Noun("此前没有台账、热线或信访记录的", "a call with no earlier record", "calls with no earlier record")
-        return Clause("share", part, self.days, whole=calls, scale="percent", eases="never", remedy="police_call")
+        part = phrase("a call with no earlier record", plural="calls with no earlier record", context="noun")
+        return Clause("share", Noun(part), self.days, whole=calls, scale="percent", eases="never", remedy="police_call")
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         calls, before = LADDER[2][0], tuple(s for rung in LADDER[:2] for s in _present(snapshot, rung))

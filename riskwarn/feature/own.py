@@ -49,7 +49,8 @@ class _OfLabel(Feature):
 
     @property
     def _noun(self) -> Noun:
-        return joined(self.streams, zh="和", many="and")
+        together = phrase("{first} or {second}", plural="{first} and {second}", context="nouns together")
+        return joined(self.streams, together)
 
     def _held(self, events: pd.DataFrame) -> pd.DataFrame:
         return pd.concat([matching(events, s) for s in self.streams])

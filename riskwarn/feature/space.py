@@ -12,10 +12,10 @@ from scipy import sparse
 from riskwarn.calling import checked
 from riskwarn.errors import DefinitionError, did_you_mean
 from riskwarn.feature.base import AROUND, Feature, Reach, Windowed, divided, measured, positive
-from riskwarn.feature.clause import Clause, Noun, Unit, noun_of, window
+from riskwarn.feature.clause import Clause, Noun, Scale, noun_of, window
 from riskwarn.grid import SHAPES
 from riskwarn.history import History, Snapshot
-from riskwarn.language import Spoken, Words, phrase
+from riskwarn.language import UNSAID, Spoken, Words, measure_word, phrase
 
 LEVELS = {
     "community_id": phrase("community"),
@@ -30,17 +30,26 @@ _COLUMNS = {
 _FORBIDDEN = ("name", "sex", "age", "ethnicity", "religion", "registration", "health", "record")
 _FRINGE = ("112", "122")
 _PLACES = {
-    "school": phrase("schools"),
-    "hospital": phrase("hospitals"),
-    "site": phrase("building sites"),
-    "market": phrase("markets"),
-    "station": phrase("stations"),
-    "mall": phrase("malls"),
-    "square": phrase("squares"),
-    "park": phrase("parks"),
-    "hotel": phrase("hotels"),
-    "old_estate": phrase("old housing estates"),
-    "urban_village": phrase("urban villages"),
+    "school": phrase("school", plural="schools", context="noun"),
+    "hospital": phrase("hospital", plural="hospitals", context="noun"),
+    "site": phrase("building site", plural="building sites", context="noun"),
+    "market": phrase("market", plural="markets", context="noun"),
+    "station": phrase("station", plural="stations", context="noun"),
+    "mall": phrase("mall", plural="malls", context="noun"),
+    "square": phrase("square", plural="squares", context="noun"),
+    "park": phrase("park", plural="parks", context="noun"),
+    "hotel": phrase("hotel", plural="hotels", context="noun"),
+    "old_estate": phrase("old housing estate", plural="old housing estates", context="noun"),
+    "urban_village": phrase("urban village", plural="urban villages", context="noun"),
+}
+
+
+_CLASSES = {
+    "fringe": phrase("urban fringe"),
+    "rural": phrase("rural"),
+    "urban": phrase("inner city"),
+    "town": phrase("town"),
+    "special": phrase("special area"),
 }
 
 
@@ -54,11 +63,18 @@ class _OfGrid(Feature):
         return "grid"
 
 
-def _fact(key: str, words: Spoken, *, log: bool) -> Clause:
+_FACTS = {
+    "area_km2": phrase("area of the grid"),
+    "households": phrase("households of the grid"),
+    "population": phrase("population of the grid"),
+    "density": phrase("residents per km² of the grid"),
+}
+
+
+def _fact(key: str, *, log: bool) -> Clause:
     """The clause of a number of the grid itself; a log is told as the number it is of."""
-    zh, en = words.zh.partition("（")[0], f"{words.en.partition(',')[0]} of the grid"
-    noun = Noun(f"网格{zh}", en, en)
-    return Clause("attribute", noun, side=0, eases="always", key=key, scale="log1p" if log else "", remedy="grid")
+    scale: Scale = "log1p" if log else ""
+    return Clause("attribute", Noun(_FACTS[key]), side=0, eases="always", key=key, scale=scale, remedy="grid")
 
 
 def _check_column(feature: Feature, column: str) -> None:
@@ -95,7 +111,7 @@ class Attribute(_OfGrid):
 
     @property
     def clause(self) -> Clause:
-        return _fact(self.column, _COLUMNS[self.column], log=self.log)
+        return _fact(self.column, log=self.log)
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         values = snapshot.attribute(self.column)
@@ -118,7 +134,7 @@ class Density(_OfGrid):
 
     @property
     def clause(self) -> Clause:
-        return _fact("density", phrase("residents per km²"), log=True)
+        return _fact("density", log=True)
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return np.log1p(divided(snapshot.attribute("population"), snapshot.attribute("area_km2")))
@@ -151,21 +167,15 @@ class UrbanClass(_OfGrid):
 
     @property
     def words(self) -> Spoken:
-        known = {
-            "fringe": phrase("urban fringe"),
-            "rural": phrase("rural"),
-            "urban": phrase("inner city"),
-            "town": phrase("town"),
-            "special": phrase("special area"),
-        }.get(self.called, Words(self.called, self.called))
-        return phrase("whether the grid is {known}", known=known)
+        return phrase("whether the grid is {known}", known=self._known)
+
+    @property
+    def _known(self) -> Spoken:
+        return _CLASSES.get(self.called, Words(en=self.called))
 
     @property
     def clause(self) -> Clause:
-        kind = self.words.en.removeprefix("whether the grid is ")
-        return Clause(
-            "flag", Noun(self.words.zh.removeprefix("是否"), kind, kind), side=0, eases="always", remedy="grid"
-        )
+        return Clause("flag", Noun(self._known), side=0, eases="always", remedy="grid")
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         grids = snapshot.history.grids
@@ -196,15 +206,14 @@ class Places(_OfGrid):
     @property
     def words(self) -> Spoken:
         what = _PLACES[self.of]
-        per = phrase(" per 1000 households") if self.per_1000_households else Words("", "")
+        per = phrase(" per 1000 households") if self.per_1000_households else UNSAID
         return phrase("{what} in the grid{per}", what=what, per=per)
 
     @property
     def clause(self) -> Clause:
         if self.per_1000_households:
             return measured(self)
-        what = _PLACES[self.of]
-        noun = Noun(what.zh, what.en.removesuffix("s"), what.en, "处")
+        noun = Noun(_PLACES[self.of], measure_word("place"))
         return Clause("places", noun, side=0, eases="always", remedy="grid")
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
@@ -241,10 +250,11 @@ class PerHousehold(Windowed):
 
     @property
     def clause(self) -> Clause:
-        noun, last = noun_of(self.stream), window(self.days)
-        name = f"{noun.many} per 1000 households in {last.en}"
-        unit = Unit(noun.measure)
-        return replace(measured(self), noun=Noun(f"{last.zh}每千户{noun.zh}", name, name), unit=unit)
+        noun = noun_of(self.stream)
+        name = phrase(
+            "{events} per 1000 households in {window}", context="measure", events=noun.many, window=window(self.days)
+        )
+        return replace(measured(self), noun=Noun(name, noun.measure), unit=noun.measure)
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         count, homes = snapshot.count(self.stream, self.days), np.nan_to_num(snapshot.attribute("households"))

@@ -9,6 +9,7 @@ import shapely
 
 from riskwarn.feature import Clause, Noun
 from riskwarn.history import History
+from riskwarn.language import Words
 from riskwarn.store import Store
 from riskwarn.weekly import weekly_counts, weekly_readings
 
@@ -27,11 +28,13 @@ def _feature(zh, en, unit, clause, remedy):
     return {"zh": zh, "en": en, "unit": unit, "clause": clause.to_dict(), "remedy": remedy}
 
 
-_CALLS = Noun("纠纷警情", "dispute call", "dispute calls")
-_LATE = Noun("超期未结事项", "open case past its limit", "open cases past their limit", "件")
-_VISIT = Noun("有效巡访", "valid visit", "valid visits", "次")
-_EVENTS = Noun("事件", "event", "events")
-_CALL_BACKS = Noun("回访", "call-back", "call-backs", "次")
+_CALLS = Noun(Words(zh="纠纷警情", en=("dispute call", "dispute calls")))
+_LATE = Noun(
+    Words(zh="超期未结事项", en=("open case past its limit", "open cases past their limit")), Words(zh="件", en="")
+)
+_VISIT = Noun(Words(zh="有效巡访", en=("valid visit", "valid visits")), Words(zh="次", en=""))
+_EVENTS = Noun(Words(zh="事件", en=("event", "events")))
+_CALL_BACKS = Noun(Words(zh="回访", en=("call-back", "call-backs")), Words(zh="次", en=""))
 FEATURES = {
     "police_dispute_28d": _feature(
         "近28天纠纷警情", "dispute calls, 28 days", "count", Clause("lasting", _CALLS, 28), "A3"
