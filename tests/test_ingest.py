@@ -159,7 +159,9 @@ def test_no_revision_knows_what_came_after_it(opened, handled, closed):
             "occurred_at": [start],
             "known_at": [at(opened)],
             "category": ["P05"],
+            "category_raw": ["first words"],
             "feedback_category": ["P04"],
+            "feedback_category_raw": ["later words"],
         }
     )
     row["feedback_at"] = pd.Series([at(handled)], dtype="datetime64[us, UTC]")
@@ -172,7 +174,96 @@ def test_no_revision_knows_what_came_after_it(opened, handled, closed):
     assert made["known_at"].iloc[0] == at(opened)
     for revision in made.itertuples():
         assert pd.isna(revision.closed_at) == (closed is None or at(closed) > revision.known_at)
-        assert (revision.category == "P04") == (handled is not None and at(handled) <= revision.known_at)
+        settled = closed if handled is None else handled
+        is_settled = settled is not None and at(settled) <= revision.known_at
+        words = ("P04", "later words") if is_settled else ("P05", "first words")
+        assert (revision.category, revision.category_raw) == words
+
+
+def feedback_only(**columns):
+    """A police file that tells the category after handling alone."""
+    return pd.DataFrame(
+        {
+            "警情编号": ["a", "b", "c"],
+            "报警时间": "2025-01-08 10:00",
+            "反馈报警类别": ["纠纷", "群众紧急求助", ""],
+            "所属网格": "G1",
+            **columns,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "known", "closed"),
+    [
+        ({"反馈时间": ["2025-01-08 18:00", "2025-01-09 08:00", ""]}, ["08 18", "09 08"], ["08 18", "09 08"]),
+        (
+            {
+                "反馈时间": ["2025-01-08 18:00", "2025-01-09 08:00", ""],
+                "处结时间": ["2025-01-08 18:00", "2025-01-10 08:00", ""],
+            },
+            ["08 18", "09 08"],
+            ["08 18", "10 08"],
+        ),
+        ({"处结时间": ["2025-01-08 18:00", "2025-01-10 08:00", ""]}, ["08 18", "10 08"], ["08 18", "10 08"]),
+        (
+            {"反馈时间": ["2025-01-08 18:00", "", ""], "处结时间": ["2025-01-10 08:00", "2025-01-10 08:00", ""]},
+            ["08 18", "10 08"],
+            ["10 08", "10 08"],
+        ),
+    ],
+)
+def test_a_category_after_handling_alone_brings_category_and_closing(tmp_path, columns, known, closed):
+    """The call opens without what nobody knew yet; the feedback, or the closing, tells the rest, and each at its own time."""
+    store = town(tmp_path / "s")
+    police = mapping_of({"preset": "police_call", "timezone": ZONE})
+
+    ingest(store, csv(tmp_path / "f.csv", feedback_only(**columns)), police, arrived_at="2025-02-01")
+
+    events = store.read("events").sort_values("known_at")
+    first, last = events.drop_duplicates("event_id"), events.drop_duplicates("event_id", keep="last")
+    settled = events[events["category"] != "P99"].drop_duplicates("event_id").sort_values("event_id")
+    ended = events[events["closed_at"].notna()].drop_duplicates("event_id").sort_values("event_id")
+    assert first["category"].tolist() == ["P99"] * 3
+    assert first["closed_at"].isna().all()
+    assert first["known_at"].dt.strftime("%d %H").tolist() == ["08 10"] * 3
+    assert last.sort_values("event_id")["category"].tolist() == ["P04", "P05", "P99"]
+    assert settled["known_at"].dt.strftime("%d %H").tolist() == known
+    assert (ended["closed_at"] == ended["known_at"]).all()
+    assert ended["known_at"].dt.strftime("%d %H").tolist() == closed
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_before_the_feedback_a_file_with_it_says_what_one_without_it_says(tmp_path, other):
+    """Whatever the feedback tells, with or without a category at intake: until then the store is that of a call not yet handled."""
+    frame = feedback_only(反馈报警类别=["纠纷", "外星人", "-"], 反馈时间=["2025-01-08 18:00", "2025-01-08 11:00", ""])
+    frame = frame.assign(接警报警类别="群众紧急求助") if other else frame
+    police = mapping_of({"preset": "police_call", "timezone": ZONE})
+    known = {}
+    for name, told in (("told", frame), ("blank", frame.assign(反馈报警类别="", 反馈时间=""))):
+        store = town(tmp_path / name)
+        ingest(store, csv(tmp_path / f"{name}.csv", told), police, arrived_at="2025-02-01")
+        events = store.read("events")
+        early = events[events["known_at"] < pd.Timestamp("2025-01-08 11:00", tz=ZONE)]
+        known[name] = early.dropna(axis=1, how="all").reset_index(drop=True)
+    pd.testing.assert_frame_equal(known["told"], known["blank"])
+    assert len(known["told"]) == 3
+
+
+def test_a_category_after_handling_without_any_time_is_refused(tmp_path):
+    """Nobody can say when it was known: the file is refused if it has no other category, else its words are left out and counted."""
+    store = town(tmp_path / "s")
+    police = {"preset": "police_call", "timezone": ZONE}
+    with pytest.raises(DataError, match="not when they were known"):
+        ingest(store, csv(tmp_path / "f.csv", feedback_only()), mapping_of(police))
+
+    report = ingest(store, csv(tmp_path / "g.csv", feedback_only(接警报警类别="群众紧急求助")), mapping_of(police))
+    assert report.notes.set_index("note")["rows"]["feedback_category: no time tells when it was known, left out"] == 2
+    assert store.read("events")["category"].tolist() == ["P05"] * 3
+
+    arrived = town(tmp_path / "t")
+    ingest(arrived, tmp_path / "f.csv", mapping_of({**police, "known": "arrival"}), arrived_at="2025-02-01")
+    assert sorted(arrived.read("events")["category"]) == ["P04", "P05", "P99"]
 
 
 def test_the_same_file_twice_changes_nothing(tmp_path):

@@ -260,3 +260,25 @@ def test_a_flag_of_injury_is_the_tag(tmp_path):
     )
     _, _, store = brought(tmp_path / "p", frame, "Asia/Shanghai")
     assert store.read("events").set_index("event_id")["tags"].fillna("").to_dict() == {"a1": "injury", "a2": ""}
+
+
+def test_a_police_file_with_the_later_category_alone_is_proposed_as_it_is(tmp_path):
+    """The category after handling stays what it is, and the proposal is whole: as an intake category it would be known too early."""
+    frame = pd.DataFrame(
+        {
+            "警情编号": [f"P{n:03d}" for n in range(20)],
+            "报警时间": [f"2025-01-08 10:{n:02d}" for n in range(20)],
+            "反馈报警类别": ["纠纷", "群众紧急求助"] * 10,
+            "反馈时间": [f"2025-01-09 10:{n:02d}" for n in range(20)],
+            "所属网格": "G1",
+        }
+    )
+    frame.to_csv(tmp_path / "f.csv", index=False)
+
+    proposal = guess(tmp_path / "f.csv", timezone="Asia/Shanghai")
+
+    fields = proposal.columns.set_index("column")["field"]
+    assert proposal.preset == "police_call"
+    assert proposal.confidence > 0
+    assert fields["反馈报警类别"] == "feedback_category"
+    assert "category" not in set(fields)

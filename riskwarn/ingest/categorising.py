@@ -114,5 +114,16 @@ def candidates(label: str, separator: str = "") -> list[str]:
 
 
 def _fallback(rule: CategoryRule, label: pd.Series, source: pd.Series) -> pd.Series:
-    other = source.map(_OTHER).fillna("D99")
+    other = other_category(source)
     return label.map(slug).where(label != "", other) if rule.unknown != "other" else other
+
+
+def other_category(source: pd.Series) -> pd.Series:
+    """The category of which nothing is known, by feed.
+
+    Examples
+    --------
+    >>> other_category(pd.Series(["police_call", "dispute"])).tolist()
+    ['P99', 'D99']
+    """
+    return source.map(_OTHER).fillna("D99")

@@ -53,7 +53,9 @@ def choose(mapping: Mapping, header: tuple[str, ...], file: str) -> Choice:
     keys = {key: by_name.get(fold(key), "") for key in mapping.category.keys}
     parts = [part for names in (*mapping.joins.values(), mapping.id.made_from) for part in names]
     wanted = keys | {part: by_name.get(fold(part), "") for part in parts}
-    wanted |= {" or ".join(mapping.columns[field]): name for field, name in fields.items() if field in _needed(mapping)}
+    wanted |= {
+        " or ".join(mapping.columns[field]): name for field, name in fields.items() if field in _needed(mapping, fields)
+    }
     any_known = any(fold(name) in by_name for name in mapping.headers())
     _refuse_absent([name for name, found in wanted.items() if not found], header, file, any_known=any_known)
     if fields.get("recorded_at") == fields.get("occurred_at"):
@@ -76,10 +78,15 @@ def choose(mapping: Mapping, header: tuple[str, ...], file: str) -> Choice:
     return choice
 
 
-def _needed(mapping: Mapping) -> set[str]:
-    """Fields whose column must be there: what the table requires, and what the mapping names without a choice."""
+def _needed(mapping: Mapping, fields: dict[str, str]) -> set[str]:
+    """Fields whose column must be there: what the table requires, and what the mapping names without a choice.
+
+    A category after handling will do where there is none of the first report.
+    """
     made = {"event_id"} if mapping.id.made_from else set()
     required = {c.name for c in table_of(mapping.table).columns if c.required} - {"grid_id", *mapping.constants, *made}
+    if fields.get("feedback_category"):
+        required -= {"category"}
     alone = {field for field, aliases in mapping.columns.items() if len(aliases) == 1}
     return required if mapping.preset else required | alone
 

@@ -25,14 +25,14 @@ from riskwarn.ingest.placing import Atlas
 from riskwarn.ingest.reading import ENDINGS, open_delivery
 from riskwarn.ingest.records import open_query
 from riskwarn.ingest.report import IngestReport, remedy
-from riskwarn.ingest.revision import revisions
+from riskwarn.ingest.revision import FEEDBACK, revisions
 from riskwarn.ingest.shaping import Intake, shape
 from riskwarn.ingest.spool import Spool
 from riskwarn.ingest.writing import WRITE_ROWS, Stage
 from riskwarn.privacy import shown_file
 from riskwarn.store import Store
 
-_HELPERS = ("row", "reason", "recorded_at", "feedback_at", "feedback_category", "count")
+_HELPERS = ("row", "reason", "recorded_at", "feedback_at", FEEDBACK, f"{FEEDBACK}_raw", "count")
 _NO_ROWS = pd.DataFrame({"reason": pd.Series(dtype="str")})
 
 

@@ -300,22 +300,24 @@ def _looks_like(values: pd.Series, base: Mapping) -> str:
     return identifier if texts.is_unique and texts.str.contains(r"\d").all() and texts.str.len().max() < 40 else ""
 
 
-def _required(name: str) -> set[str]:
+def _required(name: str, filled: pd.Series) -> set[str]:
+    """Fields a proposal cannot do without; a category after handling will do where there is no other."""
     base = mapping_of({"preset": name, "timezone": "UTC"})
     required = {c.name for c in table_of(base.table).columns if c.required}
     required -= {"grid_id", "source", "known_at", *base.constants}
+    required -= {"category"} if "feedback_category" in set(filled) else set()
     return (required | {"grid_id"}) - {"valid_from"} if base.table in {"grids", "visits"} else required
 
 
 def _fit(columns: pd.DataFrame, name: str) -> float:
     found = columns[columns["field"].isin(_aliases(name))]
-    lacking = _required(name) - set(found["field"])
+    lacking = _required(name, columns["field"]) - set(found["field"])
     return float(found["confidence"].sum()) - len(lacking)
 
 
 def _confidence(columns: pd.DataFrame, name: str) -> float:
     by_field = columns.set_index("field")["confidence"]
-    return float(min((by_field.get(field, 0.0) for field in _required(name)), default=0.0))
+    return float(min((by_field.get(field, 0.0) for field in _required(name, columns["field"])), default=0.0))
 
 
 @dataclass(frozen=True)

@@ -30,10 +30,13 @@ MOSTLY = 0.5
 """Share of the rows from which a delivery counts as failed, though its good rows are kept."""
 _WEAK = (
     ("no grid, unplaced", "in no grid", "name `grid_id` or the points under [columns], and see `crs` under [place]"),
-    (
-        "category: unknown to the crosswalk",
-        "of no known category",
-        "state `vocabulary`, `crosswalk` or `codes` under [category]",
+    *(
+        (
+            f"{name}: unknown to the crosswalk",
+            "of no known category",
+            "state `vocabulary`, `crosswalk` or `codes` under [category]",
+        )
+        for name in ("category", "feedback_category")
     ),
 )
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from riskwarn.errors import DataError, PrivacyError
 from riskwarn.ingest.areas import polygon_faults
-from riskwarn.ingest.categorising import UNKNOWN_CATEGORY, categorise
+from riskwarn.ingest.categorising import UNKNOWN_CATEGORY, Categories, categorise, other_category
 from riskwarn.ingest.choosing import JOINED, Choice
 from riskwarn.ingest.clock import join_times, read_times
 from riskwarn.ingest.coordinates import SHIFTED, points_of
@@ -18,6 +18,7 @@ from riskwarn.ingest.folding import FILE_WORDS, clean, cleaned, fold, folded
 from riskwarn.ingest.identity import DAMAGED, is_identifier, made_ids, read_ids, restarted
 from riskwarn.ingest.mapping import EXTRA_FIELDS, Mapping
 from riskwarn.ingest.placing import Atlas, by_id, by_point
+from riskwarn.ingest.revision import FEEDBACK
 from riskwarn.privacy import TEXT_LENGTH, WEAK, ColumnWatch, country_of, findings, keyed_hash, one_family, shown
 from riskwarn.schema import Column, table_of
 from riskwarn.taxonomy import CATEGORIES, OUTCOMES, STATUSES, TAGS
@@ -143,7 +144,7 @@ def _joined(parts: pd.DataFrame) -> pd.Series:
 def _apart(table: str) -> tuple[str, ...]:
     """Fields with a step of their own."""
     places = () if table == "grids" else (*_POINTS, "grid_id")
-    return (*places, "category", "feedback_category") if table == "events" else places
+    return (*places, "category", FEEDBACK) if table == "events" else places
 
 
 class _Reasons:
@@ -174,7 +175,7 @@ def _kind(name: str, table: str) -> Column:
     return Column(
         name,
         "time" if name.endswith("_at") else "integer" if name == "count" else "text",
-        EXTRA_FIELDS[name],
+        EXTRA_FIELDS.get(name, ""),
         least=0 if name == "count" else None,
     )
 
@@ -263,35 +264,43 @@ def _flags(name: str, values: pd.Series, reasons: _Reasons) -> pd.Series:
 
 
 def _categories(raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake, reasons: _Reasons) -> None:
-    mapping = intake.mapping
-    keys = intake.choice.keys or ([intake.chosen["category"]] if "category" in intake.chosen else [])
-    if not keys:
-        rows["source"] = mapping.source
+    """Category at the first report and after handling; the first one tells the feed, or the other where there is no first."""
+    first = intake.choice.keys or [intake.chosen[name] for name in ("category",) if name in intake.chosen]
+    after = [intake.chosen[name] for name in (FEEDBACK,) if name in intake.chosen]
+    if not (first or after):
+        rows["source"] = intake.mapping.source
         return
-    found = categorise(raw[keys], mapping, intake.crosswalk)
-    rows["source"], rows["category"], rows["category_raw"] = found.source, found.code, found.raw
-    reasons.leave_out(found.left_out != "", found.left_out)
+    settled = _category(FEEDBACK, raw[after], rows, intake, reasons) if after else None
+    told = _category("category", raw[first], rows, intake, reasons) if first or settled is None else settled
+    rows["source"] = told.source
+    if not first and "category" not in rows:
+        rows["category"], rows["category_raw"] = other_category(told.source), pd.Series(None, rows.index, dtype="str")
+    reasons.leave_out(told.left_out != "", told.left_out)
+
+
+def _category(name: str, labels: pd.DataFrame, rows: pd.DataFrame, intake: Intake, reasons: _Reasons) -> Categories:
+    """One of the two categories of the rows; an empty cell is a category unknown at the first report, and none after handling."""
+    told, mapping = categorise(labels, intake.mapping, intake.crosswalk), intake.mapping
+    said = folded(labels.iloc[:, 0]).notna().to_numpy() | (name == "category")
+    rows[name], rows[f"{name}_raw"] = told.code.where(said), told.raw.where(said)
+    unknown = told.unknown & said
     if mapping.category.unknown == "slug":
-        _gate_labels(raw[keys], rows, intake, reasons)
+        _gate_labels(name, labels, rows, intake, reasons)
     if mapping.category.unknown == "quarantine":
-        reasons.add(found.unknown, UNKNOWN_CATEGORY)
-        intake.see(UNKNOWN_CATEGORY, raw[keys[0]], found.unknown)
-    elif found.unknown.any():
-        intake.notes["category: unknown to the crosswalk, kept as other with its raw name"] += int(found.unknown.sum())
-    if "feedback_category" in intake.chosen:
-        after = raw[[intake.chosen["feedback_category"]]]
-        rows["feedback_category"] = categorise(after, mapping, intake.crosswalk).code.where(
-            after.iloc[:, 0].notna().to_numpy()
-        )
+        reasons.add(unknown, UNKNOWN_CATEGORY)
+        intake.see(UNKNOWN_CATEGORY, labels.iloc[:, 0], unknown)
+    elif unknown.any():
+        intake.notes[f"{name}: unknown to the crosswalk, kept as other with its raw name"] += int(unknown.sum())
+    return told
 
 
-def _gate_labels(labels: pd.DataFrame, rows: pd.DataFrame, intake: Intake, reasons: _Reasons) -> None:
+def _gate_labels(name: str, labels: pd.DataFrame, rows: pd.DataFrame, intake: Intake, reasons: _Reasons) -> None:
     """Refuse categories whose own words tell a person, before they become a code that no longer shows it."""
-    made = ~rows["category"].isin({*CATEGORIES, *intake.crosswalk.get("code", ())})
-    for name in labels:
-        rules = findings(cleaned(labels[name]).where(made), countries=country_of(intake.mapping.timezone))
-        reasons.add(rules != "", np.array(["category: looks like person data, rule "], dtype=object) + rules)
-        rows["category"] = rows["category"].mask(rules != "", "[removed]")
+    made = ~rows[name].isin({*CATEGORIES, *intake.crosswalk.get("code", ())})
+    for column in labels:
+        rules = findings(cleaned(labels[column]).where(made), countries=country_of(intake.mapping.timezone))
+        reasons.add(rules != "", np.array([f"{name}: looks like person data, rule "], dtype=object) + rules)
+        rows[name] = rows[name].mask(rules != "", "[removed]")
 
 
 def _places(raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake, reasons: _Reasons) -> None:
@@ -391,9 +400,24 @@ def _known(raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake) -> None:
         happened = _day_at_end("occurred_at", raw, rows, intake)
         recorded = _day_at_end("recorded_at", raw, rows, intake) if "recorded_at" in rows else happened
         rows["known_at"] = recorded.fillna(happened) + pd.Timedelta(days=mapping.known_delay_days)
+        _settled_when(rows, intake)
     early = rows["known_at"] < occurred
     intake.notes["known before it occurred; counted from when it occurred"] += int(early.sum())
     rows["known_at"] = rows["known_at"].mask(early, occurred)
+
+
+def _settled_when(rows: pd.DataFrame, intake: Intake) -> None:
+    """A category after handling is known at its time, or once the case is closed; without either nobody can say when."""
+    times = [name for name in ("feedback_at", "closed_at") if name in rows]
+    if FEEDBACK not in rows:
+        return
+    if not times and "category" not in intake.chosen and not intake.choice.keys:
+        raise DataError(
+            f"{intake.file}: the file tells categories after handling alone, and not when they were known; name `feedback_at` or "
+            "`closed_at` under [columns], or say known = 'arrival' in the mapping."
+        )
+    untold = rows[FEEDBACK].notna() & rows[times].isna().all(axis=1)
+    intake.notes["feedback_category: no time tells when it was known, left out"] += int(untold.sum())
 
 
 def _day_at_end(name: str, raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake) -> pd.Series:
@@ -445,7 +469,7 @@ def _gate(rows: pd.DataFrame, intake: Intake, reasons: _Reasons) -> None:
             rules = np.where(np.isin(rules, list(WEAK)), "", rules)
         found = rules != ""
         watch = intake.watches.setdefault(name, ColumnWatch())
-        seen = rows[name].fillna(rows["category"]) if name == "category_raw" else rows[name]
+        seen = rows[name].fillna(rows[name.removesuffix("_raw")]) if name.endswith("category_raw") else rows[name]
         watch.see(seen, np.where(np.isin(rules, ["passport", "permit"]), "", rules) if name in _IDENTIFIERS else rules)
         if (why := watch.verdict()) and not _is_place_name(name, intake):
             raise PrivacyError(
@@ -474,7 +498,7 @@ def _unknown_texts(name: str, values: pd.Series, intake: Intake) -> pd.Series:
     """Values that no list knows, as a person's data would be among them."""
     if name in {"grid_id", "near_grid_id"}:
         return values.mask(values.isin(intake.atlas.versions["grid_id"])).mask(values == "")
-    if name in {"category", "feedback_category"}:
+    if name in {"category", FEEDBACK}:
         known = {*CATEGORIES, *intake.crosswalk.get("code", ())}
         return values.mask(values.isin(known)).str.replace("_", " ")
     return values.mask(values.isin(set(_kind(name, intake.mapping.table).values)))
