@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import reduce
 from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
@@ -239,7 +240,7 @@ class Label:
         calm = sum(snapshot.count(s, self.past_days) for s in self.streams) == 0
         if self.kind == "escalation":
             calm &= sum(snapshot.count(s, self.past_days) for s in self.lower) > 0
-        return np.asarray(calm & np.all(heard, axis=0)[None, :])
+        return np.asarray(reduce(np.logical_and, heard, calm))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values from which :meth:`from_dict` makes an equal label; what a count does not need is left out.

@@ -80,9 +80,14 @@ class Oracle:
         last = at - round(ago * DAY)
         return sum(last - round(days * DAY) <= r["occurred_at"] < last for r in self.of(stream, at, grid))
 
-    def exposure(self, source, at, days, ago=0):
+    def exposure(self, source, at, g, days, ago=0):
         last = at - round(ago * DAY)
         first = last - round(days * DAY)
+        own = {
+            d["org_code"]
+            for d in self.tables.get("feed_log", [])
+            if d["source"] == source and d["arrived_at"] < at and d["org_code"] in self.areas(g)
+        }
         said = [
             r["occurred_at"]
             for r in self.events
@@ -91,13 +96,16 @@ class Oracle:
             and not r["retracted"]
             and r["grid_id"] in self.grids
             and r["category"] not in NEVER_A_FEATURE
+            and (not own or own & self.areas(r["grid_id"]))
         ]
         if not said:
             begun = math.inf
         else:
             begun = min(said)
         log = [
-            d for d in self.tables.get("feed_log", []) if d["source"] == source and d["covers_from"] and d["covers_to"]
+            d
+            for d in self.tables.get("feed_log", [])
+            if d["source"] == source and d["covers_from"] and d["covers_to"] and self.speaks_for(d["org_code"], g)
         ]
         if not log:
             return min(max((last - max(first, begun)) / DAY, 0), days)
@@ -110,14 +118,21 @@ class Oracle:
             reach = max(reach, b)
         return min(total / DAY, days)
 
+    def areas(self, g):
+        return {self.grids[g].get(level) for level in ("county_id", "township_id", "community_id")}
+
+    def speaks_for(self, org, g):
+        """An organisation named after an area speaks for it, any other for the city."""
+        return org in self.areas(g) or not any(org in self.areas(i) for i in self.grids)
+
     def closed_by(self, row, at):
         return row["closed_at"] is not None and row["closed_at"] < at
 
     def open(self, stream, at, grid):
         return [r for r in self.of(stream, at, grid) if not self.closed_by(r, at)]
 
-    def silent(self, source, at, days):
-        return self.exposure(source, at, days) <= 0
+    def silent(self, source, at, g, days):
+        return self.exposure(source, at, g, days) <= 0
 
     def city(self, number):
         return sum(number(g) for g in self.grids)
@@ -132,41 +147,41 @@ class Oracle:
     # -- kinds ---------------------------------------------------------------------------------------------------------
 
     def _Count(self, f, g, at):
-        return math.nan if self.silent(f.stream.source, at, f.days) else self.count(f.stream, at, g, f.days)
+        return math.nan if self.silent(f.stream.source, at, g, f.days) else self.count(f.stream, at, g, f.days)
 
     def _Rate(self, f, g, at):
-        exposed = self.exposure(f.stream.source, at, f.days)
+        exposed = self.exposure(f.stream.source, at, g, f.days)
         return 7 * self.count(f.stream, at, g, f.days) / exposed if exposed > 0 else math.nan
 
     def _Own(self, f, g, at):
         total, days = 0.0, 7 * f.weeks
         for s in f.streams:
-            exposed = self.exposure(s.source, at, days)
+            exposed = self.exposure(s.source, at, g, days)
             if exposed < 1:
-                total += self.count(s, at, g, 728) * days / min(max(self.exposure(s.source, at, 728), 1), 728)
+                total += self.count(s, at, g, 728) * days / min(max(self.exposure(s.source, at, g, 728), 1), 728)
             else:
                 total += self.count(s, at, g, days) * days / exposed
         return total
 
     def usual(self, s, g, at, days, unit):
-        exposed = self.exposure(s.source, at, 105, ago=days)
+        exposed = self.exposure(s.source, at, g, 105, ago=days)
         return self.count(s, at, g, 105, ago=days) * unit / exposed if exposed > 0 else math.nan
 
     def _Level(self, f, g, at):
         return self.usual(f.stream, g, at, 7, 7)
 
     def _Rise(self, f, g, at):
-        if self.silent(f.stream.source, at, f.days):
+        if self.silent(f.stream.source, at, g, f.days):
             return math.nan
-        mean = self.usual(f.stream, g, at, f.days, self.exposure(f.stream.source, at, f.days))
+        mean = self.usual(f.stream, g, at, f.days, self.exposure(f.stream.source, at, g, f.days))
         return (self.count(f.stream, at, g, f.days) - mean) / math.sqrt(mean + 1)
 
     def _Cusum(self, f, g, at):
-        if self.silent(f.stream.source, at, 7 * f.weeks):
+        if self.silent(f.stream.source, at, g, 7 * f.weeks):
             return math.nan
         mean, total = self.usual(f.stream, g, at, 7 * f.weeks, 7), 0.0
         for week in reversed(range(f.weeks)):
-            there = self.exposure(f.stream.source, at, 7, ago=7 * week) / 7
+            there = self.exposure(f.stream.source, at, g, 7, ago=7 * week) / 7
             if there > 0:
                 n = self.count(f.stream, at, g, 7, ago=7 * week)
                 step = total + (n - mean * there) / math.sqrt(mean * there + 1) - 0.5
@@ -174,24 +189,33 @@ class Oracle:
         return total
 
     def _LastYear(self, f, g, at):
-        if self.exposure(f.stream.source, at, f.days, ago=364 - f.days) <= 0:
+        if self.exposure(f.stream.source, at, g, f.days, ago=364 - f.days) <= 0:
             return math.nan
         then = self.count(f.stream, at, g, f.days, ago=364 - f.days)
         return (then + 1) / (self.count(f.stream, at, g, 364) * f.days / 364 + 1)
 
     def _OwnNormal(self, f, g, at):
         agos = [f.days * b for b in range(int(f.past_days // f.days))]
-        heard = [a for a in agos if all(self.exposure(s.source, at, f.days, ago=a) >= 0.99 * f.days for s in f.streams)]
-        n = len(heard)
+        heard = {
+            i: [
+                a
+                for a in agos
+                if all(self.exposure(s.source, at, i, f.days, ago=a) >= 0.99 * f.days for s in f.streams)
+            ]
+            for i in self.grids
+        }
+        n = len(heard[g])
         if n < 3:
             return math.nan
-        blocks = {i: [sum(self.count(s, at, i, f.days, ago=a) for s in f.streams) for a in heard] for i in self.grids}
+        told = [i for i in self.grids if len(heard[i]) >= 3]
+        blocks = {i: [sum(self.count(s, at, i, f.days, ago=a) for s in f.streams) for a in heard[i]] for i in told}
         mean = {i: statistics.mean(b) for i, b in blocks.items()}
         noise = {i: statistics.variance(b) for i, b in blocks.items()}
-        below = max(sum(m**2 - noise[i] / n for i, m in mean.items()), 1e-6)
-        within = max(sum(noise[i] - m for i, m in mean.items()) / below, 0)
+        below = statistics.mean(m**2 - noise[i] / len(heard[i]) for i, m in mean.items())
+        within = max(statistics.mean(noise[i] - m for i, m in mean.items()) / max(below, 1e-6), 0)
         city = max(statistics.mean(mean.values()), 1e-6)
-        counting = (city + within * statistics.mean(m**2 for m in mean.values())) / n
+        square = statistics.mean(m**2 for m in mean.values())
+        counting = statistics.mean((city + within * square) / len(heard[i]) for i in told)
         between = max(statistics.pvariance(mean.values()) - counting, 1e-6 * city)
         shape, rate = city**2 / between, city / between
         mu, k = (shape + sum(blocks[g])) / (rate + n), within + 1 / (shape + sum(blocks[g]))
@@ -217,7 +241,7 @@ class Oracle:
         total = 0.0
         for s in f.streams:
             faded = sum(0.5 ** ((at - r["occurred_at"]) / DAY / f.half_life) for r in self.of(s, at, g))
-            seen = sum(w * self.exposure(s.source, at, step, ago=step * k) / step for k, w in enumerate(weight))
+            seen = sum(w * self.exposure(s.source, at, g, step, ago=step * k) / step for k, w in enumerate(weight))
             total += faded * sum(weight) / seen if seen > 0 else math.nan
         return total
 
@@ -226,7 +250,7 @@ class Oracle:
         for s in f.streams:
             weeks = range(f.weeks)
             n = sum(self.count(s, at, g, 7, ago=7 * w) / (1 + w) for w in weeks)
-            seen = sum(self.exposure(s.source, at, 7, ago=7 * w) / 7 / (1 + w) for w in weeks)
+            seen = sum(self.exposure(s.source, at, g, 7, ago=7 * w) / 7 / (1 + w) for w in weeks)
             total += n * sum(1 / (1 + w) for w in weeks) / seen if seen > 0 else math.nan
         return total
 
@@ -234,7 +258,7 @@ class Oracle:
         total = 0.0
         for s in f.streams:
             ago = [364 * y - f.days for y in range(1, f.years + 1)]
-            seen = sum(self.exposure(s.source, at, f.days, ago=a) for a in ago)
+            seen = sum(self.exposure(s.source, at, g, f.days, ago=a) for a in ago)
             n = sum(self.count(s, at, g, f.days, ago=a) for a in ago)
             total += n * f.days / seen if seen > 0 else math.nan
         return total
@@ -269,7 +293,7 @@ class Oracle:
         return sum(graded) / len(graded) if graded else math.nan
 
     def _Share(self, f, g, at):
-        if self.silent(f.whole.source, at, f.days):
+        if self.silent(f.whole.source, at, g, f.days):
             return math.nan
         return self.shrunk(
             lambda h: self.count(f.part, at, h, f.days), lambda h: self.count(f.whole, at, h, f.days), g, f.weight
@@ -359,7 +383,7 @@ class Oracle:
         return -sum(n / len(seen) * math.log(n / len(seen)) for n in (seen.count(k) for k in set(seen)))
 
     def _NewKinds(self, f, g, at):
-        if self.silent(f.stream.source, at, f.days):
+        if self.silent(f.stream.source, at, g, f.days):
             return math.nan
         return len(set(self.kinds(f, g, at, f.days)) - set(self.kinds(f, g, at, f.past, ago=f.days)))
 
@@ -430,13 +454,13 @@ class Oracle:
     def _PerHousehold(self, f, g, at):
         homes = {h: row["households"] for h, row in self.grids.items()}
         rate = self.city(lambda h: self.count(f.stream, at, h, f.days)) / sum(homes.values())
-        exposed = self.exposure(f.stream.source, at, f.days)
+        exposed = self.exposure(f.stream.source, at, g, f.days)
         if exposed <= 0:
             return math.nan
         return 1000 * f.days / exposed * (self.count(f.stream, at, g, f.days) + f.weight * rate) / (homes[g] + f.weight)
 
     def _Observed(self, f, g, at):
-        return self.exposure(f.source, at, f.days) / f.days
+        return self.exposure(f.source, at, g, f.days) / f.days
 
     def value(self, f, g, at):
         return float(getattr(self, "_" + type(f).__name__)(f, g, at))
@@ -462,7 +486,7 @@ class Oracle:
         alike = [h for h, row in self.grids.items() if h == g or (f.level and row[f.level] == self.grids[g][f.level])]
         rates = []
         for days in (f.days, f.over):
-            exposed = self.exposure(f.stream.source, at, days)
+            exposed = self.exposure(f.stream.source, at, g, days)
             rates.append(sum(self.count(f.stream, at, h, days) for h in alike) / exposed if exposed > 0 else math.nan)
         return rates[0] / rates[1] if rates[1] else math.nan
 

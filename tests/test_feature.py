@@ -11,6 +11,7 @@ from oracle import Oracle
 from test_leakage import CALENDAR, FEATURES, PLACE, TABLED, tables
 from towns.events import AS_OF, GRIDS, START, ZONE, crowd, logs, revision, table
 
+from riskwarn import testing
 from riskwarn.errors import DefinitionError
 from riskwarn.feature import (
     Attribute,
@@ -41,7 +42,9 @@ from riskwarn.feature import (
     load_group,
     page,
 )
+from riskwarn.feature.base import furthest
 from riskwarn.history import History, Stream
+from riskwarn.testing import measure_of
 
 FOLDER = Path(__file__).parent.parent / "features"
 EXACT = (
@@ -97,15 +100,15 @@ def test_the_oracle_agrees_on_a_crowd():
             check(feature, found[:, t], oracle(feature, at))
 
 
-def deliveries(gaps=()):
+def deliveries(gaps=(), *, org="*"):
     """One delivery a day at six in the morning for the day before, save the days in `gaps`."""
     days = [d for d in range(120) if d not in gaps]
     first = [START + pd.Timedelta(days=d) for d in days]
     return pd.DataFrame(
         {
             "source": "dispute",
-            "org_code": "*",
-            "batch_id": [f"b{d}" for d in days],
+            "org_code": org,
+            "batch_id": [f"{org}{d}" for d in days],
             "arrived_at": [d + pd.Timedelta(hours=30) for d in first],
             "received": 1,
             "accepted": 1,
@@ -130,6 +133,54 @@ def test_missing_days_are_exposure(gaps):
         found = feature.compute(snapshot)
         for t, at in enumerate(dates):
             check(feature, found[:, t], oracle(feature, at))
+
+
+BY_AREA = {
+    "two townships": (deliveries(range(20, 95), org="T1"), deliveries(range(50, 60), org="T2")),
+    "one of two": (deliveries(range(20, 95), org="T1"),),
+    "one joins late": (deliveries(range(70), org="T1"), deliveries(org="T2")),
+    "one within another": (deliveries(range(40), org="K1"), deliveries(range(30, 120), org="C2")),
+    "one that names no area": (deliveries(range(10, 95), org="T1"), deliveries(range(60), org="police")),
+}
+"""Logs of organisations that speak for a part of the city."""
+
+
+@pytest.mark.parametrize("logs_of", BY_AREA.values(), ids=BY_AREA)
+def test_each_area_is_heard_by_its_own_organisations(logs_of):
+    """A grid's missing days are those of the organisations whose area it lies in and of those that name none, as the oracle says."""
+    events, log = crowd(300), {"feed_log": pd.concat(logs_of, ignore_index=True)}
+    dates = [START + pd.Timedelta(days=d) for d in (20, 36, 90)]
+    history, oracle = History.of(events, GRIDS, tables=log), Oracle(events, GRIDS, tables=log)
+    snapshot, some = history.at(dates), history.part(np.array([1, 2])).at(dates)
+    single = [history.at([at]) for at in dates]
+    for feature in FEATURES:
+        found = feature.compute(snapshot)
+        for t, at in enumerate(dates):
+            check(feature, found[:, t], oracle(feature, at))
+            alone = feature.compute(single[t])[:, 0]
+            np.testing.assert_allclose(alone, found[:, t], rtol=1e-6, atol=2e-6, err_msg=feature.name)
+        if furthest(feature) == "own":
+            np.testing.assert_array_equal(feature.compute(some), found[1:], err_msg=feature.name)
+
+
+@pytest.mark.parametrize("logs_of", BY_AREA.values(), ids=BY_AREA)
+def test_later_deliveries_of_an_area_change_nothing(logs_of):
+    """What an organisation delivers later, and that it begins to, changes no feature of a date before; nor does the order of the log."""
+    log = {"events": crowd(300), "feed_log": pd.concat(logs_of, ignore_index=True)}
+    for relation in (testing.no_future, testing.as_it_stood, testing.any_order, testing.any_repeat):
+        found, wanted = relation(measure_of(FEATURES, GRIDS), log, AS_OF)
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_a_county_that_stopped_is_missing_and_its_neighbour_is_not():
+    """Where one township's deliveries end, its counts are missing once the window holds none of them; the other's are counted."""
+    events = table([revision(event_id=f"e{g}{d}", known=24 * d, grid=g) for d in range(60) for g in ("G1", "G2")])
+    log = pd.concat([deliveries(range(60, 120), org="T1"), deliveries(org="T2")], ignore_index=True)
+    at = [START + pd.Timedelta(days=100, hours=12)]
+    snapshot = History.of(events, GRIDS, tables={"feed_log": log}, until=at[0]).at(at)
+
+    assert Count("dispute", days=28).compute(snapshot)[:, 0].tolist() == pytest.approx([np.nan, np.nan, 0], nan_ok=True)
+    assert Rate("dispute", days=56).compute(snapshot)[0, 0] == pytest.approx(7 * 15 / 15.5, rel=1e-6)
 
 
 def test_silence_is_missing_and_never_zero():
@@ -158,7 +209,7 @@ def test_a_delivery_counts_from_its_arrival():
     )
     snapshot = History.of(events, GRIDS, tables={"feed_log": log}).at([START + pd.Timedelta(days=d) for d in (50, 81)])
 
-    assert snapshot.exposure("dispute", 10).tolist() == [0, 10]
+    assert snapshot.exposure("dispute", 10).tolist() == [[0, 10]]
 
 
 def test_years_brought_in_at_once_are_no_silence():

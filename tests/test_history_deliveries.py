@@ -180,3 +180,54 @@ def test_a_feed_that_is_back_has_spoken_again():
 
     assert last_spoken(np.r_[days, 200, 201] * DAY_US) == 59 * DAY_US
     assert last_spoken(np.r_[days, 200, 201, 202] * DAY_US) == 202 * DAY_US
+
+
+def test_an_area_that_joined_late_was_not_calm_before():
+    """A county that began to deliver long after the city has no outcomes before its first record, as the features have none."""
+    frame = events(daily("dispute", range(200), grids=["G1"]), daily("dispute", range(120, 200), grids=["G2"]))
+    logs = log((0, 200), org="K1"), log((120, 200), org="K2")
+
+    assert known(frame, *logs) == [whole(0, 200), whole(120, 200)]
+
+
+def test_a_delivery_of_two_areas_settles_both_whatever_their_names():
+    """A township within a county is heard by both, in whatever order their names stand."""
+    frame = events(daily("dispute", range(200), grids=["G1"]), daily("dispute", range(100), grids=["G2"]))
+    nested = GRIDS.assign(county_id="K1")
+    for county, town in (("A1", "T1"), ("Z1", "T1")):
+        frames = {"feed_log": pd.concat([log((0, 100), org=county), log((50, 200), org=town)], ignore_index=True)}
+        history = History.of(frame, nested.assign(county_id=county), timezone=ZONE, tables=frames)
+        settled = history.at([day(d) for d in DATES]).settled("dispute", days=7, settle_days=3)
+
+        assert [{d for d, yes in zip(DATES, row, strict=True) if yes} for row in settled] == [
+            whole(0, 200),
+            whole(0, 100),
+        ]
+
+
+@pytest.mark.parametrize("logged", [True, False], ids=["logged", "without a log"])
+def test_a_backfill_settles_nothing_that_was_not_known_in_time(logged):
+    """Records brought in years after they occurred make the past complete, not what could be known of it in time, whatever their log claims."""
+    late = events(daily("dispute", range(40))).assign(known_at=day(190))
+    frame = pd.concat([late, events(daily("dispute", range(40, 200)))], ignore_index=True)
+    logs = (log((0, 40), arrived=190), log((40, 200))) if logged else ()
+    first = min(whole(0, 200, (0, 40)))
+
+    assert all(min(dates) >= first - 40 for dates in known(frame, *logs))
+    assert all(max(dates) == max(whole(0, 199.4)) for dates in known(frame, *logs))
+    assert all(not {10, 15, 20} & dates for dates in known(frame, *logs))
+
+
+def test_a_backfill_that_tells_when_each_record_was_known_is_believed():
+    """Years brought in at once by a source that kept the time of recording are settled: the records were known in time."""
+    assert known(events(daily("dispute", range(200))), log((0, 200))) == [whole(0, 200)] * 2
+
+
+def test_waiting_longer_settles_what_comes_late():
+    """Who waits half a year for records that come after four months has outcomes; who does not has none."""
+    frame = events(daily("dispute", range(400)))
+    frame["known_at"] = frame["occurred_at"] + pd.Timedelta(days=120)
+    patient = Label("d", LABEL.streams, days=7, settle_days=180)
+
+    assert known(frame, label=LABEL, dates=[150]) == [set()] * 2
+    assert known(frame, label=patient, dates=[150]) == [{150}] * 2

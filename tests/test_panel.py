@@ -271,7 +271,7 @@ def test_own_counts_scale_to_what_was_observed(events):
     count = snapshot.count(Stream("dispute"), 105)
     scaled = Own((Stream("dispute"),), 15).compute(snapshot)
 
-    np.testing.assert_allclose(scaled, count * 105 / snapshot.exposure("dispute", 105)[0], rtol=1e-6)
+    np.testing.assert_allclose(scaled, count * 105 / snapshot.exposure("dispute", 105), rtol=1e-6)
 
 
 # --- dates

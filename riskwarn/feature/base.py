@@ -565,22 +565,38 @@ def furthest(feature: Feature) -> Reach:
 
 
 def silent(snapshot: Snapshot, source: str, days: float, *, ago: float = 0) -> np.ndarray:
-    """(n_dates,) dates at which the feed spoke for no moment of the window: nothing is known, which is not nothing."""
-    key = ("silent", source, days, ago)
-    found = snapshot.kept.get(key)
-    if found is None:
-        found = snapshot.kept[key] = snapshot.exposure(source, days, ago=ago) <= 0
-    return found
+    """Where and when the feed spoke for no moment of the window: nothing is known, which is not nothing.
+
+    Parameters
+    ----------
+    snapshot, source, days, ago
+        As for :meth:`riskwarn.history.Snapshot.exposure`.
+
+    Returns
+    -------
+    silent
+        (n_grids, n_dates) bool, or (1, n_dates) where it is the same in all grids.
+    """
+    return snapshot.exposure(source, days, ago=ago) <= 0
 
 
 def unless_silent(snapshot: Snapshot, source: str, days: float, values: np.ndarray, *, ago: float = 0) -> np.ndarray:
-    """`values`, NaN at the dates at which the feed was silent for the whole window."""
+    """`values`, NaN where the feed was silent for the whole window.
+
+    Parameters
+    ----------
+    snapshot, source, days, ago
+        As for :meth:`riskwarn.history.Snapshot.exposure`.
+    values
+        (n_grids, n_dates).
+
+    Returns
+    -------
+    values
+        The same where nothing was silent.
+    """
     gone = silent(snapshot, source, days, ago=ago)
-    if not gone.any():
-        return values
-    masked = np.array(values, dtype=np.float32)
-    masked[:, gone] = np.nan
-    return masked
+    return np.where(gone, np.float32(np.nan), np.asarray(values, dtype=np.float32)) if gone.any() else values
 
 
 def divided(top: np.ndarray, bottom: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:

@@ -259,7 +259,8 @@ class Observed(Feature):
         return phrase("share of {window} that the feed of {what} covers", window=window(self.days), what=what)
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        return snapshot.calendar(snapshot.exposure(self.source, self.days) / self.days)
+        share = snapshot.exposure(self.source, self.days) / self.days
+        return np.broadcast_to(share.astype(np.float32), snapshot.shape)
 
 
 @dataclass(frozen=True)
@@ -342,4 +343,4 @@ class Unstaffed(Streamed):
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         staffed = snapshot.count(Stream("roster", tag="staffed"), self.days)
         there = np.round(snapshot.exposure("roster", self.days)).astype(np.float32)
-        return unless_silent(snapshot, "roster", self.days, np.maximum(there[None, :] - staffed, 0))
+        return unless_silent(snapshot, "roster", self.days, np.maximum(there - staffed, 0))

@@ -1,6 +1,7 @@
 """A grid's own normal: what its past lets one expect of the next days, and the count that would be more than that."""
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
@@ -88,7 +89,7 @@ class OwnNormal(_OfLabel):
 
         n, total, squares = self._blocks(snapshot)
         known = n >= _FEWEST_BLOCKS
-        mean, spread = expected_of(np.maximum(n, _FEWEST_BLOCKS), total, squares)
+        mean, spread = expected_of(n, total, squares)
         size = 1 / spread
         chance = size / (size + mean)
         threshold = np.maximum(stats.nbinom.ppf(self.quantile, size, chance), self.at_least - 1)
@@ -96,12 +97,13 @@ class OwnNormal(_OfLabel):
         return np.where(known, np.stack([mean, threshold, tail]), np.nan).astype(np.float32)
 
     def _blocks(self, snapshot: Snapshot) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(n_dates,) blocks for which every feed spoke, and (n_grids, n_dates) sums of their counts and squared counts."""
-        n, total, squares = np.zeros(snapshot.shape[1]), np.zeros(snapshot.shape), np.zeros(snapshot.shape)
+        """(n_grids or 1, n_dates) blocks for which every feed spoke, and (n_grids, n_dates) sums of their counts and squared counts."""
+        n, total, squares = np.zeros((1, snapshot.shape[1])), np.zeros(snapshot.shape), np.zeros(snapshot.shape)
         sources = {s.source for s in self.streams}
         for block in range(int(self.past_days // self.days)):
             ago = block * self.days
-            spoke = np.min([snapshot.exposure(s, self.days, ago=ago) for s in sources], axis=0) >= _FULL * self.days
+            heard = (snapshot.exposure(s, self.days, ago=ago) >= _FULL * self.days for s in sources)
+            spoke = reduce(np.logical_and, heard)
             count = sum(snapshot.count(s, self.days, ago=ago).astype(float) for s in self.streams) * spoke
             n, total, squares = n + spoke, total + count, squares + count**2
         return n, total, squares
@@ -113,22 +115,33 @@ def expected_of(n: np.ndarray, total: np.ndarray, squares: np.ndarray) -> tuple[
     Parameters
     ----------
     n
-        (n_dates,) blocks looked at, at least 2.
+        (n_dates,) or (n_grids, n_dates) blocks looked at.
     total, squares
         (n_grids, n_dates) sums of the counts of the blocks, and of their squares.
 
     Returns
     -------
     mean, dispersion
-        (n_grids, n_dates), both above 0.
+        (n_grids, n_dates), both above 0; without meaning where fewer than three blocks were looked at.
+
+    Notes
+    -----
+    Both are drawn towards the city by the method of moments: the variance of the grids' means, less what counting alone brings, is that
+    of a gamma distribution of rates (empirical Bayes; Robbins 1956). Grids with too few blocks tell nothing of the city.
     """
+    heard = np.broadcast_to(np.atleast_2d(n) >= _FEWEST_BLOCKS, total.shape)
+    n = np.maximum(np.atleast_2d(n), _FEWEST_BLOCKS)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(values, total.shape).sum(axis=0, where=heard) / np.maximum(heard.sum(axis=0), 1)
+
     own = total / n
     variance = np.maximum(squares - total * own, 0) / (n - 1)
     squared = own**2 - variance / n  # what the squared rate is without the noise in it
-    within = np.maximum((variance - own).sum(axis=0) / np.maximum(squared.sum(axis=0), _TINY), 0)
-    city = np.maximum(own.mean(axis=0), _TINY)
-    counting = (city + within * (own**2).mean(axis=0)) / n
-    between = np.maximum(own.var(axis=0) - counting, _TINY * city)
+    within = np.maximum(mean(variance - own) / np.maximum(mean(squared), _TINY), 0)
+    city = np.maximum(mean(own), _TINY)
+    counting = mean((city + within * mean(own**2)) / n)
+    between = np.maximum(mean((own - mean(own)) ** 2) - counting, _TINY * city)
     shape, rate = city**2 / between, city / between
     return (shape + total) / (rate + n), within + 1 / (shape + total)
 

@@ -110,7 +110,7 @@ class Own(_OfLabel):
         if gone.any():
             observed = snapshot.observed(stream.source, _LONG_DAYS)
             lasting = snapshot.count(stream, _LONG_DAYS) * (days / observed).astype(np.float32)
-            scaled = np.where(gone[None, :], lasting, scaled)
+            scaled = np.where(gone, lasting, scaled)
         return scaled
 
 
@@ -273,9 +273,9 @@ class SameSeason(_OfLabel):
         ago = [_YEAR * y - self.days for y in range(1, self.years + 1)]
         found = np.zeros(snapshot.shape, np.float32)
         for stream in self.streams:
-            exposed = sum(snapshot.exposure(stream.source, self.days, ago=a) for a in ago)
+            exposed = np.asarray(sum(snapshot.exposure(stream.source, self.days, ago=a) for a in ago))
             total = np.asarray(sum(snapshot.count(stream, self.days, ago=a) for a in ago))
-            found += total * np.divide(self.days, exposed, out=np.full(snapshot.shape[1], np.nan), where=exposed > 0)
+            found += total * np.divide(self.days, exposed, out=np.full(exposed.shape, np.nan), where=exposed > 0)
         return found
 
 
@@ -299,7 +299,7 @@ def _scaled(
         key = ("observed weight", type(feature).__name__, stream.source, step, len(weight))
         seen = snapshot.kept.get(key)
         if seen is None:
-            exposed = [snapshot.exposure(stream.source, step, ago=step * k) / step for k in range(len(weight))]
-            seen = snapshot.kept[key] = weight @ np.stack(exposed)
+            exposed = (snapshot.exposure(stream.source, step, ago=step * k) / step for k in range(len(weight)))
+            seen = snapshot.kept[key] = np.asarray(sum(w * share for w, share in zip(weight, exposed, strict=True)))
         found += total(stream) / np.where(seen > 0, seen, np.nan).astype(np.float32)
     return found

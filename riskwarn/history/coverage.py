@@ -1,34 +1,86 @@
-"""Coverage: which time deliveries say they speak for."""
+"""Coverage: which time deliveries say they speak for, and for which grids."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from riskwarn.history.deliveries import last_spoken
+from riskwarn.history.deliveries import heard_by, last_spoken, parts
 from riskwarn.history.facts import DAY_US, NEVER, instants
 from riskwarn.history.log import Log
 from riskwarn.history.tables import Tables
 
 
-def spoken_of(log: pd.DataFrame, source: str) -> np.ndarray:
-    """(n, 3) deliveries of a feed that say which time they speak for (:meth:`Feeds.coverage`)."""
-    if not {"covers_from", "covers_to"} <= set(log):
-        return np.zeros((0, 3), np.int64)
-    own = log[(log["source"] == source) & log["covers_from"].notna() & log["covers_to"].notna()]
-    times = [
-        own[c].dt.tz_convert(None).dt.as_unit("us").to_numpy().astype(np.int64)
-        for c in ("arrived_at", "covers_from", "covers_to")
-    ]
-    spoken = np.column_stack(times)
-    return spoken[np.argsort(spoken[:, 1], kind="stable")]
+@dataclass(frozen=True, eq=False)
+class Coverage:
+    """What deliveries of a feed say of grids that hear from the same organisations.
+
+    Parameters
+    ----------
+    grids
+        (n_grids,) which grids.
+    covers
+        (k, 3) deliveries that say which time they speak for: arrived, from, to; µs, in the order of `from`.
+    since
+        When the first delivery of each organisation of their own arrived, µs.
+    """
+
+    grids: np.ndarray
+    covers: np.ndarray
+    since: Mapping[str, int]
 
 
-def told_since(spoken: np.ndarray, at: np.ndarray) -> np.ndarray:
+def coverages(log: pd.DataFrame | None, grids: pd.DataFrame) -> list[Coverage]:
+    """The coverage of each part of the city, by a feed's rows of table `feed_log`; none of these depends on another part's rows.
+
+    Parameters
+    ----------
+    log
+        Rows of table `feed_log`, where there are any.
+    grids
+        Table `grids`, one row a grid.
+
+    Returns
+    -------
+    coverages
+        Each grid is in one of them.
+
+    Examples
+    --------
+    >>> days = pd.date_range("2025-01-01", periods=3, tz="UTC").as_unit("us")
+    >>> log = pd.DataFrame({"org_code": ["K1", "police"], "arrived_at": days[1:], "covers_from": days[:2], "covers_to": days[1:]})
+    >>> grids = pd.DataFrame({"grid_id": ["A", "B"], "county_id": ["K1", "K2"]})
+    >>> [(c.grids.tolist(), len(c.covers)) for c in coverages(log, grids)]  # A hears from its county and from the police
+    [([False, True], 1), ([True, False], 2)]
+    """
+    if log is None or not {"covers_from", "covers_to"} <= set(log):
+        return [Coverage(np.ones(len(grids), dtype=bool), np.zeros((0, 3), np.int64), {})]
+    return [Coverage(part.grids, _covers(log[part.rows]), _first(log[part.own])) for part in parts(log, grids)]
+
+
+def _covers(log: pd.DataFrame) -> np.ndarray:
+    said = log[log["covers_from"].notna() & log["covers_to"].notna()]
+    covers = np.column_stack([_micros(said[c]) for c in ("arrived_at", "covers_from", "covers_to")])
+    return covers[np.argsort(covers[:, 1], kind="stable")]
+
+
+def _first(log: pd.DataFrame) -> dict[str, int]:
+    arrived = pd.Series(_micros(log["arrived_at"]), index=log["org_code"].astype(str))
+    return {str(org): int(at) for org, at in arrived.groupby(level=0).min().items()}
+
+
+def _micros(times: pd.Series) -> np.ndarray:
+    return np.asarray(times.dt.tz_convert(None).dt.as_unit("us").to_numpy().astype(np.int64))
+
+
+def told_since(covers: np.ndarray, at: np.ndarray) -> np.ndarray:
     """(n,) earliest time that deliveries arrived before each of `at` speak for, µs; :data:`NEVER` before the first delivery.
 
     Parameters
     ----------
-    spoken
-        (k, 3) as :meth:`Feeds.coverage` gives.
+    covers
+        (k, 3) as of :class:`Coverage`.
     at
         (n,) instants, µs.
 
@@ -42,38 +94,61 @@ def told_since(spoken: np.ndarray, at: np.ndarray) -> np.ndarray:
     >>> told_since(np.array([[50, 10, 40], [90, 5, 80]]), np.array([60, 95])).tolist()
     [10, 5]
     """
-    order = np.argsort(spoken[:, 0], kind="stable")
-    earliest = np.r_[NEVER, np.minimum.accumulate(spoken[order, 1])]
-    return earliest[np.searchsorted(spoken[order, 0], at, side="left")]
+    order = np.argsort(covers[:, 0], kind="stable")
+    earliest = np.r_[NEVER, np.minimum.accumulate(covers[order, 1])]
+    return earliest[np.searchsorted(covers[order, 0], at, side="left")]
 
 
-def covered(spoken: np.ndarray, at: int, first: int, last: int) -> int:
-    """µs of ``first`` to ``last`` that deliveries arrived before `at` cover.
+def told_by(covers: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """(n, k, 2) stretches, µs, that deliveries arrived before each of `at` speak for; they do not overlap.
 
     Parameters
     ----------
-    spoken
-        (k, 3) as :meth:`Feeds.coverage` gives, in the order of `from`.
-    at, first, last
-        Instants, µs.
+    covers
+        As of :class:`Coverage`.
+    at
+        (n,) instants, µs.
+
+    Returns
+    -------
+    stretches
+        From and to; where an instant has fewer than others, the rest are empty.
+
+    Examples
+    --------
+    >>> told_by(np.array([[50, 10, 40], [60, 30, 45], [99, 0, 99]]), np.array([55, 70])).tolist()
+    [[[10, 40]], [[10, 45]]]
+    """
+    told = [heard_by(covers[covers[:, 0] < instant, 1:]) for instant in at]
+    stretches = np.zeros((len(at), max(map(len, told), default=0), 2), np.int64)
+    for row, spans in zip(stretches, told, strict=True):
+        row[: len(spans)] = spans
+    return stretches
+
+
+def covered(stretches: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """(n,) µs of each window that stretches cover.
+
+    Parameters
+    ----------
+    stretches
+        (n, k, 2) as :func:`told_by` gives.
+    first, last
+        (n,) ends of the windows, µs.
 
     Returns
     -------
     covered
-        In 0 to ``last - first``; time covered twice counts once.
+        In 0 to ``last - first``.
 
     Examples
     --------
-    >>> covered(np.array([[50, 10, 40], [60, 30, 45], [99, 0, 99]]), 70, 0, 100)
-    35
+    >>> covered(np.array([[[10, 45], [60, 99]]]), np.array([0]), np.array([70])).tolist()
+    [45]
     """
-    known = spoken[spoken[:, 0] < at]
-    a, b = np.clip(known[:, 1], first, last), np.clip(known[:, 2], first, last)
-    if len(a) == 0:
-        return 0
-    reach = np.maximum.accumulate(b)
-    before = np.r_[first, reach[:-1]]
-    return int(np.maximum(reach - np.maximum(a, before), 0).sum())
+    begin = np.maximum(stretches[:, :, 0], first[:, None])
+    end = np.minimum(stretches[:, :, 1], last[:, None])
+    return np.maximum(end - begin, 0).sum(axis=1)
 
 
 def last_told(log: Log, beside: Tables, latest: int) -> int:

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from riskwarn.history.coverage import spoken_of
-from riskwarn.history.deliveries import LONG_AGO, Silence, last_spoken, silences, starts_late
+from riskwarn.history.coverage import Coverage
+from riskwarn.history.coverage import coverages as coverages_of
+from riskwarn.history.deliveries import BACKFILL_DAYS, Arrivals, Silence, area_of, last_spoken, silences
 from riskwarn.history.facts import NEVER
 from riskwarn.history.rows import Rows
 from riskwarn.history.stream import TABLE_OF, Stream
@@ -27,8 +28,8 @@ class Feeds(Rows):
         ]
         return f"its feeds: {', '.join(days)}"
 
-    def coverage(self, source: str) -> np.ndarray:
-        """(n, 3) deliveries of a feed that say which time they speak for: arrived, from, to; µs, in the order of `from`.
+    def coverage(self, source: str) -> tuple[list[Coverage], np.ndarray]:
+        """Which time the deliveries of a feed say they speak for, for each part of the city that hears from organisations of its own.
 
         Parameters
         ----------
@@ -37,15 +38,26 @@ class Feeds(Rows):
 
         Returns
         -------
-        coverage
-            No rows where deliveries say nothing.
+        coverages
+            One a part of the whole city.
+        part
+            (n_grids,) number of the part each grid lies in.
         """
+        if self.numbers is not None:
+            coverages, part = self.whole.coverage(source)
+            return coverages, part[self.numbers]
         if source not in self._coverage:
-            log = self.read("feed_log") if self.has("feed_log") else None
-            self._coverage[source] = spoken_of(log, source) if log is not None else np.zeros((0, 3), np.int64)
+            coverages = coverages_of(self._log_of(source), self.grids)
+            self._coverage[source] = coverages, np.argmax([c.grids for c in coverages], axis=0)
         return self._coverage[source]
 
-    def silences(self, source: str) -> list[Silence]:
+    def _log_of(self, source: str) -> pd.DataFrame | None:
+        if not self.has("feed_log"):
+            return None
+        log = self.read("feed_log")
+        return log[log["source"] == source]
+
+    def silences(self, source: str, *, settle_days: float = 0) -> list[Silence]:
         """When a feed did not speak, for which grids: before it began, in outages, and after its last delivery.
 
         Outcomes are known only outside of these (:meth:`Snapshot.settled`). What the deliveries say decides; where they say nothing,
@@ -55,6 +67,8 @@ class Feeds(Rows):
         ----------
         source
             The feed, or a table that is counted as one.
+        settle_days
+            How long records are waited for: where most came later, and later than a quarter, nothing was known in time.
 
         Returns
         -------
@@ -62,26 +76,27 @@ class Feeds(Rows):
             Each grid is in one of them.
         """
         if self.numbers is not None:
-            return [replace(s, grids=s.grids[self.numbers]) for s in self.whole.silences(source)]
-        if source not in self._silences:
-            self._silences[source] = self._heard(source)
-        return self._silences[source]
+            return [
+                replace(s, grids=s.grids[self.numbers]) for s in self.whole.silences(source, settle_days=settle_days)
+            ]
+        late_days = max(settle_days, BACKFILL_DAYS)
+        if (source, late_days) not in self._silences:
+            self._silences[source, late_days] = self._heard(source, late_days)
+        return self._silences[source, late_days]
 
-    def _heard(self, source: str) -> list[Silence]:
+    def _heard(self, source: str, late_days: float) -> list[Silence]:
         if source in TABLE_OF:
             return [Silence(np.ones(len(self.grids), dtype=bool), np.array([[self.until, NEVER]]))]
-        log = self.read("feed_log") if self.has("feed_log") else None
-        mine = None if log is None else log[log["source"] == source]
         pieces = self._facts("cases", Stream(source)).pieces(source, frozenset(map(str, self.words["category"])))
-        known = np.concatenate([self.cases.start[p] for p in pieces])
-        grid = np.concatenate([self.cases.grid[p] for p in pieces])
-        first = int(self.cases.start.min(initial=NEVER))
-        late = starts_late(known, first)
-        began = min(int(self.cases.occurred[p].min()) for p in pieces) if late else LONG_AGO
+        known, occurred, grid = (
+            np.concatenate([column[p] for p in pieces])
+            for column in (self.cases.start, self.cases.occurred, self.cases.grid)
+        )
+        records = Arrivals(known, occurred, grid, int(self.cases.start.min(initial=NEVER)))
         end = self.until if self.stated else last_spoken(known)
-        return silences(mine, self.grids, known, grid, begun=began, end=end, stated=self.stated)
+        return silences(self._log_of(source), self.grids, records, end=end, stated=self.stated, late_days=late_days)
 
-    def begun(self, source: str) -> tuple[np.ndarray, np.ndarray]:
+    def begun(self, source: str, org: str = "") -> tuple[np.ndarray, np.ndarray]:
         """When the earliest record of a feed became known, and how early it is: (n,) instants known, increasing, and occurred, falling.
 
         A record that arrives late may tell of a time before all that was known, so the beginning moves back as it becomes known.
@@ -90,6 +105,8 @@ class Feeds(Rows):
         ----------
         source
             The feed.
+        org
+            Of the area that is called so; of the whole city by default.
 
         Returns
         -------
@@ -97,14 +114,17 @@ class Feeds(Rows):
             µs.
         """
         if self.numbers is not None:
-            return self.whole.begun(source)
-        if source not in self._begun:
+            return self.whole.begun(source, org)
+        if (source, org) not in self._begun:
             facts = self._facts("facts", Stream(source))
             pieces = facts.pieces(source, frozenset(map(str, facts.words["category"])) - NEVER_FEATURES)
-            steps = sorted({step for piece in pieces for step in _records(facts.start[piece], facts.occurred[piece])})
+            rows = np.concatenate([np.arange(p.start, p.stop) for p in pieces]) if pieces else np.zeros(0, np.int64)
+            if org:
+                rows = rows[area_of(org, self.grids)[facts.grid[rows]]]
+            steps = sorted(_records(facts.start[rows], facts.occurred[rows]))
             known, occurred = (np.array([step[i] for step in steps], dtype=np.int64) for i in (0, 1))
-            self._begun[source] = known, np.minimum.accumulate(occurred) if len(occurred) else occurred
-        return self._begun[source]
+            self._begun[source, org] = known, np.minimum.accumulate(occurred) if len(occurred) else occurred
+        return self._begun[source, org]
 
 
 def _records(start: np.ndarray, occurred: np.ndarray) -> Iterator[tuple[int, int]]:

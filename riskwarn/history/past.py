@@ -37,6 +37,7 @@ class Past(Feeds):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from riskwarn.history import Stream
     >>> day = pd.to_datetime(["2025-01-01", "2025-01-03", "2025-01-09"]).tz_localize("Asia/Shanghai")
     >>> events = pd.DataFrame({"source": "dispute", "event_id": [*"abc"], "known_at": day, "occurred_at": day, "grid_id": [*"AAB"],
@@ -52,8 +53,8 @@ class Past(Feeds):
     ([0, 1], 2)
     >>> history.part(np.array([1])).grid_ids.tolist(), len(history.known_before("2025-01-05").facts)
     (['B'], 2)
-    >>> history.neighbors("nearest").toarray().tolist(), history.coverage("dispute").shape
-    ([[0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]], (0, 3))
+    >>> history.neighbors("nearest").toarray().tolist(), history.coverage("dispute")[1].tolist()
+    ([[0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]], [0, 0, 0])
     """
 
     @classmethod

@@ -14,6 +14,7 @@ from scipy import sparse
 from riskwarn import grid
 from riskwarn.clock import instant, micros
 from riskwarn.errors import DataError, DefinitionError
+from riskwarn.history.coverage import Coverage
 from riskwarn.history.deliveries import Silence
 from riskwarn.history.facts import Facts
 from riskwarn.history.log import Carry, Log
@@ -39,11 +40,11 @@ class Record:
     _log: "Callable[[], Log | None]" = lambda: None
     _links: dict[str, sparse.csr_matrix] = field(default_factory=dict)
     _tables: dict[str, Facts] = field(default_factory=dict)
-    _coverage: dict[str, np.ndarray] = field(default_factory=dict)
-    _silences: dict[str, list[Silence]] = field(default_factory=dict)
+    _coverage: dict[str, tuple[list[Coverage], np.ndarray]] = field(default_factory=dict)
+    _silences: dict[tuple[str, float], list[Silence]] = field(default_factory=dict)
     selected: dict[Any, Any] = field(default_factory=dict, init=False)
     """Rows of streams that were asked for, kept for the next snapshot."""
-    _begun: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, init=False)
+    _begun: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, init=False)
     city: Self | None = None
     """The whole city's, where this is the history of some of its grids."""
     numbers: np.ndarray | None = None

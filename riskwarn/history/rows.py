@@ -61,10 +61,12 @@ class Rows(Record):
 
         Examples
         --------
+        >>> import pandas as pd
+        >>> from riskwarn.history import History
         >>> day = pd.date_range("2025-01-06", periods=3, tz="Asia/Shanghai").as_unit("us")
         >>> events = pd.DataFrame({"source": "dispute", "event_id": ["a", "b", "c"], "known_at": day, "occurred_at": day,
         ...                        "grid_id": "G1", "category": "D02"})
-        >>> history = Past.of(events, pd.DataFrame({"grid_id": ["G1"], "valid_from": day[:1]}))
+        >>> history = History.of(events, pd.DataFrame({"grid_id": ["G1"], "valid_from": day[:1]}))
         >>> history.events_at("2025-01-08").frame()["event_id"].tolist()
         ['a', 'b']
         """

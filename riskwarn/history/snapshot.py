@@ -21,7 +21,8 @@ class Snapshot(Counting, Handling, Linking, Hearing, Space):
 
     Examples
     --------
-    >>> from riskwarn.history import History
+    >>> import pandas as pd
+    >>> from riskwarn.history import History, Stream
     >>> day = pd.Timestamp("2025-01-01", tz="Asia/Shanghai")
     >>> at = day + pd.to_timedelta([0, 2, 5, 8], unit="D")
     >>> events = pd.DataFrame({"source": "dispute", "event_id": [*"abcd"], "occurred_at": at, "known_at": at, "grid_id": [*"AAAB"],
@@ -42,7 +43,7 @@ class Snapshot(Counting, Handling, Linking, Hearing, Space):
     ([[1.0, 2.0], [0.0, 1.0]], [[0.0, 1.0], [0.0, 0.0]], [[0.0, 7.0], [0.0, 0.0]])
     >>> snapshot.closed(dispute, 7).tolist(), snapshot.handling(dispute, 7).tolist(), snapshot.delay(dispute, 7).tolist()
     ([[1.0, 0.0], [0.0, 0.0]], [[1.0, nan], [nan, nan]], [[0.0, 0.0], [nan, 0.0]])
-    >>> snapshot.open_age(dispute).astype(float).round(1).tolist(), snapshot.exposure("dispute", 28).tolist(), snapshot.observed("dispute", 2).tolist()
+    >>> snapshot.open_age(dispute).astype(float).round(1).tolist(), snapshot.exposure("dispute", 28)[0].tolist(), snapshot.observed("dispute", 2)[0].tolist()
     ([[2.0, 8.7], [nan, 3.0]], [4.0, 11.0], [2.0, 2.0])
     >>> snapshot.nearby(snapshot.count(dispute, 28)).tolist(), snapshot.of_parent(snapshot.count(dispute, 28), "township_id").tolist()
     ([[0.0, 1.0], [2.0, 3.0]], [[1.0, 2.0], [1.0, 2.0]])
