@@ -7,6 +7,10 @@ os.environ.setdefault("RISKWARN_THREADS", "1")
 os.environ.setdefault("RISKWARN_PROGRESS", "0")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
+import shutil
+import subprocess
+from pathlib import Path
+
 import pytest
 
 
@@ -26,3 +30,47 @@ def absent(reason):
     if os.environ.get("RISKWARN_CI"):
         pytest.fail(f"CI must have this: {reason}")
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """A private PostgreSQL on a socket of its own; gone afterwards. Gives its URL, without a database's name."""
+    control = shutil.which("pg_ctl") or next(
+        (str(p) for p in sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))), None
+    )
+    if control is None:
+        absent("PostgreSQL (pg_ctl) is not installed")
+    folder = Path(os.path.realpath(control)).parent
+    home = Path("/tmp") / f"riskwarn-ledger-{os.getpid()}"  # a socket path must be short
+    home.mkdir()
+    user = {}
+    if os.geteuid() == 0:
+        shutil.chown(home, "nobody")
+        user = {"user": "nobody"}
+
+    def run(*command: object) -> None:
+        env = {**os.environ, "LC_ALL": "C.UTF-8"}
+        subprocess.run([*command], capture_output=True, check=True, cwd=home, env=env, **user)
+
+    data = home / "data"
+    run(folder / "initdb", "-D", data, "-A", "trust", "-U", "tester", "-E", "UTF8", "--no-sync")
+    listen = f"-k {home} -h '' -c fsync=off"
+    run(folder / "pg_ctl", "-D", data, "-w", "-o", listen, "-l", home / "log", "start")
+    yield f"postgresql+psycopg://tester:pa55word@/{{}}?host={home}"
+    run(folder / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+    shutil.rmtree(home)
+
+
+@pytest.fixture
+def postgres_database(postgres_server, request):
+    """URL of a new database of that server."""
+    import uuid
+
+    import sqlalchemy as sa
+
+    name = f"ledger_{uuid.uuid4().hex[:8]}"
+    root = sa.create_engine(postgres_server.format("postgres"), isolation_level="AUTOCOMMIT")
+    with root.connect() as link:
+        link.execute(sa.text(f"CREATE DATABASE {name}"))
+    root.dispose()
+    return postgres_server.format(name)

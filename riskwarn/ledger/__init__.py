@@ -5,10 +5,28 @@
     workflow   states, steps, clocks: workflow.toml
     actor      a role, an area and a digest of the account
     words      states, actions, roles, reasons and outcomes in words
+    tables     items, transitions, outcomes, nights, outbox, chain; database opens them, migrations/ makes them
+    chain      each transition carries the digest of the one before; the head is signed
+    pen        permits a step and writes it
+    ledger     opens, reads, acts, verifies
 """
 
 from riskwarn.ledger.actor import CITY, MACHINE, Actor, account_digest, within
+from riskwarn.ledger.item import Item
+from riskwarn.ledger.ledger import Ledger
 from riskwarn.ledger.words import code_of, word
 from riskwarn.ledger.workflow import Workflow, workflow
 
-__all__ = ["CITY", "MACHINE", "Actor", "Workflow", "account_digest", "code_of", "within", "word", "workflow"]
+__all__ = [
+    "CITY",
+    "MACHINE",
+    "Actor",
+    "Item",
+    "Ledger",
+    "Workflow",
+    "account_digest",
+    "code_of",
+    "within",
+    "word",
+    "workflow",
+]
