@@ -517,7 +517,9 @@ class RiskModel:
         """`model` with rate and line fitted to `rows`."""
         rate = Additive.fit(rows, self._adding, exceeds=self._exceeds)
         begun = model.line if model.line.weights else None
-        line = Line.fit(rows, self.feature_names, l2=self.settings.line_l2, start=begun)
+        line = Line.fit(
+            rows, self.feature_names, l2=self.settings.line_l2, signs=[f.monotone for f in self.features], start=begun
+        )
         return dataclasses.replace(model, rate=rate, line=line)
 
     def _joined(self, grown: "RiskModel", late: pd.DataFrame, grids: pd.DataFrame | None) -> "RiskModel":

@@ -1,13 +1,14 @@
 """Rivals and calibration: counts stay counts, probabilities are probabilities, means come out right."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import towns
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import optimize, stats
 
-from riskwarn.baseline import Linear, PriorCount, settled
+from riskwarn.baseline import Line, Linear, PriorCount, settled
 from riskwarn.calibration import Calibration
 from riskwarn.errors import DefinitionError, LabelError
 
@@ -125,3 +126,30 @@ def test_a_missing_feature_value_is_no_error_in_the_line():
     found = Linear(("prior_4w", "prior_8w", "none")).fit(panel.assign(none=np.nan)).predict(panel.assign(none=np.nan))
 
     assert np.isfinite(found.to_numpy()).all()
+
+
+@given(st.lists(st.sampled_from([-1, 0, 1]), min_size=4, max_size=4), st.integers(0, 2**32 - 1))
+@settings(max_examples=30, deadline=None)
+def test_a_line_is_the_best_of_those_with_its_signs(signs, seed):
+    """Bounded weights reach the likelihood that scipy's own search reaches within the same bounds; free ones stay scikit-learn's."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(400, 4)) + rng.normal(size=(400, 1))
+    y = rng.poisson(np.exp(0.3 * values @ rng.normal(size=4)).clip(max=50)).astype(float)
+    y[0] += 1
+    panel, l2 = pd.DataFrame(values, columns=[*"abcd"]).assign(y=y), 1e-2
+    line = Line.fit(panel, [*"abcd"], l2=l2, signs=signs)
+    weights = np.array(list(line.weights.values()))
+    logs = np.sign(values) * np.log1p(np.abs(values))
+    spread = logs.std(axis=0)
+
+    def loss(at):
+        log_rate = at[0] + (logs - logs.mean(axis=0)) @ at[1:]
+        return np.mean(np.exp(log_rate) - y * log_rate) + l2 / 2 * ((at[1:] * spread) ** 2).sum()
+
+    bounds = [(None, None), *((0 if s > 0 else None, 0 if s < 0 else None) for s in signs)]
+    best = optimize.minimize(loss, np.zeros(5), bounds=bounds, method="L-BFGS-B", options={"ftol": 1e-13})
+    free = Line.fit(panel, [*"abcd"], l2=l2)
+
+    assert (weights * signs >= 0).all()
+    assert loss(np.r_[line.constant, weights]) <= best.fun + 1e-6
+    assert line == free or (np.array(list(free.weights.values())) * signs < 0).any()

@@ -1,6 +1,7 @@
 """The model: the same from the same panel, whole after a trip to disk, honest about what it may score."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 import random
@@ -10,13 +11,30 @@ import numpy as np
 import pandas as pd
 import pytest
 import towns
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from riskwarn import model
 from riskwarn.baseline import Line
 from riskwarn.errors import DataError, DefinitionError, LabelError, NotFoundError, StaleDataError
 from riskwarn.experiment import ModelSettings
-from riskwarn.feature import Own, Season
+from riskwarn.feature import (
+    Count,
+    Cusum,
+    DaysSince,
+    Faded,
+    Observed,
+    Open,
+    Overdue,
+    OverdueDays,
+    Own,
+    Recent,
+    Rise,
+    Season,
+)
+from riskwarn.history import History, Stream
 from riskwarn.model import RiskModel
+from riskwarn.panel import panel_of
 from riskwarn.scoring import score
 from riskwarn.stack import stack
 
@@ -84,6 +102,91 @@ def test_a_higher_score_is_a_higher_probability():
 
     assert found["expected"].is_monotonic_increasing
     assert found["probability"].is_monotonic_increasing
+
+
+# --- silence and requests
+
+COUNTED = (
+    Own(towns.LABEL.streams, 4),
+    Count("police_call", days=28),
+    Count("petition", days=28).nearby(),
+    Recent("petition", half_life=14),
+    Open("petition"),
+    Overdue("petition"),
+    OverdueDays("petition"),
+    DaysSince("petition"),
+    Observed("petition"),
+    Season("sin"),
+)
+
+
+@functools.cache
+def misled(objective: str) -> tuple[RiskModel, pd.DataFrame]:
+    """A model of outcomes that fall with every number that may only raise a score, and what it learnt from."""
+    rng = np.random.default_rng(5)
+    dates = pd.date_range("2025-01-06", periods=24, freq="7D", tz="UTC")
+    panel = pd.DataFrame({"as_of": np.tile(dates, 60), "grid_id": np.repeat([f"G{i:02}" for i in range(60)], 24)})
+    for feature in COUNTED:
+        panel[feature.name] = rng.poisson(2.0, len(panel)).astype("float32")
+    signs = np.array([f.monotone or 1 for f in COUNTED])
+    log_rate = 1.0 - (np.log1p(panel[[f.name for f in COUNTED]].to_numpy()) * signs * rng.uniform(0, 0.4, 10)).sum(
+        axis=1
+    )
+    panel["y"] = rng.poisson(np.exp(log_rate)).astype(float)
+    grown = ModelSettings(n_trees=20, min_rows_in_leaf=20, objective=objective)
+    return RiskModel(COUNTED, towns.LABEL, grown).fit(panel), panel
+
+
+@pytest.mark.parametrize("objective", ["poisson", "lambdarank"])
+@given(data=st.data())
+@settings(max_examples=20, deadline=None)
+def test_what_is_open_or_asked_for_never_lowers_a_score(objective, data):
+    """However the past lies, one more record, open or late case, a more recent request or a day less observed scores no lower, all else equal."""
+    model, panel = misled(objective)
+    feature = data.draw(st.sampled_from([f for f in COUNTED if f.monotone]))
+    rows = panel.iloc[data.draw(st.integers(0, len(panel) - 200)) :][:200]
+    by = np.float32(data.draw(st.floats(0.01, 50)) * feature.monotone)
+
+    assert (model.margin(rows.assign(**{feature.name: rows[feature.name] + by})) >= model.margin(rows) - 1e-9).all()
+
+
+def test_what_has_no_side_may_fall():
+    """The law binds counts alone: a season lowers the score where it did."""
+    model, panel = misled("poisson")
+    moved = model.margin(panel.assign(season_sin=panel["season_sin"] + 5)) - model.margin(panel)
+
+    assert (moved < 0).any()
+
+
+def test_a_request_more_lowers_no_score():
+    """One more call yesterday, anywhere, lowers the score of no grid of a model that counts them in all ways there are."""
+    asked = Stream("police_call")
+    features = (
+        *(Count(asked, days=days) for days in (7, 28, 364)),
+        *(Count(asked, days=28).nearby(), Count(asked, days=28).of_parent()),
+        *(Rise(asked, days=7), Cusum(asked, weeks=4), Recent(asked, half_life=14), DaysSince(asked)),
+        *(Own((asked,), 4), Faded((asked,), 28)),
+    )
+    rng = np.random.default_rng(0)
+    day = pd.Timestamp("2025-01-01", tz="Asia/Shanghai")
+    occurred = day + pd.to_timedelta(np.sort(rng.uniform(0, 400, 2000)), unit="D").floor("s")
+    events = pd.DataFrame(
+        {"source": "police_call", "event_id": [f"e{i}" for i in range(2000)], "occurred_at": occurred}
+    )
+    events = events.assign(known_at=events["occurred_at"], category="P04", grid_id=rng.choice([*"ABCDEFGH"], 2000))
+    grids = pd.DataFrame({"grid_id": [*"ABCDEFGH"], "valid_from": day, "x_km": np.arange(8.0), "y_km": 0.0})
+    grids["township_id"] = [*"SSSSTTTT"]
+    dates = pd.date_range("2025-06-02", "2026-01-26", freq="7D", tz="Asia/Shanghai")
+    panel = panel_of(History.of(events, grids, until="2026-02-05"), features, dates)
+    panel["y"] = rng.poisson(np.exp(1 - 0.2 * panel[features[1].name].to_numpy())).astype(float)
+    model = RiskModel(features, towns.LABEL, ModelSettings(n_trees=20, min_rows_in_leaf=10)).fit(panel)
+    night, more = [pd.Timestamp("2026-02-02", tz="Asia/Shanghai")], events.iloc[[0]].assign(event_id="more")
+    more["occurred_at"] = more["known_at"] = night[0] - pd.Timedelta(hours=30)
+    before = model.margin(panel_of(History.of(events, grids, until="2026-02-05"), features, night))
+    for grid in grids["grid_id"]:
+        told = History.of(pd.concat([events, more.assign(grid_id=grid)]), grids, until="2026-02-05")
+
+        assert (model.margin(panel_of(told, features, night)) >= before - 1e-9).all()
 
 
 # --- on disk

@@ -220,8 +220,6 @@ def fisher_scoring(
     >>> fisher_scoring(y, law, start, lambda y, mean: float((y * np.log(mean) - mean).mean())).round(3).tolist()
     [1.0, 2.0]
     """
-    from scipy.optimize import lsq_linear  # noqa: PLC0415
-
     low, high = np.zeros(len(start)), np.full(len(start), np.inf)
     if last:
         low[-1], high[-1] = last
@@ -230,8 +228,7 @@ def fisher_scoring(
     for _ in range(_ROUNDS):
         information = slopes.T @ (slopes / variance[:, None]) / len(y)
         gradient = slopes.T @ ((y - mean) / variance) / len(y)
-        root = np.linalg.cholesky(information + np.eye(len(at)) * (1e-10 + 1e-9 * information.trace()))
-        step = lsq_linear(root.T, np.linalg.solve(root, gradient), bounds=(low - at - _TINY, high - at + _TINY)).x
+        step = bounded_step(information, gradient, low - at, high - at)
         for halving in range(_HALVINGS):
             tried = np.clip(at + step * 0.5**halving, low, high)
             told = law(tried)
@@ -244,6 +241,39 @@ def fisher_scoring(
         if gained < _ENOUGH:
             break
     return at
+
+
+def bounded_step(information: np.ndarray, gradient: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """The step between `low` and `high` that gains most for the quadratic ``gradient' step - step' information step / 2``.
+
+    Parameters
+    ----------
+    information
+        (k, k) symmetric, not indefinite.
+    gradient
+        (k,) slope where the step begins.
+    low, high
+        (k,) bounds of the step, infinite where there is none; 0 lies between them.
+
+    Returns
+    -------
+    step
+        (k,) within the bounds, up to 1e-9.
+
+    Notes
+    -----
+    With ``information = L L'`` it is the least squares problem ``min |L' step - L^-1 gradient|`` within bounds, which scipy solves.
+
+    Examples
+    --------
+    >>> none = np.full(2, np.inf)
+    >>> bounded_step(np.eye(2), np.array([1.0, -2.0]), np.zeros(2), none).round(6).tolist()
+    [1.0, -0.0]
+    """
+    from scipy.optimize import lsq_linear  # noqa: PLC0415
+
+    root = np.linalg.cholesky(information + np.eye(len(gradient)) * (1e-10 + 1e-9 * information.trace()))
+    return np.asarray(lsq_linear(root.T, np.linalg.solve(root, gradient), bounds=(low - _TINY, high + _TINY)).x)
 
 
 def _count_of(offered: np.ndarray) -> Callable[[np.ndarray], Told]:

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
+from riskwarn.baseline.additive import bounded_step
 from riskwarn.baseline.protocol import columns, predicted, settled
 from riskwarn.calibration import Calibration
 from riskwarn.errors import DefinitionError
@@ -15,6 +16,9 @@ from riskwarn.feature import Feature, Own, Season
 from riskwarn.history import Stream
 
 _TINY = 1e-6
+_ROUNDS, _HALVINGS = 50, 12
+_ENOUGH = 1e-8
+"""Gain of the mean log likelihood under which the search ends."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,13 @@ class Line:
 
     @classmethod
     def fit(
-        cls, panel: pd.DataFrame, features: Sequence[str], *, l2: float = 1e-3, start: "Line | None" = None
+        cls,
+        panel: pd.DataFrame,
+        features: Sequence[str],
+        *,
+        l2: float = 1e-3,
+        signs: Sequence[int] = (),
+        start: "Line | None" = None,
     ) -> "Line":
         """Fit to the rows of `panel` and their `y`.
 
@@ -62,13 +72,15 @@ class Line:
             Columns to read; none give the log of the mean.
         l2
             Ridge penalty on the weights of standardised logs, at least 0.
+        signs
+            One a feature: 1 where its weight may not be below 0, -1 where it may not be above, 0 where it may be either; none where all may.
         start
             Where the search begins.
 
         Returns
         -------
         line
-            Weights in the units of the logs, the standardisation undone.
+            Weights in the units of the logs, the standardisation undone; the best of all that have the signs.
         """
         from sklearn.linear_model import PoissonRegressor  # noqa: PLC0415
 
@@ -85,12 +97,10 @@ class Line:
             moved = centre - np.array([start.centres[n] for n in names])
             fitted.intercept_ = np.float32(start.constant + moved @ begun)
         fitted.fit(logs, y)
-        weights = np.where(scale > _TINY, fitted.coef_ / scale, 0.0)
-        return cls(
-            dict(zip(names, weights.tolist(), strict=True)),
-            dict(zip(names, centre.tolist(), strict=True)),
-            float(fitted.intercept_),
-        )
+        constant, best = _of_signs(logs, y, l2, np.asarray(signs), (float(fitted.intercept_), fitted.coef_))
+        weights = np.where(scale > _TINY, best / scale, 0.0)
+        known = dict(zip(names, weights.tolist(), strict=True))
+        return cls(known, dict(zip(names, centre.tolist(), strict=True)), constant)
 
     @classmethod
     def plain(cls, panel: pd.DataFrame, features: Sequence[str]) -> "Line":
@@ -265,6 +275,56 @@ class Linear:
             raise DefinitionError(f"{self.name} is not fitted; call fit first.")
         expected = self.calibration.expected(self.line.margin(panel))
         return predicted(panel, expected, expected, self.calibration.probability(expected))
+
+
+def _of_signs(
+    logs: np.ndarray, y: np.ndarray, l2: float, signs: np.ndarray, free: tuple[float, np.ndarray]
+) -> tuple[float, np.ndarray]:
+    """Constant and (m,) weights that are best among those of the `signs`; `free` are the best of all.
+
+    A ridge-penalised Poisson likelihood is concave, so where `free` has the signs it is the answer. Elsewhere Newton's steps, each the
+    best within the bounds for the quadratic at hand (:func:`riskwarn.baseline.additive.bounded_step`), climb to the only top there is.
+    """
+    constant, weights = free
+    if not len(signs) or not (weights * signs < 0).any():
+        return free
+    low = np.r_[-np.inf, np.where(signs > 0, 0.0, -np.inf)]
+    high = np.r_[np.inf, np.where(signs < 0, 0.0, np.inf)]
+
+    def reached(at: np.ndarray) -> tuple[float, np.ndarray]:
+        log_rate = at[0] + logs @ at[1:].astype(np.float32)
+        rate = np.exp(log_rate)
+        return float((y * log_rate - rate).mean(dtype=float) - l2 / 2 * at[1:] @ at[1:]), rate
+
+    at = np.clip(np.r_[constant, weights], low, high)
+    value, rate = reached(at)
+    for _ in range(_ROUNDS):
+        step = bounded_step(*_quadratic(logs, y - rate, rate, l2, at), low - at, high - at)
+        for halving in range(_HALVINGS):
+            tried = np.clip(at + step * 0.5**halving, low, high)
+            gained, rate_there = reached(tried)
+            if gained > value:
+                break
+        else:
+            break
+        at, rate, gain, value = tried, rate_there, gained - value, gained
+        if gain < _ENOUGH:
+            break
+    return float(at[0]), at[1:]
+
+
+def _quadratic(
+    logs: np.ndarray, left: np.ndarray, rate: np.ndarray, l2: float, at: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Negative second derivative and slope of the mean penalised log likelihood, the constant first."""
+    n, m = logs.shape
+    curved, weighed = np.empty((m + 1, m + 1)), logs * rate[:, None]
+    curved[0, 0] = rate.sum(dtype=float)
+    curved[0, 1:] = curved[1:, 0] = weighed.sum(axis=0, dtype=float)
+    curved[1:, 1:] = weighed.T @ logs
+    penalty = np.r_[0.0, np.full(m, l2)]
+    slope = np.r_[left.sum(dtype=float), left @ logs] / n
+    return curved / n + np.diag(penalty), slope - penalty * at
 
 
 def _signed_log(values: np.ndarray) -> np.ndarray:

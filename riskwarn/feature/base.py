@@ -99,7 +99,10 @@ class Feature(metaclass=CheckedClass):
     code: ClassVar[str] = "RC01"
     remedy: ClassVar[str] = "A1"
     monotone: ClassVar[int] = 0
-    """1 where a rise of the feature may only raise the score, -1 where it may only lower it, 0 where both may be."""
+    """1 where a rise of the feature may only raise the score, -1 where it may only lower it, 0 where both may be.
+
+    1 of whatever counts records or open matters: one more call for help never lowers the score of the place that made it.
+    """
     looks: ClassVar[Reach] = "own"
     """Whose records it looks at: the grid's own, its neighbours', its parent's, the whole city's."""
     actionable: ClassVar[bool] = False

@@ -61,6 +61,7 @@ class Open(_Handled):
 
     days: float = 0
     actionable: ClassVar[bool] = True
+    monotone: ClassVar[int] = 1
 
     @property
     def name(self) -> str:
@@ -103,6 +104,7 @@ class Overdue(_Handled):
 
     remedy: ClassVar[str] = "A4"
     actionable: ClassVar[bool] = True
+    monotone: ClassVar[int] = 1
 
     @property
     def name(self) -> str:
@@ -138,6 +140,7 @@ class Amber(_Handled):
     """Open cases that have used four fifths of their time and are not overdue."""
 
     remedy: ClassVar[str] = "A4"
+    monotone: ClassVar[int] = 1
 
     @property
     def name(self) -> str:
@@ -167,6 +170,7 @@ class OverdueShare(_Handled):
     unit: ClassVar[str] = "share"
     remedy: ClassVar[str] = "A4"
     looks: ClassVar[Reach] = "city"
+    monotone: ClassVar[int] = 1
 
     @property
     def name(self) -> str:
@@ -197,6 +201,7 @@ class OverdueDays(_Handled):
 
     unit: ClassVar[str] = "days"
     remedy: ClassVar[str] = "A4"
+    monotone: ClassVar[int] = 1
 
     @property
     def name(self) -> str:
@@ -226,6 +231,7 @@ class OpenAge(_Handled):
 
     q: float = 0.9
     unit: ClassVar[str] = "days"
+    monotone: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()

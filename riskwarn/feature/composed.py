@@ -236,6 +236,7 @@ class Observed(Feature):
     unit: ClassVar[str] = "share"
     code: ClassVar[str] = "RC15"
     remedy: ClassVar[str] = "A8"
+    monotone: ClassVar[int] = -1
 
     def __post_init__(self) -> None:
         Stream(self.source)

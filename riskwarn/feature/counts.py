@@ -74,6 +74,8 @@ class Count(Windowed):
     'police_call_n_7d_nearby'
     """
 
+    monotone: ClassVar[int] = 1
+
     @property
     def name(self) -> str:
         return f"{self.stream.name}_n_{self.days:g}d"
@@ -121,6 +123,7 @@ class Rate(Windowed):
 
     unit: ClassVar[str] = "per week"
     scaled: ClassVar[bool] = True
+    monotone: ClassVar[int] = 1
 
     @property
     def name(self) -> str:
@@ -148,6 +151,7 @@ class Level(Streamed):
 
     unit: ClassVar[str] = "per week"
     scaled: ClassVar[bool] = True
+    monotone: ClassVar[int] = 1
 
     @property
     def name(self) -> str:
@@ -188,6 +192,7 @@ class Rise(Streamed):
 
     days: float = 7
     unit: ClassVar[str] = "z"
+    monotone: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -236,6 +241,7 @@ class Cusum(Streamed):
 
     weeks: int = 4
     unit: ClassVar[str] = "z"
+    monotone: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -280,6 +286,7 @@ class DaysSince(Streamed):
     cap: float = 365
     whole: bool = False
     unit: ClassVar[str] = "days"
+    monotone: ClassVar[int] = -1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -325,6 +332,7 @@ class Recent(Streamed):
 
     half_life: float = 14
     unit: ClassVar[str] = "weighted count"
+    monotone: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -420,6 +428,8 @@ class MeanSeverity(Windowed):
 @dataclass(frozen=True)
 class Total(Windowed):
     """What the records of the last `days` days amount to: households visited, worker-days on duty."""
+
+    monotone: ClassVar[int] = 1
 
     @property
     def name(self) -> str:

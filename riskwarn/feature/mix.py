@@ -145,6 +145,8 @@ class _AtPlaces(_OfStreams):
 class MostAtOnePlace(_AtPlaces):
     """Most events of the streams at one place of the grid within the last `days` days."""
 
+    monotone: ClassVar[int] = 1
+
     @property
     def name(self) -> str:
         return f"{self._label}_most_at_one_place_{self.days:g}d"
@@ -192,6 +194,7 @@ class RepeatedPlaces(_AtPlaces):
     """
 
     at_least: int = 2
+    monotone: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -327,6 +330,7 @@ class Rung(_OfLadder):
 
     days: float = 28
     unit: ClassVar[str] = "0 to 4"
+    monotone: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         positive(self, "days")
@@ -362,6 +366,8 @@ def _linked(stream: Stream) -> Stream:
 @dataclass(frozen=True)
 class OpenMatters(_OfLadder):
     """Linked matters with an open record on the second rung or above."""
+
+    monotone: ClassVar[int] = 1
 
     @property
     def name(self) -> str:

@@ -66,6 +66,7 @@ class Own(_OfLabel):
 
     weeks: int
     scaled: ClassVar[bool] = True
+    monotone: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -130,6 +131,7 @@ class Faded(_OfLabel):
     half_life: float = 28
     unit: ClassVar[str] = "weighted count"
     scaled: ClassVar[bool] = True
+    monotone: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -237,6 +239,7 @@ class SameSeason(_OfLabel):
     days: float = 28
     years: int = 3
     scaled: ClassVar[bool] = True
+    monotone: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()

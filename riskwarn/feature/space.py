@@ -233,6 +233,7 @@ class PerHousehold(Windowed):
     level: str = ""
     unit: ClassVar[str] = "per 1000 households"
     looks: ClassVar[Reach] = "city"
+    monotone: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -285,6 +286,10 @@ class _Around(Feature):
     @property
     def parts(self) -> tuple[Feature, ...]:
         return (self.of,)
+
+    @property
+    def monotone(self) -> int:  # type: ignore[override]
+        return self.of.monotone
 
     @property
     def core(self) -> Feature:
