@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from oracle import Oracle
 from test_leakage import CALENDAR, FEATURES, PLACE, TABLED, tables
 from towns.events import AS_OF, GRIDS, START, ZONE, crowd, logs, revision, table
@@ -14,18 +15,26 @@ from towns.events import AS_OF, GRIDS, START, ZONE, crowd, logs, revision, table
 from riskwarn import testing
 from riskwarn.errors import DefinitionError
 from riskwarn.feature import (
+    Amber,
     Attribute,
     Clause,
+    Closed,
     Count,
     DatePart,
     DaysSince,
     Feature,
     Handling,
     Nearby,
+    Open,
+    OpenAge,
+    Overdue,
+    OverdueDays,
+    OverdueShare,
     Own,
     Places,
     Product,
     Rate,
+    Recurrence,
     RepeatedPlaces,
     Rise,
     Season,
@@ -198,6 +207,81 @@ def test_silence_is_missing_and_never_zero():
     assert np.isnan(Rate("dispute", days=7).compute(out)).all()
     assert Rate("dispute", days=28).compute(out)[0, 0] == pytest.approx(7 * 13 / 13.5)
     assert Own((Stream("dispute"),), 1).compute(out)[0, 0] > 5
+
+
+HANDLED = (
+    Open("dispute"),
+    Overdue("dispute"),
+    Amber("dispute"),
+    OverdueShare("dispute"),
+    OverdueDays("dispute"),
+    OpenAge("dispute"),
+    Closed("dispute", days=28),
+    Handling("dispute", days=28),
+    Recurrence("dispute", days=364, within=30),
+)
+
+
+def handled(n=60, *, closes=lambda i: False, due=14):
+    """Disputes one a day, each with a limit, in the counties of two grids in turn; some told closed two days on, in a second revision."""
+    day = START + pd.to_timedelta(np.arange(n), unit="D")
+    events = pd.DataFrame(
+        {"source": "dispute", "event_id": [f"e{i}" for i in range(n)], "occurred_at": day, "known_at": day}
+    )
+    events = events.assign(grid_id=np.array(["A", "B"])[np.arange(n) % 2], category="D02", place_key="x")
+    events["due_at"] = day + pd.Timedelta(days=due)
+    events["closed_at"] = (day + pd.Timedelta(days=2)).where(np.zeros(n, dtype=bool))
+    done = events[[closes(i) for i in range(n)]]
+    later = done["known_at"] + pd.Timedelta(days=2)
+    events = pd.concat([events, done.assign(closed_at=later, known_at=later)], ignore_index=True)
+    return events, pd.DataFrame({"grid_id": ["A", "B"], "valid_from": START, "county_id": ["east", "west"]})
+
+
+def values_of(feature, told, *days):
+    history = History.of(*told, until=START + pd.Timedelta(days=400))
+    return feature.compute(history.at([START + pd.Timedelta(days=d) for d in days]))
+
+
+@pytest.mark.parametrize("feature", HANDLED, ids=name)
+def test_a_feed_that_tells_no_closings_has_no_open_cases(feature):
+    """Once twenty cases are past their limit and none is told closed, what is open or late is missing, not every case; counts go on."""
+    nothing, all_told = handled(), handled(closes=lambda i: True)
+
+    assert np.isnan(values_of(feature, nothing, 45, 59)).all()
+    assert np.array_equal(
+        values_of(feature, all_told, 45),
+        feature.compute(History.of(*all_told).at([START + pd.Timedelta(days=45)])),
+        equal_nan=True,
+    )
+    assert (values_of(Count("dispute", days=28), nothing, 45) == 14).all()
+
+
+def test_before_twenty_cases_are_late_open_is_believed():
+    """Fewer than twenty cases past their limit say nothing about a feed: open ones are counted."""
+    assert values_of(Open("dispute"), handled(), 30).tolist() == [[15], [15]]
+
+
+def test_a_county_that_tells_no_closings_is_missing_alone():
+    """One county's missing closings leave the other's open cases known."""
+    told = values_of(Open("dispute"), handled(120, closes=lambda i: i % 2 == 0), 110)
+
+    assert np.isfinite(told[0]).all()
+    assert np.isnan(told[1]).all()
+
+
+@given(st.integers(20, 110), st.sampled_from([0, 1, 3, 40]), st.sampled_from(HANDLED))
+@MANY
+def test_whether_closings_are_told_is_known_at_the_date(day, every, feature):
+    """Closings and cases that become known later change nothing, of part of the city no more than of all."""
+    events, grids = handled(120, closes=lambda i: bool(every) and i % every == 0)
+    at = START + pd.Timedelta(days=day)
+    full = History.of(events, grids, until=START + pd.Timedelta(days=400))
+    then = full.known_before(at)
+    whole = feature.compute(full.at([at]))
+
+    assert np.array_equal(whole, feature.compute(then.at([at])), equal_nan=True)
+    if feature.looks == "own":
+        assert np.array_equal(whole[1:], feature.compute(full.part(np.array([1])).at([at])), equal_nan=True)
 
 
 def test_a_delivery_counts_from_its_arrival():

@@ -26,7 +26,7 @@ def opened(stream: Stream, days: float = 0) -> Hashable:
 
 @dataclass(frozen=True)
 class _Handled(Streamed):
-    """A feature of how the cases of a stream are handled."""
+    """A feature of how the cases of a stream are handled; missing where its feed tells no closings (:meth:`Snapshot.tells_closings`)."""
 
     code: ClassVar[str] = "RC03"
     remedy: ClassVar[str] = "A3"
@@ -42,6 +42,13 @@ class _Handled(Streamed):
     def _standing(self, state: Phrase, remedy: str) -> Clause:
         """What stands now, beside the city. Few open cases never ease: a place whose matters nobody records has none."""
         return Clause("standing", self._noun(state), eases="never", remedy=remedy)
+
+    def _told(self, snapshot: Snapshot) -> np.ndarray:
+        return snapshot.tells_closings(self.stream.source)
+
+    def _known(self, snapshot: Snapshot, values: np.ndarray) -> np.ndarray:
+        told = self._told(snapshot)
+        return values if told.all() else np.where(told, values, np.float32(np.nan))
 
     def _open(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
         held = matching(events, self.stream)
@@ -91,11 +98,10 @@ class Open(_Handled):
         return held.assign(adds=held["weight"])
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        return snapshot.open(self.stream, days=self.days or None)
+        return self._known(snapshot, snapshot.open(self.stream, days=self.days or None))
 
     def plane(self, snapshot: Snapshot) -> Hashable:
-        del snapshot
-        return ("open", self.stream, self.days or None)
+        return ("open", self.stream, self.days or None) if self._told(snapshot).all() else None
 
 
 @dataclass(frozen=True)
@@ -132,7 +138,7 @@ class Overdue(_Handled):
         return self._overdue(events, at).assign(adds=lambda held: held["weight"])
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        return snapshot.overdue(self.stream)
+        return self._known(snapshot, snapshot.overdue(self.stream))
 
 
 @dataclass(frozen=True)
@@ -159,7 +165,8 @@ class Amber(_Handled):
         return self._overdue(events, at, elapsed=_AMBER).drop(late.index).assign(adds=lambda held: held["weight"])
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        return snapshot.overdue(self.stream, elapsed=_AMBER) - snapshot.overdue(self.stream)
+        amber = snapshot.overdue(self.stream, elapsed=_AMBER) - snapshot.overdue(self.stream)
+        return self._known(snapshot, amber)
 
 
 @dataclass(frozen=True)
@@ -190,8 +197,8 @@ class OverdueShare(_Handled):
         return replace(measured(self), noun=Noun(name))
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        late, held = snapshot.overdue(self.stream), snapshot.open(self.stream)
-        city = late.sum(axis=0, keepdims=True) / np.maximum(held.sum(axis=0, keepdims=True), 1)
+        late, held = (self._known(snapshot, n) for n in (snapshot.overdue(self.stream), snapshot.open(self.stream)))
+        city = np.nansum(late, axis=0, keepdims=True) / np.maximum(np.nansum(held, axis=0, keepdims=True), 1)
         return (late + np.float32(self.weight) * city) / (held + np.float32(self.weight))
 
 
@@ -222,7 +229,7 @@ class OverdueDays(_Handled):
         return late.sort_values("due_at", kind="stable").groupby("grid_id").head(1).assign(adds=np.nan)
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        return snapshot.overdue_days(self.stream)
+        return self._known(snapshot, snapshot.overdue_days(self.stream))
 
 
 @dataclass(frozen=True)
@@ -258,7 +265,7 @@ class OpenAge(_Handled):
         return replace(measured(self), noun=Noun(name))
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        return snapshot.open_age(self.stream, q=self.q)
+        return self._known(snapshot, snapshot.open_age(self.stream, q=self.q))
 
 
 @dataclass(frozen=True)
@@ -299,7 +306,7 @@ class Closed(_HandledWithin):
         return super().rows(events, at).assign(adds=lambda held: held["weight"])
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        return snapshot.closed(self.stream, self.days)
+        return self._known(snapshot, snapshot.closed(self.stream, self.days))
 
 
 @dataclass(frozen=True)
@@ -330,11 +337,10 @@ class Handling(_HandledWithin):
         )
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        return snapshot.handling(self.stream, self.days, q=self.q)
+        return self._known(snapshot, snapshot.handling(self.stream, self.days, q=self.q))
 
     def plane(self, snapshot: Snapshot) -> Hashable:
-        del snapshot
-        return ("handling", self.stream, float(self.days), self.q)
+        return ("handling", self.stream, float(self.days), self.q) if self._told(snapshot).all() else None
 
 
 @dataclass(frozen=True)
@@ -420,8 +426,10 @@ class Recurrence(_HandledWithin):
         return replace(measured(self), noun=Noun(name))
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        again, followed = snapshot.recurred(self.stream, days=self.days, within=self.within)
-        city = divided(again.sum(axis=0, keepdims=True), followed.sum(axis=0, keepdims=True))
+        again, followed = (
+            self._known(snapshot, n) for n in snapshot.recurred(self.stream, days=self.days, within=self.within)
+        )
+        city = divided(np.nansum(again, axis=0, keepdims=True), np.nansum(followed, axis=0, keepdims=True))
         city = np.nan_to_num(city)
         k = np.float32(self.weight)
         return (again + k * city) / (followed + k)

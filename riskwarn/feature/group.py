@@ -279,7 +279,8 @@ Every feature of the starter, as declared in `features/*.py`. This page is gener
 
 A feature is a function from what was known at `as_of` to one number per grid; a window of `days` is `days` times 24 hours before it.
 Counts of what residents ask for and of what staff find stand apart. Where a feed spoke for a part of a window, rates are per observed
-day; where it was silent for all of it, the value is missing, never zero. Features of what staff do (visits, rosters) are for audit:
+day; where it was silent for all of it, the value is missing, never zero. Where a feed, or a county's part of it, tells no closings, what
+is open or late is missing too, and not every case. Features of what staff do (visits, rosters) are for audit:
 no experiment may feed them to a model.
 
 A name is made of letters, digits, `_`, `-` and `.`. A feature on a feed, table or category that the store does not hold is refused; a

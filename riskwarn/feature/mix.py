@@ -365,7 +365,7 @@ def _linked(stream: Stream) -> Stream:
 
 @dataclass(frozen=True)
 class OpenMatters(_OfLadder):
-    """Linked matters with an open record on the second rung or above."""
+    """Linked matters with an open record on the second rung or above; missing where one of these feeds tells no closings."""
 
     monotone: ClassVar[int] = 1
 
@@ -388,7 +388,10 @@ class OpenMatters(_OfLadder):
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         streams = tuple(_linked(s) for rung in LADDER[1:] for s in _present(snapshot, rung))
-        return snapshot.open_matters(streams)
+        told = np.logical_and.reduce(
+            [np.ones(snapshot.shape, bool), *(snapshot.tells_closings(s.source) for s in streams)]
+        )
+        return np.where(told, snapshot.open_matters(streams), np.float32(np.nan))
 
 
 @dataclass(frozen=True)

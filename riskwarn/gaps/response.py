@@ -7,7 +7,7 @@ from riskwarn.errors import NotFoundError
 from riskwarn.gaps.deadlines import AMBER, scheme
 from riskwarn.gaps.evidence import Evidence
 from riskwarn.gaps.gap import ALERT, CALLBACK, RESPONSE, gap_rows, no_gaps, unknown
-from riskwarn.history import DAY_US, NEVER
+from riskwarn.history import DAY_US, LEAST_CASES, NEVER, tells_closings
 
 SCHEMES = {"dispute": "dingxi_5x9", "petition": "petition_15_60_30", "hotline": "hotline_a"}
 """Scheme that sets the limit of a case whose source gives none."""
@@ -19,7 +19,6 @@ FIRST_VISIT_HOURS = {"red": 24, "orange": 48, "yellow": 168}
 ALERT_WINDOW_DAYS = 14
 RED_NIGHTS = 3
 _LISTED = 20
-_LEAST_CASES, _MANY_CASES, _LEAST_CLOSED = 20, 100, 0.01
 
 
 def response_gaps(evidence: Evidence) -> pd.DataFrame:
@@ -70,7 +69,7 @@ def closings(evidence: Evidence) -> pd.DataFrame:
     ]
     lines = frame.groupby(["source", "county"], as_index=False)[["cases", "closed"]].sum()
     whole = lines.groupby("source", as_index=False)[["cases", "closed"]].sum().assign(told=_tells)
-    few = lines["cases"] < _LEAST_CASES
+    few = lines["cases"] < LEAST_CASES
     city = lines["source"].map(whole.set_index("source")["told"]).astype(bool)
     lines = lines.assign(told=np.where(few | ~city, city, _tells(lines)))
     everywhere = whole[~whole["told"]].assign(county="*")
@@ -79,9 +78,8 @@ def closings(evidence: Evidence) -> pd.DataFrame:
     ]
 
 
-def _tells(lines: pd.DataFrame) -> pd.Series:
-    n, closed = lines["cases"], lines["closed"]
-    return (n < _LEAST_CASES) | ((closed > 0) & ((n < _MANY_CASES) | (closed >= _LEAST_CLOSED * n)))
+def _tells(lines: pd.DataFrame) -> np.ndarray:
+    return tells_closings(lines["cases"].to_numpy(), lines["closed"].to_numpy())
 
 
 def _without_closings(evidence: Evidence, rows: np.ndarray, lines: pd.DataFrame) -> np.ndarray:

@@ -9,6 +9,7 @@ date as for a thousand::
                    (start      end]
 """
 
+from riskwarn.history.closings import LEAST_CASES, tells_closings
 from riskwarn.history.facts import DAY_US, NEVER, Facts
 from riskwarn.history.held import Events
 from riskwarn.history.history import History
@@ -18,6 +19,7 @@ from riskwarn.history.stream import TABLE_OF, AnyStream, Stream
 
 __all__ = [
     "DAY_US",
+    "LEAST_CASES",
     "NEVER",
     "TABLE_OF",
     "AnyStream",
@@ -28,4 +30,5 @@ __all__ = [
     "Log",
     "Snapshot",
     "Stream",
+    "tells_closings",
 ]

@@ -23,7 +23,7 @@ _HALF_DAY = DAY_US // 2
 _BULK_DAYS = 31
 BACKFILL_DAYS = 92
 """Deliveries come each quarter at the least: records later than that were brought in afterwards."""
-_MOST_COUNTIES = 64
+MOST_COUNTIES = 64
 """With more of them than this each has too few records to be looked at alone."""
 PARENTS = ("county_id", "township_id", "community_id")
 
@@ -407,7 +407,7 @@ def _heard_in(part: Part, log: pd.DataFrame, records: Arrivals, late: np.ndarray
 
 def _counties(grids: pd.DataFrame) -> list[np.ndarray]:
     number = pd.factorize(grids["county_id"].fillna(""))[0] if "county_id" in grids else np.zeros(len(grids), np.int64)
-    few = number.max(initial=0) < _MOST_COUNTIES
+    few = number.max(initial=0) < MOST_COUNTIES
     return [number == k for k in range(number.max(initial=0) + 1)] if few else [np.ones(len(grids), dtype=bool)]
 
 

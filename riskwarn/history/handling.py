@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 
 from riskwarn.history import kernel
+from riskwarn.history.closings import closings
+from riskwarn.history.deliveries import MOST_COUNTIES
 from riskwarn.history.facts import DAY_US, NEVER, Facts
 from riskwarn.history.kernel import Cells
 from riskwarn.history.pairs import pairs_within, union
@@ -233,6 +235,38 @@ class Handling(Planes):
         grid, began, ended = union(case, cases.grid[case], began, ended)
         kernel.count(self._axis, Cells.of(grid, self.shape[0]), began, ended, again)
         return again, followed
+
+    def tells_closings(self, source: str) -> np.ndarray:
+        """Whether a feed tells closings, where each grid lies, by what was known before each date.
+
+        It does where at least one case in a hundred of those past their limit is closed (:mod:`riskwarn.history.closings`); a county
+        whose part of the feed tells none is told from the others.
+
+        Parameters
+        ----------
+        source
+            The feed.
+
+        Returns
+        -------
+        told
+            (n_grids, n_dates) bool; of fewer than twenty cases nothing can be said, and they are believed.
+        """
+        told = self.kept.get(("closings", source))
+        if told is None:
+            told = self.kept["closings", source] = self._closings_told(source)
+        return told
+
+    def _closings_told(self, source: str) -> np.ndarray:
+        city = self.history if self.history.city is None else self.history.city
+        counties = city.grids.get("county_id")
+        group = np.zeros(len(city.grids), np.int64) if counties is None else pd.factorize(counties.fillna(""))[0]
+        n_groups = int(group.max(initial=0)) + 1
+        if n_groups > MOST_COUNTIES:
+            group, n_groups = np.zeros_like(group), 1
+        rows = city.rows("cases", Stream(source))
+        told = closings(rows, group[rows.grid], n_groups, self.micros)
+        return told[group if self.history.numbers is None else group[self.history.numbers]]
 
     def _closed(self, stream: Stream) -> tuple[Facts, Cells]:
         def make() -> Facts:
