@@ -591,6 +591,42 @@ def test_a_hashed_identifier_is_the_same_in_every_delivery(tmp_path):
     assert (store.path / "place.key").stat().st_mode & 0o077 == 0
 
 
+KEYED = {
+    "an address": {"columns": {"address": "kind"}},
+    "an id made from the row": {"columns": {"event_id": ["none", "nothing"]}, "id": {"made_from": ["kind"]}},
+    "an id that looks like a telephone's": {"columns": {"event_id": "number"}},
+}
+
+
+@pytest.mark.parametrize("said", KEYED.values(), ids=list(KEYED))
+@pytest.mark.parametrize("fault", [{"sha256": "0" * 64}, {"rows": 9}, {"columns": "none"}])
+def test_a_failed_first_ingest_leaves_no_store(tmp_path, said, fault):
+    """Whatever the mapping hashes and wherever the delivery fails: no key, no lock, no folder; the next one makes them."""
+    frame = rows().assign(number=["13812345678", "13912345678", "b"]).drop(columns=["grid", "closed"])
+    file = csv(tmp_path / "f.csv", frame)
+    plain = {
+        "timezone": ZONE,
+        "source": "dispute",
+        "constants": {"category": "D02"},
+        "ignore": ["id", "kind", "number"],
+    }
+    columns = {"event_id": "id", "occurred_at": "at", **said["columns"]}
+    mapping = mapping_of({**plain, **said, "columns": columns})
+    wrong = mapping_of({**plain, **said, "columns": {**columns, "case_id": "none"}})
+    store = Store(tmp_path / "s")
+
+    if "columns" not in fault:
+        (tmp_path / "f.csv.manifest.json").write_text(json.dumps(fault), "utf-8")
+    with pytest.raises(DataError):
+        ingest(store, file, wrong if "columns" in fault else mapping)
+    assert not store.path.exists()
+
+    (tmp_path / "f.csv.manifest.json").unlink(missing_ok=True)
+    assert ingest(store, file, mapping).accepted == 3
+    assert (store.path / "place.key").stat().st_mode & 0o077 == 0
+    assert not (store.path / ".staged").exists()
+
+
 def test_other_tables_come_in_through_presets(tmp_path):
     """Visits with Chinese headers, worker columns unread, come in as visits."""
     frame = pd.DataFrame(

@@ -30,7 +30,7 @@ from riskwarn.ingest.shaping import Intake, shape
 from riskwarn.ingest.spool import Spool
 from riskwarn.ingest.writing import WRITE_ROWS, Stage
 from riskwarn.privacy import shown_file
-from riskwarn.store import Store
+from riskwarn.store import Store, Transaction
 
 _HELPERS = ("row", "reason", "recorded_at", "feedback_at", FEEDBACK, f"{FEEDBACK}_raw", "count")
 _NO_ROWS = pd.DataFrame({"reason": pd.Series(dtype="str")})
@@ -132,8 +132,8 @@ def _deliver(
     earlier = log.readings(delivery.digest, mapping.org_code) if again else log.rows.iloc[:0]
     arrived_at = store.instant(manifest.arrived_at) if manifest.arrived_at else arrived_at
     arrived_at = earlier["arrived_at"].min() if len(earlier) else arrived_at
-    intake, account = _intake(store, mapping, delivery, arrived_at), Account()
     with store.transaction() as staged, ExitStack() as stack:
+        intake, account = _intake(staged, mapping, delivery, arrived_at), Account()
         good, known, bad = (stack.enter_context(Spool(staged.scratch)) for _ in range(3))
         stage = Stage(
             staged,
@@ -170,7 +170,7 @@ def _said_of_changes(stage: Stage) -> dict[str, int]:
     return {said.get(column, f"{how}: {column}"): n for column, n in stage.changed.items()}
 
 
-def _intake(store: Store, mapping: Mapping, delivery: Delivery, arrived_at: pd.Timestamp) -> Intake:
+def _intake(store: Transaction, mapping: Mapping, delivery: Delivery, arrived_at: pd.Timestamp) -> Intake:
     choice = choose(mapping, delivery.header, delivery.name)
     crosswalk = mapping.crosswalk()
     return Intake(mapping, choice, Atlas(store), crosswalk, delivery.name, arrived_at, date1904=delivery.date1904)

@@ -1,7 +1,6 @@
 """Rows find their grid, by id or by point. Coordinates go no further than here."""
 
 import os
-import secrets
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +12,7 @@ from riskwarn.grid import locate, polygons
 from riskwarn.ingest.coordinates import to_wgs84
 from riskwarn.ingest.identity import DAMAGED, read_ids
 from riskwarn.ingest.mapping import PlaceRule
-from riskwarn.store import Store
+from riskwarn.store import Transaction
 
 UNKNOWN_GRID = "grid_id: not in the store's grids"
 NOT_VALID_GRID = "grid_id: the grid did not hold on the day"
@@ -28,21 +27,16 @@ _KEY_FILE = "place.key"
 
 @dataclass(frozen=True)
 class Atlas:
-    """The store's grids, read once for a delivery, and the key of its hashes."""
+    """The store's grids, read once for a delivery, and the key of its hashes, made with the first delivery that needs it."""
 
-    store: Store
+    store: Transaction
 
     @cached_property
     def secret(self) -> bytes:
         """The key of hashed places and identifiers: `RISKWARN_PLACE_KEY`, else a file of the store that only its owner can read."""
         if key := os.environ.get("RISKWARN_PLACE_KEY"):
             return key.encode()
-        path = self.store.path / _KEY_FILE
-        if not path.exists():
-            self.store.path.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-            path.write_text(secrets.token_hex(32), "ascii")
-        return path.read_bytes()
+        return self.store.key(_KEY_FILE)
 
     @cached_property
     def versions(self) -> pd.DataFrame:

@@ -1,4 +1,6 @@
-"""The key of a folder: what signs the models kept in it, so that none is read that was not put there by this store."""
+"""Keys of a folder, readable to its owner alone: what signs the models kept in it, so that none is read that was not put there by
+this store, and what hashes its places.
+"""
 
 import hashlib
 import hmac
@@ -22,12 +24,12 @@ def signature(folder: Path, content: bytes) -> str:
     >>> signature(folder, b"a") == signature(folder, b"a") != signature(folder, b"b")
     True
     """
-    return hmac.new(_key(folder), content, hashlib.sha256).hexdigest()
+    return hmac.new(key_at(folder / KEY), content, hashlib.sha256).hexdigest()
 
 
-def _key(folder: Path) -> bytes:
-    place = folder / KEY
-    folder.mkdir(parents=True, exist_ok=True)
+def key_at(place: Path) -> bytes:
+    """The key kept in a file; made where there is none."""
+    place.parent.mkdir(parents=True, exist_ok=True)
     try:
         # O_EXCL: of two jobs that make it at once one wins, and both read what it wrote
         handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from riskwarn.errors import DataError
 from riskwarn.store.files import STAGED, Files
+from riskwarn.store.key import key_at
 from riskwarn.store.parquet import plain_arrow, to_arrow, write_bytes, write_table
 from riskwarn.store.tables import Tables, Written, prepared, split
 
@@ -142,6 +143,10 @@ class Transaction(Tables):
         if Path(name).name != name or name.startswith(".") or name.endswith(".json"):
             raise DataError(f"{name!r} is no name for a file beside the tables; wanted one such as 'calendar.csv'.")
         write_bytes(self._staged(name), content)
+
+    def key(self, name: str) -> bytes:
+        """The key in a file of the store, such as ``place.key``; a new one is kept with the rest of the delivery, or not at all."""
+        return key_at(self.files.find(name) or self._staged(name))
 
     def commit(self) -> None:
         """Let all of it hold. :meth:`riskwarn.Store.transaction` does so when its block ends well."""
