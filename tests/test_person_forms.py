@@ -1,11 +1,14 @@
 """Every form a person's data takes: written in 150 ways, none comes in and none is printed; what only looks like it does."""
 
+import zipfile
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from riskwarn.errors import RiskwarnError
-from riskwarn.ingest import ingest
+from riskwarn.ingest import guess, ingest, load_mapping
 from riskwarn.ingest.mapping import mapping_of, vocabulary
 from riskwarn.privacy import findings, hong_kong_checks, luhn_checks, resident_checks, shown, shown_file
 from riskwarn.store import Store
@@ -295,8 +298,118 @@ def test_no_form_is_printed_as_a_header_or_a_file(tmp_path, form):
         with pytest.raises(RiskwarnError) as refused:
             ingest(town(tmp_path / "s"), file, frame_mapping)
         assert form not in str(refused.value)
+    with pytest.raises(RiskwarnError, match="looks like a row, not a header") as refused:
+        guess(file)
+    assert form not in str(refused.value)
     assert form not in shown(form)
-    assert form not in shown_file(f"{form}.csv") or "/" in form
+
+
+DECORATED = (
+    "{}.csv",
+    "{}",
+    "2025-01_{}.csv",
+    "台账 {} 终.xlsx",
+    "export-{}.parquet",
+    "{}-2025.csv",
+    "{}（1）.csv",
+    "【{}】.csv.gz",
+    "{}信访台账.csv",
+    "calls.{}.csv",
+)
+
+
+@pytest.mark.parametrize("number", range(len(DECORATED)))
+def test_no_form_is_printed_as_part_of_a_file_name(number):
+    """Alone, with a date, a mark or a word of the office beside it, with an ending and without."""
+    printed = [
+        form
+        for form in FORMS[number % 3 :: 3]
+        if form in shown_file(DECORATED[number].format(form)) and "/" not in form
+    ]
+    assert printed == []
+
+
+def test_names_of_files_that_tell_nobody_are_shown():
+    """Dates, feeds, places and numbers of parts stay: who brings in forty files must see which one is wrong."""
+    names = (
+        *("calls-2025-01.csv", "20250108130500.csv", "boston_311.csv", "12345热线2025.xlsx", "export (1).csv"),
+        *(
+            "110警情_20250108-20250115.csv",
+            "信访台账-城关街道.xlsx",
+            "和平街道台账.csv",
+            "三里社区2025-03.csv",
+            "2024_07",
+        ),
+    )
+    assert [name for name in names if shown_file(name) != name] == []
+
+
+def packed(content):
+    """A zip with two files, of which no one is meant."""
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr(f"{content.parent.name}.csv", "a")
+        archive.writestr("b.csv", "b")
+
+
+BROKEN = {
+    "absent": (".csv", lambda path: None),
+    "a folder": (".csv", lambda path: path.mkdir()),
+    "another kind": ("", lambda path: path.write_bytes(b"x")),
+    "empty": (".csv", lambda path: path.write_bytes(b"")),
+    "no workbook": (".xlsx", lambda path: path.write_bytes(b"x")),
+    "no old workbook": (".xls", lambda path: path.write_bytes(b"x")),
+    "no Parquet": (".parquet", lambda path: path.write_bytes(b"PAR1 no")),
+    "no JSON": (".json", lambda path: path.write_bytes(b"{")),
+    "no records": (".json", lambda path: path.write_bytes(b"[]")),
+    "no zip": (".zip", lambda path: path.write_bytes(b"PK\x03\x04")),
+    "two files": (".zip", packed),
+    "no gzip": (".gz", lambda path: path.write_bytes(b"\x1f\x8b")),
+    "no shapes": (".gpkg", lambda path: path.write_bytes(b"x")),
+    "no encoding": (".csv", lambda path: path.write_bytes("编号\n".encode("gb18030") + b"\xff\xff\xff\n")),
+    "no column": (".csv", lambda path: path.write_text("id,at\n1,2025-01-08\n")),
+    "a long line": (".csv", lambda path: path.write_text("x" * 5000)),
+    "a manifest": (".csv", lambda path: (path.write_text("id"), Path(f"{path}.manifest.json").write_text("x"))),
+    "a long name": ("x" * 255 + ".csv", lambda path: None),
+}
+
+
+READABLE = ("no column", "a manifest")
+"""Faults of the mapping or beside the file: a proposal can be made."""
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_no_message_repeats_a_form_as_file_or_folder(tmp_path, fault):
+    """Whatever is wrong with a file named after a person, in a folder named so: the error is ours, and says neither name."""
+    ending, make = BROKEN[fault]
+    forms = [form for form in FORMS[list(BROKEN).index(fault) :: len(BROKEN)] if "/" not in form and "\\" not in form]
+    for form in forms[:4]:
+        folder = tmp_path / form
+        folder.mkdir(exist_ok=True)
+        path = folder / f"{form}{ending}"
+        make(path)
+        with pytest.raises(RiskwarnError) as refused:
+            ingest(town(tmp_path / "s"), path, mapping())
+        assert form not in str(refused.value)
+        if fault not in READABLE:
+            with pytest.raises(RiskwarnError) as refused:
+                guess(path)
+            assert form not in str(refused.value)
+
+
+def test_no_form_is_printed_as_a_sheet_or_a_mapping(tmp_path):
+    """Notes of a workbook and errors of a mapping call neither by a name that tells a person."""
+    form = "张伟"
+    with pd.ExcelWriter(tmp_path / "f.xlsx") as book:
+        ledger(id=["1"]).to_excel(book, sheet_name="data", index=False)
+        pd.DataFrame({"other": [1]}).to_excel(book, sheet_name=form, index=False)
+    (tmp_path / f"{form}.toml").write_text("timezon = 1")
+
+    notes = ingest(town(tmp_path / "s"), tmp_path / "f.xlsx", mapping()).notes
+    assert notes["note"].str.contains("is not read").any()
+    assert not notes["note"].str.contains(form).any()
+    with pytest.raises(RiskwarnError, match="did you mean 'timezone'") as refused:
+        load_mapping(tmp_path / f"{form}.toml")
+    assert form not in str(refused.value)
 
 
 def test_a_grid_is_not_called_after_a_person(tmp_path):

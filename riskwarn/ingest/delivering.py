@@ -29,7 +29,7 @@ from riskwarn.ingest.revision import FEEDBACK, revisions
 from riskwarn.ingest.shaping import Intake, shape
 from riskwarn.ingest.spool import Spool
 from riskwarn.ingest.writing import WRITE_ROWS, Stage
-from riskwarn.privacy import shown_file
+from riskwarn.privacy import names_masked, shown_file
 from riskwarn.store import Store, Transaction
 
 _HELPERS = ("row", "reason", "recorded_at", "feedback_at", FEEDBACK, f"{FEEDBACK}_raw", "count")
@@ -84,24 +84,29 @@ def ingest(
     store.adopt_zone(mapping.timezone)
     at = store.instant(arrived_at) if arrived_at is not None else pd.Timestamp.now(tz=store.timezone).floor("us")
     started = time.perf_counter()
-    reports = [_deliver(store, path, mapping, at, again=again, progress=progress) for path in _paths(files)]
+    reports = []
+    for path in _paths(files):
+        with names_masked(path):
+            reports.append(_deliver(store, path, mapping, at, again=again, progress=progress))
     return _together(mapping.table, reports, time.perf_counter() - started)
 
 
 def _paths(files: str | Path | Sequence[str | Path]) -> list[Path | str]:
     paths: list[Path | str] = []
     for item in [files] if isinstance(files, str | Path) else files:
-        if "://" in str(item):
-            paths.append(str(item))
-            continue
-        path = Path(item)
-        within = sorted(p for p in path.rglob("*") if _is_delivery(p))
-        if path.is_dir() and not within:
-            raise NotFoundError(
-                f"folder {path} holds no file that is read; known endings: {', '.join(sorted(ENDINGS))}."
-            )
-        paths += within if path.is_dir() else [path]
+        with names_masked(item):
+            paths += [str(item)] if "://" in str(item) else _within(Path(item))
     return paths
+
+
+def _within(path: Path) -> list[Path]:
+    """The file, or every file of a folder that is read."""
+    if not path.is_dir():
+        return [path]
+    files = sorted(p for p in path.rglob("*") if _is_delivery(p))
+    if not files:
+        raise NotFoundError(f"folder {path} holds no file that is read; known endings: {', '.join(sorted(ENDINGS))}.")
+    return files
 
 
 def _is_delivery(path: Path) -> bool:

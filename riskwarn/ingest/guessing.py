@@ -13,7 +13,7 @@ from typing import get_args
 import pandas as pd
 
 from riskwarn.calling import checked
-from riskwarn.errors import DataError, DefinitionError
+from riskwarn.errors import DataError, DefinitionError, PrivacyError
 from riskwarn.ingest.categorising import candidates
 from riskwarn.ingest.clock import Order, read_times
 from riskwarn.ingest.coordinates import points_of
@@ -21,7 +21,7 @@ from riskwarn.ingest.delivery import Delivery
 from riskwarn.ingest.folding import cleaned, fold, folded
 from riskwarn.ingest.mapping import EXTRA_FIELDS, Mapping, mapping_of, preset, preset_names, vocabulary
 from riskwarn.ingest.reading import open_delivery
-from riskwarn.privacy import TEXT_LENGTH, ColumnWatch, denied_header, findings, person_header
+from riskwarn.privacy import TEXT_LENGTH, ColumnWatch, denied_header, findings, person_header, shown, shown_path
 from riskwarn.schema import table_of
 
 SAMPLE_ROWS = 2000
@@ -104,6 +104,8 @@ def guess(path: str | Path, *, timezone: str = "", crs: str = "") -> Guess:
 
     Raises
     ------
+    PrivacyError
+        The first line is no header but a row that tells a person.
     DataError
         The file cannot be read.
     """
@@ -113,11 +115,25 @@ def guess(path: str | Path, *, timezone: str = "", crs: str = "") -> Guess:
         name for name in delivery.header if not name.startswith("unnamed:") or sample[name].fillna("").ne("").any()
     ]
     if len(header) > MOST_COLUMNS:
-        raise DataError(f"{path}: {len(header):,} columns; a proposal is made for {MOST_COLUMNS:,} at most.")
+        raise DataError(
+            f"{shown_path(path)}: {len(header):,} columns; a proposal is made for {MOST_COLUMNS:,} at most."
+        )
+    _refuse_row(header, shown_path(path))
     scored = [(_match(name, header, sample), name) for name in preset_names()]
     columns, chosen = max(scored, key=lambda pair: (_fit(*pair), pair[1]))
     proposal = _propose(columns, sample, chosen, timezone)
     return Guess(chosen, columns, _confidence(columns, chosen), proposal.toml(crs), proposal.questions)
+
+
+def _refuse_row(header: Sequence[str], file: str) -> None:
+    """Refuse a file whose first line is a row: a proposal would repeat its cells as names of columns."""
+    known = {_bare(alias) for alias in _all_aliases()}
+    personal = [name for name in header if shown(name) != repr(name)]
+    if personal and not any(_bare(name) in known for name in header):
+        raise PrivacyError(
+            f"{file}: the first line looks like a row, not a header: {len(personal)} of {len(header)} cells look like a person's data; "
+            "put a line with the names of the columns above it."
+        )
 
 
 def _all_aliases() -> list[str]:

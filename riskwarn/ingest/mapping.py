@@ -33,7 +33,7 @@ from riskwarn.errors import DataError, DefinitionError, did_you_mean
 from riskwarn.ingest.clock import Order
 from riskwarn.ingest.delivery import Stated
 from riskwarn.ingest.folding import fold
-from riskwarn.privacy import TEXT_LENGTH, denied_header, person_header
+from riskwarn.privacy import TEXT_LENGTH, denied_header, names_masked, person_header, shown_file
 from riskwarn.schema import TABLES, table_of
 from riskwarn.store.tables import NIGHT_TABLES
 from riskwarn.taxonomy import CATEGORIES
@@ -315,7 +315,7 @@ def _over(base: dict[str, object], said: dict[str, object]) -> dict[str, object]
 
 
 def _read_crosswalk(path: Path, keys: tuple[str, ...]) -> pd.DataFrame:
-    if not path.exists():
+    if not path.is_file():
         raise DefinitionError(
             f"crosswalk {path} does not exist; it is a CSV with the columns {', '.join(keys)} and category."
         )
@@ -394,8 +394,10 @@ def load_mapping(path: str | Path) -> Mapping:
     DefinitionError
         It is not TOML, a key, table or column is unknown, or a value has the wrong type or range; one message tells all of them.
     """
-    said, _ = read_toml(path, "mapping")
-    return mapping_of(said, name=Path(path).stem, folder=str(Path(path).parent), where=str(path))
+    path = Path(path)
+    with names_masked(path):
+        said, _ = read_toml(path, "mapping")
+        return mapping_of(said, name=shown_file(path.stem), folder=str(path.parent), where=str(path))
 
 
 def mapping_of(said: dict[str, Any], *, name: str = "mapping", folder: str = ".", where: str = "mapping") -> Mapping:

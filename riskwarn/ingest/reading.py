@@ -29,6 +29,7 @@ from riskwarn.ingest.records import open_records
 from riskwarn.ingest.shapes import open_shapes
 from riskwarn.ingest.sheets import open_workbook
 from riskwarn.ingest.text import open_text
+from riskwarn.privacy import names_masked, shown, shown_path
 
 _Opener = Callable[[Path, Sequence[str], Stated], Delivery]
 _OPENERS: dict[str, _Opener] = {
@@ -87,13 +88,18 @@ def open_delivery(path: str | Path, known: Sequence[str] = (), stated: Stated = 
     ('id', 'at')
     """
     path = Path(path)
+    with names_masked(path):
+        return _open(path, known, stated)
+
+
+def _open(path: Path, known: Sequence[str], stated: Stated) -> Delivery:
     if path.is_dir():
         raise NotFoundError(f"{path} is a folder, not a file; bring in the files within.")
     if not path.is_file():
         raise NotFoundError(f"file {path} does not exist.")
     if path.suffix.lower() not in ENDINGS:
         raise DataError(
-            f"{path}: files ending in {path.suffix!r} are not read; known endings: {', '.join(sorted(ENDINGS))}."
+            f"{path}: files ending in {shown(path.suffix)} are not read; known endings: {', '.join(sorted(ENDINGS))}."
         )
     if not path.stat().st_size:
         raise DataError(f"{path}: the file is empty; an export without events still has a header.")
@@ -132,12 +138,13 @@ def _guarded(
     """`read`, with what a library raises on a damaged file said as an error of the file."""
 
     def pieces(columns: Sequence[str]) -> Iterator[Piece]:
-        try:
-            yield from read(columns)
-        except RiskwarnError:
-            raise
-        except Exception as error:  # noqa: BLE001 libraries raise many kinds on a damaged file
-            raise _damaged(path, error) from None
+        with names_masked(path):
+            try:
+                yield from read(columns)
+            except RiskwarnError:
+                raise
+            except Exception as error:  # noqa: BLE001 libraries raise many kinds on a damaged file
+                raise _damaged(path, error) from None
 
     return pieces
 
@@ -174,7 +181,7 @@ def _unzipped(path: Path, folder: Path) -> Path:
         members = [m for m in packed.infolist() if not m.is_dir() and not Path(m.filename).name.startswith(("~", "."))]
         readable = [m for m in members if Path(m.filename).suffix.lower() in ENDINGS]
         if len(readable) != 1:
-            names = ", ".join(m.filename for m in (readable or members)[:5]) or "nothing"
+            names = ", ".join(shown_path(m.filename) for m in (readable or members)[:5]) or "nothing"
             raise DataError(
                 f"{path}: wanted one file to read within, found {len(readable)} ({names}); unpack it and bring in the folder."
             )

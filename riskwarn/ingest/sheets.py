@@ -22,6 +22,7 @@ from riskwarn.ingest.delivery import (
     find_header,
     folded_name,
 )
+from riskwarn.privacy import shown
 
 _ROWS_AT_ONCE = 1000
 
@@ -78,7 +79,7 @@ def open_workbook(path: Path, known: Sequence[str], _stated: Stated) -> Delivery
         for table in tables:
             if table not in alike:
                 lacking = ", ".join(sorted(needed - set(table.places()))) or "a known column"
-                notes[f"sheet {table.sheet.name!r} is not read: it lacks {lacking}"] = _n_filled(table)
+                notes[f"sheet {shown(table.sheet.name)} is not read: it lacks {lacking}"] = _n_filled(table)
 
     return Delivery(path.name, file_digest(path), tuple(header), read, date1904=date1904, notes=notes)
 
@@ -96,14 +97,14 @@ def _lines(
             n_rows += 1
             n_filled += any(cell not in {None, ""} for cell in cells)
             yield [cells[place] if 0 <= place < len(cells) else None for place in places], ""
-        name = table.sheet.name
+        name = shown(table.sheet.name)
         if n_rows in SHEET_ROWS:
-            notes[f"sheet {name!r} is full to its last row: rows may be cut off"] = n_filled
+            notes[f"sheet {name} is full to its last row: rows may be cut off"] = n_filled
         if table.sheet.hidden:
-            notes[f"sheet {name!r} is hidden, and was read"] = n_filled
+            notes[f"sheet {name} is hidden, and was read"] = n_filled
         unread = [n for n in table.header if folded_name(n) not in wanted and not n.startswith("unnamed:")]
         if unread:
-            notes[f"sheet {name!r}: {', '.join(unread)} not read, no other sheet has it"] = n_filled
+            notes[f"sheet {name}: {', '.join(map(shown, unread))} not read, no other sheet has it"] = n_filled
 
 
 def _n_filled(table: _Table) -> int:
