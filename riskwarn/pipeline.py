@@ -23,6 +23,7 @@ from riskwarn.gaps import find_gaps
 from riskwarn.gaps.states import feed_states
 from riskwarn.gate import gate
 from riskwarn.history import History
+from riskwarn.language import LANGUAGES, in_every_language, phrase
 from riskwarn.model import RiskModel
 from riskwarn.panel import panel_of
 from riskwarn.schema import REASONS
@@ -322,10 +323,9 @@ def night_panel(store: Store | History, model: RiskModel, as_of: object) -> pd.D
 
 def _facts(store: Store, model: RiskModel, at: pd.Timestamp, capacity: int) -> dict[str, Any]:
     """What a reader of the night should know; all of it plain values."""
-    words = model.label.words
     return {
         "target": model.label.name,
-        "question": {"zh": f"哪些网格{words.zh}最多", "en": f"Which grids will see most {words.en}"},
+        "question": in_every_language(phrase("Which grids will see most {events}", events=model.label.words)),
         "horizon_days": model.label.days,
         "model_version": model.version,
         "mlflow_run": model.facts.get("mlflow_run"),
@@ -397,7 +397,7 @@ def init(folder: str | Path) -> Path:
     for name in STARTER:
         shutil.copy(starter("experiments") / f"{name}.toml", folder / "experiments")
     shutil.copy(plan.STARTER, folder / "plan.toml")
-    (folder / "words.csv").write_text("code,zh,en\n", "utf-8")
+    (folder / "words.csv").write_text(",".join(["code", *LANGUAGES]) + "\n", "utf-8")
     return folder
 
 

@@ -344,9 +344,9 @@ def _name_patterns() -> tuple[re.Pattern[str], ...]:
     whole = f"(?:{single}(?:{given}{{2}}|{short}{{1,2}})|{double}[{_HAN}]{{1,2}})"
     return (
         re.compile(f"^{whole}$"),
-        re.compile(f"^{whole}(?:家|网格|责任区|片区|负责|宅|户)$"),
-        re.compile(f"{whole}[与和诉跟同、及]{whole}"),
-        re.compile(f"(?:{said['roles']})\\s*[:是为]?\\s*{single}[{_HAN}]{{1,2}}(?:$|[^{_HAN}])"),
+        re.compile(f"^{whole}(?:{said['places']})$"),
+        re.compile(f"{whole}[{said['between']}]{whole}"),
+        re.compile(f"(?:{said['roles']})\\s*[{said['is']}]?\\s*{single}[{_HAN}]{{1,2}}(?:$|[^{_HAN}])"),
         re.compile(f"^(?:{single}|{double})(?:{said['titles']}|[xX*]{{1,2}})$"),
         re.compile(f"(?:^|[^{_HAN}]){whole}(?=[0-9(,;:/\\s]|$)"),
         re.compile(f"(?:{said['first']})\\s+(?:[A-Z]\\.?\\s+)?[A-Z][a-z'-]+$"),

@@ -1,13 +1,14 @@
 """The vocabulary of the field: sources, categories, tags, actions, each with its words in Chinese and English."""
 
 import csv
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 from riskwarn.calling import checked
 from riskwarn.errors import DefinitionError
-from riskwarn.language import Spoken, phrase
+from riskwarn.language import SOURCE_LANGUAGE, Spoken, phrase
 from riskwarn.language import Words as Words  # noqa: PLC0414 - imported from here
 
 SOURCES: dict[str, Spoken] = {
@@ -102,11 +103,13 @@ ACTIONS: dict[str, Spoken] = {
 
 
 _ADDED: dict[str, Words] = {}
+_LANGUAGE = re.compile("[a-z]{2,3}(_[A-Za-z]+)?")
+_WANTED = "the column code and one a language, en and others, as code,zh,en"
 
 
 @checked
 def read_words(path: str | Path) -> dict[str, Words]:
-    r"""Words of a city's own category codes, from a CSV with the columns `code`, `zh` and `en`.
+    r"""Words of a city's own category codes, from a CSV with the column `code` and one a language, as `zh`; `en` must be there.
 
     Parameters
     ----------
@@ -134,19 +137,22 @@ def read_words(path: str | Path) -> dict[str, Words]:
     """
     path = Path(path)
     if not path.is_file():
-        raise DefinitionError(f"words {path}: no such file; it is a CSV with the columns code, zh, en.")
+        raise DefinitionError(f"words {path}: no such file; it is a CSV with {_WANTED}.")
     try:
         rows = csv.DictReader(path.read_text("utf-8-sig").splitlines())
-        lacking = {"code", "zh", "en"} - set(rows.fieldnames or ())
+        lacking = {"code", SOURCE_LANGUAGE} - set(rows.fieldnames or ())
         listed = [] if lacking else list(rows)
     except (UnicodeDecodeError, csv.Error) as error:
         raise DefinitionError(f"words {path}: no CSV in UTF-8 ({type(error).__name__}); save it as such.") from None
     if lacking:
-        raise DefinitionError(f"words {path}: column {', '.join(sorted(lacking))} is missing; wanted code, zh, en.")
-    empty = [number for number, row in enumerate(listed, start=2) if not (row["code"] and row["zh"] and row["en"])]
+        raise DefinitionError(f"words {path}: column {', '.join(sorted(lacking))} is missing; wanted {_WANTED}.")
+    languages = [name for name in rows.fieldnames or () if _LANGUAGE.fullmatch(name)]
+    empty = [number for number, row in enumerate(listed, start=2) if not all(row[c] for c in ("code", *languages))]
     if empty:
-        raise DefinitionError(f"words {path}: line {empty[0]} lacks a code or its words; fill code, zh and en.")
-    return {row["code"]: Words(row["zh"], row["en"]) for row in listed}
+        raise DefinitionError(
+            f"words {path}: line {empty[0]} lacks a code or its words; fill code, {', '.join(languages)}."
+        )
+    return {row["code"]: Words(**{name: row[name] for name in languages}) for row in listed}
 
 
 @checked
@@ -183,7 +189,7 @@ def words_of(code: str) -> Spoken:
     Returns
     -------
     words
-        In Chinese and English.
+        In every language; English in one that its file lacks.
 
     Examples
     --------
@@ -194,4 +200,4 @@ def words_of(code: str) -> Spoken:
     for vocabulary in vocabularies:
         if code in vocabulary:
             return vocabulary[code]
-    return Words(code, code)
+    return Words(en=code)

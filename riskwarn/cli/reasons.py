@@ -19,6 +19,7 @@ from riskwarn.cli.options import (
 )
 from riskwarn.cli.shared import check_capacity, check_grids, check_out, only_target, open_store, say, scored, show
 from riskwarn.errors import DataError
+from riskwarn.language import LANGUAGES
 
 app = verbs()
 
@@ -81,7 +82,7 @@ def changes(
     at, before = opened.instant(as_of), opened.instant(since) if since else None
     model = model_of(opened, target or only_target(store), alias=alias)
     table = changes(opened, model, at, since=before, capacity=capacity)
-    table = table.assign(zh=change_sentences(table, "zh"), en=change_sentences(table, "en"))
+    table = table.assign(**{code: change_sentences(table, code) for code in LANGUAGES})
     moved = table["status"].isin(["entered", "left"])
     shown = table.loc[moved, ["grid_id", "status", "rank_before", "rank", str(language)]]
     n_entered, n_left = ((table["status"] == status).sum() for status in ("entered", "left"))

@@ -47,7 +47,8 @@ def ingest(
         str | None, typer.Option(metavar="TIME", help="When the files arrived; now by default.")
     ] = None,
     words: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Words of the city's own codes: a CSV with code, zh, en.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Words of the city's own codes: a CSV with code, en and more languages."),
     ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Read a known file once more, through a mended mapping or with new grids.")

@@ -15,6 +15,7 @@ from riskwarn.errors import DefinitionError, did_you_mean
 from riskwarn.feature import calendar, cases, composed, counts, mix, normal, own, space
 from riskwarn.feature.base import Feature
 from riskwarn.history import TABLE_OF, History, Stream
+from riskwarn.language import LANGUAGES, in_every_language, name_of
 from riskwarn.taxonomy import CATEGORIES
 
 _NO_NAME = re.compile(r"[^\w.\-]")
@@ -229,8 +230,8 @@ def catalogue(features: Iterable[Feature] | Path) -> pd.DataFrame:
     Returns
     -------
     catalogue
-        Columns `group` (empty for loose features), `name`, `kind`, `unit`, `zh`, `en`, `family`, `code`,
-        `owner_zh`, `owner_en`, `reads`, `for_model`.
+        Columns `group` (empty for loose features), `name`, `kind`, `unit`, what it is in each language (`zh`, `en`), `family`, `code`,
+        who answers for it likewise (`owner_zh`, `owner_en`), `reads`, `for_model`.
 
     Examples
     --------
@@ -265,15 +266,25 @@ def page(folder: Path) -> str:
     """
     lines = ["# Features", "", _INTRODUCTION.strip(), ""]
     for path in sorted(folder.glob("*.py")):
-        lines += [f"## {path.stem}", "", _about(path), "", _HEADER, "| --- | --- | --- | --- | --- | --- |"]
+        lines += [f"## {path.stem}", "", _about(path), "", *_head()]
         for row in catalogue(load_group(folder, path.stem)).itertuples():
             use = "model" if row.for_model else "audit only"
-            lines.append(f"| `{row.name}` | {row.en} | {row.zh} | {row.unit} | {row.owner_en} {row.owner_zh} | {use} |")
+            lines.append(f"| `{row.name}` | {_cells(row)} | {row.unit} | {_cells(row, 'owner_')} | {use} |")
         lines.append("")
     return "\n".join(lines)
 
 
-_HEADER = "| name | what it is | 含义 | unit | owner | use |"
+def _head() -> list[str]:
+    titles = ["name", *(name_of(code) for code in _READ), "unit", *(f"owner, {name_of(code)}" for code in _READ), "use"]
+    return [f"| {' | '.join(titles)} |", "| --- " * len(titles) + "|"]
+
+
+def _cells(row: Any, prefix: str = "") -> str:
+    return " | ".join(getattr(row, prefix + code) for code in _READ)
+
+
+_READ = LANGUAGES[::-1]
+"""Languages of the page, that of its prose first."""
 _INTRODUCTION = """
 Every feature of the starter, as declared in `features/*.py`. This page is generated: `python docs/features.py`.
 
@@ -302,12 +313,10 @@ def _entry(group: str, feature: Feature) -> dict[str, object]:
         "name": feature.name,
         "kind": type(feature).__name__,
         "unit": feature.unit,
-        "zh": feature.words.zh,
-        "en": feature.words.en,
+        **in_every_language(feature.words),
         "family": feature.family,
         "code": feature.code,
-        "owner_zh": feature.owner.zh,
-        "owner_en": feature.owner.en,
+        **{f"owner_{code}": text for code, text in in_every_language(feature.owner).items()},
         "reads": " ".join(dict.fromkeys(s.source for s in feature.reads)),
         "for_model": feature.for_model,
     }

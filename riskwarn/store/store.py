@@ -132,7 +132,7 @@ class Store(Tables, Nights):
         Parameters
         ----------
         path
-            A CSV with the columns `code`, `zh` and `en`, see :func:`riskwarn.taxonomy.read_words`. A code that is there already gets the
+            A CSV with the column `code` and one a language, see :func:`riskwarn.taxonomy.read_words`. A code that is there already gets the
             new words.
 
         Returns
@@ -149,7 +149,9 @@ class Store(Tables, Nights):
         words = (taxonomy.read_words(own) if own.exists() else {}) | taxonomy.read_words(path)
         text = io.StringIO(newline="")
         rows = csv.writer(text, lineterminator="\n")
-        rows.writerows([("code", "zh", "en"), *((code, said.zh, said.en) for code, said in sorted(words.items()))])
+        languages = list(dict.fromkeys(name for said in words.values() for name in said.texts))
+        rows.writerow(("code", *languages))
+        rows.writerows((code, *(said[name] for name in languages)) for code, said in sorted(words.items()))
         with self.transaction() as staged:
             staged.write_file(WORDS, text.getvalue().encode())
         taxonomy.add_words(own)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from riskwarn.gaps.gap import KINDS
+from riskwarn.language import LANGUAGES, Words, in_every_language
 from riskwarn.web import schemas
 from riskwarn.web.geojson import geojson
 from riskwarn.web.nights import Night, Nights, named
@@ -94,10 +95,10 @@ def changes_of(nights: Nights, night: Night) -> dict[str, Any]:
 
 def gap_rows(gaps: pd.DataFrame) -> list[dict[str, Any]]:
     """Gaps with the words of their kind and their evidence read."""
-    found = rows(gaps, [name for name in fields(schemas.Gap) if name not in {"zh", "en"}])
+    found = rows(gaps, [name for name in fields(schemas.Gap) if name not in LANGUAGES])
     for gap in found:
-        name = KINDS[gap["kind"]].words if gap["kind"] in KINDS else None
-        gap["zh"], gap["en"] = (name.zh, name.en) if name else (gap["kind"], gap["kind"])
+        name = KINDS[gap["kind"]].words if gap["kind"] in KINDS else Words(en=gap["kind"])
+        gap.update(in_every_language(name))
         gap["evidence"] = evidence(gap["evidence"])
     return found
 
@@ -155,13 +156,13 @@ def score(request: Request, grid_id: str, query: Annotated[NightQuery, Query()])
 
 @api.get("/grids/{grid_id}/reasons", response_model=schemas.Reasons)
 def reasons(request: Request, grid_id: str, query: Annotated[NightQuery, Query()]) -> Response:
-    """Why one grid has its score, in both languages."""
+    """Why one grid has its score, in every language."""
     night = nights_of(request).at(query.as_of)
     known = score_of(night, grid_id)["grid_id"].iloc[0]
     found = night.reasons_of([known])
     features = night.facts.get("features", {})
-    steps = {f"remedy_{language}": remedies(found, features, language) for language in ("zh", "en")}
-    told = found.assign(zh=sentences(found, features, "zh"), en=sentences(found, features, "en"), **steps)
+    steps = {f"remedy_{language}": remedies(found, features, language) for language in LANGUAGES}
+    told = found.assign(**{language: sentences(found, features, language) for language in LANGUAGES}, **steps)
     return answer(night, grid_id=known, items=rows(told, fields(schemas.Reason)))
 
 

@@ -8,6 +8,7 @@ from fastapi.responses import Response
 
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.explanation import CAVEAT, MOST_EVENTS, WhatIf, read_what_ifs, review, review_sentences
+from riskwarn.language import LANGUAGES, in_every_language
 from riskwarn.web import schemas
 from riskwarn.web.api import answer, answer_page, api_answer, finite, nights_of, page_of, score_of
 from riskwarn.web.nights import Night, Nights
@@ -47,7 +48,7 @@ def whatever_can_be_done(request: Request, grid_id: GridId, query: Annotated[Nig
     if found is None:
         raise not_worked_out()
     items = [finite(w.to_dict()) for w in found]
-    return answer(night, grid_id=known, caveat={"zh": CAVEAT.zh, "en": CAVEAT.en}, items=items)
+    return answer(night, grid_id=known, caveat=in_every_language(CAVEAT), items=items)
 
 
 @questions.get("/grids/{grid_id}/rows", response_model=schemas.Rows)
@@ -79,7 +80,7 @@ def look_back(request: Request, query: Annotated[ReviewQuery, Query()]) -> Respo
     except (DataError, NotFoundError):
         raise no_events() from None
     page = page_of(found.frame, query)
-    told = {language: review_sentences(found, language).reindex(page.index) for language in ("zh", "en")}
+    told = {language: review_sentences(found, language).reindex(page.index) for language in LANGUAGES}
     return api_answer(
         since=query.since,
         until=query.until,
@@ -87,8 +88,7 @@ def look_back(request: Request, query: Annotated[ReviewQuery, Query()]) -> Respo
         horizon_days=found.horizon_days,
         note=PHRASES["note"].en,
         summary=finite(found.summary),
-        zh=found.sentence("zh"),
-        en=found.sentence("en"),
+        **{language: found.sentence(language) for language in LANGUAGES},
         total=len(found.frame),
         limit=query.limit,
         offset=query.offset,

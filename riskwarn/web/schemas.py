@@ -7,6 +7,8 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from riskwarn.language import LANGUAGES
+
 Level = Literal["red", "orange", "yellow", "blue"]
 DATE = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?)?$"
 LARGEST_PAGE = 10_000
@@ -140,7 +142,19 @@ class OneScore(Envelope):
     score: Score
 
 
-class Reason(BaseModel):
+class InWords(BaseModel):
+    """A text in every language there is, by its code."""
+
+    __annotations__ = dict.fromkeys(LANGUAGES, str)
+
+
+class WithStep(BaseModel):
+    """A next step in every language: service, mediation or verification."""
+
+    __annotations__ = {f"remedy_{language}": str for language in LANGUAGES}
+
+
+class Reason(InWords, WithStep):
     """One reason; `contribution` is added to the log of the expected count."""
 
     place: int
@@ -149,10 +163,6 @@ class Reason(BaseModel):
     normal: float | None
     contribution: float
     code: str
-    zh: str
-    en: str
-    remedy_zh: str = Field(description="a next step: service, mediation or verification")
-    remedy_en: str
 
 
 class Reasons(Envelope):
@@ -198,13 +208,11 @@ class Changes(Envelope):
     stayed: list[str] | None
 
 
-class Gap(BaseModel):
+class Gap(InWords):
     """One gap."""
 
     gap_id: str
     kind: str
-    zh: str
-    en: str
     scope: str
     observed: float | None
     expected: float | None
@@ -261,14 +269,7 @@ class Changed(BaseModel):
     after: float
 
 
-class InWords(BaseModel):
-    """A text in both languages."""
-
-    zh: str
-    en: str
-
-
-class WhatIf(BaseModel):
+class WhatIf(InWords):
     """One grid's score as it is and as it would be, all other grids unchanged."""
 
     grid_id: str
@@ -277,8 +278,6 @@ class WhatIf(BaseModel):
     rank: int
     expected_before: float
     expected: float
-    zh: str
-    en: str
     caveat: InWords
 
 
@@ -328,7 +327,7 @@ class Rows(Page):
     items: list[Row]
 
 
-class ReviewedEvent(BaseModel):
+class ReviewedEvent(InWords):
     """A serious event, and what the last night before it made of its grid."""
 
     source: str
@@ -346,8 +345,6 @@ class ReviewedEvent(BaseModel):
     first_listed_at: str | None
     lead_days: float | None
     reason: str | None
-    zh: str
-    en: str
 
 
 class ReviewSummary(BaseModel):
@@ -360,7 +357,7 @@ class ReviewSummary(BaseModel):
     verdicts: dict[str, int]
 
 
-class Review(BaseModel):
+class Review(InWords):
     """A look back over the published nights; it speaks of no single night."""
 
     since: str
@@ -369,8 +366,6 @@ class Review(BaseModel):
     horizon_days: float
     note: str
     summary: ReviewSummary
-    zh: str
-    en: str
     total: int
     limit: int
     offset: int

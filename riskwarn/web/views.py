@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 import jinja2
@@ -18,6 +18,7 @@ from pydantic import Field
 
 from riskwarn.explanation import CAVEAT
 from riskwarn.gaps.gap import KINDS
+from riskwarn.language import LANGUAGES, name_of
 from riskwarn.taxonomy import ACTIONS, words_of
 from riskwarn.web import format as write
 from riskwarn.web import words
@@ -63,7 +64,7 @@ GridId = Annotated[str, InPath(max_length=200)]
 class PageQuery(NightQuery):
     """Parameters every page takes; any other is refused."""
 
-    lang: Literal["zh", "en"] | None = None
+    lang: str | None = Field(None, pattern=f"^({'|'.join(LANGUAGES)})$")
 
 
 class ListPageQuery(PageQuery):
@@ -124,14 +125,13 @@ _PAGES = _environment()
 def _language(request: Request) -> str:
     """The language asked for in the address, else the cookie's, else the application's."""
     known = [request.query_params.get("lang"), request.cookies.get(_COOKIE), request.app.state.language]
-    return next(language for language in known if language in {"zh", "en"})
+    return next(language for language in known if language in LANGUAGES)
 
 
 def _common(request: Request) -> dict[str, Any]:
     """What every page is given, with or without a night."""
     language, path = _language(request), request.url.path
     default: str = request.app.state.language
-    other = "en" if language == "zh" else "zh"
     here = {k: v for k, v in request.query_params.items() if k in {"as_of", "page", "kind", "level"}}
     link = partial(_link, {} if language == default else {"lang": language})
     store = nights_of(request).store  # an empty store knows no zone yet, and a page that says so writes no moment
@@ -140,8 +140,12 @@ def _common(request: Request) -> dict[str, Any]:
         "t": lambda key, **values: words.told(key, language, **values),
         "path": path,
         "link": link,
-        "other": quote(path) + "?" + urlencode(here | {"lang": other}),
-        "other_lang": other,
+        "tongue": _tag(language),
+        "tongues": [
+            (quote(path) + "?" + urlencode(here | {"lang": other}), _tag(other), name_of(other))
+            for other in LANGUAGES
+            if other != language
+        ],
         "word": lambda table, code: words.word(table, code, language),
         "code": lambda code: words_of(str(code))[language],
         **{name: mark[language] for name, mark in words.PUNCTUATION.items()},
@@ -152,6 +156,11 @@ def _common(request: Request) -> dict[str, Any]:
         "weekday": lambda at: write.weekday(at, language),
         "chosen_lang": language if language != default else "",
     }
+
+
+def _tag(language: str) -> str:
+    """The language as a page names it: Chinese is written in the simplified script of the mainland."""
+    return "zh-CN" if language == "zh" else language
 
 
 def _link(always: Mapping[str, str], path: str, **params: object) -> str:
@@ -185,7 +194,7 @@ def _page(request: Request, template: str, night: Night, **context: Any) -> Resp
 
 def _html(request: Request, text: str, status: int = 200) -> Response:
     response = HTMLResponse(text, status, {"Cache-Control": "no-cache", "Vary": "Cookie"})
-    if request.query_params.get("lang") in {"zh", "en"}:
+    if request.query_params.get("lang") in LANGUAGES:
         response.set_cookie(_COOKIE, request.query_params["lang"], _YEAR_SECONDS, httponly=True, samesite="lax")
     return response
 

@@ -1,8 +1,8 @@
-"""What the pages say, in Chinese and English: phrases, gap kinds, levels, states and units."""
+"""What the pages say: phrases, gap kinds, levels, states and units."""
 
 from collections.abc import Mapping
 
-from riskwarn.language import Spoken, Words, measure_word, phrase
+from riskwarn.language import UNSAID, Spoken, Words, measure_word, phrase
 
 LEVELS = {
     "red": phrase("red"),
@@ -58,7 +58,7 @@ UNITS = {
     "cases": phrase("cases", context="words"),
     "days": phrase("days", context="words"),
     "hours": phrase("hours"),
-    "share": Words("", ""),
+    "share": UNSAID,
     "ratio": phrase("times"),
     "z": phrase("standard deviations"),
     "weighted count": phrase("weighted"),
@@ -141,7 +141,6 @@ PHRASES: dict[str, Spoken] = {
     "alerts": phrase("Alerts"),
     "model": phrase("Model"),
     "feeds": phrase("Feeds"),
-    "other_language": phrase("中文"),
     "note": phrase("A lead to verify; not grounds for punishment, appraisal or restricting any person."),
     "note_more": phrase(
         "Results speak of places, never of people. Asking for help and petitioning are lawful; a score stands for unmet need."
@@ -344,11 +343,11 @@ def word(words: Mapping[str, Spoken], code: object, language: str) -> str:
 
 
 def said(text: object, language: str) -> str:
-    """A text given in both languages, or in one for all.
+    """A text given by language, or in one for all.
 
     Examples
     --------
     >>> said({"zh": "问题", "en": "question"}, "en"), said("question", "zh")
     ('question', 'question')
     """
-    return str(text.get(language) or next(iter(text.values()), "")) if isinstance(text, Mapping) else str(text or "")
+    return Words(**text)[language] if isinstance(text, Mapping) and text else str(text or "")
