@@ -410,7 +410,7 @@ def _texts(language: Language) -> dict[tuple[str, str], str | tuple[str, ...]]:
     """Translations of a catalogue by context and English text."""
     entries = {}
     for message in _catalogue(language):
-        if message.id and message.string and any(message.string):
+        if message.id and message.string and all(message.string):
             singular = message.id if isinstance(message.id, str) else message.id[0]
             entries[message.context or "", singular] = message.string
     return entries
@@ -428,12 +428,12 @@ def _rule(language: Language) -> Callable[[int], int]:
 def _numbers(language: Language) -> tuple[int, ...]:
     """A number for each plural of a language, in their order."""
     first = {_rule(language)(n): n for n in range(2 * MANY, -1, -1)}
-    return tuple(first[form] for form in sorted(first))
+    return tuple(first.get(form, MANY) for form in range(max(first) + 1))
 
 
 @cache
 def _catalogue(language: Language) -> Any:
-    from babel.core import UnknownLocaleError  # noqa: PLC0415 - only who speaks another language pays for it
+    from babel.core import Locale, UnknownLocaleError  # noqa: PLC0415 - only who speaks another language pays for it
     from babel.messages.pofile import PoFileError, read_po  # noqa: PLC0415
 
     if language not in _FILES:
@@ -442,7 +442,7 @@ def _catalogue(language: Language) -> Any:
     path = _FILES[language]
     try:
         with path.open("rb") as file:
-            return read_po(file, locale=language, abort_invalid=True)
+            return read_po(file, locale=Locale.parse(language), abort_invalid=True)
     except (UnknownLocaleError, PoFileError, ValueError) as error:
         raise DefinitionError(
             f"catalogue {path}: no gettext file of a language ({error}); name it by its code, as fr.po."

@@ -1,4 +1,7 @@
-"""What the code says, beside what the catalogues translate; ``python tests/catalogue.py`` adds to each what it lacks.
+"""What the code says, beside what the catalogues translate.
+
+``python tests/catalogue.py`` adds to each what it lacks,
+``python tests/catalogue.py fr FOLDER`` starts or completes one of a further language.
 
 A phrase is a call of ``phrase`` or ``measure_word`` with its text written out, so that the tree can be read without running it.
 """
@@ -88,7 +91,15 @@ def _singular(identity: object) -> str:
     return identity if isinstance(identity, str) else identity[0]
 
 
+def start(path: Path) -> None:
+    """An empty catalogue of a language."""
+    write(path, Catalog(locale=path.stem, fuzzy=False))
+
+
 if __name__ == "__main__":
-    for catalogue in catalogues():
+    chosen = [Path(sys.argv[2], f"{sys.argv[1]}.po")] if len(sys.argv) == 3 else catalogues()
+    for catalogue in chosen:
+        if not catalogue.exists():
+            start(catalogue)
         lacking = complete(catalogue)
         sys.stdout.write(f"{catalogue.name}: {len(lacking)} to translate\n" + "".join(f"  {t!r}\n" for t in lacking))

@@ -1,18 +1,34 @@
 """Phrases and their catalogues."""
 
+import ast
+import json
+import os
+import re
 import string
 import subprocess
 import sys
+from pathlib import Path
 
+import pseudo
 import pytest
-from catalogue import catalogues, phrases, read
+from catalogue import PACKAGE, catalogues, phrases, read
 
+from riskwarn import language
 from riskwarn.errors import DefinitionError
 from riskwarn.language import LANGUAGES, SOURCE_LANGUAGE, Words, as_words, listed, measure_word, phrase
 from riskwarn.taxonomy import words_of
 
 ALWAYS_THERE = {"what", "window", "measure", "when_rate", "name", "unit", "per", "normal", "last"}
 """What every sentence of a reason is given: the noun, its measure word, the window and the normal; not each language says all of them."""
+READ_OR_MADE = {
+    "ingest/clock.py": 10,
+    "ingest/folding.py": 1,
+    "ingest/guessing.py": 2,
+    "ingest/shaping.py": 4,
+    "simulation/changes.py": 1,
+}
+"""Modules that may hold Chinese outside docstrings, as the characters that data are read by or made of; and how many lines at most."""
+HERE = Path(__file__).parent
 CATALOGUES = {path.stem: path for path in catalogues()}
 
 
@@ -109,6 +125,45 @@ def test_phrases_are_equal_when_they_say_the_same():
     assert phrase("{a}", a="x") == phrase("x")
     assert phrase("x") != phrase("y")
     assert len({phrase("{a}", a="x"), phrase("x")}) == 1
+
+
+def test_a_third_language_is_a_file(tmp_path):
+    """With one more catalogue file every sentence, label and page is said in its language, with no English or Chinese left."""
+    pseudo.write(tmp_path)
+    env = {**os.environ, "RISKWARN_LOCALE": str(tmp_path), "PYTHONPATH": os.pathsep.join([*sys.path, str(HERE)])}
+
+    answer = subprocess.run([sys.executable, HERE / "pseudo.py"], env=env, capture_output=True, text=True, check=True)
+
+    assert json.loads(answer.stdout) == []
+
+
+def test_the_text_in_code_is_english():
+    """Chinese stands in catalogues and data files: elsewhere only where it is what is read (dates, units) or made (simulated names)."""
+    lines = {path.relative_to(PACKAGE).as_posix(): _n_chinese(path) for path in sorted(PACKAGE.rglob("*.py"))}
+
+    assert {path: n for path, n in lines.items() if n > READ_OR_MADE.get(path, 0)} == {}
+
+
+def _n_chinese(path):
+    """Lines with Chinese characters outside docstrings."""
+    text = path.read_text("utf-8")
+    told = {
+        line
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        for line in range(node.lineno, node.end_lineno + 1)
+    }
+    return sum(1 for n, line in enumerate(text.splitlines(), 1) if re.search("[\u3400-\u9fff]", line) and n not in told)
+
+
+def test_a_broken_catalogue_is_named(tmp_path, monkeypatch):
+    """A file that is no catalogue, or named after no language, is told with its path."""
+    for name, text in (("fr", "jour = day"), ("zzz", "")):
+        path = tmp_path / f"{name}.po"
+        path.write_text(text, "utf-8")
+        monkeypatch.setitem(language._FILES, name, path)
+        with pytest.raises(DefinitionError, match=rf"{name}\.po: no gettext file"):
+            _ = phrase("to")[name]
 
 
 def test_english_needs_no_catalogue():
