@@ -76,9 +76,12 @@ Flag = Annotated[bool, Strict()]
 AtLeastOne = Annotated[Whole, Field(ge=1)]
 AtLeastZero = Annotated[Whole, Field(ge=0)]
 Positive = Annotated[Number, Field(gt=0)]
+Cap = Annotated[float, Strict(), Field(gt=0), WrapValidator(_unchanged), BeforeValidator(_plain)]
+"""A number above 0, or infinity for no cap."""
 NotNegative = Annotated[Number, Field(ge=0)]
 Share = Annotated[Number, Field(gt=0, lt=1)]
 """A share, strictly between 0 and 1."""
+Quantile = Annotated[Number, Field(ge=0, le=1)]
 
 Name = Annotated[Text, Field(pattern=r"^[\w.\-]+$")]
 """A name that tables, models and file names can hold: letters, digits, ``_``, ``-`` and ``.``."""
@@ -135,6 +138,55 @@ def declared(cls: type[T]) -> type[T]:
 
     made.__init__ = init  # type: ignore[method-assign]
     return cast("type[T]", made)
+
+
+def check(declaration: Any) -> None:
+    """Check the fields of a frozen dataclass by their annotations, and put in their places what they mean.
+
+    For classes that others subclass as plain dataclasses, as features are: called in ``__post_init__``, it does for all of them what
+    :func:`declared` does for one.
+
+    Parameters
+    ----------
+    declaration
+        Of a frozen dataclass.
+
+    Raises
+    ------
+    DefinitionError
+        A value has the wrong type or range; one message tells all of them.
+
+    Examples
+    --------
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Window:
+    ...     days: Days
+    ...     def __post_init__(self):
+    ...         check(self)
+    >>> Window(0)
+    Traceback (most recent call last):
+    riskwarn.errors.DefinitionError: Window: days: wanted a number above 0 and at most 36525, got 0.
+    """
+    cls: Any = type(declaration)
+    values = {f.name: getattr(declaration, f.name) for f in dataclasses.fields(declaration)}
+    try:
+        meant = _fields_of(cls).__pydantic_validator__.validate_python(values)
+    except ValidationError as error:
+        raise DefinitionError(f"{cls.__name__}: {'; '.join(faults(error, cls))}.") from None
+    for name in values:
+        object.__setattr__(declaration, name, getattr(meant, name))
+
+
+_STRICT: dict[Any, Any] = {str: Text, int: Whole, float: Number, bool: Flag}
+"""What a plain annotation means in a declaration."""
+
+
+@functools.cache
+def _fields_of(cls: Any) -> Any:
+    """The fields of a dataclass as a declaration of their own."""
+    hints = get_type_hints(cls, include_extras=True)
+    fields = [(f.name, _STRICT.get(hints[f.name], hints[f.name])) for f in dataclasses.fields(cls)]
+    return validated(config=_CONFIG)(dataclasses.make_dataclass(cls.__name__, fields))
 
 
 def one_of(known: Iterable[str], *, none: bool = False) -> AfterValidator:

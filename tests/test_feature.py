@@ -1,6 +1,7 @@
 """Features against the slow oracle, their declarations, and the catalogue."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from test_leakage import CALENDAR, FEATURES, PLACE, TABLED, tables
 from towns.events import AS_OF, GRIDS, START, ZONE, crowd, logs, revision, table
 
 from riskwarn import testing
+from riskwarn.declaring import Quantile
 from riskwarn.errors import DefinitionError
 from riskwarn.feature import (
     Amber,
@@ -43,6 +45,7 @@ from riskwarn.feature import (
     SpringFestival,
     Staff,
     Window,
+    Windowed,
     Workdays,
     catalogue,
     check_names,
@@ -362,13 +365,13 @@ def test_tables_give_what_they_hold():
 @pytest.mark.parametrize(
     ("declare", "message"),
     [
-        (lambda: Count("dispute", days=0), "Count: days must be above 0, got 0"),
-        (lambda: Count("dispute", days=-7), "days must be above 0, got -7"),
-        (lambda: Count("dispute", days="7"), "days must be above 0, got '7'"),
-        (lambda: Rise("dispute", days=0), "Rise: days must be above 0"),
-        (lambda: Own(("dispute",), 0), "Own: weeks must be above 0"),
-        (lambda: Handling("dispute", q=2), "q must be in 0 to 1, got 2"),
-        (lambda: Count("", days=7), "stream: source: wanted a name of letters"),
+        (lambda: Count("dispute", days=0), "Count: days: wanted a number above 0 and at most 36525, got 0"),
+        (lambda: Count("dispute", days=-7), "days: wanted a number above 0 and at most 36525, got -7"),
+        (lambda: Count("dispute", days="7"), "days: wanted a number above 0 and at most 36525, got '7'"),
+        (lambda: Rise("dispute", days=0), "Rise: days: wanted a number above 0"),
+        (lambda: Own(("dispute",), 0), "Own: weeks: wanted a whole number of at least 1, got 0"),
+        (lambda: Handling("dispute", q=2), "q: wanted a number of at least 0 and at most 1, got 2"),
+        (lambda: Count("", days=7), "Count: .stream. source: wanted a name of letters"),
         (lambda: Count(Stream("dispute", ("D98",)), days=7), "sensitive and are never a feature"),
         (
             lambda: Stream("police_call", tag="wepon"),
@@ -379,18 +382,24 @@ def test_tables_give_what_they_hold():
         (lambda: Stream("dispute", hours=(20,)), "hours must be two of 0 to 24"),
         (lambda: Attribute("sex"), "tells of people, and people are no feature"),
         (lambda: Attribute("areakm2"), "did you mean 'area_km2'"),
-        (lambda: Count("dispute", days=7).of_parent("town"), "unknown level 'town'"),
+        (
+            lambda: Count("dispute", days=7).of_parent("town"),
+            "level: wanted one of community_id, township_id, county_id, got 'town'",
+        ),
         (lambda: Count("dispute", days=7).of_parent("township_id").of_parent("township_id"), "come back to itself"),
         (lambda: Count("dispute", days=7).nearby().nearby(), "neighbours of neighbours"),
-        (lambda: RepeatedPlaces("dispute", days=28, at_least=1), "at_least must be a whole number from 2 on, got 1"),
-        (lambda: RepeatedPlaces("dispute", days=28, at_least=2.5), "a whole number from 2 on, got 2.5"),
-        (lambda: RepeatedPlaces("dispute", days=0), "RepeatedPlaces: days must be above 0"),
-        (lambda: Season("tan"), "wave must be 'sin' or 'cos'"),
-        (lambda: Window("harvest"), "unknown time of year 'harvest'"),
-        (lambda: DatePart("hour"), "unknown part 'hour'"),
-        (lambda: SinceChange("soon"), "date must be a day"),
-        (lambda: Places("prison"), "unknown kind 'prison'"),
-        (lambda: Product(Season("sin"), "dispute"), "wanted two features"),
+        (
+            lambda: RepeatedPlaces("dispute", days=28, at_least=1),
+            "at_least: wanted a whole number of at least 2, got 1",
+        ),
+        (lambda: RepeatedPlaces("dispute", days=28, at_least=2.5), "a whole number of at least 2, got 2.5"),
+        (lambda: RepeatedPlaces("dispute", days=0), "RepeatedPlaces: days: wanted a number above 0"),
+        (lambda: Season("tan"), "wave: wanted one of sin, cos, got 'tan'"),
+        (lambda: Window("harvest"), "of: wanted one of .*, got 'harvest'"),
+        (lambda: DatePart("hour"), "part: wanted one of month, .*, got 'hour'"),
+        (lambda: SinceChange("soon"), "date: wanted a date .*, got 'soon'"),
+        (lambda: Places("prison"), "of: wanted one of .*, got 'prison'"),
+        (lambda: Product(Season("sin"), "dispute"), "other: wanted a Feature, got 'dispute'"),
         (lambda: from_dict({"kind": "Cuont"}), "did you mean 'Count'"),
         (
             lambda: from_dict({"kind": "Count", "stream": "dispute", "day": 7}),
@@ -404,6 +413,43 @@ def test_bad_declarations_are_refused(declare, message):
         declare()
 
 
+def test_all_faults_of_a_feature_are_told_at_once_with_what_was_meant():
+    """One message names every wrong parameter, and the nearest word where one of a list is wanted."""
+    with pytest.raises(DefinitionError) as refused:
+        Share("dispute", "petition", days=0, weight=-1, level="townshipid")
+
+    assert str(refused.value) == (
+        "Share: days: wanted a number above 0 and at most 36525, got 0; weight: wanted a number of at least 0, got -1; "
+        "level: wanted one of community_id, township_id, county_id, got 'townshipid' (did you mean 'township_id'?)."
+    )
+
+
+def test_a_feature_of_ones_own_is_checked_by_its_annotations():
+    """A plain dataclass made from a feature has its parameters checked and its streams read like any of ours."""
+
+    @dataclass(frozen=True)
+    class Doubled(Windowed):
+        share: Quantile = 0.5
+
+    assert Doubled({"source": "dispute", "tag": "weapon"}, days=7).stream == Stream("dispute", tag="weapon")
+    with pytest.raises(DefinitionError, match=r"Doubled: days: wanted a number .*; share: wanted a number"):
+        Doubled("dispute", days="7", share=2)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=3) | st.lists(st.integers(), max_size=2)
+)
+def test_no_window_is_made_of_nonsense(days):
+    """A window is a number of days above 0 and at most a hundred years, or refused by an error of ours."""
+    right = isinstance(days, int | float) and not isinstance(days, bool) and 0 < days <= 36_525
+    if right:
+        assert Count("dispute", days=days).days == days
+    else:
+        with pytest.raises(DefinitionError, match="days: wanted a number"):
+            Count("dispute", days=days)
+
+
 def test_a_file_of_features_is_refused_at_its_line(tmp_path):
     """The message of a wrong declaration names file and line; a missing group names those there are."""
     (tmp_path / "wrong.py").write_text(
@@ -412,7 +458,7 @@ def test_a_file_of_features_is_refused_at_its_line(tmp_path):
     (tmp_path / "typo.py").write_text("from riskwarn.feature import Cuont\n")
     (tmp_path / "none.py").write_text("FEATURES = 3\n")
 
-    with pytest.raises(DefinitionError, match=r"wrong.py, line 5: Count: days must be above 0"):
+    with pytest.raises(DefinitionError, match=r"wrong.py, line 5: Count: days: wanted a number above 0"):
         load_group(tmp_path, "wrong")
     with pytest.raises(DefinitionError, match=r"typo.py, line 1: cannot import name 'Cuont'"):
         load_group(tmp_path, "typo")

@@ -30,20 +30,7 @@ from riskwarn.feature.cases import (
 )
 from riskwarn.feature.clause import Clause, Eases, Noun, noun_of
 from riskwarn.feature.composed import Coverage, MixTrend, Observed, Product, Ratio, Staff, Trend, Unstaffed
-from riskwarn.feature.counts import (
-    Count,
-    Cusum,
-    DaysSince,
-    Ewma,
-    Level,
-    MeanSeverity,
-    Rate,
-    Recent,
-    Rise,
-    Share,
-    Total,
-    usual,
-)
+from riskwarn.feature.counts import Count, Level, MeanSeverity, Rate, Share, Total, usual
 from riskwarn.feature.group import (
     KINDS,
     catalogue,
@@ -67,6 +54,8 @@ from riskwarn.feature.mix import (
 )
 from riskwarn.feature.normal import YEAR_DAYS, LastYear, OwnNormal, Part
 from riskwarn.feature.own import Faded, Harmonic, Own, SameSeason
+from riskwarn.feature.recent import DaysSince, Ewma, Recent
+from riskwarn.feature.rise import Cusum, Rise
 from riskwarn.feature.space import (
     Attribute,
     Density,

@@ -3,21 +3,25 @@
 import dataclasses
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from riskwarn.calling import CheckedClass, checked
+from riskwarn.declaring import Days, Text, check, one_of
 from riskwarn.errors import DefinitionError
 from riskwarn.feature.clause import Clause, Eases, Noun
 from riskwarn.feature.held import matching, within
-from riskwarn.history import History, Snapshot, Stream
-from riskwarn.language import UNSAID, Spoken, Words, measure_word, phrase
+from riskwarn.feature.telling import STEPS, step_of, unit_of
+from riskwarn.history import AnyStream, History, Snapshot, Stream
+from riskwarn.language import Spoken, measure_word, phrase
 
 AROUND: dict[str, Callable[..., "Feature"]] = {}
 """Ways of looking around the grid that are features made of features, by the method that makes them; they are defined after this."""
+WEEK = 7
+"""Days."""
 NORMAL_WEEKS = 15
 """The habit of the field: what is normal is the mean of the fifteen weeks before."""
 OWNERS = {
@@ -35,41 +39,17 @@ OWNERS = {
 _CENTRE = phrase("data team")
 AUDIT_ONLY = frozenset({"visit", "roster"})
 """Streams of staff: what staff did may be audited and never lowers or raises a grid's score."""
+LEVELS = {
+    "community_id": phrase("community"),
+    "township_id": phrase("township"),
+    "county_id": phrase("county"),
+}
+ParentLevel = Annotated[Text, one_of(LEVELS, none=True)]
+"""A kind of parent area, or none."""
 Reach = Literal["own", "near", "parent", "city"]
 REACHES: tuple[Reach, ...] = ("own", "near", "parent", "city")
 _WINDOW_DAYS = 365
 """How far back a feature is taken to look that does not say it."""
-_STEPS = {"A3": "open", "A4": "overdue", "A10": "calendar"}
-"""The next step beside a reason, by the action of the feature."""
-_SOURCES_WITH_STEPS = frozenset({"dispute", "petition", "police_call", "hotline", "grid_report"})
-_UNITS = {
-    "days": phrase(" day", plural=" days", context="unit"),
-    "workers": phrase(" worker", plural=" workers", context="unit"),
-    "per week": phrase(" a week", context="unit"),
-    "per day": phrase(" a day", context="unit"),
-    "share": phrase(" %", context="unit"),
-}
-"""Units as they are written after a number; any other stands as it is, save scales of their own."""
-_SCALES = frozenset(
-    {
-        "count",
-        "ratio",
-        "z",
-        "nats",
-        "number",
-        "product",
-        "weighted count",
-        "as the column says",
-        "count or probability",
-        "log per km²",
-        "per 1000 households",
-        "-1 to 1",
-        "0 or 1",
-        "0 to 1",
-        "0 to 3",
-        "0 to 4",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -109,6 +89,10 @@ class Feature(metaclass=CheckedClass):
     """Whether service can change it: open cases can be closed, what has happened stays."""
     scaled: ClassVar[bool] = False
     """Whether the value is what its rows add up to, scaled up to the part of the window that was observed, or by a unit of time."""
+
+    def __post_init__(self) -> None:
+        """Check the parameters by their annotations; a subclass that adds a rule calls this first."""
+        check(self)
 
     @property
     def name(self) -> str:
@@ -389,10 +373,7 @@ class Feature(metaclass=CheckedClass):
 class Streamed(Feature):
     """A feature of one stream."""
 
-    stream: Stream
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "stream", Stream.parse(self.stream))
+    stream: AnyStream
 
     @property
     def family(self) -> str:
@@ -409,11 +390,7 @@ class Streamed(Feature):
 class Windowed(Streamed):
     """A feature of one stream over the last `days` days."""
 
-    days: float
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        positive(self, "days")
+    days: Days
 
 
 @checked
@@ -433,7 +410,7 @@ def measured(feature: Feature, *, eases: Eases | None = None) -> Clause:
         Of kind ``measure``.
     """
     counted = feature.unit == "count" and bool(feature.reads)
-    unit = measure_word("case") if counted else _unit(feature.unit)
+    unit = measure_word("case") if counted else unit_of(feature.unit)
     return Clause(
         "measure",
         Noun(feature.words, unit) if counted or feature.unit == "workers" else Noun(feature.words),
@@ -445,22 +422,11 @@ def measured(feature: Feature, *, eases: Eases | None = None) -> Clause:
     )
 
 
-def _unit(unit: str) -> Spoken:
-    if unit in _UNITS:
-        return _UNITS[unit]
-    return UNSAID if unit in _SCALES else Words(zh=unit, en=f" {unit}")
-
-
 def step(feature: Feature) -> str:
     """The next step beside a reason, by the feature's action and by what it reads."""
-    if feature.remedy in _STEPS:
-        return _STEPS[feature.remedy]
+    if feature.remedy in STEPS:
+        return STEPS[feature.remedy]
     return step_of(feature.reads[0].source) if feature.reads else "grid"
-
-
-def step_of(source: str) -> str:
-    """The next step about a feed."""
-    return source if source in _SOURCES_WITH_STEPS else "grid_report"
 
 
 def nearest(features: "Sequence[Feature]", days: float, kind: type[Feature]) -> "Feature | None":
@@ -499,52 +465,6 @@ def _median(values: np.ndarray) -> np.ndarray:
     return median
 
 
-def positive(feature: Feature, *names: str) -> None:
-    """Refuse parameters that are not above zero.
-
-    Parameters
-    ----------
-    feature, names
-        Of whose parameters these are checked.
-
-    Raises
-    ------
-    DefinitionError
-        Names the feature, the parameter and its value.
-
-    Examples
-    --------
-    >>> from riskwarn.feature import Count
-    >>> Count("dispute", days=0)
-    Traceback (most recent call last):
-        ...
-    riskwarn.errors.DefinitionError: Count: days must be above 0, got 0.
-    """
-    for name in names:
-        value = getattr(feature, name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-            raise DefinitionError(f"{type(feature).__name__}: {name} must be above 0, got {value!r}.")
-
-
-def share(feature: Feature, *names: str) -> None:
-    """Refuse parameters outside 0 to 1.
-
-    Parameters
-    ----------
-    feature, names
-        Of whose parameters these are checked.
-
-    Raises
-    ------
-    DefinitionError
-        Names the feature, the parameter and its value.
-    """
-    for name in names:
-        value = getattr(feature, name)
-        if not 0 <= value <= 1:
-            raise DefinitionError(f"{type(feature).__name__}: {name} must be in 0 to 1, got {value!r}.")
-
-
 def furthest(feature: Feature) -> Reach:
     """How far it looks, or what it is made of where that looks further.
 
@@ -567,81 +487,9 @@ def furthest(feature: Feature) -> Reach:
     return max((feature.looks, *map(furthest, feature.parts)), key=REACHES.index)
 
 
-def silent(snapshot: Snapshot, source: str, days: float, *, ago: float = 0) -> np.ndarray:
-    """Where and when the feed spoke for no moment of the window: nothing is known, which is not nothing.
-
-    Parameters
-    ----------
-    snapshot, source, days, ago
-        As for :meth:`riskwarn.history.Snapshot.exposure`.
-
-    Returns
-    -------
-    silent
-        (n_grids, n_dates) bool, or (1, n_dates) where it is the same in all grids.
-    """
-    return snapshot.exposure(source, days, ago=ago) <= 0
-
-
-def unless_silent(snapshot: Snapshot, source: str, days: float, values: np.ndarray, *, ago: float = 0) -> np.ndarray:
-    """`values`, NaN where the feed was silent for the whole window.
-
-    Parameters
-    ----------
-    snapshot, source, days, ago
-        As for :meth:`riskwarn.history.Snapshot.exposure`.
-    values
-        (n_grids, n_dates).
-
-    Returns
-    -------
-    values
-        The same where nothing was silent.
-    """
-    gone = silent(snapshot, source, days, ago=ago)
-    return np.where(gone, np.float32(np.nan), np.asarray(values, dtype=np.float32)) if gone.any() else values
-
-
-def divided(top: np.ndarray, bottom: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """``top / bottom``, NaN where `bottom` is 0; into `out` if given.
-
-    Parameters
-    ----------
-    top, bottom
-        Of one shape.
-    out
-        float32 to write into.
-
-    Returns
-    -------
-    ratio
-        Never infinite.
-
-    Examples
-    --------
-    >>> divided(np.array([1.0, 1.0, 0.0]), np.array([2.0, 0.0, 0.0])).tolist()
-    [0.5, nan, nan]
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found = np.divide(top, bottom, dtype=np.float32) if out is None else np.divide(top, bottom, out=out)
-    endless = np.isinf(found)
-    if endless.any():
-        found[endless] = np.nan
-    return found
-
-
-def per_observed(values: np.ndarray, snapshot: Snapshot, source: str, days: float, *, ago: float = 0) -> np.ndarray:
-    """Values per observed day of the window, NaN where there was none."""
-    exposure = snapshot.exposure(source, days, ago=ago)
-    return np.asarray(values / np.where(exposure > 0, exposure, np.nan), dtype=np.float32)
-
-
 def _plain(value: object) -> object:
     if isinstance(value, Feature | Stream):
         return value.to_dict()
     if isinstance(value, tuple):
         return [_plain(v) for v in value]
     return value
-
-
-Reduce = Callable[[np.ndarray, np.ndarray], np.ndarray]

@@ -3,13 +3,15 @@
 import datetime as dt
 from dataclasses import dataclass
 from functools import cache
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import BeforeValidator
 
-from riskwarn.errors import DefinitionError, did_you_mean
-from riskwarn.feature.base import Feature, positive
+from riskwarn.declaring import AtLeastOne, Cap, Day, Days, Text, one_of
+from riskwarn.errors import DefinitionError
+from riskwarn.feature.base import Feature
 from riskwarn.feature.clause import Clause, Noun
 from riskwarn.history import Snapshot
 from riskwarn.language import Spoken, phrase
@@ -53,12 +55,8 @@ class _OfCalendar(Feature):
 class Season(_OfCalendar):
     """Place in the year as one wave: ``sin`` or ``cos`` of the day of year."""
 
-    wave: str
+    wave: Literal["sin", "cos"]
     unit: ClassVar[str] = "-1 to 1"
-
-    def __post_init__(self) -> None:
-        if self.wave not in {"sin", "cos"}:
-            raise DefinitionError(f"Season: wave must be 'sin' or 'cos', got {self.wave!r}.")
 
     @property
     def name(self) -> str:
@@ -87,11 +85,8 @@ class SpringFestival(_OfCalendar):
         When computed for a date before 1950 or after 2100.
     """
 
-    reach: float = 60
+    reach: Days = 60
     unit: ClassVar[str] = "days"
-
-    def __post_init__(self) -> None:
-        positive(self, "reach")
 
     @property
     def name(self) -> str:
@@ -171,14 +166,8 @@ class WageWindow(_OfCalendar):
 class Window(_OfCalendar):
     """Whether the date lies in a time of year: ``farm``, ``term``, ``heating``, ``summer_nights`` or ``year_end``; 1 or 0."""
 
-    of: str
+    of: Annotated[Text, one_of(_WINDOWS)]
     unit: ClassVar[str] = "0 or 1"
-
-    def __post_init__(self) -> None:
-        if self.of not in _WINDOWS:
-            raise DefinitionError(
-                f"Window: unknown time of year {self.of!r}{did_you_mean(self.of, _WINDOWS)}; known: {', '.join(_WINDOWS)}."
-            )
 
     @property
     def name(self) -> str:
@@ -202,15 +191,8 @@ class Window(_OfCalendar):
 class DatePart(_OfCalendar):
     """A part of the date on the city's clock: ``month``, ``week``, ``weekday`` (0 is Monday), ``day_of_year`` or ``quarter``."""
 
-    part: str
+    part: Literal["month", "week", "weekday", "day_of_year", "quarter"]
     unit: ClassVar[str] = "number"
-
-    def __post_init__(self) -> None:
-        known = ("month", "week", "weekday", "day_of_year", "quarter")
-        if self.part not in known:
-            raise DefinitionError(
-                f"DatePart: unknown part {self.part!r}{did_you_mean(self.part, known)}; known: {', '.join(known)}."
-            )
 
     @property
     def name(self) -> str:
@@ -245,11 +227,8 @@ class Workdays(_OfCalendar):
     the law fixes count, without exchanged days.
     """
 
-    days: int = 1
+    days: AtLeastOne = 1
     unit: ClassVar[str] = "days"
-
-    def __post_init__(self) -> None:
-        positive(self, "days")
 
     @property
     def name(self) -> str:
@@ -280,21 +259,21 @@ def _workdays(days: np.ndarray) -> list[bool]:
     return [china.is_working_day(day) for day in days.tolist()]
 
 
+def _day(value: object) -> object:
+    """The day that a text or an instant names; anything else as it is."""
+    try:
+        return pd.Timestamp(value).date()
+    except (ValueError, TypeError):
+        return value
+
+
 @dataclass(frozen=True)
 class SinceChange(_OfCalendar):
     """Days since the rule of reporting changed on `date`, 0 before and at most `cap` after: a step a model may learn."""
 
-    date: dt.date
-    cap: float = 365
+    date: Annotated[Day, BeforeValidator(_day)]
+    cap: Cap = 365
     unit: ClassVar[str] = "days"
-
-    def __post_init__(self) -> None:
-        try:
-            day = pd.Timestamp(self.date).date()
-        except (ValueError, TypeError):
-            raise DefinitionError(f"SinceChange: date must be a day such as '2025-01-01', got {self.date!r}.") from None
-        object.__setattr__(self, "date", day)
-        positive(self, "cap")
 
     @property
     def name(self) -> str:

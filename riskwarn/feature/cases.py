@@ -2,14 +2,17 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
-from riskwarn.feature.base import Reach, Streamed, Windowed, divided, measured, positive, share
+from riskwarn.declaring import MAX_DAYS, Days, NotNegative, Number, Quantile
+from riskwarn.feature.base import Reach, Streamed, Windowed, measured
 from riskwarn.feature.clause import Clause, Noun, noun_of, window
 from riskwarn.feature.held import matching, still_open, within
+from riskwarn.feature.observing import divided
 from riskwarn.history import Snapshot, Stream
 from riskwarn.language import UNSAID, Phrase, Spoken, measure_word, phrase
 
@@ -66,7 +69,7 @@ class _Handled(Streamed):
 class Open(_Handled):
     """Cases of a stream that are open; of the last `days` days, where given."""
 
-    days: float = 0
+    days: Annotated[Number, Field(ge=0, le=MAX_DAYS)] = 0
     actionable: ClassVar[bool] = True
     monotone: ClassVar[int] = 1
 
@@ -173,7 +176,7 @@ class Amber(_Handled):
 class OverdueShare(_Handled):
     """Share of the open cases that are overdue, drawn towards the city's by `weight` pseudo-cases."""
 
-    weight: float = 2
+    weight: NotNegative = 2
     unit: ClassVar[str] = "share"
     remedy: ClassVar[str] = "A4"
     looks: ClassVar[Reach] = "city"
@@ -236,13 +239,9 @@ class OverdueDays(_Handled):
 class OpenAge(_Handled):
     """Quantile `q` of the age of the open cases, days; NaN where none is open."""
 
-    q: float = 0.9
+    q: Quantile = 0.9
     unit: ClassVar[str] = "days"
     monotone: ClassVar[int] = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        share(self, "q")
 
     @property
     def name(self) -> str:
@@ -270,11 +269,7 @@ class OpenAge(_Handled):
 
 @dataclass(frozen=True)
 class _HandledWithin(_Handled):
-    days: float = 28
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        positive(self, "days")
+    days: Days = 28
 
     def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
         """The cases closed in the window."""
@@ -313,12 +308,8 @@ class Closed(_HandledWithin):
 class Handling(_HandledWithin):
     """Quantile `q` of the days from occurring to closing, of the cases closed within `days`; calendar days; NaN where none was."""
 
-    q: float = 0.5
+    q: Quantile = 0.5
     unit: ClassVar[str] = "days"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        share(self, "q")
 
     @property
     def name(self) -> str:
@@ -347,14 +338,10 @@ class Handling(_HandledWithin):
 class Delay(Windowed):
     """Quantile `q` of the days from occurring to being known, of what became known within `days`; NaN where nothing did."""
 
-    q: float = 0.5
+    q: Quantile = 0.5
     unit: ClassVar[str] = "days"
     code: ClassVar[str] = "RC15"
     remedy: ClassVar[str] = "A8"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        share(self, "q")
 
     @property
     def name(self) -> str:
@@ -394,8 +381,8 @@ class Recurrence(_HandledWithin):
     A case counts as followed once `within` days have passed since its closing. Drawn towards the city's share by `weight` cases.
     """
 
-    within: float = 30
-    weight: float = 5
+    within: Days = 30
+    weight: NotNegative = 5
     unit: ClassVar[str] = "share"
     code: ClassVar[str] = "RC06"
     remedy: ClassVar[str] = "A2"

@@ -2,38 +2,32 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
+from pydantic import InstanceOf
 
-from riskwarn.errors import DefinitionError
+from riskwarn.declaring import Days, Name, Text, one_of
 from riskwarn.feature.base import (
+    LEVELS,
     REACHES,
     Feature,
+    ParentLevel,
     Reach,
     Streamed,
     Windowed,
-    divided,
     measured,
-    per_observed,
-    positive,
-    unless_silent,
 )
 from riskwarn.feature.clause import Clause, Eases, Noun, noun_of, window
-from riskwarn.feature.space import LEVELS, _check_level
+from riskwarn.feature.observing import divided, per_observed, unless_silent
 from riskwarn.history import Snapshot, Stream
 from riskwarn.language import UNSAID, Spoken, measure_word, phrase
 
 
 @dataclass(frozen=True)
 class _Pair(Feature):
-    one: Feature
-    other: Feature
-
-    def __post_init__(self) -> None:
-        for part in (self.one, self.other):
-            if not isinstance(part, Feature):
-                raise DefinitionError(f"{type(self).__name__}: wanted two features, got {part!r}.")
+    one: InstanceOf[Feature]
+    other: InstanceOf[Feature]
 
     @property
     def family(self) -> str:
@@ -120,15 +114,9 @@ class Trend(Windowed):
     1 where nothing changed; NaN where nothing happened in the longer window. Each rate is per observed day.
     """
 
-    over: float = 84
-    level: str = ""
+    over: Days = 84
+    level: ParentLevel = ""
     unit: ClassVar[str] = "ratio"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        positive(self, "over")
-        if self.level:
-            _check_level(self, self.level)
 
     @property
     def looks(self) -> Reach:  # type: ignore[override]
@@ -187,15 +175,10 @@ class MixTrend(Windowed):
     where the grid had no event in the year.
     """
 
-    over: float = 84
-    level: str = "county_id"
+    over: Days = 84
+    level: Annotated[Text, one_of(LEVELS)] = "county_id"
     unit: ClassVar[str] = "ratio"
     looks: ClassVar[Reach] = "parent"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        positive(self, "over")
-        _check_level(self, self.level)
 
     @property
     def name(self) -> str:
@@ -231,16 +214,12 @@ class MixTrend(Windowed):
 class Observed(Feature):
     """Share of the last `days` days for which a feed speaks: 1 where every day was delivered."""
 
-    source: str
-    days: float = 28
+    source: Name
+    days: Days = 28
     unit: ClassVar[str] = "share"
     code: ClassVar[str] = "RC15"
     remedy: ClassVar[str] = "A8"
     monotone: ClassVar[int] = -1
-
-    def __post_init__(self) -> None:
-        Stream(self.source)
-        positive(self, "days")
 
     @property
     def name(self) -> str:
@@ -287,13 +266,10 @@ class Coverage(Windowed):
 class Staff(Feature):
     """Mean workers on duty a day over the last `days` days of the roster; NaN where it has no day."""
 
-    days: float = 28
+    days: Days = 28
     unit: ClassVar[str] = "workers"
     code: ClassVar[str] = "RC11"
     remedy: ClassVar[str] = "A9"
-
-    def __post_init__(self) -> None:
-        positive(self, "days")
 
     @property
     def name(self) -> str:
@@ -320,14 +296,10 @@ class Staff(Feature):
 class Unstaffed(Streamed):
     """Days of the last `days` that the roster covers and on which nobody was on duty."""
 
-    days: float = 28
+    days: Days = 28
     unit: ClassVar[str] = "days"
     code: ClassVar[str] = "RC11"
     remedy: ClassVar[str] = "A9"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        positive(self, "days")
 
     @property
     def name(self) -> str:

@@ -1,52 +1,26 @@
-"""How many, how recently, above or below normal: what the events of a stream come to."""
+"""How many: events of a stream in a window, and what their number is usually."""
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from riskwarn.calling import checked
-from riskwarn.errors import DefinitionError
-from riskwarn.feature.base import (
-    AUDIT_ONLY,
-    NORMAL_WEEKS,
-    Feature,
-    Reach,
-    Streamed,
-    Windowed,
-    divided,
-    nearest,
-    per_observed,
-    positive,
-    silent,
-    step_of,
-    unless_silent,
-)
+from riskwarn.declaring import Days, NotNegative
+from riskwarn.feature.base import AUDIT_ONLY, NORMAL_WEEKS, WEEK, Feature, ParentLevel, Reach, Streamed, Windowed
 from riskwarn.feature.clause import Clause, noun_of, window
-from riskwarn.feature.held import halved, matching, within
-from riskwarn.history import Snapshot, Stream
+from riskwarn.feature.held import matching, within
+from riskwarn.feature.observing import divided, per_observed, silent, unless_silent
+from riskwarn.feature.telling import step_of
+from riskwarn.history import AnyStream, Snapshot, Stream
 from riskwarn.language import Spoken, phrase
-
-_WEEK = 7
-_LONG_HALF_LIFE = 90
-"""Half-life, days, from which a faded count tells of a lasting level."""
-_FOR_EVER = 36525
 
 
 def counted(stream: Stream, days: float) -> Hashable:
     """What a plain count of a stream over `days` days counts (:attr:`Feature.counts`)."""
     return "events", stream, float(days)
-
-
-def fading(stream: Stream, half_life: float) -> Clause:
-    """The clause of a count faded by half in `half_life` days: the weekly rate that would keep it where it is.
-
-    A steady stream of `r` events a day has a faded count of ``r * half_life / log(2)``, so the value stands for so many days.
-    """
-    key, days = "long" if half_life >= _LONG_HALF_LIFE else "lately", half_life / float(np.log(2))
-    return Clause("rate", noun_of(stream), days, key=key, per=days, remedy=step_of(stream.source))
 
 
 @checked
@@ -55,7 +29,7 @@ def usual(snapshot: Snapshot, stream: Stream, days: float) -> np.ndarray:
 
     Where the feed was silent for some of the `days`, only the observed ones are expected to bring something.
     """
-    weeks = _WEEK * NORMAL_WEEKS
+    weeks = WEEK * NORMAL_WEEKS
     before = snapshot.count(stream, weeks, ago=days)
     exposed = snapshot.exposure(stream.source, weeks, ago=days)
     now = snapshot.exposure(stream.source, days)
@@ -103,7 +77,7 @@ class Count(Windowed):
     @property
     def _lasting(self) -> bool:
         """A long count tells a grid's lasting level, which is compared with the city; a short one with the grid's own past."""
-        return self.days > _WEEK * NORMAL_WEEKS / 2
+        return self.days > WEEK * NORMAL_WEEKS / 2
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return unless_silent(snapshot, self.stream.source, self.days, snapshot.count(self.stream, self.days))
@@ -135,14 +109,14 @@ class Rate(Windowed):
 
     @property
     def clause(self) -> Clause:
-        return Clause("rate", noun_of(self.stream), self.days, per=_WEEK, remedy=step_of(self.stream.source))
+        return Clause("rate", noun_of(self.stream), self.days, per=WEEK, remedy=step_of(self.stream.source))
 
     def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
         return within(matching(events, self.stream), at, self.days).assign(adds=lambda held: held["weight"])
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         count = snapshot.count(self.stream, self.days)
-        return per_observed(count * np.float32(_WEEK), snapshot, self.stream.source, self.days)
+        return per_observed(count * np.float32(WEEK), snapshot, self.stream.source, self.days)
 
 
 @dataclass(frozen=True)
@@ -166,244 +140,24 @@ class Level(Streamed):
         return Clause(
             "rate",
             noun_of(self.stream),
-            _WEEK * NORMAL_WEEKS,
+            WEEK * NORMAL_WEEKS,
             key="before",
-            per=_WEEK,
+            per=WEEK,
             remedy=step_of(self.stream.source),
         )
 
     @property
     def window(self) -> float:
-        return _WEEK * (NORMAL_WEEKS + 1)
+        return WEEK * (NORMAL_WEEKS + 1)
 
     def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
-        before = within(matching(events, self.stream), at, _WEEK * NORMAL_WEEKS, ago=_WEEK)
+        before = within(matching(events, self.stream), at, WEEK * NORMAL_WEEKS, ago=WEEK)
         return before.assign(adds=before["weight"])
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        weeks = _WEEK * NORMAL_WEEKS
-        count = snapshot.count(self.stream, weeks, ago=_WEEK) * np.float32(_WEEK)
-        return per_observed(count, snapshot, self.stream.source, weeks, ago=_WEEK)
-
-
-@dataclass(frozen=True)
-class Rise(Streamed):
-    """How far the last `days` days lie above the mean of the fifteen weeks before: ``(n - m) / sqrt(m + 1)``, no unit."""
-
-    days: float = 7
-    unit: ClassVar[str] = "z"
-    monotone: ClassVar[int] = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        positive(self, "days")
-
-    @property
-    def name(self) -> str:
-        return f"{self.stream.name}_rise_{self.days:g}d"
-
-    @property
-    def words(self) -> Spoken:
-        return phrase(
-            "rise of {events} over {days:g} days above normal",
-            events=self.stream.words,
-            days=self.days,
-            window=window(self.days),
-        )
-
-    @property
-    def clause(self) -> Clause:
-        return Clause("rise", noun_of(self.stream), self.days, eases="never", remedy=step_of(self.stream.source))
-
-    def easier(self, family: Sequence[Feature]) -> Feature | None:
-        return nearest(family, self.days, Count)
-
-    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
-        """The window and the fifteen weeks before it."""
-        return within(matching(events, self.stream), at, self.days + _WEEK * NORMAL_WEEKS).assign(adds=np.nan)
-
-    def recency(self, values: np.ndarray) -> np.ndarray:
-        return np.full(len(values), float(self.days))
-
-    def compute(self, snapshot: Snapshot) -> np.ndarray:
-        mean = usual(snapshot, self.stream, self.days)
-        rise = (snapshot.count(self.stream, self.days) - mean) / np.sqrt(mean + 1)
-        return unless_silent(snapshot, self.stream.source, self.days, rise)
-
-
-@dataclass(frozen=True)
-class Cusum(Streamed):
-    """Sum of what each of the last `weeks` weeks lay above normal by more than half a deviation, started again at zero.
-
-    ``s = max(0, s + (n - m) / sqrt(m + 1) - 0.5)`` from the oldest week to the newest, `m` the mean of the fifteen weeks before
-    them (Page 1954, Biometrika 41, 100-115).
-    """
-
-    weeks: int = 4
-    unit: ClassVar[str] = "z"
-    monotone: ClassVar[int] = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        positive(self, "weeks")
-
-    @property
-    def name(self) -> str:
-        return f"{self.stream.name}_cusum_{self.weeks}w"
-
-    @property
-    def words(self) -> Spoken:
-        return phrase(
-            "how far {events} have kept above normal over {weeks} weeks", events=self.stream.words, weeks=self.weeks
-        )
-
-    @property
-    def window(self) -> float:
-        return _WEEK * self.weeks
-
-    @property
-    def clause(self) -> Clause:
-        step = step_of(self.stream.source)
-        return Clause("rise", noun_of(self.stream), _WEEK * self.weeks, key="kept", eases="never", remedy=step)
-
-    def compute(self, snapshot: Snapshot) -> np.ndarray:
-        before, past = _WEEK * self.weeks, _WEEK * NORMAL_WEEKS
-        count = snapshot.count(self.stream, past, ago=before) * np.float32(_WEEK)
-        mean = per_observed(count, snapshot, self.stream.source, past, ago=before)
-        total = np.zeros(snapshot.shape, np.float32)
-        for week in reversed(range(self.weeks)):
-            there = snapshot.exposure(self.stream.source, _WEEK, ago=_WEEK * week) / _WEEK
-            n = snapshot.count(self.stream, _WEEK, ago=_WEEK * week)
-            step = (n - mean * there) / np.sqrt(mean * there + 1) - 0.5
-            total = np.where(there > 0, np.maximum(total + step, 0), total)
-        return unless_silent(snapshot, self.stream.source, before, total.astype(np.float32))
-
-
-@dataclass(frozen=True)
-class DaysSince(Streamed):
-    """Days since the last event of a stream, at most `cap`; NaN where it never was, if `cap` is infinite. `whole`: days begun."""
-
-    cap: float = 365
-    whole: bool = False
-    unit: ClassVar[str] = "days"
-    monotone: ClassVar[int] = -1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        positive(self, "cap")
-
-    @property
-    def name(self) -> str:
-        return f"{self.stream.name}_days_since"
-
-    @property
-    def words(self) -> Spoken:
-        noun = noun_of(self.stream)
-        return phrase("days since the last {noun}", noun=noun.one, measure=noun.measure)
-
-    @property
-    def clause(self) -> Clause:
-        step = step_of(self.stream.source)
-        return Clause("since", noun_of(self.stream), self.cap, side=-1, eases="never", remedy=step)
-
-    @property
-    def window(self) -> float:
-        return self.cap
-
-    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
-        """The last event, within the cap."""
-        near = within(matching(events, self.stream), at, min(self.cap, _FOR_EVER))
-        return near.sort_values("occurred_at", kind="stable").groupby("grid_id").tail(1).assign(adds=np.nan)
-
-    def recency(self, values: np.ndarray) -> np.ndarray:
-        return values
-
-    def compute(self, snapshot: Snapshot) -> np.ndarray:
-        return snapshot.days_since(self.stream, cap=self.cap, whole=self.whole)
-
-    def plane(self, snapshot: Snapshot) -> Hashable:
-        del snapshot
-        return ("days_since", self.stream, float(self.cap), self.whole)
-
-
-@dataclass(frozen=True)
-class Recent(Streamed):
-    """Past events weighted by one half to the power of age over `half_life` days: near events count most."""
-
-    half_life: float = 14
-    unit: ClassVar[str] = "weighted count"
-    monotone: ClassVar[int] = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        positive(self, "half_life")
-
-    @property
-    def name(self) -> str:
-        return f"{self.stream.name}_recent_{self.half_life:g}d"
-
-    @property
-    def words(self) -> Spoken:
-        return phrase(
-            "recent {events}, weighted with a half-life of {half_life:g} days",
-            events=self.stream.words,
-            half_life=self.half_life,
-        )
-
-    @property
-    def clause(self) -> Clause:
-        return fading(self.stream, self.half_life)
-
-    def easier(self, family: Sequence[Feature]) -> Feature | None:
-        return nearest(family, self.window, Count)
-
-    @property
-    def window(self) -> float:
-        return 2 * self.half_life
-
-    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
-        return matching(events, self.stream).assign(adds=lambda held: halved(held, at, self.half_life))
-
-    def recency(self, values: np.ndarray) -> np.ndarray:
-        return np.full(len(values), self.window)
-
-    def compute(self, snapshot: Snapshot) -> np.ndarray:
-        return snapshot.decayed(self.stream, self.half_life)
-
-    def plane(self, snapshot: Snapshot) -> Hashable:
-        del snapshot
-        return ("decayed", self.stream, float(self.half_life))
-
-
-@dataclass(frozen=True)
-class Ewma(Recent):
-    """Exponentially weighted mean events a day: :class:`Recent` divided by the weight of all past days."""
-
-    unit: ClassVar[str] = "per day"
-    scaled: ClassVar[bool] = True
-
-    @property
-    def name(self) -> str:
-        return f"{self.stream.name}_ewma_{self.half_life:g}d"
-
-    @property
-    def words(self) -> Spoken:
-        return phrase(
-            "{events} a day, exponentially weighted with a half-life of {half_life:g} days",
-            events=self.stream.words,
-            half_life=self.half_life,
-        )
-
-    @property
-    def clause(self) -> Clause:
-        return replace(super().clause, per=1.0)
-
-    def compute(self, snapshot: Snapshot) -> np.ndarray:
-        return snapshot.decayed(self.stream, self.half_life) * np.float32(np.log(2) / self.half_life)
-
-    def plane(self, snapshot: Snapshot) -> Hashable:
-        del snapshot
-        return None
+        weeks = WEEK * NORMAL_WEEKS
+        count = snapshot.count(self.stream, weeks, ago=WEEK) * np.float32(WEEK)
+        return per_observed(count, snapshot, self.stream.source, weeks, ago=WEEK)
 
 
 @dataclass(frozen=True)
@@ -449,20 +203,13 @@ class Total(Windowed):
 class Share(Feature):
     """Share of one stream in another over the last `days` days, drawn towards the share of the parent, or the city, by `weight` pseudo-events."""
 
-    part: Stream
-    whole: Stream
-    days: float
-    weight: float = 5
-    level: str = ""
+    part: AnyStream
+    whole: AnyStream
+    days: Days
+    weight: NotNegative = 5
+    level: ParentLevel = ""
     unit: ClassVar[str] = "share"
     looks: ClassVar[Reach] = "city"
-
-    def __post_init__(self) -> None:
-        for side in ("part", "whole"):
-            object.__setattr__(self, side, Stream.parse(getattr(self, side)))
-        positive(self, "days")
-        if self.weight < 0:
-            raise DefinitionError(f"Share: weight must be at least 0, got {self.weight!r}.")
 
     @property
     def name(self) -> str:

@@ -2,17 +2,20 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
+from pydantic import BeforeValidator, Field
 
-from riskwarn.errors import DefinitionError
-from riskwarn.feature.base import AUDIT_ONLY, Feature, Reach, Windowed, positive, step_of, unless_silent
+from riskwarn.declaring import Days, NotNegative, Whole
+from riskwarn.feature.base import AUDIT_ONLY, Feature, Reach, Windowed
 from riskwarn.feature.clause import Clause, Noun, joined, noun_of, window
 from riskwarn.feature.counts import counted
 from riskwarn.feature.held import matching, text, within
-from riskwarn.history import Snapshot, Stream
+from riskwarn.feature.observing import unless_silent
+from riskwarn.feature.telling import step_of
+from riskwarn.history import AnyStream, Snapshot, Stream
 from riskwarn.language import Spoken, listed, measure_word, phrase
 
 REPEATED = 2
@@ -63,11 +66,7 @@ def _entropy(counts: np.ndarray, first: np.ndarray) -> np.ndarray:
 class NewKinds(Windowed):
     """Categories seen in the last `days` days and not in the `past` days before them."""
 
-    past: float = 365
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        positive(self, "past")
+    past: Days = 365
 
     @property
     def name(self) -> str:
@@ -93,15 +92,15 @@ def _fresh(counts: np.ndarray, first: np.ndarray) -> np.ndarray:
     return _sums((counts[0] > 0) & (counts[1] == 0), first).astype(np.float32)
 
 
+def _several(declared: object) -> object:
+    """One stream as a tuple of one."""
+    return declared if isinstance(declared, tuple | list) else (declared,)
+
+
 @dataclass(frozen=True)
 class _OfStreams(Feature):
-    of: tuple[Stream, ...]
-    days: float
-
-    def __post_init__(self) -> None:
-        declared = self.of if isinstance(self.of, tuple | list) else (self.of,)
-        object.__setattr__(self, "of", tuple(Stream.parse(s) for s in declared))
-        positive(self, "days")
+    of: Annotated[tuple[AnyStream, ...], Field(min_length=1), BeforeValidator(_several)]
+    days: Days
 
     @property
     def reads(self) -> tuple[Stream, ...]:
@@ -193,15 +192,8 @@ class RepeatedPlaces(_AtPlaces):
     Records without a place are left out; an event that a change of boundaries shares out among grids counts by its share.
     """
 
-    at_least: int = 2
+    at_least: Annotated[Whole, Field(ge=2)] = 2
     monotone: ClassVar[int] = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not isinstance(self.at_least, int) or self.at_least < 2:
-            raise DefinitionError(
-                f"RepeatedPlaces: at_least must be a whole number from 2 on, got {self.at_least!r}; one event at a place is no repetition."
-            )
 
     @property
     def name(self) -> str:
@@ -249,15 +241,11 @@ class RepeatShare(Windowed):
     Drawn towards the city's share by `weight` pseudo-events.
     """
 
-    within: float = 30
-    weight: float = 5
+    within: Days = 30
+    weight: NotNegative = 5
     unit: ClassVar[str] = "share"
     code: ClassVar[str] = "RC02"
     looks: ClassVar[Reach] = "city"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        positive(self, "within")
 
     @property
     def name(self) -> str:
@@ -328,12 +316,9 @@ class Rung(_OfLadder):
     1 ledger, 2 hotline or petition, 3 dispute call, 4 violence; a record is linked where its source names a case.
     """
 
-    days: float = 28
+    days: Days = 28
     unit: ClassVar[str] = "0 to 4"
     monotone: ClassVar[int] = 1
-
-    def __post_init__(self) -> None:
-        positive(self, "days")
 
     @property
     def name(self) -> str:
@@ -398,12 +383,9 @@ class OpenMatters(_OfLadder):
 class Climb(_OfLadder):
     """Least days from the first rung to a dispute call of one matter, among the calls of the last `days` days; NaN where none climbed."""
 
-    days: float = 84
-    within: float = 365
+    days: Days = 84
+    within: Days = 365
     unit: ClassVar[str] = "days"
-
-    def __post_init__(self) -> None:
-        positive(self, "days", "within")
 
     @property
     def name(self) -> str:
@@ -428,15 +410,12 @@ class Unheralded(_OfLadder):
     Drawn towards the city's share by `weight` pseudo-calls.
     """
 
-    days: float = 365
-    weight: float = 5
+    days: Days = 365
+    weight: NotNegative = 5
     unit: ClassVar[str] = "share"
     code: ClassVar[str] = "RC13"
     remedy: ClassVar[str] = "A6"
     looks: ClassVar[Reach] = "city"
-
-    def __post_init__(self) -> None:
-        positive(self, "days")
 
     @property
     def name(self) -> str:

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from functools import reduce
-from typing import ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
 import numpy as np
+from pydantic import Field
 
+from riskwarn.declaring import AtLeastOne, Days, Number, Share
 from riskwarn.errors import DefinitionError
-from riskwarn.feature.base import Reach, Windowed, divided, positive, share, unless_silent
+from riskwarn.feature.base import Reach, Windowed
+from riskwarn.feature.observing import divided, unless_silent
 from riskwarn.feature.own import _OfLabel
 from riskwarn.history import Snapshot
 from riskwarn.language import Spoken, phrase
@@ -48,20 +51,16 @@ class OwnNormal(_OfLabel):
     'own_tail_28d'
     """
 
-    days: float
-    past_days: float = YEAR_DAYS
-    quantile: float = 0.95
-    at_least: int = 2
+    days: Days
+    past_days: Days = YEAR_DAYS
+    quantile: Share = 0.95
+    at_least: AtLeastOne = 2
     part: Part = "threshold"
     looks: ClassVar[Reach] = "city"
     unit: ClassVar[str] = "count or probability"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        positive(self, "days", "past_days", "at_least")
-        share(self, "quantile")
-        if self.part not in get_args(Part):
-            raise DefinitionError(f"OwnNormal: part must be one of {', '.join(get_args(Part))}, got {self.part!r}.")
         if self.past_days < _FEWEST_BLOCKS * self.days:
             raise DefinitionError(
                 f"OwnNormal: past_days must hold {_FEWEST_BLOCKS} times {self.days:g} days, got {self.past_days:g}."
@@ -155,10 +154,7 @@ class LastYear(Windowed):
 
     unit: ClassVar[str] = "ratio"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.days > YEAR_DAYS:
-            raise DefinitionError(f"LastYear: days must be at most {YEAR_DAYS}, got {self.days:g}.")
+    days: Annotated[Number, Field(gt=0, le=YEAR_DAYS)]
 
     @property
     def name(self) -> str:

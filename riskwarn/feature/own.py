@@ -5,17 +5,20 @@ Events of several streams are added up.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
-from riskwarn.errors import DefinitionError
-from riskwarn.feature.base import Feature, nearest, positive, step_of
+from riskwarn.declaring import AtLeastOne, Days, Number
+from riskwarn.feature.base import Feature, nearest
 from riskwarn.feature.clause import Clause, Noun, joined, window
-from riskwarn.feature.counts import Count, fading
+from riskwarn.feature.counts import Count
 from riskwarn.feature.held import halved, matching, within
-from riskwarn.history import Snapshot, Stream
+from riskwarn.feature.recent import fading
+from riskwarn.feature.telling import step_of
+from riskwarn.history import AnyStream, Snapshot, Stream
 from riskwarn.language import Spoken, listed, phrase
 
 _WEEK = 7
@@ -26,14 +29,14 @@ _STEPS, _PER_HALF_LIFE = 64, 8
 _LONGEST_DAYS = 1e6
 
 
+_Some = Annotated[tuple[AnyStream, ...], Field(min_length=1)]
+
+
 @dataclass(frozen=True)
 class _OfLabel(Feature):
     """Speaks of the streams of a label, together."""
 
-    streams: tuple[Stream, ...]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "streams", tuple(Stream.parse(s) for s in self.streams))
+    streams: tuple[AnyStream, ...]
 
     @property
     def family(self) -> str:
@@ -64,13 +67,9 @@ class Own(_OfLabel):
     for less than a day of it, the mean of the last two years stands in.
     """
 
-    weeks: int
+    weeks: AtLeastOne
     scaled: ClassVar[bool] = True
     monotone: ClassVar[int] = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        positive(self, "weeks")
 
     @property
     def name(self) -> str:
@@ -128,15 +127,11 @@ class Faded(_OfLabel):
     'prior_faded_28d'
     """
 
-    half_life: float = 28
+    streams: _Some
+    half_life: Days = 28
     unit: ClassVar[str] = "weighted count"
     scaled: ClassVar[bool] = True
     monotone: ClassVar[int] = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _named(self)
-        positive(self, "half_life")
 
     @property
     def name(self) -> str:
@@ -186,14 +181,10 @@ class Harmonic(_OfLabel):
     'prior_harmonic_8w'
     """
 
-    weeks: int = 8
+    streams: _Some
+    weeks: AtLeastOne = 8
     unit: ClassVar[str] = "weighted count"
     scaled: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _named(self)
-        _whole(self, "weeks")
 
     @property
     def name(self) -> str:
@@ -236,18 +227,11 @@ class SameSeason(_OfLabel):
     'prior_same_28d_3y'
     """
 
-    days: float = 28
-    years: int = 3
+    streams: _Some
+    days: Annotated[Number, Field(gt=0, le=_YEAR)] = 28
+    years: AtLeastOne = 3
     scaled: ClassVar[bool] = True
     monotone: ClassVar[int] = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _named(self)
-        positive(self, "days")
-        _whole(self, "years")
-        if self.days > _YEAR:
-            raise DefinitionError(f"SameSeason: days must be at most {_YEAR}, got {self.days!r}.")
 
     @property
     def name(self) -> str:
@@ -280,17 +264,6 @@ class SameSeason(_OfLabel):
             total = np.asarray(sum(snapshot.count(stream, self.days, ago=a) for a in ago))
             found += total * np.divide(self.days, exposed, out=np.full(exposed.shape, np.nan), where=exposed > 0)
         return found
-
-
-def _named(feature: _OfLabel) -> None:
-    if not feature.streams:
-        raise DefinitionError(f"{type(feature).__name__}: name at least one stream.")
-
-
-def _whole(feature: Feature, name: str) -> None:
-    value = getattr(feature, name)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise DefinitionError(f"{type(feature).__name__}: {name} must be a whole number of at least 1, got {value!r}.")
 
 
 def _scaled(

@@ -3,25 +3,23 @@
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
+from pydantic import Field, InstanceOf
 from scipy import sparse
 
 from riskwarn.calling import checked
+from riskwarn.declaring import Flag, Positive, Text, one_of
 from riskwarn.errors import DefinitionError, did_you_mean
-from riskwarn.feature.base import AROUND, Feature, Reach, Windowed, divided, measured, positive
+from riskwarn.feature.base import AROUND, LEVELS, Feature, ParentLevel, Reach, Windowed, measured
 from riskwarn.feature.clause import Clause, Noun, Scale, noun_of, window
+from riskwarn.feature.observing import divided
 from riskwarn.grid import SHAPES
 from riskwarn.history import History, Snapshot
 from riskwarn.language import UNSAID, Spoken, Words, measure_word, phrase
 
-LEVELS = {
-    "community_id": phrase("community"),
-    "township_id": phrase("township"),
-    "county_id": phrase("county"),
-}
 _COLUMNS = {
     "area_km2": phrase("area, km²"),
     "households": phrase("households"),
@@ -93,9 +91,10 @@ class Attribute(_OfGrid):
     """A numeric fact of the grid itself: ``area_km2``, ``households`` or ``population``; `log`: log of one more."""
 
     column: str
-    log: bool = False
+    log: Flag = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check_column(self, self.column)
 
     @property
@@ -150,16 +149,9 @@ class UrbanClass(_OfGrid):
     'grid_is_fringe'
     """
 
-    classes: tuple[str, ...] = _FRINGE
-    called: str = "fringe"
+    classes: Annotated[tuple[Text, ...], Field(min_length=1)] = _FRINGE
+    called: Annotated[Text, Field(pattern=r"^[^\W\d]\w*$")] = "fringe"
     unit: ClassVar[str] = "0 or 1"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "classes", tuple(self.classes))
-        if not self.classes or not self.called.isidentifier():
-            raise DefinitionError(
-                f"UrbanClass: give classes and what they are called, got {self.classes!r}, {self.called!r}."
-            )
 
     @property
     def name(self) -> str:
@@ -189,15 +181,9 @@ class UrbanClass(_OfGrid):
 class Places(_OfGrid):
     """Key places of one kind in the grid; `per_1000_households` of them where wanted."""
 
-    of: str
+    of: Annotated[Text, one_of(_PLACES)]
     per_1000_households: bool = False
     unit: ClassVar[str] = "count"
-
-    def __post_init__(self) -> None:
-        if self.of not in _PLACES:
-            raise DefinitionError(
-                f"Places: unknown kind {self.of!r}{did_you_mean(self.of, _PLACES)}; known: {', '.join(_PLACES)}."
-            )
 
     @property
     def name(self) -> str:
@@ -229,17 +215,11 @@ class PerHousehold(Windowed):
     Kaldor 1987, Biometrics 43, 671–681). Where the feed spoke for a part of the window, the rate is scaled up to it.
     """
 
-    weight: float = 100
-    level: str = ""
+    weight: Positive = 100
+    level: ParentLevel = ""
     unit: ClassVar[str] = "per 1000 households"
     looks: ClassVar[Reach] = "city"
     monotone: ClassVar[int] = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        positive(self, "weight")
-        if self.level:
-            _check_level(self, self.level)
 
     @property
     def name(self) -> str:
@@ -269,18 +249,11 @@ class PerHousehold(Windowed):
         return np.asarray(1000 * scale * (count + k * rate) / (homes + k), dtype=np.float32)
 
 
-def _check_level(feature: Feature, level: str) -> None:
-    if level not in LEVELS:
-        raise DefinitionError(
-            f"{type(feature).__name__}: unknown level {level!r}{did_you_mean(level, LEVELS)}; known: {', '.join(LEVELS)}."
-        )
-
-
 @dataclass(frozen=True)
 class _Around(Feature):
     """Another feature, over the grids around: told, counted and changed as that feature is, elsewhere."""
 
-    of: Feature
+    of: InstanceOf[Feature]
     code: ClassVar[str] = "RC05"
 
     @property
@@ -311,10 +284,11 @@ class _Around(Feature):
 class Nearby(_Around):
     """Another feature, as the mean (or the `total`) over the neighbouring grids that have a value."""
 
-    total: bool = False
+    total: Flag = False
     looks: ClassVar[Reach] = "near"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if isinstance(self.of, Nearby | OfParent):
             raise DefinitionError(
                 f"nearby: {self.of.name!r} looks around already; neighbours of neighbours are not a feature."
@@ -372,14 +346,11 @@ class Nearby(_Around):
 class OfParent(_Around):
     """Another feature, as the mean over the grids with the same parent."""
 
-    level: str = "township_id"
+    level: Annotated[Text, one_of(LEVELS)] = "township_id"
     looks: ClassVar[Reach] = "parent"
 
     def __post_init__(self) -> None:
-        if self.level not in LEVELS:
-            raise DefinitionError(
-                f"of_parent: unknown level {self.level!r}{did_you_mean(self.level, LEVELS)}; known: {', '.join(LEVELS)}."
-            )
+        super().__post_init__()
         if isinstance(self.of, OfParent | Nearby):
             raise DefinitionError(
                 f"of_parent: {self.of.name!r} looks around already; a parent of a parent would come back to itself."
@@ -427,17 +398,13 @@ class Spread(_Around):
     'prior_52w_gauss_0p5'
     """
 
-    reach: float = 1.0
-    shape: str = "gauss"
+    reach: Positive = 1.0
+    shape: Annotated[Text, one_of(SHAPES)] = "gauss"
     looks: ClassVar[Reach] = "city"
 
     def __post_init__(self) -> None:
-        positive(self, "reach")
-        if self.shape not in SHAPES:
-            raise DefinitionError(
-                f"Spread: unknown shape {self.shape!r}{did_you_mean(self.shape, SHAPES)}; known: {', '.join(SHAPES)}."
-            )
-        if not isinstance(self.of, Feature) or isinstance(self.of, Spread | Nearby | OfParent):
+        super().__post_init__()
+        if isinstance(self.of, Spread | Nearby | OfParent):
             raise DefinitionError(f"Spread: wanted a feature that does not look around already, got {self.of!r}.")
 
     @property
