@@ -1,7 +1,7 @@
 """The model on a plain matrix: trees, line, stack and calibration as a scikit-learn regressor of counts."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -9,23 +9,49 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from riskwarn.errors import DefinitionError
 from riskwarn.experiment import ModelSettings
-from riskwarn.history import Stream
+from riskwarn.feature import Feature
+from riskwarn.history import Snapshot, Stream
 from riskwarn.label import Label
+from riskwarn.language import Spoken, phrase
 from riskwarn.model import RiskModel
 
-_LABEL = Label("y", (Stream("row"),), days=1, settle_days=0)
+_COUNT = Label("y", (Stream("row"),), days=1, settle_days=0)
+"""A count with a horizon as long as the step between two blocks of rows, so that no two of them share an event."""
 _BLOCKS = 8
 """Parts the rows are cut into; the trees never see the last two, which choose shares and calibration."""
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column of the matrix, by the little of a feature that the model asks for."""
+class Column(Feature):
+    """A column of a matrix: a number worked out elsewhere, which no history can compute again.
 
-    name: str
-    monotone: int = 0
-    family: str = ""
+    Examples
+    --------
+    >>> Column(3).name, Column(3).words.en
+    ('x3', 'column 3 of the matrix')
+    """
+
+    number: int
+    unit: ClassVar[str] = "number"
+
+    @property
+    def name(self) -> str:
+        """``x0``, ``x1``, …."""
+        return f"x{self.number}"
+
+    @property
+    def words(self) -> Spoken:
+        """What it is called in a reason."""
+        return phrase("column {number} of the matrix", number=self.number)
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        """Nothing: it raises :class:`riskwarn.errors.DefinitionError`."""
+        del snapshot
+        raise DefinitionError(
+            f"{self.name} is a column of a matrix and nothing a history holds; predict from the matrix itself."
+        )
 
 
 class RiskRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -106,10 +132,9 @@ class RiskRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         )
         if (counts < 0).any():
             raise ValueError(f"y must be counts of at least 0, got {counts.min():g}: a rate cannot be negative.")
-        columns = tuple(Column(f"x{i}") for i in range(matrix.shape[1]))
-        settings = ModelSettings(**self.get_params())
+        columns = tuple(Column(i) for i in range(matrix.shape[1]))
         rows = self._panel(matrix).assign(y=counts.astype(float))
-        self.model_ = RiskModel(columns, _LABEL, settings).fit(rows)  # type: ignore[arg-type]
+        self.model_ = RiskModel(columns, _COUNT, ModelSettings(**self.get_params())).fit(rows)
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:  # noqa: N803 - scikit-learn's name
@@ -157,7 +182,7 @@ class RiskRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         at = np.arange(len(matrix))
         block = at * _BLOCKS // max(len(matrix), 1)
         first = pd.Timestamp("2000-01-01", tz="UTC")
-        panel = pd.DataFrame(matrix, columns=[f"x{i}" for i in range(matrix.shape[1])])
+        panel = pd.DataFrame(matrix, columns=[Column(i).name for i in range(matrix.shape[1])])
         return panel.assign(grid_id=at, as_of=first + pd.to_timedelta(block, unit="D"))
 
     def __sklearn_tags__(self) -> Any:

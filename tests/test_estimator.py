@@ -1,13 +1,16 @@
 """The regressor: a good citizen of scikit-learn, and the same model as the product's."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from riskwarn.estimator import RiskRegressor
+from riskwarn.errors import DefinitionError
+from riskwarn.estimator import Column, RiskRegressor
+from riskwarn.model import RiskModel
 
 
 @parametrize_with_checks([RiskRegressor(n_trees=20)])
@@ -50,3 +53,15 @@ def test_negative_counts_are_refused():
     matrix, y = drawn(100)
     with pytest.raises(ValueError, match="counts of at least 0, got -3"):
         RiskRegressor().fit(matrix, y - 3.0 * (np.arange(100) == 7) * (1 + y[7] / 3))
+
+
+def test_its_model_is_the_product_s_own(tmp_path):
+    """Its columns are features and its label a label: the fitted model is kept, loaded and read like any other."""
+    (matrix, y), model = drawn(400), RiskRegressor(n_trees=5)
+    kept = RiskModel.load(model.fit(matrix, y).model_.save(tmp_path))
+    panel = pd.DataFrame(matrix, columns=["x0", "x1", "x2"])
+
+    assert kept.features == (Column(0), Column(1), Column(2))
+    assert np.array_equal(kept.predict(panel)["expected"], model.predict(matrix))
+    with pytest.raises(DefinitionError, match="x0 is a column of a matrix"):
+        kept.features[0].compute(None)

@@ -82,6 +82,18 @@ def test_a_kind_that_cannot_be_looked_for_says_so(town):
     assert (dark["severity"] == 0).all()
 
 
+def test_unplaced_events_are_found_in_events_alone(tmp_path):
+    """Events without a grid need no other table: the records themselves hold them, so a history of events alone lists what its store lists."""
+    events = [w.event(f"a{i}", "hotline", 1 + i % 10, grid="" if i % 4 == 0 else "G0") for i in range(80)]
+    store = w.town(tmp_path / "town", events)
+    seen = gaps.find_gaps(
+        History.of(w.frame(events), store.grids(w.NIGHT), timezone=w.ZONE), as_of=w.NIGHT, kinds=["G18"]
+    )
+
+    assert seen["scope"].tolist() == ["feed:hotline/C1"]
+    assert seen["scope"].tolist() == gaps.find_gaps(store, as_of=w.NIGHT, kinds=["G18"])["scope"].tolist()
+
+
 def test_a_history_and_its_store_agree_on_silence(town):
     """Without visits the filter still runs; with them it sees no less."""
     without = gaps.find_gaps(alone(town), as_of=NIGHT, kinds=["G01"])

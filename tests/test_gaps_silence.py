@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.linear_model import PoissonRegressor
 from towns import gaps as w
 
 from riskwarn import gaps
@@ -28,6 +29,19 @@ def found(tmp_path, thin, per_day=0.3, *, name="town", **more):
         **more,
     )
     return gaps.find_gaps(store, as_of=w.NIGHT, kinds=["G01"])
+
+
+def test_the_regression_is_scikit_learns():
+    """Rates of visits and people are those of scikit-learn's Poisson regression; where nobody reports anything they are near 0, and finite."""
+    rng = np.random.default_rng(0)
+    design = np.column_stack([np.ones(400), rng.normal(size=(400, 2))])
+    exposure = rng.uniform(10, 180, 400)
+    counts = rng.poisson(np.exp(design @ [-2, 0.3, 0.2]) * exposure).astype(float)
+    theirs = PoissonRegressor(alpha=0, solver="newton-cholesky", tol=1e-10)
+    theirs.fit(design[:, 1:], counts / exposure, sample_weight=exposure)
+
+    assert silence.poisson_means(design, counts, exposure) == pytest.approx(theirs.predict(design[:, 1:]), rel=1e-5)
+    assert (silence.poisson_means(design, np.zeros(400), exposure) < 1e-3).all()
 
 
 def test_a_masked_grid_is_found(tmp_path):

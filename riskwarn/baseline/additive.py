@@ -289,13 +289,13 @@ def _chance_of(offered: np.ndarray, threshold: np.ndarray) -> Callable[[np.ndarr
     step = 1e-4
 
     def law(parameters: np.ndarray) -> Told:
-        from scipy.special import betaln  # noqa: PLC0415
+        from scipy import stats  # noqa: PLC0415 - scipy.stats is heavy
 
         rate, dispersion = np.maximum(offered @ parameters[:-1], _TINY), np.exp(parameters[-1])
         chance, size = _exceeding(rate, threshold, dispersion), 1 / dispersion
         part = rate / (rate + size)
-        # slope of the regularised incomplete beta function, by whose argument the tail of a negative binomial is known
-        density = np.exp(threshold * np.log(part) + (size - 1) * np.log1p(-part) - betaln(threshold + 1, size))
+        # the tail of a negative binomial is a beta law's distribution function, so its slope is that law's density
+        density = stats.beta.pdf(part, threshold + 1, size)
         by_rate = density * size / (rate + size) ** 2
         by_spread = (_exceeding(rate, threshold, dispersion * np.exp(step)) - chance) / step
         return chance, np.column_stack([offered * by_rate[:, None], by_spread]), chance * (1 - chance)
@@ -308,6 +308,7 @@ def _exceeding(rate: np.ndarray, threshold: np.ndarray, dispersion: float) -> np
     from scipy.special import betainc  # noqa: PLC0415
 
     size = 1 / dispersion
+    # scipy.stats.nbinom.sf at whole thresholds; the usual one, a median, may lie between two counts, and there this goes on smoothly
     return np.clip(betainc(threshold + 1, size, rate / (rate + size)), _TINY, 1 - _TINY)
 
 

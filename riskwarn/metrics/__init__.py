@@ -22,7 +22,6 @@ from riskwarn.metrics.count import (
     mean_absolute_error,
     mean_ratio,
     mean_squared_log_error,
-    negative_binomial_deviance,
     poisson_deviance,
     tweedie_deviance,
 )
@@ -88,7 +87,6 @@ __all__ = [
     "mean_ratio",
     "mean_squared_log_error",
     "ndcg_at",
-    "negative_binomial_deviance",
     "pai",
     "pei",
     "poisson_deviance",

@@ -116,47 +116,6 @@ def tweedie_deviance(y: ArrayLike, expected: ArrayLike, *, power: float = 1.5, f
 
 
 @checked
-def negative_binomial_deviance(y: ArrayLike, expected: ArrayLike, *, dispersion: float, floor: float = FLOOR) -> float:
-    """Mean deviance of the negative binomial law with Var = mu + alpha mu² [1]_.
-
-    mean 2[y ln(y/mu) - (y + 1/alpha) ln((1 + alpha y) / (1 + alpha mu))].
-
-    Parameters
-    ----------
-    y, expected, floor
-        As in `poisson_deviance`.
-    dispersion
-        alpha, above 0; towards 0 the deviance becomes the Poisson one.
-
-    Returns
-    -------
-    deviance
-        At least 0; 0 is best.
-
-    Raises
-    ------
-    ValueError
-        An input is out of range.
-
-    References
-    ----------
-    .. [1] Hilbe (2011), Negative Binomial Regression, 2nd ed., section 8.
-
-    Examples
-    --------
-    >>> round(negative_binomial_deviance([2, 0], [1, 1], dispersion=0.5), 4)
-    1.0465
-    """
-    y, mu = _pair(y, expected)
-    inside("floor", floor, 0, np.inf)
-    inside("dispersion", dispersion, 0, np.inf)
-    mu = np.maximum(mu, floor)
-    surprise = y * np.log(np.where(y > 0, y, 1) / np.where(y > 0, mu, 1))
-    spread = (y + 1 / dispersion) * np.log((1 + dispersion * y) / (1 + dispersion * mu))
-    return float(2 * np.mean(surprise - spread))
-
-
-@checked
 def mean_ratio(y: ArrayLike, expected: ArrayLike) -> float:
     """Calibration in the large, mean(mu) / mean(y).
 

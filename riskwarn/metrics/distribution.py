@@ -61,7 +61,8 @@ def crps_ensemble(y: ArrayLike, draws: ArrayLike, *, threshold: float | None = N
 def crps_poisson(y: ArrayLike, expected: ArrayLike) -> float:
     """Mean CRPS of a Poisson forecast, in closed form [1]_.
 
-    (y - mu)(2F(y) - 1) + 2 mu f(y) - mu e^(-2mu) [I0(2mu) + I1(2mu)].
+    (y - mu)(2F(y) - 1) + 2 mu f(y) - mu e^(-2mu) [I0(2mu) + I1(2mu)]. The Bessel functions are scaled, so it holds for any rate, where
+    scoringrules' form overflows from a rate of some 350 on.
 
     Parameters
     ----------
@@ -103,7 +104,7 @@ def crps_negative_binomial(y: ArrayLike, expected: ArrayLike, *, dispersion: flo
     """Mean CRPS of a negative binomial forecast, E|X - y| - ½ E|X - X'| [1]_.
 
     With size r = 1/alpha and p = 1 / (1 + alpha mu), E|X - y| = y (2F(y; r) - 1) - mu (2F(y-1; r+1) - 1). The second term has a
-    closed form by 2F1, which overflows for large r, so it is integrated: see `_half_gap`.
+    closed form by 2F1, which scoringrules takes and which overflows for large r, so it is integrated: see `_half_gap`.
 
     Parameters
     ----------

@@ -27,13 +27,13 @@ def category_marks(found: list[Flow]) -> pd.DataFrame:
 
 
 def _unknown(flow: Flow, n_feeds: int) -> pd.DataFrame:
-    from scipy import special  # noqa: PLC0415
+    from scipy import stats  # noqa: PLC0415 - scipy.stats is heavy
 
     blank = np.isin(flow.categories, UNKNOWN)
     now, before = flow.counts[:, -DAYS:].sum(axis=1), flow.counts[:, -364:-DAYS].sum(axis=1)
     n, k = np.round([now[0], now[blank].sum()])
     share = (before[blank].sum() + 1) / (before[0] + 20)
-    p = np.asarray(special.betainc(k, n - k + 1, min(share, 1.0)) if k else 1.0)
+    p = np.asarray(stats.binom.sf(k - 1, n, min(share, 1.0)))
     observed = k / n if n else np.nan
     return marks(
         "category",

@@ -126,7 +126,7 @@ def surprise(counts: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray, n
     observed, due, p
         (n, days) sums, the law's mean, and the two-sided probability in (0, 1]; NaN where there is no law yet.
     """
-    from scipy import special  # noqa: PLC0415
+    from scipy import stats  # noqa: PLC0415 - scipy.stats is heavy
 
     level, weekday = expected(counts)
     observed = sum((_lag(counts, d) for d in range(window)), start=np.zeros(counts.shape))
@@ -134,9 +134,7 @@ def surprise(counts: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray, n
     due = np.maximum(_lag(level, window - 1) * factor, _LEAST_MEAN * window)
     spread = _lag(_spread(np.fmin(observed, 3 * due + 5), due), window - 1)
     size, share = due / (spread - 1), 1 / spread
-    # the distribution function of the negative binomial is an incomplete beta function
-    low = special.betainc(size, observed + 1, share)
-    high = np.where(observed > 0, special.betainc(np.fmax(observed, 1), size, 1 - share), 1.0)
+    low, high = stats.nbinom.cdf(observed, size, share), stats.nbinom.sf(observed - 1, size, share)
     return observed, due, np.minimum(2 * np.minimum(low, high), 1.0)
 
 
