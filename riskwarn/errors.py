@@ -15,7 +15,8 @@
      ├─ ConflictError       19   someone else has acted on the item meanwhile
      ├─ ForbiddenError      20   the role or area may not do this
      ├─ StepError           21   the item cannot take this step, or what the step wants is missing
-     └─ TamperedError       22   the ledger is not as it was written
+     ├─ TamperedError       22   the ledger is not as it was written
+     └─ HeldError           30   a rollback holds the night
 """
 
 import difflib
@@ -104,6 +105,12 @@ class TamperedError(RiskwarnError):
     """The ledger is not as it was written."""
 
     exit_code = 22
+
+
+class HeldError(RiskwarnError):
+    """A rollback holds the night; nothing is published for it before it is released."""
+
+    exit_code = 30
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -28,7 +28,7 @@ from riskwarn.model import RiskModel
 from riskwarn.panel import panel_of
 from riskwarn.schema import REASONS
 from riskwarn.scoring import score
-from riskwarn.store import NIGHT_TABLES, Store
+from riskwarn.store import LEAST_KEPT, NIGHT_TABLES, Store
 from riskwarn.weekly import weekly_counts, weekly_readings
 
 
@@ -162,6 +162,8 @@ def nightly(
         The data end before the night.
     BusyError
         Another job holds the store.
+    HeldError
+        A rollback holds the night.
     """
     if capacity < 1:
         raise DataError(f"capacity must be at least 1, got {capacity}.")
@@ -172,6 +174,7 @@ def nightly(
         if store.run_of(at) == run:
             say(f"{at:%Y-%m-%d}: run {run} is published already")
             return _published(store, model, at, run)
+        store.check_free(at)
         return _compute(store, model, at, run, capacity, say)
 
 
@@ -192,7 +195,8 @@ def run_key(store: Store, model: RiskModel, at: pd.Timestamp, capacity: int) -> 
         Equal where everything the run depends on is equal.
     """
     alias = model.facts.get("alias")
-    earlier = [(night.isoformat(), store.run_of(night)) for night in store.nights() if night < at]
+    read = pd.Timedelta(days=LEAST_KEPT - 1)  # what pruning may take away names no run
+    earlier = [(night.isoformat(), store.run_of(night)) for night in store.nights() if at - read <= night < at]
     parts = [
         at.isoformat(),
         store.fingerprint(),

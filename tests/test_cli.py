@@ -204,8 +204,9 @@ def test_nightly_twice_and_back(ask, street):
 
     assert (first["done_before"], second["done_before"]) == (False, True)
     assert first["run"] == second["run"] != other["run"]
-    assert ask("nightly", *NIGHT, "--run", first["run"])["run"] == first["run"]
+    assert ask("rollback", towns.STREET_NIGHT, "--run", first["run"], "--why", "test")["run"] == first["run"]
     assert street[0].run_of(towns.STREET_NIGHT) == first["run"]
+    ask("rollback", towns.STREET_NIGHT, "--release")
 
 
 def test_doctor_says_what_there_is(ask):

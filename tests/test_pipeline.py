@@ -95,7 +95,7 @@ def test_changed_data_are_a_new_run(street):
     assert second.run != first.run
     assert street.runs(towns.STREET_NIGHT) == [first.run, second.run]
     assert street.run_of(towns.STREET_NIGHT) == second.run
-    street.roll_back(towns.STREET_NIGHT, first.run)
+    street.roll_back(towns.STREET_NIGHT, first.run, why="better")
     assert street.read("scores", as_of=towns.STREET_NIGHT)["expected"].tolist() == first.scores["expected"].tolist()
 
 

@@ -321,12 +321,12 @@ def test_a_run_is_never_rewritten_and_can_hold_again(tmp_path):
 
     assert store.runs("2025-01-08") == ["old", "new"]
     assert store.read("scores", as_of="2025-01-08")["rank"].tolist() == [1]
-    store.roll_back("2025-01-08", "new")
+    store.roll_back("2025-01-08", "new", why="better")
     assert store.run_of("2025-01-08") == "new"
     assert store.read("scores", as_of="2025-01-08")["rank"].tolist() == [2]
     assert {p.name: p.read_bytes() for p in old.iterdir()} == bytes_before
     with pytest.raises(NotFoundError, match="has no run 'never'; its runs: old, new"):
-        store.roll_back("2025-01-08", "never")
+        store.roll_back("2025-01-08", "never", why="x")
     assert store.run_of("2025-01-08") == "new"
 
 
@@ -521,7 +521,7 @@ def test_a_damaged_night_is_passed_over_and_told(tmp_path, file, content):
     assert len(store.faults()) == 1
     assert file in store.faults()[0]
     with pytest.raises(DataError, match="damaged or missing; run the night again"):
-        store.roll_back("2025-01-09", "run1")
+        store.roll_back("2025-01-09", "run1", why="x")
 
 
 @pytest.mark.parametrize("stray", ["backup", "2025-01-09 (copy)", "2025-13-01", "2025-01-10", ".trash"])

@@ -6,7 +6,7 @@
     models    panel backtest tune train promote
     nights    score find-gaps monitor raise-alerts nightly mode
     reasons   explain changes what-if review
-    upkeep    migrate
+    upkeep    rollback prune migrate
     service   serve demo doctor
 """
 
@@ -49,6 +49,8 @@ VERBS = {
     "serve": "service",
     "simulate": "records",
     "demo": "service",
+    "rollback": "upkeep",
+    "prune": "upkeep",
     "migrate": "upkeep",
     "doctor": "service",
 }

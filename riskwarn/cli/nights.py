@@ -138,9 +138,6 @@ def nightly(
     capacity: Capacity = DEFAULT_CAPACITY,
     target: Target = "",
     alias: Alias = "champion",
-    run: Annotated[
-        str | None, typer.Option("--run", help="Roll back: let this earlier run of the date hold again.")
-    ] = None,
     store: StoreFolder = None,
     json: Json = False,
 ) -> None:
@@ -148,10 +145,6 @@ def nightly(
     from riskwarn.pipeline import nightly
 
     opened = open_store(store)
-    if run:
-        folder = opened.roll_back(as_of, run)
-        say({"run": run, "folder": str(folder)}, f"run {run} holds again", as_json=json)
-        return
     check_capacity(capacity)
     opened.instant(as_of)
     tell = (lambda _: None) if json else print

@@ -11,19 +11,27 @@
     tables       the source tables, read and merged
     transaction  one delivery: all of it or nothing
     nights       what was published, night by night
+    hold         a rollback of a night, which stays until it is released
+    pruning      which old nights may go
+    operations   the log of what people did by hand
     store        these together, with the city's clock
 """
 
 from riskwarn.store.format import FORMAT
+from riskwarn.store.hold import Hold
 from riskwarn.store.key import signature
 from riskwarn.store.nights import PublishedNight
+from riskwarn.store.pruning import LEAST_KEPT, Pruned
 from riskwarn.store.store import Store
 from riskwarn.store.tables import NIGHT_TABLES, Written
 from riskwarn.store.transaction import Transaction
 
 __all__ = [
     "FORMAT",
+    "LEAST_KEPT",
     "NIGHT_TABLES",
+    "Hold",
+    "Pruned",
     "PublishedNight",
     "Store",
     "Transaction",

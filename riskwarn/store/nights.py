@@ -13,8 +13,9 @@ from typing import Any
 
 import pandas as pd
 
-from riskwarn.errors import DataError, NotFoundError, StaleDataError
+from riskwarn.errors import DataError, HeldError, NotFoundError, StaleDataError
 from riskwarn.schema import conform, table_of
+from riskwarn.store.hold import Hold, is_damaged, read_hold
 from riskwarn.store.parquet import full, to_arrow, to_frame, write_bytes, write_table
 from riskwarn.store.pointer import point, pointed
 from riskwarn.store.tables import NIGHT_TABLES, check_columns, load
@@ -101,7 +102,7 @@ class PublishedNight:
             raise DataError(f"{self.path / damage} is damaged or missing; {_REMEDY}")
 
 
-_REMEDY = "run the night again, or let an earlier run hold with `riskwarn nightly --as-of DATE --run RUN`."
+_REMEDY = "run the night again, or let an earlier run hold with `riskwarn rollback DATE --run RUN`."
 
 
 class Nights(ABC):
@@ -153,8 +154,17 @@ class Nights(ABC):
 
     def faults(self) -> list[str]:
         """What is wrong among the nights, a sentence each: folders that are no night, and damage in the newest ones."""
-        strays = [folder for folder in self._folders() if self._date(folder) is None]
-        found = [f"{folder} is no night and is passed over; move it elsewhere." for folder in strays]
+        folders = self._folders()
+        found = [
+            f"{folder} is no night and is passed over; move it elsewhere."
+            for folder in folders
+            if self._date(folder) is None
+        ]
+        found += [
+            f"{folder}: the rollback is damaged, and the run rolled back to holds; roll back or release it again."
+            for folder in folders
+            if is_damaged(folder)
+        ]
         for at in reversed(self.nights()):
             try:
                 self.night(at).check()
@@ -173,6 +183,30 @@ class Nights(ABC):
     def run_of(self, as_of: object) -> str | None:
         """Name of the run that holds for `as_of`, none when nothing is published."""
         return _holding(self._night(self.instant(as_of)))
+
+    def hold_of(self, as_of: object) -> Hold | None:
+        """The rollback that a night is held by, none where its newest run holds."""
+        return read_hold(self._night(self.instant(as_of)))
+
+    def holds(self) -> dict[pd.Timestamp, Hold]:
+        """The nights that are held, oldest first."""
+        holds = {at: self.hold_of(at) for at in self.nights()}
+        return {at: hold for at, hold in holds.items() if hold is not None}
+
+    def check_free(self, as_of: object) -> None:
+        """Refuse to publish a night that a rollback holds.
+
+        Raises
+        ------
+        HeldError
+            It is held; the message says at which run, since when and why.
+        """
+        at, hold = self.instant(as_of), self.hold_of(as_of)
+        if hold is not None:
+            raise HeldError(
+                f"{at.date()} is held at run {hold.run} by a rollback of {hold.since[:16]} ({hold.why}); nothing is published. "
+                f"Release it with `riskwarn rollback {at.date()} --release`."
+            )
 
     def facts(self, as_of: object) -> dict[str, Any]:
         """What the run published for `as_of` says of itself."""
@@ -220,9 +254,12 @@ class Nights(ABC):
 
 
 def _holding(night: Path) -> str | None:
-    """The run a night points to, none where the pointer or the run is not there."""
-    run = pointed(night / _POINTER)
-    return run if run is not None and (night / run).is_dir() else None
+    """The run a night is held at or points to, none where the pointer or the run is not there."""
+    hold = read_hold(night)
+    for run in (hold.run if hold else None, pointed(night / _POINTER)):
+        if run is not None and Path(run).name == run and (night / run).is_dir():
+            return run
+    return None
 
 
 def _sums(folder: Path) -> str:

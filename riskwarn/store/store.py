@@ -9,6 +9,8 @@
       quarantine/events/….parquet             rejected rows, each with its reason
       nights/2025-03-03/<run>/….parquet       what a night published, never changed afterwards
       nights/2025-03-03/current               which run holds; replaced in one step
+      nights/2025-03-03/hold.json             a rollback, which holds until it is released
+      operations.jsonl                        what people did by hand: rollbacks, prunings, forced publications
       ledger.sqlite                           alerts and their transitions
       calendar.csv                            the city's own working days
       journal.json                            the last delivery committed
@@ -39,9 +41,13 @@ from riskwarn.errors import DataError, NotFoundError, did_you_mean
 from riskwarn.schema import Table, table_of
 from riskwarn.store.files import Files
 from riskwarn.store.format import FORMAT, HEAD, REMEDY, head_of, migrate, read_head
+from riskwarn.store.hold import Hold, release, write_hold
 from riskwarn.store.lock import Lock
 from riskwarn.store.nights import Nights
+from riskwarn.store.operations import note, noted
 from riskwarn.store.parquet import to_frame
+from riskwarn.store.pointer import point
+from riskwarn.store.pruning import LEAST_KEPT, Pruned, old_nights, remove, size
 from riskwarn.store.tables import NIGHT_TABLES, Tables, Written, check_columns, joined, load
 from riskwarn.store.transaction import Transaction
 
@@ -297,6 +303,8 @@ class Store(Tables, Nights):
             Another job holds the store.
         DataError
             A table breaks its contract, or is none of a night.
+        HeldError
+            A rollback holds the night at another run.
         """
         at = self.instant(as_of)
         for name in tables:
@@ -307,21 +315,124 @@ class Store(Tables, Nights):
         with self.transaction() as staged:
             staged.make()
         with self.lock():
+            if self.run_of(at) != run:
+                self.check_free(at)
             return self._publish(at, tables, run, facts or {})
 
     @checked
-    def roll_back(self, as_of: object, run: str) -> Path:
-        """Let an earlier run of a night hold again: one pointer moves, nothing is computed.
+    def roll_back(self, as_of: object, run: str, *, why: str) -> Path:
+        """Hold a night at an earlier run until :meth:`release`: no job publishes for it meanwhile, and nothing is computed.
+
+        Parameters
+        ----------
+        as_of
+            The night.
+        run
+            One of :meth:`runs`.
+        why
+            The reason, kept with the night and in the log of operations.
+
+        Returns
+        -------
+        folder
+            Of the run.
 
         Raises
         ------
         NotFoundError
             The night has no such run; the message names those it has.
         DataError
-            A file of that run is damaged.
+            A file of that run is damaged, or no reason is given.
+        BusyError
+            Another job holds the store.
         """
-        self.night(as_of, run).check()
-        return self.publish(as_of, {}, run=run)
+        if not why.strip():
+            raise DataError("a rollback needs its reason: whoever finds the night held must know why.")
+        with self.lock():
+            at, night = self.instant(as_of), self.night(as_of, run)
+            night.check()
+            hold = Hold(run, why.strip(), self._now())
+            write_hold(night.path.parent, hold)
+            point(night.path.parent / "current", run)
+            self.note("rollback", as_of=at.isoformat(), run=run, why=hold.why)
+            return night.path
+
+    @checked
+    def release(self, as_of: object) -> Hold:
+        """End the hold of a night. The run it was held at stays until the next job publishes another.
+
+        Returns
+        -------
+        hold
+            That was ended.
+
+        Raises
+        ------
+        NotFoundError
+            Nothing holds the night.
+        BusyError
+            Another job holds the store.
+        """
+        with self.lock():
+            at, hold = self.instant(as_of), self.hold_of(as_of)
+            if hold is None:
+                raise NotFoundError(f"store {self.path}: no rollback holds {at.date()}; there is nothing to release.")
+            point(self._night(at) / "current", hold.run)
+            release(self._night(at))
+            self.note("release", as_of=at.isoformat(), run=hold.run)
+            return hold
+
+    @checked
+    def prune(self, *, keep: int = LEAST_KEPT, dry_run: bool = False) -> list[Pruned]:
+        """Take old nights away, all of each at once, the oldest first.
+
+        Parameters
+        ----------
+        keep
+            Newest dates whose nights stay; at least :data:`riskwarn.store.pruning.LEAST_KEPT`. Held nights and the newest sound one
+            stay besides.
+        dry_run
+            Only say which would go.
+
+        Returns
+        -------
+        pruned
+            The nights, oldest first.
+
+        Raises
+        ------
+        DataError
+            `keep` is too few.
+        BusyError
+            Another job holds the store.
+        """
+        if keep < LEAST_KEPT:
+            raise DataError(f"at least {LEAST_KEPT} nights are kept, got {keep}.")
+        with self.lock():
+            gone = [Pruned(at, size(self._night(at))) for at in self._prunable(keep)]
+            for night in [] if dry_run else gone:
+                remove(self._night(night.as_of))
+            if gone and not dry_run:
+                self.note("prune", keep=keep, nights=[night.as_of.date().isoformat() for night in gone])
+            return gone
+
+    def _prunable(self, keep: int) -> list[pd.Timestamp]:
+        """Old nights, but those held and the newest sound one."""
+        old = old_nights(self.nights(), keep)
+        stays = {*self.holds(), self.newest_night().as_of} if old else set()
+        return [at for at in old if at not in stays]
+
+    def note(self, verb: str, **facts: object) -> None:
+        """A line in the log of operations: what somebody did by hand, when, and the facts of it."""
+        with self.lock():
+            note(self.path, {"at": self._now(), "verb": verb, **facts})
+
+    def noted(self) -> list[dict[str, Any]]:
+        """The log of operations, oldest first."""
+        return noted(self.path)
+
+    def _now(self) -> str:
+        return pd.Timestamp.now(tz=self.timezone).isoformat(timespec="seconds")
 
     # -- one writer ---------------------------------------------------------------------------------------------------
 

@@ -140,7 +140,7 @@ class Transaction(Tables):
         DataError
             The name is that of a folder, or of a file the store keeps for itself.
         """
-        if Path(name).name != name or name.startswith(".") or name.endswith(".json"):
+        if Path(name).name != name or name.startswith(".") or name.endswith((".json", ".jsonl")):
             raise DataError(f"{name!r} is no name for a file beside the tables; wanted one such as 'calendar.csv'.")
         write_bytes(self._staged(name), content)
 

@@ -182,6 +182,7 @@ def _page(request: Request, template: str, night: Night, **context: Any) -> Resp
     damaged = [write.day(date, language) for date in dates if date > last]
     given = common | {
         "damaged": common["comma"].join(damaged),
+        "held": _held(nights, night, language),
         "night": night,
         "newest": newest,
         "stale": stale if hours > STALE_HOURS else "",
@@ -190,6 +191,12 @@ def _page(request: Request, template: str, night: Night, **context: Any) -> Resp
         "names": night.names,
     }
     return _html(request, _PAGES.get_template(template).render(given | context))
+
+
+def _held(nights: Nights, night: Night, language: str) -> str:
+    """That a rollback holds the night, empty where none does; the reason is told to operators alone, by ``riskwarn doctor``."""
+    hold = nights.store.hold_of(night.as_of)
+    return words.told("held", language, at=write.moment(hold.since, nights.store.timezone)) if hold else ""
 
 
 def _html(request: Request, text: str, status: int = 200) -> Response:

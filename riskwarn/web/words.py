@@ -158,6 +158,7 @@ PHRASES: dict[str, Spoken] = {
     "days_age": phrase("{n} days"),
     "hours_age": phrase("{n} hours"),
     "damaged": phrase("A newer night ({as_of}) is damaged and cannot be read; this is the last one that can."),
+    "held": phrase("This list was rolled back to an earlier run on {at} and is held; newer data may not be in it."),
     "damaged_night": phrase("What was published for that night is damaged and cannot be read"),
     "nothing": phrase("Nothing is published yet"),
     "nothing_more": phrase("No results does not mean no risk. Run riskwarn nightly first."),
