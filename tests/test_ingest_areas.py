@@ -1,6 +1,7 @@
 """Files of areas and points: placed where they lie whatever CRS and form they come in, or refused with what is odd about them."""
 
 import json
+import sys
 
 import geopandas as gpd
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from riskwarn.errors import DataError
+from riskwarn.errors import DataError, NotFoundError
 from riskwarn.ingest import ingest
 from riskwarn.ingest.coordinates import gcj02_shift, points_of, to_wgs84
 from riskwarn.ingest.mapping import mapping_of
@@ -182,3 +183,33 @@ def test_what_is_no_point_is_missing():
     x, y = points_of(pd.Series(["nowhere", "118.78", "POINT EMPTY", None, "1,2,3"]))
     assert x.isna().all()
     assert y.isna().all()
+
+
+def test_every_layer_of_a_geopackage_is_read_or_named(tmp_path):
+    """The layer with the known columns leads, wherever it stands; the others are in the notes with their rows."""
+    for layer, column in (("roads", "road"), ("grids", "code"), ("张伟", "owner")):
+        areas = gpd.GeoDataFrame({column: ["a", "b"]}, geometry=[box(0), box(1)], crs=4326)
+        areas.to_file(tmp_path / "a.gpkg", layer=layer)
+    report, grids = brought(tmp_path, tmp_path / "a.gpkg")
+    notes = report.notes.set_index("note")["rows"]
+    assert sorted(grids.index) == ["a", "b"]
+    assert notes["layer 'roads' is not read; export it as a file of its own"] == 2
+    assert notes["layer (not shown) is not read; export it as a file of its own"] == 2
+
+
+def test_grids_without_a_neighbour_are_counted(tmp_path):
+    """A grid that touches no other one gives no neighbour anything: the report says how many there are."""
+    shapes = [("a", box(0)), ("b", box(1)), ("c", box(5)), ("d", box(9))]
+    report, _ = brought(tmp_path, features(tmp_path / "a.geojson", shapes))
+    notes = report.notes.set_index("note")["rows"]
+    assert notes["grids without any neighbour: check gaps between polygons"] == 2
+    joined, _ = brought(tmp_path / "t", features(tmp_path / "b.geojson", shapes[:2]))
+    assert not joined.notes["note"].str.contains("neighbour").any()
+
+
+def test_hexagons_without_their_library_name_the_extra(tmp_path, monkeypatch):
+    """A plain install cuts squares; what it lacks for hexagons is told with the command that brings it, and nothing is stored."""
+    monkeypatch.setitem(sys.modules, "h3", None)
+    with pytest.raises(NotFoundError, match=r"pip install 'riskwarn\[hexagons\]'"):
+        brought(tmp_path, features(tmp_path / "a.geojson", [("a", box(0))]), area={"make": "h3"})
+    assert not (tmp_path / "s").exists()

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
+import zipfile
 from datetime import datetime
 from pathlib import Path
 
@@ -466,3 +468,48 @@ def test_unknown_headers_are_guessed_from_values_with_less_confidence(tmp_path):
     assert (fields["甲"], fields["乙"], fields["丙"]) == ("event_id", "occurred_at", "category")
     assert proposal.confidence == 0.5
     assert "its values" in repr(proposal)
+
+
+def computed(path, values):
+    """The workbook as a spreadsheet program saves it: each of its formulas with the value it has."""
+    stored = path.with_name(f"stored-{path.name}")
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(stored, "w") as new:
+        for name in old.namelist():
+            text = old.read(name)
+            for formula, value in values.items():
+                text = re.sub(
+                    rb"<f>%b</f><v ?/?>(</v>)?" % re.escape(formula.encode()), rb"<f>x</f><v>%d</v>" % value, text
+                )
+            new.writestr(name, text)
+    return stored
+
+
+def test_a_formula_without_a_stored_value_is_not_empty(tmp_path):
+    """Its value is unknown, which is not nothing: the row is refused with the column, unless the column is not read; stored, it is read."""
+    rows = [["event_id", "at", "grid_id", "category", "severity"]]
+    rows += [[f"e{k}", "2025-01-08 13:05", CODES[0], "邻里", 1] for k in range(4)]
+    rows[2][4], rows[4][3] = "=1+1", "=2+2"
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.save(tmp_path / "f.xlsx")
+    plain = {"timezone": ZONE, "source": "dispute", "category": {"vocabulary": "dispute"}}
+    columns = {"event_id": "event_id", "occurred_at": "at", "grid_id": "grid_id", "category": "category"}
+    graded = mapping_of({**plain, "columns": {**columns, "severity": "severity"}})
+
+    store = town(tmp_path / "s")
+    report = ingest(store, tmp_path / "f.xlsx", graded)
+    assert dict(zip(report.reasons["reason"], report.reasons["rows"], strict=True)) == {
+        "'severity': a formula without a stored value": 1,
+        "'category': a formula without a stored value": 1,
+    }
+    assert set(report.reasons["remedy"]) == {"open the workbook in a spreadsheet program, save it, and send it again"}
+
+    unread = ingest(
+        town(tmp_path / "t"), tmp_path / "f.xlsx", mapping_of({**plain, "columns": columns, "ignore": ["severity"]})
+    )
+    assert (unread.accepted, unread.quarantined) == (3, 1)
+
+    whole = town(tmp_path / "u")
+    ingest(whole, computed(tmp_path / "f.xlsx", {"1+1": 2, "2+2": 4}), graded)
+    assert whole.read("events")["severity"].tolist() == [1, 2, 1, 1]

@@ -174,7 +174,7 @@ def test_rows_with_zero_bytes_or_broken_characters_are_broken(tmp_path):
 WORDS = {
     "gb18030": ["邻里纠纷", "噪音扰民", "占道经营", "违规停车", "婚姻家庭"],
     "cp950": ["鄰里糾紛", "噪音擾民", "佔道經營", "違規停車", "婚姻家庭"],
-    "cp1252": ["Café", "Größe", "señor", "naïve", "déjà vu", "it’s"],
+    "cp1252": ["Café", "Größe", "Zürich", "Élan", "it’s", "5 £"],
     "utf-8": ["Café", "邻里纠纷", "違規停車", "Łódź"],
 }
 
@@ -188,6 +188,24 @@ def test_the_encoding_follows_from_what_the_text_would_say(name, data):
     mark = data.draw(st.sampled_from([",", "|", ";", "\t"]))
     sample = "\n".join(f"1{mark}{word}{mark}x" for word in words).encode(name)
     assert likely_encoding(sample) == name
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words", "letters"),
+    [
+        ("cp1252", ["señor", "Café"], "ñ or ń"),
+        ("cp1252", ["Skåne", "Zürich"], "å or ĺ"),
+        ("cp1250", ["Plzeň", "Brno"], "ò or ň"),
+        ("cp1250", ["Łódź", "ulica"], "£ or Ł"),
+    ],
+)
+def test_letters_of_two_readings_are_asked_for(tmp_path, encoding, words, letters):
+    """What is one word in the West and another one in Central Europe is no guess; the mapping says which, and then it holds."""
+    content = "\n".join([HEADER, *(f"{k},2025-01-08,{word},x" for k, word in enumerate(words))]).encode(encoding)
+    with pytest.raises(DataError, match=f"{letters}.*state `encoding` in the mapping"):
+        read(tmp_path, content)
+    _, rows, _ = read(tmp_path, content, encoding=encoding)
+    assert [row[2] for row in rows.values()] == words
 
 
 @pytest.mark.parametrize("encoding", ["cp1251", "euc_kr", "cp932"])

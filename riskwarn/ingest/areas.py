@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from riskwarn.errors import DataError, DefinitionError
-from riskwarn.grid import WGS84, locate, measure, regular
+from riskwarn.errors import DataError, DefinitionError, NotFoundError
+from riskwarn.grid import WGS84, locate, measure, neighbors, regular
 from riskwarn.ingest.coordinates import to_wgs84
 from riskwarn.ingest.mapping import Mapping
 from riskwarn.schema import GRIDS
@@ -194,11 +194,19 @@ def hexagons(outline: object, resolution: int) -> pd.DataFrame:
 
     Raises
     ------
+    NotFoundError
+        The library of H3 is not installed; the message names the extra.
     DataError
         No cell's centre lies inside: the resolution is too coarse.
     """
-    import h3  # noqa: PLC0415
     import shapely  # noqa: PLC0415
+
+    try:
+        import h3  # noqa: PLC0415
+    except ModuleNotFoundError:
+        raise NotFoundError(
+            "make = 'h3' under [area] needs the library h3; install it with `pip install 'riskwarn[hexagons]'`, or take make = 'square'."
+        ) from None
 
     whole = shapely.union_all(shapely.make_valid(outline.to_crs(WGS84).geometry.to_numpy()))  # type: ignore[attr-defined]
     ids = sorted(h3.geo_to_cells(whole, resolution))
@@ -216,3 +224,21 @@ def _parent_of(cells: pd.DataFrame, areas: pd.DataFrame) -> np.ndarray:
 
     inside = shapely.point_on_surface(shapely.from_wkt(cells["geometry"].to_numpy(dtype=object)))
     return locate(shapely.get_x(inside), shapely.get_y(inside), areas)
+
+
+def isolated(grids: pd.DataFrame) -> int:
+    """How many of the drawn grids touch no other one, in the version that holds still.
+
+    Examples
+    --------
+    >>> west, east = (f"POLYGON (({x} 30, {x}.01 30, {x}.01 30.01, {x} 30))" for x in (120, 121))
+    >>> isolated(pd.DataFrame({"grid_id": ["A", "B"], "valid_from": 0, "geometry": [west, east]}))
+    2
+    """
+    latest = grids.sort_values("valid_from", kind="stable").drop_duplicates("grid_id", keep="last")
+    drawn = latest[latest["geometry"].notna()] if "geometry" in latest else latest.iloc[:0]
+    drawn = drawn[drawn["valid_to"].isna()] if "valid_to" in drawn else drawn
+    if len(drawn) < 2:
+        return 0
+    n_neighbors = np.asarray(neighbors(drawn, how="contiguity").sum(axis=1)).ravel()
+    return int((n_neighbors == 0).sum())

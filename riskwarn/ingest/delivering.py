@@ -15,6 +15,7 @@ from tqdm import tqdm
 from riskwarn.calling import checked
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.ingest.account import ACCEPTED, DUPLICATE, QUARANTINED, Account
+from riskwarn.ingest.areas import isolated
 from riskwarn.ingest.categorising import NO_FEED
 from riskwarn.ingest.choosing import choose
 from riskwarn.ingest.delivery import Delivery
@@ -157,6 +158,8 @@ def _deliver(
         intake.notes.update(delivery.notes)
         manifest.check_rows(sum(map(len, account.numbers)), delivery.name)
         stage.write()
+        if mapping.table == "grids" and staged.has("grids"):
+            intake.notes["grids without any neighbour: check gaps between polygons"] = isolated(staged.read("grids"))
         refused = pd.concat([*bad.parts(WRITE_ROWS), _NO_ROWS], ignore_index=True)
         keep_refused(staged, mapping.table, delivery, batch, refused, stage.accepted_ids())
         rows = account.table(mapping.source or mapping.table)

@@ -29,7 +29,11 @@ _MARKS = (
 _SAMPLE_BYTES = 128 << 10
 _UTF8_CHARACTER = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _CHINESE = ("gb18030", "cp950")
-_WESTERN = "cp1252"
+_WESTERN, _CENTRAL = "cp1252", "cp1250"
+_READINGS = {
+    byte: tuple(bytes([byte]).decode(name, "ignore") for name in (_WESTERN, _CENTRAL)) for byte in range(0x80, 0x100)
+}
+"""What a byte is in a text of Western and in one of Central Europe; empty where it is no character."""
 _RUN = re.compile(rb"[\x80-\xff]+")
 _LETTERS = frozenset(range(0xC0, 0x100)) - {0xD7, 0xF7} | {0x8A, 0x8C, 0x8E, 0x9A, 0x9C, 0x9E, 0x9F}
 _SIGNS = frozenset(
@@ -46,7 +50,7 @@ def sniff_encoding(path: Path) -> tuple[str, str]:
     """Encoding of a text file and the SHA-256 of its content, from reading all of it.
 
     A byte order mark decides; else what is UTF-8 throughout, or but for a few bytes, is UTF-8; else GB18030, Big5 (cp950) or
-    Western (cp1252), where the text it gives is plainly the likeliest.
+    Western (cp1252), where the text it gives is plainly the likeliest. Letters that would be other ones in Central Europe (cp1250) are asked for.
 
     Raises
     ------
@@ -89,7 +93,13 @@ def _marked(head: bytes) -> str:
 
 def _by_evidence(path: Path) -> str:
     with path.open("rb") as handle:
-        name = likely_encoding(_telling(handle))
+        sample = _telling(handle)
+    name = likely_encoding(sample)
+    if not name and (letters := western_or_central(sample)):
+        raise DataError(
+            f"{path}: the encoding cannot be told: {letters} stand in it as Western (cp1252) or Central European text (cp1250) has them; "
+            "export it again as UTF-8, or state `encoding` in the mapping."
+        )
     if not name:
         raise DataError(
             f"{path}: the encoding cannot be told: the text is neither UTF-8 nor plainly GB18030, Big5 or Western (cp1252); "
@@ -132,7 +142,31 @@ def likely_encoding(sample: bytes) -> str:
     least = _LEAST if n < _FEW else _LIKELY
     if share >= least and share - western >= _APART and share - min(s for s, _ in chinese.values()) >= _APART:
         return best
-    return _WESTERN if western >= _SURE and share < _LIKELY else ""
+    is_western = western >= _SURE and share < _LIKELY and not western_or_central(sample)
+    return _WESTERN if is_western else ""
+
+
+def western_or_central(sample: bytes) -> str:
+    """The letters on which the Western and the Central European reading of a text differ, where both make sense; else empty.
+
+    Examples
+    --------
+    >>> western_or_central("señor".encode("cp1252")), western_or_central("Café".encode("cp1252"))
+    ('ñ or ń', '')
+    """
+    strange = sorted({byte for byte in sample if byte >= 0x80})
+    if not all(_READINGS[byte][1] for byte in strange):
+        return ""
+    return ", ".join(" or ".join(_READINGS[byte]) for byte in strange if _has_two_readings(byte, sample))
+
+
+def _has_two_readings(byte: int, sample: bytes) -> bool:
+    western, central = _READINGS[byte]
+    letter = rb"[A-Za-z\xc0-\xff]"
+    beside_letters = (
+        re.search(rb"%b%b|%b%b" % (letter, (sign := re.escape(bytes([byte]))), sign, letter), sample) is not None
+    )
+    return western != central and central.isalpha() and (western.isalpha() or beside_letters)
 
 
 def _utf8_faults(sample: bytes) -> int:

@@ -16,6 +16,7 @@ _REMEDIES = {
     "closed_at before": "correct one of the two times at the source",
     "person data": "take the value out of the export",
     "free text": "take the column out of the export, or map it through `words`",
+    "a formula without": "open the workbook in a spreadsheet program, save it, and send it again",
     "the row has": "quote cells that hold the delimiter",
     "not a number": "write plain numbers",
     "spreadsheet": "export the column as text, not as a number",

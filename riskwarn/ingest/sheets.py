@@ -1,6 +1,7 @@
 """Spreadsheets as offices keep them: a title on top, merged headers, several sheets, codes stored as numbers."""
 
 import io
+import re
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +10,7 @@ from datetime import datetime, time
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from riskwarn.errors import DataError
 from riskwarn.ingest.delivery import (
@@ -25,6 +27,19 @@ from riskwarn.ingest.delivery import (
 from riskwarn.privacy import shown
 
 _ROWS_AT_ONCE = 1000
+_FORMULA = re.compile(rb"<(?:\w{1,9}:)?f[ >/]")
+NO_VALUE = "a formula without a stored value"
+
+
+class _Unstored:
+    """A cell with a formula whose value was never computed: the workbook was written by a program and not opened since."""
+
+    def __str__(self) -> str:
+        return ""
+
+
+_UNSTORED = _Unstored()
+_EMPTY = (None, "", _UNSTORED)
 
 
 @dataclass(frozen=True)
@@ -75,7 +90,7 @@ def open_workbook(path: Path, known: Sequence[str], _stated: Stated) -> Delivery
 
     def read(columns: Sequence[str]) -> Iterator[Piece]:
         notes.clear()
-        yield from cell_pieces(header, columns, _lines(alike, header, notes))
+        yield from cell_pieces(header, columns, _lines(alike, header, columns, notes))
         for table in tables:
             if table not in alike:
                 lacking = ", ".join(sorted(needed - set(table.places()))) or "a known column"
@@ -85,18 +100,20 @@ def open_workbook(path: Path, known: Sequence[str], _stated: Stated) -> Delivery
 
 
 def _lines(
-    tables: Sequence[_Table], header: Sequence[str], notes: dict[str, int]
+    tables: Sequence[_Table], header: Sequence[str], columns: Sequence[str], notes: dict[str, int]
 ) -> Iterator[tuple[list[object], str]]:
-    """The rows of the sheets, one sheet after the other, each with its cells in the order of the header."""
-    wanted = [folded_name(name) for name in header]
+    """The rows of the sheets, one sheet after the other, each with its cells in the order of the header; a column read has a value or is empty."""
+    wanted, read = [folded_name(name) for name in header], [list(header).index(name) for name in columns]
     for table in tables:
         here = table.places()
         places = list(range(len(header))) if table.header == header else [here.get(name, -1) for name in wanted]
         n_rows, n_filled = table.last + 1, 0
         for cells in islice(table.sheet.rows(), table.last + 1, None):
             n_rows += 1
-            n_filled += any(cell not in {None, ""} for cell in cells)
-            yield [cells[place] if 0 <= place < len(cells) else None for place in places], ""
+            n_filled += any(cell not in _EMPTY for cell in cells)
+            row = [cells[place] if 0 <= place < len(cells) else None for place in places]
+            unstored = next((header[place] for place in read if row[place] is _UNSTORED), None)
+            yield row, "" if unstored is None else f"{shown(unstored)}: {NO_VALUE}"
         name = shown(table.sheet.name)
         if n_rows in SHEET_ROWS:
             notes[f"sheet {name} is full to its last row: rows may be cut off"] = n_filled
@@ -109,7 +126,7 @@ def _lines(
 
 def _n_filled(table: _Table) -> int:
     rows = islice(table.sheet.rows(), table.last + 1, None)
-    return max(1, sum(any(cell not in {None, ""} for cell in cells) for cells in rows))
+    return max(1, sum(any(cell not in _EMPTY for cell in cells) for cells in rows))
 
 
 def _head(rows: Iterator[Sequence[object]]) -> list[Sequence[object]]:
@@ -129,20 +146,47 @@ def _xlsx(path: Path) -> tuple[list[_Sheet], bool]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             book = openpyxl.load_workbook(content, read_only=True, data_only=True)
+            formulas = openpyxl.load_workbook(content, read_only=True) if _has_formulas(content) else None
     except DataError:
         raise
     except Exception as error:  # noqa: BLE001 the library raises many kinds on a damaged file
         raise DataError(f"{path}: not an .xlsx workbook ({type(error).__name__}); open it and save it again.") from None
 
     def rows_of(name: str) -> Iterator[Sequence[object]]:
-        sheet = book[name]
-        sheet.reset_dimensions()  # what a sheet says of its own size is often wrong, and would cut rows off
-        return _quietly(sheet.iter_rows(values_only=True))
+        values = _rows(book[name])
+        return _quietly(values if formulas is None else map(_valued, values, _rows(formulas[name])))
 
     sheets = [
         _Sheet(sheet.title, sheet.sheet_state != "visible", partial(rows_of, sheet.title)) for sheet in book.worksheets
     ]
     return sheets, book.epoch.year == 1904
+
+
+def _rows(sheet: Any) -> Iterator[Sequence[object]]:
+    sheet.reset_dimensions()  # what a sheet says of its own size is often wrong, and would cut rows off
+    return iter(sheet.iter_rows(values_only=True))
+
+
+def _has_formulas(content: io.BytesIO) -> bool:
+    """Whether any sheet has a formula; only then it is read a second time."""
+    with zipfile.ZipFile(content) as packed:
+        for name in packed.namelist():
+            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+                with packed.open(name) as part:
+                    tail = b""
+                    while block := part.read(1 << 20):
+                        if _FORMULA.search(tail + block):
+                            return True
+                        tail = block[-20:]
+    return False
+
+
+def _valued(values: Sequence[object], formulas: Sequence[object]) -> list[object]:
+    """A row with the stored values of its formulas, where there are any."""
+    return [
+        _UNSTORED if value is None and formula is not None else value
+        for value, formula in zip(values, formulas, strict=True)
+    ]
 
 
 def _refuse_entities(path: Path, content: io.BytesIO) -> None:
