@@ -70,8 +70,6 @@ def preset_names() -> list[str]:
 
 def _several(value: object) -> object:
     """One name as a list of one."""
-    if isinstance(value, list | tuple) and not value:
-        raise ValueError("wanted the name of a column, got an empty list")
     return (value,) if isinstance(value, str) else value
 
 
@@ -97,7 +95,7 @@ def _dated(text: str) -> str:
 
 
 Names = Annotated[tuple[Text, ...], BeforeValidator(_several)]
-"""Columns of a file; one name may stand without a list."""
+"""Columns of a file; one name may stand without a list, and an empty list names none."""
 Value = Annotated[Any, BeforeValidator(_single)]
 Point = Annotated[tuple[Number, ...], Field(min_length=2, max_length=2)]
 Moment = Annotated[Text, AfterValidator(_dated)]
@@ -171,7 +169,8 @@ class Mapping:
     Parameters
     ----------
     columns
-        Column of the table (or one of :data:`EXTRA_FIELDS`) to the column of the file; several names are tried in order.
+        Column of the table (or one of :data:`EXTRA_FIELDS`) to the column of the file; several names are tried in order, and an empty
+        list takes away those of a preset.
     ignore
         Columns of the file that are not read; ``*`` stands for any letters. Every other column must be mapped.
     table
