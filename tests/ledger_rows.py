@@ -1,4 +1,4 @@
-"""Ledgers for tests: a store of one night, some items, and the walk of an alert from published to closed."""
+"""Ledgers for tests: a small city, its nights written by hand, some items, and the walk of an alert from published to closed."""
 
 import datetime as dt
 
@@ -71,3 +71,106 @@ def walk(ledger: Ledger, item_id: str) -> None:
     ]
     for n, (action, actor, given) in enumerate(steps):
         ledger.act(item_id, action, actor, at=f"2025-03-03 09:{n:02}", **given)
+
+
+# -- nights written by hand -------------------------------------------------------------------------------------------
+
+GRIDS = {"G1": "T1", "G2": "T1", "G3": "T1", "G4": "T2", "G5": "T2"}
+
+
+def a_city(folder) -> Store:
+    """Five grids in two townships of one county."""
+    store = Store(folder / "city", timezone="Asia/Shanghai")
+    rows = [
+        {
+            "grid_id": g,
+            "valid_from": pd.Timestamp("2024-01-01", tz="Asia/Shanghai"),
+            "township_id": t,
+            "county_id": "C1",
+        }
+        for g, t in GRIDS.items()
+    ]
+    store.write("grids", pd.DataFrame(rows))
+    return store
+
+
+def day(n: int) -> pd.Timestamp:
+    """The n-th night, from 2025-03-03 on."""
+    return NIGHT + pd.Timedelta(days=n)
+
+
+def alert(grids: str, level: str = "red", *, target: str = "dispute_28d") -> dict:
+    """An alert of a night."""
+    return {"grid_ids": grids, "level": level, "target": target}
+
+
+def gap(kind: str, scope: str, severity: float = 90.0, suppressed_by: str | None = None) -> dict:
+    """An open gap of a night."""
+    return {"kind": kind, "scope": scope, "severity": severity, "suppressed_by": suppressed_by}
+
+
+def publish(store: Store, n: int, *, alerts=(), gaps=(), unscored=(), run: str = "a") -> None:
+    """Publish the n-th night."""
+    at = day(n)
+    a = [
+        {
+            **row,
+            "alert_id": f"{at:%m%d}{row['grid_ids'].replace(' ', '')}{row['target']}",
+            "as_of": at,
+            "state": "published",
+            "action": "A1",
+            "rank": i + 1,
+            "model_version": "m1",
+        }
+        for i, row in enumerate(alerts)
+    ]
+    g = [
+        {
+            **row,
+            "gap_id": f"{at:%m%d}{row['kind']}{row['scope']}",
+            "as_of": at,
+            "confidence": 0.9,
+            "state": "open",
+            "evidence": "{}",
+            "action": "A1",
+        }
+        for row in gaps
+    ]
+    s = [
+        {
+            "grid_id": grid,
+            "as_of": at,
+            "target": "dispute_28d",
+            "state": "insufficient_data" if grid in unscored else "ok",
+            "model_version": "m1",
+        }
+        for grid in GRIDS
+    ]
+    columns = {
+        "alerts": ["alert_id", "grid_ids", "level", "as_of", "state", "target", "action", "model_version"],
+        "gaps": [
+            "gap_id",
+            "kind",
+            "scope",
+            "as_of",
+            "severity",
+            "confidence",
+            "state",
+            "evidence",
+            "action",
+            "suppressed_by",
+        ],
+    }
+    tables = {
+        "alerts": pd.DataFrame(a, columns=None if a else columns["alerts"]),
+        "gaps": pd.DataFrame(g, columns=None if g else columns["gaps"]),
+        "scores": pd.DataFrame(s),
+    }
+    store.publish(at, tables, run=run)
+
+
+def states(ledger: Ledger, *, kind: str = "alert") -> list[tuple[str, str, int]]:
+    """Grids or scope, state and version of the items, in the order in which they were first listed."""
+    rows = ledger.items(kind=kind).sort_values(["first_night", "subject"])
+    named = rows["grid_ids"] if kind == "alert" else rows["subject"].str.removeprefix("gap|")
+    return list(zip(named, rows["state"], rows["version"], strict=True))

@@ -1,5 +1,6 @@
 """The verbs of a night: scores, gaps, monitors, alerts, and all of them published together."""
 
+import contextlib
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,7 +18,18 @@ from riskwarn.cli.options import (
     example,
     verbs,
 )
-from riskwarn.cli.shared import check_capacity, check_out, listed, only_target, open_store, say, scored, show
+from riskwarn.cli.shared import (
+    check_capacity,
+    check_out,
+    enter_nights,
+    listed,
+    only_target,
+    open_store,
+    say,
+    scored,
+    show,
+)
+from riskwarn.errors import RiskwarnError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,7 +160,12 @@ def nightly(
     check_capacity(capacity)
     opened.instant(as_of)
     tell = (lambda _: None) if json else print
+    with contextlib.suppress(
+        RiskwarnError
+    ):  # what an earlier job left; a fault of the ledger must not keep a night back
+        enter_nights(opened)
     night = nightly(opened, target or only_target(store), as_of=as_of, capacity=capacity, alias=alias, say=tell)
+    tell(enter_nights(opened))
     counts = {"grids": len(night.scores), "alerts": len(night.alerts), "gaps": len(night.gaps)}
     when = {"as_of": night.as_of.isoformat(), "run": night.run, "done_before": night.done_before}
     text = f"run {night.run}: {counts['grids']:,} grids, {counts['alerts']} alerts; gaps: {_by_state(night.gaps)}"

@@ -137,3 +137,15 @@ def listed(text: str | None) -> list[str] | None:
 def say(body: Any, text: str, *, as_json: bool) -> None:
     """One answer, as JSON or as text."""
     print(json.dumps(body, ensure_ascii=False, default=str) if as_json else text)
+
+
+def enter_nights(store: "Store") -> str:
+    """Bring what was published and not entered into the ledger; what that did, in a line."""
+    from riskwarn.ledger import Ledger, enter
+
+    if store.is_new:
+        return "ledger: nothing to enter"
+    with Ledger(store) as ledger:
+        done = enter(ledger)
+    said = [f"{n} {action.replace('_', ' ')}" for night in done for action, n in sorted(night.counts.items())]
+    return f"ledger: {', '.join(said) or 'nothing to enter'}"

@@ -9,9 +9,11 @@
     chain      each transition carries the digest of the one before; the head is signed
     pen        permits a step and writes it
     ledger     opens, reads, acts, verifies
+    listing    what a night lists; proof the rows that close a gap; entering brings a night in
 """
 
 from riskwarn.ledger.actor import CITY, MACHINE, Actor, account_digest, within
+from riskwarn.ledger.entering import Entered, enter
 from riskwarn.ledger.item import Item
 from riskwarn.ledger.ledger import Ledger
 from riskwarn.ledger.words import code_of, word
@@ -21,11 +23,13 @@ __all__ = [
     "CITY",
     "MACHINE",
     "Actor",
+    "Entered",
     "Item",
     "Ledger",
     "Workflow",
     "account_digest",
     "code_of",
+    "enter",
     "within",
     "word",
     "workflow",

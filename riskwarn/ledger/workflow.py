@@ -25,6 +25,7 @@ Wanted = Literal["area", "evidence", "item"]
 Counts = Literal["confirmed", "not_found", "excluded"]
 Budget = Annotated[Text, Field(pattern=r"^\d+(\.\d+)? (wh|wd|h|d)$")]
 """How long a step may take: a number and a unit, working hours, working days, hours or days."""
+Evidence = Literal["events", "visits", "workflow", "feed_log", "roster", "diversions"]
 Names = tuple[Name, ...]
 
 
@@ -140,12 +141,23 @@ class Supervision:
 
 @declared
 class Nights:
-    """What holds from night to night, in days; `gap_severity` is the least severity of a gap for each level."""
+    """What holds from night to night.
+
+    Parameters
+    ----------
+    reopen_days, expire_days, cool_down_days
+        Days after which a matter is a new one, an untouched one expires, and an ended one may come back, the last by level.
+    gap_severity
+        Least severity of a gap for each level, 0 to 100.
+    evidence
+        By kind of gap the tables whose new rows show that it is no more; of other kinds ``events``.
+    """
 
     reopen_days: AtLeastZero = 30
     expire_days: AtLeastZero = 7
     cool_down_days: dict[Name, NotNegative] = field(default_factory=dict)
     gap_severity: dict[Name, Annotated[Number, Field(ge=0, le=100)]] = field(default_factory=dict)
+    evidence: dict[Name, tuple[Evidence, ...]] = field(default_factory=dict)
 
 
 @declared

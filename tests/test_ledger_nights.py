@@ -1,0 +1,407 @@
+"""How nights enter the ledger: once, whole, and what becomes of what is listed again or no more."""
+
+import os
+import shutil
+import uuid
+
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+from ledger_rows import a_city, alert, day, gap, publish, states
+
+from riskwarn.ledger import Ledger, chain, enter
+from riskwarn.ledger.listing import areas_of
+from riskwarn.store import Store
+
+KILLED = 9
+
+
+@pytest.fixture
+def store(tmp_path):
+    return a_city(tmp_path)
+
+
+@pytest.fixture
+def ledger(store):
+    """A ledger whose first night lists G1 with G2 red, and G4 blue."""
+    publish(store, 0, alerts=[alert("G1 G2"), alert("G4", "blue")])
+    with Ledger(store) as made:
+        entered(made, 0)
+        yield made
+
+
+def entered(ledger, n, hour=7.5):
+    """What the n-th night did."""
+    done = enter(ledger, at=day(n) + pd.Timedelta(hours=hour))
+    return done[-1].counts if done else {}
+
+
+def actions(ledger, grids):
+    """Actions of the item of some grids, oldest first."""
+    items = ledger.items(kind="alert")
+    return ledger.trail(items.loc[items["grid_ids"] == grids, "item_id"].iloc[0])["action"].tolist()
+
+
+def test_a_night_enters_once(ledger, store):
+    """Each alert becomes one item with its areas; the second call finds nothing to do, and there is one message about the night."""
+    again = enter(ledger)
+    item = ledger.items(kind="alert").iloc[0]
+
+    assert again == []
+    assert states(ledger) == [("G1 G2", "published", 1), ("G4", "published", 1)]
+    assert (item["path"], item["level"], item["topic"]) == ("C1/T1/G1", "red", "dispute_28d")
+    assert ledger.outbox()["topic"].tolist() == ["night"]
+    assert ledger.verify().sound
+
+
+def test_a_message_is_told_until_it_is_delivered(ledger):
+    """What was delivered is not told again."""
+    ledger.delivered(ledger.outbox()["message_id"].tolist())
+
+    assert len(ledger.outbox()) == 0
+
+
+def test_a_new_ledger_begins_with_the_newest_night(store):
+    """Nights before it are noted and passed over; a run that comes later for an older night changes nothing."""
+    publish(store, 0, alerts=[alert("G1")])
+    publish(store, 1, alerts=[alert("G4")])
+    with Ledger(store) as ledger:
+        entered(ledger, 1)
+        publish(store, 0, alerts=[alert("G2")], run="b")
+        entered(ledger, 1, hour=9)
+
+        assert states(ledger) == [("G4", "published", 1)]
+
+
+def test_no_night_between_is_lost(ledger, store):
+    """A run that was published and whose job was killed before the ledger is entered by the next one, in its order."""
+    publish(store, 1, alerts=[alert("G3")])
+    publish(store, 2, alerts=[alert("G5")])
+    done = enter(ledger, at=day(2) + pd.Timedelta(hours=7.5))
+
+    assert [e.as_of for e in done] == [day(1), day(2)]
+    assert [g for g, *_ in states(ledger)] == ["G1 G2", "G4", "G3", "G5"]
+
+
+def test_the_same_place_again_is_the_same_item(ledger, store):
+    """Listed again at the same level it has a new reading, no new state and no row."""
+    publish(store, 1, alerts=[alert("G1 G2"), alert("G4", "blue")])
+    counts = entered(ledger, 1)
+
+    assert counts == {"new_reading": 2}
+    assert states(ledger) == [("G1 G2", "published", 1), ("G4", "published", 1)]
+    assert (ledger.items()["last_night"] == day(1)).all()
+
+
+def test_another_run_of_the_same_night_doubles_nothing(ledger, store):
+    """A night run again with other data publishes what is new and leaves what it does not list to people."""
+    publish(store, 0, alerts=[alert("G1 G2"), alert("G3")], run="b")
+    entered(ledger, 0, hour=9)
+
+    assert states(ledger) == [("G1 G2", "published", 1), ("G3", "published", 1), ("G4", "published", 1)]
+
+
+def test_a_graver_level_passes_up_and_a_lower_one_is_noted(ledger, store):
+    """Blue to red must be acknowledged anew by whoever has it; red to orange changes the level alone."""
+    publish(store, 1, alerts=[alert("G1 G2", "orange"), alert("G4", "red")])
+    entered(ledger, 1)
+    items = ledger.items(kind="alert").set_index("grid_ids")
+
+    assert items[["level", "state"]].to_dict("index") == {
+        "G4": {"level": "red", "state": "escalated"},
+        "G1 G2": {"level": "orange", "state": "published"},
+    }
+    assert ledger.verify().sound
+
+
+def test_a_blue_item_nobody_touched_expires_after_a_week(ledger, store):
+    """Not listed for seven days it expires; a red one, and a blue one that somebody acknowledged, wait for people."""
+    publish(store, 1, alerts=[alert("G5", "blue")])
+    entered(ledger, 1)
+    seen = ledger.items(level="blue").set_index("grid_ids").loc["G5", "item_id"]
+    ledger.act(seen, "acknowledge", ledger.actor("township_centre", area="T2"), at=day(1) + pd.Timedelta(hours=9))
+    for n in (6, 7, 8, 9):
+        publish(store, n)
+        entered(ledger, n)
+
+    assert states(ledger) == [("G1 G2", "published", 1), ("G4", "expired", 2), ("G5", "acknowledged", 2)]
+
+
+@pytest.mark.parametrize(("after", "state"), [(1, "dismissed"), (2, "reopened"), (20, "reopened"), (40, "published")])
+def test_what_ended_and_is_listed_again(ledger, store, after, state):
+    """Within the cool-down nothing, until thirty days the same item reopened, later a new one."""
+    item = ledger.items(level="red")["item_id"].iloc[0]
+    ledger.act(item, "dismiss", ledger.actor("shift_leader"), reason="known_cause", at=day(0) + pd.Timedelta(hours=9))
+    publish(store, after, alerts=[alert("G1 G2")])
+    entered(ledger, after)
+
+    newest = ledger.items(level="red").sort_values("first_night").iloc[-1]
+    assert newest["state"] == state
+    assert (newest["item_id"] == item) == (state != "published")
+
+
+def test_a_graver_level_breaks_the_cool_down(store):
+    """A yellow one that was dismissed comes back the next day if it is red."""
+    publish(store, 0, alerts=[alert("G1", "yellow")])
+    with Ledger(store) as ledger:
+        entered(ledger, 0)
+        ledger.act(
+            ledger.items()["item_id"].iloc[0],
+            "dismiss",
+            ledger.actor("shift_leader"),
+            reason="duplicate",
+            at=day(0) + pd.Timedelta(hours=9),
+        )
+        publish(store, 1, alerts=[alert("G1", "red")])
+        entered(ledger, 1)
+
+        assert ledger.items()[["state", "level"]].to_numpy().tolist() == [["reopened", "red"]]
+
+
+def test_two_items_of_one_place_become_one(ledger, store):
+    """Led by its other grid the alert is a new item, and the old one, on which nobody acted, is merged into it."""
+    publish(store, 1, alerts=[alert("G2 G1")])
+    entered(ledger, 1)
+    items = ledger.items(kind="alert").set_index("grid_ids")
+
+    assert items.loc["G1 G2", "state"] == "merged"
+    assert items.loc["G1 G2", "parent"] == items.loc["G2 G1", "item_id"]
+    assert items.loc["G2 G1", "state"] == "published"
+
+
+def test_work_in_hand_is_not_begun_anew(ledger, store):
+    """Where somebody has acted the new one is merged into it, and later nights are read into the one in hand."""
+    first = ledger.items(level="red")["item_id"].iloc[0]
+    ledger.act(first, "acknowledge", ledger.actor("township_centre", area="T1"), at=day(0) + pd.Timedelta(hours=9))
+    for n in (1, 2):
+        publish(store, n, alerts=[alert("G2 G1", "orange")])
+        entered(ledger, n)
+    item = ledger.item(first)
+
+    assert [(s, v) for _, s, v in states(ledger) if s != "published"] == [("acknowledged", 4), ("merged", 2)]
+    assert (item.level, item.grid_ids, pd.Timestamp(item.last_night)) == ("orange", "G2 G1", day(2))
+
+
+def test_a_place_without_a_score_is_on_hold_until_the_data_are_back(ledger, store):
+    """A grid that could not be scored is not calm: its item is on hold, and published again when it can be."""
+    publish(store, 1, unscored=["G1"])
+    entered(ledger, 1)
+    held = states(ledger)
+    publish(store, 2)
+    entered(ledger, 2)
+
+    assert held[0] == ("G1 G2", "suppressed", 2)
+    assert states(ledger)[0] == ("G1 G2", "published", 3)
+    assert actions(ledger, "G1 G2") == ["publish", "suppress", "publish"]
+
+
+# -- gaps -------------------------------------------------------------------------------------------------------------
+
+
+def visit(store, grid, n):
+    at = day(n) - pd.Timedelta(hours=8)
+    row = {
+        "visit_id": f"v{grid}{n}",
+        "started_at": at,
+        "ended_at": at + pd.Timedelta(minutes=20),
+        "grid_id": grid,
+        "known_at": at,
+    }
+    store.write("visits", pd.DataFrame([row]))
+
+
+def test_a_gap_closes_by_evidence(store):
+    """A coverage gap that the next night does not find, and a visit known since, is verified with that visit; people close it."""
+    publish(store, 0, gaps=[gap("G03", "grid:G1"), gap("G03", "grid:G4")])
+    with Ledger(store) as ledger:
+        entered(ledger, 0)
+        visit(store, "G1", 1)
+        publish(store, 1)
+        entered(ledger, 1)
+        gaps = ledger.items(kind="gap").set_index("grid_ids")
+        trail = ledger.trail(gaps.loc["G1", "item_id"])
+
+        assert gaps["state"].to_dict() == {"G1": "verified", "G4": "published"}
+        assert trail["detail"].iloc[-1] == {"evidence": {"visits": {"n": 1, "rows": ["vG11"]}}}
+        closed = ledger.act(
+            gaps.loc["G1", "item_id"],
+            "close",
+            ledger.actor("township_centre", area="T1"),
+            at=day(1) + pd.Timedelta(hours=9),
+        )
+        assert closed.state == "closed"
+        assert ledger.verify().sound
+
+
+def test_evidence_that_did_not_last_reopens_the_gap(store):
+    """Found again the next night, a gap that was verified is open again."""
+    publish(store, 0, gaps=[gap("G03", "grid:G1")])
+    with Ledger(store) as ledger:
+        entered(ledger, 0)
+        visit(store, "G1", 1)
+        publish(store, 1)
+        entered(ledger, 1)
+        publish(store, 2, gaps=[gap("G03", "grid:G1")])
+        entered(ledger, 2)
+
+        assert states(ledger, kind="gap") == [("G03|grid:G1", "reopened", 3)]
+
+
+def test_an_outage_puts_a_gap_on_hold(store):
+    """A silence that a stopped feed explains is on hold, and no row is asked of it; one that was never open does not become an item."""
+    publish(store, 0, gaps=[gap("G01", "grid:G1")])
+    with Ledger(store) as ledger:
+        entered(ledger, 0)
+        outage = [
+            gap("G08", "feed:grid_report/T1"),
+            gap("G01", "grid:G1", suppressed_by="x"),
+            gap("G01", "grid:G2", suppressed_by="x"),
+        ]
+        publish(store, 1, gaps=outage)
+        entered(ledger, 1)
+
+        assert states(ledger, kind="gap") == [
+            ("G01|grid:G1", "suppressed", 2),
+            ("G08|feed:grid_report/T1", "published", 1),
+        ]
+        assert set(ledger.items(kind="gap")["path"]) == {"C1/T1/G1", "C1/T1"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "scope", "closing"),
+    [
+        ("G08", "feed:hotline/T1", "feed_log"),
+        ("G13", "grid:G1/case:K7", "workflow"),
+        ("G04", "grid:G1", "roster"),
+        ("G10", "pair:G1|G2", "events"),
+        ("G18", "org:T1", "events"),
+        ("G20", "grid:G1/hotline", "events"),
+        ("G12", "org:T1", "diversions"),
+    ],
+)
+def test_each_kind_of_gap_has_its_evidence(store, kind, scope, closing):
+    """A receipt, a step, a roster or records of the scope show that a gap is no more; rows of another place do not."""
+    publish(store, 0, gaps=[gap(kind, scope)])
+    at = day(1) - pd.Timedelta(hours=8)
+
+    def rows(place: str, org: str, case: str) -> dict:
+        return {
+            "feed_log": {
+                "source": "hotline",
+                "org_code": org,
+                "batch_id": org,
+                "arrived_at": at,
+                "received": 1,
+                "accepted": 1,
+                "quarantined": 0,
+                "duplicate": 0,
+                "digest": "d",
+            },
+            "workflow": {"case_id": case, "step": 1, "action": "accept", "at": at, "grid_id": place, "known_at": at},
+            "roster": {"grid_id": place, "day_at": at, "n_workers": 1},
+            "events": {
+                "source": "hotline",
+                "event_id": place,
+                "known_at": at,
+                "occurred_at": at,
+                "grid_id": place,
+                "category": "D01",
+            },
+            "diversions": {"call_id": place, "to_org": org, "sent_at": at, "received_at": at, "grid_id": place},
+        }[closing]
+
+    with Ledger(store) as ledger:
+        entered(ledger, 0)
+        store.write(closing, pd.DataFrame([rows("G5", "T2", "K8")]))
+        publish(store, 1)
+        entered(ledger, 1)
+        elsewhere = states(ledger, kind="gap")[0][1]
+        store.write(closing, pd.DataFrame([rows("G1", "T1", "K7")]))
+        publish(store, 2)
+        entered(ledger, 2)
+
+        assert elsewhere == "published"
+        assert states(ledger, kind="gap")[0][1] == "verified"
+
+
+def test_areas_are_those_of_the_night(store):
+    """A grid lies in its county and township; one that is not valid yet lies nowhere."""
+    areas = areas_of(store, day(0))
+
+    assert areas.of_grid["G4"] == "C1/T2/G4"
+    assert areas.of_body == {"C1": "C1", "T1": "C1/T1", "T2": "C1/T2"}
+    assert areas_of(store, pd.Timestamp("2023-01-01", tz="Asia/Shanghai")).of_grid == {}
+
+
+# -- killed -----------------------------------------------------------------------------------------------------------
+
+
+def killed_at(n: int, folder, url) -> int:
+    """Enter the waiting nights in a child that is killed at its n-th word with the database, or after the commit."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    try:
+        ledger = Ledger(Store(folder), url=url)
+        left = [n]
+
+        def word(*_: object) -> None:
+            left[0] -= 1
+            if left[0] == 0:
+                os._exit(KILLED)
+
+        for name in ("before_cursor_execute", "after_cursor_execute", "commit", "begin"):
+            sa.event.listen(ledger.engine, name, word)
+        write, chain.write_anchor = chain.write_anchor, lambda *a: (word(), write(*a), word())
+        enter(ledger, at=day(1) + pd.Timedelta(hours=7.5))
+    except BaseException:  # noqa: BLE001 - the child must not run the tests of its parent
+        os._exit(3)
+    os._exit(0)
+
+
+def content(ledger):
+    """All that was written, without the digests, which carry the ledger's own name nowhere."""
+    return ledger.trail().drop(columns=["before", "digest"]).to_csv(), ledger.items().to_csv(), len(ledger.outbox())
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_a_kill_at_any_moment_loses_and_doubles_nothing(tmp_path, engine, request):
+    """Killed before or after each word with the database while a night enters, and run again, the ledger is as if undisturbed."""
+    store = a_city(tmp_path)
+    publish(store, 0, alerts=[alert("G1 G2"), alert("G4", "blue")], gaps=[gap("G03", "grid:G1")])
+    with Ledger(store) as ledger:
+        entered(ledger, 0)
+    visit(store, "G1", 1)
+    publish(store, 1, alerts=[alert("G1 G2", "orange"), alert("G3")], gaps=[gap("G03", "grid:G5")])
+    server = request.getfixturevalue("postgres_server") if engine == "postgresql" else None
+    wanted, n, kills = None, 0, 0
+    while True:
+        folder = tmp_path / f"copy-{n}"
+        shutil.copytree(tmp_path / "city", folder)
+        url = f"sqlite:///{folder / 'ledger.db'}" if server is None else _copied(server, folder)
+        code = killed_at(n, folder, url)
+        with Ledger(Store(folder), url=url) as again:
+            assert again.verify().sound, n
+            entered(again, 1)
+            assert again.verify().sound, n
+            wanted = wanted or content(again)
+            assert content(again) == wanted, n
+        if n and code == 0:
+            break
+        assert code == (KILLED if n else 0)
+        kills, n = kills + (n > 0), n + (2 if n else 1) if engine == "sqlite" else n * 2 + 1
+    assert kills >= (15 if engine == "sqlite" else 5)
+
+
+def _copied(server, folder):
+    """The ledger of a store's folder, moved into a new database of a server."""
+    from riskwarn.ledger.moving import move
+
+    name = f"killed_{uuid.uuid4().hex[:8]}"
+    root = sa.create_engine(server.format("postgres"), isolation_level="AUTOCOMMIT")
+    with root.connect() as link:
+        link.execute(sa.text(f"CREATE DATABASE {name}"))
+    root.dispose()
+    with Ledger(Store(folder), url=f"sqlite:///{folder / 'ledger.db'}") as ledger:
+        move(ledger, server.format(name))
+    return server.format(name)
