@@ -20,6 +20,7 @@ from riskwarn.calling import checked
 from riskwarn.errors import DefinitionError, LabelError, NotFoundError, did_you_mean
 from riskwarn.experiment import Experiment, Judge
 from riskwarn.model import RiskModel
+from riskwarn.notebook import escaped
 from riskwarn.panel import grids_of
 from riskwarn.split import Fold, leave_area_out, rolling_origin, worst_season
 
@@ -210,11 +211,12 @@ class Report:
 
     def _repr_html_(self) -> str:
         """Both tables, the best of each metric in bold, and each interval drawn beside zero."""
-        found = self.differences()
-        drawn = found.round(4).assign(interval=[_strip(r, found) for r in found.to_dict("records")])
-        table = _bold_best(self.table).to_html(escape=False)
+        differences = self.differences()
+        strips = [_strip(row, differences) for row in differences.to_dict("records")]
+        drawn = escaped(differences.round(4)).assign(interval=strips)
+        table = _bold_best(escaped(self.table)).to_html(escape=False)
         return (
-            f"<h4>{html.escape(self.experiment.question)}</h4><p>{self.span}</p>{table}"
+            f"<h4>{html.escape(self.experiment.question)}</h4><p>{html.escape(self.span)}</p>{table}"
             f"<p>Against the best baseline (positive is better, 95 % interval)</p>{drawn.to_html(index=False, escape=False)}"
         )
 

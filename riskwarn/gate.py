@@ -26,6 +26,7 @@ from riskwarn.audit import FAILED, INSUFFICIENT, OWN, PASSED
 from riskwarn.backtesting import Report
 from riskwarn.calling import checked
 from riskwarn.errors import DataError
+from riskwarn.notebook import text_html
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,10 @@ class Decision:
         """Verdict first, then a line a check."""
         head = "gate: passed" if self.passed else "gate: refused"
         return "\n".join([head, *(f"  {c.verdict.replace('_', ' '):<22}{c.name:<16}{c.reason}" for c in self.checks)])
+
+    def _repr_html_(self) -> str:
+        """The same for notebooks."""
+        return text_html(repr(self))
 
 
 @checked

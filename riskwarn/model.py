@@ -22,6 +22,7 @@ from riskwarn.errors import DataError, DefinitionError, LabelError, NotFoundErro
 from riskwarn.experiment import Experiment, ModelSettings
 from riskwarn.feature import Faded, Feature, Nearby, Own, from_dict
 from riskwarn.label import Label
+from riskwarn.notebook import text_html
 from riskwarn.objective import gain_classes, nights_of, options_of, outcome_of, size_of, sizes
 from riskwarn.panel import grids_of
 from riskwarn.stack import stack
@@ -154,6 +155,10 @@ class RiskModel:
         """Target and size at a glance."""
         state = f"version {self.version}" if self.trees else "not fitted"
         return f"RiskModel({self.label.name!r}, {len(self.features)} features, {state})"
+
+    def _repr_html_(self) -> str:
+        """The same for notebooks."""
+        return text_html(repr(self))
 
     @checked
     def fit(self, panel: pd.DataFrame, *, grids: pd.DataFrame | None = None) -> "RiskModel":

@@ -202,7 +202,7 @@ def _skill(report: Report, *, own: bool) -> Iterator[Section]:
             "Captures are shares of all events caught by the list. An interval that lies above zero is a gain; one that holds zero may be chance. "
             "p is that of the Diebold-Mariano test of equal skill."
         ),
-        lambda: [Written(Markup(report._repr_html_()))],  # noqa: S704 - pandas has escaped it
+        lambda: [Written(Markup(report._repr_html_()))],  # noqa: S704 - the report has escaped it
     )
     yield Section(
         "What a list catches",

@@ -39,6 +39,7 @@ from riskwarn.calling import checked
 from riskwarn.errors import DefinitionError
 from riskwarn.experiment import Experiment
 from riskwarn.model import RiskModel
+from riskwarn.notebook import text_html
 
 RANDOM = "random"
 
@@ -179,6 +180,10 @@ class Audition:
             f"{self.metric} over {len(self.values)} folds, {self.values.shape[1]} models\n{self.rules.round(4).to_string()}\n"
             f"least regret: {self.winner}; it chooses {self.model}"
         )
+
+    def _repr_html_(self) -> str:
+        """The same for notebooks."""
+        return text_html(repr(self))
 
 
 @checked

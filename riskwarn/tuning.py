@@ -23,6 +23,7 @@ from riskwarn.calling import checked
 from riskwarn.errors import DefinitionError, LabelError
 from riskwarn.experiment import Experiment, ModelSettings
 from riskwarn.model import RiskModel
+from riskwarn.notebook import text_html
 from riskwarn.split import Fold, rolling_origin
 
 SPACE: dict[str, tuple[float, float, bool]] = {
@@ -82,6 +83,10 @@ class Tuning:
         """The gain over the first trial, and the section to paste."""
         head = f"{len(self.trials)} trials on {len(self.folds)} folds before the test dates: {self.metric} {self.declared:.4f} as declared, {self.best:.4f} at best"
         return f"{head}\n\n{self.toml}"
+
+    def _repr_html_(self) -> str:
+        """The same for notebooks."""
+        return text_html(repr(self))
 
 
 @checked

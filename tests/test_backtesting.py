@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import towns
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import riskwarn as rw
 from riskwarn import metrics
@@ -15,6 +17,7 @@ from riskwarn.backtesting import backtest, shared_by
 from riskwarn.baseline import Linear, PriorCount
 from riskwarn.errors import LabelError, RiskwarnError
 from riskwarn.experiment import Dates, Experiment, Folds, Judge
+from riskwarn.notebook import escaped, text_html
 from riskwarn.store import Store
 
 ROOT = Path(__file__).parents[1]
@@ -191,6 +194,30 @@ def test_a_report_prints_every_rival_and_difference():
         assert name in found._repr_html_()
     assert "3 folds, 12 test dates from 2023-10-02 to 2023-12-18" in text
     assert text.count("clear") == len(found.differences())
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.text(st.sampled_from("<>&\"'b/ "), min_size=1, max_size=12).map(lambda s: f"<script>{s}"))
+def test_what_a_notebook_shows_is_never_markup_of_ours(name):
+    """Whatever a model or a question is called, no result puts its marks into the page."""
+    found = towns.report()
+    said = {"model": found.frame["model"].replace("riskwarn", name)}
+    guessed = {"model": found.predictions["model"].replace("riskwarn", name)}
+    hostile = dataclasses.replace(
+        found,
+        frame=found.frame.assign(**said),
+        predictions=found.predictions.assign(**guessed),
+        experiment=dataclasses.replace(found.experiment, question=name),
+    )
+    shown = (
+        hostile._repr_html_(),
+        text_html(name),
+        escaped(pd.DataFrame({name: [name]}, index=[name])).to_html(escape=False),
+    )
+
+    for page in shown:
+        assert "<script>" not in page
+        assert "&lt;script&gt;" in page
 
 
 def test_the_town_is_judged_on_what_was_known():

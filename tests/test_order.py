@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ORDER = (
-    "errors calling language clock declaring schema privacy unusual taxonomy store grid ingest history feature label metrics leakage level calibration baseline stack objective draws experiment panel split model scoring estimator "
+    "errors calling language notebook clock declaring schema privacy unusual taxonomy store grid ingest history feature label metrics leakage level calibration baseline stack objective draws experiment panel split model scoring estimator "
     "backtesting selection tuning plotting audit gate reporting explanation gaps alerting tracking monitoring weekly plan mode pipeline testing simulation example exporting ledger web demo cli"
 ).split()
 PACKAGE = Path(__file__).parent.parent / "riskwarn"

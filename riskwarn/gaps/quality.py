@@ -64,15 +64,13 @@ def under_gaps(evidence: Evidence) -> pd.DataFrame:
     n, m, k = (
         np.bincount(unit, x.astype(float), minlength=len(names)) for x in (brought, brought & in_ledger, in_ledger)
     )
-    size = county_of.max(initial=0) + 1
-    usual = (np.bincount(county_of, m, minlength=size) + 1) / (np.bincount(county_of, n, minlength=size) + 2)
-    base = usual[county_of]
+    base = _usual_share(m, n, county_of)
     over = _overdispersion(m, n, base)
     p = np.asarray(stats.norm.cdf((m - n * base + 0.5) / np.sqrt(np.maximum(n * base * (1 - base) * over, 1e-9))))
     judged = np.flatnonzero(n >= LEAST_MATTERS)
-    kept = judged[discovered(p[judged])]
+    listed = judged[discovered(p[judged])]
     told = []
-    for t in kept:
+    for t in listed:
         both = capture(np.flatnonzero(brought & (unit == t)), np.flatnonzero(in_ledger & (unit == t)))
         told.append(
             {
@@ -86,17 +84,23 @@ def under_gaps(evidence: Evidence) -> pd.DataFrame:
                 "p": float(p[t]),
             }
         )
-    expected = n * base
     return gap_rows(
         UNDER,
         evidence.as_of,
-        [f"org:{names[t]}" for t in kept],
-        observed=m[kept],
-        expected=expected[kept],
-        score=-np.log10(np.maximum(p[kept], 1e-12)),
-        confidence=1 - p[kept],
+        [f"org:{names[t]}" for t in listed],
+        observed=m[listed],
+        expected=(n * base)[listed],
+        score=-np.log10(np.maximum(p[listed], 1e-12)),
+        confidence=1 - p[listed],
         evidence=told,
     )
+
+
+def _usual_share(m: np.ndarray, n: np.ndarray, county_of: np.ndarray) -> np.ndarray:
+    """(n_townships,) share `m` of `n` in the county of each township, one in two added."""
+    size = county_of.max(initial=0) + 1
+    usual = (np.bincount(county_of, m, minlength=size) + 1) / (np.bincount(county_of, n, minlength=size) + 2)
+    return np.asarray(usual[county_of])
 
 
 def _parent_of(evidence: Evidence, n_townships: int) -> np.ndarray:

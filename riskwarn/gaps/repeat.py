@@ -143,30 +143,34 @@ def paper_gaps(evidence: Evidence) -> pd.DataFrame:
 
     worst = np.maximum(z_back, z_late)
     p = np.minimum(2 * stats.norm.sf(worst), 1)
-    kept = np.flatnonzero(discovered(p) & (worst >= PAPER_Z))
-    told = [
-        {
-            "returns": int(back[t]),
-            "closed_cases": int(n[t]),
-            "share": round(back[t] / n[t], 3),
-            "city_share": round(back.sum() / n.sum(), 3),
-            "last_day_closings": int(late[t]),
-            "last_day_city_share": round(late.sum() / n.sum(), 3),
-            "z_returns": round(float(z_back[t]), 1),
-            "z_last_day": round(float(z_late[t]), 1),
-        }
-        for t in kept
-    ]
+    listed = np.flatnonzero(discovered(p) & (worst >= PAPER_Z))
+    told = [_on_paper(int(t), n, back, late, z_back, z_late) for t in listed]
     return gap_rows(
         PAPER,
         evidence.as_of,
-        [f"org:{names[t]}" for t in kept],
-        observed=late[kept],
-        expected=(n * late.sum() / n.sum())[kept],
-        score=worst[kept],
-        confidence=1 - p[kept],
+        [f"org:{names[t]}" for t in listed],
+        observed=late[listed],
+        expected=(n * late.sum() / n.sum())[listed],
+        score=worst[listed],
+        confidence=1 - p[listed],
         evidence=told,
     )
+
+
+def _on_paper(
+    t: int, n: np.ndarray, back: np.ndarray, late: np.ndarray, z_back: np.ndarray, z_late: np.ndarray
+) -> dict[str, object]:
+    """The counts of one township beside the city's: cases closed, those that came back, those closed on their last day."""
+    return {
+        "returns": int(back[t]),
+        "closed_cases": int(n[t]),
+        "share": round(back[t] / n[t], 3),
+        "city_share": round(back.sum() / n.sum(), 3),
+        "last_day_closings": int(late[t]),
+        "last_day_city_share": round(late.sum() / n.sum(), 3),
+        "z_returns": round(float(z_back[t]), 1),
+        "z_last_day": round(float(z_late[t]), 1),
+    }
 
 
 def _z(k: np.ndarray, n: np.ndarray) -> np.ndarray:

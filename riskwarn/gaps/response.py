@@ -1,5 +1,7 @@
 """Late hands: G06 cases past their limit, G14 grave cases nobody called back, G19 alerts that moved nobody."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -308,9 +310,7 @@ def alert_gaps(evidence: Evidence) -> pd.DataFrame:
     each = recent.assign(grid_id=recent["grid_ids"].str.split()).explode("grid_id", ignore_index=True)
     each["grid"] = pd.Index(evidence.grid_ids).get_indexer(each["grid_id"])
     each = each[each["grid"] >= 0]
-    visits = evidence.visits
-    last = np.full(evidence.n_grids, np.iinfo(np.int64).min)
-    np.maximum.at(last, visits.grid, visits.started)
+    last = _last_visit(evidence)
     raised = each["as_of"].dt.tz_convert(None).to_numpy().astype("datetime64[us]").astype(np.int64)
     allowed = each["level"].map(FIRST_VISIT_HOURS).to_numpy() * DAY_US // 24
     each = each.assign(raised=raised, late=(evidence.at - raised > allowed) & (last[each["grid"]] < raised))
@@ -321,25 +321,31 @@ def alert_gaps(evidence: Evidence) -> pd.DataFrame:
         level=("level", "first"),
     )
     red_unseen = (by["red"] >= RED_NIGHTS) & (last[by.index] < by["raised"])
-    kept = by[by["late"] | red_unseen]
-    told = [
-        {
-            "level": str(r.level),
-            "first_alert": evidence.local(np.array([r.raised]))[0],
-            "red_nights": int(r.red),
-            "visits_since": 0,
-            "wanted_within_hours": FIRST_VISIT_HOURS[str(r.level)],
-        }
-        for r in kept.itertuples()
-    ]
-    days = (evidence.at - kept["raised"].to_numpy()) / DAY_US
+    unseen = by[by["late"] | red_unseen]
     return gap_rows(
         ALERT,
         evidence.as_of,
-        [f"grid:{g}" for g in evidence.grid_ids[kept.index]],
-        observed=np.zeros(len(kept)),
-        expected=np.ones(len(kept)),
-        score=days,
+        [f"grid:{g}" for g in evidence.grid_ids[unseen.index]],
+        observed=np.zeros(len(unseen)),
+        expected=np.ones(len(unseen)),
+        score=(evidence.at - unseen["raised"].to_numpy()) / DAY_US,
         confidence=1.0,
-        evidence=told,
+        evidence=[_unvisited(evidence, r) for r in unseen.itertuples()],
     )
+
+
+def _last_visit(evidence: Evidence) -> np.ndarray:
+    """(n_grids,) when each grid was last visited, µs; long ago where it never was."""
+    last = np.full(evidence.n_grids, np.iinfo(np.int64).min)
+    np.maximum.at(last, evidence.visits.grid, evidence.visits.started)
+    return last
+
+
+def _unvisited(evidence: Evidence, alert: Any) -> dict[str, object]:
+    return {
+        "level": str(alert.level),
+        "first_alert": evidence.local(np.array([alert.raised]))[0],
+        "red_nights": int(alert.red),
+        "visits_since": 0,
+        "wanted_within_hours": FIRST_VISIT_HOURS[str(alert.level)],
+    }

@@ -19,6 +19,7 @@ from riskwarn.history.deliveries import Silence
 from riskwarn.history.facts import Facts
 from riskwarn.history.log import Carry, Log
 from riskwarn.history.tables import CLOCKS, LATER, Frames, Tables, framed, known
+from riskwarn.notebook import text_html
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +54,10 @@ class Record:
     def __repr__(self) -> str:
         """Size and span at a glance."""
         return f"{type(self).__name__}({len(self.cases.grid):,} revisions, {len(self.grids):,} grids, until {pd.Timestamp(self.until, unit='us', tz=self.timezone)})"
+
+    def _repr_html_(self) -> str:
+        """The same for notebooks."""
+        return text_html(repr(self))
 
     @property
     def words(self) -> Mapping[str, np.ndarray]:

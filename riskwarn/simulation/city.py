@@ -180,21 +180,28 @@ def events_table(world: World) -> tuple[pd.DataFrame, pd.DataFrame]:
     sent = pd.DataFrame({c: events[c].to_numpy()[revisions["event"]] for c in ("source", "county", "occurred")}).assign(
         day=revisions["day"].to_numpy()
     )
+    return _as_told(world, _in_order(events, revisions)), sent
+
+
+def _in_order(events: pd.DataFrame, revisions: pd.DataFrame) -> pd.DataFrame:
+    """Revisions by source, event and the instant they became known; of several of one instant the last recorded."""
     by_source = np.argsort(np.argsort(SOURCES))[events["source"].to_numpy()]
     place = np.empty(len(events), np.int64)
     place[np.lexsort((events["key"].to_numpy() % 10**14, by_source))] = np.arange(len(events))
-    revisions = revisions.assign(place=place[revisions["event"]]).sort_values(
-        ["place", "known", "recorded"], kind="stable"
-    )
-    revisions = revisions.drop_duplicates(["event", "known"], keep="last")
+    placed = revisions.assign(place=place[revisions["event"]])
+    placed = placed.sort_values(["place", "known", "recorded"], kind="stable")
+    return placed.drop_duplicates(["event", "known"], keep="last")
+
+
+def _as_told(world: World, revisions: pd.DataFrame) -> pd.DataFrame:
+    """Revisions as rows of table `events`."""
+    events = world.records.events
     at = revisions["event"].to_numpy()
     take = {c: events[c].to_numpy()[at] for c in events}
     keys = np.array([*place_keys(world), None], dtype=object)
     code = take["code"]
-    tags = revisions["tags"].to_numpy().astype(int)
-    vocabulary = sorted(set(tags.tolist()))
     status = revisions["status"].to_numpy().astype(int)
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {
             "source": words(list(SOURCES), take["source"]),
             "event_id": pd.array(event_ids(events)[at], dtype="str"),
@@ -212,14 +219,17 @@ def events_table(world: World) -> tuple[pd.DataFrame, pd.DataFrame]:
             "org_code": words(world.geo.county_id, take["county"]),
             "status": words(list(STATUSES), status),
             "outcome": words(["success", "fail"], np.where(status == 2, 0, np.where(status == 3, 1, -1))),
-            "tags": words(
-                [" ".join(t for i, t in enumerate(FLAGS) if bits >> i & 1) for bits in vocabulary],
-                np.searchsorted(vocabulary, tags),
-            ),
+            "tags": _tags(revisions["tags"].to_numpy().astype(int)),
             "retracted": np.zeros(len(at), dtype=bool),
         }
     )
-    return table, sent
+
+
+def _tags(bits: np.ndarray) -> pd.Categorical:
+    """Flags of each row, a bit each, as words."""
+    vocabulary = sorted(set(bits.tolist()))
+    told = [" ".join(t for i, t in enumerate(FLAGS) if b >> i & 1) for b in vocabulary]
+    return words(told, np.searchsorted(vocabulary, bits))
 
 
 _KINDS = {

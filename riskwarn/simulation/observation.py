@@ -163,11 +163,7 @@ def _ledger(setting: Setting, disputes: Disputes, course: Course) -> tuple[pd.Da
     found = _moment(disputes, one, day, u["hour"], "office")
     handed = np.floor(found) + 1 + season.clock(u["hour"], "office")
     found = np.where(rows["how"] == 1, handed, found)
-    due = (
-        after_workdays(setting, LIMIT_WORKDAYS)[np.minimum(np.floor(found).astype(int) + BURN_DAYS, setting.n_days - 1)]
-        - BURN_DAYS
-        + 1.0
-    )
+    due = _due(setting, found)
     end, paper = ends_of(course, one, rows["episode"], day)
     closed = np.where(paper, due - 0.25 - 0.5 * u["close"], end + 1 + season.clock(u["close"], "office"))
     closed = np.where(closed <= found, found + 0.1, closed)
@@ -188,22 +184,25 @@ def _ledger(setting: Setting, disputes: Disputes, course: Course) -> tuple[pd.Da
         episode=rows["episode"],
         how=rows["how"],
     )
+    opened = _revisions(np.arange(len(one)), recorded, category, severity=severity, tags=tags)
     done = np.flatnonzero(~np.isnan(closed) & (closed < setting.preset.days))
-    late = chance.exponential(u["late"], 0.3)
     after = tags + _BIT["callback"] * (u["callback"] < 0.7) + _BIT["moved_up"] * (closed - found > 4)
-    both = [
-        _revisions(np.arange(len(one)), recorded, category, severity=severity, tags=tags),
-        _revisions(
-            done,
-            np.maximum(closed + late, recorded)[done],
-            category[done],
-            closed=closed[done],
-            severity=severity[done],
-            tags=after[done],
-            status=2.0,
-        ),
-    ]
-    return events, pd.concat(both, ignore_index=True)
+    ended = _revisions(
+        done,
+        np.maximum(closed + chance.exponential(u["late"], 0.3), recorded)[done],
+        category[done],
+        closed=closed[done],
+        severity=severity[done],
+        tags=after[done],
+        status=2.0,
+    )
+    return events, pd.concat([opened, ended], ignore_index=True)
+
+
+def _due(setting: Setting, found: np.ndarray) -> np.ndarray:
+    """When each dispute should be settled: the end of the last workday of the limit, days."""
+    day = np.minimum(np.floor(found).astype(int) + BURN_DAYS, setting.n_days - 1)
+    return np.asarray(after_workdays(setting, LIMIT_WORKDAYS)[day] - BURN_DAYS + 1.0)
 
 
 def _petitions(setting: Setting, disputes: Disputes, course: Course) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -243,53 +242,51 @@ def _calls(setting: Setting, disputes: Disputes, course: Course) -> tuple[pd.Dat
     one, day, violent = rows["dispute"], rows["day"], rows["violent"] == 1
     hashed = _addresses(setting, "call", disputes, one, day, rows["violent"])
     u = _draws(hashed, "hour", "intake", "final", "weapon", "seen", "back", "missing", "settled", "length")
-    night = np.array([k.hours == "night" for k in KINDS])[disputes.kind[one]]
-    at = np.select(
-        [violent, night],
-        [_moment(disputes, one, day, u["hour"], "violent"), _moment(disputes, one, day, u["hour"], "night")],
-        _moment(disputes, one, day, u["hour"], "day"),
-    )
-    position = {c: CATEGORIES.index(c) for c in ("P01", "P02", "P04", "P05", "P06")}
-    final = np.where(violent, np.where(u["final"] < 0.2, position["P01"], position["P02"]), position["P04"])
-    guess = np.where(u["intake"] < 0.12, position["P05"], np.where(u["intake"] < 0.2, position["P06"], position["P04"]))
-    guess = np.where(violent, np.where(u["intake"] < 0.45, position["P04"], position["P02"]), guess)
+    at = _called_at(disputes, one, day, u["hour"], violent)
+    guess, final = _kinds_of_call(violent, u["intake"], u["final"])
     hurt = np.where(violent, np.where(u["weapon"] < 0.15, _BIT["weapon"] + _BIT["injury"], _BIT["injury"]), 0)
     settled = ~violent & (u["settled"] > 0.12)
     tags = hurt + _BIT["unsettled"] * (~violent & ~settled)
     closed = np.where(settled, at + (0.5 + 2.5 * u["length"]) / 24, np.nan)
     events = _events("police_call", hashed, at, dispute=one, nth=rows["nth"], violent=violent)
+    whole = _revisions(
+        np.arange(len(one)),
+        at + 0.005,
+        final,
+        closed=closed,
+        severity=np.where(violent, 3, 1),
+        tags=tags,
+        status=np.where(settled, 2, 1),
+    )
     if not setting.on("feedback"):
-        whole = _revisions(
-            np.arange(len(one)),
-            at + 0.005,
-            final,
-            closed=closed,
-            severity=np.where(violent, 3, 1),
-            tags=tags,
-            status=np.where(settled, 2, 1),
-        )
         return events, whole
     back = np.flatnonzero(u["missing"] >= FEEDBACK_MISSING)
     again = at + np.maximum(chance.exponential(u["back"], FEEDBACK_DAYS), 4 / 24)
-    both = [
-        _revisions(
-            np.arange(len(one)),
-            at + 0.005,
-            guess,
-            tags=np.where(u["seen"] < 0.5, hurt, 0),
-            severity=np.where(violent & (u["seen"] < 0.5), 3, 0),
-        ),
-        _revisions(
-            back,
-            again[back],
-            final[back],
-            closed=closed[back],
-            severity=np.where(violent, 3, 1)[back],
-            tags=tags[back],
-            status=np.where(settled, 2, 1)[back],
-        ),
-    ]
-    return events, pd.concat(both, ignore_index=True)
+    seen = u["seen"] < 0.5
+    taken = _revisions(
+        np.arange(len(one)),
+        at + 0.005,
+        guess,
+        tags=np.where(seen, hurt, 0),
+        severity=np.where(violent & seen, 3, 0),
+    )
+    fed_back = whole.iloc[back].assign(recorded=again[back])
+    return events, pd.concat([taken, fed_back], ignore_index=True)
+
+
+def _called_at(disputes: Disputes, one: np.ndarray, day: np.ndarray, u: np.ndarray, violent: np.ndarray) -> np.ndarray:
+    """When each call came, days: violence and the quarrels of the night at hours of their own."""
+    night = np.array([k.hours == "night" for k in KINDS])[disputes.kind[one]]
+    hours = [_moment(disputes, one, day, u, "violent"), _moment(disputes, one, day, u, "night")]
+    return np.select([violent, night], hours, _moment(disputes, one, day, u, "day"))
+
+
+def _kinds_of_call(violent: np.ndarray, intake: np.ndarray, final: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The category of each call as it was taken, and as the police found it, by uniform draws."""
+    fight, assault, quarrel, help_, noise = (CATEGORIES.index(c) for c in ("P01", "P02", "P04", "P05", "P06"))
+    found = np.where(violent, np.where(final < 0.2, fight, assault), quarrel)
+    calm = np.where(intake < 0.12, help_, np.where(intake < 0.2, noise, quarrel))
+    return np.where(violent, np.where(intake < 0.45, quarrel, assault), calm), found
 
 
 def _hotline(setting: Setting, disputes: Disputes, course: Course) -> tuple[pd.DataFrame, pd.DataFrame]:
