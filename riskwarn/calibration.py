@@ -247,8 +247,8 @@ def by_level(predictions: pd.DataFrame) -> pd.DataFrame:
     below  170      0.20      0.25
     all    200      0.22      0.25
     """
-    found = by_group(predictions, levels_of(predictions).replace("", "below"))
-    return found.reindex([name for name in (*(name for name, *_ in LEVELS), "below", "all") if name in found.index])
+    bands = by_group(predictions, levels_of(predictions).replace("", "below"))
+    return bands.reindex([name for name in (*(name for name, *_ in LEVELS), "below", "all") if name in bands.index])
 
 
 @checked
@@ -288,7 +288,7 @@ def by_group(predictions: pd.DataFrame, group: pd.Series) -> pd.DataFrame:
 def _honesty(rows: pd.DataFrame) -> pd.Series:
     y = rows["y"].to_numpy(dtype=float)
     table = metrics.reliability(y > 0, rows["probability"].to_numpy(dtype=float), bands=1).iloc[0]
-    found = {
+    measures = {
         "n": len(rows),
         "expected": float(rows["expected"].mean()),
         "observed": float(y.mean()),
@@ -301,8 +301,8 @@ def _honesty(rows: pd.DataFrame) -> pd.Series:
     if "lower_share" in rows and rows["lower_share"].notna().all():
         names = ("lower", "upper", "lower_share", "upper_share")
         lower, upper, at_lower, at_upper = (rows[c].to_numpy(dtype=float) for c in names)
-        found["coverage"] = metrics.coverage(y, lower, upper, lower_share=at_lower, upper_share=at_upper)
-    return pd.Series(found)
+        measures["coverage"] = metrics.coverage(y, lower, upper, lower_share=at_lower, upper_share=at_upper)
+    return pd.Series(measures)
 
 
 def _part(inside: np.ndarray, whole: np.ndarray) -> np.ndarray:
@@ -327,6 +327,6 @@ def _spread(mean: np.ndarray, y: np.ndarray, overlap: float) -> tuple[float, flo
         return float(-likelihood / overlap - 0.5 * logs[0])
 
     bounds = [(np.log(1e-5), np.log(_WIDEST))] * 2
-    found = optimize.minimize(loss, np.log([0.1, 0.1]), bounds=bounds, method="L-BFGS-B").x
-    dispersion, clumping = np.exp(found)
+    fitted = optimize.minimize(loss, np.log([0.1, 0.1]), bounds=bounds, method="L-BFGS-B").x
+    dispersion, clumping = np.exp(fitted)
     return float(dispersion), float(clumping)

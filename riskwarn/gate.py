@@ -95,12 +95,12 @@ def gate(report: Report) -> Decision:
     """
     if OWN not in report.table.index:
         raise DataError(f"the report has no model {OWN!r}; it has: {', '.join(report.table.index)}.")
-    own = report.differences().query("model == @OWN").set_index("metric")
+    differences = report.differences().query("model == @OWN").set_index("metric")
     return Decision(
         (
             _forward(report),
-            _gain(report, own),
-            _captures(own),
+            _gain(report, differences),
+            _captures(differences),
             _calibration(report),
             _levels(report),
             _by_group("slices", report, _slices),
@@ -114,9 +114,9 @@ def _forward(report: Report) -> Check:
     return Check("rolling origin", PASSED if forward else FAILED, f"the backtest's split is {report.split}")
 
 
-def _gain(report: Report, own: pd.DataFrame) -> Check:
+def _gain(report: Report, differences: pd.DataFrame) -> Check:
     metric = report.experiment.gate.metric
-    row = own.loc[metric]
+    row = differences.loc[metric]
     figures = f"{row['difference']:+z.4f}, 95 % interval {row['lower']:+z.4f} to {row['upper']:+z.4f}"
     if row["clear"]:
         return Check("gain", PASSED, f"{metric} beats {row['rival']} by {figures}")
@@ -145,13 +145,13 @@ def _calibration(report: Report) -> Check:
 
 
 def _levels(report: Report) -> Check:
-    found = audit.levels(report)
+    levels = audit.levels(report)
     unclear = {INSUFFICIENT: ", not clear"}
-    told = [
+    outcomes = [
         (r.verdict, f"{r.level} {r.ratio:.2f} [{r.lower:.2f}, {r.upper:.2f}]{unclear.get(str(r.verdict), '')}")
-        for r in found.itertuples()
+        for r in levels.itertuples()
     ]
-    return _summed("levels", told, f"events observed over expected, wanted {_bounds(report)}: ")
+    return _summed("levels", outcomes, f"events observed over expected, wanted {_bounds(report)}: ")
 
 
 def _slices(report: Report, by: str) -> Iterator[tuple[str, str]]:
@@ -164,9 +164,9 @@ def _slices(report: Report, by: str) -> Iterator[tuple[str, str]]:
 
 def _disparity(report: Report, by: str) -> Iterator[tuple[str, str]]:
     for r in audit.disparities(report, by).itertuples():
-        told = PASSED if r.verdict == FAILED and not r.farther else r.verdict
+        outcome = PASSED if r.verdict == FAILED and not r.farther else r.verdict
         yield (
-            told,
+            outcome,
             (
                 f"{r.quantity} of {by} {r.group} is {r.ratio:.2f} times the rest's [{r.lower:.2f}, {r.upper:.2f}], {r.rival_ratio:.2f} by {r.rival}"
             ),
@@ -175,28 +175,28 @@ def _disparity(report: Report, by: str) -> Iterator[tuple[str, str]]:
 
 def _by_group(name: str, report: Report, ask: Callable[[Report, str], Iterator[tuple[str, str]]]) -> Check:
     """A check over every column of the grids that the gate names."""
-    told, missing = [], []
+    outcomes, missing = [], []
     for by in report.experiment.gate.slices:
         try:
-            told += list(ask(report, by))
+            outcomes += list(ask(report, by))
         except DataError as error:
             missing.append(str(error).rstrip("."))
-    if not told:
+    if not outcomes:
         return Check(name, INSUFFICIENT, "; ".join(dict.fromkeys(missing)) or "the experiment names no slices")
-    return _summed(name, told, "" if name == "slices" else f"wanted {_bounds(report)}: ")
+    return _summed(name, outcomes, "" if name == "slices" else f"wanted {_bounds(report)}: ")
 
 
-def _summed(name: str, told: list[tuple[str, str]], lead: str) -> Check:
+def _summed(name: str, outcomes: list[tuple[str, str]], lead: str) -> Check:
     """Failed if a part failed, passed if all that could be judged passed, unknown if none could."""
-    verdicts = [v for v, _ in told]
+    verdicts = [v for v, _ in outcomes]
     verdict = FAILED if FAILED in verdicts else PASSED if PASSED in verdicts else INSUFFICIENT
     if name == "levels" or verdict == FAILED:
-        shown = [words for v, words in told if v == FAILED or verdict != FAILED]
+        shown = [words for v, words in outcomes if v == FAILED or verdict != FAILED]
         return Check(name, verdict, lead + "; ".join(shown))
     return Check(
         name,
         verdict,
-        f"{verdicts.count(PASSED)} of {len(told)} comparisons hold, {verdicts.count(INSUFFICIENT)} lack evidence",
+        f"{verdicts.count(PASSED)} of {len(outcomes)} comparisons hold, {verdicts.count(INSUFFICIENT)} lack evidence",
     )
 
 

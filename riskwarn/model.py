@@ -346,14 +346,14 @@ class RiskModel:
         if panel.empty:
             raise DataError("the panel has no rows: there is no grid to explain.")
         parts = self._booster().predict(self._matrix(panel), pred_contrib=True, num_threads=n_threads(len(panel)))
-        found = pd.DataFrame(np.asarray(parts), columns=[*self.feature_names, "base"], index=panel.index)
-        found *= self.tree_share
+        contributed = pd.DataFrame(np.asarray(parts), columns=[*self.feature_names, "base"], index=panel.index)
+        contributed *= self.tree_share
         for part, share in self._parts:
-            found[part.columns] += share * part.parts(panel)
-            found["base"] += share * part.constant
-        found *= self.calibration.slope
-        found["base"] += self.calibration.level
-        return found
+            contributed[part.columns] += share * part.parts(panel)
+            contributed["base"] += share * part.constant
+        contributed *= self.calibration.slope
+        contributed["base"] += self.calibration.level
+        return contributed
 
     @checked
     def totals(self, scores: pd.DataFrame, grids: pd.DataFrame, level: str) -> pd.DataFrame:
@@ -503,12 +503,12 @@ class RiskModel:
             rows = rows.sort_values(["as_of", "grid_id"], kind="stable")
         renewed = self._renewed(self, rows)
         start, options, y = renewed.rate.margin(rows), self._options(len(rows)), rows["y"].to_numpy(dtype=float)
-        told, aim = outcome_of(objective, y), options_of(objective, y, start)
+        target, aim = outcome_of(objective, y), options_of(objective, y, start)
         if (gain_per := self.settings.gain_per) != "grid":
-            told, aim["label_gain"] = gain_classes(y / sizes(rows, size_of(self.features, gain_per)))
+            target, aim["label_gain"] = gain_classes(y / sizes(rows, size_of(self.features, gain_per)))
         matrix = lightgbm.Dataset(
             self._matrix(rows),
-            told,
+            target,
             init_score=start,
             feature_name=self.feature_names,
             params=options,
@@ -668,5 +668,5 @@ def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _ranges(values: pd.DataFrame) -> dict[str, list[float]]:
     """Least and greatest of each column, without those of which nothing is known."""
-    found = {name: [float(column.min()), float(column.max())] for name, column in values.items()}
-    return {str(name): span for name, span in found.items() if np.isfinite(span).all()}
+    spans = {name: [float(column.min()), float(column.max())] for name, column in values.items()}
+    return {str(name): span for name, span in spans.items() if np.isfinite(span).all()}

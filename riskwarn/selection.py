@@ -125,13 +125,13 @@ def candidates(experiment: Experiment, **changes: Mapping[str, Any]) -> list[Can
     >>> [c.model.settings.max_depth for c in candidates(weekly, shallow={"max_depth": 2}, deep={"max_depth": 8})]
     [2, 8]
     """
-    own = RiskModel.of(experiment)
-    known = {f.name for f in dataclasses.fields(own.settings)}
+    asked = RiskModel.of(experiment)
+    known = {f.name for f in dataclasses.fields(asked.settings)}
     unknown = sorted({key for change in changes.values() for key in change} - known)
     if unknown:
         raise DefinitionError(f"unknown setting {unknown[0]!r} of the model; known: {', '.join(sorted(known))}.")
     return [
-        Candidate(n, dataclasses.replace(own, settings=dataclasses.replace(own.settings, **c)))
+        Candidate(n, dataclasses.replace(asked, settings=dataclasses.replace(asked.settings, **c)))
         for n, c in changes.items()
     ]
 
@@ -238,7 +238,7 @@ def audition(
         [_choice(name, rule, values, signed, t) for name, rule in rules.items() for t in range(1, len(values))]
     )
     by_rule = choices.groupby("rule", sort=False)["regret"]
-    found = pd.DataFrame(
+    regrets = pd.DataFrame(
         {
             "mean_regret": by_rule.mean(),
             "largest_regret": by_rule.max(),
@@ -246,7 +246,7 @@ def audition(
             "next": {name: _named(rule, signed) for name, rule in rules.items()},
         }
     )
-    return Audition(wanted, values, choices, found.sort_values("mean_regret", kind="stable").rename_axis("rule"))
+    return Audition(wanted, values, choices, regrets.sort_values("mean_regret", kind="stable").rename_axis("rule"))
 
 
 Rule = Callable[[pd.DataFrame], "pd.Series | None"]

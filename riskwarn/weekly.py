@@ -68,7 +68,7 @@ def weekly_readings(weeks: pd.DataFrame, sources: list[str], as_of: pd.Timestamp
     ends = week_ends(as_of)
     city = weeks.pivot_table(index="source", columns="week_ends_at", values="n", aggfunc="sum", fill_value=0.0)
     city = city.reindex(index=sources, columns=pd.DatetimeIndex(ends), fill_value=0.0)
-    told = pd.concat([weekly_reading(counts[None]) for counts in city.to_numpy()], ignore_index=True)
-    return told.rename(columns={"word": "reading"})[["n", "mean", "change", "reading"]].assign(
+    readings = pd.concat([weekly_reading(counts[None]) for counts in city.to_numpy()], ignore_index=True)
+    return readings.rename(columns={"word": "reading"})[["n", "mean", "change", "reading"]].assign(
         source=sources, as_of=as_of
     )

@@ -22,6 +22,8 @@ def placement(report: Report, *, share: float | None = None, side: int = 2) -> p
 
     Parameters
     ----------
+    report
+        Of a backtest, with grids.
     share
         Of the area on the list; the experiment's first by default.
     side
@@ -47,15 +49,15 @@ def placement(report: Report, *, share: float | None = None, side: int = 2) -> p
     blocks = {_DRAWN: pd.Series(np.arange(len(grids)), grids.index)} | {
         f"{i}, {j}": _blocks(grids, cell, i / side, j / side) for i in range(side) for j in range(side)
     }
-    found = pd.DataFrame({name: _captures(rows, block, area, wanted) for name, block in blocks.items()})
+    captures = pd.DataFrame({name: _captures(rows, block, area, wanted) for name, block in blocks.items()})
     rival = rival_of(report, report.experiment.gate.metric, str(report.differences()["model"].iloc[0]))
-    gain, merged = found - found.loc[rival], [name for name in found if name != _DRAWN]
+    gain, merged = captures - captures.loc[rival], [name for name in captures if name != _DRAWN]
     return (
         pd.DataFrame(
             {
-                "as_drawn": found[_DRAWN],
-                "lowest": found[merged].min(axis=1),
-                "highest": found[merged].max(axis=1),
+                "as_drawn": captures[_DRAWN],
+                "lowest": captures[merged].min(axis=1),
+                "highest": captures[merged].max(axis=1),
                 "gain_as_drawn": gain[_DRAWN],
                 "gain_lowest": gain[merged].min(axis=1),
                 "gain_highest": gain[merged].max(axis=1),
@@ -89,12 +91,12 @@ def _captures(rows: pd.DataFrame, block: pd.Series, area: pd.Series, share: floa
     size = area.groupby(block).sum()
     merged = rows.assign(block=block.reindex(rows["grid_id"]).to_numpy())
     sums = merged.groupby(["model", "as_of", "block"], sort=False)[["y", "expected"]].sum().reset_index("block")
-    found: dict[str, list[float]] = {}
+    by_model: dict[str, list[float]] = {}
     for (model, _), date in sums.groupby(["model", "as_of"], sort=False):
         ground = size[date["block"]].to_numpy()
         part = metrics.capture(
             date["y"], date["expected"].to_numpy() / ground, ground, share=share, budget="area", ties="mean"
         )
-        found.setdefault(str(model), []).append(float(part * date["y"].sum()))
+        by_model.setdefault(str(model), []).append(float(part * date["y"].sum()))
     events = rows.groupby("model", sort=False)["y"].sum()
-    return pd.Series({model: sum(caught) / events[model] for model, caught in found.items()})
+    return pd.Series({model: sum(caught) / events[model] for model, caught in by_model.items()})

@@ -34,7 +34,7 @@ def attainable(report: Report) -> pd.DataFrame:
     .. [1] Clayton & Kaldor (1987), Biometrics 43, 671-681.
     """
     worlds = list(_rates(report))
-    found = []
+    attained = []
     for share in report.experiment.judge.shares:
         rng = np.random.default_rng(report.experiment.model.seed)
         tops = [metrics.attainable_capture(rate, share=share, rng=rng, n_draws=_FUTURES) for rate in worlds]
@@ -42,12 +42,12 @@ def attainable(report: Report) -> pd.DataFrame:
             f"capture_{100 * share:g}": np.mean([t.capture for t in tops]),
             f"pei_{100 * share:g}": np.mean([t.pei for t in tops]),
         }
-        found += [
+        attained += [
             {"metric": metric, "model": model, "value": value, "ceiling": float(top), "attained": float(value / top)}
             for metric, top in ceilings.items()
             for model, value in report.table[metric].items()
         ]
-    return pd.DataFrame(found)
+    return pd.DataFrame(attained)
 
 
 def _rates(report: Report) -> np.ndarray:

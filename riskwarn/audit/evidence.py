@@ -72,13 +72,13 @@ def interval(
         same = bool((without == estimate).all())
         return (estimate if same else -np.inf), estimate, (estimate if same else np.inf)
     pseudo = len(values) * estimate - (len(values) - 1) * without
-    told = metrics.difference_interval(
+    tested = metrics.difference_interval(
         pseudo,
         np.zeros(len(pseudo)),
         shared=shared_by(sums.index, report.experiment.label.days),
         level=1 - 0.05 / parts,
     )
-    return estimate + told.low - told.estimate, estimate, estimate + told.high - told.estimate
+    return estimate + tested.low - tested.estimate, estimate, estimate + tested.high - tested.estimate
 
 
 def ratio(sums: np.ndarray) -> np.ndarray:

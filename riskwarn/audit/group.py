@@ -37,10 +37,14 @@ def slices(report: Report, by: str, *, metric: str | None = None, model: str = O
 
     Parameters
     ----------
+    report
+        Of a backtest, with grids.
     by
         Column of the table of grids, as `urban_class` or `county_id`.
     metric
         The gate's by default; the rival is the one it has in the whole city.
+    model
+        A model of the report.
 
     Returns
     -------
@@ -95,12 +99,12 @@ def disparities(report: Report, by: str, *, model: str = OWN) -> pd.DataFrame:
     .. [1] Chouldechova (2017), Big Data 5, 153-163; Kleinberg, Mullainathan & Raghavan (2017), ITCS 43:1-43:23.
     """
     rival = rival_of(report, report.experiment.gate.metric, model)
-    own, other = (_served(report, by, name) for name in (model, rival))
-    names = sorted(own["group"].unique())
+    served, rival_served = (_served(report, by, name) for name in (model, rival))
+    names = sorted(served["group"].unique())
     return pd.DataFrame(
         [
             {"group": name, "quantity": quantity, "rival": rival}
-            | _against(report, own, other, quantity, name, len(names))
+            | _against(report, served, rival_served, quantity, name, len(names))
             for quantity in AUDITED
             for name in (names if len(names) > 1 else ())
         ]
@@ -126,10 +130,15 @@ def _enough(report: Report, rows: pd.DataFrame) -> bool:
 def _slice(
     report: Report, name: str, rows: pd.DataFrame, metric: str, model: str, rival: str, parts: int
 ) -> dict[str, object]:
-    own = rows[rows["model"] == model]
-    row = {"group": name, "n_grids": own["grid_id"].nunique(), "n_events": float(own["y"].sum()), "rival": rival}
+    model_rows = rows[rows["model"] == model]
+    row = {
+        "group": name,
+        "n_grids": model_rows["grid_id"].nunique(),
+        "n_events": float(model_rows["y"].sum()),
+        "rival": rival,
+    }
     loud = rows.groupby("as_of")["y"].transform("sum") > 0
-    frame = judged(rows[loud], report.experiment) if _enough(report, own) else report.frame.iloc[:0]
+    frame = judged(rows[loud], report.experiment) if _enough(report, model_rows) else report.frame.iloc[:0]
     frame = frame[frame["metric"] == metric].pivot_table(index="as_of", columns="model", values=["value", "n_events"])
     if len(frame) < 2:
         return row | {"difference": np.nan, "lower": np.nan, "upper": np.nan, "verdict": INSUFFICIENT}
@@ -141,10 +150,10 @@ def _slice(
 
 
 def _against(
-    report: Report, own: pd.DataFrame, other: pd.DataFrame, quantity: str, group: str, parts: int
+    report: Report, served: pd.DataFrame, rival_served: pd.DataFrame, quantity: str, group: str, parts: int
 ) -> dict[str, object]:
     """A group's quantity over that of the rest of the city, by the model and by its rival."""
-    members = [(rows, rows["group"] == group) for rows in (own, other)]
+    members = [(rows, rows["group"] == group) for rows in (served, rival_served)]
     sums = pd.concat(
         [_by_all_dates(rows, quantity, side) for rows, mine in members for side in (mine, ~mine)], axis=1
     ).sort_index()
@@ -155,17 +164,17 @@ def _against(
         unknown = dict.fromkeys(("ratio", "lower", "upper", "rival_ratio"), np.nan)
         return row | unknown | {"verdict": INSUFFICIENT, "farther": False}
     low, _, high = interval(report, sums, ratio_of_ratios, parts=parts)
-    found = float(metrics.disparity(pd.Series({"group": value, "rest": rest}), reference="rest")["ratio"]["group"])
+    parity = float(metrics.disparity(pd.Series({"group": value, "rest": rest}), reference="rest")["ratio"]["group"])
     with np.errstate(invalid="ignore", divide="ignore"):
         beside = float(ratio_of_ratios(total[4:]))
-    told = verdict(report, low, found, high, evidence=min(row["n"], float(total[2])))
-    farther = told == FAILED and interval(report, sums, _farther, parts=parts)[0] > 0
+    verdict_on_it = verdict(report, low, parity, high, evidence=min(row["n"], float(total[2])))
+    farther = verdict_on_it == FAILED and interval(report, sums, _farther, parts=parts)[0] > 0
     return row | {
-        "ratio": found,
+        "ratio": parity,
         "lower": low,
         "upper": high,
         "rival_ratio": beside,
-        "verdict": told,
+        "verdict": verdict_on_it,
         "farther": bool(farther),
     }
 

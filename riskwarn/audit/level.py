@@ -26,8 +26,8 @@ def levels(report: Report, *, model: str = OWN) -> pd.DataFrame:
         they hold them), `ratio` observed over expected with `lower` and `upper`, `predicted` mean probability, `share` of grid-dates
         with an event, and `verdict` on the ratio.
     """
-    own = rows_of(report, model)
-    rows = own.assign(level=levels_of(own))
+    model_rows = rows_of(report, model)
+    rows = model_rows.assign(level=levels_of(model_rows))
     reached = [name for name, *_ in LEVELS if (rows["level"] == name).any()]
     return pd.DataFrame([_level(report, name, rows[rows["level"] == name], len(reached)) for name in reached])
 

@@ -19,6 +19,8 @@ def stability(report: Report, *, share: float | None = None) -> pd.DataFrame:
 
     Parameters
     ----------
+    report
+        Of a backtest.
     share
         Of the grids on the list; the experiment's first by default.
 
@@ -30,8 +32,12 @@ def stability(report: Report, *, share: float | None = None) -> pd.DataFrame:
     """
     wanted = share or report.experiment.judge.shares[0]
     rows = []
-    for model, own in report.predictions.groupby("model", sort=False, observed=True):
-        scores = own.pivot_table(index="grid_id", columns="as_of", values="score", observed=True).dropna().sort_index()
+    for model, model_rows in report.predictions.groupby("model", sort=False, observed=True):
+        scores = (
+            model_rows.pivot_table(index="grid_id", columns="as_of", values="score", observed=True)
+            .dropna()
+            .sort_index()
+        )
         k = int(np.ceil(wanted * len(scores)))
         lists = {at: scores[at].sort_values(ascending=False, kind="stable").index[:k] for at in scores}
         rows += [
@@ -57,6 +63,8 @@ def lead_time(
 
     Parameters
     ----------
+    report
+        Of a backtest.
     events
         Events of the label, columns `grid_id` and `occurred_at`; those from the first test date to `within_days` after the last count.
     budget
@@ -77,9 +85,12 @@ def lead_time(
     days = within_days or report.experiment.label.days
     rows = report.predictions.astype({"grid_id": "str"})
     first, last = rows["as_of"].min(), rows["as_of"].max() + pd.Timedelta(days=days)
-    own = events.astype({"grid_id": "str"})[["grid_id", "occurred_at"]]
-    own = own[own["occurred_at"].between(first, last, inclusive="left") & own["grid_id"].isin(rows["grid_id"].unique())]
-    if own.empty:
+    happened = events.astype({"grid_id": "str"})[["grid_id", "occurred_at"]]
+    happened = happened[
+        happened["occurred_at"].between(first, last, inclusive="left")
+        & happened["grid_id"].isin(rows["grid_id"].unique())
+    ]
+    if happened.empty:
         raise DataError(
             f"none of the {len(events)} events falls within the test dates, {first:%Y-%m-%d} to {last:%Y-%m-%d}."
         )
@@ -87,7 +98,7 @@ def lead_time(
     return pd.DataFrame(
         [
             {"model": str(model)}
-            | vars(metrics.lead_time(scores[["grid_id", "as_of", "score"]], own, budget=n, within_days=days))
+            | vars(metrics.lead_time(scores[["grid_id", "as_of", "score"]], happened, budget=n, within_days=days))
             for model, scores in rows.groupby("model", sort=False)
         ]
     )
@@ -95,7 +106,30 @@ def lead_time(
 
 @checked
 def events_of(store: Store | History, label: Label) -> pd.DataFrame:
-    """The events a label counts, by the newest word on each: `grid_id`, `occurred_at`; those without a grid are left out."""
+    """The events a label counts, by the newest word on each; those without a grid are left out.
+
+    Parameters
+    ----------
+    store
+        Where the events are, or their history.
+    label
+        Whose streams are looked at.
+
+    Returns
+    -------
+    events
+        `grid_id` and `occurred_at`, in the order of time.
+
+    Examples
+    --------
+    >>> from riskwarn.history import Stream
+    >>> at = pd.to_datetime(["2025-01-05", "2025-01-01"]).tz_localize("Asia/Shanghai")
+    >>> events = pd.DataFrame({"source": "dispute", "event_id": ["a", "b"], "known_at": at, "occurred_at": at,
+    ...                        "grid_id": ["A", "B"], "category": "D02"})
+    >>> history = History.of(events, pd.DataFrame({"grid_id": ["A", "B"], "valid_from": at[1]}))
+    >>> events_of(history, Label("dispute_7d", (Stream("dispute"),), days=7))["grid_id"].tolist()
+    ['B', 'A']
+    """
     history = store if isinstance(store, History) else History.load(store)
     ids = history.grids["grid_id"].to_numpy()
     parts = []

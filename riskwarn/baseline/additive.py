@@ -93,8 +93,8 @@ class Additive:
             # how many events an outcome stands for is not known yet: the likeliest of some levels begins
             begun = [np.r_[start * 2.0**k, np.log(0.2)] for k in range(_LEVELS)]
             best = max(begun, key=lambda level: _log_bernoulli(y, chance(level)[0]))
-            found = fisher_scoring(y, chance, best, _log_bernoulli, last=_WIDEST)
-            weights, dispersion = found[:-1], float(np.exp(found[-1]))
+            fitted = fisher_scoring(y, chance, best, _log_bernoulli, last=_WIDEST)
+            weights, dispersion = fitted[:-1], float(np.exp(fitted[-1]))
         first, *rest = (weights / scale).tolist()
         return cls(first, dict(zip(names, rest, strict=True)), known, exceeds, dispersion)
 
@@ -156,10 +156,10 @@ class Additive:
         # where rises cancel out, each still pulls by the slope of the margin
         slope = (self._log(high * (1 + _STEP), limits) - self._log(high, limits)) / (high * _STEP)
         pull = np.where(apart, by_rate / np.where(apart, moved, 1.0), slope)
-        found = pull[:, None] * rises
+        shares = pull[:, None] * rises
         if not self.exceeds:
-            return found
-        return np.column_stack([found, self.margin(panel) - self.constant - found.sum(axis=1)])
+            return shares
+        return np.column_stack([shares, self.margin(panel) - self.constant - shares.sum(axis=1)])
 
     def _values(self, panel: pd.DataFrame) -> np.ndarray:
         values = panel[list(self.weights)].to_numpy(dtype=float)
@@ -231,13 +231,13 @@ def fisher_scoring(
         step = bounded_step(information, gradient, low - at, high - at)
         for halving in range(_HALVINGS):
             tried = np.clip(at + step * 0.5**halving, low, high)
-            told = law(tried)
-            gained = likelihood(y, told[0]) - reached
+            tried_law = law(tried)
+            gained = likelihood(y, tried_law[0]) - reached
             if gained > 0:
                 break
         else:
             break
-        at, (mean, slopes, variance), reached = tried, told, reached + gained
+        at, (mean, slopes, variance), reached = tried, tried_law, reached + gained
         if gained < _ENOUGH:
             break
     return at

@@ -164,11 +164,11 @@ class SelfExciting:
         ``weight / (1 - 2 ** (-days / h))``, for an event of age `a` brings ``N (2 ** (-a / h) - 2 ** (-(a + days) / h))`` within the
         horizon. Their sum is the branching ratio; where each grid has as many neighbours as its neighbours have, the second is exact.
         """
-        found = {}
+        by_half_life = {}
         for h in self.half_lives:
             name, within = Faded(self.streams, h).name, 1 - 0.5 ** (self.days / h)
-            found[h] = (self.weights[name] / within, self.weights[f"{name}_nearby"] / within)
-        return found
+            by_half_life[h] = (self.weights[name] / within, self.weights[f"{name}_nearby"] / within)
+        return by_half_life
 
 
 def expectation_maximisation(offered: np.ndarray, y: np.ndarray, *, n_rounds: int = 2000) -> np.ndarray:

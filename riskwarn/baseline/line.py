@@ -136,8 +136,8 @@ class Line:
         line
             With the features whose weight is above 0.
         """
-        found = {n: w * float(by) for (n, w), by in zip(self.weights.items(), weights, strict=True) if by > 0}
-        return Line(found, {n: self.centres[n] for n in found}, self.constant)
+        weighted = {n: w * float(by) for (n, w), by in zip(self.weights.items(), weights, strict=True) if by > 0}
+        return Line(weighted, {n: self.centres[n] for n in weighted}, self.constant)
 
     def only(self, features: Sequence[str]) -> "Line":
         """The terms of `features` alone, without the constant.

@@ -176,6 +176,13 @@ class Ewma(Number):
     239–250), simple exponential smoothing in forecasting. Own code because the library's (``pandas.ewm``) wants equal steps, where
     events lie at instants and become known late.
 
+    Parameters
+    ----------
+    streams
+        What is counted.
+    half_life
+        Age at which an event counts half, days.
+
     Examples
     --------
     >>> rival = Ewma((Stream("dispute"),), half_life=28)
@@ -204,6 +211,15 @@ class Season(Number):
     ``x = mean_y n([as_of - 364 y, as_of - 364 y + days))`` over the years for which the feed speaks (Hyndman & Athanasopoulos 2021,
     Forecasting: Principles and Practice, 3rd ed., section 5.2). A grid of a feed younger than a year is unknown, not calm.
 
+    Parameters
+    ----------
+    streams
+        What is counted.
+    days
+        Length of the window from the date on.
+    years
+        How many years back.
+
     Examples
     --------
     >>> Season((Stream("dispute"),), days=28).name, Season((Stream("dispute"),), days=28, years=1).name
@@ -231,6 +247,11 @@ class People(Number):
 
     A model that does not beat it has found where people live. A grid without the number is unknown, not empty.
 
+    Parameters
+    ----------
+    column
+        ``population`` or ``households``, of table `grids`.
+
     Examples
     --------
     >>> People("households").name
@@ -257,6 +278,15 @@ class Hotspot(Number):
     ``x_i = sum over events of 1 / (1 + b) * 1 / (1 + w)``: `b` whole half grid widths between the centres, up to `reach` widths, `w`
     whole weeks, up to `weeks` (Bowers, Johnson & Pease 2004, British Journal of Criminology 44, 641–658; theirs are cells of 50 m, 400 m
     and two months). Widths are the median spacing of the grids.
+
+    Parameters
+    ----------
+    streams
+        What is counted.
+    reach
+        How far an event is felt, in widths of the grids.
+    weeks
+        How long it is felt.
 
     Examples
     --------
@@ -287,6 +317,15 @@ class Kernel(Number):
     Density Estimation; Chainey, Tompson & Uhlig 2008, Security Journal 21, 4–28). Each event's mass of one is spread over the grids, so
     none leaks out of the city. Own code because events carry a grid and no coordinates: ``sklearn.neighbors.KernelDensity`` would
     give the density at the centres without that correction.
+
+    Parameters
+    ----------
+    streams
+        What is counted.
+    reach
+        Standard deviation of the kernel, in spacings of the grids.
+    weeks
+        How far back events count.
 
     Examples
     --------

@@ -50,9 +50,9 @@ def feed_gaps(evidence: Evidence) -> pd.DataFrame:
     codes     share of records without a known category three times that of the 60 days before, p < 0.000001
     ========  ==========================================================================================================
     """
-    found = [row for intake in intakes(evidence) for row in judge(evidence, intake)]
-    found += _late(evidence) + _codes(evidence)
-    return _rows(evidence, found) if found else no_gaps(FEED, evidence.as_of)
+    faults = [row for intake in intakes(evidence) for row in judge(evidence, intake)]
+    faults += _late(evidence) + _codes(evidence)
+    return _rows(evidence, faults) if faults else no_gaps(FEED, evidence.as_of)
 
 
 def intakes(evidence: Evidence) -> list[Intake]:
@@ -175,12 +175,12 @@ def _thin(intake: Intake) -> list[dict[str, object]]:
     rows = intake.rows[daily]
     expected = normal_days(rows, np.ones(rows.shape[1]), started=rows.shape[1]) * _shared(rows)
     total, since = thin_sums(thin_evidence(rows, expected))
-    found = []
+    faults = []
     for i in np.flatnonzero(total > THIN_SURE):
         days = int(since[i])
         seen, due = float(rows[i, :days].sum()), float(expected[i, :days].sum())
         if seen < 0.6 * due:
-            found.append(
+            faults.append(
                 {
                     "scope": intake.scopes[daily[i]],
                     "fault": "thin" if seen else "stopped",
@@ -194,7 +194,7 @@ def _thin(intake: Intake) -> list[dict[str, object]]:
                     "p": float(np.exp(-total[i])),
                 }
             )
-    return found
+    return faults
 
 
 def thin_sums(gain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -299,14 +299,14 @@ def _codes(evidence: Evidence) -> list[dict[str, object]]:
     ]
 
 
-def _rows(evidence: Evidence, found: list[dict[str, object]]) -> pd.DataFrame:
-    p = np.array([float(r["p"]) for r in found])  # type: ignore[arg-type]
+def _rows(evidence: Evidence, faults: list[dict[str, object]]) -> pd.DataFrame:
+    p = np.array([float(r["p"]) for r in faults])  # type: ignore[arg-type]
     return gap_rows(
         FEED,
         evidence.as_of,
-        [str(r["scope"]) for r in found],
-        observed=np.array([r["observed"] for r in found]),
-        expected=np.array([r["expected"] for r in found]),
+        [str(r["scope"]) for r in faults],
+        observed=np.array([r["observed"] for r in faults]),
+        expected=np.array([r["expected"] for r in faults]),
         score=-np.log10(np.maximum(p, 1e-12)),
         confidence=1 - p,
         evidence=[
@@ -314,7 +314,7 @@ def _rows(evidence: Evidence, found: list[dict[str, object]]) -> pd.DataFrame:
             | {"records_missing": r["expected"]}
             if r["fault"] == "stopped"
             else {k: v for k, v in r.items() if k not in {"scope", "observed", "expected"}}
-            for r in found
+            for r in faults
         ],
     )
 
@@ -324,13 +324,13 @@ def stands_still(gaps: pd.DataFrame) -> pd.DataFrame:
     import json  # noqa: PLC0415
 
     rows = gaps[(gaps["kind"] == FEED.code) & (gaps["state"] == "open")]
-    told = [json.loads(e) for e in rows["evidence"]]
+    evidence = [json.loads(e) for e in rows["evidence"]]
     frame = pd.DataFrame(
         {
             "gap_id": rows["gap_id"].to_numpy(),
-            "source": [t["source"] for t in told],
-            "org": [t["org"] for t in told],
-            "fault": [t["fault"] for t in told],
+            "source": [t["source"] for t in evidence],
+            "org": [t["org"] for t in evidence],
+            "fault": [t["fault"] for t in evidence],
         }
     )
     return frame[frame["fault"].isin(["stopped", "thin"])].reset_index(drop=True)

@@ -29,7 +29,7 @@ def _of_source(evidence: Evidence, source: str) -> pd.DataFrame:
     p = reading["p_high"].fillna(1.0).to_numpy()
     rows = np.flatnonzero(discovered(p) & (p < _UNLIKELY) & (weekly[:, -1] >= _LEAST_EVENTS))
     surge, before = reading.iloc[rows], weekly[rows, :-1].mean(axis=1)
-    told = [
+    facts = [
         {
             "source": source,
             "last_7_days": int(n),
@@ -49,7 +49,7 @@ def _of_source(evidence: Evidence, source: str) -> pd.DataFrame:
         expected=surge["mean"].to_numpy(),
         score=-np.log10(np.maximum(p[rows], 1e-12)),
         confidence=1 - p[rows],
-        evidence=told,
+        evidence=facts,
         lower=surge["lower"].to_numpy(),
         upper=surge["upper"].to_numpy(),
     )

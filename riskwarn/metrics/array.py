@@ -72,8 +72,8 @@ def aligned(**columns: np.ndarray) -> None:
     """
     sizes = {name: len(values) for name, values in columns.items()}
     if len(set(sizes.values())) > 1:
-        found = ", ".join(f"{name} {n}" for name, n in sizes.items())
-        raise ValueError(f"columns must have the same number of rows, got {found}.")
+        lengths = ", ".join(f"{name} {n}" for name, n in sizes.items())
+        raise ValueError(f"columns must have the same number of rows, got {lengths}.")
 
 
 def counts(name: str, values: ArrayLike) -> np.ndarray:

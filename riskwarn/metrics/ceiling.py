@@ -119,7 +119,7 @@ def _hindsight_events(y: np.ndarray, size: np.ndarray, room: float) -> np.ndarra
     """(futures,) Most events that fit into `room`, the last grid pro rata."""
     density = np.divide(y, size, out=np.where(y > 0, np.inf, 0.0), where=size > 0)
     rows = np.argsort(-density, axis=1)
-    sizes, found = size[rows], np.take_along_axis(y, rows, axis=1)
+    sizes, listed_events = size[rows], np.take_along_axis(y, rows, axis=1)
     before = np.cumsum(sizes, axis=1) - sizes
     part = np.divide(room - before, sizes, out=(before < room).astype(float), where=sizes > 0).clip(0, 1)
-    return (found * part).sum(axis=1)
+    return (listed_events * part).sum(axis=1)

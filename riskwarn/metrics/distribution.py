@@ -49,12 +49,12 @@ def crps_ensemble(y: ArrayLike, draws: ArrayLike, *, threshold: float | None = N
     >>> crps_ensemble([1], [[0, 1, 2, 3]], threshold=2)
     0.0625
     """
-    found, x = _ensemble(y, draws)
+    events, x = _ensemble(y, draws)
     if threshold is not None:
-        found, x = np.maximum(found, threshold), np.maximum(x, threshold)
+        events, x = np.maximum(events, threshold), np.maximum(x, threshold)
     n_draws = x.shape[1]
     place = (2 * np.arange(n_draws) - n_draws + 1) / n_draws**2
-    return float((np.abs(x - found[:, None]).mean(axis=1) - np.sort(x, axis=1) @ place).mean())
+    return float((np.abs(x - events[:, None]).mean(axis=1) - np.sort(x, axis=1) @ place).mean())
 
 
 @checked

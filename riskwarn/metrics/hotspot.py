@@ -288,8 +288,8 @@ def pei(
     >>> pei([2, 0, 1, 1], [0.1, 0.2, 0.9, 0.3], share=0.25)
     0.5
     """
-    found = capture(y, score, area, share=share, k=k, budget=budget, ties=ties)
-    return found / best_capture(y, area, share=share, k=k, budget=budget)
+    hit_rate = capture(y, score, area, share=share, k=k, budget=budget, ties=ties)
+    return hit_rate / best_capture(y, area, share=share, k=k, budget=budget)
 
 
 def _hindsight(y: ArrayLike, area: ArrayLike | None, budget: Budget) -> np.ndarray:

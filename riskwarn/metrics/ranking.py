@@ -150,12 +150,12 @@ def ndcg_at(
         raise ValueError(f"gain='exponential' is for grades up to 50, got {y.max():g}; use gain='linear' for counts.")
     gains = y if gain == "linear" else 2.0**y - 1
     rows = ranked(y, score, ties=ties)
-    found = gains[rows]
+    listed_gains = gains[rows]
     if ties == "mean":
-        found = group_means(found, tie_groups(score[rows]))
+        listed_gains = group_means(listed_gains, tie_groups(score[rows]))
     top = int(listed(y, score, k=k, share=share, ties=ties).sum().round())
     discount = np.log2(np.arange(2, top + 2))
-    return float((found[:top] / discount).sum() / (np.sort(gains)[::-1][:top] / discount).sum())
+    return float((listed_gains[:top] / discount).sum() / (np.sort(gains)[::-1][:top] / discount).sum())
 
 
 @checked

@@ -66,11 +66,11 @@ def drift_marks(features: Sequence[str], usual: Panels, tonight: pd.DataFrame) -
     names = [n for n in features if any(_varies(rows[n]) for rows in (*usual, tonight))]
     value, limit = np.array([_stability(usual, tonight, n) for n in (*names, "score")]).T
     mean = float(tonight["expected"].mean()), float(pd.concat([*usual, tonight.iloc[:0]])["expected"].mean())
-    found = drifted("feature", [f"feature:{n}" for n in names], value[:-1], usual=limit[:-1], floor=PSI_FLOOR)
+    feature_marks = drifted("feature", [f"feature:{n}" for n in names], value[:-1], usual=limit[:-1], floor=PSI_FLOOR)
     score = drifted(
         "score", ["score"], value[-1:], usual=limit[-1:], floor=PSI_FLOOR, observed=mean[0], expected=mean[1]
     )
-    return pd.concat([found, score], ignore_index=True)
+    return pd.concat([feature_marks, score], ignore_index=True)
 
 
 def rank_marks(usual: Sequence[Pair], tonight: Pair) -> pd.DataFrame:

@@ -202,14 +202,14 @@ def _young(flow: Flow) -> pd.DataFrame:
 
 
 def _marks(flow: Flow, n_tests: int) -> pd.DataFrame:
-    kept = np.flatnonzero(flow.often[:, -1])
-    told = [[part[:, -1] for part in surprise(flow.counts[kept], w)] for w in WINDOWS]
-    observed, due, p = (np.stack([t[i] for t in told]) for i in range(3))
+    often = np.flatnonzero(flow.often[:, -1])
+    readings = [[part[:, -1] for part in surprise(flow.counts[often], w)] for w in WINDOWS]
+    observed, due, p = (np.stack([t[i] for t in readings]) for i in range(3))
     oddest = p.argmin(axis=0)
-    here = (oddest, np.arange(len(kept)))
+    here = (oddest, np.arange(len(often)))
     return marks(
         "volume",
-        [flow.scopes[k] for k in kept],
+        [flow.scopes[k] for k in often],
         among(p[here], n_tests),
         warn=A_MONTH,
         alarm=A_YEAR,
@@ -251,26 +251,26 @@ def replay(history: History, *, until: object = None) -> pd.DataFrame:
     """
     at = pd.Timestamp(history.until, unit="us", tz="UTC") if until is None else pd.Timestamp(until)
     at = (at.tz_localize(history.timezone) if at.tzinfo is None else at).tz_convert(history.timezone).as_unit("us")
-    found = [_oddest(flow) for flow in flows(history, int(at.value // 1000), days=10**6)]
-    days = max(len(f) for f in found)
+    oddest = [_oddest(flow) for flow in flows(history, int(at.value // 1000), days=10**6)]
+    days = max(len(f) for f in oddest)
     p, n_tests = np.full(days, np.inf), np.zeros(days)
-    told = pd.DataFrame(
+    facts = pd.DataFrame(
         {"scope": "", "fault": "", "observed": np.nan, "expected": np.nan, "days": np.nan}, index=range(days)
     )
-    for one in found:
+    for one in oddest:
         here = np.arange(days - len(one), days)
         n_tests[here] += one["n_tests"].to_numpy()
         odder = here[one["p"].to_numpy() < p[here]]
-        told.loc[odder] = one[told.columns].to_numpy(dtype=object)[odder - here[0]]
+        facts.loc[odder] = one[facts.columns].to_numpy(dtype=object)[odder - here[0]]
         p[odder] = one["p"].to_numpy()[odder - here[0]]
     known = np.isfinite(p)
     nights = marks(
         "volume",
-        told["scope"][known],
+        facts["scope"][known],
         [among(np.array([a]), int(n))[0] for a, n in zip(p[known], n_tests[known], strict=True)],
         warn=A_MONTH,
         alarm=A_YEAR,
-        **{c: told[c][known].to_numpy() for c in ("fault", "observed", "expected", "days")},
+        **{c: facts[c][known].to_numpy() for c in ("fault", "observed", "expected", "days")},
     )
     ago = days - 1 - np.flatnonzero(known)
     return nights.set_index(pd.DatetimeIndex(at - pd.to_timedelta(ago, unit="D"), name="as_of"))
@@ -279,8 +279,8 @@ def replay(history: History, *, until: object = None) -> pd.DataFrame:
 def _oddest(flow: Flow) -> pd.DataFrame:
     """One row a day of a flow: the smallest p of its frequent categories and all windows (infinite where there is no law), and whose."""
     often, span = flow.often, flow.counts.shape[1]
-    told = [surprise(flow.counts, w) for w in WINDOWS]
-    observed, due, p = (np.concatenate([t[i] for t in told]) for i in range(3))
+    readings = [surprise(flow.counts, w) for w in WINDOWS]
+    observed, due, p = (np.concatenate([t[i] for t in readings]) for i in range(3))
     p = np.where(np.tile(often, (len(WINDOWS), 1)) & ~np.isnan(p), p, np.inf)
     p[:, : LEAST_DAYS - 1] = np.inf
     row, day = p.argmin(axis=0), np.arange(span)

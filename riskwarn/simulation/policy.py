@@ -34,6 +34,11 @@ class Alerting:
         Day of the first alert, since the start.
     thorough
         An alert's visit finds as much as so many routine ones.
+
+    Examples
+    --------
+    >>> Alerting(capacity=50).visits
+    2
     """
 
     capacity: int
@@ -51,7 +56,20 @@ class Alerting:
             )
 
     def rule(self, grid: np.ndarray, n_grids: int) -> Policy:
-        """The rule for disputes in these grids."""
+        """The rule for disputes in these grids.
+
+        Parameters
+        ----------
+        grid
+            (n,) grid of each dispute, by number.
+        n_grids
+            How many grids there are.
+
+        Returns
+        -------
+        policy
+            Which grids get a visit more on each day, and how thorough it is.
+        """
         alerted = np.zeros(0, int)
 
         def visits_today(day: int, log: dict[str, list[np.ndarray]]) -> np.ndarray:

@@ -82,6 +82,11 @@ class Strength:
         Earlier calls about a dispute bring more calls and violence to its place.
     season
         The time of year brings disputes of each kind.
+
+    Examples
+    --------
+    >>> Strength(overdue=0) == STUDIED  # a city in which lateness harms nobody
+    False
     """
 
     overdue: float = 1.0
