@@ -51,7 +51,7 @@ def raise_alerts(
     --------
     >>> scores = pd.DataFrame({"grid_id": [f"G{i:03}" for i in range(200)], "as_of": pd.Timestamp("2025-01-06", tz="UTC"), "state": "ok",
     ...     "target": "dispute_28d", "probability": 0.5, "expected": [9.0] + [1.0] * 199, "rank": range(1, 201), "model_version": "m1"})
-    >>> reasons = pd.DataFrame(columns=["grid_id", "place", "code", "contribution"])
+    >>> reasons = pd.DataFrame(columns=["grid_id", "target", "place", "code", "contribution"])
     >>> gaps = pd.DataFrame(columns=["kind", "scope", "suppressed_by"])
     >>> raise_alerts(scores, reasons, gaps, capacity=2)[["level", "grid_ids", "rank"]].to_numpy().tolist()
     [['red', 'G000', 1], ['blue', 'G001', 2]]
@@ -62,7 +62,7 @@ def raise_alerts(
     if len(nights) > 1:
         raise DataError(f"alerts are raised for one night; the scores hold {len(nights)}.")
     listed = _levelled(scores).sort_values("rank").head(capacity)
-    alerts = [_alert(listed.loc[members], reasons, gaps) for members in _groups(listed, grids)]
+    alerts = [_alert(listed.loc[m[0]], listed.loc[m, "grid_id"].tolist()) for m in _groups(listed, grids)]
     columns = [
         "alert_id",
         "grid_ids",
@@ -78,7 +78,7 @@ def raise_alerts(
         "due_at",
         "model_version",
     ]
-    frame = pd.DataFrame(alerts, columns=columns)
+    frame = filled(pd.DataFrame(alerts, columns=columns), reasons, gaps)
     return frame.astype({"rank": "Int64", "probability": "float64"}).sort_values("rank", ignore_index=True)
 
 
@@ -98,22 +98,95 @@ def _groups(listed: pd.DataFrame, grids: pd.DataFrame | None) -> Iterator[list[i
         unknown = listed.loc[position < 0, "grid_id"]
         raise DataError(f"{len(unknown)} scored grids are not among `grids`, first: {', '.join(unknown[:3])}.")
     links = neighbors(place)[position][:, position].toarray() > 0
-    left = np.ones(len(listed), dtype=bool)
-    for lead in range(len(listed)):
+    for members in groups(links, np.zeros(len(listed), dtype=bool)):
+        yield [listed.index[m] for m in members]
+
+
+@checked
+def groups(links: np.ndarray, leading: np.ndarray) -> list[list[int]]:
+    """Adjacent grids together: the first grid left and its neighbours that are left, up to four.
+
+    Parameters
+    ----------
+    links
+        (n, n) which grids touch, in their order.
+    leading
+        (n,) which were the lead of an alert before: they lead one again, and join no other.
+
+    Returns
+    -------
+    groups
+        Positions, the lead first; those that led before come first.
+
+    Examples
+    --------
+    >>> row = np.eye(3, k=1, dtype=bool) | np.eye(3, k=-1, dtype=bool)
+    >>> groups(row, np.zeros(3, dtype=bool)), groups(row, np.array([False, True, False]))
+    ([[0, 1], [2]], [[1, 0, 2]])
+    """
+    left, found = np.ones(len(leading), dtype=bool), []
+    for lead in np.argsort(~leading, kind="stable"):
         if left[lead]:
-            members = [lead, *np.flatnonzero(links[lead] & left & (np.arange(len(listed)) > lead))[: _MOST_GRIDS - 1]]
-            left[members] = False
-            yield [listed.index[m] for m in members]
+            left[lead] = False
+            joining = np.flatnonzero(links[lead] & left & ~leading)[: _MOST_GRIDS - 1]
+            left[joining] = False
+            found.append([int(lead), *joining.tolist()])
+    return found
 
 
-def _alert(members: pd.DataFrame, reasons: pd.DataFrame, gaps: pd.DataFrame) -> dict[str, object]:
-    lead = members.iloc[0]
-    grid_ids = members["grid_id"].tolist()
-    open_gaps = gaps[gaps["suppressed_by"].isna()] if len(gaps) else gaps
-    scope = (
-        open_gaps["scope"].str.removeprefix("grid:").str.split("/").str[0] if len(open_gaps) else pd.Series(dtype="str")
+@checked
+def filled(alerts: pd.DataFrame, reasons: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
+    """Alerts with their next step and the open gaps of their grids.
+
+    Parameters
+    ----------
+    alerts
+        Table `alerts` of one night.
+    reasons, gaps
+        Of the same night.
+
+    Returns
+    -------
+    alerts
+        With `action` and `gap_kinds`.
+    """
+    kinds, late = open_kinds(gaps), _late(reasons)
+    grids = alerts["grid_ids"].astype("str").str.split()
+    leads = zip(alerts["target"], grids.str[0], strict=True)
+    return alerts.assign(
+        action=["A3" if lead in late else "A1" for lead in leads],
+        gap_kinds=[" ".join(sorted(set().union(*(kinds.get(g, set()) for g in ids)))) for ids in grids],
     )
-    kinds = sorted(set(open_gaps.loc[scope.isin(grid_ids).to_numpy(), "kind"])) if len(open_gaps) else []
+
+
+@checked
+def open_kinds(gaps: pd.DataFrame) -> dict[str, set[str]]:
+    """Kinds of the open gaps of each grid.
+
+    Parameters
+    ----------
+    gaps
+        Table `gaps`; those an outage explains are passed over.
+
+    Returns
+    -------
+    kinds
+        By grid.
+    """
+    found: dict[str, set[str]] = {}
+    for scope, kind in gaps.loc[gaps["suppressed_by"].isna(), ["scope", "kind"]].itertuples(index=False):
+        found.setdefault(str(scope).removeprefix("grid:").split("/")[0], set()).add(str(kind))
+    return found
+
+
+def _late(reasons: pd.DataFrame) -> set[tuple[str, str]]:
+    """Targets and grids whose first raising reason is open or overdue cases: joint handling is their next step, else a visit."""
+    raising = reasons[reasons["contribution"] > 0].sort_values("place").drop_duplicates(["target", "grid_id"])
+    first = raising[raising["code"] == "RC03"]
+    return set(zip(first["target"].astype("str"), first["grid_id"].astype("str"), strict=True))
+
+
+def _alert(lead: pd.Series, grid_ids: list[str]) -> dict[str, object]:
     return {
         "alert_id": hashlib.sha256(
             f"{lead['as_of'].isoformat()}|{lead['target']}|{lead['grid_id']}".encode()
@@ -125,15 +198,9 @@ def _alert(members: pd.DataFrame, reasons: pd.DataFrame, gaps: pd.DataFrame) -> 
         "target": lead["target"],
         "probability": lead["probability"],
         "rank": lead["rank"],
-        "action": _action(lead, reasons),
-        "gap_kinds": " ".join(kinds),
+        "action": "A1",
+        "gap_kinds": "",
         "owner": None,
         "due_at": lead["as_of"] + pd.Timedelta(hours=8 + ACKNOWLEDGE_HOURS[lead["level"]]),
         "model_version": lead["model_version"],
     }
-
-
-def _action(lead: pd.Series, reasons: pd.DataFrame) -> str:
-    """Joint handling where open or overdue cases are the first reason, else a visit."""
-    own = reasons[(reasons["grid_id"] == lead["grid_id"]) & (reasons["contribution"] > 0)].sort_values("place")
-    return "A3" if len(own) and own["code"].iloc[0] == "RC03" else "A1"

@@ -199,7 +199,7 @@ class Label:
             return np.where(np.isnan(total + exceeded), np.nan, total > exceeded).astype(np.float32)
         if self.is_count:
             return total
-        return np.where(self._arises(snapshot) & ~np.isnan(total), total > 0, np.nan).astype(np.float32)
+        return np.where(self.arises(snapshot) & ~np.isnan(total), total > 0, np.nan).astype(np.float32)
 
     def n_events(self, snapshot: Snapshot) -> np.ndarray:
         """(n_grids, n_dates) events within the horizon, whatever the kind; NaN where they are not settled yet.
@@ -234,8 +234,22 @@ class Label:
         spoke = [snapshot.settled(s, days=self.days, settle_days=self.settle_days) for s in sources]
         return np.asarray(np.logical_and.reduce(spoke))
 
-    def _arises(self, snapshot: Snapshot) -> np.ndarray:
-        """(n_grids, n_dates) where nothing of the streams is known to have occurred of late; of an escalation, something lower."""
+    def arises(self, snapshot: Snapshot) -> np.ndarray:
+        """(n_grids, n_dates) where the question arises: of a first event or an escalation, where nothing of the streams is known to have
+        occurred of late; of an escalation, where something lower did. Anywhere for the other kinds.
+
+        Parameters
+        ----------
+        snapshot
+            What was known at the dates.
+
+        Returns
+        -------
+        arises
+            (n_grids, n_dates) bool.
+        """
+        if self.kind in {"count", "emergence"}:
+            return np.ones(snapshot.shape, dtype=bool)
         heard = [snapshot.exposure(s.source, self.past_days) >= _HEARD * self.past_days for s in self.streams]
         calm = sum(snapshot.count(s, self.past_days) for s in self.streams) == 0
         if self.kind == "escalation":

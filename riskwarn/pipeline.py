@@ -4,7 +4,8 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,24 +13,33 @@ from typing import Any
 import pandas as pd
 
 import riskwarn
-from riskwarn import monitoring, plan, tracking
-from riskwarn.alerting import raise_alerts
+from riskwarn import monitoring, tracking
+from riskwarn.alerting import filled
+from riskwarn.answer import Answer, answers, beside, levelled, model_of, models_of, reasons_of
 from riskwarn.backtesting import Report
 from riskwarn.calling import checked
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.experiment import Experiment
-from riskwarn.explanation import events_behind, explain, in_words, what_if_table, words_of_features
-from riskwarn.gaps import find_gaps
+from riskwarn.explanation import in_words, words_of_features
+from riskwarn.gaps import Evidence, find_gaps
+from riskwarn.gaps.calendar import Workdays, workdays
 from riskwarn.gaps.states import feed_states
 from riskwarn.gate import gate
 from riskwarn.history import History
+from riskwarn.lane import Listed, Memory, list_night, triggered
+from riskwarn.lane import Night as LaneNight
+from riskwarn.lane.lasting import KEPT_NIGHTS
 from riskwarn.language import LANGUAGES, in_every_language, phrase
+from riskwarn.mode import Switch, mode_at
 from riskwarn.model import RiskModel
 from riskwarn.panel import panel_of
+from riskwarn.plan import STARTER as STARTER_PLAN
+from riskwarn.plan import Mode, Plan
 from riskwarn.schema import REASONS
-from riskwarn.scoring import score
 from riskwarn.store import LEAST_KEPT, NIGHT_TABLES, Store
 from riskwarn.weekly import weekly_counts, weekly_readings
+
+__all__ = ["Night", "init", "model_of", "night_panel", "nightly", "run_key", "starter", "train"]
 
 
 @checked
@@ -96,8 +106,8 @@ class Night:
     ----------
     as_of, run
         The night and the name of its run.
-    scores, reasons, gaps, alerts, marks, weeks, weekly_readings, what_ifs, events_behind
-        The tables, reasons with their sentences; marks are what the monitors of the night measured.
+    scores, reasons, gaps, alerts, triggers, marks, weeks, weekly_readings, what_ifs, events_behind
+        The tables, of all questions, reasons with their sentences; marks are what the monitors of the night measured.
     facts
         What the page says of the run.
     done_before
@@ -110,6 +120,7 @@ class Night:
     reasons: pd.DataFrame
     gaps: pd.DataFrame
     alerts: pd.DataFrame
+    triggers: pd.DataFrame
     marks: pd.DataFrame
     weeks: pd.DataFrame
     weekly_readings: pd.DataFrame
@@ -122,28 +133,31 @@ class Night:
 @checked
 def nightly(
     store: Store,
-    target: str,
+    target: str = "",
     *,
     as_of: object,
-    capacity: int = 50,
+    plan: Plan | None = None,
+    capacity: int | None = None,
     alias: str = tracking.CHAMPION,
     tracking_folder: str | Path | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Night:
-    """Score, explain, find gaps, raise alerts and publish one night. Safe to run twice: the same night of the same data is one run.
+    """Score, explain, find gaps, list and publish one night. Safe to run twice: the same night of the same data is one run.
 
     Parameters
     ----------
     store
         The city.
     target
-        Name of the label whose model is used.
+        Name of the label whose model is used, where one question is asked; with a plan it is left out.
     as_of
         The night: a date means its local midnight.
+    plan
+        What is asked and how long the list may be; without one, the plan of the one question (:meth:`riskwarn.plan.Plan.of_one`).
     capacity
-        Grids that can be attended to.
+        Grids that can be attended to; by default 50 for one question, and what the plan says of tonight's mode.
     alias
-        ``champion``, or ``candidate`` for a model that has not earned promotion; the page says which.
+        Of the one question: ``champion``, or ``candidate`` for a model that has not earned promotion; the page says which.
     tracking_folder
         Where MLflow's file lies; the store's folder by default.
     say
@@ -157,7 +171,7 @@ def nightly(
     Raises
     ------
     NotFoundError
-        No such model, or no data.
+        No such model, or no data. Of several questions those without a sound model are left out, and `facts` say so under ``failed``.
     StaleDataError
         The data end before the night.
     BusyError
@@ -165,142 +179,167 @@ def nightly(
     HeldError
         A rollback holds the night.
     """
-    if capacity < 1:
+    if capacity is not None and capacity < 1:
         raise DataError(f"capacity must be at least 1, got {capacity}.")
+    planned = _planned(target, plan, capacity, alias)
     at = store.instant(as_of)
     with store.lock():
-        model = model_of(store, target, alias=alias, tracking_folder=tracking_folder)
-        run = run_key(store, model, at, capacity)
+        models, failed = models_of(store, planned, tracking_folder=tracking_folder)
+        run = run_key(store, models, at, planned)
         if store.run_of(at) == run:
             say(f"{at:%Y-%m-%d}: run {run} is published already")
-            return _published(store, model, at, run)
+            return _published(store, models, at, run)
         store.check_free(at)
-        return _compute(store, model, at, run, capacity, say)
+        for name, why in failed.items():
+            say(f"{name} is not answered: {why}")
+        return _compute(_Job(store, planned, mode_at(store, at), at, run, say), models, failed)
+
+
+def _planned(target: str, plan: Plan | None, capacity: int | None, alias: str) -> Plan:
+    if (plan is None) == (not target):
+        raise DataError("a night asks the questions of a plan, or the one of a target: give either plan=… or a target.")
+    if plan is None:
+        return Plan.of_one(target, capacity=50 if capacity is None else capacity, alias=alias)
+    return plan if capacity is None else plan.with_capacity(capacity)
 
 
 @checked
-def run_key(store: Store, model: RiskModel, at: pd.Timestamp, capacity: int) -> str:
-    """Name of a run: sixteen hexadecimal digits of the SHA-256 of night, all that is read, model, capacity, code version and tables published.
+def run_key(store: Store, models: Mapping[str, RiskModel], at: pd.Timestamp, plan: Plan) -> str:
+    """Name of a run: sixteen hexadecimal digits of the SHA-256 of night, all that is read, models, plan, code version and tables published.
 
-    What is read are the tables, the log of deliveries, the city's own files and the nights before (:meth:`riskwarn.Store.fingerprint`).
+    What is read are the tables, the log of deliveries, the city's own files, the log of modes among them, and the nights before
+    (:meth:`riskwarn.Store.fingerprint`).
 
     Parameters
     ----------
-    store, model, at, capacity
-        What the run reads, with what it scores, for which night and how many grids.
+    store, models, at, plan
+        What the run reads, with what it scores, for which night, and what was planned.
 
     Returns
     -------
     run
         Equal where everything the run depends on is equal.
     """
-    alias = model.facts.get("alias")
-    read = pd.Timedelta(days=LEAST_KEPT - 1)  # what pruning may take away names no run
-    earlier = [(night.isoformat(), store.run_of(night)) for night in store.nights() if at - read <= night < at]
+    earlier = [(night.isoformat(), store.run_of(night)) for night in _read_nights(store, at)]
     parts = [
         at.isoformat(),
         store.fingerprint(),
         earlier,
-        model.version,
-        alias,
-        capacity,
+        [(target, model.version, model.facts.get("alias")) for target, model in models.items()],
+        plan.digest,
         riskwarn.__version__,
         NIGHT_TABLES,
     ]
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
 
 
-@checked
-def model_of(
-    store: Store, target: str, *, alias: str = tracking.CHAMPION, tracking_folder: str | Path | None = None
-) -> RiskModel:
-    """The registered model of a store.
-
-    Parameters
-    ----------
-    store
-        The city.
-    target
-        Name of the label.
-    alias
-        ``champion`` or ``candidate``.
-    tracking_folder
-        Where MLflow's file lies; the store's folder by default.
-
-    Returns
-    -------
-    model
-        Fitted.
-
-    Raises
-    ------
-    NotFoundError
-        Nothing was trained, or no version holds the alias.
-    """
-    folder = tracking_folder or store.path
-    found = tracking.kept(folder, target, alias=alias)
-    if found is not None:
-        return found
-    uri = tracking.default_uri(folder)
-    file = tracking.sqlite_file(uri)
-    if file is not None and not file.exists():
-        raise NotFoundError(
-            f"no model {target!r} @{alias} in {folder}: train one with `riskwarn train`, then `riskwarn promote`."
-        )
-    return tracking.fetch(target, uri=uri, alias=alias)
+def _read_nights(store: Store, at: pd.Timestamp) -> list[pd.Timestamp]:
+    """The nights before that a night reads, oldest first: what pruning may take away names no run."""
+    return [night for night in store.nights() if at - pd.Timedelta(days=LEAST_KEPT - 1) <= night < at]
 
 
-def _compute(
-    store: Store, model: RiskModel, at: pd.Timestamp, run: str, capacity: int, say: Callable[[str], None]
-) -> Night:
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """What a night is asked for: the city, its plan and mode, the date, the name of the run, and to whom its steps are told."""
+
+    store: Store
+    plan: Plan
+    switch: Switch
+    at: pd.Timestamp
+    run: str
+    say: Callable[[str], None]
+
+    @property
+    def mode(self) -> Mode:
+        mode: Mode = getattr(self.plan.modes, self.switch.mode)
+        return mode
+
+
+def _compute(job: _Job, models: dict[str, RiskModel], failed: dict[str, str]) -> Night:
     started = time.perf_counter()
-    history = History.load(store, as_of=at)
-    say(f"{at:%Y-%m-%d}: {history}")
-    panel = night_panel(history, model, at)
-    scores = score(model, panel, capacity=capacity)
-    say(f"{len(scores):,} grids scored by {model}")
-    reasons = explain(model, panel, history=history)
-    gaps = find_gaps(history, scores)
-    say(f"{len(reasons):,} reasons, {len(gaps):,} gaps")
-    alerts = raise_alerts(scores, reasons, gaps, capacity=capacity, grids=history.grids)
-    marks = monitoring.check(history, model, at)
-    say(f"{len(marks):,} monitors: {monitoring.summary(marks)}")
-    facts = _facts(store, model, at, capacity) | {
+    at = job.at
+    history = History.load(job.store, as_of=at)
+    job.say(f"{at:%Y-%m-%d}: {history}")
+    told, unanswered = answers(history, job.plan, models, at, capacity=job.mode.capacity)
+    scores = pd.concat([answer.scores for answer in told], ignore_index=True)
+    for answer in told:
+        job.say(f"{len(answer.scores):,} grids scored by {answer.model}")
+    evidence = Evidence(history, at, told[0].scores)
+    gaps = find_gaps(evidence, told[0].scores)
+    triggers = triggered(evidence, job.plan.triggers).assign(as_of=at)
+    listed = _list(job, history, evidence, told, scores, triggers)
+    reasons = _reasons(told, history, listed.alerts)
+    job.say(f"{len(reasons):,} reasons, {len(gaps):,} gaps")
+    alerts = filled(listed.alerts, reasons, gaps)
+    marks = monitoring.check_all(history, [answer.model for answer in told], at)
+    job.say(f"{len(marks):,} monitors: {monitoring.summary(marks)}")
+    facts = _facts(job, told, failed | unanswered) | {
+        "list": listed.facts,
         "feeds": feed_states(history, gaps, at),
         "monitors": monitoring.counts(marks),
         "seconds": round(time.perf_counter() - started, 2),
     }
-    beside = _beside(history, model, at, panel, scores, reasons)
-    plain = {
-        "scores": scores,
-        "reasons": reasons[[c for c in reasons if c in REASONS.column_names]],
-        "gaps": gaps,
-        "alerts": alerts,
-        "marks": marks,
-        **beside,
-    }
-    folder = store.publish(at, plain, run=run, facts=facts)
-    say(f"{len(alerts):,} alerts published in {folder}")
-    return Night(at, run, scores, reasons, gaps, alerts, marks, facts=facts, done_before=False, **beside)
+    plain = {"scores": scores, "gaps": gaps, "alerts": alerts, "triggers": triggers, "marks": marks}
+    plain |= _beside(history, told, reasons, at)
+    kept = reasons[[c for c in reasons if c in REASONS.column_names]]
+    folder = job.store.publish(at, plain | {"reasons": kept}, run=job.run, facts=facts)
+    job.say(f"{len(alerts):,} alerts published in {folder}")
+    return Night(at, job.run, reasons=reasons, facts=facts, done_before=False, **plain)
 
 
-def _beside(
+def _list(
+    job: _Job,
     history: History,
-    model: RiskModel,
-    at: pd.Timestamp,
-    panel: pd.DataFrame,
+    evidence: Evidence,
+    told: list[Answer],
     scores: pd.DataFrame,
-    reasons: pd.DataFrame,
-) -> dict[str, pd.DataFrame]:
+    triggers: pd.DataFrame,
+) -> Listed:
+    """The list of the night, from its answers and rules and from what the nights before listed."""
+    nights = _read_nights(job.store, job.at)[-KEPT_NIGHTS:]
+    memory = Memory.of(_earlier_alerts(job.store, nights), nights)
+    labels = {answer.target: answer.model.label for answer in told}
+    night = LaneNight(job.at, history.grids, scores, labels, triggers, memory, history.neighbors())
+    return list_night(night, job.plan, job.mode, _workdays(job.plan, evidence))
+
+
+def _earlier_alerts(store: Store, nights: list[pd.Timestamp]) -> pd.DataFrame | None:
+    """Alerts of some nights; those of a damaged one are left out, as :meth:`riskwarn.Store.faults` says."""
+    found = []
+    for night in nights:
+        with suppress(DataError, NotFoundError):
+            found.append(store.night(night).table("alerts"))
+    return pd.concat(found, ignore_index=True) if found else None
+
+
+def _workdays(plan: Plan, evidence: Evidence) -> Workdays:
+    """Working days by the plan's calendar; the store's ``calendar.csv`` holds in all."""
+    if plan.calendar.days == "auto":
+        return evidence.workdays
+    first, last = (evidence.as_of + pd.Timedelta(days=days) for days in (-7, 366))
+    return workdays(first.date(), last.date(), basis=plan.calendar.days, changes=evidence.history.calendar)
+
+
+def _reasons(told: list[Answer], history: History, alerts: pd.DataFrame) -> pd.DataFrame:
+    """Reasons of every grid by the first question, and by the others of those that reach a level or are listed."""
+    listed = " ".join(alerts["grid_ids"].astype("str")).split()
+    wanted = [None, *({*levelled(answer), *listed} for answer in told[1:])]
+    parts = [
+        reasons_of(answer, history, None if grids is None else sorted(grids))
+        for answer, grids in zip(told, wanted, strict=True)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _beside(history: History, told: list[Answer], reasons: pd.DataFrame, at: pd.Timestamp) -> dict[str, pd.DataFrame]:
     """What pages show beside the lists, so that they need neither model nor history."""
-    scored = scores.loc[scores["rank"].notna(), "grid_id"]
     weeks = weekly_counts(history, at)
-    return {
-        "weeks": weeks,
-        "weekly_readings": weekly_readings(weeks, history.sources, at),
-        "what_ifs": what_if_table(model, panel[panel["grid_id"].astype("str").isin(scored)]).assign(as_of=at),
-        "events_behind": events_behind(history, model, reasons, at),
+    parts = [beside(answer, history, reasons[reasons["target"] == answer.target], at) for answer in told]
+    together = {
+        name: pd.concat([part[name] for part in parts if len(part[name])] or [parts[0][name]], ignore_index=True)
+        for name in parts[0]
     }
+    return {"weeks": weeks, "weekly_readings": weekly_readings(weeks, history.sources, at), **together}
 
 
 @checked
@@ -325,11 +364,39 @@ def night_panel(store: Store | History, model: RiskModel, as_of: object) -> pd.D
     return panel_of(history, model.features, [as_of], label=model.label, normals=model.features)
 
 
-def _facts(store: Store, model: RiskModel, at: pd.Timestamp, capacity: int) -> dict[str, Any]:
-    """What a reader of the night should know; all of it plain values."""
+def _facts(job: _Job, told: list[Answer], failed: dict[str, str]) -> dict[str, Any]:
+    """What a reader of the night should know, of the first question at the top; all of it plain values."""
+    features = {feature.name: feature for answer in told for feature in answer.model.features}
+    next_at = job.at + pd.Timedelta(hours=job.mode.cadence_hours)
     return {
-        "target": model.label.name,
+        **_question_facts(told[0]),
+        "questions": {answer.target: _question_facts(answer) for answer in told},
+        "failed": failed,
+        "plan": job.plan.to_dict(),
+        "mode": {
+            "mode": job.switch.mode,
+            "at": job.switch.at and job.switch.at.isoformat(),
+            "by": job.switch.by,
+            "why": job.switch.why,
+        },
+        "as_of": job.at.isoformat(),
+        "next_at": next_at.isoformat(),
+        "data_until": str(min(job.at, job.store.known_until())),
+        "made_at": pd.Timestamp.now(tz=job.store.timezone).isoformat(),
+        "capacity": job.mode.capacity,
+        "features": words_of_features(features.values()),
+    }
+
+
+def _question_facts(answer: Answer) -> dict[str, Any]:
+    """What a reader should know of one question."""
+    model = answer.model
+    return {
+        "target": answer.target,
         "question": in_every_language(phrase("Which grids will see most {events}", events=model.label.words)),
+        "lane": answer.question.lane,
+        "weight": answer.question.weight,
+        "weight_source": answer.question.source,
         "horizon_days": model.label.days,
         "model_version": model.version,
         "mlflow_run": model.facts.get("mlflow_run"),
@@ -337,19 +404,15 @@ def _facts(store: Store, model: RiskModel, at: pd.Timestamp, capacity: int) -> d
         "gate": model.facts.get("gate"),
         "gate_reason": model.facts.get("gate_reason"),
         "backtest": model.facts.get("backtest"),
-        "as_of": at.isoformat(),
-        "data_until": str(min(at, store.known_until())),
-        "made_at": pd.Timestamp.now(tz=store.timezone).isoformat(),
-        "capacity": capacity,
         "trained": {k: model.facts.get(k) for k in ("first", "last", "n_rows", "n_events")},
-        "features": words_of_features(model.features),
     }
 
 
-def _published(store: Store, model: RiskModel, at: pd.Timestamp, run: str) -> Night:
+def _published(store: Store, models: Mapping[str, RiskModel], at: pd.Timestamp, run: str) -> Night:
     facts = store.facts(at)
     tables = {name: store.read(name, as_of=at) for name in NIGHT_TABLES}
-    tables["reasons"] = in_words(tables["reasons"], model.features)
+    features = {feature.name: feature for model in models.values() for feature in model.features}
+    tables["reasons"] = in_words(tables["reasons"], features.values())
     return Night(at, run, facts=facts, done_before=True, **tables)
 
 
@@ -400,7 +463,7 @@ def init(folder: str | Path) -> Path:
     (folder / "experiments").mkdir(parents=True)
     for name in STARTER:
         shutil.copy(starter("experiments") / f"{name}.toml", folder / "experiments")
-    shutil.copy(plan.STARTER, folder / "plan.toml")
+    shutil.copy(STARTER_PLAN, folder / "plan.toml")
     (folder / "words.csv").write_text(",".join(["code", *LANGUAGES]) + "\n", "utf-8")
     return folder
 

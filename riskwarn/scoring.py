@@ -1,5 +1,6 @@
 """The scores of a night: probability, expected count, interval, rank and place in the list of every grid."""
 
+import numpy as np
 import pandas as pd
 
 from riskwarn.calling import checked
@@ -9,7 +10,9 @@ from riskwarn.model import RiskModel
 
 
 @checked
-def score(model: RiskModel, night: pd.DataFrame, *, capacity: int = 50) -> pd.DataFrame:
+def score(
+    model: RiskModel, night: pd.DataFrame, *, capacity: int = 50, asked: np.ndarray | None = None
+) -> pd.DataFrame:
     """Probability, expected count, interval and rank of every grid.
 
     Parameters
@@ -21,11 +24,13 @@ def score(model: RiskModel, night: pd.DataFrame, *, capacity: int = 50) -> pd.Da
     capacity
         How many grids can be attended to; `p_in_top` is the probability that a grid's rate is among so many
         (:func:`riskwarn.draws.among_first`).
+    asked
+        (n,) rows in which the question arises (:meth:`riskwarn.label.Label.arises`); the others have the state ``not_asked`` and no score, since no such row taught the model anything. All by default.
 
     Returns
     -------
     scores
-        Table `scores` (:data:`riskwarn.schema.SCORES`), by date and rank. Ranks are 1 … n within a date, ties in the order of grids.
+        Table `scores` (:data:`riskwarn.schema.SCORES`), by date and rank, rows without a score last. Ranks are 1 … n within a date, ties in the order of grids.
 
     Raises
     ------
@@ -51,10 +56,17 @@ def score(model: RiskModel, night: pd.DataFrame, *, capacity: int = 50) -> pd.Da
     [['G04', 1, 2.0, 9.0, 'ok'], ['G09', 2, 2.0, 9.0, 'ok']]
     """
     _check_after_training(model, night)
+    rows = night if asked is None else night[asked]
+    parts = [_scored(model, rows, capacity)] if len(rows) or night.empty else []
+    if len(rows) < len(night):
+        parts.append(_unasked(model, night[~np.asarray(asked)]))
+    scores = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
+    return scores.sort_values(["as_of", "rank"], ignore_index=True, na_position="last", kind="stable")
+
+
+def _scored(model: RiskModel, night: pd.DataFrame, capacity: int) -> pd.DataFrame:
+    scores = _named(model, night)
     predicted = model.predict(night)
-    scores = pd.DataFrame(
-        {"grid_id": night["grid_id"].astype("str"), "as_of": night["as_of"], "target": model.label.name}
-    )
     scores = scores.join(predicted[["probability", "expected", "lower", "upper"]])
     order = pd.DataFrame({"as_of": scores["as_of"], "margin": -predicted["score"]})
     scores["rank"] = order.groupby("as_of")["margin"].rank(method="first").astype("Int64")
@@ -63,9 +75,22 @@ def score(model: RiskModel, night: pd.DataFrame, *, capacity: int = 50) -> pd.Da
     scores["p_in_top"] = scores.groupby("as_of")["expected"].transform(
         lambda night: among_first(night.to_numpy(), apart, capacity, seed=model.settings.seed)
     )
-    scores["state"] = "ok"
-    scores["model_version"] = model.version
-    return scores.sort_values(["as_of", "rank"], ignore_index=True)
+    return scores.assign(state="ok", model_version=model.version)
+
+
+def _named(model: RiskModel, night: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"grid_id": night["grid_id"].astype("str"), "as_of": night["as_of"], "target": model.label.name}
+    )
+
+
+def _unasked(model: RiskModel, night: pd.DataFrame) -> pd.DataFrame:
+    """Rows in which the question does not arise."""
+    empty = dict.fromkeys(("probability", "expected", "lower", "upper"), np.nan)
+    ranks = pd.array([pd.NA] * len(night), dtype="Int64")
+    return _named(model, night).assign(
+        **empty, rank=ranks, p_in_top=np.nan, state="not_asked", model_version=model.version
+    )
 
 
 def _check_after_training(model: RiskModel, night: pd.DataFrame) -> None:

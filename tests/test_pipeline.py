@@ -10,10 +10,12 @@ import pytest
 import towns
 
 import riskwarn as rw
-from riskwarn import pipeline, tracking
+from riskwarn import answer, pipeline, tracking
 from riskwarn.cli import main
 from riskwarn.errors import BusyError, DataError, NotFoundError, StaleDataError
+from riskwarn.mode import switch
 from riskwarn.pipeline import STARTER, init, nightly, train
+from riskwarn.plan import Lanes, Mode, Modes, Plan, Question, Stay
 from riskwarn.schema import TABLES, conform
 from riskwarn.store import NIGHT_TABLES, Store
 
@@ -130,6 +132,135 @@ def test_another_model_is_another_run(street):
 def test_capacity_bounds_the_list(street):
     """No more grids are listed than can be attended to."""
     assert len(" ".join(run(street, capacity=2).alerts["grid_ids"]).split()) <= 2
+
+
+# --- several questions in one night
+
+WEEK = "dispute_call_7d"
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory):
+    """The street with two models, and a plan that asks a third question nobody trained for."""
+    store = towns.copy(towns.street(), tmp_path_factory.mktemp("asked") / "street")
+    week = towns.street_experiment().over(7)
+    tracking.keep(rw.RiskModel.of(week).fit(rw.build_panel(store, week)), store.path, alias=ALIAS)
+    return store
+
+
+def planned(*targets):
+    lanes = dict(zip((towns.TARGET, WEEK), ("standing", "rising"), strict=True))
+    return Plan(tuple(Question(t, lanes.get(t, "first"), alias=ALIAS) for t in targets), stay=Stay(enter="blue"))
+
+
+def test_a_night_answers_every_question(asked, tmp_path):
+    """Scores, reasons, what-ifs and events behind are of each target, one row a grid and target; gaps and feeds are looked at once."""
+    store = towns.copy(asked, tmp_path / "street")
+    night = nightly(store, plan=planned(towns.TARGET, WEEK), as_of=towns.STREET_NIGHT)
+
+    assert night.scores.groupby("target").size().to_dict() == {towns.TARGET: 12, WEEK: 12}
+    assert set(night.reasons["target"]) == {towns.TARGET, WEEK}
+    assert list(night.facts["questions"]) == [towns.TARGET, WEEK]
+    assert night.facts["target"] == towns.TARGET
+    assert {"standing", "rising"} <= set(night.alerts["lane"])
+    for name in NIGHT_TABLES:
+        assert not store.read(name, as_of=towns.STREET_NIGHT).duplicated(list(TABLES[name].key)).any()
+
+
+def test_a_question_is_answered_as_it_is_alone(asked, tmp_path):
+    """The panel of all questions gives each model the numbers its own panel gives."""
+    together = nightly(
+        towns.copy(asked, tmp_path / "one"), plan=planned(towns.TARGET, WEEK), as_of=towns.STREET_NIGHT
+    ).scores
+    alone = nightly(
+        towns.copy(asked, tmp_path / "two"), WEEK, alias=ALIAS, capacity=40, as_of=towns.STREET_NIGHT
+    ).scores
+
+    pd.testing.assert_frame_equal(together[together["target"] == WEEK].reset_index(drop=True), alone)
+
+
+def test_a_missing_model_costs_its_own_question(asked, tmp_path, capsys):
+    """The night is published, says aloud which question has no answer and why, and ends with a code of its own."""
+    store = towns.copy(asked, tmp_path / "street")
+    file = tmp_path / "plan.toml"
+    file.write_text(
+        "".join(
+            f'[[questions]]\ntarget = "{t}"\nalias = "candidate"\nsource = "s"\n' for t in (towns.TARGET, WEEK, "none")
+        ),
+        "utf-8",
+    )
+    code = main(["nightly", "--plan", str(file), "--as-of", towns.STREET_NIGHT, "--store", str(store.path)])
+
+    assert code == 3
+    assert "none is not answered: no model 'none' @candidate" in capsys.readouterr().out
+    assert set(store.facts(towns.STREET_NIGHT)["failed"]) == {"none"}
+    assert set(store.read("scores", as_of=towns.STREET_NIGHT)["target"]) == {towns.TARGET, WEEK}
+
+
+def test_a_broken_model_costs_its_own_question(asked, tmp_path, monkeypatch):
+    """Whatever a model meets while it scores, the others answer."""
+
+    def score(model, *args, **kwargs):
+        if model.label.name == WEEK:
+            raise RuntimeError("trees are gone")
+        return answer_score(model, *args, **kwargs)
+
+    answer_score = answer.score
+    monkeypatch.setattr(answer, "score", score)
+    store = towns.copy(asked, tmp_path / "street")
+    night = nightly(store, plan=planned(towns.TARGET, WEEK), as_of=towns.STREET_NIGHT)
+
+    assert night.facts["failed"] == {WEEK: "RuntimeError: trees are gone"}
+    assert set(night.scores["target"]) == {towns.TARGET}
+
+
+def test_a_plan_of_a_folder_is_found(asked, tmp_path, capsys):
+    """plan.toml of the store is asked where neither a plan nor a target is named; a plan changed is another run."""
+    store = towns.copy(asked, tmp_path / "street")
+    text = f'[[questions]]\ntarget = "{WEEK}"\nalias = "candidate"\nsource = "s"\n'
+    line = ["nightly", "--as-of", towns.STREET_NIGHT, "--store", str(store.path), "--json"]
+    runs = []
+    for more in ("", "", "[modes.normal]\ncapacity = 3\n"):
+        (store.path / "plan.toml").write_text(text + more, "utf-8")
+        capsys.readouterr()
+        assert main(line) == 0
+        runs.append(json.loads(capsys.readouterr().out))
+
+    assert [run["done_before"] for run in runs] == [False, True, False]
+    assert runs[0]["run"] == runs[1]["run"] != runs[2]["run"]
+
+
+def test_an_alert_lasts_over_nights(asked, tmp_path):
+    """The next night's alert of the same place is the same alert, known since the first; and the night before it is part of the run."""
+    store = towns.copy(asked, tmp_path / "street")
+    plan = planned(towns.TARGET)
+    first = nightly(store, plan=plan, as_of="2025-12-14").alerts
+    second = nightly(store, plan=plan, as_of=towns.STREET_NIGHT).alerts
+    both = first.merge(second, on="alert_id")
+
+    assert len(both) > 0
+    assert (both["since_y"] == first["as_of"].iloc[0]).all()
+    assert (both["trend_y"] != "new").all()
+
+
+def test_the_mode_sets_the_capacity(asked, tmp_path):
+    """In urgent mode the list has the places of urgent mode, and the facts say who switched and why."""
+    store = towns.copy(asked, tmp_path / "street")
+    plan = dataclasses.replace(planned(towns.TARGET), modes=Modes(Mode(1), Mode(3)), lanes=Lanes(0, 0, 0, 0, 0))
+    calm = nightly(store, plan=plan, as_of=towns.STREET_NIGHT)
+    switch(store, "urgent", by="shift_leader", why="flood", at=towns.STREET_NIGHT)
+    urgent = nightly(store, plan=plan, as_of=towns.STREET_NIGHT)
+
+    assert (calm.facts["capacity"], urgent.facts["capacity"]) == (1, 3)
+    assert (calm.facts["list"]["grids"], calm.facts["mode"]["mode"]) == (1, "normal")
+    assert (urgent.facts["mode"]["by"], urgent.facts["mode"]["why"]) == ("shift_leader", "flood")
+
+
+@pytest.mark.parametrize("given", [{}, {"target": towns.TARGET, "plan": Plan.of_one(towns.TARGET)}])
+def test_a_plan_or_a_target(street, given):
+    """A night is told its questions once."""
+    with pytest.raises(DataError, match="give either plan=… or a target"):
+        nightly(street, **given, as_of=towns.STREET_NIGHT)
 
 
 # --- several jobs, killed jobs
@@ -345,8 +476,9 @@ BESIDE = {
 def test_all_that_is_read_names_the_run(street):
     """A row more in any table, another calendar, other words, another run of an earlier night: each gives the night another name."""
     at = street.instant(towns.STREET_NIGHT)
-    model = pipeline.model_of(street, towns.TARGET, alias=ALIAS)
-    keys = [pipeline.run_key(street, model, at, 50)]
+    models = {towns.TARGET: pipeline.model_of(street, towns.TARGET, alias=ALIAS)}
+    plan = Plan.of_one(towns.TARGET, capacity=50)
+    keys = [pipeline.run_key(street, models, at, plan)]
     for name, row in BESIDE.items():
         times = {
             column: at - pd.Timedelta(days=40)
@@ -354,15 +486,15 @@ def test_all_that_is_read_names_the_run(street):
             if column.endswith("_at") or column in {"at", "valid_from"}
         }
         street.write(name, pd.DataFrame([row | times]))
-        keys.append(pipeline.run_key(street, model, at, 50))
+        keys.append(pipeline.run_key(street, models, at, plan))
     for file in ("calendar.csv", "words.csv"):
         for content in (b"code,zh,en\nx,\xe7\x94\xb2,a\n", b"code,zh,en\nx,\xe4\xb9\x99,b\n"):
             (street.path / file).write_bytes(content)
-            keys.append(pipeline.run_key(street, model, at, 50))
+            keys.append(pipeline.run_key(street, models, at, plan))
     for run_name in ("one", "two"):
         street.publish("2025-12-08", {}, run=run_name)
-        keys.append(pipeline.run_key(street, model, at, 50))
-    keys.append(pipeline.run_key(street, model, at, 49))
+        keys.append(pipeline.run_key(street, models, at, plan))
+    keys.append(pipeline.run_key(street, models, at, plan.with_capacity(49)))
 
     assert len(set(keys)) == len(keys) == 1 + len(BESIDE) + 7
-    assert pipeline.run_key(Store(street.path), model, at, 49) == keys[-1]
+    assert pipeline.run_key(Store(street.path), models, at, plan.with_capacity(49)) == keys[-1]

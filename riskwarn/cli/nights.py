@@ -1,6 +1,7 @@
 """The verbs of a night: scores, gaps, monitors, alerts, and all of them published together."""
 
 import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +26,7 @@ from riskwarn.cli.shared import (
     listed,
     only_target,
     open_store,
+    plan_of,
     say,
     scored,
     show,
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 app = verbs()
+UNANSWERED = 3
+"""Exit code of a night that was published without an answer to some of its questions."""
 
 
 @app.command(epilog=example("riskwarn score --as-of 2025-03-03 --store city"))
@@ -147,7 +151,15 @@ def raise_alerts(
 def nightly(
     *,
     as_of: Night,
-    capacity: Capacity = DEFAULT_CAPACITY,
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="What is asked (TOML); plan.toml of the store, where it has one, by default."
+        ),
+    ] = None,
+    capacity: Annotated[
+        int | None, typer.Option(help="Grids that can be attended to; by default what the plan says, 50 without one.")
+    ] = None,
     target: Target = "",
     alias: Alias = "champion",
     store: StoreFolder = None,
@@ -157,19 +169,25 @@ def nightly(
     from riskwarn.pipeline import nightly
 
     opened = open_store(store)
-    check_capacity(capacity)
+    if capacity is not None:
+        check_capacity(capacity)
     opened.instant(as_of)
     tell = (lambda _: None) if json else print
     with contextlib.suppress(
         RiskwarnError
     ):  # what an earlier job left; a fault of the ledger must not keep a night back
         enter_nights(opened)
-    night = nightly(opened, target or only_target(store), as_of=as_of, capacity=capacity, alias=alias, say=tell)
+    planned = None if target else plan_of(plan, store)
+    asked = "" if planned else target or only_target(store)
+    night = nightly(opened, asked, as_of=as_of, plan=planned, capacity=capacity, alias=alias, say=tell)
     tell(enter_nights(opened))
-    counts = {"grids": len(night.scores), "alerts": len(night.alerts), "gaps": len(night.gaps)}
+    counts = {"grids": night.scores["grid_id"].nunique(), "alerts": len(night.alerts), "gaps": len(night.gaps)}
     when = {"as_of": night.as_of.isoformat(), "run": night.run, "done_before": night.done_before}
     text = f"run {night.run}: {counts['grids']:,} grids, {counts['alerts']} alerts; gaps: {_by_state(night.gaps)}"
-    say({**when, **counts, "model_version": night.facts["model_version"]}, text, as_json=json)
+    failed = night.facts.get("failed", {})
+    say({**when, **counts, "model_version": night.facts["model_version"], "failed": failed}, text, as_json=json)
+    if failed:
+        raise typer.Exit(UNANSWERED)
 
 
 @app.command(epilog=example("riskwarn mode urgent --by shift_leader --why flood --store city"))

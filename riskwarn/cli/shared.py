@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from riskwarn.experiment import Experiment
     from riskwarn.model import RiskModel
+    from riskwarn.plan import Plan
     from riskwarn.store import Store
 
 
@@ -50,6 +51,14 @@ def only_target(folder: Path | None) -> str:
     if len(names) > 1:
         raise NotFoundError(f"{path}: several models are kept, name one with --target: {', '.join(names)}.")
     return names[0]
+
+
+def plan_of(path: Path | None, folder: Path | None) -> "Plan | None":
+    """The plan named, else that of the store's folder, else none."""
+    from riskwarn.plan import Plan
+
+    own = store_path(folder) / "plan.toml"
+    return Plan.load(path or own) if path or own.is_file() else None
 
 
 def scored(

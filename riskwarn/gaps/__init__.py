@@ -67,7 +67,7 @@ FINDERS: dict[str, Callable[[Evidence], pd.DataFrame]] = {
 
 @checked
 def find_gaps(
-    store: Store | History,
+    store: Store | History | Evidence,
     scores: pd.DataFrame | None = None,
     *,
     as_of: object = None,
@@ -78,7 +78,7 @@ def find_gaps(
     Parameters
     ----------
     store
-        Where the tables are. With a history of events alone the kinds that need other tables are not run.
+        Where the tables are, or the evidence of the night. With a history of events alone the kinds that need other tables are not run.
     scores
         Tonight's scores; they set `as_of`, and coverage is judged by them. No gap ever lowers a score.
     as_of
@@ -113,7 +113,8 @@ def find_gaps(
     [['G08', 'feed:dispute', 'open']]
     """
     wanted = _wanted(kinds)
-    evidence = Evidence(store, as_of if as_of is not None else _night_of(scores), scores)
+    night = as_of if as_of is not None else _night_of(scores)
+    evidence = store if isinstance(store, Evidence) else Evidence(store, night, scores)
     lacking = {k: why for k in wanted if (why := missing(evidence, KINDS[k]))}
     run = [k for k in FINDERS if (k in wanted and k not in lacking) or k == FEED.code]
     found = [FINDERS[k](evidence) for k in run]

@@ -24,6 +24,8 @@ Drifts of features, scores, ranks and calibration warn above the largest one wit
           └ phrases
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -42,6 +44,7 @@ __all__ = [
     "COLUMNS",
     "STATES",
     "check",
+    "check_all",
     "check_feeds",
     "check_scores",
     "counts",
@@ -90,14 +93,42 @@ def check(store: Store | History, model: RiskModel | None, as_of: object) -> pd.
     {'ok': 4}
     """
     history = store if isinstance(store, History) else History.load(store, as_of=as_of)
-    found = [check_feeds(history, as_of)] + ([check_scores(history, model, as_of)] if model is not None else [])
+    return check_all(history, [] if model is None else [model], as_of)
+
+
+@checked
+def check_all(history: History, models: Sequence[RiskModel], as_of: object) -> pd.DataFrame:
+    """The monitors of a night of several questions: feeds once, a feature that several models read once, and the scores of each model.
+
+    Parameters
+    ----------
+    history
+        What was known.
+    models
+        Those of the night; none where only feeds are looked at.
+    as_of
+        The night.
+
+    Returns
+    -------
+    marks
+        As :func:`check`; `target` names the model, empty for feeds.
+
+    Raises
+    ------
+    StaleDataError, DataError
+        As :func:`check`.
+    """
+    found = [check_feeds(history, as_of).assign(target="")]
+    found += [check_scores(history, model, as_of).assign(target=model.label.name) for model in models]
     table = pd.concat(found, ignore_index=True)
+    table = table[~(table["monitor"].eq("feature") & table["scope"].duplicated())].reset_index(drop=True)
     order = table.assign(
         loud=[-STATES.index(s) for s in table["state"]], odd=-(table["value"] / table["alarm"]).replace(np.inf, np.nan)
     )
     sorted_table = table.loc[order.sort_values(["loud", "odd", "scope"], kind="stable").index].reset_index(drop=True)
     sorted_table.insert(0, "as_of", history.at([as_of]).local[0])
-    return sorted_table
+    return sorted_table[["as_of", "target", *COLUMNS]]
 
 
 @checked

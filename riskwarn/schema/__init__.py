@@ -18,7 +18,18 @@ from riskwarn.schema.city import (
     WORKFLOW,
 )
 from riskwarn.schema.column import Column, Kind, Table
-from riskwarn.schema.night import ALERTS, EVENTS_BEHIND, GAPS, MARKS, REASONS, SCORES, WEEKLY_READINGS, WEEKS, WHAT_IFS
+from riskwarn.schema.night import (
+    ALERTS,
+    EVENTS_BEHIND,
+    GAPS,
+    MARKS,
+    REASONS,
+    SCORES,
+    TRIGGERS,
+    WEEKLY_READINGS,
+    WEEKS,
+    WHAT_IFS,
+)
 from riskwarn.schema.rule import TABLES, conform, sift, table_of, typed
 
 __all__ = [
@@ -38,6 +49,7 @@ __all__ = [
     "ROSTER",
     "SCORES",
     "TABLES",
+    "TRIGGERS",
     "VISITS",
     "WEEKLY_READINGS",
     "WEEKS",

@@ -21,7 +21,12 @@ SCORES = Table(
         number("upper", "upper end of the 90 % interval of the count", least=0),
         integer("rank", "1 is the riskiest; empty when the state is not ok", least=1),
         number("p_in_top", "probability that the grid is among the alert capacity", least=0, most=1),
-        text("state", "ok, or why there is no score", required=True, values=("ok", "insufficient_data")),
+        text(
+            "state",
+            "ok, or why there is no score: too little is known, or the question does not arise in the grid (a first event where there was one of late)",
+            required=True,
+            values=("ok", "insufficient_data", "not_asked"),
+        ),
         text("model_version", "digest of the model", required=True),
     ),
 )
@@ -70,30 +75,62 @@ GAPS = Table(
 )
 ALERTS = Table(
     "alerts",
-    "What the centre reads: one row an alert, adjacent grids grouped.",
-    ("alert_id",),
+    "What the centre reads: one row an alert and night, adjacent grids grouped.",
+    ("alert_id", "as_of"),
     (
-        text("alert_id", "the alert", required=True),
+        text(
+            "alert_id", "the alert: of its lane and leading grid, the same on every night it is listed", required=True
+        ),
         text("grid_ids", "its grids, riskiest first, separated by spaces", required=True),
+        text(
+            "lane",
+            "why it is listed; empty where the list has no lanes",
+            values=("standing", "rising", "first", "escalating", "triggered", "explore"),
+        ),
         text("level", "red, orange, yellow or blue", required=True, values=("red", "orange", "yellow", "blue")),
+        text(
+            "level_tonight",
+            "what tonight alone would say; empty below blue",
+            values=("red", "orange", "yellow", "blue", ""),
+        ),
+        text("trend", "against the night before", values=("new", "worse", "same", "better")),
+        time("since", "the night from which on it is listed without a break"),
+        number("reading", "what its lane measures of the leading grid tonight; empty where that cannot be told"),
+        text("parts", "of what the reading is made, by target or rule, as JSON"),
+        number("propensity", "of an explored grid, the chance it had to be drawn", least=0, most=1),
         AS_OF,
         text("state", "where it stands in its life", required=True),
-        text("target", "name of the label", required=True),
+        text("target", "name of the label that says most; empty where a rule or chance raised it", required=True),
         number("probability", "of its riskiest grid", least=0, most=1),
-        integer("rank", "of its riskiest grid", least=1),
+        integer("rank", "of its riskiest grid, by the target", least=1),
         text("action", "suggested action code", required=True, pattern=r"A\d{1,2}"),
         text("gap_kinds", "open gaps of its grids, separated by spaces"),
         text("owner", "who should act: organisation code"),
         time("due_at", "by when to acknowledge"),
-        text("model_version", "digest of the model", required=True),
+        text("model_version", "digest of the model; empty where a rule or chance raised it", required=True),
+    ),
+)
+TRIGGERS = Table(
+    "triggers",
+    "The records by which a rule raised an alert: one row a grid, rule and record. No place, person or text.",
+    ("grid_id", "as_of", "rule", "source", "event_id"),
+    (
+        GRID,
+        AS_OF,
+        text("rule", "the rule", required=True),
+        text("level", "the level it raises", required=True, values=("red", "orange")),
+        text("source", "feed of the record", required=True),
+        text("event_id", "the record", required=True),
+        time("occurred_at", "when it happened", required=True),
     ),
 )
 MARKS = Table(
     "marks",
     "What the monitors of a night measured: one row a monitor and what it looked at.",
-    ("as_of", "monitor", "scope"),
+    ("as_of", "target", "monitor", "scope"),
     (
         AS_OF,
+        text("target", "name of the label whose model was looked at; empty for feeds", required=True),
         text(
             "monitor",
             "what was looked at",

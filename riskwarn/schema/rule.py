@@ -7,7 +7,18 @@ from riskwarn.calling import checked
 from riskwarn.errors import DataError, did_you_mean
 from riskwarn.schema.city import CROSSWALK, DIVERSIONS, EVENTS, FEED_LOG, GRIDS, PLACES, ROSTER, VISITS, WORKFLOW
 from riskwarn.schema.column import DTYPES, Column, Table
-from riskwarn.schema.night import ALERTS, EVENTS_BEHIND, GAPS, MARKS, REASONS, SCORES, WEEKLY_READINGS, WEEKS, WHAT_IFS
+from riskwarn.schema.night import (
+    ALERTS,
+    EVENTS_BEHIND,
+    GAPS,
+    MARKS,
+    REASONS,
+    SCORES,
+    TRIGGERS,
+    WEEKLY_READINGS,
+    WEEKS,
+    WHAT_IFS,
+)
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -25,6 +36,7 @@ TABLES: dict[str, Table] = {
         REASONS,
         GAPS,
         ALERTS,
+        TRIGGERS,
         MARKS,
         WEEKS,
         WEEKLY_READINGS,

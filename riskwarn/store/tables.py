@@ -19,7 +19,18 @@ from riskwarn.schema import TABLES, Table, conform, table_of, typed
 from riskwarn.store.files import Files
 from riskwarn.store.parquet import column_bytes, full, to_frame
 
-NIGHT_TABLES = ("scores", "reasons", "gaps", "alerts", "marks", "weeks", "weekly_readings", "what_ifs", "events_behind")
+NIGHT_TABLES = (
+    "scores",
+    "reasons",
+    "gaps",
+    "alerts",
+    "triggers",
+    "marks",
+    "weeks",
+    "weekly_readings",
+    "what_ifs",
+    "events_behind",
+)
 """Tables a night publishes together."""
 _MONTH_OF = {
     "events": "known_at",

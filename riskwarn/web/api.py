@@ -138,7 +138,7 @@ def finite(value: Any) -> Any:
 @api.get("/scores", response_model=schemas.Scores)
 def scores(request: Request, query: Annotated[ScoresQuery, Query()]) -> Response:
     """Scores, riskiest first, unscored last."""
-    night = nights_of(request).at(query.as_of)
+    night = nights_of(request).at(query.as_of, target=query.target)
     found = night.scores
     if query.min_probability is not None:
         found = found[found["probability"] >= query.min_probability]
@@ -150,14 +150,14 @@ def scores(request: Request, query: Annotated[ScoresQuery, Query()]) -> Response
 @api.get("/scores/{grid_id}", response_model=schemas.OneScore)
 def score(request: Request, grid_id: str, query: Annotated[NightQuery, Query()]) -> Response:
     """One grid's score."""
-    night = nights_of(request).at(query.as_of)
+    night = nights_of(request).at(query.as_of, target=query.target)
     return answer(night, score=rows(score_of(night, grid_id), fields(schemas.Score))[0])
 
 
 @api.get("/grids/{grid_id}/reasons", response_model=schemas.Reasons)
 def reasons(request: Request, grid_id: str, query: Annotated[NightQuery, Query()]) -> Response:
     """Why one grid has its score, in every language."""
-    night = nights_of(request).at(query.as_of)
+    night = nights_of(request).at(query.as_of, target=query.target)
     known = score_of(night, grid_id)["grid_id"].iloc[0]
     found = night.reasons_of([known])
     features = night.facts.get("features", {})
@@ -170,9 +170,9 @@ def reasons(request: Request, grid_id: str, query: Annotated[NightQuery, Query()
 def history(request: Request, grid_id: str, query: Annotated[NightQuery, Query()]) -> Response:
     """One grid's last nights and weeks."""
     nights = nights_of(request)
-    night = nights.at(query.as_of)
+    night = nights.at(query.as_of, target=query.target)
     known = score_of(night, grid_id)["grid_id"].iloc[0]
-    past_scores = nights.past_scores(nights.upto(night, N_PAST_NIGHTS), known)
+    past_scores = nights.past_scores(nights.upto(night, N_PAST_NIGHTS), known, night.target)
     past = rows(past_scores.assign(as_of=[named(at) for at in past_scores["as_of"]]), fields(schemas.PastScore))
     return answer(night, grid_id=known, nights=past, weeks=_week_rows(night, known))
 
@@ -195,7 +195,7 @@ def _week_rows(night: Night, grid_id: str) -> list[dict[str, Any]] | None:
 @api.get("/grids.geojson", response_class=Response, responses={200: {"content": {"application/geo+json": {}}}})
 def grids(request: Request, query: Annotated[NightQuery, Query()]) -> Response:
     """Polygons of the grids with score, band and level, for the map."""
-    drawn = geojson(nights_of(request).at(query.as_of))
+    drawn = geojson(nights_of(request).at(query.as_of, target=query.target))
     headers = {"ETag": drawn.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
     if drawn.etag in [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]:
         return Response(status_code=304, headers=headers)
@@ -210,14 +210,14 @@ def grids(request: Request, query: Annotated[NightQuery, Query()]) -> Response:
 def changes(request: Request, query: Annotated[NightQuery, Query()]) -> Response:
     """Grids that entered, left and stayed in the list against the night before."""
     nights = nights_of(request)
-    night = nights.at(query.as_of)
+    night = nights.at(query.as_of, target=query.target)
     return answer(night, **changes_of(nights, night))
 
 
 @api.get("/gaps", response_model=schemas.Gaps)
 def gaps(request: Request, query: Annotated[GapsQuery, Query()]) -> Response:
     """Gaps, most severe first."""
-    night = nights_of(request).at(query.as_of)
+    night = nights_of(request).at(query.as_of, target=query.target)
     found = pd.DataFrame(columns=["kind"]) if night.gaps is None else night.gaps
     found = found[found["kind"] == query.kind] if query.kind else found
     return answer_page(night, gap_rows(page_of(found, query)), len(found), query, made=night.gaps is not None)
@@ -226,7 +226,7 @@ def gaps(request: Request, query: Annotated[GapsQuery, Query()]) -> Response:
 @api.get("/alerts", response_model=schemas.Alerts)
 def alerts(request: Request, query: Annotated[AlertsQuery, Query()]) -> Response:
     """Alerts, riskiest first."""
-    night = nights_of(request).at(query.as_of)
+    night = nights_of(request).at(query.as_of, target=query.target)
     found = pd.DataFrame(columns=["level"]) if night.alerts is None else night.alerts
     found = found[found["level"] == query.level] if query.level else found
     return answer_page(night, alert_rows(page_of(found, query)), len(found), query, made=night.alerts is not None)
@@ -235,7 +235,7 @@ def alerts(request: Request, query: Annotated[AlertsQuery, Query()]) -> Response
 @api.get("/alerts/{alert_id}", response_model=schemas.OneAlert)
 def alert(request: Request, alert_id: str, query: Annotated[NightQuery, Query()]) -> Response:
     """One alert."""
-    night = nights_of(request).at(query.as_of)
+    night = nights_of(request).at(query.as_of, target=query.target)
     found = night.alerts[night.alerts["alert_id"] == alert_id] if night.alerts is not None else pd.DataFrame()
     if found.empty:
         raise unknown_alert()
@@ -245,12 +245,12 @@ def alert(request: Request, alert_id: str, query: Annotated[NightQuery, Query()]
 @api.get("/model", response_model=schemas.Model)
 def model(request: Request, query: Annotated[NightQuery, Query()]) -> Response:
     """What the night says of its model."""
-    night = nights_of(request).at(query.as_of)
+    night = nights_of(request).at(query.as_of, target=query.target)
     return answer(night, facts=finite({k: v for k, v in night.facts.items() if k != "feeds"}))
 
 
 @api.get("/feeds", response_model=schemas.Feeds)
 def feeds(request: Request, query: Annotated[NightQuery, Query()]) -> Response:
     """State of each feed."""
-    night = nights_of(request).at(query.as_of)
+    night = nights_of(request).at(query.as_of, target=query.target)
     return answer(night, items=finite(night.facts.get("feeds")))

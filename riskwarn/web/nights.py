@@ -13,7 +13,7 @@ import shapely
 from riskwarn.errors import DataError, NotFoundError, RiskwarnError
 from riskwarn.explanation import WhatIf, read_what_ifs
 from riskwarn.store import PublishedNight, Store
-from riskwarn.web.problems import Problem, damaged_night, nothing_published, of_faults, unknown_night
+from riskwarn.web.problems import Problem, damaged_night, nothing_published, of_faults, unknown_night, unknown_target
 from riskwarn.web.weekly import Weeks, weeks_of
 from riskwarn.weekly import week_ends
 
@@ -47,6 +47,8 @@ class Night:
         Events by week; None where the run published none.
     what_ifs
         Table `what_ifs`; None where the run published none.
+    target
+        The question that scores, reasons and what-ifs are of; empty for a run that names none. Gaps and alerts are of the whole night.
     """
 
     published: PublishedNight
@@ -57,6 +59,7 @@ class Night:
     alerts: pd.DataFrame | None
     weeks: Weeks | None
     what_ifs: pd.DataFrame | None
+    target: str = ""
 
     @property
     def as_of(self) -> pd.Timestamp:
@@ -70,8 +73,8 @@ class Night:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """What the run says of itself."""
-        return self.published.facts
+        """What the run says of itself, and of the question shown."""
+        return facts_of(self.published, self.target)
 
     @property
     def date(self) -> str:
@@ -144,7 +147,7 @@ class Night:
 
     def events_behind(self, grid_id: str, feature: str) -> pd.DataFrame | None:
         """The events behind the number of one reason of a grid, newest first, with `days_ago`; None where the run published none."""
-        table = _of_target(_table(self.published, "events_behind"), self.facts)
+        table = _of_target(_table(self.published, "events_behind"), self.target)
         if table is None:
             return None
         events = table[(table["grid_id"] == grid_id) & (table["feature"] == feature)]
@@ -182,8 +185,12 @@ class Nights:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._said: set[str] = set()
-        self._read = lru_cache(maxsize=_KEPT_NIGHTS)(lambda as_of, run: _night_of(store.night(as_of, run), store))
-        self._scores = lru_cache(maxsize=_KEPT_SCORES)(lambda as_of, run: _scores_by_grid(store.night(as_of, run)))
+        self._read = lru_cache(maxsize=_KEPT_NIGHTS)(
+            lambda as_of, run, target: _night_of(store.night(as_of, run), store, target)
+        )
+        self._scores = lru_cache(maxsize=_KEPT_SCORES)(
+            lambda as_of, run, target: _scores_by_grid(store.night(as_of, run), target)
+        )
 
     def dates(self) -> list[pd.Timestamp]:
         """Dates with a published night, oldest first, damaged ones too.
@@ -198,17 +205,17 @@ class Nights:
             raise nothing_published()
         return dates
 
-    def at(self, as_of: str | None = None, *, said_in: str = "query") -> Night:
-        """The night of `as_of`, the newest that can be read by default.
+    def at(self, as_of: str | None = None, *, target: str | None = None, said_in: str = "query") -> Night:
+        """The night of `as_of`, the newest that can be read by default, with the answers to the question `target`, the first by default.
 
         Raises
         ------
         Problem
-            404 naming the nearest night where nothing is published for the date; 422 where it is no date; 503 where nothing is
+            404 naming the nearest night where nothing is published for the date, or where the night has no such question; 422 where it is no date; 503 where nothing is
             published at all, or what is published cannot be read.
         """
         if as_of is None:
-            return self.newest()
+            return self._last_readable(self.dates(), target)
         dates = self.dates()
         try:
             wanted = self.store.instant(as_of)
@@ -216,7 +223,7 @@ class Nights:
             raise of_faults([{"loc": (said_in, "as_of"), "type": "date_invalid"}]) from None
         if wanted not in dates:
             raise unknown_night(named(min(dates, key=lambda date: abs(date - wanted))))
-        return self._opened(wanted)
+        return self._opened(wanted, target)
 
     def newest(self) -> Night:
         """The newest night that can be read; a damaged one is passed over, and the log says so.
@@ -232,7 +239,7 @@ class Nights:
         """The night published before, if any that can be read."""
         earlier = [date for date in self.dates() if date < night.as_of]
         try:
-            return self._last_readable(earlier)
+            return self._last_readable(earlier, night.target)
         except Problem:
             return None
 
@@ -240,13 +247,13 @@ class Nights:
         """The last `n` dates up to the night, oldest first."""
         return [date for date in self.dates() if date <= night.as_of][-n:]
 
-    def past_scores(self, dates: list[pd.Timestamp], grid_id: str) -> pd.DataFrame:
-        """Score of one grid on each of `dates` that can be read: `as_of`, `probability`, `expected`, `rank`, `state`."""
+    def past_scores(self, dates: list[pd.Timestamp], grid_id: str, target: str) -> pd.DataFrame:
+        """Score of one grid for a question on each of `dates` that can be read: `as_of`, `probability`, `expected`, `rank`, `state`."""
         columns = ["as_of", "probability", "expected", "rank", "state", "model_version"]
         rows = []
         for date in dates:
             try:
-                scores = self._scores(date, self.store.night(date).run)
+                scores = self._scores(date, self.store.night(date).run, target)
             except RiskwarnError:
                 continue
             rows += [scores.loc[[grid_id]]] if grid_id in scores.index else []
@@ -258,31 +265,46 @@ class Nights:
             self._said.add(message)
             log.warning(message)
 
-    def _last_readable(self, dates: list[pd.Timestamp]) -> Night:
+    def _last_readable(self, dates: list[pd.Timestamp], target: str | None = None) -> Night:
         for date in reversed(dates):
             try:
                 self.store.night(date).check()
-                return self._opened(date)
+                return self._opened(date, target)
             except (RiskwarnError, Problem) as error:
+                if isinstance(error, Problem) and error.code == "unknown_target":
+                    raise
                 self._say_once(f"the night of {named(date)} is passed over: {error}")
         raise damaged_night()
 
-    def _opened(self, as_of: pd.Timestamp) -> Night:
+    def _opened(self, as_of: pd.Timestamp, target: str | None) -> Night:
         try:
-            return self._read(as_of, self.store.night(as_of).run)
+            published = self.store.night(as_of)
+            asked = targets_of(published)
+            if target and target not in asked:
+                raise unknown_target(asked)
+            return self._read(as_of, published.run, target or asked[0])
         except RiskwarnError as error:
             self._say_once(f"the night of {named(as_of)} cannot be read: {error}")
             raise damaged_night() from None
 
 
-def _night_of(published: PublishedNight, store: Store) -> Night:
-    facts = published.facts
-    tables = {name: _of_target(_table(published, name), facts) for name in _TABLES}
+def targets_of(published: PublishedNight) -> list[str]:
+    """The questions a run answered, the first first; one without a name for a run that names none."""
+    return list(published.facts.get("questions", {})) or [str(published.facts.get("target", ""))]
+
+
+def facts_of(published: PublishedNight, target: str) -> dict[str, Any]:
+    """What a run says of itself, with what it says of one of its questions."""
+    return published.facts | published.facts.get("questions", {}).get(target, {})
+
+
+def _night_of(published: PublishedNight, store: Store, target: str) -> Night:
+    tables = {name: _of_target(_table(published, name), target) for name in _TABLES if name != "alerts"}
+    tables["alerts"] = _table(published, "alerts")
     scores, reasons, gaps, alerts = (tables[name] for name in ("scores", "reasons", "gaps", "alerts"))
     if scores is None:
         raise NotFoundError(f"run {published.run} of {named(published.as_of)} published no scores.")
     grids = _grids(store, published.as_of)
-    alerts = None if alerts is None else alerts.sort_values("rank", kind="stable", ignore_index=True)
     return Night(
         published,
         grids,
@@ -292,11 +314,12 @@ def _night_of(published: PublishedNight, store: Store) -> Night:
         alerts,
         _weeks(tables, published.as_of),
         tables["what_ifs"],
+        target,
     )
 
 
-def _scores_by_grid(published: PublishedNight) -> pd.DataFrame:
-    scores = _of_target(_table(published, "scores"), published.facts)
+def _scores_by_grid(published: PublishedNight, target: str) -> pd.DataFrame:
+    scores = _of_target(_table(published, "scores"), target)
     return pd.DataFrame() if scores is None else scores.set_index("grid_id")
 
 
@@ -316,12 +339,11 @@ def _grids(store: Store, as_of: pd.Timestamp) -> pd.DataFrame:
         return store.grids()
 
 
-def _of_target(table: pd.DataFrame | None, facts: Mapping[str, Any]) -> pd.DataFrame | None:
-    """Rows of the night's main target, where the table has targets; all rows share one where the facts name none."""
+def _of_target(table: pd.DataFrame | None, target: str) -> pd.DataFrame | None:
+    """Rows of one question, where the table has targets; all rows share one where the run names none."""
     if table is None or table.empty or "target" not in table:
         return table
-    target = facts.get("target", table["target"].iloc[0])
-    return table[table["target"] == target].reset_index(drop=True)
+    return table[table["target"] == (target or table["target"].iloc[0])].reset_index(drop=True)
 
 
 def _with_places(scores: pd.DataFrame, grids: pd.DataFrame, alerts: pd.DataFrame | None) -> pd.DataFrame:

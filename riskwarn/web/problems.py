@@ -127,6 +127,11 @@ def unknown_grid() -> Problem:
     return Problem(404, "unknown_grid", "There is no such grid in this night.")
 
 
+def unknown_target(known: list[str]) -> Problem:
+    """The night has no such question."""
+    return Problem(404, "unknown_target", "There is no such question in this night.", known=known)
+
+
 def unknown_alert() -> Problem:
     """The night holds no such alert."""
     return Problem(404, "unknown_alert", "There is no such alert in this night.")

@@ -25,7 +25,7 @@ GridId = Annotated[str, Path(max_length=LONGEST_NAME)]
 @questions.post("/score", response_model=schemas.ScoreAnswer)
 def score(request: Request, query: ScoreRequest) -> Response:
     """Scores of some grids of a night, or the score of one grid as it would be with other open and overdue cases."""
-    night = nights_of(request).at(query.as_of, said_in="body")
+    night = nights_of(request).at(query.as_of, target=query.target, said_in="body")
     if query.grid_id is not None:
         values = query.model_dump(include={"values"})["values"]
         return answer(night, items=None, what_if=_what_if(night, query.grid_id, values))
@@ -42,7 +42,7 @@ def score(request: Request, query: ScoreRequest) -> Response:
 @questions.get("/grids/{grid_id}/what-if", response_model=schemas.WhatIfs)
 def whatever_can_be_done(request: Request, grid_id: GridId, query: Annotated[NightQuery, Query()]) -> Response:
     """Every sensible change for one grid: its overdue cases closed, or all its open ones, feed by feed."""
-    night = nights_of(request).at(query.as_of)
+    night = nights_of(request).at(query.as_of, target=query.target)
     known = scored_grid(night, grid_id)
     found = night.what_ifs_of(known)
     if found is None:
@@ -54,7 +54,7 @@ def whatever_can_be_done(request: Request, grid_id: GridId, query: Annotated[Nig
 @questions.get("/grids/{grid_id}/rows", response_model=schemas.Rows)
 def rows_behind(request: Request, grid_id: GridId, query: Annotated[RowsQuery, Query()]) -> Response:
     """The events that make up one number of a grid, newest first."""
-    night = nights_of(request).at(query.as_of)
+    night = nights_of(request).at(query.as_of, target=query.target)
     known = str(score_of(night, grid_id)["grid_id"].iloc[0])
     values = night.reasons_of([known]).set_index("feature")["value"]
     if query.feature not in values.index:

@@ -21,6 +21,9 @@ class NightQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     as_of: str | None = Field(None, pattern=DATE, description="the night, the newest by default", max_length=19)
+    target: str | None = Field(
+        None, pattern=r"^[\w.\-]+$", description="the question, the first of the night by default", max_length=100
+    )
 
 
 class Paging(BaseModel):
@@ -39,7 +42,7 @@ class ScoresQuery(ListQuery):
     """Parameters of the scores."""
 
     min_probability: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
-    state: Literal["ok", "insufficient_data"] | None = None
+    state: Literal["ok", "insufficient_data", "not_asked"] | None = None
 
 
 class GapsQuery(ListQuery):
@@ -80,6 +83,9 @@ class ScoreRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     as_of: str | None = Field(None, pattern=DATE, description="the night, the newest by default", max_length=19)
+    target: str | None = Field(
+        None, pattern=r"^[\w.\-]+$", description="the question, the first of the night by default", max_length=100
+    )
     grids: list[GridId] | None = Field(
         None, min_length=1, max_length=LARGEST_PAGE, description="only these; all by default"
     )
@@ -119,7 +125,7 @@ class Score(BaseModel):
     grid_id: str
     name: str | None
     target: str
-    state: Literal["ok", "insufficient_data"]
+    state: Literal["ok", "insufficient_data", "not_asked"]
     rank: int | None = Field(description="1 is the riskiest")
     probability: float | None = Field(description="of at least one event in the horizon")
     expected: float | None = Field(description="events expected in the horizon")
@@ -238,7 +244,11 @@ class Alert(BaseModel):
 
     alert_id: str
     grid_ids: list[str]
+    lane: str | None
     level: Level
+    trend: str | None
+    since: str | None
+    reading: float | None
     state: str
     target: str
     probability: float | None

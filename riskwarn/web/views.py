@@ -25,7 +25,7 @@ from riskwarn.web import words
 from riskwarn.web.api import alert_rows, changes_of, evidence, nights_of, score_of
 from riskwarn.web.chart import spark, stacked
 from riskwarn.web.geojson import has_map
-from riskwarn.web.nights import Night, Nights
+from riskwarn.web.nights import Night, Nights, targets_of
 from riskwarn.web.problems import HEADERS, Problem
 from riskwarn.web.reasons import remedies, sentences
 from riskwarn.web.schemas import Level, NightQuery
@@ -132,7 +132,7 @@ def _common(request: Request) -> dict[str, Any]:
     """What every page is given, with or without a night."""
     language, path = _language(request), request.url.path
     default: str = request.app.state.language
-    here = {k: v for k, v in request.query_params.items() if k in {"as_of", "page", "kind", "level"}}
+    here = {k: v for k, v in request.query_params.items() if k in {"as_of", "target", "page", "kind", "level"}}
     link = partial(_link, {} if language == default else {"lang": language})
     store = nights_of(request).store  # an empty store knows no zone yet, and a page that says so writes no moment
     return {
@@ -177,6 +177,8 @@ def _page(request: Request, template: str, night: Night, **context: Any) -> Resp
     newest = last == night.as_of
     if not newest:
         common["link"] = partial(common["link"], as_of=night.date)
+    if night.target != targets_of(night.published)[0]:
+        common["link"] = partial(common["link"], target=night.target)
     hours = float((request.app.state.clock() - last).total_seconds() / 3600)
     stale = words.told("stale", language, as_of=write.day(last, language), age=write.age(hours, language))
     damaged = [write.day(date, language) for date in dates if date > last]
@@ -325,7 +327,7 @@ def _pages(n_rows: int, page: int) -> dict[str, int]:
 def today(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
     """Today: can the numbers be trusted, where to look, why, and where we are blind."""
     nights, language = nights_of(request), _language(request)
-    night = nights.at(query.as_of)
+    night = nights.at(query.as_of, target=query.target)
     shown = None if night.alerts is None else night.alerts.head(ROWS_TODAY)
     gaps = None if night.gaps is None else _found(night.gaps)
     return _page(
@@ -345,7 +347,7 @@ def today(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
 @views.get("/grids")
 def grids(request: Request, query: Annotated[ListPageQuery, Query()]) -> Response:
     """All grids by rank."""
-    night = nights_of(request).at(query.as_of)
+    night = nights_of(request).at(query.as_of, target=query.target)
     pages = _pages(len(night.scores), query.page)
     shown = night.scores.iloc[pages["start"] : pages["end"]]
     told = _sentences_of(night, shown["grid_id"].tolist(), _language(request))
@@ -356,7 +358,7 @@ def grids(request: Request, query: Annotated[ListPageQuery, Query()]) -> Respons
 def grid(request: Request, grid_id: GridId, query: Annotated[PageQuery, Query()]) -> Response:
     """One grid: score, reasons, gaps, weeks, nights and neighbours."""
     nights, language = nights_of(request), _language(request)
-    night = nights.at(query.as_of)
+    night = nights.at(query.as_of, target=query.target)
     score = score_of(night, grid_id).iloc[0].to_dict()
     reasons = night.reasons_of([grid_id])
     told = reasons.assign(
@@ -379,7 +381,7 @@ def grid(request: Request, grid_id: GridId, query: Annotated[PageQuery, Query()]
         weekly=weekly,
         ends=weeks.ends if weeks else [],
         chart=stacked(weekly) if weekly else None,
-        past=nights.past_scores(nights.upto(night, 14), grid_id).iloc[::-1].to_dict("records"),
+        past=nights.past_scores(nights.upto(night, 14), grid_id, night.target).iloc[::-1].to_dict("records"),
         neighbours=_neighbours(night, grid_id),
         possible=_possible(night, score, language),
     )
@@ -416,7 +418,7 @@ def _neighbours(night: Night, grid_id: str) -> list[dict[str, Any]]:
 @views.get("/gaps")
 def gaps(request: Request, query: Annotated[GapsPageQuery, Query()]) -> Response:
     """Where the centre is blind, late or passing the parcel."""
-    night = nights_of(request).at(query.as_of)
+    night = nights_of(request).at(query.as_of, target=query.target)
     every = night.gaps if night.gaps is not None else pd.DataFrame(columns=["kind", "evidence", "scope", "state"])
     chosen = every[every["kind"] == query.kind] if query.kind else _found(every)
     pages = _pages(len(chosen), query.page)
@@ -438,7 +440,7 @@ def gaps(request: Request, query: Annotated[GapsPageQuery, Query()]) -> Response
 def alerts(request: Request, query: Annotated[AlertsPageQuery, Query()]) -> Response:
     """All alerts of the night."""
     nights = nights_of(request)
-    night = nights.at(query.as_of)
+    night = nights.at(query.as_of, target=query.target)
     found = night.alerts if night.alerts is not None else pd.DataFrame(columns=["level", "grid_ids"])
     counts = found["level"].value_counts().to_dict()
     chosen = found[found["level"] == query.level] if query.level else found
@@ -459,7 +461,7 @@ def alerts(request: Request, query: Annotated[AlertsPageQuery, Query()]) -> Resp
 @views.get("/model")
 def model(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
     """What the night says of its model."""
-    night = nights_of(request).at(query.as_of)
+    night = nights_of(request).at(query.as_of, target=query.target)
     return _page(request, "model.html", night, backtest=_backtest(night.facts.get("backtest") or {}))
 
 
@@ -481,5 +483,5 @@ def _backtest(table: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
 @views.get("/feeds")
 def feeds(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
     """State of each feed."""
-    night = nights_of(request).at(query.as_of)
+    night = nights_of(request).at(query.as_of, target=query.target)
     return _page(request, "feeds.html", night, lines=_feed_lines(night))
