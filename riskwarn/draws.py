@@ -64,6 +64,8 @@ def among_first(
         rates *= sorted_means
         chosen = np.argpartition(-rates, capacity, axis=1)[:, :capacity]
         share = np.sort(np.bincount(chosen.ravel(), minlength=n))[::-1] / n_draws
+    # with gamma factors of one law a grid of greater mean is chosen more often: sorting the shares takes out what only luck put
+    # out of order, and equal means get equal shares
     alike = pd.Series(share).groupby(sorted_means).transform("mean").to_numpy()
     found = np.empty(n)
     found[order] = alike
@@ -124,6 +126,7 @@ def common_factors(
     independent = max(float(day.max() + 1) / overlap, 2.0)
     whole = max(_shared(residual, expected, day, np.arange(len(y))), 0.0)
     moved = whole if before is None else _shared(y - before, before, day, np.arange(len(y)))
+    # the level was fitted on these very dates, which takes out one of their degrees of freedom: n / (n - 1), as for any variance
     found = {CITY: float(max(whole, moved)) * independent / (independent - 1), INDEPENDENT: float(independent)}
     areas = pd.DataFrame() if areas is None else areas
     for level in areas:

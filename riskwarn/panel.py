@@ -300,6 +300,11 @@ def blocks(
     n_grids, n_dates
         Grids, or dates, at a time; as many as fit in 192 MB by default.
 
+    Yields
+    ------
+    block
+        :class:`Block`; its matrix is overwritten by the next.
+
     Raises
     ------
     DefinitionError
@@ -405,6 +410,16 @@ def write_panel(
 @checked
 def read_panel(folder: str | Path) -> pd.DataFrame:
     """The panel that :func:`write_panel` wrote, sorted by `grid_id`, `as_of`.
+
+    Parameters
+    ----------
+    folder
+        Where it was written.
+
+    Returns
+    -------
+    panel
+        As :func:`build_panel` makes it, with what it carries of the grids.
 
     Raises
     ------
@@ -521,6 +536,8 @@ def _of_table(name: str, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 def _of_log(log: Log) -> tuple[np.ndarray, np.ndarray]:
     """When each revision became known, and when it gave way to another; a hash of it each time, without the name of its event."""
+    # sums of hashes modulo 2**64 do not hang on the order of rows, and a running sum gives the digest before any instant at once;
+    # the product of columns does hang on their order, so the same word in two columns is told apart
     content = np.zeros(len(log), np.uint64)
     with np.errstate(over="ignore"):
         for name in sorted(set(log.table.column_names) - {"event_id"}):

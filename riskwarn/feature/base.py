@@ -203,7 +203,18 @@ class Feature(metaclass=CheckedClass):
         return measured(self)
 
     def easier(self, family: "Sequence[Feature]") -> "Feature | None":  # noqa: ARG002 - subclasses read it
-        """The feature of its family that says the same in easier words and is told instead; None where it speaks for itself."""
+        """The feature of its family that says the same in easier words and is told instead; None where it speaks for itself.
+
+        Parameters
+        ----------
+        family
+            Features of one family that are told together.
+
+        Returns
+        -------
+        feature
+            One of them.
+        """
         return None
 
     @property
@@ -278,7 +289,20 @@ class Feature(metaclass=CheckedClass):
         return ()
 
     def draws_on(self, other: "Feature", values: np.ndarray) -> np.ndarray:
-        """(n,) whether it is credited with its part of what `other`, with these `values`, pulls: by default where it counts a part of what `other` counts."""
+        """(n,) whether it is credited with its part of what `other`, with these `values`, pulls: by default where it counts a part of what `other` counts.
+
+        Parameters
+        ----------
+        other
+            A feature that pulls.
+        values
+            (n,) its values.
+
+        Returns
+        -------
+        draws
+            (n,) bool.
+        """
         return np.full(len(values), other.counts is not None and other.counts in self.wholes)
 
     def part_of(self, values: np.ndarray, whole: np.ndarray) -> np.ndarray:
@@ -306,7 +330,18 @@ class Feature(metaclass=CheckedClass):
         return np.clip(np.where(known, np.nan_to_num(values) / np.where(known, whole, 1), 0), 0, 1)
 
     def recency(self, values: np.ndarray) -> np.ndarray:
-        """(n,) days back that it tells how many events there were, or how recent the last; endless where it tells neither."""
+        """(n,) days back that it tells how many events there were, or how recent the last; endless where it tells neither.
+
+        Parameters
+        ----------
+        values
+            (n,) of this feature.
+
+        Returns
+        -------
+        days
+            (n,) above 0.
+        """
         return np.full(len(values), np.inf)
 
     def nearby(self, *, total: bool = False) -> "Feature":

@@ -67,7 +67,18 @@ class Noun:
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> "Noun":
-        """The noun that :meth:`to_dict` described."""
+        """The noun that :meth:`to_dict` described.
+
+        Parameters
+        ----------
+        values
+            Names and values.
+
+        Returns
+        -------
+        noun
+            An equal one.
+        """
         return cls(Words(**values["words"]), Words(**values["measure"]))
 
 
@@ -147,6 +158,16 @@ class Clause:
     @classmethod
     def parse(cls, values: "Mapping[str, Any] | Clause") -> "Clause":
         """The clause that :meth:`to_dict` described.
+
+        Parameters
+        ----------
+        values
+            Names and values, or a clause, which is handed back.
+
+        Returns
+        -------
+        clause
+            An equal one.
 
         Examples
         --------

@@ -28,6 +28,20 @@ def usual(snapshot: Snapshot, stream: Stream, days: float) -> np.ndarray:
     """What `days` days of a stream usually bring to each grid: the mean of the fifteen weeks before them, per observed day.
 
     Where the feed was silent for some of the `days`, only the observed ones are expected to bring something.
+
+    Parameters
+    ----------
+    snapshot
+        Of the dates.
+    stream
+        What is counted.
+    days
+        Length of the window, days.
+
+    Returns
+    -------
+    usual
+        (n_grids, n_dates) events, at least 0; NaN where the feed spoke for none of the fifteen weeks.
     """
     weeks = WEEK * NORMAL_WEEKS
     before = snapshot.count(stream, weeks, ago=days)

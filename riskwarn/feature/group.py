@@ -233,6 +233,11 @@ def catalogue(features: Iterable[Feature] | Path) -> pd.DataFrame:
         Columns `group` (empty for loose features), `name`, `kind`, `unit`, what it is in each language (`zh`, `en`), `family`, `code`,
         who answers for it likewise (`owner_zh`, `owner_en`), `reads`, `for_model`.
 
+    Raises
+    ------
+    DefinitionError
+        The folder holds no feature group.
+
     Examples
     --------
     >>> from riskwarn.feature import Count

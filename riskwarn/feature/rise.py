@@ -55,6 +55,7 @@ class Rise(Streamed):
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         mean = usual(snapshot, self.stream, self.days)
+        # a count has the variance of its mean; one is added so that a single event where none was usual is one deviation, not endless
         rise = (snapshot.count(self.stream, self.days) - mean) / np.sqrt(mean + 1)
         return unless_silent(snapshot, self.stream.source, self.days, rise)
 
@@ -98,6 +99,7 @@ class Cusum(Streamed):
         for week in reversed(range(self.weeks)):
             there = snapshot.exposure(self.stream.source, WEEK, ago=WEEK * week) / WEEK
             n = snapshot.count(self.stream, WEEK, ago=WEEK * week)
+            # half a deviation is let pass each week: the reference value that is quickest to see a shift of one deviation (Page 1954)
             step = (n - mean * there) / np.sqrt(mean * there + 1) - 0.5
             total = np.where(there > 0, np.maximum(total + step, 0), total)
         return unless_silent(snapshot, self.stream.source, before, total.astype(np.float32))

@@ -440,7 +440,18 @@ class Spread(_Around):
 
 @checked
 def circular_parents(grids: pd.DataFrame) -> str:
-    """An area that lies in itself by way of another, in words; empty where parents are a tree."""
+    """An area that lies in itself by way of another, in words; empty where parents are a tree.
+
+    Parameters
+    ----------
+    grids
+        Table `grids`.
+
+    Returns
+    -------
+    circle
+        As ``A > B > A``.
+    """
     levels = [c for c in ("grid_id", *LEVELS) if c in grids]
     above: dict[str, set[str]] = {}
     for low, high in pairwise(levels):

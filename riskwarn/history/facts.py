@@ -68,7 +68,22 @@ class Facts:
         return self.each(lambda column: column[rows], n)
 
     def each(self, change: Callable[[np.ndarray], np.ndarray], n: int, **known: np.ndarray) -> "Facts":
-        """`change` of every column, each done once, where it is not `known` already; `n` rows remain."""
+        """`change` of every column, each done once, where it is not `known` already; `n` rows remain.
+
+        Parameters
+        ----------
+        change
+            From a column to the column that takes its place.
+        n
+            Rows after it.
+        known
+            Columns that are known already, by name.
+
+        Returns
+        -------
+        facts
+            Columns that were one array stay one.
+        """
         done: dict[int, np.ndarray] = {}
         for name in ROW_COLUMNS:
             column = getattr(self, name)

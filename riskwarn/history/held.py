@@ -77,7 +77,24 @@ class Events:
 
     @classmethod
     def held_at(cls, log: Log, carry: Carry, at: int, *, grid_ids: np.ndarray, timezone: str) -> "Events":
-        """The events of a log that hold at `at`, carried to their grids."""
+        """The events of a log that hold at `at`, carried to their grids.
+
+        Parameters
+        ----------
+        log, carry
+            The revisions, and where they go.
+        at
+            The instant, µs.
+        grid_ids
+            (n_grids,) of the history.
+        timezone
+            Clock of the city.
+
+        Returns
+        -------
+        events
+            Without those withdrawn, or yet to occur.
+        """
         held = log.held(at)
         code = log.coded("grid_id")[0][log.order[held]]
         row, grid, weight = carry.rows(code)
@@ -104,7 +121,18 @@ class Events:
         return len(self)
 
     def take(self, rows: np.ndarray) -> "Events":
-        """Only these rows, by number or by mask."""
+        """Only these rows, by number or by mask.
+
+        Parameters
+        ----------
+        rows
+            (k,) numbers, or (n,) bool.
+
+        Returns
+        -------
+        events
+            In that order.
+        """
         return Events(
             self.log,
             self.at,
@@ -186,7 +214,18 @@ class Events:
         return self._codes("tags")
 
     def of(self, *sources: str) -> np.ndarray:
-        """(n,) whether each event is of one of `sources`."""
+        """(n,) whether each event is of one of `sources`.
+
+        Parameters
+        ----------
+        sources
+            Names of feeds.
+
+        Returns
+        -------
+        mask
+            (n,) bool.
+        """
         return np.asarray(np.isin(self.words["source"], sources)[self.source])
 
     # -- keys ---------------------------------------------------------------------------------------------------------
@@ -202,11 +241,35 @@ class Events:
         return self.log.keyed("case_id")[0][self.row]
 
     def keys(self, name: str) -> pa.Array:
-        """The words of `place_key` or `case_id` by number."""
+        """The words of `place_key` or `case_id` by number.
+
+        Parameters
+        ----------
+        name
+            ``place_key`` or ``case_id``.
+
+        Returns
+        -------
+        words
+            As the records write them.
+        """
         return self.log.keyed(name)[1]
 
     def numbers_of(self, name: str, words: object) -> np.ndarray:
-        """Numbers of some words of `place_key` or `case_id`, -1 for those no event has."""
+        """Numbers of some words of `place_key` or `case_id`, -1 for those no event has.
+
+        Parameters
+        ----------
+        name
+            ``place_key`` or ``case_id``.
+        words
+            (k,) keys.
+
+        Returns
+        -------
+        numbers
+            (k,).
+        """
         where = pc.index_in(pa.array(words, pa.string()), value_set=self.keys(name).cast(pa.string()))
         return np.asarray(where.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64))
 
@@ -246,7 +309,18 @@ class Events:
     # -- as a table ---------------------------------------------------------------------------------------------------
 
     def has(self, name: str) -> bool:
-        """Whether a column of table `events` holds any value here."""
+        """Whether a column of table `events` holds any value here.
+
+        Parameters
+        ----------
+        name
+            Of a column of table `events`.
+
+        Returns
+        -------
+        has
+            False for a column that says nothing.
+        """
         if name in KEYS:
             return bool((self.log.keyed(name)[0][self.row] >= 0).any())
         if name in WORDS:
@@ -260,6 +334,11 @@ class Events:
         ----------
         columns
             Columns of table `events`, and `weight`; what the city does not tell is empty.
+
+        Returns
+        -------
+        events
+            One row an event and grid.
 
         Raises
         ------

@@ -21,6 +21,16 @@ class History(Past):
     def at(self, as_ofs: Iterable[object]) -> Snapshot:
         """What was known at each of `as_ofs`: dates mean local midnight, instants of any zone are themselves.
 
+        Parameters
+        ----------
+        as_ofs
+            Increasing and distinct; text, dates or times.
+
+        Returns
+        -------
+        snapshot
+            Of these grids at these dates.
+
         Raises
         ------
         DataError

@@ -155,6 +155,7 @@ def count(
 def _steps(
     axis: Axis, cells: Cells, start: np.ndarray, end: np.ndarray, weight: np.ndarray | None, out: np.ndarray
 ) -> None:
+    # a row adds one where it begins and takes it back where it ends: the running sum of these changes is the count (difference array)
     first, last = axis.index(start), axis.index(end)
     here = first < last
     n_dates = len(axis.dates)
@@ -166,6 +167,7 @@ def _steps(
         return
     share = weight[here].astype(float)
     part = np.bincount(base + first[here], share, size) - np.bincount(base + last[here], share, size)
+    # the whole count says where nothing holds: sums of shares leave rounding behind, which would be told as a little of an event
     out[:] = np.where(now > 0, np.cumsum(part.reshape(len(cells), n_dates + 1)[:, :-1], axis=1), 0)
 
 
@@ -202,6 +204,7 @@ def since(
 def _latest(axis: Axis, cells: Cells, start: np.ndarray, end: np.ndarray, occurred: np.ndarray) -> np.ndarray:
     n_dates = len(axis.dates)
     first, last = axis.index(start), axis.index(end)
+    # a row that holds to the last date is a running maximum from its first one on; only the others are laid out date by date
     latest = np.full((len(cells), n_dates), _LONG_AGO)
     lasting = (first < last) & (last == n_dates)
     np.maximum.at(latest, (cells.row[lasting], first[lasting]), occurred[lasting])
@@ -257,6 +260,8 @@ def faded(
         own = 1.0 if weight is None else weight[here].astype(float)
         np.add.at(part, (at[here], cells.row[here]), sign * own * np.exp(-rate * age))
         np.add.at(now, (at[here], cells.row[here]), sign)
+    # exp(-rate (t + d - o)) = exp(-rate d) exp(-rate (t - o)): what stood at one date fades as a whole to the next, so no row is
+    # looked at twice; where nothing holds the sum is set to zero, or rounding would fade on
     held = np.cumsum(now, axis=0) > 0
     for t in range(n_dates):
         part[t] = np.where(held[t], part[t] + (part[t - 1] * fade[t] if t else 0.0), 0.0)
@@ -288,6 +293,7 @@ def _quantile_of(cell: np.ndarray, value: np.ndarray, n: int, q: float) -> np.nd
     order = np.lexsort((value, cell))
     value = value[order].astype(float)
     size = np.bincount(cell, minlength=n)
+    # linear between the order statistics around q (n - 1): definition 7 of Hyndman & Fan (1996), numpy's own
     place = q * np.maximum(size - 1, 0)
     base = np.cumsum(size) - size
     low = place.astype(np.int64)

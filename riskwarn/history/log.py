@@ -66,7 +66,22 @@ class Carry:
 
     @classmethod
     def of(cls, written: np.ndarray, grid_ids: np.ndarray, crosswalk: pd.DataFrame | None) -> "Carry":
-        """The way of each id in `written` to `grid_ids`; what leads nowhere stays unplaced."""
+        """The way of each id in `written` to `grid_ids`; what leads nowhere stays unplaced.
+
+        Parameters
+        ----------
+        written
+            Grid ids as records write them, each once.
+        grid_ids
+            (n_grids,) ids of the grids that hold.
+        crosswalk
+            Table `crosswalk`, where there is one.
+
+        Returns
+        -------
+        carry
+            By the number of each written id.
+        """
         place = {str(g): i for i, g in enumerate(grid_ids)}
         heirs: dict[str, list[tuple[str, float]]] = {}
         if crosswalk is not None and len(crosswalk):
@@ -84,7 +99,18 @@ class Carry:
         )
 
     def rows(self, code: np.ndarray) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
-        """For each record its row (repeated where its grid was split; None where every row is kept once), grid and share."""
+        """For each record its row (repeated where its grid was split; None where every row is kept once), grid and share.
+
+        Parameters
+        ----------
+        code
+            (n,) number of the written id of each record.
+
+        Returns
+        -------
+        row, grid, share
+            (m,) each; shares in (0, 1].
+        """
         count = np.diff(self.first)
         if len(count) and (count == 1).all():
             whole = bool((self.weight >= 1).all())
@@ -95,7 +121,18 @@ class Carry:
         return row, self.grid[at], self.weight[at]
 
     def matrix(self, n_grids: int) -> sparse.csr_matrix:
-        """(n_grids, n_codes) share of each written id that lies in each grid."""
+        """(n_grids, n_codes) share of each written id that lies in each grid.
+
+        Parameters
+        ----------
+        n_grids
+            Of the city.
+
+        Returns
+        -------
+        shares
+            Sparse, in (0, 1].
+        """
         return sparse.csr_matrix(
             (self.weight.astype(float), self.grid.astype(np.int64), self.first), shape=(len(self.first) - 1, n_grids)
         ).T.tocsr()
@@ -151,7 +188,18 @@ class Log:
 
     @classmethod
     def of(cls, table: pa.Table) -> "Log":
-        """The log of a table of revisions."""
+        """The log of a table of revisions.
+
+        Parameters
+        ----------
+        table
+            Table `events`, in any order.
+
+        Returns
+        -------
+        log
+            By event and instant.
+        """
         known = instants(table["known_at"])
         source, words = encode(table["source"])
         event = _events(table["event_id"], source)
@@ -166,7 +214,18 @@ class Log:
 
     @classmethod
     def punctual(cls, table: pa.Table) -> "Log":
-        """The log of a table of one row an event, each known when it occurs."""
+        """The log of a table of one row an event, each known when it occurs.
+
+        Parameters
+        ----------
+        table
+            With `occurred_at`.
+
+        Returns
+        -------
+        log
+            In the order of the table.
+        """
         occurred, rows = instants(table["occurred_at"]), np.arange(len(table))
         return cls(table, rows, rows, occurred, constant(NEVER, len(rows), np.int64), occurred)
 
@@ -180,14 +239,36 @@ class Log:
         return frozenset(n for n in self.table.column_names if self.table[n].null_count < len(self.table))
 
     def coded(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Code of each row of `table`, and the vocabulary; one empty word where the column says nothing."""
+        """Code of each row of `table`, and the vocabulary; one empty word where the column says nothing.
+
+        Parameters
+        ----------
+        name
+            Column of repeated words.
+
+        Returns
+        -------
+        codes, words
+            (n_rows,) int32, and the words they number.
+        """
         if name not in self._coded:
             nothing = constant(0, len(self.table), np.int32), np.array([""], dtype=object)
             self._coded[name] = encode(self.table[name]) if name in self.filled else nothing
         return self._coded[name]
 
     def times(self, name: str) -> np.ndarray:
-        """µs since 1970 UTC of each row of `table`; :data:`NEVER` where empty."""
+        """µs since 1970 UTC of each row of `table`; :data:`NEVER` where empty.
+
+        Parameters
+        ----------
+        name
+            Column of times.
+
+        Returns
+        -------
+        instants
+            (n_rows,) µs.
+        """
         return instants(self.table[name]) if name in self.filled else constant(NEVER, len(self.table), np.int64)
 
     @cached_property
@@ -206,14 +287,36 @@ class Log:
         return {}
 
     def keyed(self, name: str) -> tuple[np.ndarray, pa.Array]:
-        """Number of the key of each row of `table`, -1 for none; and the keys by number."""
+        """Number of the key of each row of `table`, -1 for none; and the keys by number.
+
+        Parameters
+        ----------
+        name
+            ``place_key`` or ``case_id``.
+
+        Returns
+        -------
+        numbers, keys
+            (n_rows,) int32, and the keys they number.
+        """
         if name not in self._keys:
             nothing = constant(-1, len(self.table), np.int32), pa.array([], pa.string())
             self._keys[name] = _numbered_keys(self.table[name]) if name in self.filled else nothing
         return self._keys[name]
 
     def held(self, at: int) -> np.ndarray:
-        """Positions in the log of the revisions that hold at an instant: the newest known of each event, unless it withdraws it."""
+        """Positions in the log of the revisions that hold at an instant: the newest known of each event, unless it withdraws it.
+
+        Parameters
+        ----------
+        at
+            The instant, µs.
+
+        Returns
+        -------
+        positions
+            (k,) rising.
+        """
         occurred = self.times("occurred_at")[self.order]
         return np.flatnonzero((self.known < at) & (self.end >= at) & ~self.retracted & (occurred < at))
 

@@ -71,6 +71,7 @@ def union(
         return grid, start, end
     order = np.lexsort((start, of))
     of, grid, start, end = of[order], grid[order], start[order], end[order]
+    # intervals of one fact in the order of their beginnings: a new one begins where the latest end so far lies before it
     latest = end.copy()
     first = np.r_[True, of[1:] != of[:-1]]
     block = np.cumsum(first)
@@ -85,6 +86,7 @@ def union(
 
 def _running_max(values: np.ndarray, block: np.ndarray) -> np.ndarray:
     """Largest value so far within each block."""
+    # ranks stay below `wide`, so a block never reaches into the next and one accumulate serves them all
     rank = np.unique(values, return_inverse=True)[1]
     wide = len(values) + 1
     best = np.maximum.accumulate(block.astype(np.int64) * wide + rank) - block.astype(np.int64) * wide

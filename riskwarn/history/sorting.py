@@ -95,6 +95,7 @@ def radix_order(key: np.ndarray) -> np.ndarray:
     >>> radix_order(np.array([70000, 3, 70000, 1])).tolist()
     [3, 1, 0, 2]
     """
+    # least digit first, each pass stable: after the last the order is that of the whole key (Knuth, TAOCP 3, 5.2.5)
     order = np.argsort((key & 0xFFFF).astype(np.uint16), kind="stable")
     shift, top = _DIGIT_BITS, int(key.max(initial=0))
     while top >> shift:
