@@ -179,7 +179,7 @@ def test_a_city_wide_feature_keeps_the_grids_together(events):
     room = 4 * len(wide) * 3 * 4
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("riskwarn.panel._BLOCK_BYTES", room)
+        patch.setattr("riskwarn.panel.block.BLOCK_BYTES", room)
         assert [b.matrix.shape[1:] for b in blocks(history, wide, dates)] == [(3, 4), (3, 4), (3, 2)]
     with pytest.raises(DefinitionError, match="blocks of grids cannot hold 'dispute_n_28d_township'"):
         next(blocks(history, wide, dates, n_grids=2))

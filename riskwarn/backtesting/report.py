@@ -1,11 +1,7 @@
-"""Backtest: every model beside every baseline on every fold, judged date by date, with intervals.
-
-Numbers are honest in three ways: a fold trains only on outcomes settled before its first test date; ties of a ranking count at
-their expectation unless the experiment says otherwise; and every report prints the difference to the best baseline with an interval over dates that knows how their windows overlap.
-"""
+"""The report of a backtest: every model beside every rival, with intervals."""
 
 import html
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -14,23 +10,15 @@ import numpy as np
 import pandas as pd
 
 from riskwarn import metrics
-from riskwarn.baseline import Linear, Model, is_baseline, settled
 from riskwarn.calibration import by_group, by_level
 from riskwarn.calling import checked
-from riskwarn.errors import DefinitionError, LabelError, NotFoundError, did_you_mean
-from riskwarn.experiment import Experiment, Judge
-from riskwarn.model import RiskModel
+from riskwarn.errors import DefinitionError, NotFoundError, did_you_mean
+from riskwarn.experiment import Experiment
 from riskwarn.notebook import escaped
-from riskwarn.panel import grids_of
-from riskwarn.split import Fold, leave_area_out, rolling_origin, worst_season
 
-Split = Literal["rolling_origin", "leave_area_out", "worst_season"]
-PARENTS = ("township_id", "community_id", "county_id")
-"""Areas that may be left out whole, the first that all grids have."""
-_MOST_BLOCKS = 4
-_JUDGED = ("score", "expected", "probability", "lower", "upper", "lower_share", "upper_share")
 BETTER_LOW = frozenset({"brier", "poisson_deviance", "calibration_error"})
 """Metrics where less is better."""
+Split = Literal["rolling_origin", "leave_area_out", "worst_season"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +46,8 @@ class Report:
     A regression on last month's count against that count and against last year's, on made-up disputes:
 
     >>> import dataclasses
-    >>> from riskwarn.baseline import PriorCount
+    >>> from riskwarn.backtesting import backtest
+    >>> from riskwarn.baseline import Linear, PriorCount
     >>> from riskwarn.experiment import Experiment
     >>> rng = np.random.default_rng(0)
     >>> dates = pd.date_range("2024-01-01", periods=60, freq="7D", tz="UTC")
@@ -333,198 +322,6 @@ def verdict_of(low: float, high: float) -> str:
     return "clearly better" if low > 0 else "clearly worse" if high < 0 else "not clear"
 
 
-@checked
-def backtest(
-    experiment: Experiment,
-    panel: pd.DataFrame,
-    *,
-    models: Sequence[Model] | None = None,
-    grids: pd.DataFrame | None = None,
-    split: Split = "rolling_origin",
-    progress: bool | None = None,
-) -> Report:
-    """Rolling origin: train on what was settled, forecast the next dates, judge, move on.
-
-    Parameters
-    ----------
-    experiment
-        Folds, baselines and metrics.
-    panel
-        What :func:`riskwarn.build_panel` gave for the experiment.
-    models
-        Others than the product's model, the linear model and the baselines of the experiment.
-    grids
-        Table `grids`, from which the gate knows the slices of the city and a report draws its map; what the panel carries by default.
-    split
-        ``rolling_origin``; ``leave_area_out``: within each fold the grids of an area are forecast by models that never saw the
-        area, four blocks of areas in turn; or ``worst_season``: each season is forecast by models that never saw it, and `fold` is
-        its name. The gate asks for the first; the others say what to expect of a new district or of an unusual year.
-    progress
-        Show a bar; on a terminal by default.
-
-    Returns
-    -------
-    report
-        Print it for the table and the differences; the example is at :class:`Report`.
-
-    Raises
-    ------
-    LabelError
-        Too few settled dates for the folds, or a test date without any event.
-    DefinitionError
-        No area of `grids` can be left out, or two models have one name.
-    """
-    grids = grids_of(panel) if grids is None else grids
-    rows = settled(panel)
-    contenders = list(models) if models is not None else contenders_of(experiment)
-    names = [model.name for model in contenders]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise DefinitionError(
-            f"two models are called {twice!r}; give each a name of its own (riskwarn.selection.Candidate)."
-        )
-    parts = list(_parts(experiment, rows, split, grids))
-    from tqdm.auto import tqdm  # noqa: PLC0415
-
-    work = [(part, model) for part in parts for model in contenders]
-    hidden = None if progress is None else not progress
-    found = [
-        _forecast(rows, part, model)
-        for part, model in tqdm(work, desc="backtest", unit="fit", disable=hidden, leave=False)
-    ]
-    predictions = pd.concat(found, ignore_index=True)
-    baselines = tuple(model.name for model in contenders if is_baseline(model))
-    return Report(judged(predictions, experiment), predictions, experiment, baselines, grids=grids, split=split)
-
-
-@checked
-def contenders_of(experiment: Experiment) -> list[Model]:
-    """The model, the linear model and the baselines: prior counts, rules of thumb where the label is no count, and those named.
-
-    Parameters
-    ----------
-    experiment
-        What is asked.
-
-    Returns
-    -------
-    models
-        Unfitted.
-
-    Examples
-    --------
-    >>> from riskwarn.experiment import Experiment
-    >>> [model.name for model in contenders_of(Experiment.load("experiments/weekly.toml"))][:4]
-    ['riskwarn', 'poisson regression', 'prior count 4 weeks', 'prior count 15 weeks']
-    """
-    return [RiskModel.of(experiment), Linear(tuple(experiment.feature_names)), *experiment.rivals]
-
-
-@checked
-def folds_of(experiment: Experiment, rows: pd.DataFrame) -> list[Fold]:
-    """The folds of an experiment over the dates of `rows`; the gap follows from the label.
-
-    Parameters
-    ----------
-    experiment
-        Label and folds.
-    rows
-        Settled rows of the panel.
-
-    Returns
-    -------
-    folds
-        The oldest first.
-
-    Raises
-    ------
-    LabelError
-        There are not enough dates.
-    """
-    plan, label = experiment.folds, experiment.label
-    return rolling_origin(
-        rows["as_of"],
-        horizon_days=label.days,
-        settle_days=label.settle_days,
-        n_folds=plan.n_folds,
-        test_dates=plan.test_dates,
-        min_train_dates=plan.min_train_dates,
-    )
-
-
-@checked
-def parent_of(grids: pd.DataFrame | None, grid_ids: pd.Index) -> pd.Series:
-    """The parent area of each grid, of the first kind in :data:`PARENTS` that all grids have.
-
-    Parameters
-    ----------
-    grids
-        Table `grids`; of several rows of a grid the last counts.
-    grid_ids
-        (n,) grids of the panel.
-
-    Returns
-    -------
-    parents
-        (n,) text, indexed by grid.
-
-    Raises
-    ------
-    DefinitionError
-        There is no table, or no kind of area that all grids have and that parts them.
-
-    Examples
-    --------
-    >>> grids = pd.DataFrame({"grid_id": ["A", "B"], "county_id": ["K", "K"], "township_id": ["T1", "T2"]})
-    >>> parent_of(grids, pd.Index(["B", "A"])).to_dict()
-    {'B': 'T2', 'A': 'T1'}
-    """
-    if grids is not None:
-        own = grids.drop_duplicates("grid_id", keep="last").set_index("grid_id").reindex(grid_ids)
-        for kind in PARENTS:
-            if kind in own and own[kind].notna().all() and len(own[kind].unique()) > 1:
-                return own[kind].astype("str")
-    raise DefinitionError(
-        f"no area can be left out: give backtest the table of grids with one of {', '.join(PARENTS)} for each of its {len(grid_ids)} grids."
-    )
-
-
-def _parts(
-    experiment: Experiment, rows: pd.DataFrame, split: Split, grids: pd.DataFrame | None
-) -> Iterator[tuple[int | str, np.ndarray, np.ndarray]]:
-    """Name of the fold and the row numbers that train and that test, one model a part."""
-    label = experiment.label
-    if split == "worst_season":
-        seasons = worst_season(
-            rows["as_of"],
-            horizon_days=label.days,
-            settle_days=label.settle_days,
-            min_train_dates=experiment.folds.min_train_dates,
-        )
-        yield from ((name, *fold.rows(rows["as_of"])) for name, fold in seasons.items())
-        return
-    folds = folds_of(experiment, rows)
-    if split == "rolling_origin":
-        yield from ((n, *fold.rows(rows["as_of"])) for n, fold in enumerate(folds, 1))
-        return
-    parents = parent_of(grids, pd.Index(rows["grid_id"].astype("str").unique()))
-    areas = leave_area_out(parents, min(_MOST_BLOCKS, parents.nunique()), experiment.model.seed)
-    held_out = [rows["grid_id"].astype("str").isin(area.test_grids).to_numpy() for area in areas]
-    for n, fold in enumerate(folds, 1):
-        train, test = fold.rows(rows["as_of"])
-        yield from ((n, train[~out[train]], test[out[test]]) for out in held_out)
-
-
-def _forecast(rows: pd.DataFrame, part: tuple[int | str, np.ndarray, np.ndarray], model: Model) -> pd.DataFrame:
-    name, *numbers = part
-    train, test = (rows.iloc[at] for at in numbers)
-    predicted = model.fit(train).predict(test)
-    found = test[["grid_id", "as_of", "y"]].join(predicted[[c for c in _JUDGED if c in predicted]])
-    found.insert(0, "model", model.name)
-    found.insert(1, "fold", name)
-    return found
-
-
 def _bold_best(table: pd.DataFrame) -> pd.DataFrame:
     """The table as text, the best value of each metric in bold."""
     shown = table.map("{:.4f}".format)
@@ -549,58 +346,3 @@ def _strip(row: dict[str, Any], among: pd.DataFrame) -> str:
 def _weights(frame: pd.DataFrame) -> pd.Series:
     """Captures are pooled: a date weighs as many events as it has."""
     return frame["n_events"].where(frame["metric"].str.startswith("capture"), 1.0)
-
-
-@checked
-def judged(predictions: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
-    """The frame of a :class:`Report`: each model's metrics date by date.
-
-    Parameters
-    ----------
-    predictions
-        As :attr:`Report.predictions`.
-    experiment
-        What to judge by.
-
-    Returns
-    -------
-    frame
-        One row a model, date and metric.
-    """
-    judge, label = experiment.judge, experiment.label
-    keys = ["model", "fold", "as_of"]
-    rows = [
-        (*key, float(date["y"].sum()), metric, value)
-        for key, date in predictions.groupby(keys, sort=False, observed=True)
-        for metric, value in (_judge_date(date, judge) if label.is_count else _judge_events(date, judge)).items()
-    ]
-    return pd.DataFrame(rows, columns=[*keys, "n_events", "metric", "value"])
-
-
-def _judge_date(date: pd.DataFrame, judge: Judge) -> dict[str, float]:
-    y, score, probability, expected = (date[c].to_numpy(dtype=float) for c in ("y", "score", "probability", "expected"))
-    if not y.any():
-        raise LabelError(
-            f"no event follows {date['as_of'].iloc[0]:%Y-%m-%d}: such a date cannot be judged. Widen the horizon or the streams."
-        )
-    found = {}
-    for share in judge.shares:
-        percent = f"{100 * share:g}"
-        found[f"capture_{percent}"] = metrics.capture(y, score, share=share, ties=judge.ties)
-        found[f"pai_{percent}"] = metrics.pai(y, score, share=share, ties=judge.ties)
-        found[f"pei_{percent}"] = metrics.pei(y, score, share=share, ties=judge.ties)
-    found["brier"] = metrics.brier(y > 0, probability)
-    found["poisson_deviance"] = metrics.poisson_deviance(y, expected)
-    return found
-
-
-def _judge_events(date: pd.DataFrame, judge: Judge) -> dict[str, float]:
-    """Of an outcome that is 1 or 0. A date on which it is everywhere the same says nothing about the ranking, and is judged by Brier alone."""
-    y, score, probability = (date[c].to_numpy(dtype=float) for c in ("y", "score", "probability"))
-    if y.min() == y.max():
-        return {"brier": metrics.brier(y > 0, probability)}
-    return {
-        "average_precision": metrics.average_precision(y, score, ties=judge.ties),
-        "roc_auc": metrics.roc_auc(y, score, ties=judge.ties),
-        **_judge_date(date, judge),
-    }

@@ -1,0 +1,23 @@
+"""The panel: one row a grid and date, one float32 column a feature, the outcome where it is settled.
+
+Training asks for many dates, the night for one: the same function.
+"""
+
+from riskwarn.panel.block import Block, blocks
+from riskwarn.panel.build import GRID, NORMAL, build_panel, dates_of, fill, grids_of, panel_of
+from riskwarn.panel.files import Progress, read_panel, write_panel
+
+__all__ = [
+    "GRID",
+    "NORMAL",
+    "Block",
+    "Progress",
+    "blocks",
+    "build_panel",
+    "dates_of",
+    "fill",
+    "grids_of",
+    "panel_of",
+    "read_panel",
+    "write_panel",
+]

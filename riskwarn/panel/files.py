@@ -1,0 +1,190 @@
+"""A panel as files, one a date, written again only where what they were made from has changed."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from riskwarn.calling import checked
+from riskwarn.errors import DataError
+from riskwarn.experiment import Experiment
+from riskwarn.history import History, Snapshot
+from riskwarn.panel.block import BLOCK_BYTES
+from riskwarn.panel.build import CARRIED, carrying, dates_of, fill, history_of, snapshot_of
+from riskwarn.panel.marks import marks_of
+from riskwarn.store import Store
+
+_MANIFEST = b"riskwarn"
+_GRIDS = "grids.parquet"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What :func:`write_panel` did: dates written, and dates found as they should be."""
+
+    written: int
+    kept: int
+
+
+@checked
+def write_panel(
+    store: Store | History,
+    experiment: Experiment,
+    folder: str | Path,
+    *,
+    as_of: Iterable[object] | None = None,
+    n_dates: int | None = None,
+) -> Progress:
+    """Write the panel as Parquet, one file a date: ``folder/as_of=2025-03-03/part.parquet``.
+
+    Resumable: a date whose file was made from the same definitions, grids and known records, and whose outcome was settled, is left
+    alone; one that broke off, or whose outcome has settled since, is written. So a nightly run adds its date and what has settled,
+    and the folder equals one written anew. A file is written beside its place and renamed.
+
+    Parameters
+    ----------
+    store, experiment
+        As for :func:`build_panel`.
+    folder
+        Where to write.
+    as_of
+        Dates; those of the experiment by default.
+    n_dates
+        Dates computed together; as many as fit in 192 MB by default.
+
+    Returns
+    -------
+    progress
+        How many dates were written, and how many kept.
+
+    Raises
+    ------
+    StaleDataError
+        A date lies after the data.
+    DataError
+        A date lies before the data.
+    DefinitionError
+        A feature reads what is not there.
+    """
+    from tqdm import tqdm  # noqa: PLC0415
+
+    history = history_of(store)
+    dates = experiment.dates.index() if as_of is None else dates_of(as_of)
+    snapshot = snapshot_of(history, experiment.columns, dates)
+    marks = marks_of(snapshot, experiment)
+    names = [*(f.name for f in experiment.columns), *experiment.label.columns]
+    targets = [Path(folder) / f"as_of={_day(at)}" / "part.parquet" for at in snapshot.local]
+    todo = [i for i, target in enumerate(targets) if _mark_of(target) != marks[i]]
+    _write_grids(Path(folder), history.grids)
+    silent = os.environ.get("RISKWARN_PROGRESS") == "0"
+    with tqdm(
+        total=len(dates), initial=len(dates) - len(todo), unit="date", desc="panel", disable=silent or None
+    ) as bar:
+        for part, matrix in _settled_blocks(history, experiment, [snapshot.local[i] for i in todo], n_dates):
+            place = {at: i for i, at in enumerate(snapshot.local)}
+            for t, at in enumerate(part.local):
+                _write(targets[place[at]], part, t, names, matrix, marks[place[at]])
+                bar.update()
+    return Progress(len(todo), len(dates) - len(todo))
+
+
+@checked
+def read_panel(folder: str | Path) -> pd.DataFrame:
+    """The panel that :func:`write_panel` wrote, sorted by `grid_id`, `as_of`.
+
+    Parameters
+    ----------
+    folder
+        Where it was written.
+
+    Returns
+    -------
+    panel
+        As :func:`build_panel` makes it, with what it carries of the grids.
+
+    Raises
+    ------
+    DataError
+        No panel there.
+    """
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    parts = sorted(Path(folder).glob("as_of=*/part.parquet"))
+    if not parts:
+        raise DataError(f"no panel in {folder}: wanted folders as_of=2025-03-03 with part.parquet.")
+    frames = [pq.read_table(part, partitioning=None).to_pandas() for part in parts]
+    panel = pd.concat(frames, ignore_index=True)
+    panel["grid_id"] = panel["grid_id"].astype("category")
+    panel = panel.sort_values(["grid_id", "as_of"], ignore_index=True)
+    beside = Path(folder) / _GRIDS
+    if not beside.exists():
+        return panel
+    grids = pq.read_table(beside).to_pandas()
+    return carrying(panel, grids, pd.Index(grids["grid_id"]).get_indexer(panel["grid_id"].astype("str")))
+
+
+def _settled_blocks(
+    history: History, experiment: Experiment, dates: list[pd.Timestamp], n_dates: int | None
+) -> Iterator[tuple[Snapshot, np.ndarray]]:
+    columns = experiment.columns
+    n, m = len(columns), len(experiment.label.columns)
+    size = n_dates or max(BLOCK_BYTES // (4 * (n + m) * max(len(history.grids), 1)), 1)
+    for first in range(0, len(dates), size):
+        snapshot = history.at(dates[first : first + size])
+        matrix = np.empty((n + m, *snapshot.shape), np.float32)
+        fill(snapshot, columns, matrix[:n])
+        matrix[n:] = experiment.label.outcomes(snapshot)
+        yield snapshot, matrix
+
+
+def _mark_of(target: Path) -> str | None:
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    if not target.exists():
+        return None
+    try:
+        found = pq.read_schema(target).metadata or {}
+    except (pa.ArrowInvalid, OSError):
+        return None
+    return found.get(_MANIFEST, b"").decode()
+
+
+def _write(target: Path, snapshot: Snapshot, t: int, names: Sequence[str], matrix: np.ndarray, mark: str) -> None:
+    """One date of a matrix as a file, with what it was made from."""
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    n_grids = snapshot.shape[0]
+    zone = pa.timestamp("us", snapshot.history.timezone)
+    columns = {
+        "grid_id": pa.array(snapshot.history.grids["grid_id"].to_numpy(dtype=object), pa.string()),
+        "as_of": pa.array(np.repeat(snapshot.micros[t], n_grids)).cast(zone),
+        **{name: pa.array(np.ascontiguousarray(values)) for name, values in zip(names, matrix[:, :, t], strict=True)},
+    }
+    table = pa.table(columns).replace_schema_metadata({_MANIFEST: mark.encode()})
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".part.{os.getpid()}.partial")
+    try:
+        pq.write_table(table, partial, compression="zstd")
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write_grids(folder: Path, grids: pd.DataFrame) -> None:
+    """What the panel carries of the grids, once beside its dates."""
+    carried = grids[["grid_id", *(name for name in CARRIED if name in grids and grids[name].notna().any())]]
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f".grids.{os.getpid()}.partial"
+    try:
+        carried.to_parquet(partial, index=False)
+        partial.replace(folder / _GRIDS)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _day(at: pd.Timestamp) -> str:
+    return at.strftime("%Y-%m-%d") if at == at.normalize() else at.strftime("%Y-%m-%dT%H_%M_%S")

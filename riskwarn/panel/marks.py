@@ -1,0 +1,99 @@
+"""What the file of a date must have been made from, so that it is written again where that has changed."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from riskwarn.experiment import Experiment
+from riskwarn.history import DAY_US, NEVER, Log, Snapshot
+from riskwarn.history.past import Past
+
+_WITHOUT_CLOCK = ("places",)
+_WITH_CLOCK = ("visits", "workflow", "diversions", "roster", "crosswalk", "feed_log")
+_KEYS = ("place_key", "case_id")
+_MIX = np.uint64(6364136223846793005)
+"""Knuth's multiplier (MMIX): an odd number, so that a product of it loses nothing modulo 2**64."""
+
+
+def marks_of(snapshot: Snapshot, experiment: Experiment) -> list[str]:
+    """What the file of each date must have been made from: definitions, grids, what was known then, whether it has settled."""
+    definitions = json.dumps([f.to_dict() for f in experiment.columns] + [experiment.label.to_dict()], sort_keys=True)
+    history = snapshot.history
+    known = _Known.of(history)
+    wait = round(experiment.label.wait_days * DAY_US)
+    grids_settled = experiment.label.settled(snapshot)
+    settled = [hashlib.sha256(np.packbits(here).tobytes()).hexdigest()[:16] for here in grids_settled.T]
+    outcome = known.before(np.where(grids_settled.any(axis=0), snapshot.micros + wait, snapshot.micros))
+    whole = [definitions, _content(history.grids).sum()]
+    whole += [_content(history.read(name)).sum() for name in _WITHOUT_CLOCK if history.has(name)]
+    if history.calendar is not None and history.calendar.exists():
+        whole.append(history.calendar.read_bytes())
+    base = hashlib.sha256("|".join(map(str, whole)).encode()).hexdigest()
+    return [f"{base}|{a}|{b}|{s}" for a, b, s in zip(known.before(snapshot.micros), outcome, settled, strict=True)]
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Rows of all tables with a clock, in the order they may have become known: instants in µs, and the sum of their contents so far."""
+
+    at: np.ndarray
+    total: np.ndarray
+
+    @classmethod
+    def of(cls, history: Past) -> "_Known":
+        parts = [_of_log(history.log)]
+        parts += [_of_table(name, history.read(name)) for name in _WITH_CLOCK if history.has(name)]
+        at, content = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        order = np.argsort(at, kind="stable")
+        with np.errstate(over="ignore"):
+            return cls(at[order], np.r_[np.uint64(0), np.cumsum(content[order])])
+
+    def before(self, at: np.ndarray) -> list[str]:
+        """Number and digest of the rows before each instant."""
+        n = np.searchsorted(self.at, at, side="left")
+        return [f"{k}:{self.total[k]}" for k in n]
+
+
+def _content(rows: pd.DataFrame) -> np.ndarray:
+    """(n,) a hash of each row, whatever the order of rows."""
+    return pd.util.hash_pandas_object(rows.astype(str), index=False).to_numpy()
+
+
+def _of_table(name: str, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """The first instant of each row, before which nothing of it can be known, and a hash of it and its table."""
+    times = [
+        rows[c].astype("int64").to_numpy()
+        for c in rows
+        if isinstance(rows[c].dtype, pd.DatetimeTZDtype) and rows[c].notna().any()
+    ]
+    return np.minimum.reduce(times), _content(rows.assign(table=name))
+
+
+def _of_log(log: Log) -> tuple[np.ndarray, np.ndarray]:
+    """When each revision became known, and when it gave way to another; a hash of it each time, without the name of its event."""
+    # sums of hashes modulo 2**64 do not hang on the order of rows, and a running sum gives the digest before any instant at once;
+    # the product of columns does hang on their order, so the same word in two columns is told apart
+    content = np.zeros(len(log), np.uint64)
+    with np.errstate(over="ignore"):
+        for name in sorted(set(log.table.column_names) - {"event_id"}):
+            content = content * _MIX + _hashed(log, name)
+        content = content[log.order]
+        ended = log.end != NEVER
+        return np.r_[log.known, log.end[ended]], np.r_[content, content[ended] * _MIX]
+
+
+def _hashed(log: Log, name: str) -> np.ndarray:
+    """(n,) hash of one column, words by what they say and not by their codes, which depend on the other rows."""
+    kind = log.table[name].type
+    if pa.types.is_timestamp(kind):
+        return pd.util.hash_array(np.ascontiguousarray(log.times(name)))
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind)):
+        numbers = log.table[name].cast(pa.int64() if pa.types.is_boolean(kind) else pa.float64()).to_numpy()
+        return pd.util.hash_array(np.ascontiguousarray(numbers))
+    codes, words = log.keyed(name) if name in _KEYS else log.coded(name)
+    said = np.array([*(words.to_pylist() if isinstance(words, pa.Array) else words), ""], dtype=object)
+    return pd.util.hash_array(said)[codes]
