@@ -26,16 +26,26 @@ from riskwarn.audit import FAILED, INSUFFICIENT, OWN, PASSED
 from riskwarn.backtesting import Report
 from riskwarn.calling import checked
 from riskwarn.errors import DataError
+from riskwarn.language import SOURCE_LANGUAGE, Phrase, Spoken, listed, phrase
+from riskwarn.naming import named
 from riskwarn.notebook import text_html
+
+_Part = tuple[str, Spoken]
+"""Verdict of one comparison, and what is said of it."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One question to the report: its `name`, its `verdict` (``passed``, ``failed``, ``insufficient_evidence``) and the `reason` with figures."""
+    """One question to the report: its `name`, its `verdict` (``passed``, ``failed``, ``insufficient_evidence``) and what is `said`, with figures."""
 
     name: str
     verdict: str
-    reason: str
+    said: Spoken
+
+    @property
+    def reason(self) -> str:
+        """What is said, in English."""
+        return self.said[SOURCE_LANGUAGE]
 
 
 @dataclass(frozen=True)
@@ -50,12 +60,21 @@ class Decision:
         return all(c.verdict != FAILED for c in self.checks)
 
     @property
-    def reason(self) -> str:
+    def said(self) -> Spoken:
         """Why not, by how much; or by how much it earned promotion, and what could not be judged."""
-        failed = [c.reason for c in self.checks if c.verdict == FAILED]
-        unknown = [f"{c.name} not judged: {c.reason}" for c in self.checks if c.verdict == INSUFFICIENT]
-        gain = [c.reason for c in self.checks if c.name == "gain"]
-        return "; ".join(failed or [*gain, *unknown])
+        failed = [c.said for c in self.checks if c.verdict == FAILED]
+        unknown = [
+            phrase("{check} not judged: {why}", check=named(c.name), why=c.said)
+            for c in self.checks
+            if c.verdict == INSUFFICIENT
+        ]
+        gain = [c.said for c in self.checks if c.name == "gain"]
+        return listed(failed or [*gain, *unknown], ";")
+
+    @property
+    def reason(self) -> str:
+        """What is said, in English."""
+        return self.said[SOURCE_LANGUAGE]
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -111,95 +130,145 @@ def gate(report: Report) -> Decision:
 
 def _forward(report: Report) -> Check:
     forward = report.split == "rolling_origin"
-    return Check("rolling origin", PASSED if forward else FAILED, f"the backtest's split is {report.split}")
+    text = phrase("the backtest's split is {split}", split=named(report.split))
+    return Check("rolling origin", PASSED if forward else FAILED, text)
 
 
 def _gain(report: Report, differences: pd.DataFrame) -> Check:
     metric = report.experiment.gate.metric
     row = differences.loc[metric]
-    figures = f"{row['difference']:+z.4f}, 95 % interval {row['lower']:+z.4f} to {row['upper']:+z.4f}"
     if row["clear"]:
-        return Check("gain", PASSED, f"{metric} beats {row['rival']} by {figures}")
-    if row["upper"] < 0:
-        return Check("gain", FAILED, f"{metric} is clearly worse than {row['rival']}: {figures}")
-    return Check("gain", FAILED, f"{metric} differs from {row['rival']} by {figures}, which does not lie above zero")
+        verdict, text = PASSED, phrase("{metric} beats {rival} by {figures}")
+    elif row["upper"] < 0:
+        verdict, text = FAILED, phrase("{metric} is clearly worse than {rival}: {figures}")
+    else:
+        verdict, text = FAILED, phrase("{metric} differs from {rival} by {figures}, which does not lie above zero")
+    figures = phrase(
+        "{difference:+z.4f}, 95 % interval {lower:+z.4f} to {upper:+z.4f}", **row[["difference", "lower", "upper"]]
+    )
+    return Check("gain", verdict, text.filled(metric=named(metric), rival=named(row["rival"]), figures=figures))
 
 
 def _captures(own: pd.DataFrame) -> Check:
     captures = own[own.index.str.startswith("capture")]
     worse = captures[captures["upper"] < 0]
-    if len(worse):
-        return Check(
-            "captures",
-            FAILED,
-            "; ".join(f"{m} is clearly worse than {r['rival']} by {-r['difference']:.4f}" for m, r in worse.iterrows()),
+    if worse.empty:
+        text = phrase("none of {metrics} is clearly worse", metrics=listed([named(m) for m in captures.index], ","))
+        return Check("captures", PASSED, text)
+    losses = [
+        phrase(
+            "{metric} is clearly worse than {rival} by {loss:.4f}",
+            metric=named(m),
+            rival=named(r["rival"]),
+            loss=-r["difference"],
         )
-    return Check("captures", PASSED, f"none of {', '.join(captures.index)} is clearly worse")
+        for m, r in worse.iterrows()
+    ]
+    return Check("captures", FAILED, listed(losses, ";"))
 
 
 def _calibration(report: Report) -> Check:
     error, most = float(report.table.loc[OWN, "calibration_error"]), report.experiment.gate.max_calibration_error
     if error > most:
-        return Check("calibration", FAILED, f"the calibration error is {error:.3f}, more than {most}")
-    return Check("calibration", PASSED, f"the calibration error is {error:.3f}, at most {most}")
+        text = phrase("the calibration error is {error:.3f}, more than {most}", error=error, most=most)
+        return Check("calibration", FAILED, text)
+    text = phrase("the calibration error is {error:.3f}, at most {most}", error=error, most=most)
+    return Check("calibration", PASSED, text)
 
 
 def _levels(report: Report) -> Check:
-    levels = audit.levels(report)
-    unclear = {INSUFFICIENT: ", not clear"}
-    outcomes = [
-        (r.verdict, f"{r.level} {r.ratio:.2f} [{r.lower:.2f}, {r.upper:.2f}]{unclear.get(str(r.verdict), '')}")
-        for r in levels.itertuples()
+    clear, unclear = (
+        phrase("{level} {ratio:.2f} [{lower:.2f}, {upper:.2f}]"),
+        phrase("{level} {ratio:.2f} [{lower:.2f}, {upper:.2f}], not clear"),
+    )
+    parts: list[_Part] = [
+        (
+            str(r.verdict),
+            (unclear if r.verdict == INSUFFICIENT else clear).filled(
+                level=named(r.level), ratio=r.ratio, lower=r.lower, upper=r.upper
+            ),
+        )
+        for r in audit.levels(report).itertuples()
     ]
-    return _summed("levels", outcomes, f"events observed over expected, wanted {_bounds(report)}: ")
+    lead = phrase("events observed over expected, wanted {bounds}: {parts}", bounds=_bounds(report))
+    return _summed("levels", parts, lead)
 
 
-def _slices(report: Report, by: str) -> Iterator[tuple[str, str]]:
+def _slices(report: Report, by: str) -> Iterator[_Part]:
     for r in audit.slices(report, by).itertuples():
         yield (
             r.verdict,
-            f"{by} {r.group}: {report.experiment.gate.metric} {r.difference:+z.4f} against {r.rival} [{r.lower:+z.4f}, {r.upper:+z.4f}]",
-        )
-
-
-def _disparity(report: Report, by: str) -> Iterator[tuple[str, str]]:
-    for r in audit.disparities(report, by).itertuples():
-        outcome = PASSED if r.verdict == FAILED and not r.farther else r.verdict
-        yield (
-            outcome,
-            (
-                f"{r.quantity} of {by} {r.group} is {r.ratio:.2f} times the rest's [{r.lower:.2f}, {r.upper:.2f}], {r.rival_ratio:.2f} by {r.rival}"
+            phrase(
+                "{by} {group}: {metric} {difference:+z.4f} against {rival} [{lower:+z.4f}, {upper:+z.4f}]",
+                by=named(by),
+                group=r.group,
+                metric=named(report.experiment.gate.metric),
+                difference=r.difference,
+                rival=named(r.rival),
+                lower=r.lower,
+                upper=r.upper,
             ),
         )
 
 
-def _by_group(name: str, report: Report, ask: Callable[[Report, str], Iterator[tuple[str, str]]]) -> Check:
+def _disparity(report: Report, by: str) -> Iterator[_Part]:
+    for r in audit.disparities(report, by).itertuples():
+        yield (
+            PASSED if r.verdict == FAILED and not r.farther else r.verdict,
+            phrase(
+                "{quantity} of {by} {group} is {ratio:.2f} times the rest's [{lower:.2f}, {upper:.2f}], {rival_ratio:.2f} by {rival}",
+                quantity=named(r.quantity),
+                by=named(by),
+                group=r.group,
+                ratio=r.ratio,
+                lower=r.lower,
+                upper=r.upper,
+                rival_ratio=r.rival_ratio,
+                rival=named(r.rival),
+            ),
+        )
+
+
+def _by_group(name: str, report: Report, ask: Callable[[Report, str], Iterator[_Part]]) -> Check:
     """A check over every column of the grids that the gate names."""
-    outcomes, missing = [], []
-    for by in report.experiment.gate.slices:
-        try:
-            outcomes += list(ask(report, by))
-        except DataError as error:
-            missing.append(str(error).rstrip("."))
-    if not outcomes:
-        return Check(name, INSUFFICIENT, "; ".join(dict.fromkeys(missing)) or "the experiment names no slices")
-    return _summed(name, outcomes, "" if name == "slices" else f"wanted {_bounds(report)}: ")
+    asked = report.experiment.gate.slices
+    untold = [by for by in asked if not _told(report, by)]
+    parts = [part for by in asked if by not in untold for part in ask(report, by)]
+    if not parts:
+        return Check(name, INSUFFICIENT, _why_none(report, untold))
+    lead = phrase("{parts}") if name == "slices" else phrase("wanted {bounds}: {parts}", bounds=_bounds(report))
+    return _summed(name, parts, lead)
 
 
-def _summed(name: str, outcomes: list[tuple[str, str]], lead: str) -> Check:
+def _told(report: Report, by: str) -> bool:
+    """Whether the grids of a report say something in a column."""
+    return report.grids is not None and by in report.grids and bool(report.grids[by].notna().any())
+
+
+def _why_none(report: Report, untold: list[str]) -> Spoken:
+    if not untold:
+        return phrase("the experiment names no slices")
+    if report.grids is None:
+        return phrase("the report has no grids; give backtest the table: rw.backtest(exp, panel, grids=store.grids())")
+    return listed([phrase("the grids say no {column!r}", column=by) for by in untold], ";")
+
+
+def _summed(name: str, parts: list[_Part], lead: Phrase) -> Check:
     """Failed if a part failed, passed if all that could be judged passed, unknown if none could."""
-    verdicts = [v for v, _ in outcomes]
+    verdicts = [v for v, _ in parts]
     verdict = FAILED if FAILED in verdicts else PASSED if PASSED in verdicts else INSUFFICIENT
     if name == "levels" or verdict == FAILED:
-        shown = [words for v, words in outcomes if v == FAILED or verdict != FAILED]
-        return Check(name, verdict, lead + "; ".join(shown))
-    return Check(
-        name,
-        verdict,
-        f"{verdicts.count(PASSED)} of {len(outcomes)} comparisons hold, {verdicts.count(INSUFFICIENT)} lack evidence",
+        shown = [said for v, said in parts if v == FAILED or verdict != FAILED]
+        return Check(name, verdict, lead.filled(parts=listed(shown, ";")))
+    text = phrase(
+        "{held} of {asked} comparisons hold, {unclear} lack evidence",
+        held=verdicts.count(PASSED),
+        asked=len(parts),
+        unclear=verdicts.count(INSUFFICIENT),
     )
+    return Check(name, verdict, text)
 
 
-def _bounds(report: Report) -> str:
+def _bounds(report: Report) -> Spoken:
     least = report.experiment.gate.tolerance
-    return f"{least:.2f} to {1 / least:.2f}"
+    return phrase("{least:.2f} to {most:.2f}", least=least, most=1 / least)

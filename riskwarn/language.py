@@ -263,7 +263,7 @@ def listed(items: Sequence[Spoken], joint: str) -> Phrase:
     items
         Any number; of none nothing is said.
     joint
-        How they are joined: ``and``, ``or``, ``,``, ``kinds`` for words of codes, or ``clauses``.
+        How they are joined: ``and``, ``or``, ``,``, ``;``, ``kinds`` for words of codes, or ``clauses``.
 
     Returns
     -------
@@ -286,6 +286,7 @@ _JOINTS = {
     "and": ("", "{first} and {second}"),
     "or": ("", "{first} or {second}"),
     ",": ("", "{first}, {second}"),
+    ";": ("", "{first}; {second}"),
     "kinds": ("kinds", "{first} and {second}"),
     "clauses": ("clauses", "{first}, {second}"),
 }

@@ -93,9 +93,13 @@ def train(
 
 def _judged(report: Report | None) -> dict[str, Any]:
     if report is None:
-        return {"gate": None, "gate_reason": "not backtested", "backtest": None}
+        return {"gate": None, "gate_reason": in_every_language(phrase("not backtested")), "backtest": None}
     decision = gate(report)
-    return {"gate": decision.passed, "gate_reason": decision.reason, "backtest": report.table.round(4).to_dict("index")}
+    return {
+        "gate": decision.passed,
+        "gate_reason": in_every_language(decision.said),
+        "backtest": report.table.round(4).to_dict("index"),
+    }
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import re
 
 import numpy as np
 import pytest
@@ -169,3 +170,14 @@ def test_a_report_without_the_model_is_refused():
     alone = dataclasses.replace(found, predictions=counts, frame=found.frame[found.frame["model"] != "riskwarn"])
     with pytest.raises(DataError, match="no model 'riskwarn'; it has: prior count 4 weeks"):
         gate(alone)
+
+
+@pytest.mark.parametrize(
+    "report", [plain("hint"), plain("noise"), asked(plain(), min_events=10**6), plain(split="leave_area_out")]
+)
+def test_a_verdict_is_said_in_the_language_of_its_reader(report):
+    """On a Chinese page no check, metric, rival or part of the city is called by its code."""
+    decision = gate(report)
+
+    for text in (decision.said["zh"], *(check.said["zh"] for check in decision.checks)):
+        assert re.findall("[a-z_]{3,}", re.sub(r"rw\.backtest\(.*?\)\)|Brier", "", text)) == [], text

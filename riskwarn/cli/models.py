@@ -169,6 +169,7 @@ def train(
     report = None if no_backtest else backtest(asked, rows)
     model = train(asked, rows, report=report, tracking_folder=opened.path, data_digest=opened.digest())
     facts = {k: model.facts[k] for k in ("mlflow_run", "mlflow_version", "gate", "gate_reason")}
+    facts["gate_reason"] = facts["gate_reason"]["en"]
     version, run = facts["mlflow_version"], facts["mlflow_run"]
     text = f"{model} is registered as @candidate, version {version}, MLflow run {run}\ngate: {facts['gate_reason']}"
     body = {"target": model.label.name, "model_version": model.version, **facts}

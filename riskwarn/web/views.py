@@ -19,6 +19,7 @@ from pydantic import Field
 from riskwarn.explanation import CAVEAT
 from riskwarn.gaps.gap import KINDS
 from riskwarn.language import LANGUAGES, name_of
+from riskwarn.naming import LESS_IS_BETTER, METRICS, MODELS
 from riskwarn.taxonomy import ACTIONS, words_of
 from riskwarn.web import format as write
 from riskwarn.web import words
@@ -109,8 +110,9 @@ def _environment() -> jinja2.Environment:
         FEED_STATES=words.FEED_STATES,
         UNITS=words.UNITS,
         GAP_KINDS=KINDS,
-        METRICS=words.METRICS,
-        MODELS=words.MODELS,
+        METRICS=METRICS,
+        LESS_IS_BETTER=LESS_IS_BETTER,
+        MODELS=MODELS,
         ACTIONS=ACTIONS,
         spark=spark,
         isna=pd.isna,
@@ -468,7 +470,7 @@ def model(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
 def _backtest(table: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
     """Rows of the backtest table, the best of each metric marked; prior counts know their weeks."""
     frame = pd.DataFrame.from_dict(table, orient="index")
-    less = [m for m in frame if m in words.METRICS and "↓" in words.METRICS[m].en]
+    less = [m for m in frame if m in LESS_IS_BETTER]
     best = frame.assign(**{m: -frame[m] for m in less}).pipe(lambda f: f == f.max())
     return [
         {

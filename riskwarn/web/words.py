@@ -79,36 +79,6 @@ UNITS = {
 }
 
 
-METRICS = {
-    "capture_5": phrase("capture, top 5%"),
-    "capture_10": phrase("capture, top 10%"),
-    "pai_5": phrase("PAI, top 5%"),
-    "pai_10": phrase("PAI, top 10%"),
-    "pei_5": phrase("PEI, top 5%"),
-    "pei_10": phrase("PEI, top 10%"),
-    "brier": phrase("Brier ↓"),
-    "poisson_deviance": phrase("Poisson deviance ↓"),
-    "calibration_error": phrase("calibration error ↓"),
-}
-"""Metrics of a backtest; an arrow marks those of which less is better."""
-MODELS = {
-    "riskwarn": phrase("this model"),
-    "poisson regression": phrase("Poisson regression"),
-    "logistic regression": phrase("logistic regression"),
-    "best span": phrase("count of the best span"),
-    "ewma": phrase("exponentially weighted mean"),
-    "seasonal naive": phrase("same weeks of last year"),
-    "same season": phrase("same weeks of past years"),
-    "population": phrase("population"),
-    "households": phrase("households"),
-    "kernel density": phrase("kernel density"),
-    "prospective hotspot": phrase("prospective hotspot"),
-    "near repeat": phrase("near repeat"),
-    "self-exciting": phrase("self-exciting model"),
-    "glm with space and season": phrase("Poisson regression with neighbours and season"),
-}
-
-
 PUNCTUATION = {
     "colon": phrase(": ", context="punctuation"),
     "comma": phrase(", ", context="punctuation"),

@@ -9,7 +9,8 @@ import shapely
 
 from riskwarn.feature import Clause, Noun
 from riskwarn.history import History
-from riskwarn.language import Words
+from riskwarn.language import Words, in_every_language, phrase
+from riskwarn.naming import named
 from riskwarn.store import Store
 from riskwarn.weekly import weekly_counts, weekly_readings
 
@@ -22,6 +23,14 @@ QUESTION = {
     "zh": "未来28天，该网格是否出现群众求助升级为信访或警情",
     "en": "will a request for help in the grid grow into a petition or police call within 28 days",
 }
+
+
+GATE_REASON = phrase(
+    "{metric} beats {rival} by {figures}",
+    metric=named("capture_5"),
+    rival=named("prior count 52 weeks"),
+    figures="+0.0510",
+)
 
 
 def _feature(zh, en, unit, clause, remedy):
@@ -238,7 +247,7 @@ def _facts(as_of):
         "feeds": feeds,
         "monitors": {"alarm": 2, "ok": 40},
         "gate": True,
-        "gate_reason": "capture_5 beats prior count 52 weeks by +0.0510 [+0.0220, +0.0790]",
+        "gate_reason": in_every_language(GATE_REASON),
         "trained": {"first": "2024-03-04", "last": "2024-12-02", "n_rows": 480, "n_events": 900},
         "backtest": {
             "riskwarn": {"capture_5": 0.412, "brier": 0.081, "calibration_error": 0.019},
