@@ -41,8 +41,8 @@ def categorise(keys: pd.DataFrame, mapping: Mapping, crosswalk: pd.DataFrame) ->
     crosswalk
         From :meth:`Mapping.crosswalk`.
     """
-    words = pd.DataFrame({name: folded(keys[name]).fillna("") for name in keys})
-    codes, distinct = _factorize(words)
+    codes, distinct = _factorize(keys)
+    distinct = pd.DataFrame({name: folded(distinct[name]).fillna("") for name in distinct})
     found = _lookup(distinct, mapping, crosswalk)
     return Categories(
         code=_spread(found["code"], codes, keys.index),
@@ -53,9 +53,12 @@ def categorise(keys: pd.DataFrame, mapping: Mapping, crosswalk: pd.DataFrame) ->
     )
 
 
-def _factorize(words: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
-    grouped = words.groupby(list(words), sort=False, dropna=False)
-    return grouped.ngroup().to_numpy(), words.drop_duplicates(ignore_index=True)
+def _factorize(keys: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
+    """The distinct combinations of some columns, each once, and which of them each row is: folding is for few, not for all."""
+    pairs = pd.DataFrame({name: pd.factorize(keys[name], use_na_sentinel=False)[0] for name in keys})
+    codes, _ = pd.factorize(pd.MultiIndex.from_frame(pairs)) if pairs.shape[1] > 1 else pd.factorize(pairs.iloc[:, 0])
+    first_rows = np.unique(codes, return_index=True)[1]
+    return codes, keys.iloc[first_rows].reset_index(drop=True)
 
 
 def _spread(values: pd.Series, codes: np.ndarray, index: pd.Index) -> pd.Series:

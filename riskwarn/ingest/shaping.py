@@ -281,7 +281,7 @@ def _categories(raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake, reasons: 
 def _category(name: str, labels: pd.DataFrame, rows: pd.DataFrame, intake: Intake, reasons: _Reasons) -> Categories:
     """One of the two categories of the rows; an empty cell is a category unknown at the first report, and none after handling."""
     told, mapping = categorise(labels, intake.mapping, intake.crosswalk), intake.mapping
-    said = folded(labels.iloc[:, 0]).notna().to_numpy() | (name == "category")
+    said = np.ones(len(rows), dtype=bool) if name == "category" else folded(labels.iloc[:, 0]).notna().to_numpy()
     rows[name], rows[f"{name}_raw"] = told.code.where(said), told.raw.where(said)
     unknown = told.unknown & said
     if mapping.category.unknown == "slug":

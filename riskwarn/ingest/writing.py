@@ -281,9 +281,12 @@ def _put(store: Transaction, name: str, rows: pd.DataFrame) -> tuple[int, int]:
     """Write rows of which several may share a key: the one that sorts last holds, as in the store. Gives new and conflicting ones."""
     table = table_of(name)
     rows = typed(name, rows)
-    apart = rows[rows.duplicated(list(table.key), keep=False)].drop_duplicates()
-    single = _last_of_each(table, rows)
-    written = store.write(name, single)
+    shared = rows.duplicated(list(table.key), keep=False)
+    if not shared.any():
+        written = store.write(name, rows)
+        return written.accepted, written.conflicting
+    apart = rows[shared].drop_duplicates()
+    written = store.write(name, _last_of_each(table, rows))
     return written.accepted, written.conflicting + len(apart) - apart.duplicated(list(table.key), keep="last").eq(
         other=False
     ).sum()

@@ -4,6 +4,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -304,7 +305,7 @@ class Tables(ABC):
 
     def _existing(self, table: Table, part: str) -> pd.DataFrame:
         if self.files.find(part) is None:
-            return full(table, pd.DataFrame(columns=table.column_names)).iloc[:0]
+            return _no_rows(table.name)
         return full(table, typed(table.name, self._load(part, None, []).to_pandas()))
 
     def _digest(self, names: list[str]) -> str:
@@ -329,6 +330,12 @@ class Tables(ABC):
         raise NotFoundError(
             f"store {here} holds no table {name!r}; it has: {', '.join(self.tables()) or 'nothing'}. Bring data in with `riskwarn ingest`."
         )
+
+
+@cache
+def _no_rows(name: str) -> pd.DataFrame:
+    table = table_of(name)
+    return full(table, pd.DataFrame(columns=table.column_names)).iloc[:0]
 
 
 def check_columns(table: Table, columns: Sequence[str] | None) -> None:
