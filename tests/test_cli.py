@@ -50,18 +50,26 @@ def test_every_verb_of_the_design_is_there():
     assert set(DESIGNED) <= set(VERBS)
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_has_help_with_an_example(verb, capsys):
+def ways():
+    """Every verb; of a group each of its own."""
+    for verb in VERBS:
+        yield from ((verb, name) for name in getattr(command().get_command(None, verb), "commands", [""]))
+
+
+@pytest.mark.parametrize(("verb", "name"), [*ways()])
+def test_every_verb_has_help_with_an_example(verb, name, capsys):
     """--help ends with 0, says what the verb does, and shows a line one can copy, which the parser understands."""
-    assert main([verb, "--help"]) == 0
+    way = [word for word in (verb, name) if word]
+    assert main([*way, "--help"]) == 0
     said = capsys.readouterr().out
-    told = command().get_command(None, verb)
-    name, *words = told.epilog.removeprefix("example: riskwarn ").split()
+    group = command().get_command(None, verb)
+    told = group.commands[name] if name else group
+    words = told.epilog.removeprefix("example: riskwarn ").split()
 
     assert "example: riskwarn" in said
     assert "--json" in said or verb == "demo"
-    assert name == verb
-    assert told.make_context(verb, words).params
+    assert words[: len(way)] == way
+    assert told.make_context(verb, words[len(way) :]).params
     assert said.isascii() or "…" in said
 
 

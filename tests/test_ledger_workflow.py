@@ -97,6 +97,7 @@ def test_every_code_has_words_and_is_read_from_them(what, language):
         "outcome": [o.code for o in FLOW.outcomes],
         "clock": [c.name for c in FLOW.clocks],
         "kind": FLOW.kinds,
+        "level": FLOW.levels,
     }[what]
 
     assert set(codes) == set(words._ALL[what])

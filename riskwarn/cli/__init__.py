@@ -5,6 +5,7 @@
     records   init ingest check features simulate
     models    panel backtest tune train promote
     nights    score find-gaps monitor raise-alerts nightly mode
+    alerts    alerts ledger
     reasons   explain changes what-if review
     upkeep    rollback prune migrate
     service   serve demo doctor
@@ -43,6 +44,8 @@ VERBS = {
     "raise-alerts": "nights",
     "nightly": "nights",
     "mode": "nights",
+    "alerts": "alerts",
+    "ledger": "alerts",
     "changes": "reasons",
     "what-if": "reasons",
     "review": "reasons",

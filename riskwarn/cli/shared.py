@@ -150,11 +150,12 @@ def say(body: Any, text: str, *, as_json: bool) -> None:
 
 def enter_nights(store: "Store") -> str:
     """Bring what was published and not entered into the ledger; what that did, in a line."""
-    from riskwarn.ledger import Ledger, enter
+    from riskwarn.ledger import Ledger, enter, watch
 
     if store.is_new:
         return "ledger: nothing to enter"
     with Ledger(store) as ledger:
         done = enter(ledger)
+        watch(ledger)
     said = [f"{n} {action.replace('_', ' ')}" for night in done for action, n in sorted(night.counts.items())]
     return f"ledger: {', '.join(said) or 'nothing to enter'}"

@@ -9,10 +9,12 @@
     chain      each transition carries the digest of the one before; the head is signed
     pen        permits a step and writes it
     ledger     opens, reads, acts, verifies
+    time       working hours and days; clocks what is late, and the cards it raises
     listing    what a night lists; proof the rows that close a gap; entering brings a night in
 """
 
 from riskwarn.ledger.actor import CITY, MACHINE, Actor, account_digest, within
+from riskwarn.ledger.clocks import clocks, watch
 from riskwarn.ledger.entering import Entered, enter
 from riskwarn.ledger.item import Item
 from riskwarn.ledger.ledger import Ledger
@@ -28,8 +30,10 @@ __all__ = [
     "Ledger",
     "Workflow",
     "account_digest",
+    "clocks",
     "code_of",
     "enter",
+    "watch",
     "within",
     "word",
     "workflow",

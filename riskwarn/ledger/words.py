@@ -102,6 +102,12 @@ KINDS = {
     "gap": phrase("gap", context="item"),
     "supervision": phrase("supervision card", context="item"),
 }
+LEVELS = {
+    "red": phrase("red"),
+    "orange": phrase("orange"),
+    "yellow": phrase("yellow"),
+    "blue": phrase("blue"),
+}
 _ALL = {
     "state": STATES,
     "action": ACTIONS,
@@ -110,6 +116,7 @@ _ALL = {
     "outcome": OUTCOMES,
     "clock": CLOCKS,
     "kind": KINDS,
+    "level": LEVELS,
 }
 
 
@@ -120,7 +127,7 @@ def word(what: str, code: str) -> Spoken:
     Parameters
     ----------
     what
-        ``state``, ``action``, ``role``, ``reason``, ``outcome``, ``clock`` or ``kind``.
+        ``state``, ``action``, ``role``, ``reason``, ``outcome``, ``clock``, ``kind`` or ``level``.
     code
         The code.
 

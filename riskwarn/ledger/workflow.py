@@ -99,12 +99,13 @@ class Outcome:
 
 @declared
 class Clock:
-    """By when a step must be taken: from an action of `begins` to the next of `ends`, a budget for each level."""
+    """By when a step must be taken: from an action of `begins` to the next of `ends`, a budget for each level, for items of `kinds`."""
 
     name: Name
     begins: Names
     ends: Names
     budgets: dict[Name, Budget]
+    kinds: Names = ("alert", "gap")
 
 
 @declared
@@ -273,7 +274,7 @@ def _unknown_words(flow: Workflow) -> Iterator[str]:
     known = {
         "state": (states, {x for s in flow.steps for x in (*s.when, s.to)} - {SAME} | {FIRST}),
         "role": (set(flow.roles), {r for s in flow.steps for r in s.by}),
-        "kind": (set(flow.kinds), {k for s in flow.steps for k in s.kinds}),
+        "kind": (set(flow.kinds), {k for s in flow.steps for k in s.kinds} | {k for c in flow.clocks for k in c.kinds}),
         "outcome": ({o.code for o in flow.outcomes}, {o for s in flow.steps for o in s.outcomes}),
         "level": (set(flow.levels), set(_levels(flow))),
         "action": (actions, {a for c in flow.clocks for a in (*c.begins, *c.ends)}),

@@ -1,0 +1,255 @@
+"""Clocks: by when somebody must act, what is late, and the supervision cards that lateness raises by itself.
+
+A card tells a supervisor; it acts on nobody. It is verified by the night when the step it asked for has been taken.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+
+from riskwarn.calling import checked
+from riskwarn.gaps.deadlines import AMBER
+from riskwarn.ledger import database
+from riskwarn.ledger.actor import MACHINE
+from riskwarn.ledger.entering import message_id
+from riskwarn.ledger.item import Item
+from riskwarn.ledger.ledger import Ledger
+from riskwarn.ledger.pen import Given, Pen
+from riskwarn.ledger.tables import ITEMS, TRANSITIONS
+from riskwarn.ledger.time import WorkingTime, budget_of, working_time
+from riskwarn.ledger.workflow import NIGHT, Clock, Mode, Workflow
+from riskwarn.mode import switches
+
+CARD = "supervision"
+COLUMNS = ("item_id", "kind", "level", "path", "clock", "mode", "begun_at", "due_at", "used", "state")
+
+
+@dataclass(frozen=True)
+class Running:
+    """A clock that runs.
+
+    Attributes
+    ----------
+    item, clock, mode
+        Of which item, its name, and the mode of the centre in which it began.
+    begun_at, due_at
+        From when until when; later by the time it stood still.
+    used
+        Share of the budget that is used, above 1 when it is overdue.
+    """
+
+    item: Item
+    clock: str
+    mode: str
+    begun_at: pd.Timestamp
+    due_at: pd.Timestamp
+    used: float
+
+    @property
+    def state(self) -> str:
+        """``green``, ``amber`` from four fifths on, ``red`` past the limit."""
+        return "red" if self.used > 1 else "amber" if self.used >= AMBER else "green"
+
+
+@checked
+def clocks(ledger: Ledger, *, at: object = None) -> pd.DataFrame:
+    """The clocks that run, the most used first.
+
+    Working hours and days are those of the city's calendar: China's public holidays and make-up days for a city of its zone, what
+    ``calendar.csv`` of the store says, else Monday to Friday. A clock stands still while its item is on hold for a feed that
+    stands still, and for nothing else.
+
+    Parameters
+    ----------
+    ledger
+        Of the store.
+    at
+        When they are read; now by default.
+
+    Returns
+    -------
+    clocks
+        One row a clock: ``item_id``, ``kind``, ``level``, ``path``, ``clock``, ``mode``, ``begun_at``, ``due_at``, ``used`` (share of
+        the budget) and ``state`` (``green``, ``amber``, ``red``).
+    """
+    now = _now(ledger, at)
+    with database.linked(ledger.engine) as link:
+        found = _running(ledger, link, now)
+    rows = [
+        {"item_id": r.item.item_id, "kind": r.item.kind, "level": r.item.level, "path": r.item.path}
+        | {
+            "clock": r.clock,
+            "mode": r.mode,
+            "begun_at": r.begun_at,
+            "due_at": r.due_at,
+            "used": r.used,
+            "state": r.state,
+        }
+        for r in sorted(found, key=lambda r: (-r.used, r.item.item_id, r.clock))
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+@checked
+def watch(ledger: Ledger, *, at: object = None) -> pd.DataFrame:
+    """Raise a card for each clock that is overdue, make it graver at twice the budget, and verify those whose step was taken.
+
+    Safe to run at any time and as often as one likes; the same lateness raises one card.
+
+    Parameters
+    ----------
+    ledger
+        Of the store.
+    at
+        When; now by default.
+
+    Returns
+    -------
+    clocks
+        As :func:`clocks` gives them.
+    """
+    now = _now(ledger, at)
+    with ledger.writing(now) as pen:
+        late = {_subject(r): r for r in _running(ledger, pen.link, now) if r.used > ledger.workflow.supervision.at}
+        asked = sa.select(ITEMS).where(ITEMS.c.kind == CARD)
+        cards = {row.subject: Item.of(row) for row in pen.link.execute(asked)}
+        for subject, running in late.items():
+            _raise(pen, ledger.workflow, running, cards.get(subject))
+        for subject, card in cards.items():
+            if subject not in late and card.state not in ledger.workflow.final:
+                _satisfied(pen, ledger.workflow, card)
+    return clocks(ledger, at=now)
+
+
+def _now(ledger: Ledger, at: object) -> pd.Timestamp:
+    return pd.Timestamp.now(tz=ledger.store.timezone).floor("us") if at is None else ledger.store.instant(at)
+
+
+def _subject(running: Running) -> str:
+    begun = running.begun_at.tz_convert("UTC").isoformat(timespec="microseconds")
+    return f"{CARD}|{running.item.item_id}|{running.clock}|{begun}"
+
+
+# -- which clocks run ----------------------------------------------------------------------------------------------------
+
+
+def _running(ledger: Ledger, link: sa.Connection, now: pd.Timestamp) -> list[Running]:
+    flow = ledger.workflow
+    asked = sa.select(ITEMS).where(ITEMS.c.state.not_in(flow.final))
+    items = {row.item_id: Item.of(row) for row in link.execute(asked)}
+    rows: dict[str, list[Any]] = {item_id: [] for item_id in items}
+    steps = sa.select(TRANSITIONS).join(ITEMS, ITEMS.c.item_id == TRANSITIONS.c.item_id)
+    for row in link.execute(steps.where(ITEMS.c.state.not_in(flow.final)).order_by(TRANSITIONS.c.seq)):
+        rows[row.item_id].append(row)
+    wall = working_time(ledger.store, flow.hours, now)
+    modes = [(s.at, s.mode) for s in switches(ledger.store) if s.at is not None]
+    return [
+        _read(items[item_id], clock, begun, trail, _mode_at(modes, begun), now, wall, flow)
+        for item_id, trail in rows.items()
+        for clock in flow.clocks
+        if items[item_id].level in clock.budgets
+        and items[item_id].kind in clock.kinds
+        and (begun := _begun(clock, trail, flow)) is not None
+    ]
+
+
+def _begun(clock: Clock, trail: Sequence[Any], flow: Workflow) -> pd.Timestamp | None:
+    """When a clock began that has not ended; none where it does not run. What leads out of a hold goes on, it does not begin anew."""
+    begun = None
+    for row in trail:
+        if row.action in clock.ends:
+            begun = None
+        if row.action in clock.begins and not (row.from_state in flow.pausing and begun is not None):
+            begun = pd.Timestamp(row.at)
+    return begun
+
+
+def _mode_at(modes: Sequence[tuple[pd.Timestamp, str]], at: pd.Timestamp) -> str:
+    return next((mode for since, mode in reversed(modes) if since <= at), "normal")
+
+
+def _read(
+    item: Item,
+    clock: Clock,
+    begun: pd.Timestamp,
+    trail: Sequence[Any],
+    mode: str,
+    now: pd.Timestamp,
+    wall: WorkingTime,
+    flow: Workflow,
+) -> Running:
+    budget = budget_of(clock.budgets[item.level], flow.modes.get(mode, Mode()))
+    still = sum(wall.spent(a, b, budget.unit) for a, b in _holds(trail, begun, now, flow))
+    used = (wall.spent(begun, now, budget.unit) - still) / budget.amount
+    due = wall.due(begun, replace(budget, amount=budget.amount + still)).tz_convert(wall.timezone)
+    return Running(item, clock.name, mode, begun.tz_convert(wall.timezone), due, float(used))
+
+
+def _holds(
+    trail: Sequence[Any], begun: pd.Timestamp, now: pd.Timestamp, flow: Workflow
+) -> Iterator[tuple[pd.Timestamp, pd.Timestamp]]:
+    """From when to when an item was on hold since a clock began."""
+    since = None
+    for row in trail:
+        if since is None and row.to_state in flow.pausing:
+            since = max(pd.Timestamp(row.at), begun)
+        elif since is not None and row.to_state not in flow.pausing:
+            if pd.Timestamp(row.at) > begun:
+                yield since, pd.Timestamp(row.at)
+            since = None
+    if since is not None:
+        yield since, now
+
+
+# -- cards ---------------------------------------------------------------------------------------------------------------
+
+
+def _raise(pen: Pen, flow: Workflow, running: Running, card: Item | None) -> None:
+    """One card for one lateness, graver at twice the budget."""
+    rule, item = flow.supervision, running.item
+    level = rule.graver_level if running.used >= rule.graver_at else rule.level
+    reading = {"clock": running.clock, "due_at": running.due_at.isoformat(), "level_of_item": item.level}
+    if card is None:
+        begun = running.begun_at.tz_convert("UTC").to_pydatetime()
+        fresh = replace(
+            item,
+            kind=CARD,
+            subject=_subject(running),
+            topic=running.clock,
+            lane="",
+            level=level,
+            state="draft",
+            owner="",
+            parent=item.item_id,
+            first_night=begun,
+            last_night=begun,
+            changed_at=pen.at,
+            reading=reading,
+        )
+        _tell(pen, pen.publish(fresh, MACHINE, "overdue"))
+    elif flow.graver(level, card.level):
+        step = flow.step("update", card.state, role=NIGHT, kind=CARD, level=card.level)
+        if step is not None:
+            _tell(pen, pen.take(card, step, MACHINE, Given(reason="level_changed", changes={"level": level})))
+
+
+def _tell(pen: Pen, card: Item) -> None:
+    body = {"card": card.item_id, "item": card.parent, "clock": card.topic, "level": card.level, "path": card.path}
+    pen.tell(message_id(card.item_id, str(card.version)), "overdue", body)
+
+
+def _satisfied(pen: Pen, flow: Workflow, card: Item) -> None:
+    """The step a card asked for was taken, or the matter has ended: the card is verified with that step."""
+    step = flow.step("verify", card.state, role=NIGHT, kind=CARD, level=card.level)
+    since = sa.and_(TRANSITIONS.c.item_id == card.parent, TRANSITIONS.c.at >= card.first_night)
+    asked = sa.select(TRANSITIONS).where(since)
+    ends = next((c.ends for c in flow.clocks if c.name == card.topic), ())
+    done = [
+        r for r in pen.link.execute(asked.order_by(TRANSITIONS.c.seq)) if r.action in ends or r.to_state in flow.final
+    ]
+    if step is not None and done:
+        row = f"{done[0].seq} {done[0].action} {done[0].role}"
+        pen.take(card, step, MACHINE, Given(evidence={"transitions": {"n": 1, "rows": [row]}}))

@@ -1,0 +1,194 @@
+"""Clocks on working calendars, and the cards that lateness raises."""
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ledger_rows import a_city, alert, day, publish
+
+from riskwarn.gaps.calendar import workdays
+from riskwarn.ledger import Ledger, clocks, enter, watch
+from riskwarn.ledger.time import Budget, WorkingTime, budget_of
+from riskwarn.ledger.workflow import Hours, Mode
+from riskwarn.mode import switch
+
+ZONE = "Asia/Shanghai"
+WALL = WorkingTime(workdays(dt.date(2024, 1, 1), dt.date(2026, 12, 31)), Hours(), ZONE)
+
+
+def at(text):
+    return pd.Timestamp(text, tz=ZONE)
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    """A red alert of G1 and a yellow one of G4, published on a Monday at half past seven."""
+    store = a_city(tmp_path)
+    publish(store, 0, alerts=[alert("G1"), alert("G4", "yellow")])
+    with Ledger(store) as made:
+        enter(made, at="2025-03-03 07:30")
+        yield made
+
+
+def read(ledger, now):
+    """State, share and end of each clock, by grid and name."""
+    lead = ledger.items().set_index("item_id")["grid_ids"]
+    rows = clocks(ledger, at=now)
+    return {
+        (lead[r.item_id], r.clock): (r.state, round(r.used, 2), f"{r.due_at:%m-%d %H:%M}") for r in rows.itertuples()
+    }
+
+
+@pytest.mark.parametrize(
+    ("start", "budget", "due"),
+    [
+        ("2025-03-03 07:30", "2 wh", "2025-03-03 10:00"),
+        ("2025-03-03 17:00", "2 wh", "2025-03-04 09:00"),
+        ("2025-03-07 17:00", "2 wh", "2025-03-10 09:00"),
+        ("2025-03-03 08:00", "10 wh", "2025-03-03 18:00"),
+        ("2025-03-08 12:00", "24 wh", "2025-03-12 12:00"),
+        ("2025-03-03 10:00", "3 wd", "2025-03-07 00:00"),
+        ("2025-03-07 10:00", "1 wd", "2025-03-11 00:00"),
+        ("2025-01-24 10:00", "3 wd", "2025-02-06 00:00"),
+        ("2025-03-07 22:00", "24 h", "2025-03-08 22:00"),
+        ("2025-03-07 22:00", "2 d", "2025-03-09 22:00"),
+    ],
+)
+def test_when_a_budget_is_used_up(start, budget, due):
+    """Working hours from eight to six, nights, week-ends and Spring Festival left out and its make-up Sunday counted; whole working days after the first."""
+    assert WALL.due(at(start), budget_of(budget, Mode())) == at(due)
+
+
+MOMENTS = st.integers(0, 60 * 24 * 400).map(lambda n: at("2025-01-01") + pd.Timedelta(minutes=n))
+BUDGETS = st.builds(Budget, st.integers(1, 60).map(lambda n: n / 2), st.sampled_from(["wh", "wd", "h", "d"]))
+
+
+@given(MOMENTS, BUDGETS)
+def test_at_the_end_of_a_budget_all_of_it_is_spent(start, budget):
+    """What lies between the beginning and the end is the budget, and a minute before it is less."""
+    due = WALL.due(start, budget)
+
+    assert WALL.spent(start, due, budget.unit) == pytest.approx(budget.amount)
+    assert WALL.spent(start, due - pd.Timedelta(minutes=1), budget.unit) < budget.amount
+
+
+@given(MOMENTS, MOMENTS, MOMENTS)
+def test_working_hours_add_up(a, b, c):
+    """From a to c is from a to b and from b to c; time never runs backwards."""
+    a, b, c = sorted([a, b, c])
+
+    assert WALL.spent(a, c, "wh") == pytest.approx(WALL.spent(a, b, "wh") + WALL.spent(b, c, "wh"))
+    assert WALL.spent(c, a, "wh") == 0
+
+
+@given(MOMENTS, MOMENTS)
+def test_working_hours_are_those_one_can_count(a, b):
+    """The same as counting every quarter of an hour."""
+    a, b = sorted([a, b])
+    b = min(b, a + pd.Timedelta(days=20))
+    minutes = pd.date_range(a, b, freq="5min", inclusive="left")
+    day = (minutes.tz_localize(None).to_numpy().astype("datetime64[D]") - WALL.days.first).astype(int)
+    open_ = (minutes.hour >= 8) & (minutes.hour < 18) & WALL.days.working[day]
+
+    assert WALL.spent(a, b, "wh") == pytest.approx(np.sum(open_) / 12, abs=0.17)
+
+
+def test_a_clock_turns_amber_at_four_fifths_and_red_past_its_end(ledger):
+    """Of two working hours from eight: green at 9:30, amber at 9:36, red after ten."""
+    assert read(ledger, "2025-03-03 09:30")["G1", "acknowledge"] == ("green", 0.75, "03-03 10:00")
+    assert read(ledger, "2025-03-03 09:36")["G1", "acknowledge"] == ("amber", 0.8, "03-03 10:00")
+    assert read(ledger, "2025-03-03 10:00")["G1", "acknowledge"][0] == "amber"
+    assert read(ledger, "2025-03-03 10:30")["G1", "acknowledge"] == ("red", 1.25, "03-03 10:00")
+
+
+def test_one_clock_ends_and_the_next_begin(ledger):
+    """Acknowledged, the first visit and the result are due; started, the result alone; reported, the verification."""
+    item = ledger.items(level="red")["item_id"].iloc[0]
+    leader, grid_head = ledger.actor("shift_leader"), ledger.actor("grid_head", area="T1")
+    names = []
+    for action, actor, said in (
+        ("acknowledge", leader, {}),
+        ("assign", leader, {"area": "T1"}),
+        ("start", grid_head, {}),
+        ("feedback", grid_head, {"outcome": "O1"}),
+        ("reject", leader, {"reason": "not_visited"}),
+    ):
+        ledger.act(item, action, actor, at="2025-03-03 09:00", **said)
+        names.append(sorted(clock for grid, clock in read(ledger, "2025-03-03 09:00") if grid == "G1"))
+
+    assert names == [["feedback", "start"], ["feedback", "start"], ["feedback"], ["verify"], ["feedback"]]
+
+
+def test_passing_back_stops_no_clock(ledger):
+    """Who returns an item gains no time: the first visit is due when it was."""
+    item = ledger.items(level="red")["item_id"].iloc[0]
+    leader = ledger.actor("shift_leader")
+    ledger.act(item, "acknowledge", leader, at="2025-03-03 09:00")
+    before = read(ledger, "2025-03-04 08:00")
+    ledger.act(item, "assign", leader, area="T1", at="2025-03-03 10:00")
+    ledger.act(item, "return", ledger.actor("grid_head", area="T1"), reason="not_our_duty", at="2025-03-03 11:00")
+
+    assert read(ledger, "2025-03-04 08:00") == before
+
+
+def test_a_clock_stands_still_while_a_feed_does(ledger):
+    """On hold from Tuesday to Wednesday morning, a yellow alert has what those hours were more; it does not begin anew."""
+    publish(ledger.store, 1, unscored=["G4"])
+    enter(ledger, at="2025-03-04 08:00")
+    held = read(ledger, "2025-03-04 18:00")["G4", "acknowledge"]
+    publish(ledger.store, 2)
+    enter(ledger, at="2025-03-05 08:00")
+
+    assert held[:2] == ("green", round(10 / 24, 2))
+    assert read(ledger, "2025-03-05 12:00")["G4", "acknowledge"] == ("green", round(14 / 24, 2), "03-06 12:00")
+
+
+def test_the_mode_in_which_a_clock_began_holds(ledger):
+    """In war-time a quarter of the budget, round the clock; what began before the switch keeps its time."""
+    switch(ledger.store, "war", by="shift_leader", why="flood warning", at="2025-03-03 08:00")
+    publish(ledger.store, 1, alerts=[alert("G2")])
+    enter(ledger, at="2025-03-04 01:00")
+
+    found = read(ledger, "2025-03-04 01:15")
+    assert found["G2", "acknowledge"] == ("green", 0.5, "03-04 01:30")
+    assert found["G1", "acknowledge"][2] == "03-03 10:00"
+
+
+def test_lateness_raises_one_card_and_acts_on_nobody(ledger):
+    """Past its time a yellow card, at twice its time a red one, told once each; the item itself is as it was."""
+    before = ledger.items(kind="alert")
+    for now in ("2025-03-03 10:30", "2025-03-03 10:40", "2025-03-03 12:30", "2025-03-03 12:40"):
+        watch(ledger, at=now)
+    cards = ledger.items(kind="supervision")
+
+    assert ledger.items(kind="alert").equals(before)
+    assert cards[["level", "state", "topic", "version", "path"]].to_numpy().tolist() == [
+        ["red", "published", "acknowledge", 2, "C1/T1/G1"]
+    ]
+    assert ledger.outbox()["topic"].tolist() == ["night", "overdue", "overdue"]
+    assert ledger.verify().sound
+
+
+def test_a_card_is_verified_by_the_step_it_asked_for(ledger):
+    """Acknowledged late, the card has that step as its evidence; a supervisor closes it. No clock watches a card."""
+    watch(ledger, at="2025-03-03 10:30")
+    card = ledger.items(kind="supervision")["item_id"].iloc[0]
+    ledger.act(
+        ledger.items(level="red")["item_id"].iloc[0], "acknowledge", ledger.actor("shift_leader"), at="2025-03-03 10:45"
+    )
+    watch(ledger, at="2025-03-03 11:00")
+
+    assert ledger.item(card).state == "verified"
+    assert ledger.trail(card)["detail"].iloc[-1]["evidence"]["transitions"]["rows"] == ["4 acknowledge shift_leader"]
+    assert ledger.act(card, "close", ledger.actor("supervisor"), at="2025-03-03 11:30").state == "closed"
+    assert set(clocks(ledger, at="2025-04-30")["kind"]) == {"alert"}
+
+
+def test_a_calendar_of_the_city_holds(ledger):
+    """A Monday that the city declares free does not count."""
+    (ledger.store.path / "calendar.csv").write_text("date,workday\n2025-03-03,0\n", "utf-8")
+
+    assert read(ledger, day(0) + pd.Timedelta(hours=12))["G1", "acknowledge"] == ("green", 0.0, "03-04 10:00")
