@@ -10,14 +10,19 @@
     pen        permits a step and writes it
     ledger     opens, reads, acts, verifies
     time       working hours and days; clocks what is late, and the cards it raises
+    outcomes   how right, how soon, at what cost; effect whether handling helped
+    sheet      the list on paper, and a trail in words
     listing    what a night lists; proof the rows that close a gap; entering brings a night in
 """
 
 from riskwarn.ledger.actor import CITY, MACHINE, Actor, account_digest, within
 from riskwarn.ledger.clocks import clocks, watch
+from riskwarn.ledger.effect import Effect, displacement, effect
 from riskwarn.ledger.entering import Entered, enter
 from riskwarn.ledger.item import Item
 from riskwarn.ledger.ledger import Ledger
+from riskwarn.ledger.outcomes import acknowledgement, hours_per_hit, missed, outcomes, precision, weighted_labels
+from riskwarn.ledger.sheet import trail_in_words
 from riskwarn.ledger.words import code_of, word
 from riskwarn.ledger.workflow import Workflow, workflow
 
@@ -25,15 +30,25 @@ __all__ = [
     "CITY",
     "MACHINE",
     "Actor",
+    "Effect",
     "Entered",
     "Item",
     "Ledger",
     "Workflow",
     "account_digest",
+    "acknowledgement",
     "clocks",
     "code_of",
+    "displacement",
+    "effect",
     "enter",
+    "hours_per_hit",
+    "missed",
+    "outcomes",
+    "precision",
+    "trail_in_words",
     "watch",
+    "weighted_labels",
     "within",
     "word",
     "workflow",

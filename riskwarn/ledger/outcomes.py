@@ -1,0 +1,228 @@
+"""What the outcomes say: how often a list was right, how soon somebody looked, what a hit costs, and labels that are weighted fairly."""
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+from scipy.stats import binomtest
+
+from riskwarn.calling import checked
+from riskwarn.errors import DataError
+from riskwarn.ledger import database
+from riskwarn.ledger.ledger import Ledger
+from riskwarn.ledger.tables import ITEMS, OUTCOMES
+from riskwarn.ledger.time import working_time
+
+LEAST_PROPENSITY = 0.02
+"""A place that was likelier to be passed over than this weighs no more than fifty."""
+_LISTED = ["lane", "level"]
+
+
+@checked
+def outcomes(ledger: Ledger) -> pd.DataFrame:
+    """The last outcome of each alert.
+
+    Parameters
+    ----------
+    ledger
+        Of the store.
+
+    Returns
+    -------
+    outcomes
+        One row an alert that was answered: `item_id`, `grid_id` (its riskiest grid), `grid_ids`, `as_of` (the night it was first
+        listed), `lane`, `level`, `topic`, `code` (O1 to O8), `counts` (``confirmed``, ``not_found``, ``excluded``), `at` and
+        `propensity` (the chance its grid had to be drawn, where it was drawn).
+    """
+    asked = sa.select(OUTCOMES, ITEMS.c.grid_ids, ITEMS.c.first_night, ITEMS.c.lane, ITEMS.c.level, ITEMS.c.topic)
+    asked = asked.join(ITEMS, ITEMS.c.item_id == OUTCOMES.c.item_id).where(ITEMS.c.kind == "alert")
+    with database.linked(ledger.engine) as link:
+        rows = [r._asdict() for r in link.execute(asked.order_by(OUTCOMES.c.item_id, OUTCOMES.c.n))]
+    columns = ["item_id", "grid_ids", "first_night", "lane", "level", "topic", "code", "counts", "at", "propensity"]
+    frame = pd.DataFrame(rows, columns=columns).drop_duplicates("item_id", keep="last", ignore_index=True)
+    zone = ledger.store.timezone
+    times = {c: pd.to_datetime(frame[c], utc=True).dt.tz_convert(zone) for c in ("first_night", "at")}
+    lead = frame["grid_ids"].astype("str").str.split(" ").str[0]
+    whole = frame.assign(**times, grid_id=lead, propensity=frame["propensity"].astype("float64"))
+    order = ["item_id", "grid_id", "grid_ids", "as_of", "lane", "level", "topic", "code", "counts", "at", "propensity"]
+    return whole.rename(columns={"first_night": "as_of"})[order]
+
+
+@checked
+def precision(ledger: Ledger) -> pd.DataFrame:
+    """How often an alert was right, by lane and level.
+
+    Parameters
+    ----------
+    ledger
+        Of the store.
+
+    Returns
+    -------
+    precision
+        One row a lane and level: `n_listed` alerts, `n_confirmed` (O1 to O4), `n_not_found` (O5), `n_excluded` (O6 to O8), and
+        `precision`, confirmed of confirmed and not found, in [0, 1], with the 95 % interval `lower` to `upper` [1]_; NaN without an answer.
+
+    References
+    ----------
+    .. [1] Wilson (1927), Journal of the American Statistical Association 22, 209-212.
+    """
+    listed = _alerts(ledger).groupby(_LISTED).size().rename("n_listed")
+    answered = outcomes(ledger)
+    n = {c: answered[answered["counts"] == c].groupby(_LISTED).size() for c in ("confirmed", "not_found", "excluded")}
+    table = pd.DataFrame({"n_listed": listed, **{f"n_{c}": s for c, s in n.items()}}).fillna(0).astype("int64")
+    judged = zip(table["n_confirmed"], table["n_confirmed"] + table["n_not_found"], strict=True)
+    bounds = np.array([_share(int(k), int(m)) for k, m in judged]).reshape(-1, 3)
+    return table.assign(**dict(zip(("precision", "lower", "upper"), bounds.T, strict=True))).reset_index(names=_LISTED)
+
+
+def _share(k: int, n: int) -> tuple[float, float, float]:
+    """A share with its Wilson interval; NaN of nothing."""
+    if n == 0:
+        return np.nan, np.nan, np.nan
+    interval = binomtest(k, n).proportion_ci(method="wilson")
+    return k / n, float(interval.low), float(interval.high)
+
+
+def _alerts(ledger: Ledger) -> pd.DataFrame:
+    """Every alert that stands for itself: one merged into another is that one."""
+    items = ledger.items(kind="alert")
+    return items[items["state"] != "merged"].reset_index(drop=True)
+
+
+@checked
+def acknowledgement(ledger: Ledger) -> pd.DataFrame:
+    """How soon alerts are acknowledged, by level, in working hours from their publication.
+
+    Parameters
+    ----------
+    ledger
+        Of the store.
+
+    Returns
+    -------
+    times
+        One row a level: `n_listed`, `n_acknowledged`, `median_hours` and `p90_hours`. Alerts nobody has acknowledged count as later
+        than all others, so that a forgotten one makes no list look quick; NaN where the quantile falls among them.
+    """
+    alerts = _alerts(ledger)
+    trail = ledger.trail()
+    first = {
+        a: trail[trail["action"] == a].drop_duplicates("item_id").set_index("item_id")["at"]
+        for a in ("publish", "acknowledge")
+    }
+    wall = working_time(ledger.store, ledger.workflow.hours, pd.Timestamp.now(tz=ledger.store.timezone))
+    hours = [
+        wall.spent(first["publish"][i], first["acknowledge"][i], "wh") if i in first["acknowledge"].index else np.inf
+        for i in alerts["item_id"]
+    ]
+    rows = [
+        {"level": level, "n_listed": len(h), "n_acknowledged": int(np.isfinite(h).sum())}
+        | {name: _quantile(h, q) for name, q in (("median_hours", 0.5), ("p90_hours", 0.9))}
+        for level in ledger.workflow.levels
+        if len(h := np.array(hours, dtype=float)[(alerts["level"] == level).to_numpy(dtype=bool)])
+    ]
+    return pd.DataFrame(rows, columns=["level", "n_listed", "n_acknowledged", "median_hours", "p90_hours"])
+
+
+def _quantile(values: np.ndarray, q: float) -> float:
+    found = float(np.quantile(values, q, method="higher"))
+    return found if np.isfinite(found) else np.nan
+
+
+@checked
+def hours_per_hit(ledger: Ledger) -> pd.DataFrame:
+    """What a confirmed alert costs: hours of visits in the grids of answered alerts, from the night of listing to the outcome, by lane.
+
+    Parameters
+    ----------
+    ledger
+        Of a store with visits.
+
+    Returns
+    -------
+    hours
+        One row a lane: `n_answered`, `n_confirmed`, `visit_hours` and `hours_per_hit`; NaN without a hit. A visit that two alerts
+        share is counted once for each.
+
+    Raises
+    ------
+    DataError
+        The store has no visits.
+    """
+    if not ledger.store.has("visits"):
+        raise DataError(f"store {ledger.store.path} has no visits; hours per hit need when each began and ended.")
+    visits = ledger.store.read("visits", columns=["grid_id", "started_at", "ended_at"]).dropna()
+    answered = outcomes(ledger)
+    grids = answered.assign(grid_id=answered["grid_ids"].str.split(" ")).explode("grid_id")
+    met = grids[["item_id", "grid_id", "lane", "as_of", "at"]].merge(visits, on="grid_id")
+    met = met[(met["started_at"] >= met["as_of"]) & (met["started_at"] < met["at"])]
+    spent = ((met["ended_at"] - met["started_at"]) / pd.Timedelta(hours=1)).groupby(met["lane"]).sum()
+    table = pd.DataFrame(
+        {
+            "n_answered": answered.groupby("lane").size(),
+            "n_confirmed": (answered["counts"] == "confirmed").groupby(answered["lane"]).sum(),
+            "visit_hours": spent,
+        }
+    ).fillna({"visit_hours": 0.0})
+    per_hit = table["visit_hours"] / table["n_confirmed"].where(table["n_confirmed"] > 0)
+    return table.assign(hours_per_hit=per_hit).reset_index(names="lane")
+
+
+@checked
+def weighted_labels(ledger: Ledger) -> pd.DataFrame:
+    """Outcomes as labels that speak for the whole city, not for the list alone.
+
+    A place enters because it ranked high, surely, or because it was drawn, with a known chance; and then it is visited with the chance of
+    its lane and level. Each answered place weighs the inverse of the two together [1]_. Outcomes O6 to O8 are left out.
+
+    Parameters
+    ----------
+    ledger
+        Of the store.
+
+    Returns
+    -------
+    labels
+        `item_id`, `grid_id`, `as_of`, `topic`, `y` (1 confirmed, 0 not found: a weak negative, one visit found nothing),
+        `propensity` in [:data:`LEAST_PROPENSITY`, 1] and `weight`, its inverse.
+
+    References
+    ----------
+    .. [1] Horvitz & Thompson (1952), Journal of the American Statistical Association 47, 663-685.
+    """
+    answered = outcomes(ledger)
+    listed = _alerts(ledger).groupby(_LISTED).size()
+    visited = answered.groupby(_LISTED).size() / listed.reindex(answered.groupby(_LISTED).size().index)
+    keys = pd.MultiIndex.from_frame(answered[_LISTED])
+    chance = answered["propensity"].fillna(1.0).to_numpy() * visited.reindex(keys).to_numpy(dtype=float)
+    propensity = np.clip(chance, LEAST_PROPENSITY, 1.0)
+    labelled = answered.assign(
+        propensity=propensity, weight=1 / propensity, y=(answered["counts"] == "confirmed").astype("float32")
+    )
+    used = labelled[labelled["counts"] != "excluded"].reset_index(drop=True)
+    return used[["item_id", "grid_id", "as_of", "topic", "y", "propensity", "weight"]]
+
+
+@checked
+def missed(ledger: Ledger) -> pd.DataFrame:
+    """Alerts that should have been and were not: what drawn places say of those that were never listed.
+
+    Parameters
+    ----------
+    ledger
+        Of a store whose nights draw some places at random (lane ``explore``).
+
+    Returns
+    -------
+    missed
+        One row: `n_drawn` answered draws, `n_confirmed` among them, and `expected`, the confirmed places that the inverse of the
+        chances says there were among all that could have been drawn, with the 95 % interval `lower` to `upper` (normal, by the
+        estimated variance of the sum).
+    """
+    labels = weighted_labels(ledger).merge(outcomes(ledger)[["item_id", "lane"]], on="item_id")
+    drawn = labels[labels["lane"] == "explore"]
+    total = float((drawn["y"] * drawn["weight"]).sum())
+    # variance of a Horvitz-Thompson sum over independent draws: sum of y (1 - p) / p^2
+    half = 1.959963984540054 * float(np.sqrt((drawn["y"] * (1 - drawn["propensity"]) * drawn["weight"] ** 2).sum()))
+    row = {"n_drawn": len(drawn), "n_confirmed": int(drawn["y"].sum()), "expected": total}
+    return pd.DataFrame([row | {"lower": max(total - half, 0.0), "upper": total + half}])

@@ -1,0 +1,250 @@
+"""What the outcomes say, and whether handling helped."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from ledger_rows import a_city, an_item
+
+from riskwarn import ledger as rl
+from riskwarn.errors import DataError
+from riskwarn.history import History, Stream
+from riskwarn.label import Label
+from riskwarn.ledger import MACHINE, Ledger
+from riskwarn.store import Store
+
+
+def listed(ledger, answers, *, lane="standing", level="red", propensity=None, start=0, grids=None):
+    """Alerts of a lane, of which some are answered: an outcome each, or None."""
+    reading = {} if propensity is None else {"propensity": propensity}
+    with ledger.writing("2025-03-03 07:30") as pen:
+        made = [
+            pen.publish(
+                an_item(
+                    start + n, lane=lane, level=level, reading=reading, **({"grid_ids": grids[n]} if grids else {})
+                ),
+                MACHINE,
+                "listed",
+            )
+            for n in range(len(answers))
+        ]
+    leader, head = ledger.actor("shift_leader"), ledger.actor("township_centre")
+    for item, outcome in zip(made, answers, strict=True):
+        if outcome:
+            ledger.act(item.item_id, "acknowledge", leader, at="2025-03-03 09:00")
+            ledger.act(item.item_id, "assign", leader, area="T1", at="2025-03-03 09:10")
+            ledger.act(item.item_id, "feedback", head, outcome=outcome, at="2025-03-03 16:00")
+    return made
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    with Ledger(a_city(tmp_path)) as made:
+        yield made
+
+
+def test_precision_is_of_what_was_judged(ledger):
+    """Confirmed of confirmed and not found, by lane and level, with Wilson's interval; data faults and silence count for neither."""
+    listed(ledger, ["O1", "O3", "O5", "O6", None])
+    listed(ledger, [None], lane="explore", level="blue", start=50)
+    table = rl.precision(ledger).set_index(["lane", "level"])
+
+    assert table.loc[("standing", "red"), ["n_listed", "n_confirmed", "n_not_found", "n_excluded"]].tolist() == [
+        5,
+        2,
+        1,
+        1,
+    ]
+    assert table.loc[("standing", "red"), ["precision", "lower", "upper"]].round(3).tolist() == [0.667, 0.208, 0.939]
+    assert np.isnan(table.loc[("explore", "blue"), "precision"])
+
+
+def test_the_last_word_holds(ledger):
+    """A result that was sent back and reported anew counts once, as it was reported last."""
+    item = listed(ledger, ["O1"])[0]
+    leader = ledger.actor("shift_leader")
+    ledger.act(item.item_id, "reject", leader, reason="not_visited", at="2025-03-03 17:00")
+    ledger.act(item.item_id, "assign", leader, area="T1", at="2025-03-03 17:10")
+    ledger.act(item.item_id, "feedback", ledger.actor("grid_head"), outcome="O5", at="2025-03-04 10:00")
+
+    assert rl.outcomes(ledger)["code"].tolist() == ["O5"]
+    assert ledger.verify().sound
+
+
+def test_a_forgotten_alert_makes_no_list_quick(ledger):
+    """Acknowledged after one working hour, or never: with most forgotten the median is unknown, not one hour."""
+    listed(ledger, ["O1", "O1", None])
+    quick = rl.acknowledgement(ledger).set_index("level").loc["red"]
+    listed(ledger, [None, None, None], start=50)
+    forgotten = rl.acknowledgement(ledger).set_index("level").loc["red"]
+
+    assert quick[["n_listed", "n_acknowledged", "median_hours"]].tolist() == [3, 2, 1.0]
+    assert np.isnan(quick["p90_hours"])
+    assert np.isnan(forgotten["median_hours"])
+
+
+def test_hours_per_hit_are_those_of_visits_between_list_and_result(ledger):
+    """Two visits of an hour and a half in the grids of two answers, one of them confirmed; a visit before, after or elsewhere is none."""
+    listed(ledger, ["O1", "O5"], grids=["G1", "G2"])
+    begun = {
+        "a": ("G1", "2025-03-03 10:00"),
+        "b": ("G2", "2025-03-03 11:00"),
+        "c": ("G1", "2025-03-03 17:00"),
+        "d": ("G1", "2025-03-02 10:00"),
+        "e": ("G3", "2025-03-03 10:00"),
+    }
+    at = {v: pd.Timestamp(t, tz="Asia/Shanghai") for v, (_, t) in begun.items()}
+    rows = [
+        {
+            "visit_id": v,
+            "grid_id": g,
+            "started_at": at[v],
+            "ended_at": at[v] + pd.Timedelta(minutes=90),
+            "known_at": at[v],
+        }
+        for v, (g, _) in begun.items()
+    ]
+    with pytest.raises(DataError, match="has no visits"):
+        rl.hours_per_hit(ledger)
+    ledger.store.write("visits", pd.DataFrame(rows))
+
+    assert rl.hours_per_hit(ledger).to_dict("records") == [
+        {"lane": "standing", "n_answered": 2, "n_confirmed": 1, "visit_hours": 3.0, "hours_per_hit": 3.0}
+    ]
+
+
+def test_labels_weigh_what_they_stand_for(ledger):
+    """Of a thousand places one in ten is drawn and half of those visited: each answer stands for twenty; a listed one for itself."""
+    listed(ledger, ["O1"] * 4)
+    listed(ledger, ["O1", "O5", "O5", "O5", "O7"] + [None] * 5, lane="explore", level="blue", propensity=0.1, start=50)
+    labels = rl.weighted_labels(ledger)
+
+    assert len(labels) == 8
+    assert labels["weight"].round(9).tolist().count(20.0) == 4
+    assert labels["weight"].tolist().count(1.0) == 4
+    assert rl.missed(ledger)[["n_drawn", "n_confirmed", "expected"]].to_numpy().round(9).tolist() == [[4, 1, 20.0]]
+
+
+def test_weighting_undoes_the_draw():
+    """Over many draws the weighted sum is the true number of confirmed places, whatever their chances; the plain share is not."""
+    rng = np.random.default_rng(5)
+    chance = rng.uniform(0.05, 1, 400)
+    true = rng.random(400) < chance  # the likelier listed, the likelier true: what a list does
+    drawn = rng.random((4000, 400)) < chance
+    weighted = (drawn * true / chance).sum(axis=1)
+
+    assert weighted.mean() == pytest.approx(true.sum(), rel=0.01)
+    assert abs((drawn * true).sum() / drawn.sum() - true.mean()) > 0.05
+
+
+# -- effect -----------------------------------------------------------------------------------------------------------
+
+ARMS = ("treated", "matched", "near_treated", "near_matched")
+
+
+def drawn(rng, n, means, ratio, dispersion):
+    """Counts before and after of n pairs; the handled arm after is multiplied by a ratio, every mean varies by gamma noise."""
+    noise = (lambda: rng.gamma(1 / dispersion, dispersion, n)) if dispersion else (lambda: np.ones(n))
+    before = pd.DataFrame({a: rng.poisson(m * noise()) for a, m in zip(ARMS, means, strict=True)})
+    after = pd.DataFrame(
+        {a: rng.poisson(m * noise() * (ratio if a == "treated" else 1)) for a, m in zip(ARMS, means, strict=True)}
+    )
+    return before, after
+
+
+@pytest.mark.parametrize(
+    ("ratio", "dispersion", "least"), [(1.0, 0.0, 0.92), (0.7, 0.0, 0.92), (1.0, 0.3, 0.92), (0.7, 0.3, 0.92)]
+)
+def test_the_interval_holds_the_truth(ratio, dispersion, least):
+    """Of four hundred drawn comparisons about 95 in 100 intervals hold the true difference, and the estimate is right on average, also where places vary more than chance would."""
+    rng = np.random.default_rng(11)
+    means, n = (6.0, 6.0, 15.0, 15.0), 40
+    truth = (ratio - 1) * means[0] * n
+    found = [rl.displacement(*drawn(rng, n, means, ratio, dispersion)) for _ in range(400)]
+    holds = np.mean([e.lower <= truth <= e.upper for e in found])
+
+    assert least <= holds <= 0.99
+    assert np.mean([e.estimate for e in found]) == pytest.approx(truth, abs=12 + 30 * dispersion)
+
+
+def test_what_moves_next_door_is_no_gain():
+    """Five events fewer in the place and five more around it: no difference, and a quotient of minus one."""
+    before = pd.DataFrame({"treated": [10.0], "matched": [10.0], "near_treated": [10.0], "near_matched": [10.0]})
+    found = rl.displacement(before, before.assign(treated=5.0, near_treated=15.0))
+
+    assert (found.estimate, found.quotient) == (0.0, -1.0)
+
+
+@pytest.mark.parametrize("change", [{"treated": 3.0}, {"matched": 3.0}, {"near_treated": 3.0}, {"near_matched": 3.0}])
+def test_each_arm_counts_with_its_sign(change):
+    """Fewer events in the handled place or around it help; fewer in the matched or around it mean that it was the times."""
+    before = pd.DataFrame({a: [10.0] for a in ARMS})
+    sign = -1 if set(change) & {"treated", "near_treated"} else 1
+
+    assert rl.displacement(before, before.assign(**change)).estimate == 7.0 * sign
+
+
+def test_the_effect_of_a_ledger(tmp_path):
+    """A handled grid that fell from eight to two, its match that stayed, and neighbours that stayed: six events fewer."""
+    zone, when = "Asia/Shanghai", pd.Timestamp("2025-03-04", tz="Asia/Shanghai")
+    store = Store(tmp_path / "line", timezone=zone)
+    since = pd.Timestamp("2024-01-01", tz=zone)
+    names = [f"G{i}" for i in range(12)]
+    store.write(
+        "grids",
+        pd.DataFrame({"grid_id": names, "valid_from": since, "x_km": [3.0 * i for i in range(12)], "y_km": 0.0}),
+    )
+    counts = {"G2": (8, 8, 2), "G9": (8, 8, 8)} | {g: (1, 1, 1) for g in names if g not in {"G2", "G9"}}
+    rows = [
+        {
+            "source": "dispute",
+            "event_id": f"{g}-{w}-{i}",
+            "grid_id": g,
+            "category": "D02",
+            "occurred_at": when + pd.Timedelta(days=7 * (w - 2), hours=i),
+        }
+        for g, windows in counts.items()
+        for w, n in enumerate(windows)
+        for i in range(n)
+    ]
+    late = {
+        "source": "dispute",
+        "event_id": "late",
+        "grid_id": "G0",
+        "category": "D02",
+        "occurred_at": when + pd.Timedelta(days=40),
+    }
+    early = {**late, "event_id": "early", "occurred_at": when - pd.Timedelta(days=60)}
+    events = pd.DataFrame([*rows, late, early])
+    store.write("events", events.assign(known_at=events["occurred_at"]))
+    with Ledger(store) as ledger:
+        listed(ledger, ["O3"], grids=["G2"])
+        found = rl.effect(ledger, History.load(store), Label("dispute_7d", (Stream("dispute"),), days=7))
+
+    assert found.counts["treated"] == (8.0, 2.0)
+    assert found.counts["matched"] == (8.0, 8.0)
+    assert (found.estimate, found.n_places) == (-6.0, 1)
+
+
+def test_no_effect_is_told_of_nothing(ledger):
+    """Without a confirmed alert, or with a label that is no count, there is no effect to measure."""
+    day = pd.Timestamp("2025-03-01", tz="Asia/Shanghai")
+    ledger.store.write(
+        "events",
+        pd.DataFrame(
+            [
+                {
+                    "source": "dispute",
+                    "event_id": "a",
+                    "grid_id": "G1",
+                    "category": "D02",
+                    "occurred_at": day,
+                    "known_at": day,
+                }
+            ]
+        ),
+    )
+    history = History.load(ledger.store)
+    with pytest.raises(DataError, match="no alert is confirmed yet"):
+        rl.effect(ledger, history, Label("dispute_7d", (Stream("dispute"),), days=7))
+    with pytest.raises(DataError, match="is no count"):
+        rl.effect(ledger, history, Label("first_7d", (Stream("dispute"),), days=7, kind="first"))
