@@ -43,13 +43,13 @@ def categorise(keys: pd.DataFrame, mapping: Mapping, crosswalk: pd.DataFrame) ->
     """
     codes, distinct = _factorize(keys)
     distinct = pd.DataFrame({name: folded(distinct[name]).fillna("") for name in distinct})
-    found = _lookup(distinct, mapping, crosswalk)
+    matches = _lookup(distinct, mapping, crosswalk)
     return Categories(
-        code=_spread(found["code"], codes, keys.index),
-        raw=_spread(found["raw"], codes, keys.index),
-        source=_spread(found["source"], codes, keys.index),
-        left_out=found["leave_out"].to_numpy(dtype=object)[codes],
-        unknown=found["unknown"].to_numpy()[codes],
+        code=_spread(matches["code"], codes, keys.index),
+        raw=_spread(matches["raw"], codes, keys.index),
+        source=_spread(matches["source"], codes, keys.index),
+        left_out=matches["leave_out"].to_numpy(dtype=object)[codes],
+        unknown=matches["unknown"].to_numpy()[codes],
     )
 
 
@@ -71,24 +71,24 @@ def _lookup(distinct: pd.DataFrame, mapping: Mapping, crosswalk: pd.DataFrame) -
     sought = distinct
     if rule.vocabulary:
         sought = distinct.assign(**{names[0]: _known_part(distinct[names[0]], set(table[names[0]]), rule.separator)})
-    found = sought.merge(table, on=names, how="left", indicator="there")
-    missing = (found.pop("there") == "left_only").to_numpy()
+    matches = sought.merge(table, on=names, how="left", indicator="there")
+    missing = (matches.pop("there") == "left_only").to_numpy()
     for column in ("code", "source", "leave_out"):
-        found[column] = (found[column] if column in found else pd.Series("", index=found.index)).fillna("")
+        matches[column] = (matches[column] if column in matches else pd.Series("", index=matches.index)).fillna("")
     label = (
         distinct.agg(lambda row: " / ".join(word for word in row if word), axis=1)
         if len(distinct)
         else pd.Series(dtype="str")
     )
-    uncoded = missing | (found["code"] == "").to_numpy()
-    found["source"] = found["source"].where(found["source"] != "", "" if mapping.source == "" else mapping.source)
-    found.loc[missing & (found["source"] == ""), "source"] = NO_FEED
-    no_feed = ~missing & (found["source"] == NO_FEED).to_numpy() & (found["leave_out"] == "").to_numpy()
-    found.loc[no_feed, "leave_out"] = "the crosswalk gives it to no feed"
-    found["code"] = found["code"].where(~uncoded, _fallback(rule, label, found["source"]))
-    found["unknown"] = missing & (rule.unknown != "slug")
-    found["raw"] = label.where(pd.Series(found["unknown"], index=label.index) & (rule.unknown == "other"), None)
-    return found
+    uncoded = missing | (matches["code"] == "").to_numpy()
+    matches["source"] = matches["source"].where(matches["source"] != "", "" if mapping.source == "" else mapping.source)
+    matches.loc[missing & (matches["source"] == ""), "source"] = NO_FEED
+    no_feed = ~missing & (matches["source"] == NO_FEED).to_numpy() & (matches["leave_out"] == "").to_numpy()
+    matches.loc[no_feed, "leave_out"] = "the crosswalk gives it to no feed"
+    matches["code"] = matches["code"].where(~uncoded, _fallback(rule, label, matches["source"]))
+    matches["unknown"] = missing & (rule.unknown != "slug")
+    matches["raw"] = label.where(pd.Series(matches["unknown"], index=label.index) & (rule.unknown == "other"), None)
+    return matches
 
 
 def _known_part(labels: pd.Series, known: set[str], separator: str) -> pd.Series:
@@ -112,7 +112,7 @@ def candidates(label: str, separator: str = "") -> list[str]:
         for said in dict.fromkeys((path, _BRACKETS.sub("", path))):
             bare = _NUMBER.sub("", said)
             spellings += [said, bare, _ENDING.sub("", bare), _ENDING.sub("", said)]
-        spellings += [found[0] for found in [_NUMBER.match(path)] if found]
+        spellings += [number[0] for number in [_NUMBER.match(path)] if number]
     return list(dict.fromkeys(spelling.strip(" -_.、:") for spelling in spellings if spelling.strip(" -_.、:")))
 
 

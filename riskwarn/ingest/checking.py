@@ -1,7 +1,7 @@
 """What the store's feeds are like: how much, how late, how complete, how well coded, and what changed; in words, numbers and a page."""
 
 import html
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -195,17 +195,17 @@ def _look(
     }
     curve = pd.DataFrame({"source": source, "share": QUANTILES, "days": delay.quantile(list(QUANTILES)).to_numpy()})
     days = pd.DataFrame({"source": source, "day": missing if missing is not None else []})
-    told = log[log["source"] == source] if log is not None else None
-    return feed, curve, days, heaps(events, store.timezone, told)
+    deliveries = log[log["source"] == source] if log is not None else None
+    return feed, curve, days, heaps(events, store.timezone, deliveries)
 
 
 def _span(occurred: pd.Series, source: str, log: pd.DataFrame | None) -> tuple[pd.Timestamp, pd.Timestamp]:
     """Local days the feed speaks for: those its deliveries cover, else from its first to its last event."""
     start, end = occurred.min().normalize(), occurred.max().normalize() + pd.DateOffset(days=1)
-    told = log[log["source"] == source] if log is not None else pd.DataFrame()
-    if len(told) and told["covers_to"].notna().any():
-        end = max(end, told["covers_to"].max().tz_convert(end.tz).normalize())
-        start = min(start, told["covers_from"].min().tz_convert(end.tz).normalize())
+    deliveries = log[log["source"] == source] if log is not None else pd.DataFrame()
+    if len(deliveries) and deliveries["covers_to"].notna().any():
+        end = max(end, deliveries["covers_to"].max().tz_convert(end.tz).normalize())
+        start = min(start, deliveries["covers_from"].min().tz_convert(end.tz).normalize())
     return start, end
 
 
@@ -220,8 +220,8 @@ def _missing(occurred: pd.Series, span: tuple[pd.Timestamp, pd.Timestamp]) -> pd
 
 def _logged(source: str, log: pd.DataFrame | None) -> dict[str, object]:
     names = ("received", "duplicate", "quarantined")
-    told = log[log["source"] == source] if log is not None else None
-    return {name: None if told is None or told.empty else int(told[name].sum()) for name in names}
+    deliveries = log[log["source"] == source] if log is not None else None
+    return {name: None if deliveries is None or deliveries.empty else int(deliveries[name].sum()) for name in names}
 
 
 def _drift(category: pd.Series, occurred: pd.Series) -> dict[str, float]:
@@ -240,10 +240,10 @@ def _drift(category: pd.Series, occurred: pd.Series) -> dict[str, float]:
 
 
 def _reasons(store: Store) -> pd.DataFrame:
-    kept = store.read_quarantine("events")
-    if kept.empty:
+    refused = store.read_quarantine("events")
+    if refused.empty:
         return pd.DataFrame(columns=["file", "reason", "rows"])
-    return kept.groupby(["file", "reason"]).size().rename("rows").sort_values(ascending=False).reset_index()
+    return refused.groupby(["file", "reason"]).size().rename("rows").sort_values(ascending=False).reset_index()
 
 
 def _remarks(feeds: pd.DataFrame, missing: pd.DataFrame, heaped: list[list[Remark]]) -> pd.DataFrame:
@@ -259,69 +259,81 @@ def _remarks(feeds: pd.DataFrame, missing: pd.DataFrame, heaped: list[list[Remar
 
 def _faults(feed: dict, days: pd.Series) -> Iterator[Remark]:
     """What is missing, late, unplaced, unknown or changed in a feed."""
-    quarantined = 0.0 if pd.isna(feed["received"]) else feed["quarantined"] / max(feed["received"], 1)
-    if not pd.isna(feed["silent_days"]):
-        yield Remark(
-            "stopped",
-            6,
-            phrase(
-                "has stopped: nothing new for {n} day, while the store learnt more from others; what happened since is not known. Ask the provider.",
-                plural="has stopped: nothing new for {n} days, while the store learnt more from others; what happened since is not known. Ask the provider.",
-                n=int(feed["silent_days"]),
-            ),
-        )
-    if len(days):
-        yield Remark(
-            "missing_days",
-            5,
-            phrase(
-                "{n} day without any record, the first {first}; ask the provider.",
-                plural="{n} days without any record, the first {first}; ask the provider.",
-                n=len(days),
-                first=f"{days.iloc[0]:%Y-%m-%d}",
-            ),
-        )
-    if feed["unplaced_share"] > _LIMITS["unplaced"]:
-        yield Remark(
-            "unplaced",
-            4,
-            phrase("{share:.1%} of the events have no grid and count for none.", share=feed["unplaced_share"]),
-        )
-    if feed["unknown_share"] > _LIMITS["unknown"]:
-        yield Remark(
-            "unknown_codes",
-            3,
-            phrase(
-                "{share:.1%} of the categories are unknown and became other; complete the crosswalk.",
-                share=feed["unknown_share"],
-            ),
-        )
-    if quarantined > _LIMITS["quarantined"]:
-        yield Remark(
-            "quarantined",
-            3,
-            phrase("{share:.1%} of the rows are in quarantine; the reasons stand below.", share=quarantined),
-        )
-    if feed["delay_p99"] > _LIMITS["late_days"]:
-        yield Remark(
-            "late",
-            2,
-            phrase(
-                "one event in a hundred is known only after {days:.0f} days; labels must wait as long.",
-                days=feed["delay_p99"],
-            ),
-        )
-    if feed["shift"] > _LIMITS["shift"]:
-        yield Remark(
-            "drift", 2, phrase("the category mix of the last four weeks moved by {share:.0%}.", share=feed["shift"])
-        )
-    if feed["sensitive"] > 0:
-        yield Remark(
-            "sensitive",
-            1,
-            phrase(
-                "{n} sensitive event is counted here and nowhere else.",
-                plural="{n} sensitive events are counted here and nowhere else.",
-                n=feed["sensitive"],
-            ),
-        )
+    for rule in _RULES:
+        if (remark := rule(feed, days)) is not None:
+            yield remark
+
+
+def _has_stopped(feed: dict, _days: pd.Series) -> Remark | None:
+    if pd.isna(feed["silent_days"]):
+        return None
+    said = phrase(
+        "has stopped: nothing new for {n} day, while the store learnt more from others; what happened since is not known. Ask the provider.",
+        plural="has stopped: nothing new for {n} days, while the store learnt more from others; what happened since is not known. Ask the provider.",
+        n=int(feed["silent_days"]),
+    )
+    return Remark("stopped", 6, said)
+
+
+def _has_empty_days(_feed: dict, days: pd.Series) -> Remark | None:
+    if days.empty:
+        return None
+    said = phrase(
+        "{n} day without any record, the first {first}; ask the provider.",
+        plural="{n} days without any record, the first {first}; ask the provider.",
+        n=len(days),
+        first=f"{days.iloc[0]:%Y-%m-%d}",
+    )
+    return Remark("missing_days", 5, said)
+
+
+def _is_unplaced(feed: dict, _days: pd.Series) -> Remark | None:
+    share = feed["unplaced_share"]
+    said = phrase("{share:.1%} of the events have no grid and count for none.", share=share)
+    return Remark("unplaced", 4, said) if share > _LIMITS["unplaced"] else None
+
+
+def _is_uncoded(feed: dict, _days: pd.Series) -> Remark | None:
+    share = feed["unknown_share"]
+    said = phrase("{share:.1%} of the categories are unknown and became other; complete the crosswalk.", share=share)
+    return Remark("unknown_codes", 3, said) if share > _LIMITS["unknown"] else None
+
+
+def _is_refused(feed: dict, _days: pd.Series) -> Remark | None:
+    share = 0.0 if pd.isna(feed["received"]) else feed["quarantined"] / max(feed["received"], 1)
+    said = phrase("{share:.1%} of the rows are in quarantine; the reasons stand below.", share=share)
+    return Remark("quarantined", 3, said) if share > _LIMITS["quarantined"] else None
+
+
+def _is_late(feed: dict, _days: pd.Series) -> Remark | None:
+    delay = feed["delay_p99"]
+    said = phrase("one event in a hundred is known only after {days:.0f} days; labels must wait as long.", days=delay)
+    return Remark("late", 2, said) if delay > _LIMITS["late_days"] else None
+
+
+def _has_drifted(feed: dict, _days: pd.Series) -> Remark | None:
+    shift = feed["shift"]
+    said = phrase("the category mix of the last four weeks moved by {share:.0%}.", share=shift)
+    return Remark("drift", 2, said) if shift > _LIMITS["shift"] else None
+
+
+def _is_sensitive(feed: dict, _days: pd.Series) -> Remark | None:
+    said = phrase(
+        "{n} sensitive event is counted here and nowhere else.",
+        plural="{n} sensitive events are counted here and nowhere else.",
+        n=feed["sensitive"],
+    )
+    return Remark("sensitive", 1, said) if feed["sensitive"] > 0 else None
+
+
+_RULES: tuple[Callable[[dict, pd.Series], Remark | None], ...] = (
+    _has_stopped,
+    _has_empty_days,
+    _is_unplaced,
+    _is_uncoded,
+    _is_refused,
+    _is_late,
+    _has_drifted,
+    _is_sensitive,
+)
+"""What a feed is looked at for; each rule sees its line of the table and its empty days."""

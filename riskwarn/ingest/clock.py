@@ -313,25 +313,25 @@ def _iso_times(texts: pa.Array) -> np.ndarray:
 
 
 def _field_times(texts: pa.Array, pattern: str) -> np.ndarray:
-    found = pc.extract_regex(texts, pattern)
-    names = [field.name for field in found.type]
+    groups = pc.extract_regex(texts, pattern)
+    names = [field.name for field in groups.type]
 
     def field(name: str, absent: int) -> np.ndarray:
         if name not in names:
             return np.full(len(texts), absent)
-        digits = found.field(name)
+        digits = groups.field(name)
         known = pc.if_else(pc.equal(pc.fill_null(digits, ""), ""), str(absent), digits)
         return pc.cast(known, pa.int64()).to_numpy(zero_copy_only=False)
 
     def after_noon(name: str) -> tuple[np.ndarray, np.ndarray]:
-        words = np.asarray(found.field(name).to_pandas().fillna("").str.lower()) if name in names else np.array([""])
+        words = np.asarray(groups.field(name).to_pandas().fillna("").str.lower()) if name in names else np.array([""])
         return np.isin(words, ["下午", "pm"]), np.isin(words, ["上午", "am"])
 
     hour = field("h", 0)
     pm, am = (a | b for a, b in zip(after_noon("p"), after_noon("q"), strict=True))
     hour = np.where(pm & (hour < 12), hour + 12, np.where(am & (hour == 12), 0, hour))
     month = field("m", 0) + field("n", 0) if "n" in names else field("m", 1)
-    matched = pc.is_valid(found).to_numpy(zero_copy_only=False)
+    matched = pc.is_valid(groups).to_numpy(zero_copy_only=False)
     at = _compose(field("y", 0), month, field("d", 1), hour, field("i", 0), field("s", 0))
     return np.where(matched, at, np.datetime64("NaT", "us"))
 

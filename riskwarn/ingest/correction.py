@@ -112,21 +112,21 @@ def _correct(history: list[Revision], state: tuple[int, bool], arrived: int, *, 
 
 def _tell_again(history: list[Revision], statement: Statement, *, corrected: bool) -> bool:
     """A whole story told once more: it agrees and goes on, or it corrects what was said."""
-    told, at = statement.revisions, statement.arrived
+    stated, at = statement.revisions, statement.arrived
     end = history[-1].known
-    if not corrected and _shape(history) == [revision for revision in told if revision[0] <= end]:
+    if not corrected and _shape(history) == [revision for revision in stated if revision[0] <= end]:
         for revision in history:
             revision.restated.add(at)
-        history += [Revision(*revision, at) for revision in told if revision[0] > end]
+        history += [Revision(*revision, at) for revision in stated if revision[0] > end]
         return False
-    _correct(history, _state_at(told, at) or told[0][1:], at, mark=not corrected)
+    _correct(history, _state_at(stated, at) or stated[0][1:], at, mark=not corrected)
     end = max(history[-1].known, at)
-    history += [Revision(*revision, at) for revision in told if revision[0] > end]
+    history += [Revision(*revision, at) for revision in stated if revision[0] > end]
     return True
 
 
-def _state_at(told: Sequence[tuple[int, int, bool]], at: int) -> tuple[int, bool] | None:
-    return next(((content, gone) for known, content, gone in reversed(told) if known <= at), None)
+def _state_at(stated: Sequence[tuple[int, int, bool]], at: int) -> tuple[int, bool] | None:
+    return next(((content, gone) for known, content, gone in reversed(stated) if known <= at), None)
 
 
 def _add_each(history: list[Revision], statement: Statement) -> None:
@@ -149,8 +149,8 @@ def _add_each(history: list[Revision], statement: Statement) -> None:
 def _overruled(history: list[Revision], held: Revision, at: int) -> bool:
     """Whether a correction that came before `at` holds in place of what is said again."""
     last = history[-1]
-    own = [revision for revision in history if revision.known != revision.arrived]
-    return bool(own) and held is own[-1] and last.known == last.arrived < at and last.state != held.state
+    dated = [revision for revision in history if revision.known != revision.arrived]
+    return bool(dated) and held is dated[-1] and last.known == last.arrived < at and last.state != held.state
 
 
 # -- tables of events -------------------------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ class Amended:
 
 def amend(
     held: pd.DataFrame,
-    told: pd.DataFrame,
+    delivered: pd.DataFrame,
     arrived: pd.Timestamp,
     *,
     single: bool,
@@ -203,7 +203,7 @@ def amend(
         `new` is (n,) over the rows of `told`: whether its event has changed.
     """
     at = _microseconds(pd.Series([arrived]))[0]
-    both = pd.concat([held, told.assign(arrived_at=arrived, restated_at=None)], ignore_index=True)
+    both = pd.concat([held, delivered.assign(arrived_at=arrived, restated_at=None)], ignore_index=True)
     content = _content(both)
     event, names = pd.factorize(pd.MultiIndex.from_frame(both[EVENT]))
     states = _Table(both, content)
@@ -284,11 +284,11 @@ def _stated(table: _Table, event: np.ndarray, n_held: int, *, without: int | Non
     """What each delivery so far said of each event, as far as it matters."""
     said: dict[int, dict[int, list[tuple[int, int, bool]]]] = {}
     for row in range(n_held):
-        told = (int(table.known[row]), int(table.content[row]), bool(table.withdrawn[row]))
+        revision = (int(table.known[row]), int(table.content[row]), bool(table.withdrawn[row]))
         arrived = int(table.arrived[row])
         for at in {arrived, *_times(table.restated[row])} - {without}:
-            gone = told[2] and at == arrived <= told[0]
-            said.setdefault(int(event[row]), {}).setdefault(at, []).extend([] if gone else [told])
+            gone = revision[2] and at == arrived <= revision[0]
+            said.setdefault(int(event[row]), {}).setdefault(at, []).extend([] if gone else [revision])
     return {e: [Statement(at, tuple(sorted(r))) for at, r in by.items()] for e, by in said.items()}
 
 
@@ -296,8 +296,8 @@ def _told(table: _Table, event: np.ndarray, n_held: int, at: int) -> dict[int, S
     """What the delivery says of each event."""
     said: dict[int, list[tuple[int, int, bool]]] = {}
     for row in range(n_held, len(event)):
-        told = (int(table.known[row]), int(table.content[row]), bool(table.withdrawn[row]))
-        said.setdefault(int(event[row]), []).append(told)
+        revision = (int(table.known[row]), int(table.content[row]), bool(table.withdrawn[row]))
+        said.setdefault(int(event[row]), []).append(revision)
     return {e: Statement(at, tuple(revisions)) for e, revisions in said.items()}
 
 
@@ -340,8 +340,8 @@ def _instants(us: np.ndarray) -> pd.Series:
 
 
 def _word(arrivals: set[int]) -> str | None:
-    kept = sorted(arrivals)[-MOST_ARRIVALS:]
-    return " ".join(np.base_repr(at, 36) for at in kept) or None
+    latest = sorted(arrivals)[-MOST_ARRIVALS:]
+    return " ".join(np.base_repr(at, 36) for at in latest) or None
 
 
 def _times(word: object) -> list[int]:

@@ -110,11 +110,11 @@ def keep_refused(
         Hashes of the events that were accepted.
     """
     file = delivery.digest[:16]
-    for kept in store.quarantined(table):
-        if kept.startswith(file) and kept != f"{file}-{batch}":
-            store.quarantine(table, refused.iloc[:0], batch=kept)
+    for other_batch in store.quarantined(table):
+        if other_batch.startswith(file) and other_batch != f"{file}-{batch}":
+            store.quarantine(table, refused.iloc[:0], batch=other_batch)
         elif len(accepted):
-            _let_go(store, table, kept, accepted)
+            _let_go(store, table, other_batch, accepted)
     front = ["file", "row", "reason", "source"]
     named = refused.assign(file=delivery.name).dropna(axis=1, how="all")
     if len(named):

@@ -326,9 +326,9 @@ def _required(name: str, filled: pd.Series) -> set[str]:
 
 
 def _fit(columns: pd.DataFrame, name: str) -> float:
-    found = columns[columns["field"].isin(_aliases(name))]
-    lacking = _required(name, columns["field"]) - set(found["field"])
-    return float(found["confidence"].sum()) - len(lacking)
+    filled = columns[columns["field"].isin(_aliases(name))]
+    lacking = _required(name, columns["field"]) - set(filled["field"])
+    return float(filled["confidence"].sum()) - len(lacking)
 
 
 def _confidence(columns: pd.DataFrame, name: str) -> float:

@@ -80,10 +80,10 @@ def read_manifest(path: Path | str) -> Manifest:
         raise DataError(
             f"{beside}: unknown key {unknown[0]!r}{did_you_mean(unknown[0], known)}; known keys: {', '.join(known)}."
         )
-    told = {key: value for key, value in said.items() if value is not None}
-    for key, value in told.items():
+    given = {key: value for key, value in said.items() if value is not None}
+    for key, value in given.items():
         _check(key, value, beside)
-    return Manifest(**told)
+    return Manifest(**given)
 
 
 def _check(key: str, value: object, beside: Path) -> None:

@@ -431,6 +431,6 @@ def mapping_of(said: dict[str, Any], *, name: str = "mapping", folder: str = "."
     """
     if (chosen := said.get("preset")) in preset_names():
         said = _over(preset(chosen), said)
-    if own := [key for key in _SET_BY_THE_FILE if key in said]:
-        raise DefinitionError(f"{where}: {own[0]!r} is no key of a mapping; its file says it. Take it out.")
+    if misplaced := [key for key in _SET_BY_THE_FILE if key in said]:
+        raise DefinitionError(f"{where}: {misplaced[0]!r} is no key of a mapping; its file says it. Take it out.")
     return read(Mapping, {**said, "name": name, "folder": folder}, where)

@@ -153,7 +153,7 @@ def _by_epoch(occurred: pd.Series, there: np.ndarray, atlas: Atlas) -> list[tupl
     return [(starts[e], np.flatnonzero(there & (epoch == e))) for e in np.unique(epoch[there]) if e >= 0]
 
 
-def nearest_foreign(x: np.ndarray, y: np.ndarray, own: np.ndarray, grids: pd.DataFrame, rule: PlaceRule) -> np.ndarray:
+def nearest_foreign(x: np.ndarray, y: np.ndarray, grid: np.ndarray, grids: pd.DataFrame, rule: PlaceRule) -> np.ndarray:
     """The nearest grid of another parent within `near_m` metres of each point; missing where there is none.
 
     Raises
@@ -178,7 +178,7 @@ def nearest_foreign(x: np.ndarray, y: np.ndarray, own: np.ndarray, grids: pd.Dat
     parent = grids.set_index("grid_id")[rule.foreign]
     ids = grids["grid_id"].to_numpy(dtype=object)
     pairs = pd.DataFrame({"point": point, "grid": ids[area], "metres": shapely.distance(points[point], flat[area])})
-    home = parent.reindex(own[point]).to_numpy(dtype=object)
+    home = parent.reindex(grid[point]).to_numpy(dtype=object)
     pairs = pairs[(parent.loc[pairs["grid"]].to_numpy(dtype=object) != home) & pd.notna(home)]
     best = pairs.sort_values(["metres", "grid"]).drop_duplicates("point").set_index("point")["grid"]
     return best.reindex(np.arange(len(x))).astype(object).where(lambda s: s.notna(), None).to_numpy()

@@ -164,8 +164,8 @@ def _feature(record: dict[str, object]) -> dict[str, object]:
     properties = record.get("attributes", record.get("properties"))
     if not isinstance(properties, dict) or not {GEOMETRY, "type"} & set(record):
         return record
-    own = {"id": record["id"]} if "id" in record and "id" not in properties else {}
-    return {**own, **properties, **({GEOMETRY: record[GEOMETRY]} if GEOMETRY in record else {})}
+    outer_id = {"id": record["id"]} if "id" in record and "id" not in properties else {}
+    return {**outer_id, **properties, **({GEOMETRY: record[GEOMETRY]} if GEOMETRY in record else {})}
 
 
 def _plain(value: object, crs: object) -> object:

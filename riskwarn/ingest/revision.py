@@ -49,8 +49,8 @@ def _handled(rows: pd.DataFrame, opened: pd.Series) -> pd.Series:
     """When the category after handling became known; missing where there is none, or where nobody can say."""
     if FEEDBACK not in rows:
         return opened.where(opened.isna())
-    told = _later(rows, "feedback_at", opened)
-    return told.fillna(_later(rows, "closed_at", opened)).where(rows[FEEDBACK].notna())
+    settled = _later(rows, "feedback_at", opened)
+    return settled.fillna(_later(rows, "closed_at", opened)).where(rows[FEEDBACK].notna())
 
 
 def _categorised(rows: pd.DataFrame, known: pd.DataFrame, handled: np.ndarray) -> pd.DataFrame:

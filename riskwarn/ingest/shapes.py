@@ -52,11 +52,11 @@ def _layer(path: Path, known: Sequence[str]) -> tuple[str | None, dict[str, int]
     if len(kinds) < 2:
         return None, {}
     names = {folded_name(name) for name in known}
-    told = {layer: pyogrio.read_info(path, layer=layer, force_feature_count=True) for layer in kinds}
+    layer_info = {layer: pyogrio.read_info(path, layer=layer, force_feature_count=True) for layer in kinds}
     drawn = [layer for layer, kind in kinds.items() if kind] or list(kinds)
-    lead = max(drawn, key=lambda layer: len(names & {folded_name(column) for column in told[layer]["fields"]}))
+    lead = max(drawn, key=lambda layer: len(names & {folded_name(column) for column in layer_info[layer]["fields"]}))
     return lead, {
-        f"layer {shown(layer)} is not read; export it as a file of its own": int(told[layer]["features"])
+        f"layer {shown(layer)} is not read; export it as a file of its own": int(layer_info[layer]["features"])
         for layer in kinds
         if layer != lead
     }

@@ -223,8 +223,8 @@ def _column(name: str, values: pd.Series, intake: Intake, reasons: _Reasons) -> 
 
 
 def _translated(name: str, values: pd.Series, intake: Intake) -> pd.Series:
-    told = {fold(k): str(v) for k, v in intake.mapping.words[name].items()}
-    words = {fold(v): v for v in told.values() if v} | told
+    mapped = {fold(k): str(v) for k, v in intake.mapping.words[name].items()}
+    words = {fold(v): v for v in mapped.values() if v} | mapped
     said = folded(values)
     known = said.map(words).astype("str")
     unknown = said.notna() & known.isna()
@@ -271,19 +271,19 @@ def _categories(raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake, reasons: 
         rows["source"] = intake.mapping.source
         return
     settled = _category(FEEDBACK, raw[after], rows, intake, reasons) if after else None
-    told = _category("category", raw[first], rows, intake, reasons) if first or settled is None else settled
-    rows["source"] = told.source
+    coded = _category("category", raw[first], rows, intake, reasons) if first or settled is None else settled
+    rows["source"] = coded.source
     if not first and "category" not in rows:
-        rows["category"], rows["category_raw"] = other_category(told.source), pd.Series(None, rows.index, dtype="str")
-    reasons.leave_out(told.left_out != "", told.left_out)
+        rows["category"], rows["category_raw"] = other_category(coded.source), pd.Series(None, rows.index, dtype="str")
+    reasons.leave_out(coded.left_out != "", coded.left_out)
 
 
 def _category(name: str, labels: pd.DataFrame, rows: pd.DataFrame, intake: Intake, reasons: _Reasons) -> Categories:
     """One of the two categories of the rows; an empty cell is a category unknown at the first report, and none after handling."""
-    told, mapping = categorise(labels, intake.mapping, intake.crosswalk), intake.mapping
+    coded, mapping = categorise(labels, intake.mapping, intake.crosswalk), intake.mapping
     said = np.ones(len(rows), dtype=bool) if name == "category" else folded(labels.iloc[:, 0]).notna().to_numpy()
-    rows[name], rows[f"{name}_raw"] = told.code.where(said), told.raw.where(said)
-    unknown = told.unknown & said
+    rows[name], rows[f"{name}_raw"] = coded.code.where(said), coded.raw.where(said)
+    unknown = coded.unknown & said
     if mapping.category.unknown == "slug":
         _gate_labels(name, labels, rows, intake, reasons)
     if mapping.category.unknown == "quarantine":
@@ -291,7 +291,7 @@ def _category(name: str, labels: pd.DataFrame, rows: pd.DataFrame, intake: Intak
         intake.see(UNKNOWN_CATEGORY, labels.iloc[:, 0], unknown)
     elif unknown.any():
         intake.notes[f"{name}: unknown to the crosswalk, kept as other with its raw name"] += int(unknown.sum())
-    return told
+    return coded
 
 
 def _gate_labels(name: str, labels: pd.DataFrame, rows: pd.DataFrame, intake: Intake, reasons: _Reasons) -> None:
@@ -467,7 +467,7 @@ def _gate(rows: pd.DataFrame, intake: Intake, reasons: _Reasons) -> None:
         rules = findings(_unknown_texts(name, rows[name], intake), countries=countries)
         if name == "grid_id" and intake.mapping.table == "grids" and one_family(rows[name]):
             rules = np.where(np.isin(rules, list(WEAK)), "", rules)
-        found = rules != ""
+        personal = rules != ""
         watch = intake.watches.setdefault(name, ColumnWatch())
         seen = rows[name].fillna(rows[name.removesuffix("_raw")]) if name.endswith("category_raw") else rows[name]
         watch.see(seen, np.where(np.isin(rules, ["passport", "permit"]), "", rules) if name in _IDENTIFIERS else rules)
@@ -476,17 +476,17 @@ def _gate(rows: pd.DataFrame, intake: Intake, reasons: _Reasons) -> None:
                 f"{intake.file}: column {shown(intake.chosen.get(name, name))}: {why}; take it out of the export."
             )
         if name in _IDENTIFIERS:
-            if found.any():
-                rows[name] = rows[name].mask(found, keyed_hash(rows[name].where(found), intake.atlas.secret))
+            if personal.any():
+                rows[name] = rows[name].mask(personal, keyed_hash(rows[name].where(personal), intake.atlas.secret))
             continue
         long = (rows[name].str.len() > TEXT_LENGTH).fillna(value=False).to_numpy(dtype=bool)
         if _is_place_name(name, intake):
-            intake.notes["name: tells a person, left empty"] += int((found | long).sum())
-            rows[name] = rows[name].mask(found | long, None)
+            intake.notes["name: tells a person, left empty"] += int((personal | long).sum())
+            rows[name] = rows[name].mask(personal | long, None)
             continue
-        reasons.add(found & ~long, np.array([f"{name}: looks like person data, rule "], dtype=object) + rules)
+        reasons.add(personal & ~long, np.array([f"{name}: looks like person data, rule "], dtype=object) + rules)
         reasons.add(long, f"{name}: longer than {TEXT_LENGTH} characters, looks like free text")
-        rows[name] = rows[name].mask(found | long, "[removed]")
+        rows[name] = rows[name].mask(personal | long, "[removed]")
 
 
 def _is_place_name(name: str, intake: Intake) -> bool:

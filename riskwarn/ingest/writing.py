@@ -69,11 +69,11 @@ class Stage:
 
     def name(self, rows: pd.DataFrame, refused: np.ndarray) -> None:
         """Remember which events the delivery names, with `source`, `event_id` and `occurred_at`."""
-        told = rows[rows["event_id"].notna()]
-        hashes, out = id_hash(told), refused[rows["event_id"].notna().to_numpy()]
+        identified = rows[rows["event_id"].notna()]
+        hashes, out = id_hash(identified), refused[rows["event_id"].notna().to_numpy()]
         self.named.append(hashes)
         self._accepted.append(hashes[~out])
-        self.occurrences.see(told[~out])
+        self.occurrences.see(identified[~out])
 
     def accepted_ids(self) -> np.ndarray:
         """Hashes of the events of which rows were accepted."""
@@ -155,9 +155,9 @@ class Stage:
         if not self.store.has(name) or not (self.again or self._newest(rows)):
             return other
         held, key = self.store.read(name), list(table.key)
-        told = _last_of_each(table, typed(name, rows))
-        shared = [c for c in told if c not in key]
-        both = told.merge(held, on=key, suffixes=("", ":held"), how="inner")
+        delivered = _last_of_each(table, typed(name, rows))
+        shared = [c for c in delivered if c not in key]
+        both = delivered.merge(held, on=key, suffixes=("", ":held"), how="inner")
         differs = pd.Series(data=False, index=both.index)
         for column in shared:
             old = both[f"{column}:held"]
@@ -184,30 +184,30 @@ class Stage:
             self.changed[column] = self.changed.get(column, 0) + n
 
     def _write_known(self, part: pd.DataFrame) -> None:
-        told = part[[c for c in table_of("events").column_names if c in part]]
-        held = self._held_for(told)
+        delivered = part[[c for c in table_of("events").column_names if c in part]]
+        held = self._held_for(delivered)
         if not self.again and not self.counted:
-            apart = _apart_from(held, told)
+            apart = _apart_from(held, delivered)
             if apart.any():
                 self.refuse(part[apart].drop_duplicates("row").assign(reason=FAR_APART))
-                part, told = part[~apart], told[~apart]
-        if told.empty:
+                part, delivered = part[~apart], delivered[~apart]
+        if delivered.empty:
             return
-        for feed in told["source"].unique():
-            here = (told["source"] == feed).to_numpy()
-            amended = self._amend(str(feed), held[held["source"] == feed], told[here])
+        for feed in delivered["source"].unique():
+            here = (delivered["source"] == feed).to_numpy()
+            amended = self._amend(str(feed), held[held["source"] == feed], delivered[here])
             self.account.accepted.append(part["row"].to_numpy()[here][amended.new])
 
-    def _held_for(self, told: pd.DataFrame) -> pd.DataFrame:
-        wanted = np.unique(id_hash(told, group=self.counted))
-        held = [self.store.revisions_of(str(f), self._among(str(f), wanted)) for f in told["source"].unique()]
+    def _held_for(self, delivered: pd.DataFrame) -> pd.DataFrame:
+        wanted = np.unique(id_hash(delivered, group=self.counted))
+        held = [self.store.revisions_of(str(f), self._among(str(f), wanted)) for f in delivered["source"].unique()]
         return pd.concat(held, ignore_index=True)
 
     def _amend(
-        self, feed: str, held: pd.DataFrame, told: pd.DataFrame, gone: Sequence[tuple[str, str]] = ()
+        self, feed: str, held: pd.DataFrame, delivered: pd.DataFrame, gone: Sequence[tuple[str, str]] = ()
     ) -> Amended:
         single = "known_at" in self.mapping.columns or self.mapping.known == "arrival"
-        whole = _whole(told)
+        whole = _whole(delivered)
         amended = amend(
             held,
             whole,
@@ -263,16 +263,16 @@ class Stage:
         return id_hash(pd.DataFrame({"source": feed, "event_id": ids}, dtype="str"), group=self.counted)
 
 
-def _whole(told: pd.DataFrame) -> pd.DataFrame:
+def _whole(delivered: pd.DataFrame) -> pd.DataFrame:
     """Rows with every column of the events table."""
-    return full(table_of("events"), typed("events", told))
+    return full(table_of("events"), typed("events", delivered))
 
 
-def _apart_from(held: pd.DataFrame, told: pd.DataFrame) -> np.ndarray:
+def _apart_from(held: pd.DataFrame, delivered: pd.DataFrame) -> np.ndarray:
     """(n,) Rows of `told` that occurred too far from what is held of their event."""
     span = held.groupby(EVENT)["occurred_at"].agg(["min", "max"])
-    met = span.reindex(pd.MultiIndex.from_frame(told[EVENT]))
-    limit, at = pd.Timedelta(days=FAR_APART_DAYS), told["occurred_at"].to_numpy()
+    met = span.reindex(pd.MultiIndex.from_frame(delivered[EVENT]))
+    limit, at = pd.Timedelta(days=FAR_APART_DAYS), delivered["occurred_at"].to_numpy()
     low, high = (pd.to_datetime(met[name], utc=True).to_numpy() for name in ("min", "max"))
     return (np.maximum(high, at) - np.minimum(low, at)) > np.timedelta64(limit)
 
