@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from riskwarn.explanation import denied, lead, phrases, remedies, sentence, sentences, words_of_features
-from riskwarn.explanation.sentences import KINDS, number, tells
+from riskwarn.explanation.facts import KINDS, tells
+from riskwarn.explanation.sentences import number
 from riskwarn.feature import (
     Attribute,
     Count,

@@ -22,9 +22,9 @@ from riskwarn.explanation import (
     what_ifs,
     words_of_features,
 )
+from riskwarn.explanation.facts import may_ease, silent, tells
 from riskwarn.explanation.reasons import credited
 from riskwarn.explanation.rows import features_at
-from riskwarn.explanation.sentences import may_ease, silent, tells
 from riskwarn.feature import (
     Clause,
     Count,

@@ -9,7 +9,7 @@ from towns.events import START, ZONE
 
 from riskwarn.errors import StaleDataError
 from riskwarn.history import DAY_US, History, Stream
-from riskwarn.history.deliveries import last_spoken, outages
+from riskwarn.history.pauses import last_spoken, outages
 from riskwarn.label import Label
 
 GRIDS = pd.DataFrame(

@@ -5,22 +5,14 @@ Wording says "possible reason", never cause; the text is made when it is read an
 """
 
 from riskwarn.explanation.changes import change_sentences, changes
+from riskwarn.explanation.closings import read_what_ifs, what_if_table
 from riskwarn.explanation.overview import dependence, importance, model_card, shap_explanation, stability
 from riskwarn.explanation.phrases import denied
 from riskwarn.explanation.reasons import explain, families_of, family_contributions, in_words
 from riskwarn.explanation.review import Review, review, review_sentences
 from riskwarn.explanation.rows import MOST_EVENTS, events_behind, rows
 from riskwarn.explanation.sentences import lead, remedies, sentence, sentences, words_of_features
-from riskwarn.explanation.whatif import (
-    CAVEAT,
-    WhatIf,
-    actionable,
-    read_what_ifs,
-    seen_ranges,
-    what_if,
-    what_if_table,
-    what_ifs,
-)
+from riskwarn.explanation.whatif import CAVEAT, WhatIf, actionable, seen_ranges, what_if, what_ifs
 
 __all__ = [
     "CAVEAT",

@@ -11,7 +11,8 @@ import pandas as pd
 
 from riskwarn.calling import checked
 from riskwarn.errors import DataError, did_you_mean
-from riskwarn.explanation.sentences import CLEAR, remedies, sentences, silent, tells, words_of_features
+from riskwarn.explanation.facts import CLEAR, silent, tells
+from riskwarn.explanation.sentences import remedies, sentences, words_of_features
 from riskwarn.feature import Feature
 from riskwarn.history import History
 from riskwarn.language import LANGUAGES

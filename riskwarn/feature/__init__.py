@@ -5,7 +5,7 @@ A feature is a frozen value: it names itself, says its unit and its words in Chi
 added here as a class of a few lines; the sentences made of these words stand in ``features/*.py``.
 """
 
-from riskwarn.feature.base import NORMAL_WEEKS, Feature, Streamed, Windowed, measured
+from riskwarn.feature.base import Feature, measured
 from riskwarn.feature.calendar import (
     DatePart,
     Season,
@@ -67,6 +67,7 @@ from riskwarn.feature.space import (
     UrbanClass,
     circular_parents,
 )
+from riskwarn.feature.windowed import NORMAL_WEEKS, Streamed, Windowed
 
 __all__ = [
     "KINDS",

@@ -3,51 +3,25 @@
 import dataclasses
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from riskwarn.calling import CheckedClass, checked
-from riskwarn.declaring import Days, Text, check, one_of
+from riskwarn.declaring import check
 from riskwarn.errors import DefinitionError
 from riskwarn.feature.clause import Clause, Eases, Noun
 from riskwarn.feature.held import matching, within
+from riskwarn.feature.owner import AUDIT_ONLY, CENTRE, OWNERS
+from riskwarn.feature.reach import REACHES, Reach
 from riskwarn.feature.telling import STEPS, step_of, unit_of
-from riskwarn.history import AnyStream, History, Snapshot, Stream
-from riskwarn.language import Spoken, measure_word, phrase
+from riskwarn.history import History, Snapshot, Stream
+from riskwarn.language import Spoken, measure_word
 
 AROUND: dict[str, Callable[..., "Feature"]] = {}
 """Ways of looking around the grid that are features made of features, by the method that makes them; they are defined after this."""
-WEEK = 7
-"""Days."""
-NORMAL_WEEKS = 15
-"""The habit of the field: what is normal is the mean of the fifteen weeks before."""
-OWNERS = {
-    "dispute": phrase("governance centre"),
-    "petition": phrase("petition office"),
-    "police_call": phrase("police"),
-    "hotline": phrase("12345 hotline"),
-    "grid_report": phrase("grid centre"),
-    "visit": phrase("grid centre"),
-    "roster": phrase("grid centre"),
-    "step": phrase("governance centre"),
-    "diversion": phrase("police"),
-}
-"""Who answers for the records of a stream."""
-_CENTRE = phrase("data team")
-AUDIT_ONLY = frozenset({"visit", "roster"})
-"""Streams of staff: what staff did may be audited and never lowers or raises a grid's score."""
-LEVELS = {
-    "community_id": phrase("community"),
-    "township_id": phrase("township"),
-    "county_id": phrase("county"),
-}
-ParentLevel = Annotated[Text, one_of(LEVELS, none=True)]
-"""A kind of parent area, or none."""
-Reach = Literal["own", "near", "parent", "city"]
-REACHES: tuple[Reach, ...] = ("own", "near", "parent", "city")
 _WINDOW_DAYS = 365
 """How far back a feature is taken to look that does not say it."""
 
@@ -122,7 +96,7 @@ class Feature(metaclass=CheckedClass):
     @property
     def owner(self) -> Spoken:
         """Who answers for the numbers behind it."""
-        return OWNERS.get(self.reads[0].source, _CENTRE) if self.reads else _CENTRE
+        return OWNERS.get(self.reads[0].source, CENTRE) if self.reads else CENTRE
 
     @property
     def for_model(self) -> bool:
@@ -404,30 +378,6 @@ class Feature(metaclass=CheckedClass):
         return {"kind": type(self).__name__, **values}
 
 
-@dataclass(frozen=True)
-class Streamed(Feature):
-    """A feature of one stream."""
-
-    stream: AnyStream
-
-    @property
-    def family(self) -> str:
-        """The stream: its counts over short and long windows tell one thing."""
-        return self.stream.name
-
-    @property
-    def reads(self) -> tuple[Stream, ...]:
-        """The stream."""
-        return (self.stream,)
-
-
-@dataclass(frozen=True)
-class Windowed(Streamed):
-    """A feature of one stream over the last `days` days."""
-
-    days: Days
-
-
 @checked
 def measured(feature: Feature, *, eases: Eases | None = None) -> Clause:
     """The clause of any number: its words and unit. A number that comes from records never eases, unless told to.
@@ -462,33 +412,6 @@ def step(feature: Feature) -> str:
     if feature.remedy in STEPS:
         return STEPS[feature.remedy]
     return step_of(feature.reads[0].source) if feature.reads else "grid"
-
-
-def nearest(features: "Sequence[Feature]", days: float, kind: type[Feature]) -> "Feature | None":
-    """The feature of a kind whose window is nearest to `days`, on a log scale; None where there is none.
-
-    Parameters
-    ----------
-    features
-        To choose from.
-    days
-        Wanted window.
-    kind
-        Class of the feature.
-
-    Returns
-    -------
-    feature
-        The first of equally near ones.
-
-    Examples
-    --------
-    >>> from riskwarn.feature import Count
-    >>> nearest([Count("dispute", days=7), Count("dispute", days=364)], 28, Count).days
-    7
-    """
-    near = [f for f in features if isinstance(f, kind)]
-    return min(near, key=lambda f: abs(np.log(f.window / days))) if near else None
 
 
 def _median(values: np.ndarray) -> np.ndarray:

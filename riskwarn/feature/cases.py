@@ -9,10 +9,12 @@ import pandas as pd
 from pydantic import Field
 
 from riskwarn.declaring import MAX_DAYS, Days, NotNegative, Number, Quantile
-from riskwarn.feature.base import Reach, Streamed, Windowed, measured
+from riskwarn.feature.base import measured
 from riskwarn.feature.clause import Clause, Noun, noun_of, window
 from riskwarn.feature.held import matching, still_open, within
 from riskwarn.feature.observing import divided
+from riskwarn.feature.reach import Reach
+from riskwarn.feature.windowed import Streamed, Windowed
 from riskwarn.history import Snapshot, Stream
 from riskwarn.language import UNSAID, Phrase, Spoken, measure_word, phrase
 

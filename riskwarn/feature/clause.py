@@ -94,7 +94,7 @@ class Clause:
     Parameters
     ----------
     kind
-        The kind of sentence, a key of :data:`riskwarn.explanation.sentences.KINDS`. ``measure`` serves any number: its name, the
+        The kind of sentence, a key of :data:`riskwarn.explanation.facts.KINDS`. ``measure`` serves any number: its name, the
         value with its unit, and the city's median.
     noun
         What is counted, or the name of what is measured.

@@ -8,18 +8,11 @@ import numpy as np
 from pydantic import InstanceOf
 
 from riskwarn.declaring import Days, Name, Text, one_of
-from riskwarn.feature.base import (
-    LEVELS,
-    REACHES,
-    Feature,
-    ParentLevel,
-    Reach,
-    Streamed,
-    Windowed,
-    measured,
-)
+from riskwarn.feature.base import Feature, measured
 from riskwarn.feature.clause import Clause, Eases, Noun, noun_of, window
 from riskwarn.feature.observing import divided, per_observed, unless_silent
+from riskwarn.feature.reach import LEVELS, REACHES, ParentLevel, Reach
+from riskwarn.feature.windowed import Streamed, Windowed
 from riskwarn.history import Snapshot, Stream
 from riskwarn.language import UNSAID, Spoken, measure_word, phrase
 

@@ -9,11 +9,14 @@ import pandas as pd
 
 from riskwarn.calling import checked
 from riskwarn.declaring import Days, NotNegative
-from riskwarn.feature.base import AUDIT_ONLY, NORMAL_WEEKS, WEEK, Feature, ParentLevel, Reach, Streamed, Windowed
+from riskwarn.feature.base import Feature
 from riskwarn.feature.clause import Clause, noun_of, window
 from riskwarn.feature.held import matching, within
 from riskwarn.feature.observing import divided, per_observed, silent, unless_silent
+from riskwarn.feature.owner import AUDIT_ONLY
+from riskwarn.feature.reach import ParentLevel, Reach
 from riskwarn.feature.telling import step_of
+from riskwarn.feature.windowed import NORMAL_WEEKS, WEEK, Streamed, Windowed
 from riskwarn.history import AnyStream, Snapshot, Stream
 from riskwarn.language import Spoken, phrase
 

@@ -9,12 +9,15 @@ import pandas as pd
 from pydantic import BeforeValidator, Field
 
 from riskwarn.declaring import Days, NotNegative, Whole
-from riskwarn.feature.base import AUDIT_ONLY, Feature, Reach, Windowed
+from riskwarn.feature.base import Feature
 from riskwarn.feature.clause import Clause, Noun, joined, noun_of, window
 from riskwarn.feature.counts import counted
 from riskwarn.feature.held import matching, text, within
 from riskwarn.feature.observing import unless_silent
+from riskwarn.feature.owner import AUDIT_ONLY
+from riskwarn.feature.reach import Reach
 from riskwarn.feature.telling import step_of
+from riskwarn.feature.windowed import Windowed
 from riskwarn.history import AnyStream, Snapshot, Stream
 from riskwarn.language import Spoken, listed, measure_word, phrase
 

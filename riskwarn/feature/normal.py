@@ -9,9 +9,10 @@ from pydantic import Field
 
 from riskwarn.declaring import AtLeastOne, Days, Number, Share
 from riskwarn.errors import DefinitionError
-from riskwarn.feature.base import Reach, Windowed
 from riskwarn.feature.observing import divided, unless_silent
 from riskwarn.feature.own import _OfLabel
+from riskwarn.feature.reach import Reach
+from riskwarn.feature.windowed import Windowed
 from riskwarn.history import Snapshot
 from riskwarn.language import Spoken, phrase
 

@@ -12,12 +12,13 @@ import pandas as pd
 from pydantic import Field
 
 from riskwarn.declaring import AtLeastOne, Days, Number
-from riskwarn.feature.base import Feature, nearest
+from riskwarn.feature.base import Feature
 from riskwarn.feature.clause import Clause, Noun, joined, window
 from riskwarn.feature.counts import Count
 from riskwarn.feature.held import halved, matching, within
 from riskwarn.feature.recent import fading
 from riskwarn.feature.telling import step_of
+from riskwarn.feature.windowed import nearest
 from riskwarn.history import AnyStream, Snapshot, Stream
 from riskwarn.language import Spoken, listed, phrase
 

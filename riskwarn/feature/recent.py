@@ -8,15 +8,12 @@ import numpy as np
 import pandas as pd
 
 from riskwarn.declaring import Cap, Days, Flag
-from riskwarn.feature.base import (
-    Feature,
-    Streamed,
-    nearest,
-)
+from riskwarn.feature.base import Feature
 from riskwarn.feature.clause import Clause, noun_of
 from riskwarn.feature.counts import Count
 from riskwarn.feature.held import halved, matching, within
 from riskwarn.feature.telling import step_of
+from riskwarn.feature.windowed import Streamed, nearest
 from riskwarn.history import Snapshot, Stream
 from riskwarn.language import Spoken, phrase
 

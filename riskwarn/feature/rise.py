@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 
 from riskwarn.declaring import AtLeastOne, Days
-from riskwarn.feature.base import NORMAL_WEEKS, WEEK, Feature, Streamed, nearest
+from riskwarn.feature.base import Feature
 from riskwarn.feature.clause import Clause, noun_of, window
 from riskwarn.feature.counts import Count, usual
 from riskwarn.feature.held import matching, within
 from riskwarn.feature.observing import per_observed, unless_silent
 from riskwarn.feature.telling import step_of
+from riskwarn.feature.windowed import NORMAL_WEEKS, WEEK, Streamed, nearest
 from riskwarn.history import Snapshot
 from riskwarn.language import Spoken, phrase
 

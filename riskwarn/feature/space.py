@@ -13,9 +13,11 @@ from scipy import sparse
 from riskwarn.calling import checked
 from riskwarn.declaring import Flag, Positive, Text, one_of
 from riskwarn.errors import DefinitionError, did_you_mean
-from riskwarn.feature.base import AROUND, LEVELS, Feature, ParentLevel, Reach, Windowed, measured
+from riskwarn.feature.base import AROUND, Feature, measured
 from riskwarn.feature.clause import Clause, Noun, Scale, noun_of, window
 from riskwarn.feature.observing import divided
+from riskwarn.feature.reach import LEVELS, ParentLevel, Reach
+from riskwarn.feature.windowed import Windowed
 from riskwarn.grid import SHAPES
 from riskwarn.history import History, Snapshot
 from riskwarn.language import UNSAID, Spoken, Words, measure_word, phrase

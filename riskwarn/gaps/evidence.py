@@ -16,7 +16,7 @@ from riskwarn.clock import micros
 from riskwarn.errors import DefinitionError, StaleDataError
 from riskwarn.gaps.calendar import Basis, Workdays, workdays
 from riskwarn.history import DAY_US, NEVER, Events, History, Snapshot
-from riskwarn.history.facts import encode, instants
+from riskwarn.history.columns import encode, instants
 from riskwarn.store import Store
 
 LONGEST_SILENCE_DAYS = 90

@@ -9,11 +9,12 @@ date as for a thousand::
                    (start      end]
 """
 
+from riskwarn.history.carry import Carry
 from riskwarn.history.closings import LEAST_CASES, tells_closings
 from riskwarn.history.facts import DAY_US, NEVER, Facts
 from riskwarn.history.held import Events
 from riskwarn.history.history import History
-from riskwarn.history.log import Carry, Log
+from riskwarn.history.log import Log
 from riskwarn.history.snapshot import Snapshot
 from riskwarn.history.stream import TABLE_OF, AnyStream, Stream
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from riskwarn.history.deliveries import heard_by, last_spoken, parts
-from riskwarn.history.facts import DAY_US, NEVER, instants
+from riskwarn.history.columns import instants
+from riskwarn.history.deliveries import heard_by, parts
+from riskwarn.history.facts import DAY_US, NEVER
 from riskwarn.history.log import Log
+from riskwarn.history.pauses import last_spoken
 from riskwarn.history.tables import Tables
 
 

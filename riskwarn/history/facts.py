@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 DAY_US = 86_400_000_000
 """One day, µs. A window of `days` is `days` times 24 hours."""
@@ -246,37 +245,3 @@ def facts_of(*, words: Mapping[str, np.ndarray], grid: np.ndarray, start: np.nda
     rest = {name: constant(value, n, dtype) for name, (value, dtype) in empty.items() if name not in columns}
     vocabulary = {name: words.get(name, np.array([""], dtype=object)) for name in WORD_COLUMNS}
     return Facts(grid=grid, start=start, words=vocabulary, **columns, **rest)
-
-
-def encode(column: "pa.ChunkedArray | pa.Array") -> tuple[np.ndarray, np.ndarray]:
-    """Codes and vocabulary of a column of words; what is missing is the empty word."""
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    array = array.chunk(0) if isinstance(array, pa.ChunkedArray) and array.num_chunks else array
-    if isinstance(array, pa.ChunkedArray):
-        array = pa.array([], pa.string())
-    if pa.types.is_integer(array.type):
-        array = array.dictionary_encode()
-    if not isinstance(array, pa.DictionaryArray) or array.null_count or array.dictionary.null_count:
-        array = array.cast(pa.string()).fill_null("").dictionary_encode()
-    codes = array.indices.to_numpy(zero_copy_only=False)
-    words = np.array([str(word) for word in array.dictionary.to_pylist()], dtype=object)
-    return codes if codes.dtype == np.int32 else codes.astype(np.int32), words
-
-
-def instants(column: "pa.ChunkedArray | pa.Array") -> np.ndarray:
-    """µs since 1970 UTC; :data:`NEVER` where empty."""
-    plain = (
-        column
-        if pa.types.is_integer(column.type)
-        else column.cast(pa.timestamp("us", column.type.tz))
-        if pa.types.is_timestamp(column.type)
-        else column
-    )
-    return (
-        plain.cast(pa.int64()).fill_null(NEVER).to_numpy() if column.null_count else plain.cast(pa.int64()).to_numpy()
-    )
-
-
-def numbers(column: "pa.ChunkedArray | pa.Array", missing: float) -> np.ndarray:
-    """Numbers, `missing` where empty."""
-    return column.cast(pa.float64()).fill_null(float(missing)).to_numpy()

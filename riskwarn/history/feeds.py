@@ -8,9 +8,11 @@ import pandas as pd
 
 from riskwarn.history.coverage import Coverage
 from riskwarn.history.coverage import coverages as coverages_of
-from riskwarn.history.deliveries import BACKFILL_DAYS, Arrivals, Silence, area_of, last_spoken, silences
+from riskwarn.history.deliveries import BACKFILL_DAYS, area_of
 from riskwarn.history.facts import NEVER
+from riskwarn.history.pauses import last_spoken
 from riskwarn.history.rows import Rows
+from riskwarn.history.silences import Arrivals, Silence, silences
 from riskwarn.history.stream import TABLE_OF, Stream
 from riskwarn.taxonomy import NEVER_FEATURES
 

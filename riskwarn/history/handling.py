@@ -5,11 +5,11 @@ import pandas as pd
 
 from riskwarn.history import kernel
 from riskwarn.history.closings import closings
-from riskwarn.history.deliveries import MOST_COUNTIES
 from riskwarn.history.facts import DAY_US, NEVER, Facts
 from riskwarn.history.kernel import Cells
 from riskwarn.history.pairs import pairs_within, union
 from riskwarn.history.planes import Planes, span, weight_of
+from riskwarn.history.silences import MOST_COUNTIES
 from riskwarn.history.stream import Stream
 
 

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from riskwarn.errors import DataError, did_you_mean
+from riskwarn.history.carry import Carry
 from riskwarn.history.facts import NEVER
-from riskwarn.history.log import KEYS, WORDS, Carry, Log
+from riskwarn.history.log import KEYS, WORDS, Log
 
 _TIMES = ("known_at", "occurred_at", "closed_at", "due_at")
 _COLUMNS = (

@@ -10,10 +10,12 @@ import pyarrow as pa
 
 from riskwarn.clock import instant, micros, zone_of
 from riskwarn.errors import DataError
+from riskwarn.history.carry import Carry
 from riskwarn.history.coverage import last_told
 from riskwarn.history.feeds import Feeds
-from riskwarn.history.log import COLUMNS, Carry, Log, arrow_of, punctual, revisions
-from riskwarn.history.tables import Frames, Stored, Tables
+from riskwarn.history.log import COLUMNS, Log
+from riskwarn.history.revisions import punctual, revisions
+from riskwarn.history.tables import Frames, Stored, Tables, arrow_of
 from riskwarn.schema import conform
 from riskwarn.store import Store
 

@@ -14,10 +14,11 @@ from scipy import sparse
 from riskwarn import grid
 from riskwarn.clock import instant, micros
 from riskwarn.errors import DataError, DefinitionError
+from riskwarn.history.carry import Carry
 from riskwarn.history.coverage import Coverage
-from riskwarn.history.deliveries import Silence
 from riskwarn.history.facts import Facts
-from riskwarn.history.log import Carry, Log
+from riskwarn.history.log import Log
+from riskwarn.history.silences import Silence
 from riskwarn.history.tables import CLOCKS, LATER, Frames, Tables, framed, known
 from riskwarn.notebook import text_html
 

@@ -9,8 +9,8 @@ from riskwarn.errors import DefinitionError, did_you_mean
 from riskwarn.history.choosing import bears, chosen
 from riskwarn.history.facts import Facts
 from riskwarn.history.held import Events
-from riskwarn.history.log import table_facts
 from riskwarn.history.record import Record
+from riskwarn.history.sources import table_facts
 from riskwarn.history.stream import TABLE_OF, Stream
 from riskwarn.taxonomy import NEVER_FEATURES
 

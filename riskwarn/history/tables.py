@@ -9,8 +9,9 @@ import pandas as pd
 import pyarrow as pa
 
 from riskwarn.errors import DataError, NotFoundError
-from riskwarn.history.facts import NEVER, instants
-from riskwarn.history.log import arrow_of
+from riskwarn.history.columns import instants
+from riskwarn.history.facts import NEVER
+from riskwarn.schema import TABLES
 from riskwarn.store import Store
 
 CLOCKS: dict[str, tuple[str, ...]] = {
@@ -23,6 +24,7 @@ CLOCKS: dict[str, tuple[str, ...]] = {
     "alerts": ("as_of",),
 }
 """Columns that must all lie before an instant for a row to be known; an empty one is the first."""
+_KINDS = {"time": pa.timestamp("us", "UTC"), "integer": pa.int64(), "number": pa.float64(), "flag": pa.bool_()}
 LATER = {"diversions": ("received_at", "closed_at")}
 """Columns that become known at the time they tell."""
 
@@ -78,6 +80,22 @@ class Stored:
             return self.store.night(at).table("alerts")
         except (DataError, NotFoundError):
             return None
+
+
+def arrow_of(name: str, frame: pd.DataFrame) -> pa.Table:
+    """A table of the schema as Arrow, times in UTC, with an empty column for what is absent."""
+    columns = {}
+    for column in TABLES[name].columns:
+        kind = _KINDS.get(column.kind, pa.string())
+        if column.name not in frame:
+            columns[column.name] = pa.nulls(len(frame), kind)
+        elif column.kind == "time":
+            columns[column.name] = pa.array(
+                frame[column.name].dt.tz_convert(None).dt.as_unit("us").to_numpy(), pa.timestamp("us"), from_pandas=True
+            ).cast(kind)
+        else:
+            columns[column.name] = pa.array(frame[column.name], kind, from_pandas=True)
+    return pa.table(columns)
 
 
 def known(table: pa.Table, name: str, at: int) -> pa.Table:
