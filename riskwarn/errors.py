@@ -16,7 +16,8 @@
      ├─ ForbiddenError      20   the role or area may not do this
      ├─ StepError           21   the item cannot take this step, or what the step wants is missing
      ├─ TamperedError       22   the ledger is not as it was written
-     └─ HeldError           30   a rollback holds the night
+     ├─ HeldError           30   a rollback holds the night
+     └─ UnsoundError        31   a night cannot be right and is set aside
 """
 
 import difflib
@@ -111,6 +112,12 @@ class HeldError(RiskwarnError):
     """A rollback holds the night; nothing is published for it before it is released."""
 
     exit_code = 30
+
+
+class UnsoundError(RiskwarnError):
+    """A night cannot be right: nothing of it is published, and it is set aside with the reasons."""
+
+    exit_code = 31
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -35,6 +35,7 @@ from riskwarn.model import RiskModel
 from riskwarn.panel import panel_of
 from riskwarn.plan import STARTER as STARTER_PLAN
 from riskwarn.plan import Mode, Plan
+from riskwarn.publishing import publish_night
 from riskwarn.schema import REASONS
 from riskwarn.store import LEAST_KEPT, NIGHT_TABLES, Store
 from riskwarn.weekly import weekly_counts, weekly_readings
@@ -144,6 +145,7 @@ def nightly(
     capacity: int | None = None,
     alias: str = tracking.CHAMPION,
     tracking_folder: str | Path | None = None,
+    force: str = "",
     say: Callable[[str], None] = lambda _: None,
 ) -> Night:
     """Score, explain, find gaps, list and publish one night. Safe to run twice: the same night of the same data is one run.
@@ -164,6 +166,8 @@ def nightly(
         Of the one question: ``champion``, or ``candidate`` for a model that has not earned promotion; the page says which.
     tracking_folder
         Where MLflow's file lies; the store's folder by default.
+    force
+        Why a night is to be published that cannot be right by the rules of :mod:`riskwarn.publishing`; logged.
     say
         Called with a line at each step.
 
@@ -182,6 +186,8 @@ def nightly(
         Another job holds the store.
     HeldError
         A rollback holds the night.
+    UnsoundError
+        What was computed cannot be right; it is set aside.
     """
     if capacity is not None and capacity < 1:
         raise DataError(f"capacity must be at least 1, got {capacity}.")
@@ -196,7 +202,7 @@ def nightly(
         store.check_free(at)
         for name, why in failed.items():
             say(f"{name} is not answered: {why}")
-        return _compute(_Job(store, planned, mode_at(store, at), at, run, say), models, failed)
+        return _compute(_Job(store, planned, mode_at(store, at), at, run, force, say), models, failed)
 
 
 def _planned(target: str, plan: Plan | None, capacity: int | None, alias: str) -> Plan:
@@ -244,13 +250,14 @@ def _read_nights(store: Store, at: pd.Timestamp) -> list[pd.Timestamp]:
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    """What a night is asked for: the city, its plan and mode, the date, the name of the run, and to whom its steps are told."""
+    """What a night is asked for: the city, its plan and mode, the date, the name of the run, why it is forced, and to whom its steps are told."""
 
     store: Store
     plan: Plan
     switch: Switch
     at: pd.Timestamp
     run: str
+    force: str
     say: Callable[[str], None]
 
     @property
@@ -286,7 +293,15 @@ def _compute(job: _Job, models: dict[str, RiskModel], failed: dict[str, str]) ->
     plain = {"scores": scores, "gaps": gaps, "alerts": alerts, "triggers": triggers, "marks": marks}
     plain |= _beside(history, told, reasons, at)
     kept = reasons[[c for c in reasons if c in REASONS.column_names]]
-    folder = job.store.publish(at, plain | {"reasons": kept}, run=job.run, facts=facts)
+    folder = publish_night(
+        job.store,
+        at,
+        plain | {"reasons": kept},
+        run=job.run,
+        facts=facts,
+        grids=[*history.grids["grid_id"]],
+        force=job.force,
+    )
     job.say(f"{len(alerts):,} alerts published in {folder}")
     return Night(at, job.run, reasons=reasons, facts=facts, done_before=False, **plain)
 

@@ -162,6 +162,9 @@ def nightly(
     ] = None,
     target: Target = "",
     alias: Alias = "champion",
+    force: Annotated[
+        str, typer.Option(metavar="REASON", help="Publish though the night cannot be right; the reason is logged.")
+    ] = "",
     store: StoreFolder = None,
     json: Json = False,
 ) -> None:
@@ -179,7 +182,7 @@ def nightly(
         enter_nights(opened)
     planned = None if target else plan_of(plan, store)
     asked = "" if planned else target or only_target(store)
-    night = nightly(opened, asked, as_of=as_of, plan=planned, capacity=capacity, alias=alias, say=tell)
+    night = nightly(opened, asked, as_of=as_of, plan=planned, capacity=capacity, alias=alias, force=force, say=tell)
     tell(enter_nights(opened))
     counts = {"grids": night.scores["grid_id"].nunique(), "alerts": len(night.alerts), "gaps": len(night.gaps)}
     when = {"as_of": night.as_of.isoformat(), "run": night.run, "done_before": night.done_before}

@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from riskwarn.errors import DataError, HeldError, NotFoundError, StaleDataError
 from riskwarn.schema import conform, table_of
 from riskwarn.store.hold import Hold, is_damaged, read_hold
-from riskwarn.store.parquet import full, to_arrow, to_frame, write_bytes, write_table
+from riskwarn.store.parquet import full, plain_arrow, to_arrow, to_frame, write_bytes, write_table
 from riskwarn.store.pointer import point, pointed
 from riskwarn.store.tables import NIGHT_TABLES, check_columns, load
 
 _FACTS, _SUMS, _POINTER = "facts.json", "SHA256SUMS", "current"
+ASIDE = "aside"
+"""Folder of the runs that could not be right."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,17 +221,24 @@ class Nights(ABC):
         """Write a run that is not there yet, and point to it; the caller holds the lock."""
         night = self._night(at)
         if not (night / run).exists():
-            partial = night / f".{run}.{os.getpid()}.partial"
-            shutil.rmtree(partial, ignore_errors=True)
-            for name, frame in tables.items():
-                table = table_of(name)
-                write_table(partial / f"{name}.parquet", to_arrow(table, full(table, conform(name, frame))))
-            said = json.dumps(dict(facts), ensure_ascii=False, indent=1, default=str)
-            write_bytes(partial / _FACTS, said.encode())
-            write_bytes(partial / _SUMS, _sums(partial).encode())
-            partial.rename(night / run)
+            parts = {name: (table_of(name), frame) for name, frame in tables.items()}
+            arrows = {name: to_arrow(table, full(table, conform(name, rows))) for name, (table, rows) in parts.items()}
+            _write_run(night / run, arrows, facts)
         point(night / _POINTER, run)
         return night / run
+
+    def _set_aside(
+        self, at: pd.Timestamp, tables: Mapping[str, pd.DataFrame], run: str, facts: Mapping[str, object]
+    ) -> Path:
+        """Keep a run that is not published, whatever is in its tables; the caller holds the lock."""
+        target = self.path / ASIDE / self._named(at) / run
+        if not target.exists():
+            _write_run(target, {name: plain_arrow(frame) for name, frame in tables.items()}, facts)
+        return target
+
+    def aside(self) -> list[Path]:
+        """Folders of the runs that were set aside and never published, the newest night last."""
+        return sorted(p for p in (self.path / ASIDE).glob("*/*") if p.is_dir() and not p.name.startswith("."))
 
     def _night(self, at: pd.Timestamp) -> Path:
         return self.path / "nights" / self._named(at)
@@ -251,6 +261,18 @@ class Nights(ABC):
     def _last_in_words(self) -> str:
         nights = self.nights()
         return f"the last night is {nights[-1].date()}." if nights else "run `riskwarn nightly` first."
+
+
+def _write_run(target: Path, tables: Mapping[str, pa.Table], facts: Mapping[str, object]) -> None:
+    """A run's folder, whole or not at all."""
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    for name, table in tables.items():
+        write_table(partial / f"{name}.parquet", table)
+    said = json.dumps(dict(facts), ensure_ascii=False, indent=1, default=str)
+    write_bytes(partial / _FACTS, said.encode())
+    write_bytes(partial / _SUMS, _sums(partial).encode())
+    partial.rename(target)
 
 
 def _holding(night: Path) -> str | None:

@@ -10,6 +10,7 @@
       nights/2025-03-03/<run>/….parquet       what a night published, never changed afterwards
       nights/2025-03-03/current               which run holds; replaced in one step
       nights/2025-03-03/hold.json             a rollback, which holds until it is released
+      aside/2025-03-03/<run>/                 a run that could not be right, never shown
       operations.jsonl                        what people did by hand: rollbacks, prunings, forced publications
       ledger.sqlite                           alerts and their transitions
       calendar.csv                            the city's own working days
@@ -43,7 +44,7 @@ from riskwarn.store.files import Files
 from riskwarn.store.format import FORMAT, HEAD, REMEDY, head_of, migrate, read_head
 from riskwarn.store.hold import Hold, release, write_hold
 from riskwarn.store.lock import Lock
-from riskwarn.store.nights import Nights
+from riskwarn.store.nights import ASIDE, Nights
 from riskwarn.store.operations import note, noted
 from riskwarn.store.parquet import to_frame
 from riskwarn.store.pointer import point
@@ -320,6 +321,30 @@ class Store(Tables, Nights):
             return self._publish(at, tables, run, facts or {})
 
     @checked
+    def set_aside(
+        self, as_of: object, tables: Mapping[str, pd.DataFrame], *, run: str, facts: Mapping[str, object] | None = None
+    ) -> Path:
+        """Keep a run that cannot be right beside the nights, for who looks into it; no reader takes it for a night.
+
+        Parameters
+        ----------
+        as_of, tables, run, facts
+            As for :meth:`publish`; what is in the tables is not checked.
+
+        Returns
+        -------
+        folder
+            Under ``aside/``; it goes when nights as old are pruned.
+
+        Raises
+        ------
+        BusyError
+            Another job holds the store.
+        """
+        with self.lock():
+            return self._set_aside(self.instant(as_of), tables, run, facts or {})
+
+    @checked
     def roll_back(self, as_of: object, run: str, *, why: str) -> Path:
         """Hold a night at an earlier run until :meth:`release`: no job publishes for it meanwhile, and nothing is computed.
 
@@ -412,9 +437,18 @@ class Store(Tables, Nights):
             gone = [Pruned(at, size(self._night(at))) for at in self._prunable(keep)]
             for night in [] if dry_run else gone:
                 remove(self._night(night.as_of))
+            if not dry_run:
+                self._prune_aside(keep)
             if gone and not dry_run:
                 self.note("prune", keep=keep, nights=[night.as_of.date().isoformat() for night in gone])
             return gone
+
+    def _prune_aside(self, keep: int) -> None:
+        """Runs set aside go when their night is older than all that stay by their date."""
+        dates = sorted({at.date().isoformat() for at in self.nights()}, reverse=True)[:keep]
+        for folder in sorted((self.path / ASIDE).glob("[0-9]*")):
+            if len(dates) == keep and folder.name < dates[-1]:
+                remove(folder)
 
     def _prunable(self, keep: int) -> list[pd.Timestamp]:
         """Old nights, but those held and the newest sound one."""
