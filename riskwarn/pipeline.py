@@ -6,14 +6,14 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 import riskwarn
-from riskwarn import monitoring, tracking
+from riskwarn import degraded, monitoring, tracking
 from riskwarn.alerting import filled
 from riskwarn.answer import Answer, answers, beside, levelled, model_of, models_of, reasons_of
 from riskwarn.backtesting import Report
@@ -181,7 +181,7 @@ def nightly(
     NotFoundError
         No such model, or no data. Of several questions those without a sound model are left out, and `facts` say so under ``failed``.
     StaleDataError
-        The data end before the night.
+        The data end more than 90 days before the night. Where they end up to 90 days before, the night is published as degraded.
     BusyError
         Another job holds the store.
     HeldError
@@ -271,6 +271,8 @@ def _compute(job: _Job, models: dict[str, RiskModel], failed: dict[str, str]) ->
     at = job.at
     history = History.load(job.store, as_of=at)
     job.say(f"{at:%Y-%m-%d}: {history}")
+    if degraded.is_late(history, at):
+        return _late(job, models, history)
     told, unanswered = answers(history, job.plan, models, at, capacity=job.mode.capacity)
     scores = pd.concat([answer.scores for answer in told], ignore_index=True)
     for answer in told:
@@ -284,9 +286,12 @@ def _compute(job: _Job, models: dict[str, RiskModel], failed: dict[str, str]) ->
     alerts = filled(listed.alerts, reasons, gaps)
     marks = monitoring.check_all(history, [answer.model for answer in told], at)
     job.say(f"{len(marks):,} monitors: {monitoring.summary(marks)}")
+    feeds = feed_states(history, gaps, at)
+    counted = {stream.source for answer in told for stream in answer.model.label.streams}
     facts = _facts(job, told, failed | unanswered) | {
+        **degraded.state_of(feeds, counted),
         "list": listed.facts,
-        "feeds": feed_states(history, gaps, at),
+        "feeds": feeds,
         "monitors": monitoring.counts(marks),
         "seconds": round(time.perf_counter() - started, 2),
     }
@@ -304,6 +309,23 @@ def _compute(job: _Job, models: dict[str, RiskModel], failed: dict[str, str]) ->
     )
     job.say(f"{len(alerts):,} alerts published in {folder}")
     return Night(at, job.run, reasons=reasons, facts=facts, done_before=False, **plain)
+
+
+def _late(job: _Job, models: Mapping[str, RiskModel], history: History) -> Night:
+    """A night that the data do not reach: what can still be told of it is published."""
+    target, first = next(iter(models.items()))
+    facts = {
+        "target": target,
+        "model_version": first.version,
+        "as_of": job.at.isoformat(),
+        "data_until": str(job.store.known_until()),
+        "made_at": pd.Timestamp.now(tz=job.store.timezone).isoformat(),
+        "capacity": job.mode.capacity,
+    }
+    versions = {name: model.version for name, model in models.items()}
+    told = degraded.publish_late(job.store, history, job.at, run=job.run, versions=versions, facts=facts)
+    job.say(f"{job.at:%Y-%m-%d}: {degraded.in_words(told)}")
+    return replace(_published(job.store, models, job.at, job.run), done_before=False)
 
 
 def _list(
@@ -429,7 +451,8 @@ def _question_facts(answer: Answer) -> dict[str, Any]:
 
 def _published(store: Store, models: Mapping[str, RiskModel], at: pd.Timestamp, run: str) -> Night:
     facts = store.facts(at)
-    tables = {name: store.read(name, as_of=at) for name in NIGHT_TABLES}
+    night = store.night(at)
+    tables = {name: degraded.night_table(night, name) for name in NIGHT_TABLES}
     features = {feature.name: feature for model in models.values() for feature in model.features}
     tables["reasons"] = in_words(tables["reasons"], features.values())
     return Night(at, run, facts=facts, done_before=True, **tables)

@@ -19,8 +19,6 @@ from riskwarn.store import Store
 
 _NUMBERS = ("probability", "expected", "lower", "upper", "p_in_top")
 _DAYS_BACK = 7
-DEGRADED = "degraded"
-"""State of a night whose data ended before it."""
 
 
 @dataclass(frozen=True)
@@ -231,14 +229,15 @@ def publish_night(
 
 
 def _scores_before(store: Store, as_of: pd.Timestamp) -> pd.DataFrame | None:
-    """Scores of the last sound night of the week before, made of data that were there; none where there is no such night."""
+    """Scores of the last sound night of the week before that are of its own day; none where there is no such night."""
     for at in reversed(store.nights()):
         if as_of - pd.Timedelta(days=_DAYS_BACK) <= at < as_of:
             night = store.night(at)
             try:
                 night.check()
-                if night.facts.get("state") != DEGRADED and "scores" in night.tables:
-                    return night.table("scores")
+                scores = night.table("scores")
+                if not (scores["state"] == "stale").any():
+                    return scores
             except RiskwarnError:
                 continue
     return None

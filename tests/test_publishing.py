@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import towns
 
-from riskwarn import pipeline
+from riskwarn import answer
 from riskwarn.cli import main
 from riskwarn.errors import UnsoundError
 from riskwarn.pipeline import nightly
@@ -137,9 +137,9 @@ def street(tmp_path):
 
 def twisted(monkeypatch):
     """The night's scores doubled twice, as by a unit that changed."""
-    score = pipeline.score
+    score = answer.score
     monkeypatch.setattr(
-        pipeline,
+        answer,
         "score",
         lambda *a, **k: score(*a, **k).assign(expected=lambda s: s["expected"] * 4, upper=lambda s: s["upper"] * 4),
     )

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 app = verbs()
-UNANSWERED = 3
+LACKING = 3
 """Exit code of a night that was published without an answer to some of its questions."""
 
 
@@ -169,6 +169,7 @@ def nightly(
     json: Json = False,
 ) -> None:
     """Do it all for a date and publish; safe to run twice."""
+    from riskwarn.degraded import in_words
     from riskwarn.pipeline import nightly
 
     opened = open_store(store)
@@ -187,10 +188,12 @@ def nightly(
     counts = {"grids": night.scores["grid_id"].nunique(), "alerts": len(night.alerts), "gaps": len(night.gaps)}
     when = {"as_of": night.as_of.isoformat(), "run": night.run, "done_before": night.done_before}
     text = f"run {night.run}: {counts['grids']:,} grids, {counts['alerts']} alerts; gaps: {_by_state(night.gaps)}"
-    failed = night.facts.get("failed", {})
-    say({**when, **counts, "model_version": night.facts["model_version"], "failed": failed}, text, as_json=json)
-    if failed:
-        raise typer.Exit(UNANSWERED)
+    failed, lacks = night.facts.get("failed", {}), in_words(night.facts)
+    state = {"state": night.facts.get("state", "ok"), "degraded": night.facts.get("degraded"), "failed": failed}
+    body = {**when, **counts, "model_version": night.facts["model_version"], **state}
+    say(body, f"{text}; {lacks}" if lacks else text, as_json=json)
+    if failed or lacks:
+        raise typer.Exit(LACKING)
 
 
 @app.command(epilog=example("riskwarn mode urgent --by shift_leader --why flood --store city"))

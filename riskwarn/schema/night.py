@@ -23,9 +23,9 @@ SCORES = Table(
         number("p_in_top", "probability that the grid is among the alert capacity", least=0, most=1),
         text(
             "state",
-            "ok, or why there is no score: too little is known, or the question does not arise in the grid (a first event where there was one of late)",
+            "ok; stale for the last score there was, where the data end before the night; or why there is no score: too little is known, or the question does not arise in the grid (a first event where there was one of late)",
             required=True,
-            values=("ok", "insufficient_data", "not_asked"),
+            values=("ok", "stale", "insufficient_data", "not_asked"),
         ),
         text("model_version", "digest of the model", required=True),
     ),

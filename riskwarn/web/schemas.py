@@ -42,7 +42,7 @@ class ScoresQuery(ListQuery):
     """Parameters of the scores."""
 
     min_probability: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
-    state: Literal["ok", "insufficient_data", "not_asked"] | None = None
+    state: Literal["ok", "stale", "insufficient_data", "not_asked"] | None = None
 
 
 class GapsQuery(ListQuery):
@@ -125,7 +125,7 @@ class Score(BaseModel):
     grid_id: str
     name: str | None
     target: str
-    state: Literal["ok", "insufficient_data", "not_asked"]
+    state: Literal["ok", "stale", "insufficient_data", "not_asked"]
     rank: int | None = Field(description="1 is the riskiest")
     probability: float | None = Field(description="of at least one event in the horizon")
     expected: float | None = Field(description="events expected in the horizon")

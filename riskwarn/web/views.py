@@ -187,6 +187,7 @@ def _page(request: Request, template: str, night: Night, **context: Any) -> Resp
     given = common | {
         "damaged": common["comma"].join(damaged),
         "held": _held(nights, night, language),
+        "degraded": _degraded(nights, night, language),
         "night": night,
         "newest": newest,
         "stale": stale if hours > STALE_HOURS else "",
@@ -201,6 +202,20 @@ def _held(nights: Nights, night: Night, language: str) -> str:
     """That a rollback holds the night, empty where none does; the reason is told to operators alone, by ``riskwarn doctor``."""
     hold = nights.store.hold_of(night.as_of)
     return words.told("held", language, at=write.moment(hold.since, nights.store.timezone)) if hold else ""
+
+
+def _degraded(nights: Nights, night: Night, language: str) -> str:
+    """What a degraded night lacks, empty for any other."""
+    why = night.facts.get("degraded")
+    if not why:
+        return ""
+    if "until" not in why:
+        names = [words_of(str(source))[language] for source in why["feeds"]]
+        return words.told("stopped_feeds", language, names=words.PUNCTUATION["comma"][language].join(names))
+    until = write.moment(why["until"], nights.store.timezone)
+    if why["scores_of"] is None:
+        return words.told("late_unscored", language, until=until)
+    return words.told("late", language, until=until, as_of=write.day(pd.Timestamp(why["scores_of"]), language))
 
 
 def _html(request: Request, text: str, status: int = 200) -> Response:

@@ -24,6 +24,7 @@ BANDS = {
 
 STATES = {
     "ok": phrase("scored"),
+    "stale": phrase("stale"),
     "insufficient_data": phrase("insufficient data"),
     "open": phrase("open"),
     "draft": phrase("draft"),
@@ -129,6 +130,13 @@ PHRASES: dict[str, Spoken] = {
     "hours_age": phrase("{n} hours"),
     "damaged": phrase("A newer night ({as_of}) is damaged and cannot be read; this is the last one that can."),
     "held": phrase("This list was rolled back to an earlier run on {at} and is held; newer data may not be in it."),
+    "late": phrase(
+        "No record came since {until}. The scores are the last there were, of {as_of}, and stale: read the feeds and gaps, not the list."
+    ),
+    "late_unscored": phrase("No record came since {until}, and there were no scores before. Read the feeds and gaps."),
+    "stopped_feeds": phrase(
+        "A feed this question counts has stopped: {names}. What the list says of the last days is not known."
+    ),
     "damaged_night": phrase("What was published for that night is damaged and cannot be read"),
     "nothing": phrase("Nothing is published yet"),
     "nothing_more": phrase("No results does not mean no risk. Run riskwarn nightly first."),
