@@ -137,7 +137,8 @@ def read_words(path: str | Path) -> dict[str, Words]:
     """
     path = Path(path)
     if not path.is_file():
-        raise DefinitionError(f"words {path}: no such file; it is a CSV with {_WANTED}.")
+        said = " ".join(str(path).split())  # a name may hold a line feed; a message is one line
+        raise DefinitionError(f"words {said}: no such file; it is a CSV with {_WANTED}.")
     try:
         rows = csv.DictReader(path.read_text("utf-8-sig").splitlines())
         lacking = {"code", SOURCE_LANGUAGE} - set(rows.fieldnames or ())
