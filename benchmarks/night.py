@@ -1,58 +1,183 @@
-"""The product's night: from a store of revisions to the panel of one date, with the features of ``experiments/weekly.toml``.
+"""The product's night: eight questions of a city in one night, each step's processor time, beside a plain pandas night of one of them.
 
-    python benchmarks/night.py STORE              # a store that is there
-    python benchmarks/night.py STORE --simulate city   # simulate one first, if it is not
+    python benchmarks/night.py STORE                   # a store that is there, with its models
+    python benchmarks/night.py STORE --simulate city   # simulate one and train its models first, if it is not
+    python benchmarks/night.py STORE --target viol28   # one question alone
 
-Prints CPU seconds of opening the history and of the panel, a line a repeat.
+Runs two nights running and the second once more, each in a process of its own. A line a night: processor seconds of each step, wall time, peak memory, load.
 """
 
 import argparse
-import itertools
+import dataclasses
+import datetime as dt
+import functools
 import json
 import os
+import resource
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pandas as pd
 
+ROOT = Path(__file__).parent.parent
+ASKED = (
+    ("weekly", None, "standing"),
+    ("city_calls", None, "standing"),
+    ("city_calls", 28, "standing"),
+    ("city_petitions", None, "standing"),
+    ("city_violence", None, "standing"),
+    ("city_emergence", None, "rising"),
+    ("town_first", None, "first"),
+    ("town_escalation", None, "escalating"),
+)
+"""Experiment, horizon where it is another, lane."""
+STEPS = {
+    "fingerprint": ("riskwarn.store", "Store.fingerprint"),
+    "models": ("riskwarn.pipeline", "models_of"),
+    "history": ("riskwarn.pipeline", "History.load"),
+    "panel": ("riskwarn.answer", "panel_of"),
+    "scores": ("riskwarn.answer", "score"),
+    "gaps": ("riskwarn.pipeline", "find_gaps"),
+    "rules": ("riskwarn.pipeline", "triggered"),
+    "list": ("riskwarn.pipeline", "_list"),
+    "reasons": ("riskwarn.pipeline", "_reasons"),
+    "monitors": ("riskwarn.monitoring", "check_all"),
+    "beside": ("riskwarn.pipeline", "_beside"),
+    "publish": ("riskwarn.store", "Store.publish"),
+}
+"""Step, and where the function stands that does it."""
 
-def night(path):
-    """CPU seconds of opening the history, and of the panel; rows and columns."""
-    import riskwarn as rw
+
+def experiment(name, days):
+    """The question over a panel of four-weekly dates: enough to train a model that costs what a real one costs."""
+    from riskwarn.experiment import Experiment
+
+    asked = Experiment.load(ROOT / "experiments" / f"{name}.toml")
+    asked = asked if days is None else asked.over(days)
+    dates = dataclasses.replace(asked.dates, first=dt.date(2024, 6, 3), last=dt.date(2025, 9, 1), every_days=28)
+    return dataclasses.replace(asked, dates=dates)
+
+
+def prepare(store):
+    """Train and keep the models that are not there yet."""
+    from riskwarn import tracking
     from riskwarn.history import History
-    from riskwarn.pipeline import starter
+    from riskwarn.model import RiskModel
+    from riskwarn.panel import build_panel
 
-    store = rw.Store(path)
-    experiment = rw.Experiment.load(starter("experiments") / "weekly.toml")
-    as_of = pd.Timestamp(store.known_until().date())
-    marks = [time.process_time()]
-    history = History.load(store, as_of=as_of)
-    marks.append(time.process_time())
-    panel = rw.build_panel(history, experiment, as_of=as_of)
-    marks.append(time.process_time())
-    load, build = (round(b - a, 3) for a, b in itertools.pairwise(marks))
+    history = None
+    for name, days, _ in ASKED:
+        asked = experiment(name, days)
+        if asked.label.name not in tracking.kept_targets(store.path):
+            history = history or History.load(store)
+            tracking.keep(RiskModel.of(asked).fit(build_panel(history, asked)), store.path, alias="champion")
+
+
+def planned(target):
+    """The plan of all questions, or of one."""
+    from riskwarn.plan import Plan, Question
+
+    names = [(experiment(name, days).label.name, lane) for name, days, lane in ASKED]
+    return Plan.of_one(target) if target else Plan(tuple(Question(name, lane) for name, lane in names))
+
+
+def timed(spent, step, function):
+    """A function that adds its processor time to a step, less that of steps within it."""
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        started, before = time.process_time(), sum(spent.values())
+        try:
+            return function(*args, **kwargs)
+        finally:
+            spent[step] = spent.get(step, 0.0) + time.process_time() - started - (sum(spent.values()) - before)
+
+    return call
+
+
+def watch(spent):
+    """Put a clock on every step."""
+    import importlib
+
+    for step, (module, name) in STEPS.items():
+        holder = importlib.import_module(module)
+        *parents, last = name.split(".")
+        for parent in parents:
+            holder = getattr(holder, parent)
+        kind = staticmethod if parents == ["History"] else (lambda f: f)
+        setattr(holder, last, kind(timed(spent, step, getattr(holder, last))))
+
+
+def night(path, target, as_of):
+    """One night in this process: what it cost."""
+    from riskwarn.pipeline import nightly
+    from riskwarn.store import Store
+
+    spent = {}
+    watch(spent)
+    began = time.perf_counter()
+    done = nightly(Store(path), plan=planned(target), as_of=as_of)
     return {
-        "revisions": len(history.cases),
-        "grids": len(panel),
-        "columns": panel.shape[1],
-        "load_s": load,
-        "panel_s": build,
+        "night": as_of,
+        "questions": len(done.facts["questions"]),
+        "grids": int(done.scores["grid_id"].nunique()),
+        "alerts": len(done.alerts),
+        "done_before": done.done_before,
+        "steps_s": {step: round(seconds, 2) for step, seconds in spent.items()},
+        "cpu_s": round(time.process_time(), 1),
+        "wall_s": round(time.perf_counter() - began, 1),
+        "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+        "load1": round(os.getloadavg()[0], 1),
+    }
+
+
+def plain(path, as_of):
+    """A plain pandas night of one question: dispute calls of 4, 15 and 52 weeks a grid, ranked; no reasons, gaps, monitors or known times."""
+    began, spent = time.perf_counter(), time.process_time()
+    events = pd.concat(pd.read_parquet(file) for file in sorted(Path(path).glob("tables/events/*/*.parquet")))
+    at = pd.Timestamp(as_of, tz="Asia/Shanghai")
+    known = events[(events["known_at"] < at) & ~events["retracted"]].sort_values("known_at")
+    held = known.drop_duplicates(["source", "event_id"], keep="last")
+    calls = held[(held["source"] == "police_call") & (held["category"] == "P04")]
+    weeks = [(calls["occurred_at"] >= at - pd.Timedelta(weeks=n)).groupby(calls["grid_id"]).sum() for n in (4, 15, 52)]
+    ranked = pd.concat(weeks, axis=1).sum(axis=1).sort_values(ascending=False)
+    return {
+        "night": as_of,
+        "plain_pandas": len(ranked),
+        "cpu_s": round(time.process_time() - spent, 1),
+        "wall_s": round(time.perf_counter() - began, 1),
+        "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+        "load1": round(os.getloadavg()[0], 1),
     }
 
 
 def main():
-    """Simulate where asked, then run and print."""
+    """Simulate and train where asked, then run and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("store")
     parser.add_argument("--simulate", metavar="PRESET")
-    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--target", default="")
+    parser.add_argument("--night", metavar="DATE", help="run one night in this process")
+    parser.add_argument("--plain", metavar="DATE", help="run the plain night in this process")
     asked = parser.parse_args()
-    if asked.simulate and not Path(asked.store).exists():
-        from riskwarn.simulation import city
+    if asked.night or asked.plain:
+        found = plain(asked.store, asked.plain) if asked.plain else night(asked.store, asked.target, asked.night)
+        print(json.dumps(found), flush=True)
+        return
+    from riskwarn.simulation import city
+    from riskwarn.store import Store
 
+    if asked.simulate and not Path(asked.store).exists():
         city(asked.simulate).write(asked.store, truth=False)
-    for _ in range(asked.repeat):
-        print(json.dumps(night(asked.store) | {"load1": os.getloadavg()[0]}), flush=True)
+    store = Store(asked.store)
+    prepare(store)
+    last = store.known_until().normalize()
+    dates = [str((last - pd.Timedelta(days=back)).date()) for back in (1, 0)]
+    own = [sys.executable, __file__, asked.store, "--target", asked.target]
+    for line in (["--plain", dates[0]], *(["--night", date] for date in (*dates, dates[1]))):
+        subprocess.run([*own, *line], check=True)
 
 
 if __name__ == "__main__":

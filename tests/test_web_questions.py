@@ -1,5 +1,6 @@
 """What programs can ask about a score: what if, the rows behind a number, and the look back; and what a page says of it."""
 
+import dataclasses
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from riskwarn import tracking
 from riskwarn.explanation import CAVEAT, MOST_EVENTS, events_behind, review, rows, what_if, what_ifs
 from riskwarn.history import History
 from riskwarn.pipeline import night_panel, nightly
+from riskwarn.plan import Plan, Question
 from riskwarn.store import Store
 from riskwarn.web import create_app, schemas
 from riskwarn.web.nights import Nights
@@ -427,3 +429,25 @@ def test_openapi_names_the_questions(client):
         assert f"/api/v1{path}" in document["paths"]
     assert "maxItems" in str(asked["grids"])
     assert "maxProperties" in str(asked["values"])
+
+
+# -- several questions in one night ---------------------------------------------------------------------------------------
+
+
+def test_every_question_of_a_night_is_shown_on_demand(made, tmp_path):
+    """The first question is shown by default, any other by its name; one that was not asked is told, with those that were."""
+    store = Store(shutil.copytree(made[0].path, tmp_path / "town"))
+    other = dataclasses.replace(made[1], label=dataclasses.replace(made[1].label, name="other"))
+    tracking.keep(other, store.path, alias=tracking.CANDIDATE)
+    questions = (Question(TARGET, alias=tracking.CANDIDATE), Question("other", "rising", alias=tracking.CANDIDATE))
+    nightly(store, plan=Plan(questions), as_of=town.NIGHT)
+    client = client_of(store)
+    first, second = (get(client, "/scores", **asked).json() for asked in ({}, {"target": "other"}))
+    unknown = get(client, "/scores", target="none")
+
+    assert (first["model_version"], second["model_version"]) == (made[1].version, other.version)
+    assert first["total"] == second["total"] == made[0].night(town.NIGHT).table("scores")["grid_id"].nunique()
+    assert get(client, "/alerts").json()["items"] == get(client, "/alerts", target="other").json()["items"]
+    assert client.get("/grids", params={"target": "other"}).status_code == 200
+    assert (unknown.status_code, unknown.json()["type"]) == (404, "urn:riskwarn:problem:unknown_target")
+    assert unknown.json()["known"] == [TARGET, "other"]

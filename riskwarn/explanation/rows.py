@@ -157,7 +157,8 @@ def events_behind(history: History, model: RiskModel, reasons: pd.DataFrame, as_
         grid and the feature, with `event_grid_id`, the grid in which the event lies.
     """
     at = history.instant(as_of)
-    asked = [f for f in model.features if f.name in set(reasons["feature"])]
+    named = set(reasons["feature"])
+    asked = [f for f in model.features if f.name in named]
     held = _held(history, asked, at, history.grid_ids.astype(str))
     parts = [_behind_feature(f, reasons[reasons["feature"] == f.name], held, history, at) for f in asked]
     parts = [part for part in parts if len(part)]

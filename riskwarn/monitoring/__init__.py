@@ -24,7 +24,7 @@ Drifts of features, scores, ranks and calibration warn above the largest one wit
           └ phrases
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,7 @@ from riskwarn.errors import DataError
 from riskwarn.history import History
 from riskwarn.model import RiskModel
 from riskwarn.monitoring.category import category_marks
-from riskwarn.monitoring.drift import calibration_marks, drift_marks, panel_of, rank_marks, training_dates
+from riskwarn.monitoring.drift import calibration_marks, drift_marks, panels_of, rank_marks, training_dates
 from riskwarn.monitoring.mark import COLUMNS, STATES, counts, summary, worst
 from riskwarn.monitoring.phrases import in_words
 from riskwarn.monitoring.volume import flows, replay, volume_marks
@@ -120,9 +120,8 @@ def check_all(history: History, models: Sequence[RiskModel], as_of: object) -> p
         As :func:`check`.
     """
     found = [check_feeds(history, as_of).assign(target="")]
-    found += [check_scores(history, model, as_of).assign(target=model.label.name) for model in models]
+    found += _checked(history, models, as_of) if models else []
     table = pd.concat(found, ignore_index=True)
-    table = table[~(table["monitor"].eq("feature") & table["scope"].duplicated())].reset_index(drop=True)
     order = table.assign(
         loud=[-STATES.index(s) for s in table["state"]], odd=-(table["value"] / table["alarm"]).replace(np.inf, np.nan)
     )
@@ -146,19 +145,42 @@ def check_feeds(history: History, as_of: object) -> pd.DataFrame:
 @checked
 def check_scores(history: History, model: RiskModel, as_of: object) -> pd.DataFrame:
     """Drift of features and scores, ranks against the night before, and calibration of what has settled since the training."""
+    return next(_checked(history, [model], as_of)).drop(columns="target")
+
+
+def _checked(history: History, models: Sequence[RiskModel], as_of: object) -> Iterator[pd.DataFrame]:
+    """What the monitors of scores say of each model; features that an earlier one reads are not looked at again."""
     at = history.at([as_of]).local[0]
-    trained, recent = training_dates(model, history.timezone), _settling(history, model, at)
-    panel = panel_of(history, model, sorted({*trained, *(d + _DAY for d in trained), *recent, at - _DAY, at}))
-    days = dict(list(panel.groupby("as_of")))
+    trained = [training_dates(model, history.timezone) for model in models]
+    recent = [_settling(history, model, at) for model in models]
+    wanted = [
+        {*usual, *(d + _DAY for d in usual), *settling, at - _DAY, at}
+        for usual, settling in zip(trained, recent, strict=True)
+    ]
+    seen: set[str] = set()
+    for model, usual, settling, days in zip(models, trained, recent, panels_of(history, wanted, models), strict=True):
+        names = [name for name in model.feature_names if name not in seen]
+        seen.update(names)
+        yield _score_marks(names, usual, settling, days, at, model.label.days).assign(target=model.label.name)
+
+
+def _score_marks(
+    names: list[str],
+    trained: pd.DatetimeIndex,
+    recent: list[pd.Timestamp],
+    days: dict[pd.Timestamp, pd.DataFrame],
+    at: pd.Timestamp,
+    horizon_days: float,
+) -> pd.DataFrame:
     usual = [days[d] for d in trained]
     return pd.concat(
         [
-            drift_marks(model.feature_names, usual, days[at]),
+            drift_marks(names, usual, days[at]),
             rank_marks([(days[d], days[d + _DAY]) for d in trained], (days[at - _DAY], days[at])),
             calibration_marks(
                 [d.dropna(subset=["y"]) for d in usual],
                 [days[d].dropna(subset=["y"]) for d in recent],
-                days=model.label.days,
+                days=horizon_days,
             ),
         ],
         ignore_index=True,

@@ -4,7 +4,7 @@ What is usual is measured, not assumed: the largest drift between a date of the 
 model was trained through raises no alarm, and a city of few grids, whose distributions jump by chance, is given room.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ PSI_FLOOR, RANK_FLOOR, LIST_FLOOR, COUNT_FLOOR, ERROR_FLOOR = 0.1, 0.02, 0.1, 0.
 """Drifts below these are never a warning."""
 _YEAR_DAYS = 364
 Panels = Sequence[pd.DataFrame]
+Days = dict[pd.Timestamp, pd.DataFrame]
 Pair = tuple[pd.DataFrame, pd.DataFrame]
 LIST_SHARE = 0.1
 """Share of grids that make the list whose overlap is measured."""
@@ -28,23 +29,47 @@ CHANGED = 9.0
 """Drift of a feature that was the same number everywhere and no longer is."""
 
 
-def panel_of(history: History, model: RiskModel, dates: Iterable[pd.Timestamp]) -> pd.DataFrame:
-    """Features of a model at some dates, the outcome where it is settled, and what the model says of them.
+def panels_of(
+    history: History, dates: Sequence[Collection[pd.Timestamp]], models: Sequence[RiskModel]
+) -> Iterator[Days]:
+    """Features of each model at its own dates, the outcome where it is settled, and what the model says of them.
+
+    A feature that several models read is computed once, for the dates of all of them.
+
+    Parameters
+    ----------
+    history
+        What was known.
+    dates
+        Of each model.
+    models
+        Read one after another, so that one panel is held at a time.
 
     Returns
     -------
-    panel
-        `grid_id`, `as_of`, a column a feature, `y`, and the model's `score`, `expected`, `probability`; grids in one order at every date.
+    days
+        Of each model by date: a column a feature, `y`, and the model's `score`, `expected`, `probability`; grids in one order at every date.
     """
-    snapshot = history.at(dates)
-    n = len(model.features)
-    matrix = np.empty((n + 1, *snapshot.shape), np.float32)
-    fill(snapshot, model.features, matrix[:n])
-    matrix[n] = model.label.outcome(snapshot)
-    panel = pd.DataFrame(matrix.reshape(n + 1, -1).T, columns=[*model.feature_names, "y"])
-    panel.insert(0, "grid_id", np.repeat(history.grids["grid_id"].to_numpy(dtype=object), snapshot.shape[1]))
-    panel.insert(1, "as_of", pd.DatetimeIndex(np.tile(snapshot.local, snapshot.shape[0])))
-    return panel.join(model.predict(panel)[["score", "expected", "probability"]])
+    features = list({feature: None for model in models for feature in model.features})
+    place = {feature: i for i, feature in enumerate(features)}
+    snapshot = history.at(sorted(set().union(*dates)))
+    matrix = fill(snapshot, features, np.empty((len(features), *snapshot.shape), np.float32))
+    for model, own in zip(models, dates, strict=True):
+        at = np.flatnonzero(snapshot.local.isin(list(own)))
+        rows = matrix[[place[f] for f in model.features]][:, :, at]
+        outcome = model.label.outcome(snapshot)[:, at]
+        yield _said(model, rows, outcome, snapshot.local[at])
+
+
+def _said(model: RiskModel, rows: np.ndarray, outcome: np.ndarray, dates: pd.DatetimeIndex) -> Days:
+    """By date the rows of a model with what it says of them; no interval, which would cost more than all else."""
+    n, n_grids = rows.shape[:2]
+    panel = pd.DataFrame(rows.transpose(0, 2, 1).reshape(n, -1).T, columns=model.feature_names)
+    score = model.margin(panel)
+    expected = np.exp(score)
+    chance = model.calibration.probability(expected) if model.label.is_count else np.minimum(expected, 1)
+    told = panel.assign(y=outcome.T.ravel(), score=score, expected=expected, probability=chance)
+    return {at: told.iloc[t * n_grids : (t + 1) * n_grids] for t, at in enumerate(dates)}
 
 
 def training_dates(model: RiskModel, timezone: str) -> pd.DatetimeIndex:
