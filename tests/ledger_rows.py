@@ -99,9 +99,9 @@ def day(n: int) -> pd.Timestamp:
     return NIGHT + pd.Timedelta(days=n)
 
 
-def alert(grids: str, level: str = "red", *, target: str = "dispute_28d") -> dict:
+def alert(grids: str, level: str = "red", **more: object) -> dict:
     """An alert of a night."""
-    return {"grid_ids": grids, "level": level, "target": target}
+    return {"grid_ids": grids, "level": level, "target": "dispute_28d", **more}
 
 
 def gap(kind: str, scope: str, severity: float = 90.0, suppressed_by: str | None = None) -> dict:
@@ -114,13 +114,13 @@ def publish(store: Store, n: int, *, alerts=(), gaps=(), unscored=(), run: str =
     at = day(n)
     a = [
         {
-            **row,
             "alert_id": f"{at:%m%d}{row['grid_ids'].replace(' ', '')}{row['target']}",
             "as_of": at,
             "state": "published",
             "action": "A1",
             "rank": i + 1,
             "model_version": "m1",
+            **row,
         }
         for i, row in enumerate(alerts)
     ]

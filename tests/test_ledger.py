@@ -19,6 +19,7 @@ from riskwarn.errors import (
     DefinitionError,
     ForbiddenError,
     NotFoundError,
+    PrivacyError,
     StepError,
     TamperedError,
 )
@@ -89,11 +90,20 @@ def test_what_may_not_be_done_is_told_and_changes_nothing(ledger: AnyLedger, rol
 
 
 def test_assigning_wants_an_area_and_lets_it_act(ledger: AnyLedger):
-    """Who an item is assigned to may act on it, though it lies elsewhere; a name with blanks is no code."""
+    """Who an item is assigned to may act on it, though it lies elsewhere; a name or a telephone is no code, is not repeated and not kept."""
     leader = ledger.actor("shift_leader")
     ledger.act(ledger.first, "acknowledge", leader, at=NOW)
-    with pytest.raises(StepError, match="without blanks"):
-        ledger.act(ledger.first, "assign", leader, area="some one", at=NOW)
+    for area, kind in (
+        ("some one", DataError),
+        ("张三", DataError),
+        ("x" * 33, DataError),
+        ("13812345678", PrivacyError),
+    ):
+        with pytest.raises(kind) as error:
+            ledger.act(ledger.first, "assign", leader, area=area, at=NOW)
+        assert area not in str(error.value)
+        with pytest.raises(kind):
+            ledger.actor("grid_head", area=area)
     ledger.act(ledger.first, "assign", leader, area="BUREAU-7", at=NOW)
 
     bureau = ledger.actor("department_liaison", area="BUREAU-7")

@@ -170,6 +170,25 @@ def test_a_filled_in_list_comes_back(city, tmp_path, language, capsys):
     assert [i["state"] for i in items(capsys)] == ["dismissed", "acknowledged"]
 
 
+def test_what_a_cell_should_not_hold_is_not_repeated(city, tmp_path, capsys):
+    """A name in the cell of a reason, an action, an item, a version or an area is refused; neither report nor trail repeats it."""
+    path, name = tmp_path / "today.xlsx", "王小明13812345678"
+    rows = (
+        {"action": "dismiss", "reason": name},
+        {"action": name},
+        {"action": "acknowledge", "item_id": name},
+        {"action": "acknowledge", "version": name},
+        {"action": "acknowledge", "assign_to": name},
+    )
+    for row in rows:
+        assert main(["alerts", "list", "--kind", "alert", "--out", str(path), "--language", "en"]) == 0
+        filled(path, {2: row}, "en")
+        assert main(["alerts", "import", str(path), "--role", "shift_leader"]) == 11
+        said = capsys.readouterr()
+        assert name not in said.out + said.err
+    assert [i["version"] for i in items(capsys)] == [1, 1]
+
+
 def test_a_list_brought_twice_does_nothing_twice(city, tmp_path, capsys):
     """The second time every row is a conflict, for its version was acted on."""
     path = tmp_path / "today.xlsx"
@@ -197,7 +216,7 @@ def test_a_file_that_is_no_list_is_refused(city, tmp_path, content, capsys):
 
 def test_a_list_holds_no_formula(city, tmp_path, capsys):
     """A list written as .csv or .xlsx has the name and version of each item, and no cell that a spreadsheet would run."""
-    for ending in (".xlsx", ".csv"):
+    for ending in (".xlsx", ".csv", ".parquet"):
         assert main(["alerts", "list", "--out", str(tmp_path / f"l{ending}"), "--language", "en"]) == 0
     table = pd.read_csv(tmp_path / "l.csv", encoding="utf-8-sig", dtype=str)
     cells = openpyxl.load_workbook(tmp_path / "l.xlsx")["list"]

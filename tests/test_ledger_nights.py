@@ -73,6 +73,28 @@ def test_a_new_ledger_begins_with_the_newest_night(store):
         assert states(ledger) == [("G4", "published", 1)]
 
 
+def test_an_alert_of_a_lane_is_known_by_its_name(store):
+    """In lanes an alert keeps its name, whatever target says most tonight; the same grids in another lane are another alert; a draw keeps its chance."""
+    publish(
+        store,
+        0,
+        alerts=[
+            alert("G1", alert_id="s1", lane="standing"),
+            alert("G1", "blue", alert_id="e1", lane="explore", target="", propensity=0.25),
+        ],
+    )
+    with Ledger(store) as ledger:
+        entered(ledger, 0)
+        publish(store, 1, alerts=[alert("G1 G2", alert_id="s1", lane="standing", target="calls7", trend="worse")])
+        counts = entered(ledger, 1)
+        items = ledger.items(kind="alert").set_index("source_id")
+
+        assert counts == {"update": 1, "new_reading": 1}
+        assert items["lane"].to_dict() == {"s1": "standing", "e1": "explore"}
+        assert (items.loc["s1", "reading"]["trend"], items.loc["e1", "reading"]["propensity"]) == ("worse", 0.25)
+        assert ledger.verify().sound
+
+
 def test_no_night_between_is_lost(ledger, store):
     """A run that was published and whose job was killed before the ledger is entered by the next one, in its order."""
     publish(store, 1, alerts=[alert("G3")])

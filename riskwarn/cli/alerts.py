@@ -3,6 +3,7 @@
 import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -104,6 +105,8 @@ def list_(
         write_sheet(sheet_of(table, language=str(language)), out, workflow=workflow, language=str(language))
         print(f"{len(table):,} rows in {out}")
         return
+    if out:
+        table = table.assign(reading=[dumps(r, ensure_ascii=False) for r in table["reading"]])
     shown = table[["item_id", "version", "kind", "level", "state", "topic", "grid_ids", "clock", "due_at", "late"]]
     show(table, out=out, as_json=json, shown=shown)
 

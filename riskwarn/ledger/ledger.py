@@ -1,5 +1,6 @@
 """The ledger of a store: opened, read, and written by one verb, :meth:`Ledger.act`, and by the night."""
 
+import re
 import uuid
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,15 +11,18 @@ import pandas as pd
 import sqlalchemy as sa
 
 from riskwarn.calling import checked
-from riskwarn.errors import DataError, NotFoundError, TamperedError
+from riskwarn.errors import DataError, NotFoundError, PrivacyError, TamperedError
 from riskwarn.ledger import chain, database
 from riskwarn.ledger.actor import CITY, Actor, account_digest, within
 from riskwarn.ledger.item import Item, replayed, told_of
+from riskwarn.ledger.listing import areas_of
 from riskwarn.ledger.pen import Given, Pen, permitted
 from riskwarn.ledger.tables import CHAIN, ITEMS, OUTBOX, TRANSITIONS
 from riskwarn.ledger.workflow import SHIPPED, Workflow, workflow
+from riskwarn.privacy import findings
 from riskwarn.store import Store
 
+_CODE = re.compile(r"[A-Za-z0-9._:\-]{1,32}")
 FLOW = "workflow.toml"
 """A city's own machine, beside its tables."""
 
@@ -176,10 +180,13 @@ class Ledger:
         Raises
         ------
         DataError
-            There is no such role.
+            There is no such role, or the area is no code.
+        PrivacyError
+            The area looks like a person's number.
         """
         if role not in self.workflow.roles:
             raise DataError(f"no role {role!r}; there are: {', '.join(self.workflow.roles)}.")
+        self._check_area(area)
         return Actor(role, area, account_digest(self.store.path, account))
 
     @checked
@@ -229,6 +236,10 @@ class Ledger:
             The role may not take the step, or the item lies in another area.
         StepError
             The item cannot take the step from where it stands, or what it wants is missing or unknown.
+        DataError
+            The time lies in the future, or the area is no code.
+        PrivacyError
+            The area looks like a person's number.
         TamperedError
             The ledger is not the one last written.
         """
@@ -236,10 +247,26 @@ class Ledger:
         looked = self.item(item_id)
         seen = looked.version if version is None else version
         given = Given(reason=reason, outcome=outcome, area=area)
+        if area:
+            self._check_area(area)
         with self.writing(at) as pen:
             item = find_item(pen.link, looked.item_id)
             step = permitted(self.workflow, item, action, actor, given, seen=seen, last=pen.last_of(item))
             return pen.take(item, step, actor, given)
+
+    def _check_area(self, area: str) -> None:
+        """Only codes are written, for a chain keeps for ever what it is told: never a name, never a number of a person."""
+        if area == CITY:
+            return
+        if rule := findings(pd.Series([area]))[0]:
+            raise PrivacyError(
+                f"an area is the code of a place or body; what was given looks like a person's ({rule}). It was not kept."
+            )
+        areas = {} if _CODE.fullmatch(area) else areas_of(self.store, pd.Timestamp.now(tz=self.store.timezone)).of_body
+        if not _CODE.fullmatch(area) and area not in areas:
+            raise DataError(
+                "an area is the code of a place or body: up to 32 letters, digits, '.', '_', ':' and '-', or one of the table grids."
+            )
 
     @contextmanager
     def writing(self, at: object = None) -> Iterator[Pen]:

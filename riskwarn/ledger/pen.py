@@ -14,8 +14,8 @@ from riskwarn.ledger.item import TOLD, Item, item_id_of
 from riskwarn.ledger.tables import ITEMS, OUTBOX, OUTCOMES, TRANSITIONS
 from riskwarn.ledger.workflow import FIRST, Step, Workflow
 
-_AREA = 32
 _BATCH = 500
+_NOTED = ("last_night", "source_id", "reading")
 
 
 @dataclass(frozen=True)
@@ -79,17 +79,17 @@ def _refused(flow: Workflow, item: Item, action: str, actor: Actor) -> Forbidden
 def _check_given(step: Step, given: Given) -> None:
     for what, code, known in (("reason", given.reason, step.reasons), ("outcome", given.outcome, step.outcomes)):
         if known and code not in known:
-            said = f"no {what} {code[:40]!r}{did_you_mean(code, known)}" if code else f"{step.action} wants a {what}"
+            said = (
+                f"{step.action} takes no such {what}{did_you_mean(code, known)}"
+                if code
+                else f"{step.action} wants a {what}"
+            )
             raise StepError(f"{said}; one of {', '.join(known)}.")
         if code and not known:
-            raise StepError(f"{step.action} takes no {what}, got {code[:40]!r}.")
+            raise StepError(f"{step.action} takes no {what}.")
     for want, value in (("area", given.area), ("item", given.item), ("evidence", given.evidence)):
         if bool(value) != (want in step.wants):
             raise StepError(f"{step.action} {'takes no' if value else 'wants an'} {want}.")
-    if given.area and not (len(given.area) <= _AREA and given.area.isprintable() and " " not in given.area):
-        raise StepError(
-            f"an item is assigned to the code of an area or body, of at most {_AREA} letters without blanks."
-        )
 
 
 class Pen:
@@ -101,6 +101,7 @@ class Pen:
         self.at = at
         self._head = head
         self._rows: list[dict[str, Any]] = []
+        self._notes: dict[str, dict[str, Any]] = {}
         self._new: dict[str, dict[str, Any]] = {}
         self._outcomes: list[dict[str, Any]] = []
         self._messages: list[dict[str, Any]] = []
@@ -151,12 +152,12 @@ class Pen:
         return new
 
     def note(self, item: Item, **reading: Any) -> Item:
-        """Keep what a night said of an item: no step, no version."""
+        """Keep what a night said of an item, its ``last_night``, ``source_id`` or ``reading``: no step, no version."""
         new = replace(item, **reading)
         if item.item_id in self._new:
             self._new[item.item_id] = dict(vars(new))
-            return new
-        self.link.execute(sa.update(ITEMS).where(ITEMS.c.item_id == item.item_id).values(**reading))
+        else:
+            self._notes[item.item_id] = {"named": item.item_id, **{f"new_{k}": getattr(new, k) for k in _NOTED}}
         return new
 
     def tell(self, message_id: str, topic: str, body: Mapping[str, Any]) -> None:
@@ -174,6 +175,11 @@ class Pen:
                 self.link.execute(sa.insert(table), rows[start : start + _BATCH])
             rows.clear()
         self._new.clear()
+        if self._notes:
+            held = sa.update(ITEMS).where(ITEMS.c.item_id == sa.bindparam("named"))
+            noted = held.values(**{k: sa.bindparam(f"new_{k}", type_=ITEMS.c[k].type) for k in _NOTED})
+            self.link.execute(noted, list(self._notes.values()))
+            self._notes.clear()
         return self._head
 
     def _update(self, item: Item, new: Item) -> None:

@@ -1,5 +1,6 @@
 """The list on paper: exported with name and version of each item, filled in, and brought back row by row with a report."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ HEADERS = {
 FILLED = ("action", "outcome", "reason", "assign_to")
 _SPOKEN = {"kind": "kind", "level": "level", "state": "state", "clock": "clock"}
 _WIDTH = 16
+_ITEM = re.compile(r"[0-9a-f]{16}")
 
 
 @checked
@@ -195,7 +197,12 @@ def take_rows(
     """
     report = []
     for row in rows[rows["action"] != ""].to_dict("records"):
-        line = {"row": row["row"], "item_id": row["item_id"], "action": code_of("action", row["action"])}
+        action = code_of("action", row["action"])
+        known = {
+            "item_id": row["item_id"] if _ITEM.fullmatch(row["item_id"]) else "",
+            "action": action if action in ledger.workflow.actions else "",
+        }
+        line = {"row": row["row"], **known}  # a cell may hold anything, a name too: what is no code is not repeated
         try:
             done = _take(ledger, row, actor, at)
             report.append({**line, "result": "done", "said": word("state", done.state)[language]})
@@ -206,6 +213,8 @@ def take_rows(
 
 def _take(ledger: Ledger, row: dict[str, Any], actor: Actor, at: object) -> Item:
     version = row["version"].removesuffix(".0")
+    if not _ITEM.fullmatch(row["item_id"]):
+        raise DataError(f"row {row['row']}: the item is none; its name is sixteen letters and may not be changed.")
     if not version.isdigit():
         raise DataError(
             f"row {row['row']}: the version is no number; it says what was looked at and may not be changed."

@@ -261,7 +261,7 @@ class Workflow:
         """
         if action not in self.actions:
             raise StepError(
-                f"no action {action!r}{did_you_mean(action, self.actions)}; there are: {', '.join(self.actions)}."
+                f"no such action{did_you_mean(action, self.actions)}; there are: {', '.join(self.actions)}."
             )
 
     def _open(self, action: str, state: str, kind: str, level: str) -> Iterator[Step]:
