@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: demo test slow lint types docs lock clean help
+.PHONY: demo test slow faults lint types docs lock clean help
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -28,6 +28,9 @@ test: $(STAMP)  ## run the default tests and the doctests
 
 slow: $(STAMP)  ## run every test, also the slow ones
 	@$(BIN)/python -m pytest -n auto --dist loadfile --slow
+
+faults: $(STAMP)  ## faults on purpose, the long form; prints one table (an hour on 2 cores)
+	@PYTHONPATH=tests $(BIN)/python -m faults
 
 lint: $(STAMP)  ## style, with every rule on
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .

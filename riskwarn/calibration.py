@@ -76,8 +76,10 @@ class Calibration:
         """
         from sklearn.linear_model import PoissonRegressor  # noqa: PLC0415
 
-        regression = PoissonRegressor(alpha=1e-6, max_iter=300).fit(margin[:, None], y)
-        level, slope = float(regression.intercept_), float(regression.coef_[0])
+        level, slope = 0.0, 0.0
+        if np.any(y):  # the regression begins at the log of the mean, and no event at all has none
+            regression = PoissonRegressor(alpha=1e-6, max_iter=300).fit(margin[:, None], y)
+            level, slope = float(regression.intercept_), float(regression.coef_[0])
         if slope <= 0:
             level, slope = float(np.log(max(y.mean(), 1e-6)) - margin.mean()), 1.0
         return cls(level, slope, *_spread(np.exp(level + slope * margin), y, max(overlap, 1.0)))

@@ -313,8 +313,20 @@ def _check_there(uri: str, target: str) -> None:
         raise NotFoundError(f"no model {target!r}: {file} does not exist; train one with `riskwarn train`.")
 
 
-def _check_answers(uri: str) -> None:
-    """Refuse a tracker on the network that nobody answers for, before MLflow waits for it."""
+@checked
+def check_answers(uri: str) -> None:
+    """Refuse a tracker on the network that nobody answers for, before MLflow waits for it.
+
+    Parameters
+    ----------
+    uri
+        Of MLflow; a file always answers.
+
+    Raises
+    ------
+    NotFoundError
+        It does not answer within two seconds.
+    """
     address = urlsplit(uri)
     if address.hostname is None:
         return
@@ -364,7 +376,7 @@ def _mlflow(uri: str) -> Iterator[Any]:
     NotFoundError
         The tracker does not answer, or not in time.
     """
-    _check_answers(uri)
+    check_answers(uri)
     # MLflow tries for minutes of its own accord
     os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"], os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = str(_SECONDS), "0"
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

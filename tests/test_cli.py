@@ -217,16 +217,28 @@ def test_nightly_twice_and_back(ask, street):
     ask("rollback", towns.STREET_NIGHT, "--release")
 
 
-def test_doctor_says_what_there_is(ask):
+@pytest.fixture
+def examined(street, capsys):
+    """What the doctor says of the street with --json; its night is old, so it ends with 5."""
+
+    def asked():
+        capsys.readouterr()
+        assert main(["doctor", "--json", "--store", str(street[0].path)]) == 5
+        return json.loads(capsys.readouterr().out, parse_constant=no_such_number)
+
+    return asked
+
+
+def test_doctor_says_what_there_is(examined):
     """Versions, and the store's tables and nights."""
-    found = ask("doctor")
+    found = examined()
 
     assert found["timezone"] == "Asia/Shanghai"
     assert {"events", "grids"} <= set(found["tables"])
-    assert found["pandas"] == pd.__version__
+    assert f"pandas {pd.__version__}" in next(f["said"] for f in found["findings"] if f["name"] == "packages")
 
 
-def test_monitor_tells_of_feeds_and_scores(ask):
+def test_monitor_tells_of_feeds_and_scores(ask, examined):
     """One mark a monitor and scope; --feeds leaves the model out; after a night the doctor repeats what was loud."""
     whole = ask("monitor", *NIGHT, *MODEL)
     feeds = ask("monitor", *NIGHT, "--feeds")
@@ -234,7 +246,7 @@ def test_monitor_tells_of_feeds_and_scores(ask):
 
     assert {m["monitor"] for m in whole} > {m["monitor"] for m in feeds} == {"volume", "category"}
     assert {"ok"} <= {m["state"] for m in whole} <= {"ok", "unknown", "warn", "alarm"}
-    assert len(ask("doctor")["loud"]) == sum(m["state"] in {"warn", "alarm"} for m in whole)
+    assert len(examined()["loud"]) == sum(m["state"] in {"warn", "alarm"} for m in whole)
 
 
 def test_check_speaks_of_every_feed(ask):

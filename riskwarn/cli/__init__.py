@@ -7,7 +7,7 @@
     nights    score find-gaps monitor raise-alerts nightly mode
     alerts    alerts ledger
     reasons   explain changes what-if review
-    upkeep    rollback prune migrate
+    upkeep    rollback prune backup restore migrate
     service   serve demo doctor
 """
 
@@ -54,6 +54,8 @@ VERBS = {
     "demo": "service",
     "rollback": "upkeep",
     "prune": "upkeep",
+    "backup": "upkeep",
+    "restore": "upkeep",
     "migrate": "upkeep",
     "doctor": "service",
 }

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from riskwarn.store import Store
 
 app = verbs()
-_PACKAGES = ("riskwarn", "numpy", "pandas", "pyarrow", "lightgbm", "mlflow", "scikit-learn", "geopandas", "fastapi")
 _DEMO = Path("demo/boston")
 Port = Annotated[int, typer.Option(min=0, max=65_535)]
 
@@ -60,15 +59,19 @@ def demo(
 
 @app.command(epilog=example("riskwarn doctor --store city"))
 def doctor(*, store: StoreFolder = None, json: Json = False) -> None:
-    """Say what is installed and what the store holds."""
-    import importlib.metadata
-    import platform
+    """Look at what is installed and what the store holds, each with its remedy; ends with 4 for a warning, 5 for a failure."""
+    from riskwarn.doctor import EXIT_CODES, examine, gravest
 
-    body: dict[str, Any] = {"python": platform.python_version()}
-    body |= {package: importlib.metadata.version(package) for package in _PACKAGES}
-    if store:
-        body |= _held(open_store(store))
-    say(body, "\n".join(f"{key:<14}{value}" for key, value in body.items()), as_json=json)
+    opened = open_store(store) if store else None
+    if opened is not None:
+        _ = opened.timezone  # there is a store
+    findings = examine(opened)
+    state = gravest(findings)
+    body = {"state": state, "findings": [vars(finding) for finding in findings]} | (_held(opened) if opened else {})
+    lines = [f"{f.state:<5}{f.name:<24}{f.said}" + (f"\n{'':<29}→ {f.remedy}" if f.remedy else "") for f in findings]
+    say(body, "\n".join([*lines, *(f"     {line}" for line in body.get("loud", []))]), as_json=json)
+    if EXIT_CODES[state]:
+        raise typer.Exit(EXIT_CODES[state])
 
 
 def _held(store: "Store") -> dict[str, Any]:

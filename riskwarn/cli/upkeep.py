@@ -1,12 +1,16 @@
 """The verbs that keep a store in order."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from riskwarn.cli.options import Json, StoreFolder, example, verbs
 from riskwarn.cli.shared import open_store, say
 from riskwarn.errors import DataError
+
+if TYPE_CHECKING:
+    from riskwarn.store.backup import Backup
 
 app = verbs()
 
@@ -55,6 +59,48 @@ def prune(
         "\n".join([*lines, end]),
         as_json=json,
     )
+
+
+@app.command(epilog=example("riskwarn backup city.zip --store city"))
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The zip file to write.")],
+    *,
+    with_keys: Annotated[
+        bool, typer.Option("--with-keys", help="Put the keys in too; keep such a file secret.")
+    ] = False,
+    store: StoreFolder = None,
+    json: Json = False,
+) -> None:
+    """Write the store into one file, with the digest of each of its files."""
+    from riskwarn.store.backup import back_up
+
+    made = back_up(open_store(store), file, with_keys=with_keys)
+    say(
+        {"file": str(file), **vars(made)},
+        f"{file}: {made.n_files} files, {made.n_bytes / 1e6:,.1f} MB; {_of_keys(made)}",
+        as_json=json,
+    )
+
+
+@app.command(epilog=example("riskwarn restore city.zip city-again"))
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of riskwarn backup.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the new store.")],
+    *,
+    json: Json = False,
+) -> None:
+    """Make a store of a backup; a damaged one is refused."""
+    from riskwarn.store.backup import restore
+
+    made = restore(file, folder)
+    say({"store": str(folder), **vars(made)}, f"{folder}: {made.n_files} files; {_of_keys(made)}", as_json=json)
+
+
+def _of_keys(made: "Backup") -> str:
+    """Which keys a backup holds, and what follows."""
+    if made.keys:
+        return f"WITH the keys {', '.join(made.keys)}: whoever has the file can sign models and undo hashing; keep it secret"
+    return "without the keys: kept models must be promoted again, or .key and place.key put back by hand"
 
 
 @app.command(epilog=example("riskwarn migrate --store city"))
