@@ -256,18 +256,22 @@ class _Entry:
 
     def _merge(self, new: Item, tonight: set[str]) -> None:
         """One place, one item: where another leads there and is not listed tonight, the one nobody has acted on ends."""
-        for old in [item for item in self.items.values() if self._is_same_place(item, new, tonight)]:
+        open_alerts = (
+            [i for i in self.items.values() if i.kind == "alert" and i.subject not in tonight]
+            if new.kind == "alert"
+            else []
+        )
+        for old in [item for item in open_alerts if self._is_same_place(item, new)]:
             if self._may(old, "merge"):
                 self._take(old, "merge", Given(reason="same_place", item=new.item_id))
             elif self.items[new.subject].state not in self.flow.final:
                 self._take(new, "merge", Given(reason="same_place", item=old.item_id))
                 self._keep(self.pen.note(old, last_night=new.last_night), "new_reading")
 
-    def _is_same_place(self, old: Item, new: Item, tonight: set[str]) -> bool:
-        if (old.kind, old.topic, old.lane) != ("alert", new.topic, new.lane) or new.kind != "alert":
+    def _is_same_place(self, old: Item, new: Item) -> bool:
+        if (old.topic, old.lane) != (new.topic, new.lane) or old.state in self.flow.final:
             return False
-        meets = new.lead in old.grid_ids.split() or old.lead in new.grid_ids.split()
-        return meets and old.subject not in tonight and old.state not in self.flow.final
+        return new.lead in old.grid_ids.split() or old.lead in new.grid_ids.split()
 
     # -- steps --------------------------------------------------------------------------------------------------------
 

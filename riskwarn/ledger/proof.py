@@ -44,6 +44,14 @@ class Proof:
     grids_in: Mapping[str, frozenset[str]]
 
     @cached_property
+    def _indexes(self) -> dict[tuple[str, str], Mapping[str, np.ndarray]]:
+        return {}
+
+    @cached_property
+    def _times(self) -> dict[str, np.ndarray]:
+        return {}
+
+    @cached_property
     def _read(self) -> dict[str, pd.DataFrame]:
         return {}
 
@@ -52,8 +60,10 @@ class Proof:
         scope, since = str(item.reading.get("scope", "")), pd.Timestamp(item.first_night)
         found: dict[str, Any] = {}
         for name in flow.nights.evidence.get(item.topic, ("events",)):
-            rows = self._rows(name)
-            here = rows[(rows["_at"] >= since).to_numpy() & self._touches(rows, scope)]
+            rows, touched = self._rows(name), self._touched(name, scope)
+            here = rows.iloc[
+                touched[self._at(name)[touched] >= np.datetime64(since.tz_convert("UTC").tz_localize(None))]
+            ]
             if len(here):
                 keys = here[list(table_of(name).key)].head(_SHOWN)
                 found[name] = {"n": len(here), "rows": [" ".join(map(_said, row)) for row in keys.to_numpy()]}
@@ -73,29 +83,46 @@ class Proof:
         at = rows["known_at"].fillna(rows[known]) if "known_at" in rows else rows[known]
         return rows.assign(_at=at)[(at >= self.since) & (at < self.until)].reset_index(drop=True)
 
-    def _touches(self, rows: pd.DataFrame, scope: str) -> Any:
-        """Which rows concern the scope of a gap."""
+    def _touched(self, name: str, scope: str) -> np.ndarray:
+        """Positions of the rows that concern the scope of a gap."""
         kind, _, place = scope.partition(":")
         first, _, rest = place.partition("/")
         body = first if kind == "org" else rest.split("@")[0]
         inside = {"grid_id": self.grids_in.get(body, frozenset()), "org_code": {body}}
         case = rest.removeprefix("case:") if rest.startswith("case:") else ""
+        source = {"source": {first.split("@")[0]}}
         wanted: dict[str, Mapping[str, Iterable[str]]] = {
             "grid": {"case_id": {case}} if case else {"grid_id": {first}},
             "pair": {"grid_id": place.split("|")},
             "place": {"place_key": {place}},
             "org": inside,
-            "feed": inside if body else {"source": {first.split("@")[0]}},
+            "feed": inside if body else source,
         }
-        touched = np.zeros(len(rows), dtype=bool)
-        for column, values in wanted.get(kind, {}).items():
-            touched |= self._is(rows, column, values)
-        return touched & self._is(rows, "source", {first.split("@")[0]}) if kind == "feed" else touched
+        touched = self._of(name, wanted.get(kind, {}))
+        return np.intersect1d(touched, self._of(name, source)) if kind == "feed" else touched
 
-    @staticmethod
-    def _is(rows: pd.DataFrame, column: str, values: Iterable[str]) -> Any:
-        known = rows[column] if column in rows else pd.Series("", index=rows.index)
-        return known.astype("str").isin(list(values)).to_numpy(dtype=bool)
+    def _of(self, name: str, wanted: Mapping[str, Iterable[str]]) -> np.ndarray:
+        """Positions of the rows that have one of the values wanted in a column, in order."""
+        found = [self._index(name, column).get(value) for column, values in wanted.items() for value in values]
+        there = [positions for positions in found if positions is not None]
+        return np.unique(np.concatenate(there)) if there else np.zeros(0, dtype="int64")
+
+    def _index(self, name: str, column: str) -> Mapping[str, np.ndarray]:
+        """Positions by value of a column; made once, for a night may ask for thousands of gaps."""
+        if (name, column) not in self._indexes:
+            rows = self._rows(name)
+            known = rows[column].dropna().astype("str") if column in rows else pd.Series(dtype="str")
+            self._indexes[name, column] = {
+                str(value): known.index.to_numpy()[positions]
+                for value, positions in known.groupby(known).indices.items()
+            }
+        return self._indexes[name, column]
+
+    def _at(self, name: str) -> np.ndarray:
+        """When each row came in, in UTC."""
+        if name not in self._times:
+            self._times[name] = self._rows(name)["_at"].dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
+        return self._times[name]
 
 
 def grids_in(of_grid: Mapping[str, str]) -> dict[str, frozenset[str]]:

@@ -6,7 +6,7 @@ level. What is declared is checked when it is read: every state can be reached, 
 
 from collections.abc import Iterator
 from dataclasses import field
-from functools import cache
+from functools import cache, cached_property
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Literal
@@ -199,12 +199,12 @@ class Workflow:
             raise ValueError("; ".join(faults))
         return self
 
-    @property
+    @cached_property
     def final(self) -> frozenset[str]:
         """States in which a matter has ended."""
         return frozenset(s.name for s in self.states if s.final)
 
-    @property
+    @cached_property
     def pausing(self) -> frozenset[str]:
         """States in which clocks stand still."""
         return frozenset(s.name for s in self.states if s.pauses)
