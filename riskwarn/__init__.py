@@ -96,9 +96,9 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
-        found = getattr(importlib.import_module(f"riskwarn.{_HOME[name]}"), name)
-        globals()[name] = found
-        return found
+        public = getattr(importlib.import_module(f"riskwarn.{_HOME[name]}"), name)
+        globals()[name] = public
+        return public
     if name in _MODULES:
         return importlib.import_module(f"riskwarn.{name}")
     raise AttributeError(f"module 'riskwarn' has no attribute {name!r}")

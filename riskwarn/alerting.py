@@ -124,14 +124,14 @@ def groups(links: np.ndarray, leading: np.ndarray) -> list[list[int]]:
     >>> groups(row, np.zeros(3, dtype=bool)), groups(row, np.array([False, True, False]))
     ([[0, 1], [2]], [[1, 0, 2]])
     """
-    left, found = np.ones(len(leading), dtype=bool), []
+    left, grouped = np.ones(len(leading), dtype=bool), []
     for lead in np.argsort(~leading, kind="stable"):
         if left[lead]:
             left[lead] = False
             joining = np.flatnonzero(links[lead] & left & ~leading)[: _MOST_GRIDS - 1]
             left[joining] = False
-            found.append([int(lead), *joining.tolist()])
-    return found
+            grouped.append([int(lead), *joining.tolist()])
+    return grouped
 
 
 @checked
@@ -173,10 +173,10 @@ def open_kinds(gaps: pd.DataFrame) -> dict[str, set[str]]:
     kinds
         By grid.
     """
-    found: dict[str, set[str]] = {}
+    kinds: dict[str, set[str]] = {}
     for scope, kind in gaps.loc[gaps["suppressed_by"].isna(), ["scope", "kind"]].itertuples(index=False):
-        found.setdefault(str(scope).removeprefix("grid:").split("/")[0], set()).add(str(kind))
-    return found
+        kinds.setdefault(str(scope).removeprefix("grid:").split("/")[0], set()).add(str(kind))
+    return kinds
 
 
 def _late(reasons: pd.DataFrame) -> set[tuple[str, str]]:

@@ -66,9 +66,9 @@ def model_of(
         Nothing was trained, or no version holds the alias.
     """
     folder = tracking_folder or store.path
-    found = tracking.kept(folder, target, alias=alias)
-    if found is not None:
-        return found
+    registered = tracking.kept(folder, target, alias=alias)
+    if registered is not None:
+        return registered
     uri = tracking.default_uri(folder)
     file = tracking.sqlite_file(uri)
     if file is not None and not file.exists():
@@ -148,7 +148,7 @@ def answers(
     RiskwarnError
         No question was answered: what the first one met.
     """
-    found: list[Answer] = []
+    answered: list[Answer] = []
     failed: dict[str, str] = {}
     errors = []
     asked = [question for question in plan.questions if question.target in models]
@@ -158,13 +158,13 @@ def answers(
             try:
                 arises = model.label.arises(history.at([as_of]))[:, 0]
                 scores = score(model, panel, capacity=capacity, asked=None if arises.all() else arises)
-                found.append(Answer(question, model, panel, scores))
+                answered.append(Answer(question, model, panel, scores))
             except Exception as error:  # noqa: BLE001 - whatever one model meets, the others answer
                 failed[question.target] = f"{type(error).__name__}: {error}"
                 errors.append(error)
-    if not found:
+    if not answered:
         raise errors[0]
-    return sorted(found, key=lambda answer: plan.targets.index(answer.target)), failed
+    return sorted(answered, key=lambda answer: plan.targets.index(answer.target)), failed
 
 
 def _panels(
@@ -176,9 +176,9 @@ def _panels(
         union: dict[str, Feature] = {}
         members = []
         for model in left:
-            own = {feature.name: feature for feature in model.features}
-            if all(union.get(name, feature) == feature for name, feature in own.items()):
-                union |= own
+            features_of_model = {feature.name: feature for feature in model.features}
+            if all(union.get(name, feature) == feature for name, feature in features_of_model.items()):
+                union |= features_of_model
                 members.append(model)
         left = [model for model in left if model not in members]
         features = tuple(union.values())

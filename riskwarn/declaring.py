@@ -340,11 +340,11 @@ def _clause(fault: ErrorDetails, cls: type, section: str) -> str:
         return f"{_place(keys)}{key!r} is missing"
     if kind == "value_error":  # a rule of ours: its sentence is ready
         return f"{_place((section, *fault['loc']))}{str(fault['ctx']['error']).removesuffix('.')}"
-    annotation, found = _annotation(cls, fault["loc"]), fault["input"]
-    near = did_you_mean(found, _words(fault, annotation)) if isinstance(found, str) else ""
+    annotation, value = _annotation(cls, fault["loc"]), fault["input"]
+    near = did_you_mean(value, _words(fault, annotation)) if isinstance(value, str) else ""
     if isinstance(key, int):  # the place in a list is told after the key that holds the list
         keys, key = keys[:-1], f"{keys[-1]}, value {key + 1}"
-    return f"{_place(keys)}{key}: wanted {_wanted(fault, annotation)}, got {_short(found)}{near}"
+    return f"{_place(keys)}{key}: wanted {_wanted(fault, annotation)}, got {_short(value)}{near}"
 
 
 def _short(value: object) -> str:
@@ -394,8 +394,8 @@ def _names(annotation: Any) -> list[str]:
 def _words(fault: ErrorDetails, annotation: Any) -> list[str]:
     """The words among which one may choose, if the place is such a choice."""
     bare = _bare(annotation)
-    told = fault.get("ctx", {}).get("choices", ())
-    return [str(choice) for choice in (get_args(bare) if get_origin(bare) is Literal else told) if choice != ""]
+    choices = fault.get("ctx", {}).get("choices", ())
+    return [str(choice) for choice in (get_args(bare) if get_origin(bare) is Literal else choices) if choice != ""]
 
 
 _KINDS: dict[Any, str] = {

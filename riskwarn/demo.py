@@ -79,21 +79,21 @@ def _show(night: Night, store: Store) -> None:
         )
         for reason in _in_words(night, grids[0]).itertuples():
             print(f"       {'+' if reason.contribution > 0 else '−'} {reason.en}  |  {reason.zh}")
-    found = night.gaps[night.gaps["state"] == "open"]
-    print(f"\nGaps ({len(found):,}), the gravest of each kind:")
-    for kind, gaps in found.groupby("kind"):
+    open_gaps = night.gaps[night.gaps["state"] == "open"]
+    print(f"\nGaps ({len(open_gaps):,}), the gravest of each kind:")
+    for kind, gaps in open_gaps.groupby("kind"):
         words, first = KINDS[str(kind)].words, gaps.iloc[0]
         step = words_of(str(first["action"])).en
         print(
             f"  {kind} {words.en}, {words.zh} ({len(gaps):,}): {first['scope']}, severity {first['severity']:.0f}, next step: {step}"
         )
-    blind = sorted(set(night.gaps["kind"]) - set(found["kind"]))
+    blind = sorted(set(night.gaps["kind"]) - set(open_gaps["kind"]))
     print(f"  not to be told from these records: {', '.join(f'{k} {KINDS[k].words.en}' for k in blind) or 'none'}")
 
 
 def _in_words(night: Night, grid_id: str) -> pd.DataFrame:
-    own = night.reasons[night.reasons["grid_id"] == grid_id]
-    return own.assign(**{language: sentences(own, night.facts["features"], language) for language in LANGUAGES})
+    reasons = night.reasons[night.reasons["grid_id"] == grid_id]
+    return reasons.assign(**{language: sentences(reasons, night.facts["features"], language) for language in LANGUAGES})
 
 
 def _step(number: int, what: str) -> None:

@@ -67,9 +67,9 @@ def among_first(
     # with gamma factors of one law a grid of greater mean is chosen more often: sorting the shares takes out what only luck put
     # out of order, and equal means get equal shares
     alike = pd.Series(share).groupby(sorted_means).transform("mean").to_numpy()
-    found = np.empty(n)
-    found[order] = alike
-    return found
+    shares = np.empty(n)
+    shares[order] = alike
+    return shares
 
 
 @checked
@@ -127,15 +127,15 @@ def common_factors(
     whole = max(_shared(residual, expected, day, np.arange(len(y))), 0.0)
     moved = whole if before is None else _shared(y - before, before, day, np.arange(len(y)))
     # the level was fitted on these very dates, which takes out one of their degrees of freedom: n / (n - 1), as for any variance
-    found = {CITY: float(max(whole, moved)) * independent / (independent - 1), INDEPENDENT: float(independent)}
+    variances = {CITY: float(max(whole, moved)) * independent / (independent - 1), INDEPENDENT: float(independent)}
     areas = pd.DataFrame() if areas is None else areas
     for level in areas:
         known = areas[level].notna().to_numpy()
         if known.any():
             within = pd.factorize(pd.MultiIndex.from_arrays([day[known], areas[level][known]]))[0]
             shared = _shared(residual[known], expected[known], within, np.arange(known.sum()))
-            found[str(level)] = max(shared - whole, 0.0)
-    return found
+            variances[str(level)] = max(shared - whole, 0.0)
+    return variances
 
 
 def _shared(residual: np.ndarray, expected: np.ndarray, outer: np.ndarray, inner: np.ndarray) -> float:
@@ -255,10 +255,10 @@ def _totals(
     shared, area = common.get(CITY, 0.0), common.get(level, 0.0) if level != CITY else 0.0
     city = shared * _doubt(common.get(INDEPENDENT, np.inf), tail)
     code = pd.Index(areas[level]).get_indexer(night[level])
-    own = max(calibration.dispersion - shared - area, 0.0)
+    residual = max(calibration.dispersion - shared - area, 0.0)
     # given all factors but its own a total's rate has the variance of a sum of independent gammas; moments make it one gamma
     means = areas["expected"].to_numpy()
-    spread = own * np.bincount(code, night["expected"].to_numpy() ** 2) / means**2
+    spread = residual * np.bincount(code, night["expected"].to_numpy() ** 2) / means**2
     rates = means * _factor(rng, city, (n_draws, 1)) * _factor(rng, area, (n_draws, len(areas)))
     rates = rates * np.column_stack([_factor(rng, s, n_draws) for s in spread])
     counts = _counts(rng, rates, calibration.clumping)

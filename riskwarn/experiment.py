@@ -267,9 +267,9 @@ class Experiment:
     def features(self) -> tuple[Feature, ...]:
         """What a model reads: the declared features, the signs of the label's kind, and the label's own counts, plain and faded."""
         declared = {feature.name for feature in self.declared}
-        own = (*self.priors, *(f for f in self.faded if f.name not in declared))
-        named = declared | {feature.name for feature in own}
-        return (*self.declared, *(sign for sign in self.label.signs if sign.name not in named), *own)
+        derived = (*self.priors, *(f for f in self.faded if f.name not in declared))
+        named = declared | {feature.name for feature in derived}
+        return (*self.declared, *(sign for sign in self.label.signs if sign.name not in named), *derived)
 
     @property
     def priors(self) -> tuple[Own, ...]:
@@ -281,8 +281,8 @@ class Experiment:
         """The label's own events fading with time, in the grid and around it, of which a rate is made; none without prior counts."""
         if not self.baselines.weeks:
             return ()
-        own = [Faded(self.label.streams, half_life) for half_life in _HALF_LIVES]
-        return tuple(feature for one in own for feature in (one, one.nearby()))
+        counts = [Faded(self.label.streams, half_life) for half_life in _HALF_LIVES]
+        return tuple(feature for one in counts for feature in (one, one.nearby()))
 
     @property
     def feature_names(self) -> list[str]:
@@ -292,9 +292,9 @@ class Experiment:
     @property
     def rivals(self) -> tuple[Baseline, ...]:
         """The baselines, unfitted: a prior count for each of the weeks, rules of thumb where the label is no count, and those named."""
-        found: list[Baseline] = [PriorCount(weeks, self.label.streams) for weeks in self.baselines.weeks]
-        found += [*rules_of(self.label), *(RULES[rule](self.label) for rule in self.baselines.rules)]
-        return tuple({rival.name: rival for rival in found}.values())
+        baselines: list[Baseline] = [PriorCount(weeks, self.label.streams) for weeks in self.baselines.weeks]
+        baselines += [*rules_of(self.label), *(RULES[rule](self.label) for rule in self.baselines.rules)]
+        return tuple({rival.name: rival for rival in baselines}.values())
 
     @property
     def columns(self) -> tuple[Feature, ...]:

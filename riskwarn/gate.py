@@ -149,8 +149,8 @@ def _gain(report: Report, differences: pd.DataFrame) -> Check:
     return Check("gain", verdict, text.filled(metric=named(metric), rival=named(row["rival"]), figures=figures))
 
 
-def _captures(own: pd.DataFrame) -> Check:
-    captures = own[own.index.str.startswith("capture")]
+def _captures(differences: pd.DataFrame) -> Check:
+    captures = differences[differences.index.str.startswith("capture")]
     worse = captures[captures["upper"] < 0]
     if worse.empty:
         text = phrase("none of {metrics} is clearly worse", metrics=listed([named(m) for m in captures.index], ","))

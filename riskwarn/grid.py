@@ -212,10 +212,10 @@ def closeness(grids: pd.DataFrame, *, reach: float = 1.0, shape: str = "gauss") 
         weights = 1 / (1 + np.floor(2 * pairs["v"] * (1 + _ROUND)))
     alone = np.setdiff1d(np.arange(len(grids)), placed)
     row, column = (np.r_[placed[pairs[end]], alone] for end in ("i", "j"))
-    found = sparse.csr_matrix((np.r_[weights, np.ones(len(alone))], (row, column)), shape=(len(grids), len(grids)))
+    matrix = sparse.csr_matrix((np.r_[weights, np.ones(len(alone))], (row, column)), shape=(len(grids), len(grids)))
     if shape == "gauss":
-        found = found @ sparse.diags(1 / np.asarray(found.sum(axis=0)).ravel())
-    return found.tocsr().astype(np.float32)
+        matrix = matrix @ sparse.diags(1 / np.asarray(matrix.sum(axis=0)).ravel())
+    return matrix.tocsr().astype(np.float32)
 
 
 def _centres(grids: pd.DataFrame) -> np.ndarray:
@@ -349,12 +349,12 @@ def regular(
             for r, c in zip(row[touching], column[touching], strict=True)
         ]
     )
-    kept, shapes = _join_slivers(pieces, least_share * cell_m**2)
+    large, shapes = _join_slivers(pieces, least_share * cell_m**2)
     flat = gpd.GeoSeries(shapes, crs=utm)
     centre = flat.centroid
     grids = pd.DataFrame(
         {
-            "grid_id": ids[kept],
+            "grid_id": ids[large],
             "area_km2": flat.area.to_numpy() / 1e6,
             "x_km": centre.x.to_numpy() / 1e3,
             "y_km": centre.y.to_numpy() / 1e3,
@@ -369,16 +369,16 @@ def _join_slivers(pieces: np.ndarray, least_area: float) -> tuple[np.ndarray, np
     import shapely  # noqa: PLC0415
 
     area = shapely.area(pieces)
-    kept = np.flatnonzero(area >= least_area)
-    shapes = pieces[kept].copy()
+    large = np.flatnonzero(area >= least_area)
+    shapes = pieces[large].copy()
     tree = shapely.STRtree(shapes)
     for sliver in pieces[(area > 0) & (area < least_area)]:
         near = tree.query(sliver, predicate="intersects")
         if near.size:
-            edge = shapely.length(shapely.intersection(shapely.boundary(pieces[kept][near]), sliver))
+            edge = shapely.length(shapely.intersection(shapely.boundary(pieces[large][near]), sliver))
             best = near[int(np.argmax(edge))]
             shapes[best] = shapely.union(shapes[best], sliver)
-    return kept, shapes
+    return large, shapes
 
 
 @checked
@@ -414,11 +414,11 @@ def locate(lon: Sequence[float] | np.ndarray, lat: Sequence[float] | np.ndarray,
     ids = shapes["grid_id"].to_numpy(dtype=object)
     points = shapely.points(np.asarray(lon, dtype=float), np.asarray(lat, dtype=float))
     there = np.isfinite(np.asarray(lon, dtype=float)) & np.isfinite(np.asarray(lat, dtype=float))
-    found = np.full(len(points), "", dtype=object)
+    grid_of = np.full(len(points), "", dtype=object)
     at, in_grid = shapely.STRtree(shapes.geometry.to_numpy()).query(points[there], predicate="intersects")
     order = np.argsort(ids[in_grid], kind="stable")[::-1]
-    found[np.flatnonzero(there)[at[order]]] = ids[in_grid[order]]
-    return found
+    grid_of[np.flatnonzero(there)[at[order]]] = ids[in_grid[order]]
+    return grid_of
 
 
 @checked

@@ -155,10 +155,10 @@ class Label:
         """
         if self.is_count:
             return ()
-        own = tuple(replace(self.normal, part=part) for part in get_args(Part)) if self.kind == "emergence" else ()
+        normals = tuple(replace(self.normal, part=part) for part in get_args(Part)) if self.kind == "emergence" else ()
         counts = tuple(Own(self.streams, weeks) for weeks in _WEEKS)
-        found = [*own, *counts, *(sign for s in (*self.streams, *self.lower) for sign in _signs(s, self.days))]
-        return tuple(dict.fromkeys(found))
+        signs = [*normals, *counts, *(sign for s in (*self.streams, *self.lower) for sign in _signs(s, self.days))]
+        return tuple(dict.fromkeys(signs))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -264,16 +264,16 @@ class Label:
         values
             Fit for JSON.
         """
-        found = {
+        values = {
             "name": self.name,
             "streams": [s.to_dict() for s in self.streams],
             "days": self.days,
             "settle_days": self.settle_days,
         }
         if self.is_count:
-            return found
-        found |= {"kind": self.kind, "past_days": self.past_days, "lower": [s.to_dict() for s in self.lower]}
-        return found | {"quantile": self.quantile, "at_least": self.at_least}
+            return values
+        values |= {"kind": self.kind, "past_days": self.past_days, "lower": [s.to_dict() for s in self.lower]}
+        return values | {"quantile": self.quantile, "at_least": self.at_least}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Label":

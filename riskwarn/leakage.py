@@ -72,12 +72,12 @@ def audit(
         raise DataError(
             f"only {np.isfinite(news).sum()} rows have an earlier period of the same {unit!r}; an audit wants {_LEAST_ROWS}."
         )
-    found = [_judge(rows, c, (unit, period), (y, news, past)) for c in judged]
+    verdicts = [_judge(rows, c, (unit, period), (y, news, past)) for c in judged]
     numbers = [c for c in judged if pd.api.types.is_numeric_dtype(rows[c])]
     if len(numbers) > 1:
-        found.append(_together(rows, numbers, unit, period, news))
+        verdicts.append(_together(rows, numbers, unit, period, news))
     order = {"leak": 0, "suspect": 1, "unknown": 2, "ok": 3}
-    result = pd.DataFrame(found, columns=["feature", "state", "outcome", "news", "news_stale", "reason"])
+    result = pd.DataFrame(verdicts, columns=["feature", "state", "outcome", "news", "news_stale", "reason"])
     return result.sort_values(
         ["state", "news"], key=lambda c: c.map(order) if c.name == "state" else -c.fillna(0), ignore_index=True
     )
@@ -109,12 +109,12 @@ def refuse_leaks(
         ...
     riskwarn.errors.DataError: 1 of 1 columns know the outcome of their own year: 'fines': ...
     """
-    found = audit(table, unit=unit, period=period, outcome=outcome, features=features)
-    leaks = found[found["state"] == "leak"]
+    verdicts = audit(table, unit=unit, period=period, outcome=outcome, features=features)
+    leaks = verdicts[verdicts["state"] == "leak"]
     if len(leaks):
         named = "; ".join(f"{r.feature!r}: {r.reason}" for r in leaks.itertuples())
         raise DataError(
-            f"{len(leaks)} of {len(found)} columns know the outcome of their own {period}: {named}. Compute them from what was known before it."
+            f"{len(leaks)} of {len(verdicts)} columns know the outcome of their own {period}: {named}. Compute them from what was known before it."
         )
 
 
@@ -164,7 +164,7 @@ def _judge(
         return name, "leak", np.nan, np.nan, np.nan, late
     values = column.astype(float) if pd.api.types.is_numeric_dtype(column) else column.astype("int64").astype(float)
     stale = values.groupby(rows[unit]).shift(1)
-    with_outcome, told, before = (
+    with_outcome, news_share, before = (
         _agreement(v.to_numpy(), w, rows[period]) for v, w in ((values, y), (values, news), (stale, news))
     )
     # what is new in the column itself, once its own older value and the unit's past are known, may tell more
@@ -173,21 +173,28 @@ def _judge(
         past.assign(stale=np.sign(stale) * np.log1p(stale.abs())),
         rows[period],
     )
-    told = float(np.fmax(told, _agreement(fresh, news, rows[period])))
-    if np.isnan(told):
-        return name, "unknown", with_outcome, told, before, "too few values, or one value alone"
-    if told > LEAK or with_outcome > 0.999:
-        return name, "leak", with_outcome, told, before, f"it tells {told:.2f} of what its own past could not"
-    if told > SUSPECT and not before > told / 2:
+    news_share = float(np.fmax(news_share, _agreement(fresh, news, rows[period])))
+    if np.isnan(news_share):
+        return name, "unknown", with_outcome, news_share, before, "too few values, or one value alone"
+    if news_share > LEAK or with_outcome > 0.999:
+        return (
+            name,
+            "leak",
+            with_outcome,
+            news_share,
+            before,
+            f"it tells {news_share:.2f} of what its own past could not",
+        )
+    if news_share > SUSPECT and not before > news_share / 2:
         return (
             name,
             "suspect",
             with_outcome,
-            told,
+            news_share,
             before,
-            f"it tells {told:.2f} of the news, its older value {before:.2f}",
+            f"it tells {news_share:.2f} of the news, its older value {before:.2f}",
         )
-    return name, "ok", with_outcome, told, before, ""
+    return name, "ok", with_outcome, news_share, before, ""
 
 
 def _late(column: pd.Series, period: pd.Series) -> str:
@@ -224,8 +231,10 @@ def _together(rows: pd.DataFrame, names: list[str], unit: str, period: str, news
     for fitted in (half, ~half):
         weights = np.linalg.lstsq(x[use & fitted], news[use & fitted], rcond=None)[0]
         forecast[~fitted] = x[~fitted] @ weights
-    told = _agreement(forecast, news, rows[period])
+    news_share = _agreement(forecast, news, rows[period])
     state, reason = (
-        ("leak", f"together they tell {told:.2f} of what their own past could not") if told > LEAK else ("ok", "")
+        ("leak", f"together they tell {news_share:.2f} of what their own past could not")
+        if news_share > LEAK
+        else ("ok", "")
     )
-    return "all columns together", state, np.nan, told, np.nan, reason
+    return "all columns together", state, np.nan, news_share, np.nan, reason

@@ -61,7 +61,7 @@ def switches(store: Store) -> list[Switch]:
         return []
     try:
         rows = list(csv.DictReader(io.StringIO(place.read_text("utf-8"), newline="")))
-        found = [
+        made = [
             Switch(row["mode"], pd.Timestamp(row["at"]).tz_convert(store.timezone), row["by"], row["why"])
             for row in rows
         ]
@@ -69,7 +69,7 @@ def switches(store: Store) -> list[Switch]:
         raise DataError(
             f"{place} is damaged ({type(error).__name__}); put it back from a copy, its columns are {', '.join(_COLUMNS)}."
         ) from None
-    return found
+    return made
 
 
 @checked
@@ -102,7 +102,7 @@ def mode_at(store: Store, as_of: object = None) -> Switch:
     ('normal', 'urgent')
     """
     at = pd.Timestamp.now(tz=store.timezone) if as_of is None else store.instant(as_of)
-    made = [found for found in switches(store) if found.at is not None and found.at <= at]
+    made = [switch for switch in switches(store) if switch.at is not None and switch.at <= at]
     return made[-1] if made else Switch()
 
 

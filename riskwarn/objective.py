@@ -51,15 +51,15 @@ def size_of(features: Iterable[Feature], gain_per: str) -> Attribute:
         None of `features` does.
     """
     column = _SIZES[gain_per]
-    found = [f for f in features if isinstance(f, Attribute) and f.column == column]
-    if not found:
+    attributes = [f for f in features if isinstance(f, Attribute) and f.column == column]
+    if not attributes:
         raise DefinitionError(
             f'no feature tells the {column} of a grid, which gain_per = "{gain_per}" divides by; declare Attribute("{column}") in a group of features/'
         )
-    return found[0]
+    return attributes[0]
 
 
-def sizes(rows: pd.DataFrame, told: Attribute) -> np.ndarray:
+def sizes(rows: pd.DataFrame, attribute: Attribute) -> np.ndarray:
     """(n,) Households, or km², of the grid of each row, above 0; an unknown one, and 0, is the median of the rows that have one.
 
     Raises
@@ -67,12 +67,14 @@ def sizes(rows: pd.DataFrame, told: Attribute) -> np.ndarray:
     DataError
         No row has one.
     """
-    found = rows[told.name].to_numpy(dtype=float)
-    found = np.expm1(found) if told.log else found
-    known = found > 0
+    values = rows[attribute.name].to_numpy(dtype=float)
+    values = np.expm1(values) if attribute.log else values
+    known = values > 0
     if not known.any():
-        raise DataError(f"{told.name} is unknown or 0 in all {len(rows)} rows, so no gain can be per {told.column}.")
-    return np.where(known, found, np.median(found[known]))
+        raise DataError(
+            f"{attribute.name} is unknown or 0 in all {len(rows)} rows, so no gain can be per {attribute.column}."
+        )
+    return np.where(known, values, np.median(values[known]))
 
 
 def gain_classes(rates: np.ndarray) -> tuple[np.ndarray, list[float]]:

@@ -94,8 +94,8 @@ def country_of(zone: str) -> tuple[str, ...]:
     >>> country_of("Europe/London"), country_of("UTC")
     (('any', 'gb'), ('any', 'cn', 'gb', 'us'))
     """
-    found = next((country for begin, country in _SAID["countries"].items() if zone.startswith(begin)), "")
-    return ("any", found) if found else COUNTRIES
+    prefix_country = next((country for begin, country in _SAID["countries"].items() if zone.startswith(begin)), "")
+    return ("any", prefix_country) if prefix_country else COUNTRIES
 
 
 # -- headers ----------------------------------------------------------------------------------------------------------
@@ -272,8 +272,8 @@ def findings(values: pd.Series, *, countries: Iterable[str] = COUNTRIES, words: 
     ['mobile', '', '', 'mobile']
     """
     codes, distinct = pd.factorize(values)
-    found = np.append(_findings(pa.array(distinct, pa.string(), from_pandas=True), tuple(countries), words=words), "")
-    return found[codes]
+    rules = np.append(_findings(pa.array(distinct, pa.string(), from_pandas=True), tuple(countries), words=words), "")
+    return rules[codes]
 
 
 def _findings(distinct: pa.Array, countries: tuple[str, ...], *, words: bool) -> np.ndarray:

@@ -164,9 +164,9 @@ def write_html(report: Report, path: str | Path, *, events: pd.DataFrame | None 
 
 def _sections(report: Report, events: pd.DataFrame | None) -> Iterator[Section]:
     """Heading, what to make of it, and how it is told."""
-    own, share = audit.OWN in report.table.index, f"{100 * report.experiment.judge.shares[0]:g} %"
-    yield from _skill(report, own=own)
-    if own:
+    with_model, share = audit.OWN in report.table.index, f"{100 * report.experiment.judge.shares[0]:g} %"
+    yield from _skill(report, with_model=with_model)
+    if with_model:
         yield from _honesty(report)
     yield Section(
         "Fold by fold",
@@ -185,12 +185,12 @@ def _sections(report: Report, events: pd.DataFrame | None) -> Iterator[Section]:
             lambda: [_table(audit.lead_time(report, events))],
         )
     if report.grids is not None:
-        yield from _parts(report, own=own)
+        yield from _parts(report, with_model=with_model)
 
 
-def _skill(report: Report, *, own: bool) -> Iterator[Section]:
+def _skill(report: Report, *, with_model: bool) -> Iterator[Section]:
     """Whether a model, not only baselines, is worth its place."""
-    if own:
+    if with_model:
         yield Section(
             "May it become champion?",
             "Each check with its figures; a check that fails refuses the model.",
@@ -238,8 +238,8 @@ def _honesty(report: Report) -> Iterator[Section]:
     )
 
 
-def _parts(report: Report, *, own: bool) -> Iterator[Section]:
-    for by in report.experiment.gate.slices if own else ():
+def _parts(report: Report, *, with_model: bool) -> Iterator[Section]:
+    for by in report.experiment.gate.slices if with_model else ():
         yield Section(
             f"By {by}",
             "The model against its rival on lists made within each part.",
@@ -255,7 +255,7 @@ def _parts(report: Report, *, own: bool) -> Iterator[Section]:
         "Captures at one share of the ground, as drawn and with grids merged two by two from each corner.",
         lambda: [_table(audit.placement(report))],
     )
-    if own:
+    if with_model:
         yield Section(
             "Where it says too little or too much",
             "Orange: more events than said. Purple: fewer.",
@@ -273,9 +273,9 @@ def _gate(report: Report) -> list[Block]:
 
 
 def _attained(report: Report) -> list[Block]:
-    found = audit.attainable(report)
-    wide = found.pivot_table(index="model", columns="metric", values="attained", sort=False)
-    tops = found.groupby("metric", sort=False)["ceiling"].first()
+    attained = audit.attainable(report)
+    wide = attained.pivot_table(index="model", columns="metric", values="attained", sort=False)
+    tops = attained.groupby("metric", sort=False)["ceiling"].first()
     wide = wide.map("{:.0%}".format)
     wide.loc["ceiling"] = [f"{tops[m]:.4f}" for m in wide.columns]
     return [_table(wide.reset_index())]

@@ -383,11 +383,11 @@ def _fold(
 
 
 def _enough(fold: Fold, min_train_dates: int, dates: pd.DatetimeIndex) -> None:
-    found = len(fold.train_dates)
-    if found < min_train_dates:
+    n_dates = len(fold.train_dates)
+    if n_dates < min_train_dates:
         raise LabelError(
             f"the first fold, which tests from {fold.test_dates[0].date()}, needs {min_train_dates} training dates known by then "
-            f"(at least {fold.gap_days:g} days before), found {found} of {len(dates)} dates since {dates[0].date()}: "
+            f"(at least {fold.gap_days:g} days before), found {n_dates} of {len(dates)} dates since {dates[0].date()}: "
             "use fewer folds, a shorter label or a longer panel."
         )
 

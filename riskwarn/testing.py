@@ -127,8 +127,8 @@ def assert_no_leak(
     else:
         name, measure = getattr(feature, "__name__", "feature"), feature
     for relation in (no_future, as_it_stood, any_order, any_repeat):
-        found, wanted = relation(measure, log, at)
-        _assert_same(name, relation.__name__, found, wanted)
+        values, wanted = relation(measure, log, at)
+        _assert_same(name, relation.__name__, values, wanted)
 
 
 def no_future(measure: Measure, log: Log, as_of: pd.Timestamp) -> tuple[np.ndarray, np.ndarray]:
@@ -218,12 +218,12 @@ def own_grid(
     """
     events = log["events"]
     key = ["source", "event_id"]
-    own = events.groupby(key)["grid_id"].transform(lambda ids: (ids == grid_id).any())
+    in_grid = events.groupby(key)["grid_id"].transform(lambda ids: (ids == grid_id).any())
     oldest = events.sort_values("known_at", kind="stable").drop_duplicates("source")[key].apply(tuple, axis=1)
-    kept = own | events[key].apply(tuple, axis=1).isin(set(oldest))
+    remaining = in_grid | events[key].apply(tuple, axis=1).isin(set(oldest))
     spoken = {**log, "feed_log": _always(events)}
     others = {n: t[t["grid_id"] == grid_id].reset_index(drop=True) if "grid_id" in t else t for n, t in spoken.items()}
-    alone = {**others, "events": events[kept].reset_index(drop=True)}
+    alone = {**others, "events": events[remaining].reset_index(drop=True)}
     return measure(alone, as_of)[..., place], measure(spoken, as_of)[..., place]
 
 
@@ -324,15 +324,15 @@ def poisoned(log: Log, as_of: pd.Timestamp) -> dict[str, pd.DataFrame]:
 def _poison(name: str, rows: pd.DataFrame, as_of: pd.Timestamp) -> list[pd.DataFrame]:
     """Revisions and new records, known at `as_of` itself, an hour, a week and a year later."""
     late = (pd.Timedelta(0), pd.Timedelta(hours=1), pd.Timedelta(days=7), pd.Timedelta(days=365))
-    found = []
+    tables = []
     for turn, wait in enumerate(late):
         changed = _contradicted(rows, turn)
         changed[_column_known(name, changed)] = as_of + wait
         if name == "events":
             changed = changed.drop_duplicates(["source", "event_id"])
-            found.append(changed)
-        found.append(_renamed(name, changed, turn))
-    return found
+            tables.append(changed)
+        tables.append(_renamed(name, changed, turn))
+    return tables
 
 
 def _contradicted(rows: pd.DataFrame, turn: int) -> pd.DataFrame:
@@ -386,11 +386,11 @@ def _grids_of(log: Log) -> pd.DataFrame:
     return pd.DataFrame({"grid_id": ids, "valid_from": first})
 
 
-def _assert_same(name: str, relation: str, found: np.ndarray, wanted: np.ndarray) -> None:
-    close = np.isclose(found, wanted, rtol=1e-5, atol=1e-6, equal_nan=True)
+def _assert_same(name: str, relation: str, values: np.ndarray, wanted: np.ndarray) -> None:
+    close = np.isclose(values, wanted, rtol=1e-5, atol=1e-6, equal_nan=True)
     if not close.all():
         at = tuple(np.argwhere(~close)[0])
         raise AssertionError(
-            f"feature {name!r} breaks {relation.replace('_', ' ')!r}: in grid number {at[-1]} it is {found[at]:g}, "
+            f"feature {name!r} breaks {relation.replace('_', ' ')!r}: in grid number {at[-1]} it is {values[at]:g}, "
             f"and {wanted[at]:g} from what was known."
         )

@@ -405,9 +405,9 @@ def _mlflow(uri: str) -> Iterator[Any]:
 
 
 def _experiment_id(mlflow: Any, uri: str, name: str) -> str:
-    found = mlflow.get_experiment_by_name(name)
-    if found is not None:
-        return str(found.experiment_id)
+    experiment = mlflow.get_experiment_by_name(name)
+    if experiment is not None:
+        return str(experiment.experiment_id)
     file = sqlite_file(uri)
     beside = None if file is None else (file.parent / "mlartifacts").as_uri()
     return str(mlflow.create_experiment(name, artifact_location=beside))

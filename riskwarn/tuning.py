@@ -135,7 +135,7 @@ def tune(
     sampler = optuna.samplers.TPESampler(seed=experiment.model.seed)
     study = optuna.create_study(direction=sense, sampler=sampler, pruner=optuna.pruners.MedianPruner())
     study.enqueue_trial({name: getattr(experiment.model, name) for name in SPACE})
-    found = []
+    trials_run = []
     for _ in _budget(n_trials, seconds, progress=progress):
         trial, started = study.ask(), time.process_time()
         settings = proposed(experiment.model, trial)
@@ -143,10 +143,10 @@ def tune(
         whole = len(values) == len(folds)
         study.tell(trial, values[-1] if whole else None, state=None if whole else optuna.trial.TrialState.PRUNED)
         cost = {"folds": len(values), "cpu_seconds": time.process_time() - started}
-        found.append({"value": values[-1], "state": "complete" if whole else "pruned", **cost, **vars(settings)})
-    trials = pd.DataFrame(found).rename_axis("trial")
+        trials_run.append({"value": values[-1], "state": "complete" if whole else "pruned", **cost, **vars(settings)})
+    trials = pd.DataFrame(trials_run).rename_axis("trial")
     done = trials.loc[trials["state"] == "complete", "value"]
-    best = found[int(done.idxmin() if metric in BETTER_LOW else done.idxmax())]
+    best = trials_run[int(done.idxmin() if metric in BETTER_LOW else done.idxmax())]
     return Tuning(
         ModelSettings(**{f.name: best[f.name] for f in dataclasses.fields(ModelSettings)}), trials, metric, tuple(folds)
     )
@@ -220,12 +220,12 @@ def _least_dates(as_of: pd.Series, wait_days: float) -> int:
 
 
 @checked
-def proposed(own: ModelSettings, trial: Any) -> ModelSettings:
+def proposed(settings: ModelSettings, trial: Any) -> ModelSettings:
     """Settings of one trial, fractions to three figures, so that the text of them says it all.
 
     Parameters
     ----------
-    own
+    settings
         The experiment's settings, which lie within the ranges searched.
     trial
         Optuna's.
@@ -235,15 +235,15 @@ def proposed(own: ModelSettings, trial: Any) -> ModelSettings:
     settings
         What is not searched stays as it was.
     """
-    found: dict[str, Any] = {}
+    proposal: dict[str, Any] = {}
     for name, (least, most, log) in SPACE.items():
-        now = getattr(own, name)
+        now = getattr(settings, name)
         low, high = min(least, now), max(most, now)
         if isinstance(now, int):
-            found[name] = trial.suggest_int(name, int(low), int(high), log=log)
+            proposal[name] = trial.suggest_int(name, int(low), int(high), log=log)
         else:
-            found[name] = float(f"{trial.suggest_float(name, low, high, log=log):.3g}")
-    return dataclasses.replace(own, **found)
+            proposal[name] = float(f"{trial.suggest_float(name, low, high, log=log):.3g}")
+    return dataclasses.replace(settings, **proposal)
 
 
 def _rehearsed(

@@ -76,10 +76,10 @@ def parent_of(grids: pd.DataFrame | None, grid_ids: pd.Index) -> pd.Series:
     {'B': 'T2', 'A': 'T1'}
     """
     if grids is not None:
-        own = grids.drop_duplicates("grid_id", keep="last").set_index("grid_id").reindex(grid_ids)
+        areas = grids.drop_duplicates("grid_id", keep="last").set_index("grid_id").reindex(grid_ids)
         for kind in PARENTS:
-            if kind in own and own[kind].notna().all() and len(own[kind].unique()) > 1:
-                return own[kind].astype("str")
+            if kind in areas and areas[kind].notna().all() and len(areas[kind].unique()) > 1:
+                return areas[kind].astype("str")
     raise DefinitionError(
         f"no area can be left out: give backtest the table of grids with one of {', '.join(PARENTS)} for each of its {len(grid_ids)} grids."
     )

@@ -40,15 +40,15 @@ def _judge_date(date: pd.DataFrame, judge: Judge) -> dict[str, float]:
         raise LabelError(
             f"no event follows {date['as_of'].iloc[0]:%Y-%m-%d}: such a date cannot be judged. Widen the horizon or the streams."
         )
-    found = {}
+    values = {}
     for share in judge.shares:
         percent = f"{100 * share:g}"
-        found[f"capture_{percent}"] = metrics.capture(y, score, share=share, ties=judge.ties)
-        found[f"pai_{percent}"] = metrics.pai(y, score, share=share, ties=judge.ties)
-        found[f"pei_{percent}"] = metrics.pei(y, score, share=share, ties=judge.ties)
-    found["brier"] = metrics.brier(y > 0, probability)
-    found["poisson_deviance"] = metrics.poisson_deviance(y, expected)
-    return found
+        values[f"capture_{percent}"] = metrics.capture(y, score, share=share, ties=judge.ties)
+        values[f"pai_{percent}"] = metrics.pai(y, score, share=share, ties=judge.ties)
+        values[f"pei_{percent}"] = metrics.pei(y, score, share=share, ties=judge.ties)
+    values["brier"] = metrics.brier(y > 0, probability)
+    values["poisson_deviance"] = metrics.poisson_deviance(y, expected)
+    return values
 
 
 def _judge_events(date: pd.DataFrame, judge: Judge) -> dict[str, float]:

@@ -114,10 +114,12 @@ class Report:
         NotFoundError
             The report has no such model.
         """
-        own = self.predictions[self.predictions["model"] == model]
-        if own.empty:
+        predicted = self.predictions[self.predictions["model"] == model]
+        if predicted.empty:
             raise NotFoundError(f"no model {model!r} in the report{did_you_mean(model, list(self.table.index))}.")
-        return by_level(own) if areas is None else by_group(own, own["grid_id"].astype("str").map(areas))
+        return (
+            by_level(predicted) if areas is None else by_group(predicted, predicted["grid_id"].astype("str").map(areas))
+        )
 
     @checked
     def best_baseline(self, metric: str) -> str:
@@ -162,8 +164,8 @@ class Report:
             Indexed by fold, a column a model.
         """
         self._known(metric)
-        own = self.frame[self.frame["metric"] == metric]
-        weighed = own.assign(weight=_weights(own))
+        values = self.frame[self.frame["metric"] == metric]
+        weighed = values.assign(weight=_weights(values))
         weighed["value"] *= weighed["weight"]
         sums = weighed.groupby(["fold", "model"], sort=False)[["value", "weight"]].sum()
         return (sums["value"] / sums["weight"]).unstack(sort=False)  # noqa: PD010 - a series has no pivot_table
@@ -217,10 +219,10 @@ class Report:
         return f"{self.frame['fold'].nunique()} folds, {len(dates)} test dates from {min(dates):%Y-%m-%d} to {max(dates):%Y-%m-%d}{how}."
 
     def _lines(self) -> str:
-        found = self.differences()
+        differences = self.differences()
         return "\n".join(
             f"  {r.metric:<18}{r.model:<20}{r.difference:+z.4f}  [{r.lower:+z.4f}, {r.upper:+z.4f}]  {r.verdict}  p {r.p_value:.3f}  ({r.rival})"
-            for r in found.itertuples()
+            for r in differences.itertuples()
         )
 
     @checked
@@ -240,9 +242,9 @@ class Report:
             The columns of :meth:`differences` by name.
         """
         self._known(metric, model, rival)
-        own = self.frame[self.frame["metric"] == metric]
-        series = own.pivot_table(index="as_of", columns="model", values="value")
-        weight = own.assign(weight=_weights(own)).groupby("as_of")["weight"].first().to_numpy()
+        values = self.frame[self.frame["metric"] == metric]
+        series = values.pivot_table(index="as_of", columns="model", values="value")
+        weight = values.assign(weight=_weights(values)).groupby("as_of")["weight"].first().to_numpy()
         sign = -1.0 if metric in BETTER_LOW else 1.0
         interval = metrics.difference_interval(
             sign * series[model].to_numpy(),
@@ -271,8 +273,8 @@ class Report:
                 raise NotFoundError(f"the report has no {what} {word!r}{near}; it has {', '.join(known)}.")
 
     def _calibration(self, model: str) -> float:
-        own = self.predictions[self.predictions["model"] == model]
-        return metrics.calibration_error((own["y"] > 0).to_numpy(), own["probability"].to_numpy())
+        predicted = self.predictions[self.predictions["model"] == model]
+        return metrics.calibration_error((predicted["y"] > 0).to_numpy(), predicted["probability"].to_numpy())
 
 
 @checked
@@ -333,8 +335,8 @@ def _bold_best(table: pd.DataFrame) -> pd.DataFrame:
 
 def _strip(row: dict[str, Any], among: pd.DataFrame) -> str:
     """An interval as a small picture: grey line at zero, purple where clear of it."""
-    own = among[among["metric"] == row["metric"]]
-    reach = float(np.abs(own[["lower", "upper", "difference"]].to_numpy()).max()) or 1.0
+    intervals = among[among["metric"] == row["metric"]]
+    reach = float(np.abs(intervals[["lower", "upper", "difference"]].to_numpy()).max()) or 1.0
     low, mid, high = (60 + 55 * row[k] / reach for k in ("lower", "difference", "upper"))
     colour = "#4b2e83" if row["clear"] else "#9a8f7d"
     return (

@@ -73,11 +73,11 @@ def backtest(
 
     work = [(part, model) for part in parts for model in contenders]
     hidden = None if progress is None else not progress
-    found = [
+    forecasts = [
         _forecast(rows, part, model)
         for part, model in tqdm(work, desc="backtest", unit="fit", disable=hidden, leave=False)
     ]
-    predictions = pd.concat(found, ignore_index=True)
+    predictions = pd.concat(forecasts, ignore_index=True)
     baselines = tuple(model.name for model in contenders if is_baseline(model))
     return Report(judged(predictions, experiment), predictions, experiment, baselines, grids=grids, split=split)
 
@@ -109,7 +109,7 @@ def _forecast(rows: pd.DataFrame, part: tuple[int | str, np.ndarray, np.ndarray]
     name, *numbers = part
     train, test = (rows.iloc[at] for at in numbers)
     predicted = model.fit(train).predict(test)
-    found = test[["grid_id", "as_of", "y"]].join(predicted[[c for c in _JUDGED if c in predicted]])
-    found.insert(0, "model", model.name)
-    found.insert(1, "fold", name)
-    return found
+    forecast = test[["grid_id", "as_of", "y"]].join(predicted[[c for c in _JUDGED if c in predicted]])
+    forecast.insert(0, "model", model.name)
+    forecast.insert(1, "fold", name)
+    return forecast

@@ -86,7 +86,7 @@ class SelfExciting:
     def needs(self) -> tuple[Feature, ...]:
         """The long count, and the faded counts of the grid and of its neighbours."""
         faded = [Faded(self.streams, h) for h in self.half_lives]
-        return (Own(self.streams, self.long), *(f for own in faded for f in (own, own.nearby())))
+        return (Own(self.streams, self.long), *(f for count in faded for f in (count, count.nearby())))
 
     def fit(self, panel: pd.DataFrame) -> "SelfExciting":
         """A copy with weights and calibration fitted.

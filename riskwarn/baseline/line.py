@@ -388,7 +388,7 @@ class Surroundings:
     def needs(self) -> tuple[Feature, ...]:
         """Counts, neighbours' counts, and the season."""
         counts = [Own(self.streams, w) for w in self.weeks]
-        return (*(f for own in counts for f in (own, own.nearby())), Season("sin"), Season("cos"))
+        return (*(f for count in counts for f in (count, count.nearby())), Season("sin"), Season("cos"))
 
     def fit(self, panel: pd.DataFrame) -> "Surroundings":
         """A fitted copy.

@@ -308,11 +308,11 @@ def verify_ledger(
 ) -> None:
     """Prove that the ledger is as it was written; print its head, to be kept elsewhere."""
     with _opened(store) as opened:
-        found = opened.verify(head=head)
-    if not found.sound:
-        raise TamperedError("; ".join(found.faults))
-    body = {"rows": found.n_rows, "head": f"{found.head.seq}:{found.head.digest}", "sound": True}
-    say(body, f"sound: {found.n_rows:,} rows, head {body['head']}", as_json=json)
+        proof = opened.verify(head=head)
+    if not proof.sound:
+        raise TamperedError("; ".join(proof.faults))
+    body = {"rows": proof.n_rows, "head": f"{proof.head.seq}:{proof.head.digest}", "sound": True}
+    say(body, f"sound: {proof.n_rows:,} rows, head {body['head']}", as_json=json)
 
 
 @ledger.command("watch", epilog=example("riskwarn ledger watch --store city"))

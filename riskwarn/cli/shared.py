@@ -57,8 +57,8 @@ def plan_of(path: Path | None, folder: Path | None) -> "Plan | None":
     """The plan named, else that of the store's folder, else none."""
     from riskwarn.plan import Plan
 
-    own = store_path(folder) / "plan.toml"
-    return Plan.load(path or own) if path or own.is_file() else None
+    kept_plan = store_path(folder) / "plan.toml"
+    return Plan.load(path or kept_plan) if path or kept_plan.is_file() else None
 
 
 def scored(

@@ -99,8 +99,8 @@ def _instant(history: History, at: object, *, default: object = None) -> pd.Time
     """An instant on the city's clock; without `at` the day before `default`."""
     if at is None:
         return _instant(history, default) - pd.DateOffset(days=1)
-    found = pd.Timestamp(at)
-    return found.tz_localize(history.timezone) if found.tzinfo is None else found.tz_convert(history.timezone)
+    instant = pd.Timestamp(at)
+    return instant.tz_localize(history.timezone) if instant.tzinfo is None else instant.tz_convert(history.timezone)
 
 
 def _path(
@@ -136,7 +136,7 @@ def _told(grids: pd.Index, margins: dict[str, np.ndarray], capacity: int) -> pd.
     names = list(margins)
     first, last = margins["start"], margins["model"]
     was, on = ranks["start"] <= capacity, ranks["model"] <= capacity
-    found = pd.DataFrame(
+    table = pd.DataFrame(
         {
             "grid_id": grids.to_numpy(),
             "status": np.select([on & ~was, was & ~on, on], ["entered", "left", "stayed"], "off"),
@@ -149,10 +149,10 @@ def _told(grids: pd.Index, margins: dict[str, np.ndarray], capacity: int) -> pd.
         }
     )
     for earlier, part in itertools.pairwise(names):
-        found[part] = margins[part] - margins[earlier]
+        table[part] = margins[part] - margins[earlier]
     for earlier, part in itertools.pairwise(names):
-        found[f"places_{part}"] = ranks[earlier] - ranks[part]
-    return found.sort_values("rank", ignore_index=True)
+        table[f"places_{part}"] = ranks[earlier] - ranks[part]
+    return table.sort_values("rank", ignore_index=True)
 
 
 def _rank(margin: np.ndarray) -> np.ndarray:
@@ -179,7 +179,7 @@ LEAST_PERCENT = 1
 
 
 @checked
-def change_sentences(found: pd.DataFrame, language: str) -> pd.Series:
+def change_sentences(changed: pd.DataFrame, language: str) -> pd.Series:
     """Each row of :func:`changes` as a sentence: status, move, and the parts that matter, the greatest first.
 
     A part is said as a percentage: how much it alone, in its place on the path, changed the expected count.
@@ -193,7 +193,7 @@ def change_sentences(found: pd.DataFrame, language: str) -> pd.Series:
     >>> change_sentences(one, "zh").iloc[0]
     '新进名单，由第31位升至第4位：新增事件使预期起数+86%，旧事件淡出使预期起数−5%'
     """
-    return pd.Series([_sentence(row, language) for row in found.to_dict("records")], index=found.index, dtype="str")
+    return pd.Series([_sentence(row, language) for row in changed.to_dict("records")], index=changed.index, dtype="str")
 
 
 def _sentence(row: dict[str, float], language: str) -> str:

@@ -101,14 +101,14 @@ def what_if_table(model: RiskModel, night: pd.DataFrame, *, margins: np.ndarray 
 
 def _closings_of(model: RiskModel, night: pd.DataFrame) -> list[_Closings]:
     ranges = seen_ranges(model)
-    found = []
+    kinds = []
     for name in [f.name for f in model.features if f.actionable and f.unit == "count"]:
         overdue, opened = part_of(model, name), whole_of(model, name)
         if name in ranges:
-            found.append(_one_kind(night, name, ranges[name][0], overdue, opened))
+            kinds.append(_one_kind(night, name, ranges[name][0], overdue, opened))
         if name in ranges and opened in ranges:
-            found.append(_everything(night, name, str(opened), (ranges[name][0], ranges[str(opened)][0])))
-    return [closings[_seen(closings, ranges)] for closings in found]
+            kinds.append(_everything(night, name, str(opened), (ranges[name][0], ranges[str(opened)][0])))
+    return [closings[_seen(closings, ranges)] for closings in kinds]
 
 
 def _one_kind(night: pd.DataFrame, name: str, least: float, overdue: str | None, opened: str | None) -> _Closings:

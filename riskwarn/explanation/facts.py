@@ -56,8 +56,8 @@ def tells(clause: Clause, value: Any, normal: Any, raising: Any) -> Any:
     """
     more, less = _sides(clause, np.asarray(said(clause, value), float), np.asarray(said(clause, normal), float))
     points = np.where(np.asarray(raising) == (clause.side > 0), more, less) if clause.side else np.True_
-    told = points & np.where(raising, np.logical_not(silent(clause, value)), may_ease(clause, value))
-    return told if np.ndim(value) else bool(told)
+    clear = points & np.where(raising, np.logical_not(silent(clause, value)), may_ease(clause, value))
+    return clear if np.ndim(value) else bool(clear)
 
 
 def _sides(clause: Clause, value: np.ndarray, normal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -87,12 +87,12 @@ def importance(
     wanted = list(dict.fromkeys(families or known))
     unknown = [f for f in wanted if f not in known]
     if unknown or len(known) < 2:
-        found = (
+        fault = (
             f"unknown family {unknown[0]!r}{did_you_mean(unknown[0], known)}"
             if unknown
             else "a single family cannot be left out"
         )
-        raise DataError(f"importance: {found}; families: {', '.join(known)}.")
+        raise DataError(f"importance: {fault}; families: {', '.join(known)}.")
     report = backtest(
         experiment, panel, models=[Without(model), *(Without(model, f) for f in wanted)], progress=progress
     )
@@ -100,16 +100,16 @@ def importance(
 
 
 def _losses(report: Report, metric: str, families: list[str]) -> pd.DataFrame:
-    own = report.frame[report.frame["metric"] == metric]
-    if own.empty:
+    values = report.frame[report.frame["metric"] == metric]
+    if values.empty:
         raise DataError(
             f"importance: the report has no metric {metric!r}; it has: {', '.join(report.frame['metric'].unique())}."
         )
-    series = own.pivot_table(index="as_of", columns="model", values="value")
-    events = own.groupby("as_of")["n_events"].first().to_numpy()
+    series = values.pivot_table(index="as_of", columns="model", values="value")
+    events = values.groupby("as_of")["n_events"].first().to_numpy()
     weight = events if metric.startswith("capture") else np.ones(len(series))
     sign, shared = (-1.0 if metric in BETTER_LOW else 1.0), shared_by(series.index, report.experiment.label.days)
-    found = []
+    losses = []
     for family in families:
         interval = metrics.difference_interval(
             sign * series["whole model"].to_numpy(),
@@ -118,7 +118,7 @@ def _losses(report: Report, metric: str, families: list[str]) -> pd.DataFrame:
             shared=shared,
         )
         mean = {m: float(np.average(series[m], weights=weight)) for m in ("whole model", f"without {family}")}
-        found.append(
+        losses.append(
             {
                 "family": family,
                 "metric": metric,
@@ -130,7 +130,7 @@ def _losses(report: Report, metric: str, families: list[str]) -> pd.DataFrame:
                 "clear": bool(interval.low > 0 or interval.high < 0),
             }
         )
-    return pd.DataFrame(found).sort_values("loss", ascending=False, ignore_index=True)
+    return pd.DataFrame(losses).sort_values("loss", ascending=False, ignore_index=True)
 
 
 @checked
@@ -216,22 +216,22 @@ def stability(
     first = RiskModel.of(experiment).fit(rows)
     base, chosen = _strongest(first, night, top, None)
     rng = np.random.default_rng(seed)
-    found = []
+    retrained = []
     for n in range(1, n_models + 1):
         settings = dataclasses.replace(experiment.model, seed=experiment.model.seed + n)
         other = dataclasses.replace(RiskModel.of(experiment), settings=settings).fit(
             _drawn(rows, rng) if resample else rows
         )
         total, _ = _strongest(other, night, top, chosen)
-        own = np.argsort(-other.margin(night), kind="stable")[:top]
-        found.append(
+        listed = np.argsort(-other.margin(night), kind="stable")[:top]
+        retrained.append(
             {
                 "model": n,
                 **_likeness(base.to_numpy(), total.to_numpy()),
-                "list_jaccard": metrics.jaccard(chosen.tolist(), own.tolist()),
+                "list_jaccard": metrics.jaccard(chosen.tolist(), listed.tolist()),
             }
         )
-    return pd.DataFrame(found)
+    return pd.DataFrame(retrained)
 
 
 def _strongest(
@@ -385,10 +385,10 @@ def _performance(report: Report | None) -> str:
     if report is None:
         return "## Performance\n\nNot backtested: nothing is known of how well it does, and it cannot be promoted."
     against = report.differences()
-    own = against[against["model"] == "riskwarn"].drop(columns="model")
+    margins = against[against["model"] == "riskwarn"].drop(columns="model")
     return (
         f"## Performance\n\n{report.span} Means over test dates:\n\n{_table(report.table.reset_index(names='model'))}\n\n"
-        f"Against the best baseline (positive is better, 95 % interval over dates):\n\n{_table(own)}"
+        f"Against the best baseline (positive is better, 95 % interval over dates):\n\n{_table(margins)}"
     )
 
 

@@ -99,9 +99,9 @@ def in_words(reasons: pd.DataFrame, features: Iterable[Feature]) -> pd.DataFrame
     '2 overdue disputes; most grids have none'
     """
     words = words_of_features(features)
-    told = {language: sentences(reasons, words, language) for language in LANGUAGES}
+    texts = {language: sentences(reasons, words, language) for language in LANGUAGES}
     steps = {f"remedy_{language}": remedies(reasons, words, language) for language in LANGUAGES}
-    return reasons.assign(**told, **steps)
+    return reasons.assign(**texts, **steps)
 
 
 @checked
@@ -288,8 +288,8 @@ def _picked(
     n_up, n_down = min(raising, sums.shape[1]), min(lowering, sums.shape[1])
     columns = np.hstack([order[:, :n_up], order[:, ::-1][:, :n_down]])
     sign = np.r_[np.ones(n_up), -np.ones(n_down)]
-    kept = sums[np.arange(len(rows))[:, None], columns] * sign > LEAST
-    row, slot = np.nonzero(kept)
+    strong = sums[np.arange(len(rows))[:, None], columns] * sign > LEAST
+    row, slot = np.nonzero(strong)
     family = columns[row, slot]
     feature = teller[row, family]
     names = np.array(model.feature_names, dtype=object)
@@ -299,7 +299,7 @@ def _picked(
             "grid_id": rows["grid_id"].astype("str").to_numpy()[row],
             "as_of": rows["as_of"].iloc[row].array,
             "target": model.label.name,
-            "place": (np.cumsum(kept, axis=1) * kept)[row, slot],
+            "place": (np.cumsum(strong, axis=1) * strong)[row, slot],
             "feature": names[feature],
             "value": values[row, feature],
             "normal": normals[row, feature],

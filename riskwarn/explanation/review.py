@@ -160,18 +160,18 @@ def _lists(store: Store, nights: list[pd.Timestamp], last: pd.Timestamp, first: 
 def _list(store: Store, night: pd.Timestamp) -> pd.DataFrame:
     scores, facts = store.read("scores", as_of=night), store.facts(night)
     listed = _listed(store, night)
-    found = scores[["grid_id", "as_of", "rank", "expected", "state"]].assign(
+    standing = scores[["grid_id", "as_of", "rank", "expected", "state"]].assign(
         listed=scores["grid_id"].isin(listed), capacity=int(str(facts.get("capacity") or 0))
     )
-    n_listed = int(found["listed"].sum())
-    cut = found.loc[found["listed"], "expected"].min()
-    first = _first_reasons(store, night).reindex(found["grid_id"]).to_numpy()
+    n_listed = int(standing["listed"].sum())
+    cut = standing.loc[standing["listed"], "expected"].min()
+    first = _first_reasons(store, night).reindex(standing["grid_id"]).to_numpy()
     kept_off: Any = facts.get("kept_off") or {}
-    return found.assign(
+    return standing.assign(
         n_listed=n_listed,
-        short_by=cut / found["expected"],
+        short_by=cut / standing["expected"],
         reason=first,
-        kept_off=found["grid_id"].map(dict(kept_off)).astype("object"),
+        kept_off=standing["grid_id"].map(dict(kept_off)).astype("object"),
     )
 
 
@@ -196,25 +196,23 @@ def _judged(events: pd.DataFrame, lists: pd.DataFrame) -> pd.DataFrame:
     nights = pd.DataFrame({"as_of": np.sort(lists["as_of"].unique())})
     left = events.assign(occurred_at=events["occurred_at"].astype(nights["as_of"].dtype))
     dated = pd.merge_asof(left, nights, left_on="occurred_at", right_on="as_of")
-    found = dated.merge(lists, on=["grid_id", "as_of"], how="left")
-    n_grids = found["as_of"].map(lists.groupby("as_of")["grid_id"].size())
-    within = found["rank"].astype("float64") <= np.maximum(REACH * n_grids, 1)
-    full = found["n_listed"] >= found["capacity"].where(found["capacity"] > 0, np.inf)
-    state = found["state"].fillna("")
+    met = dated.merge(lists, on=["grid_id", "as_of"], how="left")
+    n_grids = met["as_of"].map(lists.groupby("as_of")["grid_id"].size())
+    within = met["rank"].astype("float64") <= np.maximum(REACH * n_grids, 1)
+    full = met["n_listed"] >= met["capacity"].where(met["capacity"] > 0, np.inf)
+    state = met["state"].fillna("")
     verdict = np.select(
         [
-            found["rank"].isna() & (state == ""),
-            found["listed"].eq(True),
-            found["kept_off"].notna(),
+            met["rank"].isna() & (state == ""),
+            met["listed"].eq(True),
+            met["kept_off"].notna(),
             state != "ok",
             within & full,
         ],
-        ["unscored", "listed", found["kept_off"].fillna(""), "outage", "cap"],
+        ["unscored", "listed", met["kept_off"].fillna(""), "outage", "cap"],
         "score",
     )
-    return found.assign(verdict=verdict, listed=found["listed"].eq(True)).drop(
-        columns=["state", "capacity", "kept_off"]
-    )
+    return met.assign(verdict=verdict, listed=met["listed"].eq(True)).drop(columns=["state", "capacity", "kept_off"])
 
 
 def _with_lead(judged: pd.DataFrame, lists: pd.DataFrame, horizon: float) -> pd.DataFrame:
@@ -229,10 +227,10 @@ def _with_lead(judged: pd.DataFrame, lists: pd.DataFrame, horizon: float) -> pd.
 
 
 @checked
-def review_sentences(found: Review, language: str) -> pd.Series:
+def review_sentences(reviewed: Review, language: str) -> pd.Series:
     """Each event as a sentence: what the last night made of its grid, and the lead."""
     return pd.Series(
-        [_sentence(r, language) for r in found.frame.to_dict("records")], index=found.frame.index, dtype="str"
+        [_sentence(r, language) for r in reviewed.frame.to_dict("records")], index=reviewed.frame.index, dtype="str"
     )
 
 

@@ -103,8 +103,8 @@ def _held(history: History, features: Iterable[Feature], at: pd.Timestamp, grids
     events = history.events_at(at)
     numbers = np.flatnonzero(np.isin(history.grid_ids.astype(str), list(grids)))
     here = events.take(np.flatnonzero(events.of(*sorted(sources)) & np.isin(events.grid, numbers)))
-    told = [c for c in COLUMNS if c not in _OPTIONAL or events.has(c)]
-    return here.frame((*told, *_CHOOSING, "weight"))
+    columns = [c for c in COLUMNS if c not in _OPTIONAL or events.has(c)]
+    return here.frame((*columns, *_CHOOSING, "weight"))
 
 
 def _of_feature(
@@ -117,8 +117,8 @@ def _of_feature(
     if feature.scaled and len(behind):
         adds = adds * (value / max(float(adds.sum()), 1e-12))
     days = (at - behind["occurred_at"]) / pd.Timedelta(days=1) if len(behind) else pd.Series(dtype="float64")
-    told = behind.assign(feature=feature.name, value=value, adds=adds, days_ago=days)
-    return told.sort_values("days_ago", kind="stable")
+    rows = behind.assign(feature=feature.name, value=value, adds=adds, days_ago=days)
+    return rows.sort_values("days_ago", kind="stable")
 
 
 def _weights(feature: Feature, history: History, grid_id: str) -> pd.Series:
@@ -180,18 +180,18 @@ def _behind_feature(
         columns={"grid_id": "event_grid_id"}
     )
     entering = _entering(feature, history, reasons["grid_id"].astype("str"))
-    told = entering.merge(behind, on="event_grid_id", sort=False)
-    told["adds"] = told["adds"] * told["enters"]
+    entered = entering.merge(behind, on="event_grid_id", sort=False)
+    entered["adds"] = entered["adds"] * entered["enters"]
     if feature.scaled:
-        value = told["grid_id"].map(reasons.set_index("grid_id")["value"].astype(float))
-        told["adds"] *= value / told.groupby("grid_id")["adds"].transform("sum").clip(lower=1e-12)
+        value = entered["grid_id"].map(reasons.set_index("grid_id")["value"].astype(float))
+        entered["adds"] *= value / entered.groupby("grid_id")["adds"].transform("sum").clip(lower=1e-12)
     key = ["grid_id", "source", "event_id", "event_grid_id"]
-    told = told.sort_values("occurred_at", ascending=False, kind="stable")
-    twice = told.duplicated(key, keep=False).any()
+    entered = entered.sort_values("occurred_at", ascending=False, kind="stable")
+    twice = entered.duplicated(key, keep=False).any()
     if twice:  # an event of two streams of one feature counts in both
-        total = told.groupby(key, sort=False)["adds"].transform("sum", min_count=1)
-        told = told.assign(adds=total).drop_duplicates(key)
-    newest = told.groupby("grid_id", sort=False).head(MOST_EVENTS)
+        total = entered.groupby(key, sort=False)["adds"].transform("sum", min_count=1)
+        entered = entered.assign(adds=total).drop_duplicates(key)
+    newest = entered.groupby("grid_id", sort=False).head(MOST_EVENTS)
     return newest.assign(feature=feature.name, target=reasons["target"].iloc[0])
 
 

@@ -109,12 +109,12 @@ def sentences(reasons: pd.DataFrame, features: Mapping[str, Mapping[str, Any]], 
     '4 disputes in the last 28 days, 4.3 times the mean of the 15 weeks before'
     """
     clauses = {name: clause_of(features[name]) for name in reasons["feature"].unique()}
-    told: dict[tuple[Any, ...], str] = {}
+    written: dict[tuple[Any, ...], str] = {}
     texts = []
     for key in _keys(reasons):
-        if key not in told:
-            told[key] = _told(clauses[key[0]], *key[1:], language=language)
-        texts.append(told[key])
+        if key not in written:
+            written[key] = _told(clauses[key[0]], *key[1:], language=language)
+        texts.append(written[key])
     return pd.Series(texts, index=reasons.index, dtype="str")
 
 

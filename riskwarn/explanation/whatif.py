@@ -165,13 +165,13 @@ def what_if(
 def what_ifs(model: RiskModel, night: pd.DataFrame, grid_id: str, *, margins: np.ndarray | None = None) -> list[WhatIf]:
     """What can be done for a grid, the greatest fall first: closing its overdue cases, or all its open ones, feed by feed."""
     row, margins = _row(night, grid_id), margins_of(model, night, margins)
-    found = []
+    answers = []
     for name in actionable(model):
         least = seen_ranges(model).get(name, (0.0, 0.0))[0]
         floor = max(least, 0.0, _n_of_part(model, row, name))
         if row[name].iloc[0] > floor:
-            found.append(what_if(model, night, grid_id, {name: floor}, margins=margins))
-    return sorted(found, key=lambda w: w.expected)
+            answers.append(what_if(model, night, grid_id, {name: floor}, margins=margins))
+    return sorted(answers, key=lambda w: w.expected)
 
 
 def margins_of(model: RiskModel, night: pd.DataFrame, at_hand: np.ndarray | None) -> np.ndarray:

@@ -214,8 +214,8 @@ class DatePart(_OfCalendar):
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         local = snapshot.local
-        own = {"weekday": "day_of_week"}.get(self.part, self.part)
-        values = local.isocalendar().week if self.part == "week" else getattr(local, own)
+        attribute = {"weekday": "day_of_week"}.get(self.part, self.part)
+        values = local.isocalendar().week if self.part == "week" else getattr(local, attribute)
         return snapshot.calendar(np.asarray(values, dtype=np.float32))
 
 

@@ -52,8 +52,8 @@ class _Handled(Streamed):
         return snapshot.tells_closings(self.stream.source)
 
     def _known(self, snapshot: Snapshot, values: np.ndarray) -> np.ndarray:
-        told = self._told(snapshot)
-        return values if told.all() else np.where(told, values, np.float32(np.nan))
+        complete = self._told(snapshot)
+        return values if complete.all() else np.where(complete, values, np.float32(np.nan))
 
     def _open(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
         held = matching(events, self.stream)

@@ -157,10 +157,10 @@ def check_names(features: Sequence[Feature], *, audit: bool = False) -> None:
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
         raise DefinitionError(f"two features are called {twice[0]!r}; declare it once.")
-    kept = [f.name for f in features if not f.for_model]
-    if kept and not audit:
+    audited = [f.name for f in features if not f.for_model]
+    if audited and not audit:
         raise DefinitionError(
-            f"feature {kept[0]!r} is for audit only: what staff do never lowers or raises a grid's score. Leave its group out of the experiment."
+            f"feature {audited[0]!r} is for audit only: what staff do never lowers or raises a grid's score. Leave its group out of the experiment."
         )
 
 

@@ -53,8 +53,8 @@ class Entropy(Windowed):
         return Clause("mixed", noun, self.days, side=0, eases="never", remedy=step)
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        found = snapshot.grouped((self.stream,), "category", _entropy, (self.days, 0))
-        return np.where(snapshot.count(self.stream, self.days) > 0, found, np.float32(np.nan))
+        values = snapshot.grouped((self.stream,), "category", _entropy, (self.days, 0))
+        return np.where(snapshot.count(self.stream, self.days) > 0, values, np.float32(np.nan))
 
 
 def _entropy(counts: np.ndarray, first: np.ndarray) -> np.ndarray:
@@ -87,8 +87,8 @@ class NewKinds(Windowed):
         return Clause("lasting", kinds, self.days, eases="never", remedy=step_of(self.stream.source))
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        found = snapshot.grouped((self.stream,), "category", _fresh, (self.days, 0), (self.past, self.days))
-        return unless_silent(snapshot, self.stream.source, self.days, found)
+        values = snapshot.grouped((self.stream,), "category", _fresh, (self.days, 0), (self.past, self.days))
+        return unless_silent(snapshot, self.stream.source, self.days, values)
 
 
 def _fresh(counts: np.ndarray, first: np.ndarray) -> np.ndarray:
@@ -228,7 +228,7 @@ class RepeatedPlaces(_AtPlaces):
     def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
         """The events of every repeated place, which add up to 1 at each."""
         held = self._placed(events, at)
-        return held[held["here"] >= self.at_least].assign(adds=lambda kept: kept["weight"] / kept["here"])
+        return held[held["here"] >= self.at_least].assign(adds=lambda repeated: repeated["weight"] / repeated["here"])
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         return snapshot.grouped(self.of, "place", self._number, (self.days, 0))
@@ -339,12 +339,12 @@ class Rung(_OfLadder):
         return Clause("rung", _MATTER, self.days, eases="never", remedy="open")
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        found = np.zeros(snapshot.shape, np.float32)
+        values = np.zeros(snapshot.shape, np.float32)
         for height, streams in enumerate(LADDER, start=1):
             for stream in _present(snapshot, streams):
                 there = snapshot.count(_linked(stream), self.days) > 0
-                found = np.where(there, np.float32(height), found)
-        return found
+                values = np.where(there, np.float32(height), values)
+        return values
 
 
 def _linked(stream: Stream) -> Stream:
@@ -376,10 +376,10 @@ class OpenMatters(_OfLadder):
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         streams = tuple(_linked(s) for rung in LADDER[1:] for s in _present(snapshot, rung))
-        told = np.logical_and.reduce(
+        complete = np.logical_and.reduce(
             [np.ones(snapshot.shape, bool), *(snapshot.tells_closings(s.source) for s in streams)]
         )
-        return np.where(told, snapshot.open_matters(streams), np.float32(np.nan))
+        return np.where(complete, snapshot.open_matters(streams), np.float32(np.nan))
 
 
 @dataclass(frozen=True)

@@ -78,10 +78,10 @@ class OwnNormal(_OfLabel):
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         key = ("normal", self.streams, self.days, self.past_days, self.quantile, self.at_least)
-        found = snapshot.kept.get(key)
-        if found is None:
-            found = snapshot.kept[key] = self._normal(snapshot)
-        return found[get_args(Part).index(self.part)]
+        parts = snapshot.kept.get(key)
+        if parts is None:
+            parts = snapshot.kept[key] = self._normal(snapshot)
+        return parts[get_args(Part).index(self.part)]
 
     def _normal(self, snapshot: Snapshot) -> np.ndarray:
         """(3, n_grids, n_dates) expected count, threshold and tail."""
@@ -135,13 +135,13 @@ def expected_of(n: np.ndarray, total: np.ndarray, squares: np.ndarray) -> tuple[
     def mean(values: np.ndarray) -> np.ndarray:
         return np.broadcast_to(values, total.shape).sum(axis=0, where=heard) / np.maximum(heard.sum(axis=0), 1)
 
-    own = total / n
-    variance = np.maximum(squares - total * own, 0) / (n - 1)
-    squared = own**2 - variance / n  # what the squared rate is without the noise in it
-    within = np.maximum(mean(variance - own) / np.maximum(mean(squared), _TINY), 0)
-    city = np.maximum(mean(own), _TINY)
-    counting = mean((city + within * mean(own**2)) / n)
-    between = np.maximum(mean((own - mean(own)) ** 2) - counting, _TINY * city)
+    means = total / n
+    variance = np.maximum(squares - total * means, 0) / (n - 1)
+    squared = means**2 - variance / n  # what the squared rate is without the noise in it
+    within = np.maximum(mean(variance - means) / np.maximum(mean(squared), _TINY), 0)
+    city = np.maximum(mean(means), _TINY)
+    counting = mean((city + within * mean(means**2)) / n)
+    between = np.maximum(mean((means - mean(means)) ** 2) - counting, _TINY * city)
     shape, rate = city**2 / between, city / between
     return (shape + total) / (rate + n), within + 1 / (shape + total)
 

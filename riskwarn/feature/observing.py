@@ -61,11 +61,11 @@ def divided(top: np.ndarray, bottom: np.ndarray, out: np.ndarray | None = None) 
     [0.5, nan, nan]
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = np.divide(top, bottom, dtype=np.float32) if out is None else np.divide(top, bottom, out=out)
-    endless = np.isinf(found)
+        ratio = np.divide(top, bottom, dtype=np.float32) if out is None else np.divide(top, bottom, out=out)
+    endless = np.isinf(ratio)
     if endless.any():
-        found[endless] = np.nan
-    return found
+        ratio[endless] = np.nan
+    return ratio
 
 
 def per_observed(values: np.ndarray, snapshot: Snapshot, source: str, days: float, *, ago: float = 0) -> np.ndarray:

@@ -259,24 +259,24 @@ class SameSeason(_OfLabel):
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         ago = [_YEAR * y - self.days for y in range(1, self.years + 1)]
-        found = np.zeros(snapshot.shape, np.float32)
+        scaled = np.zeros(snapshot.shape, np.float32)
         for stream in self.streams:
             exposed = np.asarray(sum(snapshot.exposure(stream.source, self.days, ago=a) for a in ago))
             total = np.asarray(sum(snapshot.count(stream, self.days, ago=a) for a in ago))
-            found += total * np.divide(self.days, exposed, out=np.full(exposed.shape, np.nan), where=exposed > 0)
-        return found
+            scaled += total * np.divide(self.days, exposed, out=np.full(exposed.shape, np.nan), where=exposed > 0)
+        return scaled
 
 
 def _scaled(
     feature: _OfLabel, snapshot: Snapshot, total: Callable[[Stream], np.ndarray], step: float, weight: np.ndarray
 ) -> np.ndarray:
     """Totals of the streams, each over the share of `weight` (one a step of days back) for which its feed speaks."""
-    found = np.zeros(snapshot.shape, np.float32)
+    scaled = np.zeros(snapshot.shape, np.float32)
     for stream in feature.streams:
         key = ("observed weight", type(feature).__name__, stream.source, step, len(weight))
         seen = snapshot.kept.get(key)
         if seen is None:
             exposed = (snapshot.exposure(stream.source, step, ago=step * k) / step for k in range(len(weight)))
             seen = snapshot.kept[key] = np.asarray(sum(w * share for w, share in zip(weight, exposed, strict=True)))
-        found += total(stream) / np.where(seen > 0, seen, np.nan).astype(np.float32)
-    return found
+        scaled += total(stream) / np.where(seen > 0, seen, np.nan).astype(np.float32)
+    return scaled

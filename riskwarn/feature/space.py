@@ -175,8 +175,8 @@ class UrbanClass(_OfGrid):
         grids = snapshot.history.grids
         if not snapshot.history.told("urban_class"):
             raise DefinitionError("the grids have no 'urban_class'; leave the feature out, or give the column.")
-        own = grids["urban_class"]
-        return snapshot.fixed(np.where(own.isna(), np.nan, own.isin(self.classes)))
+        urban_class = grids["urban_class"]
+        return snapshot.fixed(np.where(urban_class.isna(), np.nan, urban_class.isin(self.classes)))
 
 
 @dataclass(frozen=True)

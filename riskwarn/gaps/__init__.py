@@ -117,9 +117,9 @@ def find_gaps(
     evidence = store if isinstance(store, Evidence) else Evidence(store, night, scores)
     lacking = {k: why for k in wanted if (why := missing(evidence, KINDS[k]))}
     run = [k for k in FINDERS if (k in wanted and k not in lacking) or k == FEED.code]
-    found = [FINDERS[k](evidence) for k in run]
-    found += [unknown(KINDS[k], evidence.as_of, ["org:*"], [why]) for k, why in lacking.items()]
-    judged = suppress(evidence, pd.concat(found, ignore_index=True))
+    tables = [FINDERS[k](evidence) for k in run]
+    tables += [unknown(KINDS[k], evidence.as_of, ["org:*"], [why]) for k, why in lacking.items()]
+    judged = suppress(evidence, pd.concat(tables, ignore_index=True))
     gaps = _in_order(judged[judged["kind"].isin(wanted)])
     gaps.attrs["not_run"] = lacking
     return gaps

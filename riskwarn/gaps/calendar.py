@@ -91,15 +91,15 @@ def workdays(
     """
     days = np.arange(np.datetime64(first, "D"), np.datetime64(last, "D") + 1)
     working = (days.astype("datetime64[D]").view("int64") + 3) % 7 < 5
-    told = "Monday to Friday"
+    basis_words = "Monday to Friday"
     if basis != "plain":
-        working, told = _chinese(days, working, strict=basis == "china")
+        working, basis_words = _chinese(days, working, strict=basis == "china")
     listed = _read(changes) if isinstance(changes, str | Path) else dict(changes or {})
     for day, flag in listed.items():
         at = int((np.datetime64(day, "D") - days[0]) // _DAY)
         if 0 <= at < len(days):
             working[at] = flag
-    return Workdays(days[0], working, told + (f"; {len(listed)} days by the operator's table" if listed else ""))
+    return Workdays(days[0], working, basis_words + (f"; {len(listed)} days by the operator's table" if listed else ""))
 
 
 def _chinese(days: np.ndarray, working: np.ndarray, *, strict: bool) -> tuple[np.ndarray, str]:

@@ -22,8 +22,10 @@ HOUR_BINS, HOUR_EVENTS, HOUR_GAP, HOUR_SHRINK = 6, 12, 0.4, 12.0
 def risk_of(evidence: Evidence) -> np.ndarray:
     """(n_grids,) expected events: tonight's scores, or, without any, a year's events of the disputes' feeds shrunk to the people there."""
     if evidence.scores is not None and len(evidence.scores):
-        own = evidence.scores.drop_duplicates("grid_id").set_index("grid_id")["expected"].reindex(evidence.grid_ids)
-        return own.fillna(own.median()).to_numpy(dtype=float)
+        expected = (
+            evidence.scores.drop_duplicates("grid_id").set_index("grid_id")["expected"].reindex(evidence.grid_ids)
+        )
+        return expected.fillna(expected.median()).to_numpy(dtype=float)
     events = evidence.events
     recent = (
         events.of("dispute", *CITIZENS) & (events.grid >= 0) & (evidence.at - events.occurred <= RISK_DAYS * DAY_US)
@@ -69,7 +71,7 @@ def coverage_gaps(evidence: Evidence) -> pd.DataFrame:
     due = within_habit(share, made)
     rows = np.flatnonzero(few | (p_none < UNVISITED_P))
     why = [[w for w, m in (("unvisited", p_none[g] < UNVISITED_P), ("below_share", few[g])) if m] for g in rows]
-    told = [
+    numbers = [
         {
             "why": w,
             "visits": round(float(made[g]), 1),
@@ -91,7 +93,7 @@ def coverage_gaps(evidence: Evidence) -> pd.DataFrame:
             np.log2(np.maximum(due[rows], 0.5) / np.maximum(made[rows], 0.5)),
         ),
         confidence=1 - np.minimum(p_none[rows], p_few[rows]),
-        evidence=told,
+        evidence=numbers,
         lower=stats.poisson.ppf(0.05, due[rows]),
         upper=stats.poisson.ppf(0.95, due[rows]),
     )
@@ -165,26 +167,26 @@ def staff_gaps(evidence: Evidence) -> pd.DataFrame:
         "shared_worker": (workers > 0) & (workers < 1),
         "many_households": load > HOUSEHOLDS_PER_WORKER,
     }
-    kept = np.flatnonzero(np.any(list(reasons.values()), axis=0))
-    told = [
+    listed = np.flatnonzero(np.any(list(reasons.values()), axis=0))
+    numbers = [
         {"why": [w for w, m in reasons.items() if m[g]], "workers": round(float(workers[g]), 2)}
         | ({} if homes is None else {"households": int(homes[g])})
-        for g in kept
+        for g in listed
     ]
     score = (
-        6.0 * reasons["no_worker"][kept]
-        + 2.0 * reasons["shared_worker"][kept]
-        + np.nan_to_num(np.log2(np.maximum(load[kept] / HOUSEHOLDS_PER_WORKER, 1)))
+        6.0 * reasons["no_worker"][listed]
+        + 2.0 * reasons["shared_worker"][listed]
+        + np.nan_to_num(np.log2(np.maximum(load[listed] / HOUSEHOLDS_PER_WORKER, 1)))
     )
     return gap_rows(
         STAFF,
         evidence.as_of,
-        [f"grid:{g}" for g in evidence.grid_ids[kept]],
-        observed=workers[kept],
-        expected=np.ones(len(kept)),
+        [f"grid:{g}" for g in evidence.grid_ids[listed]],
+        observed=workers[listed],
+        expected=np.ones(len(listed)),
         score=score,
         confidence=1.0,
-        evidence=told,
+        evidence=numbers,
     )
 
 
@@ -207,26 +209,26 @@ def hour_gaps(evidence: Evidence) -> pd.DataFrame:
     if not judged.any():
         return no_gaps(HOUR, evidence.as_of)
     usual, spread = float(np.median(distance[judged])), float(np.std(distance[judged]))
-    kept = np.flatnonzero(judged & (distance >= HOUR_GAP) & (distance > usual + 2 * spread))
-    told = [
+    listed = np.flatnonzero(judged & (distance >= HOUR_GAP) & (distance > usual + 2 * spread))
+    numbers = [
         {
             "distance": round(float(distance[g]), 2),
             "city": round(usual, 2),
             "events_by_4_hours": asked[g].astype(int).tolist(),
             "visits_by_4_hours": seen[g].astype(int).tolist(),
         }
-        for g in kept
+        for g in listed
     ]
-    score = (distance[kept] - usual) / max(spread, 1e-9)
+    score = (distance[listed] - usual) / max(spread, 1e-9)
     return gap_rows(
         HOUR,
         evidence.as_of,
-        [f"grid:{g}" for g in evidence.grid_ids[kept]],
-        observed=distance[kept],
-        expected=np.full(len(kept), usual),
+        [f"grid:{g}" for g in evidence.grid_ids[listed]],
+        observed=distance[listed],
+        expected=np.full(len(listed), usual),
         score=score,
-        confidence=1 - HOUR_SHRINK / (HOUR_SHRINK + asked[kept].sum(axis=1)),
-        evidence=told,
+        confidence=1 - HOUR_SHRINK / (HOUR_SHRINK + asked[listed].sum(axis=1)),
+        evidence=numbers,
     )
 
 
@@ -260,10 +262,10 @@ def quadrants(evidence: Evidence) -> pd.DataFrame:
         city's mean by half a standard deviation.
     """
     events = evidence.events
-    own = np.flatnonzero(
+    reported = np.flatnonzero(
         events.of(*WORKERS) & (events.grid >= 0) & (evidence.at - events.occurred <= RISK_DAYS * DAY_US)
     )
-    reports = np.bincount(events.grid[own], minlength=evidence.n_grids).astype(float)
+    reports = np.bincount(events.grid[reported], minlength=evidence.n_grids).astype(float)
     risk, visits = risk_of(evidence), visits_within(evidence, VISIT_DAYS)
     z = {
         name: _standard(np.log(values + 0.5))
@@ -352,9 +354,9 @@ def redistribute(
 
 def _capped(risk: np.ndarray, now: np.ndarray, town: np.ndarray, most_change: float) -> np.ndarray:
     """Share of each grid by risk, townships kept within their bounds and the rest spread over those with room."""
-    own, present = np.bincount(town, risk), np.bincount(town, now) / now.sum()
+    by_town, present = np.bincount(town, risk), np.bincount(town, now) / now.sum()
     low, high = present * (1 - most_change), present * (1 + most_change)
-    wanted = own / own.sum()
+    wanted = by_town / by_town.sum()
     level = np.clip(wanted, low, high)
     for _ in range(100):
         short = 1 - level.sum()
@@ -364,7 +366,7 @@ def _capped(risk: np.ndarray, now: np.ndarray, town: np.ndarray, most_change: fl
         if room.sum() <= 1e-12:
             break
         level = np.clip(level + short * room / room.sum(), low, high)
-    return np.asarray(level[town] * risk / own[town])
+    return np.asarray(level[town] * risk / by_town[town])
 
 
 def _whole(shares: np.ndarray, total: int) -> np.ndarray:

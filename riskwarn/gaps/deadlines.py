@@ -58,8 +58,8 @@ class Scheme:
 
     def limit(self, stage: str, level: str | None = None) -> Limit | None:
         """The limit of a stage (at a level), none where the scheme has none."""
-        found = [x for x in self.limits if x.stage == stage and (level is None or x.level == level)]
-        return found[-1] if found else None
+        matching = [x for x in self.limits if x.stage == stage and (level is None or x.level == level)]
+        return matching[-1] if matching else None
 
     def by_level(self) -> dict[str, float]:
         """Working days by when each level must have settled a case or passed it up, added from the lowest level on.
@@ -69,12 +69,12 @@ class Scheme:
         >>> scheme("gaotai_4x7").by_level()
         {'L0': 1.0, 'L1': 3.0, 'L2': 7.0}
         """
-        total, found = 0.0, {}
+        total, budgets = 0.0, {}
         for limit in self.limits:
             if limit.stage == "handle" and limit.unit == "wd":
                 total += limit.budget
-                found[limit.level] = total
-        return found
+                budgets[limit.level] = total
+        return budgets
 
 
 @cache

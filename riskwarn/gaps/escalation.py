@@ -57,7 +57,7 @@ def escalation_gaps(evidence: Evidence) -> pd.DataFrame:
     )
     first = table[table["before"] == 0]
     skipped = first.groupby("grid")["rank"].agg(lambda r: float((r >= 3).mean())).reindex(by.index)
-    told = [
+    numbers = [
         {
             "matters": int(r.n),
             "highest_rung": int(r.rank),
@@ -75,7 +75,7 @@ def escalation_gaps(evidence: Evidence) -> pd.DataFrame:
         expected=1 - by["none"].to_numpy(),
         score=by["score"].to_numpy(),
         confidence=0.7,
-        evidence=told,
+        evidence=numbers,
     )
 
 

@@ -142,7 +142,7 @@ def thin_evidence(counts: np.ndarray, expected: np.ndarray) -> np.ndarray:
 
 def _stretches(gain: np.ndarray) -> list[tuple[int, int]]:
     """Stretches (first, last) of days, oldest first, over which the cumulative sum climbs above :data:`_SURE`."""
-    found, total, start, peak, top = [], 0.0, 0, 0, 0.0
+    stretches, total, start, peak, top = [], 0.0, 0, 0, 0.0
     for day, value in enumerate(gain.tolist()):
         if total <= 0:
             total, start, top = 0.0, day, 0.0
@@ -150,11 +150,11 @@ def _stretches(gain: np.ndarray) -> list[tuple[int, int]]:
         if total > top:
             top, peak = total, day
         if top > _SURE and total < top - _SURE:
-            found.append((start, peak))
+            stretches.append((start, peak))
             total = 0.0
     if top > _SURE and total > 0:
-        found.append((start, peak))
-    return found
+        stretches.append((start, peak))
+    return stretches
 
 
 def unvisited(visits: np.ndarray) -> np.ndarray:

@@ -260,10 +260,10 @@ def discovered(p: np.ndarray, *, rate: float = FALSE_DISCOVERY_RATE) -> np.ndarr
         return np.zeros(0, dtype=bool)
     order = np.argsort(p)
     passing = np.flatnonzero(p[order] <= rate * np.arange(1, len(p) + 1) / len(p))
-    found = np.zeros(len(p), dtype=bool)
+    passed = np.zeros(len(p), dtype=bool)
     if passing.size:
-        found[order[: passing[-1] + 1]] = True
-    return found
+        passed[order[: passing[-1] + 1]] = True
+    return passed
 
 
 @checked
@@ -286,17 +286,17 @@ def believed(chance: np.ndarray, *, rate: float = FALSE_DISCOVERY_RATE) -> np.nd
     """
     order = np.argsort(chance, kind="stable")
     mean = np.cumsum(chance[order]) / np.arange(1, len(chance) + 1)
-    found = np.zeros(len(chance), dtype=bool)
-    found[order[: int(np.searchsorted(mean, rate, side="right"))]] = True
-    return found
+    passed = np.zeros(len(chance), dtype=bool)
+    passed[order[: int(np.searchsorted(mean, rate, side="right"))]] = True
+    return passed
 
 
-def persistent(found: np.ndarray) -> np.ndarray:
+def persistent(seen: np.ndarray) -> np.ndarray:
     """Which are found tonight and on three of the last four nights.
 
     Parameters
     ----------
-    found
+    seen
         (n, 4) whether each was found on each of the last four nights, tonight last.
 
     Examples
@@ -304,4 +304,4 @@ def persistent(found: np.ndarray) -> np.ndarray:
     >>> persistent(np.array([[False, True, True, True], [True, True, False, False], [False, False, False, True]]))
     array([ True, False, False])
     """
-    return np.asarray(found[:, -1] & (found.sum(axis=1) >= min(NIGHTS_SEEN, found.shape[1])))
+    return np.asarray(seen[:, -1] & (seen.sum(axis=1) >= min(NIGHTS_SEEN, seen.shape[1])))

@@ -32,10 +32,10 @@ def cross_gaps(evidence: Evidence) -> pd.DataFrame:
     by = frame.groupby("place").agg(
         n=("ago", "size"), feeds=("source", "nunique"), cases=("case", "nunique"), newest=("ago", "min")
     )
-    kept = by[(by["n"] >= CROSS_EVENTS) & (by["feeds"] >= CROSS_FEEDS) & (by["cases"] > 1)]
+    listed = by[(by["n"] >= CROSS_EVENTS) & (by["feeds"] >= CROSS_FEEDS) & (by["cases"] > 1)]
     words = events.words["source"]
-    feeds = frame[frame["place"].isin(kept.index)].groupby(["place", "source"]).size()
-    told = [
+    feeds = frame[frame["place"].isin(listed.index)].groupby(["place", "source"]).size()
+    numbers = [
         {
             "events": int(r.n),
             "feeds": {str(words[s]): int(k) for s, k in feeds[p].items()},
@@ -43,19 +43,21 @@ def cross_gaps(evidence: Evidence) -> pd.DataFrame:
             "window_days": CROSS_DAYS,
             "days_since_last": round(float(r.newest), 1),
         }
-        for p, r in zip(kept.index, kept.itertuples(), strict=True)
+        for p, r in zip(listed.index, listed.itertuples(), strict=True)
     ]
-    score = kept["feeds"].to_numpy() + np.log2(np.maximum(kept["n"].to_numpy(), 1))
-    scopes = [f"place:{w}" for w in evidence.events.keys("place_key").take(pa.array(kept.index.to_numpy())).to_pylist()]
+    score = listed["feeds"].to_numpy() + np.log2(np.maximum(listed["n"].to_numpy(), 1))
+    scopes = [
+        f"place:{w}" for w in evidence.events.keys("place_key").take(pa.array(listed.index.to_numpy())).to_pylist()
+    ]
     return gap_rows(
         CROSS,
         evidence.as_of,
         scopes,
-        observed=kept["cases"].to_numpy(),
-        expected=np.ones(len(kept)),
+        observed=listed["cases"].to_numpy(),
+        expected=np.ones(len(listed)),
         score=score,
         confidence=1.0,
-        evidence=told,
+        evidence=numbers,
     )
 
 
@@ -71,7 +73,7 @@ def divert_gaps(evidence: Evidence) -> pd.DataFrame:
     by = due.assign(lost=lost).groupby("to_org").agg(n=("lost", "size"), lost=("lost", "sum"))
     by = by[by["lost"] > 0]
     missing = due[lost].groupby("to_org")["call_id"].agg(sorted)
-    told = [
+    numbers = [
         {
             "lost_calls": int(r.lost),
             "handed_over": int(r.n),
@@ -90,7 +92,7 @@ def divert_gaps(evidence: Evidence) -> pd.DataFrame:
         expected=by["n"].to_numpy(),
         score=by["lost"].to_numpy(dtype=float),
         confidence=1.0,
-        evidence=told,
+        evidence=numbers,
     )
 
 
@@ -113,11 +115,11 @@ def bounce_gaps(evidence: Evidence) -> pd.DataFrame:
         .max()
         .reindex(returns.index, fill_value=0)
     )
-    kept = returns.index[(returns >= RETURNS) | (owners >= OWNERS)]
+    listed = returns.index[(returns >= RETURNS) | (owners >= OWNERS)]
     last = live.groupby("case").agg(at=("at_us", "max"), grid=("grid_id", "first"), case_id=("case_id", "first"))
     pairs = live[live["action"].eq("return")].drop_duplicates("case", keep="last").set_index("case")
     idle = ((evidence.at - last["at"]) / DAY_US).clip(upper=14)
-    told = [
+    numbers = [
         {
             "case": last["case_id"][c],
             "returns": int(returns[c]),
@@ -125,18 +127,18 @@ def bounce_gaps(evidence: Evidence) -> pd.DataFrame:
             "idle_days": round(float(idle[c]), 1),
         }
         | ({"between": [str(pairs["from_org"][c]), str(pairs["to_org"][c])]} if c in pairs.index else {})
-        for c in kept
+        for c in listed
     ]
-    place = [g if isinstance(g, str) and g else "*" for g in last["grid"].reindex(kept)]
-    scopes = [f"grid:{g}/case:{c}" for g, c in zip(place, last["case_id"].reindex(kept), strict=True)]
-    score = returns.reindex(kept).to_numpy(dtype=float) + idle.reindex(kept).to_numpy()
+    place = [g if isinstance(g, str) and g else "*" for g in last["grid"].reindex(listed)]
+    scopes = [f"grid:{g}/case:{c}" for g, c in zip(place, last["case_id"].reindex(listed), strict=True)]
+    score = returns.reindex(listed).to_numpy(dtype=float) + idle.reindex(listed).to_numpy()
     return gap_rows(
         BOUNCE,
         evidence.as_of,
         scopes,
-        observed=returns.reindex(kept).to_numpy(),
-        expected=np.zeros(len(kept)),
+        observed=returns.reindex(listed).to_numpy(),
+        expected=np.zeros(len(listed)),
         score=score,
         confidence=1.0,
-        evidence=told,
+        evidence=numbers,
     )

@@ -69,10 +69,10 @@ def under_gaps(evidence: Evidence) -> pd.DataFrame:
     p = np.asarray(stats.norm.cdf((m - n * base + 0.5) / np.sqrt(np.maximum(n * base * (1 - base) * over, 1e-9))))
     judged = np.flatnonzero(n >= LEAST_MATTERS)
     listed = judged[discovered(p[judged])]
-    told = []
+    numbers = []
     for t in listed:
         both = capture(np.flatnonzero(brought & (unit == t)), np.flatnonzero(in_ledger & (unit == t)))
-        told.append(
+        numbers.append(
             {
                 "brought_by_residents": int(n[t]),
                 "of_them_in_ledger": int(m[t]),
@@ -92,7 +92,7 @@ def under_gaps(evidence: Evidence) -> pd.DataFrame:
         expected=(n * base)[listed],
         score=-np.log10(np.maximum(p[listed], 1e-12)),
         confidence=1 - p[listed],
-        evidence=told,
+        evidence=numbers,
     )
 
 
@@ -140,9 +140,9 @@ def lag_gaps(evidence: Evidence) -> pd.DataFrame:
     share = (k + 1) / (n + 2)
     base = k.sum() / n.sum()
     z = (k - n * base) / np.sqrt(np.maximum(n * base * (1 - base), 1e-9))
-    kept = np.flatnonzero(judged & (share >= np.quantile(share[judged], 1 - LAG_TOP)) & (stats.norm.sf(z) < 0.05))
+    listed = np.flatnonzero(judged & (share >= np.quantile(share[judged], 1 - LAG_TOP)) & (stats.norm.sf(z) < 0.05))
     wait = ((table["ledger_at"] - table["citizen_at"]) / DAY_US).groupby(table["township"]).median()
-    told = [
+    numbers = [
         {
             "matters": int(n[t]),
             "residents_first": int(k[t]),
@@ -150,17 +150,17 @@ def lag_gaps(evidence: Evidence) -> pd.DataFrame:
             "city_share": round(float(base), 3),
             "median_wait_days": round(float(wait.get(t, np.nan)), 1) if np.isfinite(wait.get(t, np.nan)) else None,
         }
-        for t in kept
+        for t in listed
     ]
     return gap_rows(
         LAG,
         evidence.as_of,
-        [f"org:{names[t]}" for t in kept],
-        observed=share[kept],
-        expected=np.full(len(kept), base),
-        score=z[kept],
-        confidence=1 - stats.norm.sf(z[kept]),
-        evidence=told,
+        [f"org:{names[t]}" for t in listed],
+        observed=share[listed],
+        expected=np.full(len(listed), base),
+        score=z[listed],
+        confidence=1 - stats.norm.sf(z[listed]),
+        evidence=numbers,
     )
 
 
@@ -189,8 +189,8 @@ def category_gaps(evidence: Evidence) -> pd.DataFrame:
         return no_gaps(CATEGORY, evidence.as_of)
     c, k = tested.T
     p = np.where(kept_n[c, k] == 0, np.exp(-due[c, k]), 1.0)
-    found = np.flatnonzero(discovered(p) & (p < 0.05))
-    told = [
+    listed = np.flatnonzero(discovered(p) & (p < 0.05))
+    numbers = [
         {
             "category": str(codes[k[i]]),
             "asked_by_residents": int(asked_n[c[i], k[i]]),
@@ -199,17 +199,17 @@ def category_gaps(evidence: Evidence) -> pd.DataFrame:
             "window_days": CATEGORY_DAYS,
             "p": float(p[i]),
         }
-        for i in found
+        for i in listed
     ]
     return gap_rows(
         CATEGORY,
         evidence.as_of,
-        [f"org:{names[c[i]]}/{codes[k[i]]}" for i in found],
-        observed=np.zeros(len(found)),
-        expected=due[c[found], k[found]],
-        score=-np.log10(np.maximum(p[found], 1e-12)),
-        confidence=1 - p[found],
-        evidence=told,
+        [f"org:{names[c[i]]}/{codes[k[i]]}" for i in listed],
+        observed=np.zeros(len(listed)),
+        expected=due[c[listed], k[listed]],
+        score=-np.log10(np.maximum(p[listed], 1e-12)),
+        confidence=1 - p[listed],
+        evidence=numbers,
     )
 
 
@@ -227,9 +227,9 @@ def unplaced_gaps(evidence: Evidence) -> pd.DataFrame:
     n, k = (np.array([s[i] for s in seen])[best, np.arange(len(p))] for i in (0, 1))
     judged = np.flatnonzero(n >= LEAST_EVENTS)
     still = seen[0][1] > UNPLACED_SHARE * seen[0][0]
-    kept = judged[discovered(p[judged]) & (p[judged] < 0.01) & still[judged]]
+    listed = judged[discovered(p[judged]) & (p[judged] < 0.01) & still[judged]]
     blank = _unplaced(evidence, UNPLACED_DAYS[-1], blank=True)[1]
-    told = [
+    numbers = [
         {
             "source": str(words["source"][i // n_orgs]),
             "unplaced": int(k[i]),
@@ -239,20 +239,21 @@ def unplaced_gaps(evidence: Evidence) -> pd.DataFrame:
             "without_code_in_28_days": int(blank[i]),
             "p": float(p[i]),
         }
-        for i in kept
+        for i in listed
     ]
     scopes = [
-        f"feed:{words['source'][i // n_orgs]}" + (f"/{o}" if (o := words["org_code"][i % n_orgs]) else "") for i in kept
+        f"feed:{words['source'][i // n_orgs]}" + (f"/{o}" if (o := words["org_code"][i % n_orgs]) else "")
+        for i in listed
     ]
     return gap_rows(
         UNPLACED,
         evidence.as_of,
         scopes,
-        observed=k[kept],
-        expected=UNPLACED_SHARE * n[kept],
-        score=-np.log10(np.maximum(p[kept], 1e-12)),
-        confidence=1 - p[kept],
-        evidence=told,
+        observed=k[listed],
+        expected=UNPLACED_SHARE * n[listed],
+        score=-np.log10(np.maximum(p[listed], 1e-12)),
+        confidence=1 - p[listed],
+        evidence=numbers,
     )
 
 

@@ -48,7 +48,7 @@ def history(
         The grid is not valid on a night.
     """
     nights = [as_of] if isinstance(as_of, str | pd.Timestamp) or not isinstance(as_of, Iterable) else list(as_of)
-    told = []
+    touching = []
     for night in nights:
         past = History.load(store, as_of=night)
         grids = past.grids.set_index("grid_id")
@@ -59,5 +59,5 @@ def history(
             for c in ("community_id", "township_id", "county_id")
             if c in grids and isinstance(v := grids.loc[grid_id, c], str)
         ]
-        told.append(gaps_of(find(past, as_of=night, kinds=kinds), grid_id, bodies))
-    return pd.concat(told, ignore_index=True)
+        touching.append(gaps_of(find(past, as_of=night, kinds=kinds), grid_id, bodies))
+    return pd.concat(touching, ignore_index=True)

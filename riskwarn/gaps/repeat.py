@@ -40,7 +40,7 @@ def _first_after(evidence: Evidence, closed: np.ndarray, key: np.ndarray, *, ali
         {"key": key[known], "at": events.closed[known], "row": known, "place": np.searchsorted(closed, known)}
     ).sort_values("at")
     right = pd.DataFrame({"key": key[rows], "at": events.occurred[rows], "met": rows}).sort_values("at")
-    found = np.full(len(closed), NEVER)
+    first = np.full(len(closed), NEVER)
     tolerance = FOLLOW_UP_DAYS * DAY_US
     for _ in range(2 if alike else 1):
         met = pd.merge_asof(
@@ -49,12 +49,12 @@ def _first_after(evidence: Evidence, closed: np.ndarray, key: np.ndarray, *, ali
         hit = met["met"].to_numpy(dtype=int)
         fits = _alike(evidence, met["row"].to_numpy(), hit) if alike else np.ones(len(hit), dtype=bool)
         place = met["place"].to_numpy()[fits]
-        found[place] = np.minimum(found[place], events.occurred[hit[fits]])
+        first[place] = np.minimum(first[place], events.occurred[hit[fits]])
         again = ~fits
         left = met.loc[again, ["key", "row", "place"]].assign(at=events.occurred[hit[again]]).sort_values("at")
         left = left[left["at"] - events.closed[left["row"]] < tolerance]
-    late = found - events.closed[closed] > tolerance
-    return np.where(late, NEVER, found)
+    late = first - events.closed[closed] > tolerance
+    return np.where(late, NEVER, first)
 
 
 def _alike(evidence: Evidence, one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -65,8 +65,8 @@ def _alike(evidence: Evidence, one: np.ndarray, other: np.ndarray) -> np.ndarray
     events = evidence.events
     police = np.array([str(w).startswith("P") for w in events.words["category"]], dtype=bool)
     calls = events.of("police_call")
-    told = bool(calls.any()) and float((events.case[calls] >= 0).mean()) >= _CASES_TELL
-    fits = (events.category[one] == events.category[other]) | (police[events.category[other]] & (not told))
+    linked = bool(calls.any()) and float((events.case[calls] >= 0).mean()) >= _CASES_TELL
+    fits = (events.category[one] == events.category[other]) | (police[events.category[other]] & (not linked))
     shared = np.bincount(events.case[events.case >= 0], minlength=1) > 1
     case = events.case[other]
     numbered = events.of("dispute")[other] & ~(shared[np.maximum(case, 0)] & (case >= 0))
@@ -94,7 +94,7 @@ def repeat_gaps(evidence: Evidence) -> pd.DataFrame:
         .agg(n=("row", "size"), back=("again", lambda a: int((a < NEVER).sum())))
         .reindex(np.sort(grids), fill_value=0)
     )
-    told = [
+    numbers = [
         {
             "returns": int(r.back),
             "closed_cases": int(r.n),
@@ -112,7 +112,7 @@ def repeat_gaps(evidence: Evidence) -> pd.DataFrame:
         expected=expected,
         score=observed,
         confidence=1.0,
-        evidence=told,
+        evidence=numbers,
     )
 
 
@@ -144,7 +144,7 @@ def paper_gaps(evidence: Evidence) -> pd.DataFrame:
     worst = np.maximum(z_back, z_late)
     p = np.minimum(2 * stats.norm.sf(worst), 1)
     listed = np.flatnonzero(discovered(p) & (worst >= PAPER_Z))
-    told = [_on_paper(int(t), n, back, late, z_back, z_late) for t in listed]
+    numbers = [_on_paper(int(t), n, back, late, z_back, z_late) for t in listed]
     return gap_rows(
         PAPER,
         evidence.as_of,
@@ -153,7 +153,7 @@ def paper_gaps(evidence: Evidence) -> pd.DataFrame:
         expected=(n * late.sum() / n.sum())[listed],
         score=worst[listed],
         confidence=1 - p[listed],
-        evidence=told,
+        evidence=numbers,
     )
 
 

@@ -38,7 +38,7 @@ def _untold(evidence: Evidence, lines: pd.DataFrame) -> pd.DataFrame:
     """Feeds whose closings nobody tells: whether their cases are late cannot be said."""
     silent = lines[~lines["told"]]
     scopes = [f"feed:{r.source}" + ("" if r.county == "*" else f"/{r.county}") for r in silent.itertuples()]
-    told = [
+    numbers = [
         {
             "reason": "no closings in this feed",
             "missing_column": "events.closed_at",
@@ -48,7 +48,7 @@ def _untold(evidence: Evidence, lines: pd.DataFrame) -> pd.DataFrame:
         }
         for r in silent.itertuples()
     ]
-    return unknown(RESPONSE, evidence.as_of, scopes, told)
+    return unknown(RESPONSE, evidence.as_of, scopes, numbers)
 
 
 def closings(evidence: Evidence) -> pd.DataFrame:
@@ -138,8 +138,8 @@ def closed_elsewhere(evidence: Evidence) -> np.ndarray:
     code = events.numbers_of("case_id", closed.index)
     last = np.full(len(events.keys("case_id")) + 1, -1)
     last[code[code >= 0]] = closed.to_numpy()[code >= 0]
-    own = np.flatnonzero(events.of("dispute") & (events.case >= 0))
-    done[own] = last[events.case[own]] >= events.occurred[own]
+    entries = np.flatnonzero(events.of("dispute") & (events.case >= 0))
+    done[entries] = last[events.case[entries]] >= events.occurred[entries]
     return done
 
 
@@ -173,7 +173,7 @@ def _overdue_grids(evidence: Evidence, lines: pd.DataFrame) -> pd.DataFrame:
     amber = cases[~cases["past"] & (cases["used"] >= AMBER)].groupby("grid").size().reindex(by.index, fill_value=0)
     open_now = cases.groupby("grid").size().reindex(by.index)
     sources = late.groupby(["grid", "source"]).size()
-    told = [
+    numbers = [
         {
             "clock": "total",
             "overdue_cases": int(r.n),
@@ -194,7 +194,7 @@ def _overdue_grids(evidence: Evidence, lines: pd.DataFrame) -> pd.DataFrame:
         expected=np.zeros(len(by)),
         score=by["score"].to_numpy(),
         confidence=1.0,
-        evidence=told,
+        evidence=numbers,
     )
 
 
@@ -214,7 +214,7 @@ def _overdue_levels(evidence: Evidence) -> pd.DataFrame:
         .groupby("to_org")
         .agg(n=("case", "size"), worst=("days", "max"), score=("score", "sum"), level=("level", "first"))
     )
-    told = [
+    numbers = [
         {
             "clock": "level",
             "level": str(r.level),
@@ -232,7 +232,7 @@ def _overdue_levels(evidence: Evidence) -> pd.DataFrame:
         expected=np.zeros(len(by)),
         score=by["score"].to_numpy(),
         confidence=1.0,
-        evidence=told,
+        evidence=numbers,
     )
 
 
@@ -255,10 +255,10 @@ def callback_gaps(evidence: Evidence) -> pd.DataFrame:
     events = evidence.events
     code = events.numbers_of("case_id", missed.index)
     worst = np.zeros(len(events.keys("case_id")) + 1, dtype=np.int64)
-    own = np.flatnonzero(events.of("dispute") & (events.case >= 0))
-    np.maximum.at(worst, events.case[own], events.severity[own].astype(np.int64))
+    entries = np.flatnonzero(events.of("dispute") & (events.case >= 0))
+    np.maximum.at(worst, events.case[entries], events.severity[entries].astype(np.int64))
     place = np.full(len(worst), -1)
-    place[events.case[own]] = events.grid[own]
+    place[events.case[entries]] = events.grid[entries]
     grave = np.flatnonzero((code >= 0) & (worst[code] >= GRAVE) & (place[code] >= 0))
     frame = pd.DataFrame(
         {
@@ -270,7 +270,7 @@ def callback_gaps(evidence: Evidence) -> pd.DataFrame:
     by = frame.groupby("grid").agg(
         n=("days", "size"), days=("days", "max"), cases=("case", lambda c: sorted(c)[:_LISTED])
     )
-    told = [
+    numbers = [
         {
             "cases": r.cases,
             "not_called_back": int(r.n),
@@ -287,7 +287,7 @@ def callback_gaps(evidence: Evidence) -> pd.DataFrame:
         expected=by["n"].to_numpy(),
         score=2 * by["n"].to_numpy(),
         confidence=1.0,
-        evidence=told,
+        evidence=numbers,
     )
 
 

@@ -56,9 +56,9 @@ def seam_gaps(evidence: Evidence) -> pd.DataFrame:
     joint = np.maximum(np.asarray(p_many) * np.asarray(p_both), 1e-300)
     p = joint * (1 - np.log(joint))
     enough = (table["n"] >= LEAST) & ((table["n"] >= SIR * table["expected"]) | (table["conflicts"] > 0))
-    kept = np.flatnonzero(discovered(p) & (p < P) & enough.to_numpy())
-    ids, rows = evidence.grid_ids, table.iloc[kept]
-    told = [
+    listed = np.flatnonzero(discovered(p) & (p < P) & enough.to_numpy())
+    ids, rows = evidence.grid_ids, table.iloc[listed]
+    numbers = [
         {
             "near_border": int(r.n),
             "expected": round(float(r.expected), 1),
@@ -67,7 +67,7 @@ def seam_gaps(evidence: Evidence) -> pd.DataFrame:
             "window_days": WINDOW_DAYS,
             "p": float(q),
         }
-        for r, q in zip(rows.itertuples(), p[kept], strict=True)
+        for r, q in zip(rows.itertuples(), p[listed], strict=True)
     ]
     return gap_rows(
         SEAM,
@@ -75,7 +75,7 @@ def seam_gaps(evidence: Evidence) -> pd.DataFrame:
         [f"pair:{ids[a]}|{ids[b]}" for a, b in zip(rows["one"], rows["other"], strict=True)],
         observed=rows["n"].to_numpy(),
         expected=rows["expected"].to_numpy(),
-        score=-np.log10(np.maximum(p[kept], 1e-12)),
-        confidence=1 - p[kept],
-        evidence=told,
+        score=-np.log10(np.maximum(p[listed], 1e-12)),
+        confidence=1 - p[listed],
+        evidence=numbers,
     )

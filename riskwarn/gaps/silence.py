@@ -69,8 +69,8 @@ def silent_grids(evidence: Evidence) -> pd.DataFrame:
         )
     due = _due(live)
     grids = np.flatnonzero(due >= LEAST_EXPECTED)
-    found = _judge(evidence, live, grids, np.array([f"grid:{g}" for g in evidence.grid_ids], dtype=object))
-    return pd.concat([found, _rolled_up(evidence, live, np.flatnonzero(due < LEAST_EXPECTED))], ignore_index=True)
+    judged = _judge(evidence, live, grids, np.array([f"grid:{g}" for g in evidence.grid_ids], dtype=object))
+    return pd.concat([judged, _rolled_up(evidence, live, np.flatnonzero(due < LEAST_EXPECTED))], ignore_index=True)
 
 
 def liveness(evidence: Evidence) -> Liveness | None:
@@ -252,15 +252,15 @@ def awake_chance(live: Liveness, units: np.ndarray, *, nights: int = NIGHTS) -> 
     start = ONSET_PER_DAY * MEAN_SPELL_DAYS
     begin = weight[:, None] * np.array([1 - start, start / 2, start / 2])[None, :]
     belief = np.broadcast_to(begin.astype(np.float32), rate.shape).copy()
-    kept = []
+    chances = []
     for b, days in enumerate(live.days):
         belief = belief @ _moves(float(days)).astype(np.float32)
         log = counts[:, b, None, None] * log_rate - exposure[:, b, None, None] * rate
         belief *= np.exp(log - log.max(axis=(1, 2), keepdims=True))
         belief /= belief.sum(axis=(1, 2), keepdims=True)
         if b >= len(live.days) - nights:
-            kept.append(belief[:, :, 0].sum(axis=1))
-    return np.column_stack(kept).astype(float)
+            chances.append(belief[:, :, 0].sum(axis=1))
+    return np.column_stack(chances).astype(float)
 
 
 def _nodes(size: float) -> tuple[np.ndarray, np.ndarray]:
@@ -291,8 +291,8 @@ def _judge(evidence: Evidence, live: Liveness, units: np.ndarray, scopes: np.nda
     if len(units) == 0:
         return no_gaps(SILENT, evidence.as_of)
     awake = awake_chance(live, units)
-    found = np.flatnonzero(persistent(np.column_stack([believed(night) for night in awake.T])))
-    rows = units[found]
+    listed = np.flatnonzero(persistent(np.column_stack([believed(night) for night in awake.T])))
+    rows = units[listed]
     since, observed, expected, size = _since(live, rows)
     spread = np.sqrt(expected + expected**2 / size)
     lower, upper = _interval(expected, size)
@@ -303,10 +303,10 @@ def _judge(evidence: Evidence, live: Liveness, units: np.ndarray, scopes: np.nda
         observed=observed,
         expected=expected,
         score=(expected - observed) / np.maximum(spread, 1e-9),
-        confidence=1 - awake[found, -1],
+        confidence=1 - awake[listed, -1],
         lower=lower,
         upper=upper,
-        evidence=_told(evidence, scopes[rows], since, observed, expected, awake[found, -1]),
+        evidence=_told(evidence, scopes[rows], since, observed, expected, awake[listed, -1]),
     )
 
 
@@ -376,9 +376,9 @@ def _rolled_up(evidence: Evidence, live: Liveness, few: np.ndarray) -> pd.DataFr
     together = _summed(live, few, community[few], len(names))
     due = np.where(np.bincount(community[few], minlength=len(names)) > 0, _due(together), -1.0)
     scopes = np.array([f"org:{n}" for n in names], dtype=object)
-    found = _judge(evidence, together, np.flatnonzero(due >= LEAST_EXPECTED), scopes)
+    judged = _judge(evidence, together, np.flatnonzero(due >= LEAST_EXPECTED), scopes)
     dark = np.flatnonzero((due >= 0) & (due < LEAST_EXPECTED))
-    told = [
+    numbers = [
         {
             "n_grids": int((community[few] == c).sum()),
             "expected_in_182_days": round(float(due[c]), 1),
@@ -386,7 +386,7 @@ def _rolled_up(evidence: Evidence, live: Liveness, few: np.ndarray) -> pd.DataFr
         }
         for c in dark
     ]
-    return pd.concat([found, unknown(SILENT, evidence.as_of, scopes[dark], told)], ignore_index=True)
+    return pd.concat([judged, unknown(SILENT, evidence.as_of, scopes[dark], numbers)], ignore_index=True)
 
 
 def _summed(live: Liveness, units: np.ndarray, parent: np.ndarray, n: int) -> Liveness:

@@ -57,25 +57,25 @@ def _faults(gaps: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
     rows = gaps[(gaps["kind"] == FEED.code) & (gaps["state"] == "open") & gaps["scope"].str.startswith("feed:")]
     lines: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows.itertuples():
-        told = json.loads(str(row.evidence))
-        if told.get("fault") not in STATES:
+        numbers = json.loads(str(row.evidence))
+        if numbers.get("fault") not in STATES:
             continue
-        source, state = str(told["source"]), STATES[told["fault"]]
-        org = str(told.get("org") or "*")
-        line: dict[str, Any] = {"source": source, "org_code": org, "state": state, "since": _since(told, row.as_of)}
+        source, state = str(numbers["source"]), STATES[numbers["fault"]]
+        org = str(numbers.get("org") or "*")
+        line: dict[str, Any] = {"source": source, "org_code": org, "state": state, "since": _since(numbers, row.as_of)}
         line |= {"observed": _number(row.observed), "expected": _number(row.expected)}
-        line |= {"last_at": told["last_at"]} if "last_at" in told else {}
+        line |= {"last_at": numbers["last_at"]} if "last_at" in numbers else {}
         graver = [*STATES.values()].index
         if (source, org) not in lines or graver(state) < graver(str(lines[source, org]["state"])):
             lines[source, org] = line
     return lines
 
 
-def _since(told: dict[str, Any], as_of: object) -> str | None:
+def _since(numbers: dict[str, Any], as_of: object) -> str | None:
     """From when a fault lasts: the last record of a feed that stopped, the first day of one that is thin, a week for the others."""
-    if "last_at" in told:
-        return str(told["last_at"])
-    days = float(told.get("days", 7))
+    if "last_at" in numbers:
+        return str(numbers["last_at"])
+    days = float(numbers.get("days", 7))
     return str((pd.Timestamp(as_of) - pd.Timedelta(days=days)).isoformat(timespec="minutes"))
 
 

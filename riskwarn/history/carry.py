@@ -106,12 +106,12 @@ class Carry:
 
 def _way(word: str, place: Mapping[str, int], heirs: Mapping[str, list[tuple[str, float]]]) -> list[tuple[int, float]]:
     """Grids and shares a grid id leads to, following splits and merges; a circle ends where it closes."""
-    found: dict[int, float] = {}
+    shares: dict[int, float] = {}
     ahead = [(word, 1.0, frozenset([word]))]
     while ahead:
         here, share, seen = ahead.pop()
         if here in place:
-            found[place[here]] = found.get(place[here], 0.0) + share
+            shares[place[here]] = shares.get(place[here], 0.0) + share
             continue
         ahead += [(new, share * part, seen | {new}) for new, part in heirs.get(here, []) if new not in seen]
-    return [(g, w) for g, w in sorted(found.items()) if w > _LEAST_SHARE]
+    return [(g, w) for g, w in sorted(shares.items()) if w > _LEAST_SHARE]

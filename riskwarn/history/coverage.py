@@ -58,7 +58,7 @@ def coverages(log: pd.DataFrame | None, grids: pd.DataFrame) -> list[Coverage]:
     """
     if log is None or not {"covers_from", "covers_to"} <= set(log):
         return [Coverage(np.ones(len(grids), dtype=bool), np.zeros((0, 3), np.int64), {})]
-    return [Coverage(part.grids, _covers(log[part.rows]), _first(log[part.own])) for part in parts(log, grids)]
+    return [Coverage(part.grids, _covers(log[part.rows]), _first(log[part.named])) for part in parts(log, grids)]
 
 
 def _covers(log: pd.DataFrame) -> np.ndarray:
@@ -121,9 +121,9 @@ def told_by(covers: np.ndarray, at: np.ndarray) -> np.ndarray:
     >>> told_by(np.array([[50, 10, 40], [60, 30, 45], [99, 0, 99]]), np.array([55, 70])).tolist()
     [[[10, 40]], [[10, 45]]]
     """
-    told = [heard_by(covers[covers[:, 0] < instant, 1:]) for instant in at]
-    stretches = np.zeros((len(at), max(map(len, told), default=0), 2), np.int64)
-    for row, spans in zip(stretches, told, strict=True):
+    heard = [heard_by(covers[covers[:, 0] < instant, 1:]) for instant in at]
+    stretches = np.zeros((len(at), max(map(len, heard), default=0), 2), np.int64)
+    for row, spans in zip(stretches, heard, strict=True):
         row[: len(spans)] = spans
     return stretches
 

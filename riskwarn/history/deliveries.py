@@ -29,13 +29,13 @@ class Part:
         (n_grids,) which.
     rows
         (n,) rows of the log that speak for them.
-    own
+    named
         (n,) those of them of organisations that are named after an area of theirs.
     """
 
     grids: np.ndarray
     rows: np.ndarray
-    own: np.ndarray
+    named: np.ndarray
 
 
 def parts(log: pd.DataFrame, grids: pd.DataFrame) -> list[Part]:
@@ -62,18 +62,18 @@ def parts(log: pd.DataFrame, grids: pd.DataFrame) -> list[Part]:
     Examples
     --------
     >>> grids = pd.DataFrame({"grid_id": ["A", "B"], "county_id": ["K1", "K2"]})
-    >>> [(p.grids.tolist(), p.rows.tolist(), p.own.tolist()) for p in parts(pd.DataFrame({"org_code": ["K1", "police"]}), grids)]
+    >>> [(p.grids.tolist(), p.rows.tolist(), p.named.tolist()) for p in parts(pd.DataFrame({"org_code": ["K1", "police"]}), grids)]
     [([False, True], [False, True], [False, False]), ([True, False], [True, True], [True, False])]
     """
     named = {org: mask for org, mask in areas(log, grids).items() if mask.any()}
     member = np.array([*named.values()], dtype=bool).reshape(len(named), len(grids))
     kinds, number = np.unique(member, axis=1, return_inverse=True)
     org = pd.Index(list(named), dtype=object).get_indexer(log["org_code"])
-    found = []
+    city_parts = []
     for k, kind in enumerate(kinds.T):
-        own = np.r_[kind, False][org]
-        found.append(Part(number.ravel() == k, own | (org < 0), own))
-    return found
+        named_rows = np.r_[kind, False][org]
+        city_parts.append(Part(number.ravel() == k, named_rows | (org < 0), named_rows))
+    return city_parts
 
 
 def spoken(log: pd.DataFrame, late: np.ndarray) -> np.ndarray:
@@ -107,8 +107,8 @@ def spoken(log: pd.DataFrame, late: np.ndarray) -> np.ndarray:
     end, soon = np.minimum(end, arrived), arrived - BACKFILL_DAYS * DAY_US
     recent = np.column_stack([np.maximum(begin, soon), end])[explicit]
     older = heard_by(np.column_stack([begin, np.minimum(end, soon)])[explicit & (begin < soon)])
-    told = np.vstack([recent, _without(older, late)])
-    return heard_by(told[told[:, 1] > told[:, 0]], apart=HALF_DAY)
+    stretches = np.vstack([recent, _without(older, late)])
+    return heard_by(stretches[stretches[:, 1] > stretches[:, 0]], apart=HALF_DAY)
 
 
 def _without(spans: np.ndarray, gaps: np.ndarray) -> np.ndarray:

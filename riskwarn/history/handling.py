@@ -225,8 +225,8 @@ class Handling(Planes):
         """
         cases = self._closed(stream)[0]
         cases = cases[np.flatnonzero(cases.place >= 0)]
-        told = np.minimum(cases.closed, NEVER - span(within + days)) + span(within)
-        start, end = np.maximum(cases.start, told), np.minimum(cases.end, told + span(days))
+        known = np.minimum(cases.closed, NEVER - span(within + days)) + span(within)
+        start, end = np.maximum(cases.start, known), np.minimum(cases.end, known + span(days))
         followed, again = np.empty(self.shape, np.float32), np.empty(self.shape, np.float32)
         kernel.count(self._axis, Cells.of(cases.grid, self.shape[0]), start, end, followed)
         events = self._of("facts", stream)[0]
@@ -252,10 +252,10 @@ class Handling(Planes):
         told
             (n_grids, n_dates) bool; of fewer than twenty cases nothing can be said, and they are believed.
         """
-        told = self.kept.get(("closings", source))
-        if told is None:
-            told = self.kept["closings", source] = self._closings_told(source)
-        return told
+        tells = self.kept.get(("closings", source))
+        if tells is None:
+            tells = self.kept["closings", source] = self._closings_told(source)
+        return tells
 
     def _closings_told(self, source: str) -> np.ndarray:
         city = self.history if self.history.city is None else self.history.city
@@ -265,8 +265,8 @@ class Handling(Planes):
         if n_groups > MOST_COUNTIES:
             group, n_groups = np.zeros_like(group), 1
         rows = city.rows("cases", Stream(source))
-        told = closings(rows, group[rows.grid], n_groups, self.micros)
-        return told[group if self.history.numbers is None else group[self.history.numbers]]
+        tells = closings(rows, group[rows.grid], n_groups, self.micros)
+        return tells[group if self.history.numbers is None else group[self.history.numbers]]
 
     def _closed(self, stream: Stream) -> tuple[Facts, Cells]:
         def make() -> Facts:
@@ -284,8 +284,8 @@ class Handling(Planes):
         """The quantile of an age is the date less the opposite quantile of birth."""
         zero = int(self.micros[0])
         live = np.flatnonzero(start < end)
-        own = Cells.of(cells.row[live], len(cells))
-        kernel.quantile(self._axis, own, start[live], end[live], (born[live] - zero) / DAY_US, out, q=1 - q)
+        cells_of_live = Cells.of(cells.row[live], len(cells))
+        kernel.quantile(self._axis, cells_of_live, start[live], end[live], (born[live] - zero) / DAY_US, out, q=1 - q)
         np.subtract((self.micros - zero) / DAY_US, out, out=out, casting="same_kind")
 
     def _day(self, instants: np.ndarray) -> np.ndarray:

@@ -111,12 +111,12 @@ class Hearing(Planes):
         Of the areas whose organisations had delivered by then; of the whole city before: a later organisation changes nothing.
         """
         since = self.history.coverage(source)[0][part].since
-        own = np.full(len(self.micros), NEVER)
+        begun_by_org = np.full(len(self.micros), NEVER)
         for org, first in since.items():
             begun = self._earliest(*self.history.begun(source, org))
-            own = np.where(self.micros > first, np.minimum(own, begun), own)
+            begun_by_org = np.where(self.micros > first, np.minimum(begun_by_org, begun), begun_by_org)
         heard = self.micros > min(since.values(), default=NEVER)
-        return np.where(heard, own, self._earliest(*self.history.begun(source)))
+        return np.where(heard, begun_by_org, self._earliest(*self.history.begun(source)))
 
     def _earliest(self, known: np.ndarray, occurred: np.ndarray) -> np.ndarray:
         return np.r_[NEVER, occurred][np.searchsorted(known, self.micros, side="left")]

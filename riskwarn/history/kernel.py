@@ -257,8 +257,8 @@ def faded(
     for at, sign in ((first, 1), (last, -1)):
         here = np.flatnonzero((first < last) & (at < n_dates))
         age = axis.dates[at[here]] - occurred[here]
-        own = 1.0 if weight is None else weight[here].astype(float)
-        np.add.at(part, (at[here], cells.row[here]), sign * own * np.exp(-rate * age))
+        weights = 1.0 if weight is None else weight[here].astype(float)
+        np.add.at(part, (at[here], cells.row[here]), sign * weights * np.exp(-rate * age))
         np.add.at(now, (at[here], cells.row[here]), sign)
     # exp(-rate (t + d - o)) = exp(-rate d) exp(-rate (t - o)): what stood at one date fades as a whole to the next, so no row is
     # looked at twice; where nothing holds the sum is set to zero, or rounding would fade on
@@ -298,11 +298,11 @@ def _quantile_of(cell: np.ndarray, value: np.ndarray, n: int, q: float) -> np.nd
     base = np.cumsum(size) - size
     low = place.astype(np.int64)
     high = np.minimum(low + 1, np.maximum(size - 1, 0))
-    found = np.full(n, np.nan)
+    quantiles = np.full(n, np.nan)
     some = size > 0
     below, above = value[(base + low)[some]], value[(base + high)[some]]
-    found[some] = below + (above - below) * (place - low)[some]
-    return found
+    quantiles[some] = below + (above - below) * (place - low)[some]
+    return quantiles
 
 
 def linked(links: sparse.csr_matrix, values: np.ndarray, out: np.ndarray, *, mean: bool) -> None:
@@ -311,12 +311,12 @@ def linked(links: sparse.csr_matrix, values: np.ndarray, out: np.ndarray, *, mea
     if library:
         # the arrays must outlive their addresses: a copy that only an address points to is freed before the call
         first, beside = np.ascontiguousarray(links.indptr, np.int32), np.ascontiguousarray(links.indices, np.int32)
-        told = np.ascontiguousarray(values, np.float32)
+        contiguous = np.ascontiguousarray(values, np.float32)
         failed = library.rw_linked(
             ctypes.c_int64(links.shape[0]),
             _address(first),
             _address(beside),
-            _address(told),
+            _address(contiguous),
             ctypes.c_int(mean),
             ctypes.c_int64(values.shape[1]),
             _address(out),

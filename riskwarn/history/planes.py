@@ -86,18 +86,18 @@ class Planes:
         return self._plane(key, fill)
 
     def _plane(self, key: Hashable, fill: Callable[[np.ndarray], None]) -> np.ndarray:
-        found = self._planes.get(key)
-        if found is None:
+        plane = self._planes.get(key)
+        if plane is None:
             home = self._homes.pop(key, None)
             out = np.empty(self.shape, np.float32) if home is None else home
             fill(out)
-            found = out.view()
-            found.flags.writeable = False
+            plane = out.view()
+            plane.flags.writeable = False
             if home is None and self._kept + out.nbytes > _KEPT_BYTES:
-                return found
+                return plane
             self._kept += out.nbytes if home is None else 0
-            self._planes[key] = found
-        return found
+            self._planes[key] = plane
+        return plane
 
     def _of(self, view: str, stream: Streams) -> tuple[Facts, Cells]:
         """Rows of one or several streams, sorted by grid, and where the rows of each grid stand."""
@@ -110,11 +110,11 @@ class Planes:
         return self._selected((view, stream), make)
 
     def _selected(self, key: tuple[str, Streams], make: Callable[[], Facts]) -> tuple[Facts, Cells]:
-        found = self._rows.get(key)
-        if found is None:
+        selected = self._rows.get(key)
+        if selected is None:
             rows = make()
-            found = self._rows[key] = (rows, Cells.of(rows.grid, self.shape[0]))
-        return found
+            selected = self._rows[key] = (rows, Cells.of(rows.grid, self.shape[0]))
+        return selected
 
 
 def span(days: float) -> int:

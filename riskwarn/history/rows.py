@@ -79,9 +79,9 @@ class Rows(Record):
         number = np.full(len(self.whole.grids) + 1, -1)
         number[self.numbers] = np.arange(len(self.grids))
         here = number[events.grid]
-        own = events.take(np.flatnonzero(here >= 0))
-        own.grid, own.grid_ids = here[here >= 0], self.grid_ids
-        return own
+        inside = events.take(np.flatnonzero(here >= 0))
+        inside.grid, inside.grid_ids = here[here >= 0], self.grid_ids
+        return inside
 
     def rows(self, view: str, stream: Stream) -> Facts:
         """The rows of a stream, sorted by grid; `view` is ``facts`` or ``cases``.
@@ -107,11 +107,11 @@ class Rows(Record):
         wanted = frozenset(stream.categories or map(str, facts.words["category"])) - NEVER_FEATURES
         pieces = facts.pieces(stream.source, wanted)
         if len(pieces) == 1:
-            found = facts[pieces[0]]
+            selected = facts[pieces[0]]
         else:
             rows = np.concatenate([np.arange(p.start, p.stop) for p in pieces]) if pieces else np.zeros(0, np.int64)
-            found = facts[rows[np.argsort(facts.grid[rows], kind="stable")]]
-        return found if stream.plain else found[chosen(found, stream, self.timezone)]
+            selected = facts[rows[np.argsort(facts.grid[rows], kind="stable")]]
+        return selected if stream.plain else selected[chosen(selected, stream, self.timezone)]
 
     def select(self, facts: Facts | Events, stream: Stream) -> np.ndarray:
         """Indices of the rows of `facts`, or of events held at an instant, that belong to `stream`.
@@ -148,8 +148,8 @@ class Rows(Record):
                 f"stream {stream.name!r}: the store holds no source {stream.source!r}{did_you_mean(stream.source, self.sources)}; "
                 f"it has: {', '.join(self.sources)}. Leave the feature group out, or ingest the feed."
             )
-        found: Facts = getattr(self, view)
-        return found
+        facts: Facts = getattr(self, view)
+        return facts
 
     def _table(self, name: str) -> Facts:
         if name not in self._tables:

@@ -126,22 +126,22 @@ def silences(
     """
     split = [] if log is None else parts(log, grids)
     late = tardy(records.known, records.occurred, late_days)
-    if log is None or not any(part.own.any() for part in split):
-        told = np.zeros((0, 2), np.int64) if log is None else spoken(log, late)
+    if log is None or not any(part.named.any() for part in split):
+        stretches = np.zeros((0, 2), np.int64) if log is None else spoken(log, late)
         begun = records.begun
-        areal = [(mask, told, begun) for mask in _counties(grids)]
+        areal = [(mask, stretches, begun) for mask in _counties(grids)]
     else:
         areal = [_heard_in(part, log, records, late) for part in split]
     whole = np.vstack([outages(records.known), late])
     return [
-        Silence(mask, _spans(told, records.within(mask).known, whole, begun=begun, end=end, stated=stated))
-        for mask, told, begun in areal
+        Silence(mask, _spans(stretches, records.within(mask).known, whole, begun=begun, end=end, stated=stated))
+        for mask, stretches, begun in areal
     ]
 
 
 def _heard_in(part: Part, log: pd.DataFrame, records: Arrivals, late: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
     """The grids of a part, the stretches told of them, and since when its own organisations, or else the feed, told of them."""
-    begun = (records.within(part.grids) if part.own.any() else records).begun
+    begun = (records.within(part.grids) if part.named.any() else records).begun
     return part.grids, spoken(log[part.rows], late), begun
 
 
@@ -151,20 +151,22 @@ def _counties(grids: pd.DataFrame) -> list[np.ndarray]:
     return [number == k for k in range(number.max(initial=0) + 1)] if few else [np.ones(len(grids), dtype=bool)]
 
 
-def _spans(told: np.ndarray, known: np.ndarray, whole: np.ndarray, *, begun: int, end: int, stated: bool) -> np.ndarray:
+def _spans(
+    stretches: np.ndarray, known: np.ndarray, whole: np.ndarray, *, begun: int, end: int, stated: bool
+) -> np.ndarray:
     quiet = np.vstack([outages(known), whole])
-    if len(told) == 0:
+    if len(stretches) == 0:
         last = last_spoken(known) if not stated and stopped(known, end) else end
         return _united([(LONG_AGO, begun), *quiet[quiet[:, 0] < last], (last, NEVER)])
-    first, last = int(told[0, 0]), int(told[-1, 1])
+    first, last = int(stretches[0, 0]), int(stretches[-1, 1])
     after = known[known > last + HALF_DAY]
     if len(np.unique(after // DAY_US)) >= STRAY:  # deliveries that say nothing followed those that did
-        last, told = last_spoken(after), np.vstack([told, [[last, last_spoken(after)]]])
-        quiet_after = quiet[(quiet[:, 0] >= told[-1, 0]) & (quiet[:, 0] < last)]
+        last, stretches = last_spoken(after), np.vstack([stretches, [[last, last_spoken(after)]]])
+        quiet_after = quiet[(quiet[:, 0] >= stretches[-1, 0]) & (quiet[:, 0] < last)]
     else:
         quiet_after = quiet[:0]
     older = [(a, min(b, first)) for a, b in quiet if a < first]
-    between = zip(told[:-1, 1], told[1:, 0], strict=True)
+    between = zip(stretches[:-1, 1], stretches[1:, 0], strict=True)
     return _united([(LONG_AGO, min(begun, first)), *older, *between, *quiet_after, (last, NEVER)])
 
 

@@ -62,9 +62,9 @@ def _moved(library: ctypes.CDLL, facts: Facts, kind: np.ndarray, n_grids: int) -
     grid = moved(_int32(facts.grid), everything, kind, n_kinds, np.empty(n, np.int32))
 
     def both(column: np.ndarray) -> np.ndarray:
-        own = np.ascontiguousarray(column)
-        by_kind = moved(own, everything, kind, n_kinds, half_way.view(own.dtype)[:n])
-        return moved(by_kind, first, grid, n_grids, np.empty(n, own.dtype))
+        contiguous = np.ascontiguousarray(column)
+        by_kind = moved(contiguous, everything, kind, n_kinds, half_way.view(contiguous.dtype)[:n])
+        return moved(by_kind, first, grid, n_grids, np.empty(n, contiguous.dtype))
 
     source, category = np.divmod(np.arange(n_kinds, dtype=np.int32), np.int32(len(facts.words["category"])))
     size = np.diff(first)

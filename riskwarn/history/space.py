@@ -133,9 +133,9 @@ class Space(Planes):
         table = self.history.read("places")
         if kind not in set(table["kind"]):
             return np.full(self.shape[0], np.nan)
-        own = table[table["kind"] == kind]
-        at = pd.Index(self.history.grids["grid_id"]).get_indexer(own["grid_id"])
-        return np.bincount(at[at >= 0], own["n"].to_numpy(dtype=float)[at >= 0], self.shape[0])
+        places_of_kind = table[table["kind"] == kind]
+        at = pd.Index(self.history.grids["grid_id"]).get_indexer(places_of_kind["grid_id"])
+        return np.bincount(at[at >= 0], places_of_kind["n"].to_numpy(dtype=float)[at >= 0], self.shape[0])
 
     def _parents(self, level: str) -> tuple[sparse.csr_matrix, np.ndarray]:
         return (

@@ -119,9 +119,9 @@ def check_all(history: History, models: Sequence[RiskModel], as_of: object) -> p
     StaleDataError, DataError
         As :func:`check`.
     """
-    found = [check_feeds(history, as_of).assign(target="")]
-    found += _checked(history, models, as_of) if models else []
-    table = pd.concat(found, ignore_index=True)
+    tables = [check_feeds(history, as_of).assign(target="")]
+    tables += _checked(history, models, as_of) if models else []
+    table = pd.concat(tables, ignore_index=True)
     order = table.assign(
         loud=[-STATES.index(s) for s in table["state"]], odd=-(table["value"] / table["alarm"]).replace(np.inf, np.nan)
     )
@@ -134,12 +134,12 @@ def check_all(history: History, models: Sequence[RiskModel], as_of: object) -> p
 def check_feeds(history: History, as_of: object) -> pd.DataFrame:
     """Volume and categories of every feed."""
     snapshot = history.at([as_of])
-    found = list(flows(history, int(snapshot.micros[0])))
-    if not found:
+    feeds = list(flows(history, int(snapshot.micros[0])))
+    if not feeds:
         raise DataError(
             f"nothing was known at {snapshot.local[0]:%Y-%m-%d}: there is no feed to look at; choose a later date."
         )
-    return pd.concat([volume_marks(found), category_marks(found)], ignore_index=True)
+    return pd.concat([volume_marks(feeds), category_marks(feeds)], ignore_index=True)
 
 
 @checked

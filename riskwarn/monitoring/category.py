@@ -13,12 +13,12 @@ MANY = 0.01
 """Share of a week's records in new categories above which it is an alarm; any at all are a warning."""
 
 
-def category_marks(found: list[Flow]) -> pd.DataFrame:
+def category_marks(feeds: list[Flow]) -> pd.DataFrame:
     """The last week of every feed against the year before: the share without a known category, and the share in new ones.
 
     The first is graded by the binomial tail of the year's share among all feeds; the second by its size.
     """
-    old = [f for f in found if f.counts.shape[1] >= LEAST_DAYS]
+    old = [f for f in feeds if f.counts.shape[1] >= LEAST_DAYS]
     return (
         pd.concat([pd.concat([_unknown(f, len(old)), _new(f)]) for f in old], ignore_index=True)
         if old

@@ -43,8 +43,8 @@ def marks(
     columns = {"observed": observed, "expected": expected, "days": days, "value": values, "warn": warn, "alarm": alarm}
     numbers = {name: np.broadcast_to(np.asarray(v, dtype=float), len(scope)) for name, v in columns.items()}
     faults = np.broadcast_to(np.asarray(fault, dtype=object), len(scope))
-    found = pd.DataFrame({"monitor": monitor, "scope": list(scope), "state": states, "fault": faults, **numbers})
-    return found[list(COLUMNS)]
+    table = pd.DataFrame({"monitor": monitor, "scope": list(scope), "state": states, "fault": faults, **numbers})
+    return table[list(COLUMNS)]
 
 
 def drifted(

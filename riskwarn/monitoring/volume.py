@@ -159,15 +159,15 @@ def _lag(x: np.ndarray, days: int, fill: float = np.nan) -> np.ndarray:
     return np.pad(x, ((0, 0), (days, 0)), constant_values=fill)[:, : x.shape[1]]
 
 
-def volume_marks(found: list[Flow]) -> pd.DataFrame:
+def volume_marks(feeds: list[Flow]) -> pd.DataFrame:
     """Tonight's volume of every feed and category that comes often, each with the window that is oddest.
 
     The value is -log10 of the probability that so odd a number comes up anywhere among all feeds, categories and windows.
     """
-    still, speaking = [f for f in found if f.stop], [f for f in found if not f.stop]
+    still, speaking = [f for f in feeds if f.stop], [f for f in feeds if not f.stop]
     old = [f for f in speaking if f.counts.shape[1] >= LEAST_DAYS]
     young = [f for f in speaking if f.counts.shape[1] < LEAST_DAYS]
-    n_tests = sum(int(f.often[:, -1].sum()) for f in found if f.counts.shape[1] >= LEAST_DAYS) * len(WINDOWS)
+    n_tests = sum(int(f.often[:, -1].sum()) for f in feeds if f.counts.shape[1] >= LEAST_DAYS) * len(WINDOWS)
     parts = [_stopped(f.scopes[0], f.stop, n_tests) for f in still if f.stop]
     parts += [_marks(f, n_tests) for f in old]
     parts += [_young(f) for f in young]

@@ -87,8 +87,8 @@ def _matrices(
     room = np.empty(len(features) * most, np.float32)
     for grids, dates in parts:
         whole = grids == slice(0, len(history.grids))
-        own = history if whole else history.part(np.arange(grids.start, grids.stop))
-        snapshot = own.at(dates)
+        part_history = history if whole else history.part(np.arange(grids.start, grids.stop))
+        snapshot = part_history.at(dates)
         shape = (len(features), *snapshot.shape)
         matrix = room[: int(np.prod(shape))].reshape(shape)
         yield Block(grids, snapshot.local, fill(snapshot, features, matrix))

@@ -147,10 +147,10 @@ def _mark_of(target: Path) -> str | None:
     if not target.exists():
         return None
     try:
-        found = pq.read_schema(target).metadata or {}
+        metadata = pq.read_schema(target).metadata or {}
     except (pa.ArrowInvalid, OSError):
         return None
-    return found.get(_MANIFEST, b"").decode()
+    return metadata.get(_MANIFEST, b"").decode()
 
 
 def _write(target: Path, snapshot: Snapshot, t: int, names: Sequence[str], matrix: np.ndarray, mark: str) -> None:

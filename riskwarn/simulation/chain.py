@@ -173,7 +173,7 @@ def _step(mass: np.ndarray, p: dict[str, np.ndarray]) -> tuple[np.ndarray, np.nd
     moved[:, 1:] += up[:, :3]
     moved[0, 1:] -= handed[:3]
     moved[2, 1:] += handed[:3]
-    found = moved[0] * p["find"]
-    moved[0] -= found
-    moved[2] += found
+    discovered = moved[0] * p["find"]
+    moved[0] -= discovered
+    moved[2] += discovered
     return moved, out.sum(0)

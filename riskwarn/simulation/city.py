@@ -228,8 +228,8 @@ def _as_told(world: World, revisions: pd.DataFrame) -> pd.DataFrame:
 def _tags(bits: np.ndarray) -> pd.Categorical:
     """Flags of each row, a bit each, as words."""
     vocabulary = sorted(set(bits.tolist()))
-    told = [" ".join(t for i, t in enumerate(FLAGS) if b >> i & 1) for b in vocabulary]
-    return words(told, np.searchsorted(vocabulary, bits))
+    texts = [" ".join(t for i, t in enumerate(FLAGS) if b >> i & 1) for b in vocabulary]
+    return words(texts, np.searchsorted(vocabulary, bits))
 
 
 _KINDS = {

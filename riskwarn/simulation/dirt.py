@@ -107,8 +107,8 @@ def _rows(city: City, source: str) -> pd.DataFrame:
     link = link[link["source"] == source].set_index("event_id")
     point = link["dispute"].reindex(last["event_id"])
     xy = np.full((len(last), 2), np.nan)
-    own = point.notna().to_numpy()
-    xy[own] = lonlat(city.world.disputes.point[point[own].astype(int)])
+    disputed = point.notna().to_numpy()
+    xy[disputed] = lonlat(city.world.disputes.point[point[disputed].astype(int)])
     key = last["event_id"].str[-14:].astype("int64").to_numpy()
     return last.assign(
         true_grid=link["grid_id"].reindex(last["event_id"]).to_numpy(),

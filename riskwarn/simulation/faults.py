@@ -50,13 +50,13 @@ class Faults:
 
     def within(self, kind: str, source: np.ndarray, county: np.ndarray, day: np.ndarray) -> np.ndarray:
         """Number of the fault of this kind that each (source, county, day) falls into; -1 for none."""
-        found = np.full(len(day), -1)
+        number = np.full(len(day), -1)
         for j in np.flatnonzero(self.kind == kind):
             here = (
                 (source == self.source[j]) & (county == self.county[j]) & (day >= self.first[j]) & (day < self.last[j])
             )
-            found[here] = j
-        return found
+            number[here] = j
+        return number
 
 
 def make_faults(setting: Setting) -> Faults:

@@ -93,18 +93,18 @@ def _overdue(case: pd.DataFrame, end: pd.Timestamp) -> pd.DataFrame:
 def _own(world: World) -> pd.DataFrame:
     """Records of disputes in the order of time: dispute, source, occurred, rank, code, linked."""
     events = world.records.events
-    own = events[events["dispute"] >= 0].sort_values(["dispute", "occurred"], kind="stable")
-    source = own["source"].to_numpy()
-    return own.assign(rank=np.where(own["violent"].to_numpy(bool), 4, _RANK[np.minimum(source, 3)]))
+    records = events[events["dispute"] >= 0].sort_values(["dispute", "occurred"], kind="stable")
+    source = records["source"].to_numpy()
+    return records.assign(rank=np.where(records["violent"].to_numpy(bool), 4, _RANK[np.minimum(source, 3)]))
 
 
 def _repeat(world: World) -> pd.DataFrame:
     """From the second recurrence within 90 days in a grid, for 60 days. A recurrence is a record up to 30 days after closure."""
     last = world.records.revisions.groupby("event")["closed"].max()
-    own = _own(world)
-    ledger = own[own["source"] == 0]
+    records = _own(world)
+    ledger = records[records["source"] == 0]
     closed = pd.DataFrame({"dispute": ledger["dispute"], "closed": last.reindex(ledger.index).to_numpy()}).dropna()
-    later = own[["dispute", "occurred", "true_code"]]
+    later = records[["dispute", "occurred", "true_code"]]
     met = (
         pd.merge_asof(
             closed.sort_values("closed"),
@@ -138,9 +138,9 @@ def _feed(world: World, feed: pd.DataFrame) -> pd.DataFrame:
 
 def _escalation(world: World) -> pd.DataFrame:
     """From a step up to rank 2 or more, for 28 days or until the dispute is over."""
-    own = _own(world)
-    before = own.groupby("dispute")["rank"].cummax().groupby(own["dispute"]).shift(1, fill_value=0)
-    step = own[(own["rank"] > before) & (own["rank"] >= 2) & (before >= 1)]
+    records = _own(world)
+    before = records.groupby("dispute")["rank"].cummax().groupby(records["dispute"]).shift(1, fill_value=0)
+    step = records[(records["rank"] > before) & (records["rank"] >= 2) & (before >= 1)]
     resolved = world.course.resolved
     over = pd.DataFrame({"dispute": resolved["dispute"], "over": resolved["day"] + 1.0}).sort_values("over")
     met = pd.merge_asof(
@@ -157,15 +157,15 @@ def _seam(seam: pd.DataFrame) -> pd.DataFrame:
 
 def _cross(world: World) -> pd.DataFrame:
     """From the third record of one dispute within 28 days, over two feeds or more and without a common link, for 28 days."""
-    own = _own(world)
-    dispute, at, source = (own[c].to_numpy() for c in ("dispute", "occurred", "source"))
-    linked = own["linked"].to_numpy(bool)
+    records = _own(world)
+    dispute, at, source = (records[c].to_numpy() for c in ("dispute", "occurred", "source"))
+    linked = records["linked"].to_numpy(bool)
     two = (dispute[2:] == dispute[:-2]) & (at[2:] - at[:-2] <= CHAIN_DAYS)
     feeds = (source[2:] != source[1:-1]) | (source[1:-1] != source[:-2])
     apart = ~(linked[2:] & linked[1:-1] & linked[:-2])
-    found = np.flatnonzero(two & feeds & apart) + 2
-    scope = [f"place:{key}" for key in place_keys(world)[dispute[found]]]
-    return _spells("G11", np.array(scope, dtype=object), instants(at[found]), instants(at[found] + CHAIN_DAYS))
+    third = np.flatnonzero(two & feeds & apart) + 2
+    scope = [f"place:{key}" for key in place_keys(world)[dispute[third]]]
+    return _spells("G11", np.array(scope, dtype=object), instants(at[third]), instants(at[third] + CHAIN_DAYS))
 
 
 def _divert(diversion: pd.DataFrame) -> pd.DataFrame:

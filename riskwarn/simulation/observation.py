@@ -114,12 +114,12 @@ def _moment(disputes: Disputes, dispute: np.ndarray, day: np.ndarray, u: np.ndar
 def category_of(setting: Setting, disputes: Disputes) -> np.ndarray:
     """(n,) the dispute's own category, as a position in :data:`CATEGORIES`."""
     u = setting.uniform("category", disputes.key)
-    found = np.zeros(disputes.n, np.int64)
+    category = np.zeros(disputes.n, np.int64)
     for k, kind in enumerate(KINDS):
         mine = disputes.kind == k
         which = np.searchsorted(np.cumsum(kind.code_shares), u[mine] * sum(kind.code_shares), side="right")
-        found[mine] = np.array([CATEGORIES.index(c) for c in kind.codes])[which.clip(0, len(kind.codes) - 1)]
-    return found
+        category[mine] = np.array([CATEGORIES.index(c) for c in kind.codes])[which.clip(0, len(kind.codes) - 1)]
+    return category
 
 
 def _addresses(
@@ -160,14 +160,14 @@ def _ledger(setting: Setting, disputes: Disputes, course: Course) -> tuple[pd.Da
     one, day = rows["dispute"], rows["day"]
     hashed = _addresses(setting, "ledger", disputes, one, day)
     u = _draws(hashed, "hour", "lag", "close", "people", "amount", "callback", "late")
-    found = _moment(disputes, one, day, u["hour"], "office")
-    handed = np.floor(found) + 1 + season.clock(u["hour"], "office")
-    found = np.where(rows["how"] == 1, handed, found)
-    due = _due(setting, found)
+    discovered = _moment(disputes, one, day, u["hour"], "office")
+    handed = np.floor(discovered) + 1 + season.clock(u["hour"], "office")
+    discovered = np.where(rows["how"] == 1, handed, discovered)
+    due = _due(setting, discovered)
     end, paper = ends_of(course, one, rows["episode"], day)
     closed = np.where(paper, due - 0.25 - 0.5 * u["close"], end + 1 + season.clock(u["close"], "office"))
-    closed = np.where(closed <= found, found + 0.1, closed)
-    recorded = found + chance.exponential(u["lag"], 0.4)
+    closed = np.where(closed <= discovered, discovered + 0.1, closed)
+    recorded = discovered + chance.exponential(u["lag"], 0.4)
     z = disputes.severity[one]
     tags = _BIT["many_people"] * (u["people"] < 0.04 + 0.1 * z) + _BIT["large_amount"] * (
         (u["amount"] < 0.2) & np.isin(disputes.kind[one], (3, 6))
@@ -177,7 +177,7 @@ def _ledger(setting: Setting, disputes: Disputes, course: Course) -> tuple[pd.Da
     events = _events(
         "dispute",
         hashed,
-        found,
+        discovered,
         dispute=one,
         due=due,
         origin=np.where(rows["how"] == 0, 1, 0),
@@ -186,7 +186,7 @@ def _ledger(setting: Setting, disputes: Disputes, course: Course) -> tuple[pd.Da
     )
     opened = _revisions(np.arange(len(one)), recorded, category, severity=severity, tags=tags)
     done = np.flatnonzero(~np.isnan(closed) & (closed < setting.preset.days))
-    after = tags + _BIT["callback"] * (u["callback"] < 0.7) + _BIT["moved_up"] * (closed - found > 4)
+    after = tags + _BIT["callback"] * (u["callback"] < 0.7) + _BIT["moved_up"] * (closed - discovered > 4)
     ended = _revisions(
         done,
         np.maximum(closed + chance.exponential(u["late"], 0.3), recorded)[done],
@@ -199,9 +199,9 @@ def _ledger(setting: Setting, disputes: Disputes, course: Course) -> tuple[pd.Da
     return events, pd.concat([opened, ended], ignore_index=True)
 
 
-def _due(setting: Setting, found: np.ndarray) -> np.ndarray:
+def _due(setting: Setting, discovered: np.ndarray) -> np.ndarray:
     """When each dispute should be settled: the end of the last workday of the limit, days."""
-    day = np.minimum(np.floor(found).astype(int) + BURN_DAYS, setting.n_days - 1)
+    day = np.minimum(np.floor(discovered).astype(int) + BURN_DAYS, setting.n_days - 1)
     return np.asarray(after_workdays(setting, LIMIT_WORKDAYS)[day] - BURN_DAYS + 1.0)
 
 
@@ -284,9 +284,9 @@ def _called_at(disputes: Disputes, one: np.ndarray, day: np.ndarray, u: np.ndarr
 def _kinds_of_call(violent: np.ndarray, intake: np.ndarray, final: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The category of each call as it was taken, and as the police found it, by uniform draws."""
     fight, assault, quarrel, help_, noise = (CATEGORIES.index(c) for c in ("P01", "P02", "P04", "P05", "P06"))
-    found = np.where(violent, np.where(final < 0.2, fight, assault), quarrel)
+    true_kind = np.where(violent, np.where(final < 0.2, fight, assault), quarrel)
     calm = np.where(intake < 0.12, help_, np.where(intake < 0.2, noise, quarrel))
-    return np.where(violent, np.where(intake < 0.45, quarrel, assault), calm), found
+    return np.where(violent, np.where(intake < 0.45, quarrel, assault), calm), true_kind
 
 
 def _hotline(setting: Setting, disputes: Disputes, course: Course) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -340,23 +340,23 @@ def _located(
     """The code clerks write for each event: perhaps the neighbour's, an old one, or none."""
     dispute, source = events["dispute"].to_numpy(), events["source"].to_numpy()
     of = np.maximum(dispute, 0)
-    own = dispute >= 0
-    grid = np.where(own, disputes.grid[of], events["grid"].to_numpy())
-    point = np.where(own[:, None], disputes.point[of], geo.xy[grid])
+    disputed = dispute >= 0
+    grid = np.where(disputed, disputes.grid[of], events["grid"].to_numpy())
+    point = np.where(disputed[:, None], disputes.point[of], geo.xy[grid])
     day = np.floor(events["occurred"].to_numpy()).astype(int)
     hashed = chance.digest(setting.seed, "clerk", events["key"].to_numpy(), source)
     u = _draws(hashed, "old", "seam", "place", "link", "side")
-    seam = np.where(own, disputes.seam[of], -1)
+    seam = np.where(disputed, disputes.seam[of], -1)
     wrong = (seam >= 0) & (u["seam"] < 0.5)
     other = seams.pair[np.maximum(seam, 0)].sum(1) - grid if len(seams.pair) else grid
     written = np.where(wrong, other, grid)
     side = np.where(
-        own, codes.side(written, point), (u["side"] > codes.share[written]) & (codes.kind[written] == "split")
+        disputed, codes.side(written, point), (u["side"] > codes.share[written]) & (codes.kind[written] == "split")
     )
-    true_side = np.where(own, codes.side(grid, point), side)
+    true_side = np.where(disputed, codes.side(grid, point), side)
     foreign = foreign_neighbors(geo)
     near_of = near_border(geo, foreign, disputes.grid, disputes.point)
-    near = np.where(own, near_of[of], -1)
+    near = np.where(disputed, near_of[of], -1)
     near = np.where(wrong, grid, np.where(seam >= 0, other, near))
     code = codes.used(written, side.astype(int), day, u["old"])
     code = np.where(u["place"] < _unplaced(setting, faults, source, geo.county[grid], day), -1, code)
@@ -366,7 +366,7 @@ def _located(
         code=code,
         true_code=codes.at(grid, true_side.astype(int), day),
         near=np.where(near >= 0, codes.at(np.maximum(near, 0), np.zeros(len(near), int), day), -1),
-        linked=own & ((u["link"] < LINKED) | (not setting.on("unlinked"))),
+        linked=disputed & ((u["link"] < LINKED) | (not setting.on("unlinked"))),
         side=true_side.astype(int),
         hashed=hashed,
     )

@@ -312,8 +312,8 @@ class Oracle:
         rural = (self.world.geo.stratum == 3).astype(int)
         ages = np.arange(1, min(_PAST_DAYS, day + BURN_DAYS))
         weight = np.einsum("rak,akv->rkv", self.season[:, day + BURN_DAYS - ages], worth.hidden[ages])
-        found = (self.world.disputes.rate * weight[rural, :, level]).sum(1) * self._background(level)
-        return np.asarray(found + self.seam_rate * np.einsum("k,akv->v", SHARES, worth.hidden[ages])[level])
+        hidden = (self.world.disputes.rate * weight[rural, :, level]).sum(1) * self._background(level)
+        return np.asarray(hidden + self.seam_rate * np.einsum("k,akv->v", SHARES, worth.hidden[ages])[level])
 
     def _before(self, what: str, day: int) -> np.ndarray:
         """(disputes,) number of calls or petitions before `day`."""

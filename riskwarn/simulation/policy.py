@@ -161,7 +161,7 @@ def _measure(one: City, where: np.ndarray) -> dict[str, float]:
     lived = call["day"] >= 0
     violent = lived & (call["violent"] == 1)
     visited = one.world.watch.n_visits[BURN_DAYS:].sum() + (0 if extra is None else int(extra.sum()))
-    found = course.found["day"] >= 0
+    discovered = course.found["day"] >= 0
     there = where[grid]
     return {
         "violent incidents": float(violent.sum()),
@@ -169,8 +169,8 @@ def _measure(one: City, where: np.ndarray) -> dict[str, float]:
         "dispute calls": float((lived & ~violent).sum()),
         "petitions": float((course.petition["day"] >= 0).sum()),
         "hotline requests": float((course.hotline["day"] >= 0).sum()),
-        "ledger entries": float(found.sum()),
-        "ledger entries in alerted grids": float((found & there[course.found["dispute"]]).sum()),
+        "ledger entries": float(discovered.sum()),
+        "ledger entries in alerted grids": float((discovered & there[course.found["dispute"]]).sum()),
         "true disputes in alerted grids": float(((one.world.disputes.born >= 0) & there).sum()),
         "days to resolution": _days_to_resolution(one),
         "visits": float(visited),

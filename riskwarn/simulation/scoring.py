@@ -186,8 +186,8 @@ def band_table(met: pd.DataFrame) -> pd.DataFrame:
     place = (group.cumcount() / group["n"].transform("size")).to_numpy()
     edges = [low for low, _ in BANDS.values()][1:]
     band = pd.Categorical.from_codes(np.searchsorted(edges, place, side="right"), list(BANDS), ordered=True)
-    told = order.assign(band=band, y=(order["n"] > 0).astype(float)).groupby(["target", "band"], observed=True)
-    table = told.agg(
+    banded = order.assign(band=band, y=(order["n"] > 0).astype(float)).groupby(["target", "band"], observed=True)
+    table = banded.agg(
         n=("y", "size"),
         mean_score=("probability", "mean"),
         observed=("y", "mean"),
@@ -273,9 +273,9 @@ def _gap_row(
 ) -> dict[str, object]:
     listed, met = _matched(gap, listed, nights)
     there = _true_nights(gap, nights)
-    spells, found = there["spell"].nunique(), met["spell"].nunique()
+    spells, met_spells = there["spell"].nunique(), met["spell"].nunique()
     precision = float(listed["hit"].mean()) if len(listed) else float("nan")
-    recall = found / spells if spells else float("nan")
+    recall = met_spells / spells if spells else float("nan")
     f1 = (
         2 * precision * recall / (precision + recall)
         if precision + recall > 0

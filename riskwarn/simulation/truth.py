@@ -39,8 +39,8 @@ def truth_tables(world: World, events: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def dispute_truth(world: World) -> pd.DataFrame:
     """Every latent dispute: where, what, its parent (row number, -1 for none), when it was first seen, found and over."""
     d, events = world.disputes, world.records.events
-    own = events["dispute"] >= 0
-    citizen = own & (events["source"] != 0)
+    disputed = events["dispute"] >= 0
+    citizen = disputed & (events["source"] != 0)
     resolved = world.course.resolved
     over = np.full(d.n, np.nan)
     over[resolved["dispute"]] = resolved["day"] + 1
@@ -59,7 +59,7 @@ def dispute_truth(world: World) -> pd.DataFrame:
             "episodes": episodes,
             "over_at": instants(over),
             "first_citizen_at": instants(_first(d.n, events[citizen])),
-            "first_found_at": instants(_first(d.n, events[own & (events["source"] == 0)])),
+            "first_found_at": instants(_first(d.n, events[disputed & (events["source"] == 0)])),
         }
     )
 
@@ -100,9 +100,9 @@ def link_truth(world: World) -> pd.DataFrame:
 
 def case_truth(world: World, cases: pd.DataFrame) -> pd.DataFrame:
     """Every ledger case: limits, how often it was sent back and by whom, whether it was closed on paper only."""
-    found = world.course.found
-    kept = found["day"] >= 0
-    _, paper = ends_of(world.course, found["dispute"][kept], found["episode"][kept], found["day"][kept])
+    entries = world.course.found
+    made = entries["day"] >= 0
+    _, paper = ends_of(world.course, entries["dispute"][made], entries["episode"][made], entries["day"][made])
     department, times = bounces(world, cases)
     town = world.geo.township_id[cases["township"]]
     event = cases["event"].to_numpy()

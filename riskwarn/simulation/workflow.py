@@ -196,8 +196,8 @@ def diversion_rows(world: World) -> pd.DataFrame:
     """Diverted calls in numbers: event, township, sent, received (nan where lost), closed, lost, careless."""
     events, course, setting = world.records.events, world.course, world.setting
     calls = np.flatnonzero(events["source"].to_numpy() == 2)
-    kept = course.call["day"] >= 0
-    diverted, lost = course.call["diverted"][kept] == 1, course.call["lost"][kept] == 1
+    made = course.call["day"] >= 0
+    diverted, lost = course.call["diverted"][made] == 1, course.call["lost"][made] == 1
     event, lost = calls[diverted], lost[diverted]
     hashed = chance.digest(setting.seed, "diversion", events["key"].to_numpy()[event])
     occurred = events["occurred"].to_numpy()[event]

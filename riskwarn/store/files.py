@@ -40,13 +40,13 @@ class Files:
 
     def names(self, pattern: str) -> list[str]:
         """Names that a pattern such as ``tables/events/*/*.parquet`` fits, sorted."""
-        found = {
+        present = {
             place.relative_to(layer).as_posix()
             for layer in self._layers()
             for place in layer.glob(pattern)
             if not place.name.startswith(".")
         }
-        return sorted(found - self._gone())
+        return sorted(present - self._gone())
 
     def stamp(self) -> str:
         """Name of the last commit: the same before and after reading, nothing was committed meanwhile."""

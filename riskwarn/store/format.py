@@ -35,17 +35,17 @@ def read_head(place: Path) -> dict[str, Any]:
     """
     try:
         head = dict(json.loads(place.read_text("utf-8")))
-        kept = {"format": int(head.get("format", 1)), "timezone": str(head["timezone"])}
+        facts = {"format": int(head.get("format", 1)), "timezone": str(head["timezone"])}
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{place} is damaged ({type(error).__name__}); {REMEDY}") from None
-    if kept["format"] not in range(1, FORMAT + 1):
+    if facts["format"] not in range(1, FORMAT + 1):
         by = head.get("written_by")
         newer = f"riskwarn {by}, which wrote it," if isinstance(by, str) else "the version that wrote it"
         raise DataError(
-            f"{place}: store format {kept['format']}, and riskwarn {__version__} reads 1 to {FORMAT}. "
+            f"{place}: store format {facts['format']}, and riskwarn {__version__} reads 1 to {FORMAT}. "
             f"Install {newer} or a newer one, or restore a backup made before."
         )
-    return kept
+    return facts
 
 
 REMEDY = f'write it again as {{"format": {FORMAT}, "timezone": "…"}} with the zone the store was made with.'

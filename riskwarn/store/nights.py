@@ -158,12 +158,12 @@ class Nights(ABC):
     def faults(self) -> list[str]:
         """What is wrong among the nights, a sentence each: folders that are no night, and damage in the newest ones."""
         folders = self._folders()
-        found = [
+        sentences = [
             f"{folder} is no night and is passed over; move it elsewhere."
             for folder in folders
             if self._date(folder) is None
         ]
-        found += [
+        sentences += [
             f"{folder}: the rollback is damaged, and the run rolled back to holds; roll back or release it again."
             for folder in folders
             if is_damaged(folder)
@@ -172,16 +172,16 @@ class Nights(ABC):
             try:
                 self.night(at).check()
             except DataError as error:
-                found.append(str(error))
+                sentences.append(str(error))
             else:
                 break
-        return found
+        return sentences
 
     def runs(self, as_of: object) -> list[str]:
         """Names of the runs kept for a night, the one published last at the end."""
         night = self._night(self.instant(as_of))
-        kept = [p for p in night.iterdir() if p.is_dir() and not p.name.startswith(".")] if night.is_dir() else []
-        return [p.name for p in sorted(kept, key=lambda p: (p.stat().st_mtime_ns, p.name))]
+        folders = [p for p in night.iterdir() if p.is_dir() and not p.name.startswith(".")] if night.is_dir() else []
+        return [p.name for p in sorted(folders, key=lambda p: (p.stat().st_mtime_ns, p.name))]
 
     def run_of(self, as_of: object) -> str | None:
         """Name of the run that holds for `as_of`, none when nothing is published."""

@@ -91,10 +91,10 @@ class Store(Tables, Nights):
         self._lock = Lock(self.path / ".lock")
         self._open = local()
         self._zone: str | None = None if timezone is None else zone_named(timezone)
-        kept = self._head().get("timezone")
-        if timezone and kept and timezone != kept:
+        zone = self._head().get("timezone")
+        if timezone and zone and timezone != zone:
             raise DataError(
-                f"{self.path / HEAD}: the store's time zone is {kept!r}, got {timezone!r}; a store keeps the zone it was made with."
+                f"{self.path / HEAD}: the store's time zone is {zone!r}, got {timezone!r}; a store keeps the zone it was made with."
             )
         if (self.path / WORDS).is_file():
             taxonomy.add_words(self.path / WORDS)
@@ -152,8 +152,8 @@ class Store(Tables, Nights):
         DefinitionError
             The file cannot be read, lacks a column, or has a code without words.
         """
-        own = self.path / WORDS
-        words = (taxonomy.read_words(own) if own.exists() else {}) | taxonomy.read_words(path)
+        place = self.path / WORDS
+        words = (taxonomy.read_words(place) if place.exists() else {}) | taxonomy.read_words(path)
         text = io.StringIO(newline="")
         rows = csv.writer(text, lineterminator="\n")
         languages = list(dict.fromkeys(name for said in words.values() for name in said.texts))
@@ -161,7 +161,7 @@ class Store(Tables, Nights):
         rows.writerows((code, *(said[name] for name in languages)) for code, said in sorted(words.items()))
         with self.transaction() as staged:
             staged.write_file(WORDS, text.getvalue().encode())
-        taxonomy.add_words(own)
+        taxonomy.add_words(place)
         return len(words)
 
     @property

@@ -228,9 +228,9 @@ class Tables(ABC):
         """All revisions of those events of a feed that a function of their ids chooses; times in UTC."""
         table, parts = table_of("events"), self._parts("events", source)
         looked = [(part, chosen(self._ids(part))) for part in parts]
-        found = [self._existing(table, part)[here] for part, here in looked if here.any()]
+        revisions = [self._existing(table, part)[here] for part, here in looked if here.any()]
         empty = full(table, pd.DataFrame(columns=table.column_names)).iloc[:0]
-        return pd.concat(found, ignore_index=True) if found else empty
+        return pd.concat(revisions, ignore_index=True) if revisions else empty
 
     def _ids(self, part: str) -> pd.Series:
         return self._load(part, ["event_id"], [])["event_id"].to_pandas().astype("str")

@@ -55,10 +55,10 @@ def api_answer(**members: object) -> JSONResponse:
 
 
 def answer_page(
-    night: Night, found: list[dict[str, Any]], total: int, query: ListQuery, **members: object
+    night: Night, items: list[dict[str, Any]], total: int, query: ListQuery, **members: object
 ) -> JSONResponse:
     """One page of a list of `total` rows."""
-    return answer(night, **members, total=total, limit=query.limit, offset=query.offset, items=found)
+    return answer(night, **members, total=total, limit=query.limit, offset=query.offset, items=items)
 
 
 def page_of(frame: pd.DataFrame, query: Paging) -> pd.DataFrame:
@@ -95,29 +95,29 @@ def changes_of(nights: Nights, night: Night) -> dict[str, Any]:
 
 def gap_rows(gaps: pd.DataFrame) -> list[dict[str, Any]]:
     """Gaps with the words of their kind and their evidence read."""
-    found = rows(gaps, [name for name in fields(schemas.Gap) if name not in LANGUAGES])
-    for gap in found:
+    listed = rows(gaps, [name for name in fields(schemas.Gap) if name not in LANGUAGES])
+    for gap in listed:
         name = KINDS[gap["kind"]].words if gap["kind"] in KINDS else Words(en=gap["kind"])
         gap.update(in_every_language(name))
         gap["evidence"] = evidence(gap["evidence"])
-    return found
+    return listed
 
 
 def evidence(text: object) -> dict[str, Any]:
     """The numbers behind a gap; text that is no JSON object is kept under ``text``."""
     try:
-        found = json.loads(str(text))
+        numbers = json.loads(str(text))
     except ValueError:
-        found = str(text)
-    return finite(found) if isinstance(found, dict) else {"text": finite(found)}
+        numbers = str(text)
+    return finite(numbers) if isinstance(numbers, dict) else {"text": finite(numbers)}
 
 
 def alert_rows(alerts: pd.DataFrame) -> list[dict[str, Any]]:
     """Alerts with their lists taken apart."""
-    found = rows(alerts, fields(schemas.Alert))
-    for alert in found:
+    listed = rows(alerts, fields(schemas.Alert))
+    for alert in listed:
         alert["grid_ids"], alert["gap_kinds"] = (str(alert[c] or "").split() for c in ("grid_ids", "gap_kinds"))
-    return found
+    return listed
 
 
 def finite(value: Any) -> Any:
@@ -139,12 +139,12 @@ def finite(value: Any) -> Any:
 def scores(request: Request, query: Annotated[ScoresQuery, Query()]) -> Response:
     """Scores, riskiest first, unscored last."""
     night = nights_of(request).at(query.as_of, target=query.target)
-    found = night.scores
+    chosen = night.scores
     if query.min_probability is not None:
-        found = found[found["probability"] >= query.min_probability]
+        chosen = chosen[chosen["probability"] >= query.min_probability]
     if query.state:
-        found = found[found["state"] == query.state]
-    return answer_page(night, rows(page_of(found, query), fields(schemas.Score)), len(found), query)
+        chosen = chosen[chosen["state"] == query.state]
+    return answer_page(night, rows(page_of(chosen, query), fields(schemas.Score)), len(chosen), query)
 
 
 @api.get("/scores/{grid_id}", response_model=schemas.OneScore)
@@ -159,11 +159,11 @@ def reasons(request: Request, grid_id: str, query: Annotated[NightQuery, Query()
     """Why one grid has its score, in every language."""
     night = nights_of(request).at(query.as_of, target=query.target)
     known = score_of(night, grid_id)["grid_id"].iloc[0]
-    found = night.reasons_of([known])
+    raw = night.reasons_of([known])
     features = night.facts.get("features", {})
-    steps = {f"remedy_{language}": remedies(found, features, language) for language in LANGUAGES}
-    told = found.assign(**{language: sentences(found, features, language) for language in LANGUAGES}, **steps)
-    return answer(night, grid_id=known, items=rows(told, fields(schemas.Reason)))
+    steps = {f"remedy_{language}": remedies(raw, features, language) for language in LANGUAGES}
+    worded = raw.assign(**{language: sentences(raw, features, language) for language in LANGUAGES}, **steps)
+    return answer(night, grid_id=known, items=rows(worded, fields(schemas.Reason)))
 
 
 @api.get("/grids/{grid_id}/history", response_model=schemas.GridHistory)
@@ -218,28 +218,28 @@ def changes(request: Request, query: Annotated[NightQuery, Query()]) -> Response
 def gaps(request: Request, query: Annotated[GapsQuery, Query()]) -> Response:
     """Gaps, most severe first."""
     night = nights_of(request).at(query.as_of, target=query.target)
-    found = pd.DataFrame(columns=["kind"]) if night.gaps is None else night.gaps
-    found = found[found["kind"] == query.kind] if query.kind else found
-    return answer_page(night, gap_rows(page_of(found, query)), len(found), query, made=night.gaps is not None)
+    chosen = pd.DataFrame(columns=["kind"]) if night.gaps is None else night.gaps
+    chosen = chosen[chosen["kind"] == query.kind] if query.kind else chosen
+    return answer_page(night, gap_rows(page_of(chosen, query)), len(chosen), query, made=night.gaps is not None)
 
 
 @api.get("/alerts", response_model=schemas.Alerts)
 def alerts(request: Request, query: Annotated[AlertsQuery, Query()]) -> Response:
     """Alerts, riskiest first."""
     night = nights_of(request).at(query.as_of, target=query.target)
-    found = pd.DataFrame(columns=["level"]) if night.alerts is None else night.alerts
-    found = found[found["level"] == query.level] if query.level else found
-    return answer_page(night, alert_rows(page_of(found, query)), len(found), query, made=night.alerts is not None)
+    chosen = pd.DataFrame(columns=["level"]) if night.alerts is None else night.alerts
+    chosen = chosen[chosen["level"] == query.level] if query.level else chosen
+    return answer_page(night, alert_rows(page_of(chosen, query)), len(chosen), query, made=night.alerts is not None)
 
 
 @api.get("/alerts/{alert_id}", response_model=schemas.OneAlert)
 def alert(request: Request, alert_id: str, query: Annotated[NightQuery, Query()]) -> Response:
     """One alert."""
     night = nights_of(request).at(query.as_of, target=query.target)
-    found = night.alerts[night.alerts["alert_id"] == alert_id] if night.alerts is not None else pd.DataFrame()
-    if found.empty:
+    matching = night.alerts[night.alerts["alert_id"] == alert_id] if night.alerts is not None else pd.DataFrame()
+    if matching.empty:
         raise unknown_alert()
-    return answer(night, alert=alert_rows(found)[0])
+    return answer(night, alert=alert_rows(matching)[0])
 
 
 @api.get("/model", response_model=schemas.Model)

@@ -112,12 +112,12 @@ _KNOWN = {
 
 def _add_errors(app: FastAPI) -> None:
     async def problem(request: Request, error: Exception) -> Response:
-        found = _problem_of(error)
-        if found.status >= 500 and not isinstance(error, Problem):
+        fault = _problem_of(error)
+        if fault.status >= 500 and not isinstance(error, Problem):
             log.error("%s failed", request.scope.get("path"), exc_info=error)
         if request.url.path.startswith(("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/static/")):
-            return found.response()
-        return error_page(request, found)
+            return fault.response()
+        return error_page(request, fault)
 
     for kind in (Problem, RiskwarnError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, problem)

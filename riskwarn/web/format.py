@@ -55,10 +55,10 @@ def number(value: object, decimals: int = 1) -> str:
     >>> number(7181), number(0.94), number(0.9461, 2), number(12.0), number(None)
     ('7,181', '0.9', '0.95', '12', '—')
     """
-    found = pd.to_numeric(value, errors="coerce")
-    if value is None or pd.isna(found):
+    numeric = pd.to_numeric(value, errors="coerce")
+    if value is None or pd.isna(numeric):
         return UNKNOWN
-    text = f"{found:,.{decimals}f}"
+    text = f"{numeric:,.{decimals}f}"
     return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
 
 
@@ -70,8 +70,8 @@ def fixed(value: object) -> str:
     >>> fixed(0.412)
     '0.4120'
     """
-    found = pd.to_numeric(value, errors="coerce")
-    return UNKNOWN if value is None or pd.isna(found) else f"{found:.4f}"
+    numeric = pd.to_numeric(value, errors="coerce")
+    return UNKNOWN if value is None or pd.isna(numeric) else f"{numeric:.4f}"
 
 
 def small(value: object) -> str:
@@ -82,10 +82,10 @@ def small(value: object) -> str:
     >>> small(1.3e-06), small(84), small(13.72)
     ('1.3e-06', '84', '13.7')
     """
-    found = pd.to_numeric(value, errors="coerce")
-    if pd.isna(found):
+    numeric = pd.to_numeric(value, errors="coerce")
+    if pd.isna(numeric):
         return UNKNOWN
-    return f"{found:.2g}" if 0 < abs(found) < 0.001 else number(found, 3 if abs(found) < 1 else 1)
+    return f"{numeric:.2g}" if 0 < abs(numeric) < 0.001 else number(numeric, 3 if abs(numeric) < 1 else 1)
 
 
 def day(at: pd.Timestamp, language: str) -> str:
@@ -126,10 +126,10 @@ def moment(at: object, timezone: str) -> str:
     if at is None or pd.isna(at):
         return UNKNOWN
     try:
-        found = pd.Timestamp(at)
+        instant = pd.Timestamp(at)
     except ValueError:
         return str(at)
-    local = found.tz_localize(timezone) if found.tzinfo is None else found.tz_convert(timezone)
+    local = instant.tz_localize(timezone) if instant.tzinfo is None else instant.tz_convert(timezone)
     return local.strftime("%Y-%m-%d %H:%M")
 
 
@@ -161,8 +161,8 @@ def place(scope: str, names: Mapping[str, str], language: str) -> dict[str, Any]
         text = (names.get(grid_id) or grid_id) + (f" · {words_of(source)[language]}" if source else "")
         return {"text": text, "grid_id": grid_id if grid_id in names else None}
     parts = [p for p in re.split(r"[/|,: ]+", rest or kind) if p]
-    told = [PHRASES["whole_city"][language] if p == "*" else names.get(p) or words_of(p)[language] for p in parts]
-    return {"text": " · ".join(told), "grid_id": None}
+    texts = [PHRASES["whole_city"][language] if p == "*" else names.get(p) or words_of(p)[language] for p in parts]
+    return {"text": " · ".join(texts), "grid_id": None}
 
 
 def proof(evidence: Mapping[str, Any], language: str) -> list[tuple[str, str]]:

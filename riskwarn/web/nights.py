@@ -135,8 +135,8 @@ class Night:
 
     def reasons_of(self, grid_ids: list[str]) -> pd.DataFrame:
         """Reasons of some grids, in the order of `place`."""
-        found = [self.why.get_group(g) for g in grid_ids if g in self.why.groups]
-        return pd.concat(found) if found else self.reasons.iloc[:0]
+        groups = [self.why.get_group(g) for g in grid_ids if g in self.why.groups]
+        return pd.concat(groups) if groups else self.reasons.iloc[:0]
 
     def what_ifs_of(self, grid_id: str) -> list[WhatIf] | None:
         """What can be done for a grid and where it would stand then; None where the run worked nothing out."""

@@ -35,8 +35,8 @@ def score(request: Request, query: ScoreRequest) -> Response:
         for grid_id in sorted(asked):
             score_of(night, grid_id)
         wanted = wanted[wanted["grid_id"].isin(asked)]
-    found = schemas.rows(wanted.head(schemas.LARGEST_PAGE), fields(schemas.Score))
-    return answer(night, items=found, what_if=None)
+    items = schemas.rows(wanted.head(schemas.LARGEST_PAGE), fields(schemas.Score))
+    return answer(night, items=items, what_if=None)
 
 
 @questions.get("/grids/{grid_id}/what-if", response_model=schemas.WhatIfs)
@@ -44,10 +44,10 @@ def whatever_can_be_done(request: Request, grid_id: GridId, query: Annotated[Nig
     """Every sensible change for one grid: its overdue cases closed, or all its open ones, feed by feed."""
     night = nights_of(request).at(query.as_of, target=query.target)
     known = scored_grid(night, grid_id)
-    found = night.what_ifs_of(known)
-    if found is None:
+    answers = night.what_ifs_of(known)
+    if answers is None:
         raise not_worked_out()
-    items = [finite(w.to_dict()) for w in found]
+    items = [finite(w.to_dict()) for w in answers]
     return answer(night, grid_id=known, caveat=in_every_language(CAVEAT), items=items)
 
 
@@ -63,10 +63,10 @@ def rows_behind(request: Request, grid_id: GridId, query: Annotated[RowsQuery, Q
     if events is None:
         raise not_worked_out()
     value = finite(float(values[query.feature]))
-    told = schemas.rows(page_of(events.assign(value=value), query), fields(schemas.Row))
+    items = schemas.rows(page_of(events.assign(value=value), query), fields(schemas.Row))
     complete = len(events) < MOST_EVENTS
     return answer_page(
-        night, told, len(events), query, grid_id=known, feature=query.feature, value=value, complete=complete
+        night, items, len(events), query, grid_id=known, feature=query.feature, value=value, complete=complete
     )
 
 
@@ -76,23 +76,23 @@ def look_back(request: Request, query: Annotated[ReviewQuery, Query()]) -> Respo
     nights = nights_of(request)
     since, until = _span(nights, query)
     try:
-        found = review(nights.store, since=since, until=until, source=query.source, severity=query.severity)
+        reviewed = review(nights.store, since=since, until=until, source=query.source, severity=query.severity)
     except (DataError, NotFoundError):
         raise no_events() from None
-    page = page_of(found.frame, query)
-    told = {language: review_sentences(found, language).reindex(page.index) for language in LANGUAGES}
+    page = page_of(reviewed.frame, query)
+    texts = {language: review_sentences(reviewed, language).reindex(page.index) for language in LANGUAGES}
     return api_answer(
         since=query.since,
         until=query.until,
         severity=query.severity,
-        horizon_days=found.horizon_days,
+        horizon_days=reviewed.horizon_days,
         note=PHRASES["note"].en,
-        summary=finite(found.summary),
-        **{language: found.sentence(language) for language in LANGUAGES},
-        total=len(found.frame),
+        summary=finite(reviewed.summary),
+        **{language: reviewed.sentence(language) for language in LANGUAGES},
+        total=len(reviewed.frame),
         limit=query.limit,
         offset=query.offset,
-        items=schemas.rows(page.assign(**told), fields(schemas.ReviewedEvent)),
+        items=schemas.rows(page.assign(**texts), fields(schemas.ReviewedEvent)),
     )
 
 
@@ -120,8 +120,8 @@ def _what_if(night: Night, grid_id: str, values: dict[str, float]) -> dict[str, 
         after = dict(zip(change["feature"], change["after"], strict=True))
         asked = dict(zip(change["feature"][~change["follows"]], change["after"][~change["follows"]], strict=True))
         if values in (after, asked):
-            told: dict[str, Any] = finite(_answer(night, change).to_dict())
-            return told
+            worked_out: dict[str, Any] = finite(_answer(night, change).to_dict())
+            return worked_out
     raise not_changeable({str(n): sorted(set(after)) for n, after in changes.groupby("feature")["after"]})
 
 

@@ -20,12 +20,12 @@ def sentences(reasons: pd.DataFrame, features: Mapping[str, Any], language: str)
     described = reasons["feature"].isin(list(features))
     bare = reasons[~described]
     named = bare["feature"].astype(str) + ": " + bare["value"].map("{:.3g}".format).astype(str)
-    told = explanation.sentences(reasons[described], features, language)
-    return pd.concat([told, named]).reindex(reasons.index).astype("str")
+    texts = explanation.sentences(reasons[described], features, language)
+    return pd.concat([texts, named]).reindex(reasons.index).astype("str")
 
 
 def remedies(reasons: pd.DataFrame, features: Mapping[str, Any], language: str) -> pd.Series:
     """The next step beside each reason, as :func:`riskwarn.explanation.remedies`; empty for a feature the night does not describe."""
     described = reasons["feature"].isin(list(features))
-    told = explanation.remedies(reasons[described], features, language)
-    return told.reindex(reasons.index).fillna("").astype("str")
+    texts = explanation.remedies(reasons[described], features, language)
+    return texts.reindex(reasons.index).fillna("").astype("str")

@@ -241,10 +241,10 @@ def error_page(request: Request, problem: Problem) -> Response:
 
 def _sentences_of(night: Night, grid_ids: list[str], language: str) -> dict[str, list[str]]:
     """The strongest raising reasons of each grid, in sentences."""
-    told = night.reasons_of(grid_ids)
-    told = told[told["contribution"] > 0].groupby("grid_id").head(N_REASONS)
-    texts = sentences(told, night.facts.get("features", {}), language)
-    return {str(grid): list(found) for grid, found in texts.groupby(told["grid_id"])}
+    reasons = night.reasons_of(grid_ids)
+    reasons = reasons[reasons["contribution"] > 0].groupby("grid_id").head(N_REASONS)
+    texts = sentences(reasons, night.facts.get("features", {}), language)
+    return {str(grid): list(lines) for grid, lines in texts.groupby(reasons["grid_id"])}
 
 
 def _entries(nights: Nights, night: Night, alerts: pd.DataFrame | None, language: str) -> list[dict[str, Any]]:
@@ -252,7 +252,7 @@ def _entries(nights: Nights, night: Night, alerts: pd.DataFrame | None, language
     bare: dict[str, Any] = {"level": None, "alert_id": None, "gap_kinds": []}
     riskiest: list[dict[str, Any]] = [bare | {"grid_ids": [g]} for g in night.grids_listed[:ROWS_TODAY]]
     lines = riskiest if alerts is None else alert_rows(alerts)
-    told = _sentences_of(night, [line["grid_ids"][0] for line in lines if line["grid_ids"]], language)
+    sentences_of = _sentences_of(night, [line["grid_ids"][0] for line in lines if line["grid_ids"]], language)
     before = nights.before(night)
     moves = _moves(night, before) if before else {}
     return [
@@ -261,7 +261,7 @@ def _entries(nights: Nights, night: Night, alerts: pd.DataFrame | None, language
             "grid": _row(night.by_grid, g),
             "grid_id": g,
             "others": line["grid_ids"][1:],
-            "reasons": told.get(g, []),
+            "reasons": sentences_of.get(g, []),
             "move": moves.get(g),
         }
         for line in lines
@@ -367,8 +367,8 @@ def grids(request: Request, query: Annotated[ListPageQuery, Query()]) -> Respons
     night = nights_of(request).at(query.as_of, target=query.target)
     pages = _pages(len(night.scores), query.page)
     shown = night.scores.iloc[pages["start"] : pages["end"]]
-    told = _sentences_of(night, shown["grid_id"].tolist(), _language(request))
-    return _page(request, "grids.html", night, pages=pages, lines=shown.to_dict("records"), told=told)
+    sentences_of = _sentences_of(night, shown["grid_id"].tolist(), _language(request))
+    return _page(request, "grids.html", night, pages=pages, lines=shown.to_dict("records"), told=sentences_of)
 
 
 @views.get("/grids/{grid_id}")
@@ -378,7 +378,7 @@ def grid(request: Request, grid_id: GridId, query: Annotated[PageQuery, Query()]
     night = nights.at(query.as_of, target=query.target)
     score = score_of(night, grid_id).iloc[0].to_dict()
     reasons = night.reasons_of([grid_id])
-    told = reasons.assign(
+    reason_rows = reasons.assign(
         text=sentences(reasons, night.facts.get("features", {}), language),
         step=remedies(reasons, night.facts.get("features", {}), language),
         factor=np.exp(reasons["contribution"].astype(float)),
@@ -391,7 +391,7 @@ def grid(request: Request, grid_id: GridId, query: Annotated[PageQuery, Query()]
         "grid.html",
         night,
         score=score,
-        reasons=told.to_dict("records"),
+        reasons=reason_rows.to_dict("records"),
         alert=_alert_of(night, score),
         drawn=has_map(night),
         gap_lines=None if mine is None else _gap_lines(mine, night.names, language),
@@ -406,8 +406,8 @@ def grid(request: Request, grid_id: GridId, query: Annotated[PageQuery, Query()]
 
 def _possible(night: Night, score: Mapping[str, Any], language: str) -> list[str] | None:
     """What could be done for a grid and where it would stand then, a line each; none where the night worked nothing out."""
-    found = None if pd.isna(score["rank"]) else night.what_ifs_of(str(score["grid_id"]))
-    return None if found is None else [answer.sentence(language) for answer in found]
+    answers = None if pd.isna(score["rank"]) else night.what_ifs_of(str(score["grid_id"]))
+    return None if answers is None else [answer.sentence(language) for answer in answers]
 
 
 def _touches(scope: pd.Series, grid_id: str) -> pd.Series:
@@ -458,9 +458,9 @@ def alerts(request: Request, query: Annotated[AlertsPageQuery, Query()]) -> Resp
     """All alerts of the night."""
     nights = nights_of(request)
     night = nights.at(query.as_of, target=query.target)
-    found = night.alerts if night.alerts is not None else pd.DataFrame(columns=["level", "grid_ids"])
-    counts = found["level"].value_counts().to_dict()
-    chosen = found[found["level"] == query.level] if query.level else found
+    made = night.alerts if night.alerts is not None else pd.DataFrame(columns=["level", "grid_ids"])
+    counts = made["level"].value_counts().to_dict()
+    chosen = made[made["level"] == query.level] if query.level else made
     pages = _pages(len(chosen), query.page)
     lines = _entries(nights, night, chosen.iloc[pages["start"] : pages["end"]], _language(request))
     return _page(

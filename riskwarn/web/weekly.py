@@ -46,12 +46,12 @@ def _whole(counts: np.ndarray) -> list[int]:
 
 def weeks_of(weeks: pd.DataFrame, readings: pd.DataFrame, ends: list[pd.Timestamp]) -> Weeks:
     """The tables `weeks` and `weekly_readings` of a night, made ready to be asked by grid."""
-    told = readings.set_index("source")
+    by_source = readings.set_index("source")
     row, grid_ids = pd.factorize(weeks["grid_id"], sort=True)
     week = pd.DatetimeIndex(ends).get_indexer(pd.DatetimeIndex(weeks["week_ends_at"]))
     counts = {}
-    for source in told.index:
+    for source in by_source.index:
         here = (weeks["source"] == source).to_numpy() & (week >= 0)
         counts[str(source)] = np.zeros((len(grid_ids), len(ends)), dtype=np.float32)
         counts[str(source)][row[here], week[here]] = weeks["n"].to_numpy()[here]
-    return Weeks(ends, counts, pd.Index(grid_ids), told[["n", "mean", "change", "reading"]].to_dict("index"))
+    return Weeks(ends, counts, pd.Index(grid_ids), by_source[["n", "mean", "change", "reading"]].to_dict("index"))
