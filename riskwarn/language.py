@@ -103,7 +103,18 @@ class Spoken(ABC):
 
     @abstractmethod
     def counted(self, n: float) -> "Spoken":
-        """The same, in the form that the number `n` asks for."""
+        """The same, in the form that the number `n` asks for.
+
+        Parameters
+        ----------
+        n
+            The number; each language knows which form it asks for.
+
+        Returns
+        -------
+        words
+            Of the same meaning.
+        """
 
     @property
     def zh(self) -> str:
@@ -208,6 +219,16 @@ class Phrase(Spoken):
 
     def filled(self, **values: Any) -> "Phrase":
         """The same text with `values` in its braces.
+
+        Parameters
+        ----------
+        values
+            By the name in the braces: numbers, text, or words of any language.
+
+        Returns
+        -------
+        phrase
+            Values that were filled before stay.
 
         Examples
         --------

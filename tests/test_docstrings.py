@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
-DOORS = "history feature panel backtesting experiment label split grid stack tuning leakage".split()
+DOORS = (
+    "history feature panel backtesting experiment label split grid stack tuning leakage "
+    "explanation monitoring gaps language plan simulation store"
+).split()
 """Modules whose public names keep the rule. A module that fulfils it is added here, and stays."""
 
 

@@ -184,6 +184,18 @@ def change_sentences(changed: pd.DataFrame, language: str) -> pd.Series:
 
     A part is said as a percentage: how much it alone, in its place on the path, changed the expected count.
 
+    Parameters
+    ----------
+    changed
+        Rows of :func:`changes`.
+    language
+        ``zh``, ``en``, or another there is a catalogue of.
+
+    Returns
+    -------
+    sentences
+        One a row, with the index of `changed`.
+
     Examples
     --------
     >>> one = pd.DataFrame({"status": ["entered"], "rank_before": [31], "rank": [4], "aged_out": [-0.05], "new_events": [0.62],

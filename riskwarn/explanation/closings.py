@@ -204,6 +204,11 @@ def read_what_ifs(table: pd.DataFrame, features: Mapping[str, Mapping[str, Any]]
         Rows of one night.
     features
         What :func:`words_of_features` gave for the model that made them; a night keeps it among its facts.
+
+    Returns
+    -------
+    answers
+        One a grid and place.
     """
     return [_read(change, features) for _, change in table.groupby(["grid_id", "place"], sort=False)]
 

@@ -331,6 +331,11 @@ def model_card(
         What :func:`riskwarn.backtest` found; without it the card says that nothing is known of its performance.
     importance, stability, dependence
         What the functions of these names gave; sections without one are left out.
+
+    Returns
+    -------
+    card
+        Markdown, ending in a line break.
     """
     sections = [
         _head(model),

@@ -106,7 +106,18 @@ def in_words(reasons: pd.DataFrame, features: Iterable[Feature]) -> pd.DataFrame
 
 @checked
 def families_of(model: RiskModel) -> list[str]:
-    """The families of a model's features, in the order of the features."""
+    """The families of a model's features, in the order of the features.
+
+    Parameters
+    ----------
+    model
+        Any, fitted or not.
+
+    Returns
+    -------
+    families
+        Each once.
+    """
     return list(dict.fromkeys(f.family for f in model.features))
 
 

@@ -61,7 +61,18 @@ class Review:
         }
 
     def sentence(self, language: str) -> str:
-        """The summary in words."""
+        """The summary in words.
+
+        Parameters
+        ----------
+        language
+            ``zh``, ``en``, or another there is a catalogue of.
+
+        Returns
+        -------
+        sentence
+            How many events were on a list, how early, and what kept the others off.
+        """
         s = self.summary
         verdicts = [phrase("{verdict}: {n}", verdict=VERDICTS[v], n=n) for v, n in s["verdicts"].items() if n]
         lead = phrase(", median lead {days:.1f} days", days=s["median_lead_days"]) if s["caught"] else ""
@@ -104,6 +115,11 @@ def review(
         Least severity, 0 to 3.
     horizon_days
         How long before an event a list still warns of it; by default as the nights say.
+
+    Returns
+    -------
+    review
+        One row an event, and what they come to together.
 
     Raises
     ------
@@ -228,7 +244,20 @@ def _with_lead(judged: pd.DataFrame, lists: pd.DataFrame, horizon: float) -> pd.
 
 @checked
 def review_sentences(reviewed: Review, language: str) -> pd.Series:
-    """Each event as a sentence: what the last night made of its grid, and the lead."""
+    """Each event as a sentence: what the last night made of its grid, and the lead.
+
+    Parameters
+    ----------
+    reviewed
+        What :func:`review` found.
+    language
+        ``zh``, ``en``, or another there is a catalogue of.
+
+    Returns
+    -------
+    sentences
+        One an event, with the index of `reviewed.frame`.
+    """
     return pd.Series(
         [_sentence(r, language) for r in reviewed.frame.to_dict("records")], index=reviewed.frame.index, dtype="str"
     )

@@ -49,7 +49,18 @@ class WhatIf:
     action: Spoken
 
     def sentence(self, language: str) -> str:
-        """The answer in a sentence; the caveat is apart (:data:`CAVEAT`)."""
+        """The answer in a sentence; the caveat is apart (:data:`CAVEAT`).
+
+        Parameters
+        ----------
+        language
+            ``zh``, ``en``, or another there is a catalogue of.
+
+        Returns
+        -------
+        sentence
+            What is done, and from which rank and expected count to which.
+        """
         numbers = {
             "before": self.rank_before,
             "now": self.rank,
@@ -109,7 +120,18 @@ def actionable(model: RiskModel) -> list[str]:
 
 @checked
 def seen_ranges(model: RiskModel) -> dict[str, tuple[float, float]]:
-    """Least and greatest value of each feature the model was trained on; features that never varied are left out."""
+    """Least and greatest value of each feature the model was trained on; features that never varied are left out.
+
+    Parameters
+    ----------
+    model
+        A fitted model.
+
+    Returns
+    -------
+    ranges
+        (least, greatest) by name, in the unit of the feature, least below greatest.
+    """
     return {name: (low, high) for name, (low, high) in model.facts.get("ranges", {}).items() if low < high}
 
 
@@ -138,6 +160,11 @@ def what_if(
     margins
         What ``model.margin(night)`` gave, where it is at hand; then only the one grid is computed.
 
+    Returns
+    -------
+    answer
+        Ranks from 1, expected counts within the horizon.
+
     Raises
     ------
     DataError
@@ -163,7 +190,29 @@ def what_if(
 
 @checked
 def what_ifs(model: RiskModel, night: pd.DataFrame, grid_id: str, *, margins: np.ndarray | None = None) -> list[WhatIf]:
-    """What can be done for a grid, the greatest fall first: closing its overdue cases, or all its open ones, feed by feed."""
+    """What can be done for a grid, the greatest fall first: closing its overdue cases, or all its open ones, feed by feed.
+
+    Parameters
+    ----------
+    model
+        A fitted model.
+    night
+        Panel of one night, all grids.
+    grid_id
+        The grid.
+    margins
+        (n_grids,) What ``model.margin(night)`` gave, where it is at hand.
+
+    Returns
+    -------
+    answers
+        By expected count, the least first; none where nothing is open.
+
+    Raises
+    ------
+    DataError
+        There is no such grid in the panel.
+    """
     row, margins = _row(night, grid_id), margins_of(model, night, margins)
     answers = []
     for name in actionable(model):

@@ -253,6 +253,11 @@ def _shrunk(counts: np.ndarray, parent: np.ndarray, n: int) -> np.ndarray:
 def quadrants(evidence: Evidence) -> pd.DataFrame:
     """Each grid by risk, reports and visits: blind spot, under-served, over-served or watched.
 
+    Parameters
+    ----------
+    evidence
+        What is known of the night.
+
     Returns
     -------
     quadrants
@@ -313,6 +318,8 @@ def redistribute(
         Share drawn at random over all grids, in [0, 1]; they keep the data honest, and `propensity` says how likely each grid was.
     most_change
         A township's visits change by at most this share of what it would get at the present spread: workers do not move freely.
+    seed
+        Of the random visits: one seed, one spread.
 
     Returns
     -------

@@ -65,7 +65,18 @@ class Evidence:
         return len(self.grids)
 
     def parent(self, level: str) -> tuple[np.ndarray, np.ndarray]:
-        """(n_grids,) number of each grid's parent at `level` (one parent, ``*``, for all where there are none), and their ids."""
+        """(n_grids,) number of each grid's parent at `level` (one parent, ``*``, for all where there are none), and their ids.
+
+        Parameters
+        ----------
+        level
+            ``community_id``, ``township_id`` or ``county_id``.
+
+        Returns
+        -------
+        numbers, ids
+            (n_grids,) from 0, and the (n_parents,) ids they number, sorted.
+        """
         column = self.grids.get(level)
         if column is None or column.isna().all():
             return np.zeros(self.n_grids, dtype=np.int64), np.array(["*"], dtype=object)
@@ -104,7 +115,18 @@ class Evidence:
         return self.history.carried.matrix(self.n_grids)
 
     def has_column(self, name: str) -> bool:
-        """Whether a column of `events` holds any value."""
+        """Whether a column of `events` holds any value.
+
+        Parameters
+        ----------
+        name
+            Column of table `events`.
+
+        Returns
+        -------
+        has
+            False where the column is absent or empty.
+        """
         return self.events.has(name)
 
     @cached_property
@@ -115,7 +137,18 @@ class Evidence:
         return workdays(first.date(), last.date(), basis=basis, changes=self.history.calendar)
 
     def wall(self, instants: np.ndarray) -> np.ndarray:
-        """Instants in µs as wall-clock time of the city, datetime64[us]; NaT for :data:`NEVER`."""
+        """Instants in µs as wall-clock time of the city, datetime64[us]; NaT for :data:`NEVER`.
+
+        Parameters
+        ----------
+        instants
+            (n,) µs since 1970 UTC.
+
+        Returns
+        -------
+        times
+            (n,) datetime64[us] without a zone.
+        """
         known = instants < NEVER
         at = self.local(np.where(known, instants, 0)).tz_localize(None).to_numpy().astype("datetime64[us]")
         return np.where(known, at, np.datetime64("NaT", "us"))
@@ -128,11 +161,35 @@ class Evidence:
     # -- other tables -------------------------------------------------------------------------------------------------
 
     def has(self, name: str) -> bool:
-        """Whether the city has the table."""
+        """Whether the city has the table.
+
+        Parameters
+        ----------
+        name
+            Table name.
+
+        Returns
+        -------
+        has
+            True where any row was known before the night.
+        """
         return self.history.has(name)
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame | None:
-        """Rows of a table known before the night; none where there is no such table."""
+        """Rows of a table known before the night; none where there is no such table.
+
+        Parameters
+        ----------
+        name
+            Table name.
+        columns
+            Only these; all by default.
+
+        Returns
+        -------
+        rows
+            Times in the city's zone; None where there is no such table.
+        """
         return self.history.table_at(name, self.as_of, columns=columns)
 
     @cached_property
@@ -172,15 +229,48 @@ class Evidence:
     # -- space --------------------------------------------------------------------------------------------------------
 
     def days_ago(self, instants: np.ndarray) -> np.ndarray:
-        """Whole days between each instant and the night: 0 for the last 24 hours."""
+        """Whole days between each instant and the night: 0 for the last 24 hours.
+
+        Parameters
+        ----------
+        instants
+            (n,) µs since 1970 UTC.
+
+        Returns
+        -------
+        days
+            (n,) whole days; below 0 for instants after the night.
+        """
         return (self.at - 1 - instants) // DAY_US
 
     def local(self, instants: np.ndarray) -> pd.DatetimeIndex:
-        """Instants in µs on the city's clock."""
+        """Instants in µs on the city's clock.
+
+        Parameters
+        ----------
+        instants
+            (n,) µs since 1970 UTC.
+
+        Returns
+        -------
+        times
+            (n,) with the city's zone.
+        """
         return pd.DatetimeIndex(instants.astype("datetime64[us]")).tz_localize("UTC").tz_convert(self.timezone)
 
     def attribute(self, name: str) -> np.ndarray | None:
-        """A numeric column of the grids, or none where it is empty; blanks become its median."""
+        """A numeric column of the grids, or none where it is empty; blanks become its median.
+
+        Parameters
+        ----------
+        name
+            Column of table `grids`.
+
+        Returns
+        -------
+        values
+            (n_grids,) in the unit of the column, or None.
+        """
         if name not in self.grids or self.grids[name].isna().all():
             return None
         values = pd.to_numeric(self.grids[name]).to_numpy(dtype=float, na_value=np.nan)

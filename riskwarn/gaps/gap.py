@@ -250,6 +250,13 @@ def discovered(p: np.ndarray, *, rate: float = FALSE_DISCOVERY_RATE) -> np.ndarr
     ----------
     p
         (n,) p-values.
+    rate
+        Most of the believed tests that may be false, a share in [0, 1].
+
+    Returns
+    -------
+    believed
+        (n,) bool.
 
     Examples
     --------
@@ -274,6 +281,13 @@ def believed(chance: np.ndarray, *, rate: float = FALSE_DISCOVERY_RATE) -> np.nd
     ----------
     chance
         (n,) probability that each finding is false (the local false discovery rate).
+    rate
+        Most of the believed tests that may be false, a share in [0, 1].
+
+    Returns
+    -------
+    believed
+        (n,) bool.
 
     References
     ----------

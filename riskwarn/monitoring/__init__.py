@@ -132,7 +132,25 @@ def check_all(history: History, models: Sequence[RiskModel], as_of: object) -> p
 
 @checked
 def check_feeds(history: History, as_of: object) -> pd.DataFrame:
-    """Volume and categories of every feed."""
+    """Volume and categories of every feed.
+
+    Parameters
+    ----------
+    history
+        The city's records.
+    as_of
+        The night; a date means its local midnight.
+
+    Returns
+    -------
+    marks
+        One row a monitor and feed: `state`, `value`, and the limits it was held against (`warn`, `alarm`).
+
+    Raises
+    ------
+    DataError
+        Nothing was known then.
+    """
     snapshot = history.at([as_of])
     feeds = list(flows(history, int(snapshot.micros[0])))
     if not feeds:
@@ -144,7 +162,22 @@ def check_feeds(history: History, as_of: object) -> pd.DataFrame:
 
 @checked
 def check_scores(history: History, model: RiskModel, as_of: object) -> pd.DataFrame:
-    """Drift of features and scores, ranks against the night before, and calibration of what has settled since the training."""
+    """Drift of features and scores, ranks against the night before, and calibration of what has settled since the training.
+
+    Parameters
+    ----------
+    history
+        The city's records.
+    model
+        A fitted model.
+    as_of
+        The night; a date means its local midnight.
+
+    Returns
+    -------
+    marks
+        One row a monitor and feature: `state`, `value`, and the limits it was held against (`warn`, `alarm`).
+    """
     return next(_checked(history, [model], as_of)).drop(columns="target")
 
 

@@ -57,7 +57,18 @@ def drifted(
 
 @checked
 def counts(table: pd.DataFrame) -> dict[str, int]:
-    """How many marks are in each state, the loudest first; states nobody is in are left out."""
+    """How many marks are in each state, the loudest first; states nobody is in are left out.
+
+    Parameters
+    ----------
+    table
+        Marks, as :func:`check` gives them: one row each, with `state`.
+
+    Returns
+    -------
+    counts
+        By state, each at least 1.
+    """
     n = table["state"].value_counts()
     return {state: int(n[state]) for state in reversed(STATES) if state in n}
 
@@ -65,6 +76,16 @@ def counts(table: pd.DataFrame) -> dict[str, int]:
 @checked
 def summary(table: pd.DataFrame) -> str:
     """The counts in a line.
+
+    Parameters
+    ----------
+    table
+        Marks, as :func:`check` gives them: one row each, with `state`.
+
+    Returns
+    -------
+    line
+        The loudest state first; empty for no marks.
 
     Examples
     --------
@@ -77,6 +98,16 @@ def summary(table: pd.DataFrame) -> str:
 @checked
 def worst(table: pd.DataFrame) -> str:
     """The loudest state of a table of marks; `ok` where there is none.
+
+    Parameters
+    ----------
+    table
+        Marks, as :func:`check` gives them: one row each, with `state`.
+
+    Returns
+    -------
+    state
+        ``ok``, ``unknown``, ``warn`` or ``alarm``.
 
     Examples
     --------

@@ -17,6 +17,18 @@ KEY = ".key"
 def signature(folder: Path, content: bytes) -> str:
     """HMAC-SHA256 of `content` under the folder's key, hexadecimal; the key is made where there is none, readable to its owner alone.
 
+    Parameters
+    ----------
+    folder
+        Where the key lies, or is made.
+    content
+        What is signed.
+
+    Returns
+    -------
+    signature
+        64 hexadecimal digits.
+
     Examples
     --------
     >>> import tempfile

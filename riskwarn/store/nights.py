@@ -75,6 +75,18 @@ class PublishedNight:
     def table(self, name: str, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Rows of a table in the order they were published, times in the city's zone.
 
+        Parameters
+        ----------
+        name
+            Table name.
+        columns
+            Only these; all by default.
+
+        Returns
+        -------
+        rows
+            As they were published.
+
         Raises
         ------
         NotFoundError
@@ -115,7 +127,18 @@ class Nights(ABC):
 
     @abstractmethod
     def instant(self, as_of: object) -> pd.Timestamp:
-        """`as_of` in the city's zone."""
+        """`as_of` in the city's zone.
+
+        Parameters
+        ----------
+        as_of
+            A date or time.
+
+        Returns
+        -------
+        instant
+            With the city's zone.
+        """
 
     def nights(self) -> list[pd.Timestamp]:
         """Dates with a published night, oldest first; folders that are no night are passed over (:meth:`faults` names them)."""
@@ -123,6 +146,18 @@ class Nights(ABC):
 
     def night(self, as_of: object, run: str | None = None) -> PublishedNight:
         """What was published for a date: by the run that holds, or by the one named.
+
+        Parameters
+        ----------
+        as_of
+            The night; a date means its local midnight.
+        run
+            Name of a run; by default the one that holds.
+
+        Returns
+        -------
+        night
+            Its tables and facts, read when they are asked for.
 
         Raises
         ------
@@ -178,17 +213,50 @@ class Nights(ABC):
         return sentences
 
     def runs(self, as_of: object) -> list[str]:
-        """Names of the runs kept for a night, the one published last at the end."""
+        """Names of the runs kept for a night, the one published last at the end.
+
+        Parameters
+        ----------
+        as_of
+            The night; a date means its local midnight.
+
+        Returns
+        -------
+        runs
+            Empty where nothing was published.
+        """
         night = self._night(self.instant(as_of))
         folders = [p for p in night.iterdir() if p.is_dir() and not p.name.startswith(".")] if night.is_dir() else []
         return [p.name for p in sorted(folders, key=lambda p: (p.stat().st_mtime_ns, p.name))]
 
     def run_of(self, as_of: object) -> str | None:
-        """Name of the run that holds for `as_of`, none when nothing is published."""
+        """Name of the run that holds for `as_of`, none when nothing is published.
+
+        Parameters
+        ----------
+        as_of
+            The night; a date means its local midnight.
+
+        Returns
+        -------
+        run
+            One of :meth:`runs`, or None.
+        """
         return _holding(self._night(self.instant(as_of)))
 
     def hold_of(self, as_of: object) -> Hold | None:
-        """The rollback that a night is held by, none where its newest run holds."""
+        """The rollback that a night is held by, none where its newest run holds.
+
+        Parameters
+        ----------
+        as_of
+            The night; a date means its local midnight.
+
+        Returns
+        -------
+        hold
+            At which run, since when and why; None where no rollback holds it.
+        """
         return read_hold(self._night(self.instant(as_of)))
 
     def holds(self) -> dict[pd.Timestamp, Hold]:
@@ -198,6 +266,11 @@ class Nights(ABC):
 
     def check_free(self, as_of: object) -> None:
         """Refuse to publish a night that a rollback holds.
+
+        Parameters
+        ----------
+        as_of
+            The night; a date means its local midnight.
 
         Raises
         ------
@@ -212,7 +285,23 @@ class Nights(ABC):
             )
 
     def facts(self, as_of: object) -> dict[str, Any]:
-        """What the run published for `as_of` says of itself."""
+        """What the run published for `as_of` says of itself.
+
+        Parameters
+        ----------
+        as_of
+            The night; a date means its local midnight.
+
+        Returns
+        -------
+        facts
+            Plain values, by name.
+
+        Raises
+        ------
+        StaleDataError
+            Nothing was published for the date.
+        """
         return self.night(as_of).facts
 
     def _publish(

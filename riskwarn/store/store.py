@@ -125,6 +125,11 @@ class Store(Tables, Nights):
     def adopt_zone(self, timezone: str) -> None:
         """Give a new store its time zone where it was not told one; a store keeps the one it has.
 
+        Parameters
+        ----------
+        timezone
+            IANA name, such as ``Asia/Shanghai``; the empty one changes nothing.
+
         Raises
         ------
         DataError
@@ -211,6 +216,18 @@ class Store(Tables, Nights):
 
         Where one key comes with two contents, the one that sorts last holds, whichever came first.
 
+        Parameters
+        ----------
+        name
+            Table name.
+        frame
+            (n, columns of the table) rows, in any order.
+
+        Returns
+        -------
+        written
+            How many rows were accepted, there already, or of a key with other content.
+
         Raises
         ------
         DataError
@@ -225,7 +242,17 @@ class Store(Tables, Nights):
 
     @checked
     def quarantine(self, name: str, rows: pd.DataFrame, *, batch: str) -> None:
-        """Keep the rejected rows of a batch with their reasons, in place of those it had; without rows it has none any more."""
+        """Keep the rejected rows of a batch with their reasons, in place of those it had; without rows it has none any more.
+
+        Parameters
+        ----------
+        name
+            Table name.
+        rows
+            Rejected rows, with `reason`.
+        batch
+            Name of the batch.
+        """
         with self.transaction() as staged:
             staged.quarantine(name, rows, batch=batch)
 
@@ -297,6 +324,11 @@ class Store(Tables, Nights):
             Name of the run; a run that is there already is pointed to again and not rewritten.
         facts
             What a reader should know of the run, kept as JSON beside the tables.
+
+        Returns
+        -------
+        folder
+            Of the run.
 
         Raises
         ------
@@ -386,6 +418,11 @@ class Store(Tables, Nights):
     def release(self, as_of: object) -> Hold:
         """End the hold of a night. The run it was held at stays until the next job publishes another.
 
+        Parameters
+        ----------
+        as_of
+            The night; a date means its local midnight.
+
         Returns
         -------
         hold
@@ -457,7 +494,15 @@ class Store(Tables, Nights):
         return [at for at in old if at not in stays]
 
     def note(self, verb: str, **facts: object) -> None:
-        """A line in the log of operations: what somebody did by hand, when, and the facts of it."""
+        """A line in the log of operations: what somebody did by hand, when, and the facts of it.
+
+        Parameters
+        ----------
+        verb
+            What was done, such as ``rollback``.
+        facts
+            Plain values, by name; no person's datum.
+        """
         with self.lock():
             note(self.path, {"at": self._now(), "verb": verb, **facts})
 

@@ -101,7 +101,18 @@ class Tables(ABC):
         return [name for name in TABLES if self.has(name)]
 
     def has(self, name: str) -> bool:
-        """Whether a source table holds rows."""
+        """Whether a source table holds rows.
+
+        Parameters
+        ----------
+        name
+            Table name.
+
+        Returns
+        -------
+        has
+            Whether there is any file of it.
+        """
         return bool(self._parts(name))
 
     def sources(self) -> list[str]:
@@ -120,6 +131,11 @@ class Tables(ABC):
         source
             For `events`: only this feed.
 
+        Returns
+        -------
+        rows
+            Index from 0.
+
         Raises
         ------
         NotFoundError
@@ -136,7 +152,29 @@ class Tables(ABC):
     def arrow(
         self, name: str, *, columns: Sequence[str] | None = None, source: str | None = None, dictionary: bool = True
     ) -> pa.Table:
-        """The rows as an Arrow table, times in UTC; repeated words as dictionaries unless `dictionary` is false."""
+        """The rows as an Arrow table, times in UTC; repeated words as dictionaries unless `dictionary` is false.
+
+        Parameters
+        ----------
+        name
+            Table name.
+        columns
+            Only these; all by default.
+        source
+            For `events`: only this feed.
+        dictionary
+            Whether repeated words come as dictionaries.
+
+        Returns
+        -------
+        rows
+            In no order that is promised.
+
+        Raises
+        ------
+        DataError
+            There is no such table or column, or a file is damaged.
+        """
         table = table_of(name)
         check_columns(table, columns)
         words = [c.name for c in table.columns if c.name in _DICTIONARY and c.kind == "text"] if dictionary else []
@@ -149,6 +187,16 @@ class Tables(ABC):
 
     def grids(self, as_of: object = None) -> pd.DataFrame:
         """The grids valid at `as_of` (the newest version of each by default), one row a grid, in the order of `grid_id`.
+
+        Parameters
+        ----------
+        as_of
+            A date or time; by default the newest version of each grid.
+
+        Returns
+        -------
+        grids
+            Table `grids`, each `grid_id` once.
 
         Raises
         ------
@@ -193,6 +241,16 @@ class Tables(ABC):
         Where clocks were put forward over midnight the day begins with the first instant there was; of an hour that came twice
         the first is meant.
 
+        Parameters
+        ----------
+        as_of
+            A date or time, with or without a zone.
+
+        Returns
+        -------
+        instant
+            In the store's zone.
+
         Raises
         ------
         DataError
@@ -210,22 +268,70 @@ class Tables(ABC):
         return self._digest([*tables, *self.files.names("*.csv")])
 
     def read_quarantine(self, name: str, *, batch: str | None = None) -> pd.DataFrame:
-        """Rejected rows of a table, of one batch or all, with `reason`; empty when there are none."""
+        """Rejected rows of a table, of one batch or all, with `reason`; empty when there are none.
+
+        Parameters
+        ----------
+        name
+            Table name.
+        batch
+            Only this one; all by default.
+
+        Returns
+        -------
+        rows
+            As they were rejected.
+        """
         places = [self.files.find(part) for part in self.files.names(f"quarantine/{name}/{batch or '*'}.parquet")]
         rows = [pd.read_parquet(place) for place in places if place is not None]
         return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame({"reason": pd.Series(dtype="str")})
 
     def quarantined(self, name: str) -> list[str]:
-        """Batches of a table that have rejected rows."""
+        """Batches of a table that have rejected rows.
+
+        Parameters
+        ----------
+        name
+            Table name.
+
+        Returns
+        -------
+        batches
+            Sorted.
+        """
         return [Path(part).stem for part in self.files.names(f"quarantine/{name}/*.parquet")]
 
     def ids(self, source: str) -> pd.Series:
-        """`event_id` of all revisions of a feed; none where it has no events."""
+        """`event_id` of all revisions of a feed; none where it has no events.
+
+        Parameters
+        ----------
+        source
+            A feed.
+
+        Returns
+        -------
+        ids
+            (n_revisions,) words, an event as often as it has revisions.
+        """
         ids = [self._ids(part) for part in self._parts("events", source)]
         return pd.concat(ids, ignore_index=True) if ids else pd.Series(dtype="str")
 
     def revisions_of(self, source: str, chosen: Callable[[pd.Series], np.ndarray]) -> pd.DataFrame:
-        """All revisions of those events of a feed that a function of their ids chooses; times in UTC."""
+        """All revisions of those events of a feed that a function of their ids chooses; times in UTC.
+
+        Parameters
+        ----------
+        source
+            A feed.
+        chosen
+            From (n,) ids to (n,) bool: which events to give.
+
+        Returns
+        -------
+        revisions
+            Rows of table `events`; empty where none is chosen.
+        """
         table, parts = table_of("events"), self._parts("events", source)
         looked = [(part, chosen(self._ids(part))) for part in parts]
         revisions = [self._existing(table, part)[here] for part, here in looked if here.any()]
@@ -238,7 +344,20 @@ class Tables(ABC):
     # -- merging ------------------------------------------------------------------------------------------------------
 
     def novel(self, name: str, frame: pd.DataFrame) -> np.ndarray:
-        """(n,) Which rows of `frame` bear a key that neither the store nor an earlier row of `frame` holds."""
+        """(n,) Which rows of `frame` bear a key that neither the store nor an earlier row of `frame` holds.
+
+        Parameters
+        ----------
+        name
+            Table name.
+        frame
+            (n,) rows with the table's key.
+
+        Returns
+        -------
+        novel
+            (n,) bool.
+        """
         table = table_of(name)
         rows = full(table, typed(name, frame))
         keys = rows[list(table.key)]

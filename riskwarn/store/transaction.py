@@ -76,6 +76,18 @@ class Transaction(Tables):
 
         Where one key comes with two contents, the one that sorts last holds, whichever came first.
 
+        Parameters
+        ----------
+        name
+            Table name.
+        frame
+            (n, columns of the table) rows, in any order.
+
+        Returns
+        -------
+        written
+            How many rows were accepted, there already, or of a key with other content.
+
         Raises
         ------
         DataError
@@ -125,7 +137,17 @@ class Transaction(Tables):
                 write_table(self._staged(part), to_arrow(table, ordered))
 
     def quarantine(self, name: str, rows: pd.DataFrame, *, batch: str) -> None:
-        """Keep the rejected rows of a batch with their reasons, in place of those it had; without rows it has none any more."""
+        """Keep the rejected rows of a batch with their reasons, in place of those it had; without rows it has none any more.
+
+        Parameters
+        ----------
+        name
+            Table name.
+        rows
+            Rejected rows, with `reason`.
+        batch
+            Name of the batch.
+        """
         part = f"quarantine/{name}/{batch}.parquet"
         if len(rows):
             write_table(self._staged(part), plain_arrow(rows))
@@ -134,6 +156,13 @@ class Transaction(Tables):
 
     def write_file(self, name: str, content: bytes) -> None:
         """Keep a file of the city beside the tables, such as ``calendar.csv``.
+
+        Parameters
+        ----------
+        name
+            File name, without a folder.
+        content
+            Its bytes; they take the place of those it had.
 
         Raises
         ------
@@ -145,7 +174,18 @@ class Transaction(Tables):
         write_bytes(self._staged(name), content)
 
     def key(self, name: str) -> bytes:
-        """The key in a file of the store, such as ``place.key``; a new one is kept with the rest of the delivery, or not at all."""
+        """The key in a file of the store, such as ``place.key``; a new one is kept with the rest of the delivery, or not at all.
+
+        Parameters
+        ----------
+        name
+            File name.
+
+        Returns
+        -------
+        key
+            Its bytes.
+        """
         return key_at(self.files.find(name) or self._staged(name))
 
     def commit(self) -> None:
