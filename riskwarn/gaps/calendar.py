@@ -17,11 +17,22 @@ _DAY = np.timedelta64(1, "D")
 
 @dataclass(frozen=True, eq=False)
 class Workdays:
-    """Which days are worked, from `first` on; `basis` says in words how that is known."""
+    """Which days are worked, from `first` on, and how that is known.
+
+    Parameters
+    ----------
+    first
+        The first day.
+    working
+        (n_days,) bool.
+    basis
+        In codes: `days` is ``china`` or ``plain``; of ``china`` also the years announced, `first_year` and `last_year`, and `else`,
+        what holds outside them; `table_days`, how many days the operator's table tells.
+    """
 
     first: np.datetime64
     working: np.ndarray
-    basis: str
+    basis: dict[str, str | int]
 
     def between(self, earlier: np.ndarray, later: np.ndarray) -> np.ndarray:
         """(n,) working days after the day of `earlier`, up to and with the day of `later`; 0 where `later` is not later.
@@ -91,18 +102,18 @@ def workdays(
     """
     days = np.arange(np.datetime64(first, "D"), np.datetime64(last, "D") + 1)
     working = (days.astype("datetime64[D]").view("int64") + 3) % 7 < 5
-    basis_words = "Monday to Friday"
+    known_by: dict[str, str | int] = {"days": "plain"}
     if basis != "plain":
-        working, basis_words = _chinese(days, working, strict=basis == "china")
+        working, known_by = _chinese(days, working, strict=basis == "china")
     listed = _read(changes) if isinstance(changes, str | Path) else dict(changes or {})
     for day, flag in listed.items():
         at = int((np.datetime64(day, "D") - days[0]) // _DAY)
         if 0 <= at < len(days):
             working[at] = flag
-    return Workdays(days[0], working, basis_words + (f"; {len(listed)} days by the operator's table" if listed else ""))
+    return Workdays(days[0], working, known_by | ({"table_days": len(listed)} if listed else {}))
 
 
-def _chinese(days: np.ndarray, working: np.ndarray, *, strict: bool) -> tuple[np.ndarray, str]:
+def _chinese(days: np.ndarray, working: np.ndarray, *, strict: bool) -> tuple[np.ndarray, dict[str, str | int]]:
     """Working days of China: make-up days are announced a year at a time, so years not announced are plain weeks."""
     import holidays  # noqa: PLC0415 - a tenth of a second
     from holidays.countries.china import ChinaStaticHolidays  # noqa: PLC0415
@@ -118,8 +129,8 @@ def _chinese(days: np.ndarray, working: np.ndarray, *, strict: bool) -> tuple[np
     china = holidays.country_holidays("CN")
     made = working.copy()
     made[known] = [china.is_working_day(day) for day in days[known].tolist()]
-    told = f"Chinese public holidays and make-up days {announced[0]} to {announced[-1]}"
-    return made, told if known.all() else told + ", Monday to Friday outside"
+    basis: dict[str, str | int] = {"days": "china", "first_year": announced[0], "last_year": announced[-1]}
+    return made, basis if known.all() else basis | {"else": "plain"}
 
 
 def _read(path: str | Path) -> dict[date, bool]:

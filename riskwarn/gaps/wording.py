@@ -1,6 +1,9 @@
 """What the evidence of a gap says, in Chinese and English: a name for each number, and words for each code."""
 
-from riskwarn.language import phrase
+from collections.abc import Mapping
+from typing import Any
+
+from riskwarn.language import Spoken, phrase
 
 EVIDENCE = {
     "after_hours": phrase("hours without a receipt"),
@@ -118,25 +121,37 @@ CODES = {
 }
 """Codes that evidence speaks in; others are words of :mod:`riskwarn.taxonomy`, names or dates."""
 
-CALENDAR = (
-    phrase("Chinese public holidays and make-up days"),
-    phrase(", Monday to Friday outside"),
-    phrase("Monday to Friday"),
-    phrase(" days by the operator's table"),
-    phrase(" to "),
-    phrase("; "),
-)
-"""Parts of the sentence that names the working days a deadline counts."""
 
-
-def calendar_words(told: str, language: str) -> str:
+def calendar_words(basis: Mapping[str, Any] | str, language: str) -> str:
     """Which working days were counted, in words.
+
+    Parameters
+    ----------
+    basis
+        Of :class:`riskwarn.gaps.calendar.Workdays`; text, as nights of old published it, stays as it is.
+    language
+        ``zh``, ``en``, or another there is a catalogue of.
+
+    Returns
+    -------
+    words
+        A sentence without its full stop.
 
     Examples
     --------
-    >>> calendar_words("Chinese public holidays and make-up days 2004 to 2026", "zh")
-    '中国法定节假日与调休 2004至2026'
+    >>> calendar_words({"days": "china", "first_year": 2004, "last_year": 2026}, "zh")
+    '2004至2026年中国法定节假日与调休'
     """
-    for part in CALENDAR:
-        told = told.replace(part.en, part[language])
-    return told
+    if isinstance(basis, str):
+        return basis
+    days: Spoken = phrase("Monday to Friday")
+    if basis.get("days") == "china":
+        first, last = basis.get("first_year"), basis.get("last_year")
+        days = phrase("Chinese public holidays and make-up days {first} to {last}", first=first, last=last)
+    if basis.get("else") == "plain":
+        days = phrase("{days}, Monday to Friday outside", days=days)
+    if n := basis.get("table_days"):
+        days = phrase(
+            "{days}; {n} day by the operator's table", plural="{days}; {n} days by the operator's table", days=days
+        ).counted(n)
+    return days[language]

@@ -180,7 +180,7 @@ def _value(key: str, value: object, language: str) -> str:
     if key == "p":
         return _probability(value)
     if key == "calendar":
-        return calendar_words(str(value), language)
+        return calendar_words(value if isinstance(value, Mapping) else str(value), language)
     if key == "level" and value in LEVELS:
         return LEVELS[str(value)][language]
     return _told(value, language)
