@@ -16,6 +16,7 @@ _HOME = {
     "Experiment": "experiment",
     "build_panel": "panel",
     "backtest": "backtesting",
+    "backtest_plan": "replaying",
     "train": "pipeline",
     "score": "scoring",
     "explain": "explanation",
@@ -41,6 +42,7 @@ _MODULES = (
     "history",
     "ingest",
     "label",
+    "lane",
     "leakage",
     "ledger",
     "level",
@@ -51,6 +53,7 @@ _MODULES = (
     "panel",
     "pipeline",
     "plan",
+    "replaying",
     "reporting",
     "schema",
     "selection",
@@ -71,6 +74,7 @@ __all__ = [
     "Store",
     "__version__",
     "backtest",
+    "backtest_plan",
     "build_panel",
     "explain",
     "find_gaps",
@@ -90,6 +94,7 @@ if TYPE_CHECKING:
     from riskwarn.model import RiskModel as RiskModel
     from riskwarn.panel import build_panel as build_panel
     from riskwarn.pipeline import train as train
+    from riskwarn.replaying import backtest_plan as backtest_plan
     from riskwarn.scoring import score as score
     from riskwarn.store import Store as Store
 

@@ -161,6 +161,7 @@ class Triggers:
     place_days: Days = 14
     calls_red: AtLeastOne = 3
     calls_orange: AtLeastOne = 2
+    ladder_days: Days = 28
     festival_days: AtLeastOne = 30
     county_overdue_days: AtLeastOne = 5
 

@@ -89,6 +89,7 @@ def test_a_matter_at_the_police_whose_case_is_late():
     assert found([late, call]) == {("G1", "ladder_overdue"): ("red", ["a", "k"])}
     assert found([case("k", days_ago=60, case_id="m", due_at=due(-5)), call]) == {}
     assert found([late, event("a", days_ago=20, case_id="n")]) == {}
+    assert found([late, event("a", days_ago=29, case_id="m")]) == {}
 
 
 def test_wages_before_the_festival():

@@ -5,7 +5,7 @@ rule                   level   holds where
 =====================  ======  ==========================================================================================
 weapon_call            red     a dispute call with a weapon seen, of the last days, is not closed
 calls_at_one_place     red     one place has three dispute calls in a fortnight
-ladder_overdue         red     a matter reached the police, and its case in the ledger is open past its time
+ladder_overdue         red     a matter reached the police of late, and its case in the ledger is open past its time
 wages_before_festival  orange  a wage dispute of many people is open in the month before Spring Festival
 place_with_open_case   orange  one place has two dispute calls in a fortnight and an open case in the ledger
 county_overdue         orange  an open case that reached the county is overdue by five working days
@@ -118,10 +118,11 @@ def _place_with_open_case(evidence: Evidence, triggers: Triggers) -> np.ndarray:
     return np.r_[calls[np.isin(events.place[calls], both)], cases[np.isin(events.place[cases], both)]]
 
 
-def _ladder_overdue(evidence: Evidence, triggers: Triggers) -> np.ndarray:  # noqa: ARG001 - a rule takes both
+def _ladder_overdue(evidence: Evidence, triggers: Triggers) -> np.ndarray:
     """The overdue cases, and the last police record of the same matter (:func:`riskwarn.gaps.escalation.chains`)."""
     events, table = evidence.events, chains(evidence)
-    police = table[table["rank"] >= _POLICE_RUNG].drop_duplicates("key", keep="last")
+    recent = evidence.at - table["at"] <= triggers.ladder_days * DAY_US
+    police = table[(table["rank"] >= _POLICE_RUNG) & recent].drop_duplicates("key", keep="last")
     late = np.flatnonzero(_overdue(evidence))
     keys = pd.DataFrame({"row": np.r_[late, late], "key": np.r_[2 * events.case[late], 2 * events.place[late] + 1]})
     met = keys[keys["key"] >= 0].merge(police[["key", "row"]], on="key", suffixes=("", "_police"))
