@@ -265,3 +265,14 @@ def test_deliveries_with_corrections_give_one_store_in_any_order_and_split(tmp_p
                 ingest(store, file, mapping(), arrived_at=day)
         digests.add(store.digest())
     assert len(digests) == 1
+
+
+def test_a_full_export_without_any_row_is_cut_short_however_small_the_town(tmp_path):
+    """A header alone withdraws nothing: five events that are all gone are as unlikely as five thousand."""
+    store, full = town(tmp_path / "s"), mapping(delivery="full")
+    rows = [(str(k), "2024-01-03 10:00", "A1", "x", "") for k in range(5)]
+    ingest(store, ledger(tmp_path / "1.csv", rows), full, arrived_at=DAYS[0])
+    before = store.digest()
+    with pytest.raises(DataError, match="5 of 5 events of dispute are not in it"):
+        ingest(store, ledger(tmp_path / "2.csv", []), full, arrived_at=DAYS[1])
+    assert store.digest() == before

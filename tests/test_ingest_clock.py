@@ -256,3 +256,25 @@ def test_bare_serials_count_from_the_year_of_their_workbook(tmp_path, mac):
     ) / np.timedelta64(1, "D").item()
     file = workbook(tmp_path / "f.xlsx", [["id", "at"], ["1", serial], ["2", WHEN]], mac=mac)
     assert brought(tmp_path, file, columns={"event_id": "id", "occurred_at": "at"}) == ["2025-01-08 13:05"] * 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2023-02-28 13:00 AM", "2023-02-28 上午15:30", "2023年2月28日上午13时", "28 Feb 2023 13:00 am",
+        "2023-02-28T10:11:12+25:00", "2023-02-28T10:11:12+0860", "2023-02-28 10:11 UTC+99", "2023-02-28T10:11:12-15:00",
+    ],
+)  # fmt: skip
+def test_a_time_that_contradicts_itself_is_refused(text):
+    """One o'clock in the afternoon is not before noon, and no clock is more than 14 hours from UTC."""
+    at, bad = read_times(pd.Series([text]), ZONE)
+    assert bad.tolist() == [True]
+    assert at.isna().all()
+
+
+def test_the_furthest_clocks_are_read():
+    """Kiritimati is 14 hours ahead of UTC, Baker Island 12 behind; 13:00 PM says one thing twice."""
+    texts = pd.Series(["2023-02-28T14:00:00+14:00", "2023-02-28T00:00:00-12:00", "2023-02-28 13:00 PM"])
+    at, bad = read_times(texts, "UTC")
+    assert not bad.any()
+    assert at.dt.strftime("%d %H").tolist() == ["28 00", "28 12", "28 13"]

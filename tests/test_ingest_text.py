@@ -10,11 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riskwarn.errors import DataError, DefinitionError
+from riskwarn.ingest import ingest
 from riskwarn.ingest.delivery import Stated
 from riskwarn.ingest.encoding import likely_encoding
 from riskwarn.ingest.folding import cleaned
+from riskwarn.ingest.identity import read_ids
 from riskwarn.ingest.mapping import mapping_of
 from riskwarn.ingest.reading import open_delivery
+from riskwarn.store import Store
 
 HEADER = "id,at,note,kind"
 
@@ -249,3 +252,36 @@ def test_a_text_as_long_as_a_full_sheet_is_noted(tmp_path, n):
     assert any("full sheet" in note for note in delivery.notes)
     delivery, _, _ = read(tmp_path, "id,at\n" + "1,2\n" * 70)
     assert not delivery.notes
+
+
+@pytest.mark.parametrize("shown", ["#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NUM!", "####", "##########"])
+def test_what_a_spreadsheet_shows_in_place_of_an_id_is_no_id(shown):
+    """Two rows of `####` are two things nobody can name, never one; a code that has a hash sign is one."""
+    ids, damaged = read_ids(pd.Series([shown, shown, "#42", "A#1"]))
+    assert damaged.tolist() == [True, True, False, False]
+    assert ids.tolist()[2:] == ["#42", "A#1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("1,234", 1234), ("10 234", 10234), ("12 件", 12), ("+4", 4), ("1，234起", 1234),
+        ("1 2", None), ("1,2", None), ("12,34", None), ("1,2345", None), ("0,5", None), ("人3", None),
+        ("100000", 100000), ("100001", None), ("999999999", None), ("1e9", None),
+    ],
+)  # fmt: skip
+def test_a_count_is_a_plain_number_of_a_believable_size(tmp_path, text, number):
+    """Marks stand between thousands or nowhere: `1,2` is not twelve. A row that stands for a billion is refused, not spread out."""
+    mapping = mapping_of(
+        {
+            "timezone": "UTC",
+            "source": "s",
+            "columns": {"event_id": "id", "occurred_at": "at", "grid_id": "grid", "category": "kind", "count": "n"},
+        }
+    )
+    path = tmp_path / "n.csv"
+    pd.DataFrame({"id": ["a"], "at": ["2024-01-03 10:00"], "grid": [""], "kind": ["D02"], "n": [text]}).to_csv(
+        path, index=False
+    )
+    report = ingest(Store(tmp_path / "s", timezone="UTC"), path, mapping)
+    assert (report.revisions, report.quarantined) == ((number, 0) if number else (0, 1))

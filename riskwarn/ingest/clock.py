@@ -26,7 +26,9 @@ FIRST_YEAR, LAST_YEAR = 1950, 2100
 SENTINEL_YEARS = (0, 1, 1899, 1900, 9999)
 """Years that programs write for a missing time."""
 _ISO = r"^\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)?$"
-_OFFSET = r"^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)? ?(?:Z|[+-]\d{2}:?\d{2})$"
+_OFFSET = r"^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)? ?(?:Z|[+-](?:0\d|1[0-4]):?[0-5]\d)$"
+_MOST_HOURS_AHEAD = 14
+"""No clock is further from UTC: Kiritimati is 14 hours ahead."""
 _CLOCK = r"(?:[T ]\s*)?(?P<p>上午|下午|AM|PM|am|pm)?\s*(?:(?P<h>\d{1,2})\s*[:时時点點]\s*(?:(?P<i>\d{1,2})\s*分?\s*:?\s*(?:(?P<s>\d{1,2})(?:\.\d+)?\s*秒?)?)?)?\s*(?P<q>AM|PM|am|pm)?"
 _YEAR_FIRST = r"^(?P<y>\d{4})\s*[-/.年]\s*(?P<m>\d{1,2})\s*[-/.月]\s*(?P<d>\d{1,2})\s*日?\s*" + _CLOCK + "$"
 _COMPACT = r"^(?P<y>\d{4})(?P<m>[01]\d)(?P<d>[0-3]\d)(?:[ T]?(?P<h>\d{2}):?(?P<i>\d{2}):?(?P<s>\d{2})?\d{0,3})?$"
@@ -230,6 +232,8 @@ def _with_offset(wall: datetime, parts: dict[str, str | None], zone: str) -> tup
         return (None, None) if ahead is None else (None, wall - ahead)
     digits = offset[1:].replace(":", "")
     hours, minutes = (int(digits[:-2]), int(digits[-2:])) if len(digits) > 2 else (int(digits or 0), 0)
+    if hours > _MOST_HOURS_AHEAD or minutes > 59:
+        return None, None
     ahead = timedelta(hours=hours, minutes=minutes)
     return None, wall + ahead if offset.startswith("-") else wall - ahead
 
@@ -329,11 +333,12 @@ def _field_times(texts: pa.Array, pattern: str) -> np.ndarray:
 
     hour = field("h", 0)
     pm, am = (a | b for a, b in zip(after_noon("p"), after_noon("q"), strict=True))
+    contradicts = am & (hour > 12)
     hour = np.where(pm & (hour < 12), hour + 12, np.where(am & (hour == 12), 0, hour))
     month = field("m", 0) + field("n", 0) if "n" in names else field("m", 1)
     matched = pc.is_valid(groups).to_numpy(zero_copy_only=False)
     at = _compose(field("y", 0), month, field("d", 1), hour, field("i", 0), field("s", 0))
-    return np.where(matched, at, np.datetime64("NaT", "us"))
+    return np.where(matched & ~contradicts, at, np.datetime64("NaT", "us"))
 
 
 def _compose(

@@ -16,6 +16,8 @@ FAR_APART = f"event_id: one id, occurred more than {FAR_APART_DAYS} days apart; 
 _EXACT_DIGITS = 15
 """Digits a spreadsheet keeps of a number; it writes zeros for the rest."""
 _SCIENTIFIC = r"[+-]?\d(?:[.,]\d+)?[eE]\+?\d+"
+_NOT_SHOWN = r"#{2,}|#(?:REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|N/A|SPILL!|CALC!)"
+"""What a spreadsheet shows in place of a value it cannot show or find."""
 
 
 def is_identifier(column: str) -> bool:
@@ -26,7 +28,7 @@ def is_identifier(column: str) -> bool:
 def read_ids(values: pd.Series) -> tuple[pd.Series, np.ndarray]:
     """Ids as text, and those that a spreadsheet has damaged.
 
-    A value written like ``2.02501E+14`` has lost digits. So has a number longer than 15 digits that ends in zeros, where too many of
+    A value written like ``2.02501E+14`` has lost digits, and ``#REF!`` or ``####`` stands where one was. So has a number longer than 15 digits that ends in zeros, where too many of
     the column do for chance.
 
     Examples
@@ -37,7 +39,7 @@ def read_ids(values: pd.Series) -> tuple[pd.Series, np.ndarray]:
     """
     ids = cleaned(values)
     ids = ids.str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
-    damaged = ids.str.fullmatch(_SCIENTIFIC).fillna(value=False).to_numpy(dtype=bool)
+    damaged = ids.str.fullmatch(f"{_SCIENTIFIC}|{_NOT_SHOWN}").fillna(value=False).to_numpy(dtype=bool)
     return ids, damaged | _rounded(ids)
 
 

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from riskwarn.clock import instant
 from riskwarn.errors import DataError, did_you_mean
 from riskwarn.ingest.mapping import Mapping, is_moment
 
@@ -83,7 +84,13 @@ def read_manifest(path: Path | str) -> Manifest:
     given = {key: value for key, value in said.items() if value is not None}
     for key, value in given.items():
         _check(key, value, beside)
+    if "covers_from" in given and "covers_to" in given and _backwards(given["covers_from"], given["covers_to"]):
+        raise DataError(f"{beside}: covers_to lies before covers_from; write the first day, then the last.")
     return Manifest(**given)
+
+
+def _backwards(first: str, last: str) -> bool:
+    return instant(last, "UTC") < instant(first, "UTC")
 
 
 def _check(key: str, value: object, beside: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from riskwarn.errors import DataError, PrivacyError
@@ -44,6 +45,8 @@ _HAPPENED = (
     "received_at",
 )
 """Times that cannot lie after the delivery that tells them."""
+_MOST_EVENTS = 100_000
+"""Events that one row may stand for: each becomes a record, and a row of more is a wrong column or a grand total."""
 FUTURE_HOURS = 24
 """What clocks and dates without a time may run ahead of the arrival of the delivery."""
 _CLOCK = r"[:时時点點]|^\d{9,}(?:\.\d+)?$|^\d{5}\.\d"
@@ -177,6 +180,7 @@ def _kind(name: str, table: str) -> Column:
         "time" if name.endswith("_at") else "integer" if name == "count" else "text",
         EXTRA_FIELDS.get(name, ""),
         least=0 if name == "count" else None,
+        most=_MOST_EVENTS if name == "count" else None,
     )
 
 
@@ -238,7 +242,7 @@ def _numbers(column: Column, values: pd.Series, reasons: _Reasons) -> pd.Series:
     if pd.api.types.is_numeric_dtype(values.dtype):
         numbers = values.astype("float64")
     else:
-        texts = pc.replace_substring_regex(clean(values), r"[,，\s人户件次起]", "")
+        texts = _plain_digits(clean(values))
         numbers = pd.Series(pd.to_numeric(texts.to_pandas(), errors="coerce").to_numpy(dtype=float), index=values.index)
         reasons.add(
             numbers.isna().to_numpy() & pc.is_valid(texts).to_numpy(zero_copy_only=False),
@@ -254,6 +258,13 @@ def _numbers(column: Column, values: pd.Series, reasons: _Reasons) -> pd.Series:
     reasons.add(odd, f"{column.name}: wanted {column.kind} {column.rule()}".rstrip())
     numbers = numbers.mask(odd)
     return numbers.astype("Int64") if column.kind == "integer" else numbers
+
+
+def _plain_digits(texts: pa.Array) -> pa.Array:
+    """Numbers without their unit and the marks between thousands; ``1,5`` stays as it is, since it may be 1.5."""
+    alone = pc.replace_substring_regex(texts, r"\s*[人户件次起]+\s*$", "")
+    grouped = pc.match_substring_regex(alone, r"^[+-]?\d{1,3}(?:[,，\s]\d{3})+(?:\.\d+)?$")
+    return pc.if_else(pc.fill_null(grouped, fill_value=False), pc.replace_substring_regex(alone, r"[,，\s]", ""), alone)
 
 
 def _flags(name: str, values: pd.Series, reasons: _Reasons) -> pd.Series:

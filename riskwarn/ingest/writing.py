@@ -244,7 +244,8 @@ class Stage:
             last = held.sort_values("known_at").drop_duplicates("event_id", keep="last")
             gone = last.loc[~last["retracted"], "event_id"]
             n = self.store.ids(feed).nunique()
-            if len(gone) > max(LEAST_LEFT * n, 20):
+            empty = len(gone) > 0 and not self.named
+            if empty or len(gone) > max(LEAST_LEFT * n, 20):
                 raise DataError(
                     f'the delivery is said to be full (`delivery = "full"`), but {len(gone):,} of {n:,} events of {feed} are not in it; '
                     "was the export cut short? Nothing is stored."
