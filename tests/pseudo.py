@@ -126,7 +126,7 @@ def _labels() -> Iterator[tuple[str, str]]:
 
     for code, kind in KINDS.items():
         yield code, kind.words[CODE]
-    tables = [taxonomy.SOURCES, taxonomy.CATEGORIES, taxonomy.TAGS, taxonomy.ACTIONS, wording.EVIDENCE, wording.CODES]
+    tables = [taxonomy.SOURCES, taxonomy.CATEGORIES, taxonomy.TAGS, taxonomy.ACTIONS, wording.RUNGS, wording.TIERS]
     tables += [table for name, table in vars(words).items() if name.isupper() and isinstance(table, dict)]
     for table in tables:
         yield from ((str(code), re.sub("{[^}]*}", "", text[CODE])) for code, text in table.items())

@@ -116,7 +116,7 @@ def told(feature, value, normal, raising=True, language="en", **more):  # noqa: 
             0,
             1.3,
             False,
-            "近7天没有信访诉求，此前15周平均每周1.3件（没有记录不等于没有需求）",
+            "近7天没有信访事项，此前15周平均每周1.3件（没有记录不等于没有需求）",
             "No petitions in the last 7 days; the 15 weeks before averaged 1.3 a week (having no record is not the same as having no need)",
         ),
         (
@@ -132,7 +132,7 @@ def told(feature, value, normal, raising=True, language="en", **more):  # noqa: 
             1,
             0,
             True,
-            "近84天信访诉求1件，全市过半网格没有",
+            "近84天信访事项1件，全市过半网格没有",
             "1 petition in the last 84 days; most grids had none",
         ),
         (
@@ -156,7 +156,7 @@ def told(feature, value, normal, raising=True, language="en", **more):  # noqa: 
             44,
             2,
             True,
-            "超期未办结信访诉求44件，全市中位数2件",
+            "超期未办结信访事项44件，全市中位数2件",
             "44 overdue petitions; city median 2",
         ),
         (
@@ -236,7 +236,7 @@ def told(feature, value, normal, raising=True, language="en", **more):  # noqa: 
             4,
             1,
             True,
-            "近28天发生信访诉求3件及以上的地点4处，全市中位数1处",
+            "近28天发生信访事项3件及以上的地点4处，全市中位数1处",
             "4 places with 3 or more petitions in the last 28 days; city median 1",
         ),
         (
@@ -398,7 +398,7 @@ def test_a_reason_is_introduced_as_possible():
     assert [lead(c, language) for c in (0.1, -0.1) for language in LANGUAGES] == [
         "可能原因",
         "Possible reason",
-        "可能的缓和因素",
+        "可能的缓解因素",
         "Possible easing factor",
     ]
 
@@ -432,7 +432,7 @@ def test_nouns_are_one_or_many():
 
     assert noun.one["en"] == "serious dispute call with a weapon seen reported by residents"
     assert noun.many["en"] == "serious dispute calls with a weapon seen reported by residents"
-    assert noun.words["zh"] == "群众反映的涉刀的较重纠纷警情"
+    assert noun.words["zh"] == "群众反映的持械的较重纠纷警情"
 
 
 @given(st.floats(0, 1e6, allow_nan=False))

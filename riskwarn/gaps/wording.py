@@ -1,125 +1,437 @@
-"""What the evidence of a gap says, in Chinese and English: a name for each number, and words for each code."""
+"""What the evidence of a gap says, in one sentence a kind."""
 
-from collections.abc import Mapping
+import string
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from riskwarn.language import Spoken, phrase
+from riskwarn.language import LANGUAGES, Phrase, Spoken, Words, listed, phrase
+from riskwarn.naming import OTHERS as LEVELS
+from riskwarn.taxonomy import words_of
 
-EVIDENCE = {
-    "after_hours": phrase("hours without a receipt"),
-    "amber_cases": phrase("cases near their limit"),
-    "asked_by_residents": phrase("asked by residents"),
-    "between": phrase("between"),
-    "brought_by_residents": phrase("matters residents brought"),
-    "by_source": phrase("by feed"),
-    "calendar": phrase("calendar"),
-    "calls": phrase("calls without a receipt"),
-    "capture_ratio": phrase("share in the ledger"),
-    "case": phrase("case"),
-    "cases": phrase("cases"),
-    "category": phrase("category"),
-    "chance_of_next_step": phrase("chance of the next step"),
-    "city": phrase("city"),
-    "city_share": phrase("share in the city"),
-    "clock": phrase("clock"),
-    "closed_cases": phrase("closed cases"),
-    "coded_to_both": phrase("places coded to both"),
-    "county_ratio": phrase("share in the county's ledger"),
-    "days": phrase("days"),
-    "days_since_closing": phrase("days since closing"),
-    "days_since_last": phrase("days since the last"),
-    "days_since_step": phrase("days since the last step"),
-    "days_since_visit": phrase("days since a valid visit"),
-    "distance": phrase("mismatch of hours"),
-    "events": phrase("events"),
-    "events_by_4_hours": phrase("events by four hours"),
-    "expected": phrase("expected"),
-    "expected_in_182_days": phrase("due in 182 days"),
-    "fault": phrase("fault"),
-    "feeds": phrase("by feed", context="wording"),
-    "first_alert": phrase("first alert"),
-    "handed_over": phrase("handed over"),
-    "highest_rung": phrase("highest rung (1 ledger, 2 hotline or petition, 3 call, 4 violence)"),
-    "households": phrase("households"),
-    "idle_days": phrase("idle days"),
-    "in_ledger": phrase("in the ledger"),
-    "landing_rate": phrase("share received"),
-    "last_7_days": phrase("last 7 days"),
-    "last_at": phrase("last record"),
-    "last_day_city_share": phrase("closed on the last day, city"),
-    "last_day_closings": phrase("closed on the last day"),
-    "level": phrase("level"),
-    "lost_calls": phrase("calls that never arrived"),
-    "matters": phrase("matters"),
-    "matters_at_least": phrase("matters in all, at least"),
-    "median_delay_days": phrase("median delay, days"),
-    "median_wait_days": phrase("median wait, days"),
-    "missing_column": phrase("missing column"),
-    "missing_table": phrase("missing table"),
-    "n_grids": phrase("grids"),
-    "near_border": phrase("events near the border"),
-    "not_called_back": phrase("not called back"),
-    "of_them_in_ledger": phrase("of them in the ledger"),
-    "open_cases": phrase("open cases"),
-    "org": phrase("organisation"),
-    "org_code": phrase("organisation"),
-    "overdue_cases": phrase("overdue cases"),
-    "owners": phrase("owners"),
-    "p": phrase("p-value"),
-    "places": phrase("places"),
-    "reason": phrase("reason"),
-    "records_a_day": phrase("records a day"),
-    "records_missing": phrase("records missing"),
-    "red_nights": phrase("red nights"),
-    "reports": phrase("reports"),
-    "resident_requests": phrase("requests by residents"),
-    "residents_first": phrase("residents came first"),
-    "returns": phrase("returns"),
-    "risk_share_over_visit_share": phrase("share of risk over share of visits"),
-    "separate_cases": phrase("not joined by a case"),
-    "share": phrase("share"),
-    "silent_days": phrase("days without data"),
-    "skipped": phrase("rungs skipped"),
-    "source": phrase("feed"),
-    "subtype": phrase("kind of silence"),
-    "unplaced": phrase("without a valid grid"),
-    "unseen_at_least": phrase("unseen, at least"),
-    "usual_pause_days": phrase("usual pause, days"),
-    "visits": phrase("visits"),
-    "visits_by_4_hours": phrase("visits by four hours"),
-    "visits_due_by_risk": phrase("visits due by risk"),
-    "visits_since": phrase("visits since"),
-    "wanted": phrase("wanted"),
-    "wanted_within_days": phrase("call back within days"),
-    "wanted_within_hours": phrase("first visit within hours"),
-    "weekly_mean": phrase("weekly mean"),
-    "why": phrase("why"),
-    "window_days": phrase("window, days"),
-    "without_code_in_28_days": phrase("without any code in 28 days"),
-    "workers": phrase("workers"),
-    "working_days": phrase("working days overdue"),
-    "z_last_day": phrase("closed on the last day, z"),
-    "z_returns": phrase("returns, z"),
-}
-"""Names of the numbers in the evidence of gaps."""
+Values = Mapping[str, Any]
+"""Evidence of one gap, as its JSON holds it."""
+LISTED = 5
+"""Entries of a list that are said."""
+NEVER_DAYS = 9999
+"""Days since a visit where none is on record."""
+_CASES = phrase("{n} case", plural="{n} cases", context="evidence")
+_DAYS = phrase("{n} day", plural="{n} days", context="evidence")
+_WORKING_DAYS = phrase("{n} working day", plural="{n} working days", context="evidence")
+_HOURS = phrase("{n} hour", plural="{n} hours", context="evidence")
+_EVENTS = phrase("{n} event", plural="{n} events", context="evidence")
+_REPORTS = phrase("{n} report", plural="{n} reports", context="evidence")
+_REQUESTS = phrase("{n} request", plural="{n} requests", context="evidence")
+_MATTERS = phrase("{n} matter", plural="{n} matters", context="evidence")
+_TIMES = phrase("{n} time", plural="{n} times", context="evidence")
+_CALLS = phrase("{n} call", plural="{n} calls", context="evidence")
+_RECORDS = phrase("{n} record", plural="{n} records", context="evidence")
+_VISITS = phrase("{n} visit", plural="{n} visits", context="evidence")
+_PLACES = phrase("{n} place", plural="{n} places", context="evidence")
+_OWNERS = phrase("{n} owner", plural="{n} owners", context="evidence")
+_GRIDS = phrase("{n} grid", plural="{n} grids", context="evidence")
+_HOUSEHOLDS = phrase("{n} household", plural="{n} households", context="evidence")
+_WORKERS = phrase("{n} worker", plural="{n} workers", context="evidence")
+_FILES = phrase("{n} separate file", plural="{n} separate files", context="evidence")
+_NIGHTS = phrase("{n} night", plural="{n} nights", context="evidence")
 
-CODES = {
-    "total": phrase("whole case"),
-    "level": phrase("one level"),
-    "no_worker": phrase("no worker"),
-    "shared_worker": phrase("a worker of several grids"),
-    "many_households": phrase("too many households a worker"),
-    "below_share": phrase("below its share of risk"),
-    "confirmed": phrase("residents asked"),
-    "visited": phrase("visited, nothing reported"),
-    "unvisited": phrase("not visited"),
-    "stopped": phrase("stopped"),
-    "thin": phrase("thinned"),
-    "late": phrase("late"),
-    "codes": phrase("unknown codes"),
-    "no feed of grid workers": phrase("no feed of grid workers"),
+COUNTED = {
+    "after_hours": _HOURS,
+    "amber_cases": _CASES,
+    "asked_by_residents": _REQUESTS,
+    "brought_by_residents": _MATTERS,
+    "closed_cases": _CASES,
+    "coded_to_both": _PLACES,
+    "days": _DAYS,
+    "days_since_closing": _DAYS,
+    "days_since_last": _DAYS,
+    "days_since_step": _DAYS,
+    "days_since_visit": _DAYS,
+    "events": _EVENTS,
+    "expected_in_182_days": _REPORTS,
+    "handed_over": _CALLS,
+    "households": _HOUSEHOLDS,
+    "idle_days": _DAYS,
+    "last_7_days": _EVENTS,
+    "lost_calls": _CALLS,
+    "matters": _MATTERS,
+    "matters_at_least": _MATTERS,
+    "median_delay_days": _DAYS,
+    "median_wait_days": _DAYS,
+    "n_grids": _GRIDS,
+    "near_border": _EVENTS,
+    "not_called_back": _CASES,
+    "open_cases": _CASES,
+    "overdue_cases": _CASES,
+    "owners": _OWNERS,
+    "places": _PLACES,
+    "records_a_day": _RECORDS,
+    "records_missing": _RECORDS,
+    "red_nights": _NIGHTS,
+    "reports": _REPORTS,
+    "resident_requests": _REQUESTS,
+    "returns": _TIMES,
+    "separate_cases": _FILES,
+    "silent_days": _DAYS,
+    "unseen_at_least": _MATTERS,
+    "usual_pause_days": _DAYS,
+    "visits": _VISITS,
+    "visits_due_by_risk": _VISITS,
+    "wanted_within_days": _DAYS,
+    "wanted_within_hours": _HOURS,
+    "window_days": _DAYS,
+    "without_code_in_28_days": _EVENTS,
+    "workers": _WORKERS,
+    "working_days": _WORKING_DAYS,
 }
-"""Codes that evidence speaks in; others are words of :mod:`riskwarn.taxonomy`, names or dates."""
+"""What the numbers of evidence count."""
+
+SHARES = {
+    "capture_ratio",
+    "chance_of_next_step",
+    "city",
+    "city_share",
+    "county_ratio",
+    "distance",
+    "landing_rate",
+    "last_day_city_share",
+    "share",
+    "skipped",
+}
+"""Numbers of evidence that are shares."""
+
+RUNGS = {
+    1: phrase("the ledger", context="rung"),
+    2: phrase("the hotline or a petition", context="rung"),
+    3: phrase("a police call", context="rung"),
+    4: phrase("a call about violence", context="rung"),
+}
+"""How far a matter went."""
+
+TIERS = {
+    "L0": phrase("the grid", context="tier"),
+    "L1": phrase("the community", context="tier"),
+    "L2": phrase("the township", context="tier"),
+    "L3": phrase("the county", context="tier"),
+    "L4": phrase("the city", context="tier"),
+}
+"""Levels that a case is handled at."""
+
+
+@dataclass(frozen=True)
+class Clause:
+    """A part of a sentence, said of evidence that holds every key in its braces and fits `when`."""
+
+    says: Phrase
+    when: Callable[[Values], bool] = lambda _: True
+
+    @property
+    def keys(self) -> set[str]:
+        """What it reads of the evidence."""
+        return {name for _, name, _, _ in string.Formatter().parse(self.says.text) if name}
+
+    def fits(self, evidence: Values) -> bool:
+        """Whether it can be said of the evidence."""
+        return all(evidence.get(k) is not None for k in self.keys) and self.when(evidence)
+
+
+def _some(key: str) -> Callable[[Values], bool]:
+    return lambda evidence: float(evidence[key]) > 0
+
+
+def _is(key: str, value: str) -> Callable[[Values], bool]:
+    return lambda evidence: value in evidence.get(key, ())
+
+
+SENTENCES: dict[str, tuple[Clause, ...]] = {
+    "G01": (
+        Clause(
+            phrase("{reports} in the last {window_days}, where about {expected} would be usual", context="evidence")
+        ),
+        Clause(phrase("in that time residents made {resident_requests}", context="evidence")),
+        Clause(phrase("workers made {visits}", context="evidence")),
+        Clause(
+            phrase(
+                "the {n_grids} too quiet to judge one by one are due only {expected_in_182_days} in 182 days; {wanted} are needed to judge",
+                context="evidence",
+            )
+        ),
+        Clause(
+            phrase("no feed of grid workers is there to judge by", context="evidence"),
+            lambda evidence: "reason" in evidence,
+        ),
+    ),
+    "G02": (
+        Clause(
+            phrase(
+                "residents brought {brought_by_residents}, of which {of_them_in_ledger} stand in the ledger",
+                context="evidence",
+            )
+        ),
+        Clause(phrase("in the county {county_ratio} usually do", context="evidence")),
+        Clause(
+            phrase("of at least {matters_at_least} in all, {unseen_at_least} are on no record", context="evidence"),
+            _some("unseen_at_least"),
+        ),
+    ),
+    "G03": (
+        Clause(
+            phrase("{visits} in {window_days}, where the risk calls for about {visits_due_by_risk}", context="evidence")
+        ),
+        Clause(
+            phrase("the last valid visit was {days_since_visit} ago", context="evidence"),
+            lambda evidence: evidence["days_since_visit"] < NEVER_DAYS,
+        ),
+        Clause(
+            phrase("no valid visit is on record", context="evidence"),
+            lambda evidence: evidence.get("days_since_visit", 0) >= NEVER_DAYS,
+        ),
+    ),
+    "G04": (
+        Clause(phrase("nobody is assigned to the grid", context="evidence"), _is("why", "no_worker")),
+        Clause(phrase("its worker has other grids too", context="evidence"), _is("why", "shared_worker")),
+        Clause(phrase("{households} for {workers}", context="evidence"), _is("why", "many_households")),
+        Clause(
+            phrase("{households} live there", context="evidence"),
+            lambda evidence: "many_households" not in evidence.get("why", ()),
+        ),
+    ),
+    "G05": (
+        Clause(
+            phrase(
+                "most events fall between {events_by_4_hours}, most visits between {visits_by_4_hours}",
+                context="evidence",
+            )
+        ),
+        Clause(
+            phrase(
+                "{distance} of the visits are made at other hours than the events, {city} in most grids",
+                context="evidence",
+            )
+        ),
+    ),
+    "G06": (
+        Clause(
+            phrase("{overdue_cases} past the limit of {level}, the longest by {working_days}", context="evidence"),
+            lambda evidence: evidence.get("clock") == "level",
+        ),
+        Clause(
+            phrase(
+                "{overdue_cases} past the limit of the whole case, the longest by {working_days}", context="evidence"
+            ),
+            lambda evidence: evidence.get("clock") != "level",
+        ),
+        Clause(phrase("from {by_source}", context="evidence")),
+        Clause(phrase("{open_cases} open in all", context="evidence")),
+        Clause(phrase("{amber_cases} near the limit", context="evidence"), _some("amber_cases")),
+        Clause(phrase("working days: {calendar}", context="evidence")),
+        Clause(
+            phrase(
+                "of {cases} long enough ago only {closed_cases} say when they were closed, so what is overdue cannot be told",
+                context="evidence",
+            ),
+            lambda evidence: "reason" in evidence,
+        ),
+    ),
+    "G07": (
+        Clause(
+            phrase(
+                "of {closed_cases} closed in the last {window_days} the same place came back {returns}",
+                context="evidence",
+            )
+        ),
+        Clause(phrase("in the city {city_share} come back", context="evidence")),
+    ),
+    "G08": (
+        Clause(phrase("no record for {silent_days}", context="evidence")),
+        Clause(phrase("the last came on {last_at}", context="evidence")),
+        Clause(phrase("a pause of {usual_pause_days} is usual", context="evidence")),
+        Clause(phrase("only {share} of the usual records came in the last {days}", context="evidence")),
+        Clause(phrase("{records_a_day} a day are usual", context="evidence")),
+        Clause(phrase("about {records_missing} are missing", context="evidence"), _some("records_missing")),
+        Clause(phrase("records now take {median_delay_days} to arrive, far longer than before", context="evidence")),
+        Clause(
+            phrase("far more records than usual carry no known category", context="evidence"),
+            lambda evidence: evidence.get("fault") == "codes",
+        ),
+    ),
+    "G09": (
+        Clause(phrase("{matters} moved up without being resolved, the last {days_since_step} ago", context="evidence")),
+        Clause(phrase("the furthest has come to {highest_rung}", context="evidence")),
+        Clause(phrase("the chance that one goes further is {chance_of_next_step}", context="evidence")),
+        Clause(
+            phrase("{skipped} of the grid’s matters began with a police call", context="evidence"), _some("skipped")
+        ),
+    ),
+    "G10": (
+        Clause(
+            phrase(
+                "{near_border} near the border in {window_days}, where about {expected} would be usual",
+                context="evidence",
+            )
+        ),
+        Clause(
+            phrase("of {places} there, {coded_to_both} stand under both grids", context="evidence"),
+            _some("coded_to_both"),
+        ),
+    ),
+    "G11": (
+        Clause(phrase("{events} at one place within {window_days}, in {separate_cases}: {feeds}", context="evidence")),
+        Clause(phrase("the last was {days_since_last} ago", context="evidence")),
+    ),
+    "G12": (
+        Clause(
+            phrase(
+                "of {handed_over} handed over in {window_days}, {lost_calls} have no receipt after {after_hours}",
+                context="evidence",
+            )
+        ),
+        Clause(phrase("the calls: {calls}", context="evidence")),
+    ),
+    "G13": (
+        Clause(phrase("the case was sent back {returns} and had {owners} at one level", context="evidence")),
+        Clause(phrase("last between {between}", context="evidence")),
+        Clause(phrase("nothing has happened for {idle_days}", context="evidence")),
+    ),
+    "G14": (
+        Clause(
+            phrase(
+                "{not_called_back} of a serious kind closed and not called back within {wanted_within_days}",
+                context="evidence",
+            )
+        ),
+        Clause(phrase("the oldest was closed {days_since_closing} ago", context="evidence")),
+        Clause(phrase("the cases: {cases}", context="evidence")),
+    ),
+    "G15": (
+        Clause(
+            phrase(
+                "of {closed_cases} closed as resolved the same place came back {returns} ({share}; city {city_share})",
+                context="evidence",
+            )
+        ),
+        Clause(
+            phrase(
+                "{last_day_closings} closed on the last day of the limit (city {last_day_city_share})",
+                context="evidence",
+            )
+        ),
+    ),
+    "G16": (
+        Clause(
+            phrase(
+                "of {matters} residents brought {residents_first} before anyone else had seen them", context="evidence"
+            )
+        ),
+        Clause(phrase("in the city {city_share} come from residents first", context="evidence")),
+        Clause(phrase("half of these stood in the ledger only {median_wait_days} later", context="evidence")),
+    ),
+    "G17": (
+        Clause(
+            phrase(
+                "residents made {asked_by_residents} about {category} in {window_days}, from which about {expected} would be usual in the ledger; it holds none",
+                context="evidence",
+            )
+        ),
+    ),
+    "G18": (
+        Clause(phrase("{unplaced} of {events} of {window_days} lie in no valid grid ({share})", context="evidence")),
+        Clause(
+            phrase("in 28 days {without_code_in_28_days} had no grid code at all", context="evidence"),
+            _some("without_code_in_28_days"),
+        ),
+    ),
+    "G19": (
+        Clause(
+            phrase(
+                "alert at level {level} since {first_alert} and no visit since, though one was due within {wanted_within_hours}",
+                context="evidence",
+            )
+        ),
+        Clause(phrase("red on {red_nights}", context="evidence"), _some("red_nights")),
+    ),
+    "G20": (
+        Clause(
+            phrase(
+                "{last_7_days} in the last 7 days ({source}), where about {expected} would be usual", context="evidence"
+            )
+        ),
+        Clause(phrase("{weekly_mean} a week on average before", context="evidence")),
+    ),
+}
+"""What the evidence of each kind says, part by part."""
+
+LACKING = (
+    Clause(phrase("not looked for: the store has no table {missing_table}", context="evidence")),
+    Clause(
+        phrase("not looked for: the feed has no column {missing_column}", context="evidence"),
+        lambda evidence: "cases" not in evidence,
+    ),
+)
+"""What is said where a kind could not be looked for."""
+
+
+def sentence(kind: str, evidence: Values) -> Spoken:
+    """What the evidence of a gap says, as a sentence without its full stop; nothing where it holds nothing of its kind.
+
+    Examples
+    --------
+    >>> told = {"overdue_cases": 3, "working_days": 1, "open_cases": 7, "amber_cases": 0}
+    >>> sentence("G06", told)["en"]
+    '3 cases past the limit of the whole case, the longest by 1 working day; 7 cases open in all'
+    >>> sentence("G06", told)["zh"]
+    '3件超过全程办理时限，最长超期1个工作日；在办共7件'
+    """
+    clauses = [c for c in (*SENTENCES.get(kind, ()), *LACKING) if c.fits(evidence)]
+    return listed([c.says.filled(**{k: _value(k, evidence[k]) for k in c.keys}) for c in clauses], ";")
+
+
+def _value(key: str, value: object) -> Spoken | str:
+    """A value of the evidence in words: a count with what it counts, a share in percent, a code by its name."""
+    if key in SHARES:
+        return f"{float(value):.0%}"  # type: ignore[arg-type]
+    if key == "calendar":
+        return Words(
+            **{
+                language: calendar_words(value if isinstance(value, Mapping) else str(value), language)
+                for language in LANGUAGES
+            }
+        )
+    if key in {"events_by_4_hours", "visits_by_4_hours"}:
+        return _peak(value)  # type: ignore[arg-type]
+    if key == "highest_rung":
+        return RUNGS[int(value)]  # type: ignore[call-overload]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _number(key, value)
+    return _words(value)
+
+
+def _number(key: str, value: float) -> Spoken | str:
+    """A number to one decimal below ten and whole above, with what it counts."""
+    rounded = round(value, 1) if abs(value) < 10 else round(value)
+    shown = int(rounded) if float(rounded).is_integer() else rounded
+    unit = _CASES if key == "cases" else COUNTED.get(key)
+    return f"{shown:,}" if unit is None else unit.filled(n=shown)
+
+
+def _peak(by_4_hours: list[int]) -> str:
+    first = 4 * max(range(len(by_4_hours)), key=by_4_hours.__getitem__)
+    return f"{first:02d}:00–{first + 4:02d}:00"
+
+
+def _words(value: object) -> Spoken | str:
+    if isinstance(value, Mapping):
+        return listed(
+            [phrase("{what} {n}", context="evidence", what=words_of(str(k)), n=v) for k, v in value.items()], ","
+        )
+    if isinstance(value, list):
+        more = phrase(" and {n} more", context="evidence", n=len(value) - LISTED)
+        shown = listed([words_of(str(v)) for v in value[:LISTED]], ",")
+        return phrase("{shown}{more}", context="evidence", shown=shown, more=more) if len(value) > LISTED else shown
+    text = str(value)
+    if text[:4].isdigit() and text[4:5] == "-":
+        return text[:16].replace("T", " ")
+    return TIERS.get(text) or LEVELS.get(text) or words_of(text)
 
 
 def calendar_words(basis: Mapping[str, Any] | str, language: str) -> str:

@@ -7,14 +7,12 @@ from typing import Any
 import pandas as pd
 from babel.dates import format_date, format_skeleton
 
-from riskwarn.gaps.wording import CODES, EVIDENCE, calendar_words
+from riskwarn.gaps.wording import sentence
 from riskwarn.language import locale_of
 from riskwarn.taxonomy import words_of
-from riskwarn.web.words import LEVELS, PHRASES, word
+from riskwarn.web.words import PHRASES, PUNCTUATION
 
 UNKNOWN = "—"
-LISTED = 5
-"""Entries of a list that are shown."""
 
 
 def percent(share: object) -> str:
@@ -165,44 +163,13 @@ def place(scope: str, names: Mapping[str, str], language: str) -> dict[str, Any]
     return {"text": " · ".join(texts), "grid_id": None}
 
 
-def proof(evidence: Mapping[str, Any], language: str) -> list[tuple[str, str]]:
-    """Evidence of a gap as pairs of words and value.
+def proof(kind: str, evidence: Mapping[str, Any], language: str) -> str:
+    """Evidence of a gap as one sentence.
 
     Examples
     --------
-    >>> proof({"silent_days": 3.0, "source": "hotline", "p": 1e-9}, "zh")
-    [('无数据天数', '3'), ('来源', '热线工单'), ('P 值', '<0.001')]
+    >>> proof("G08", {"silent_days": 3.0, "source": "hotline", "p": 1e-9}, "en")
+    'No record for 3 days.'
     """
-    return [(word(EVIDENCE, key, language), _value(key, value, language)) for key, value in evidence.items()]
-
-
-def _value(key: str, value: object, language: str) -> str:
-    if key == "p":
-        return _probability(value)
-    if key == "calendar":
-        return calendar_words(value if isinstance(value, Mapping) else str(value), language)
-    if key == "level" and value in LEVELS:
-        return LEVELS[str(value)][language]
-    return _told(value, language)
-
-
-def _probability(p: object) -> str:
-    return "<0.001" if isinstance(p, float) and p < 0.001 else small(p)
-
-
-def _told(value: object, language: str) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{words_of(str(k))[language]} {_told(v, language)}" for k, v in value.items())
-    if isinstance(value, list):
-        shown = ", ".join(_told(v, language) for v in value[:LISTED])
-        return shown + (f" … ({len(value)})" if len(value) > LISTED else "")
-    if isinstance(value, bool) or value is None:
-        return UNKNOWN if value is None else str(value).lower()
-    return small(value) if isinstance(value, int | float) else _text(str(value), language)
-
-
-def _text(value: str, language: str) -> str:
-    """A code in words, an instant to the minute, anything else as it is."""
-    if re.match(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d", value):
-        return value[:16].replace("T", " ")
-    return CODES[value][language] if value in CODES else words_of(value)[language]
+    said = sentence(kind, evidence)[language]
+    return said[:1].upper() + said[1:] + PUNCTUATION["stop"][language] if said else UNKNOWN

@@ -288,7 +288,7 @@ def _gap_lines(gaps: pd.DataFrame, names: Mapping[str, str], language: str) -> l
         line
         | {
             "place": write.place(line["scope"], names, language),
-            "proof": write.proof(evidence(line["evidence"]), language),
+            "proof": write.proof(line["kind"], evidence(line["evidence"]), language),
         }
         for line in gaps.astype(object).where(gaps.notna(), None).to_dict("records")
     ]
