@@ -12,7 +12,7 @@ from riskwarn.errors import DataError, DefinitionError, did_you_mean
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d(?!\d)")
 
 
-def instant(as_of: object, timezone: str) -> pd.Timestamp:
+def instant(as_of: object, timezone: str, *, name: str = "as_of") -> pd.Timestamp:
     """`as_of` as an instant on the clock of `timezone`; a date means its local midnight.
 
     Where clocks were put forward over midnight the day begins with the first instant there was; of an hour that came twice
@@ -25,6 +25,8 @@ def instant(as_of: object, timezone: str) -> pd.Timestamp:
         :class:`datetime.datetime` or :class:`pandas.Timestamp`.
     timezone
         IANA zone of the city.
+    name
+        What the error calls it.
 
     Returns
     -------
@@ -51,7 +53,7 @@ def instant(as_of: object, timezone: str) -> pd.Timestamp:
     except (ValueError, TypeError, OverflowError, AttributeError):
         given = " ".join(repr(as_of).split())[:60]
         remedy = "write year-month-day, a time behind it where it matters, or 'today'"
-        raise DataError(f"as_of must be a date such as '2025-03-03', got {given}; {remedy}.") from None
+        raise DataError(f"{name} must be a date such as '2025-03-03', got {given}; {remedy}.") from None
 
 
 def zone_named(name: object) -> str:

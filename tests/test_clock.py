@@ -2,8 +2,8 @@
 
 import pytest
 
-from riskwarn.clock import zone_named
-from riskwarn.errors import DefinitionError
+from riskwarn.clock import instant, zone_named
+from riskwarn.errors import DataError, DefinitionError
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,9 @@ def test_an_abbreviation_is_told_as_such(name):
     """An abbreviation names several clocks, and none of them is proposed."""
     with pytest.raises(DefinitionError, match="several clocks"):
         zone_named(name)
+
+
+def test_the_error_calls_a_moment_by_its_name():
+    """What was given as the time of arrival is not called as_of."""
+    with pytest.raises(DataError, match=r"^arrived_at must be a date"):
+        instant("11/12/2023", "UTC", name="arrived_at")

@@ -134,6 +134,21 @@ def test_a_row_gone_from_a_full_export_is_withdrawn(tmp_path):
     assert store.digest() == before
 
 
+def test_an_older_full_export_that_comes_back_says_that_a_newer_one_holds(tmp_path):
+    """It is known already and brings nothing back; the report says so, and says it of no export that still holds."""
+    store, full = town(tmp_path / "s"), mapping(delivery="full")
+    row = "2024-01-03 10:00", "A1", "x", ""
+    older = ledger(tmp_path / "1.csv", [(str(k), *row) for k in range(60)])
+    newer = ledger(tmp_path / "2.csv", [(str(k), *row) for k in range(1, 60)])
+    ingest(store, older, full, arrived_at=DAYS[0])
+    ingest(store, newer, full, arrived_at=DAYS[1])
+
+    back, still = (ingest(store, file, full, arrived_at=DAYS[2]) for file in (older, newer))
+    assert holds(store, "0").retracted
+    assert any("stays withdrawn" in note for note in notes(back))
+    assert not any("stays withdrawn" in note for note in notes(still))
+
+
 def test_reading_again_replaces_what_a_faulty_mapping_said(tmp_path):
     """With the mended mapping the store is as if it had been right from the start, quarantine included."""
     file = ledger(

@@ -432,6 +432,18 @@ def test_an_export_without_rows_is_a_statement(tmp_path):
     assert str(log["covers_to"].iloc[0]) == "2025-01-02 00:00:00+08:00"
 
 
+def test_what_a_delivery_speaks_for_ends_after_it_begins(tmp_path):
+    """Said backwards it is refused, in a mapping and in a manifest, and nothing is stored."""
+    with pytest.raises(DefinitionError, match="covers_to lies before covers_from"):
+        simple(covers_from="2025-01-09", covers_to="2025-01-08")
+    store, file = town(tmp_path / "s"), csv(tmp_path / "f.csv", rows())
+    beside = Path(f"{file}.manifest.json")
+    beside.write_text('{"covers_from": "2025-01-09", "covers_to": "2025-01-08"}', "utf-8")
+    with pytest.raises(DataError, match="covers_to lies before covers_from"):
+        ingest(store, file, simple())
+    assert not store.has("events")
+
+
 def test_a_manifest_speaks_for_the_delivery(tmp_path):
     """It says which days an empty export covers, so two empty days are two statements; lost rows and changed bytes are refused."""
     store, covers = town(tmp_path / "s"), {}

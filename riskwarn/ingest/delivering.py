@@ -13,6 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from riskwarn.calling import checked
+from riskwarn.clock import instant
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.ingest.account import ACCEPTED, DUPLICATE, QUARANTINED, Account
 from riskwarn.ingest.areas import isolated
@@ -83,7 +84,11 @@ def ingest(
     """
     mapping = mapping if isinstance(mapping, Mapping) else load_mapping(mapping)
     store.adopt_zone(mapping.timezone)
-    at = store.instant(arrived_at) if arrived_at is not None else pd.Timestamp.now(tz=store.timezone).floor("us")
+    at = (
+        instant(arrived_at, store.timezone, name="arrived_at")
+        if arrived_at is not None
+        else pd.Timestamp.now(tz=store.timezone).floor("us")
+    )
     started = time.perf_counter()
     reports = []
     for path in _paths(files):
@@ -134,7 +139,7 @@ def _deliver(
     batch = hashlib.sha256(f"{delivery.digest} {mapping.digest()} {mapping.org_code}".encode()).hexdigest()[:16]
     log = Log.of(store)
     if log.has(batch) and not again:
-        return _known_delivery(mapping.table, delivery, log.rows_of(batch))
+        return _known_delivery(mapping.table, delivery, log, batch)
     earlier = log.readings(delivery.digest, mapping.org_code) if again else log.rows.iloc[:0]
     arrived_at = store.instant(manifest.arrived_at) if manifest.arrived_at else arrived_at
     arrived_at = earlier["arrived_at"].min() if len(earlier) else arrived_at
@@ -260,14 +265,15 @@ def _report(table: str, delivery: Delivery, rows: pd.DataFrame, refused: pd.Data
     return report
 
 
-def _known_delivery(table: str, delivery: Delivery, logged: pd.DataFrame) -> IngestReport:
-    rows = logged[["source", "received", "accepted", "quarantined", "duplicate"]].copy()
+def _known_delivery(table: str, delivery: Delivery, log: Log, batch: str) -> IngestReport:
+    rows = log.rows_of(batch)[["source", "received", "accepted", "quarantined", "duplicate"]].copy()
     rows.insert(0, "file", delivery.name)
     rows["duplicate"] += rows["accepted"]
     rows = rows.assign(accepted=0, revisions=0, conflicting=0)
-    notes = pd.DataFrame(
-        {"note": ["the delivery is in the log already; nothing was read"], "rows": [int(rows["received"].sum())]}
-    )
+    said = ["the delivery is in the log already; nothing was read"]
+    if log.overtaken(batch):
+        said.append("a newer full export holds: what it withdrew stays withdrawn, though it stands in this older one")
+    notes = pd.DataFrame({"note": said, "rows": int(rows["received"].sum())})
     return IngestReport(table, rows, pd.DataFrame(columns=["reason", "rows", "remedy", "form"]), notes)
 
 

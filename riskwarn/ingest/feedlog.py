@@ -49,6 +49,12 @@ class Log:
         rows = self.rows[self.rows["full"] & (self.rows["batch_id"] != without)]
         return {str(source): sorted(at) for source, at in rows.groupby("source")["arrived_at"]}
 
+    def overtaken(self, batch: str) -> bool:
+        """Whether a delivery was full, and another full one of the same feeds arrived after it."""
+        rows = self.rows_of(batch)
+        later = self.rows[self.rows["full"] & self.rows["source"].isin(rows["source"])]["arrived_at"].max()
+        return bool(rows["full"].any() and later > rows["arrived_at"].max())
+
     def enter(
         self,
         store: Transaction,

@@ -366,7 +366,20 @@ def _text_encoding(mapping: Mapping) -> Iterator[str]:
         yield f"encoding: {mapping.encoding!r} is none that Python knows; take for example 'utf-8', 'gb18030', 'big5'"
 
 
-_RULES: tuple[Callable[[Mapping], Iterator[str]], ...] = (_unknown_columns, _person_columns, _clock, _text_encoding)
+def _coverage(mapping: Mapping) -> Iterator[str]:
+    """The time a delivery speaks for ends after it begins, whether the mapping or a manifest says so."""
+    first, last = mapping.covers_from, mapping.covers_to
+    if is_moment(first) and is_moment(last) and instant(last, "UTC") < instant(first, "UTC"):
+        yield "covers_to lies before covers_from; write the first day, then the last"
+
+
+_RULES: tuple[Callable[[Mapping], Iterator[str]], ...] = (
+    _unknown_columns,
+    _person_columns,
+    _clock,
+    _coverage,
+    _text_encoding,
+)
 """What holds across the keys of a mapping; each rule tells every fault it sees."""
 
 
