@@ -74,7 +74,6 @@ __all__ = [
     "Store",
     "__version__",
     "backtest",
-    "backtest_plan",
     "build_panel",
     "explain",
     "find_gaps",

@@ -2,8 +2,8 @@
 
 Text in code is English; :func:`phrase` marks it and gives a :class:`Phrase`, which becomes text when it is asked for in a language::
 
-    >>> phrase("{first} and {second}", first=phrase("by feed"), second="12345")["zh"]
-    '按来源和12345'
+    >>> phrase("{first} and {second}", first=phrase("grid reports"), second="12345")["zh"]
+    '网格上报和12345'
 
 A catalogue is one gettext file, ``locale/zh.po``; a third language is a third file, there or in the folder that the environment variable
 ``RISKWARN_LOCALE`` names. `riskwarn.taxonomy` brings the words of a city's own codes, which no catalogue can know, as :class:`Words`.

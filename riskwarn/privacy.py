@@ -173,7 +173,7 @@ def shown_path(path: str | Path) -> str:
     Examples
     --------
     >>> shown_path("exports/13812345678/calls.csv")
-    'exports/file-eb30f1/calls.csv'
+    'exports/file-38aed9/calls.csv'
     """
     return "/".join(shown_file(part) for part in str(path).split("/"))
 

@@ -67,7 +67,7 @@ LINES: list[tuple[str, int, str]] = [
     (f"raise-alerts {AT} --capacity 2.5", 2, "Invalid value for '--capacity': Input should be a valid integer"),
     (f"raise-alerts {AT} --out {{tmp}}/alerts", 11, "wanted an ending of"),
     (f"nightly {AT} --capacity 0", 11, "capacity must be at least 1"),
-    (f"nightly {NIGHT} --run 0000 --store {{store}}", 12, "nothing is published for 2025-12-15"),
+    ("rollback 2025-12-15 --run 0000 --why wrong --store {store}", 12, "nothing is published for 2025-12-15"),
     ("nightly --as-of soon --store {store}", 11, "write year-month-day"),
     (f"changes {AT} --since 11/12", 11, "write year-month-day"),
     (f"changes {AT} --capacity 0", 11, "capacity must be at least 1"),

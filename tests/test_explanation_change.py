@@ -315,7 +315,7 @@ def test_what_can_be_done_is_told_with_a_caveat(model, night):
     for answer in found:
         body = answer.to_dict()
         assert "not a promise" in body["caveat"]["en"]
-        assert "不是承诺" in body["caveat"]["zh"]
+        assert "不作承诺" in body["caveat"]["zh"]
         assert str(body["zh"]).startswith("若办结")
         assert str(body["en"]).startswith("Closing the ")
         assert denied(str(body["en"]), "en") == []

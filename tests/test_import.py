@@ -78,8 +78,9 @@ def test_the_public_face_is_what_is_there():
         assert getattr(riskwarn, name) is not None
     assert set(riskwarn.__all__) <= set(dir(riskwarn))
     assert set(
-        "Store RiskModel Feature Label Experiment build_panel backtest backtest_plan train score explain find_gaps raise_alerts".split()
+        "Store RiskModel Feature Label Experiment build_panel backtest train score explain find_gaps raise_alerts".split()
     ) == set(riskwarn.__all__) - {"__version__"}
+    assert riskwarn.backtest_plan is riskwarn.replaying.backtest_plan
     with pytest.raises(AttributeError, match="no attribute 'predict_persons'"):
         _ = riskwarn.predict_persons
 

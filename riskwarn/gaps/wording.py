@@ -380,7 +380,7 @@ def sentence(kind: str, evidence: Values) -> Spoken:
     >>> sentence("G06", told)["en"]
     '3 cases past the limit of the whole case, the longest by 1 working day; 7 cases open in all'
     >>> sentence("G06", told)["zh"]
-    '3件超过全程办理时限，最长超期1个工作日；在办共7件'
+    '超过全程办理时限3件，最长超期1个工作日；在办共7件'
     """
     clauses = [c for c in (*SENTENCES.get(kind, ()), *LACKING) if c.fits(evidence)]
     return listed([c.says.filled(**{k: _value(k, evidence[k]) for k in c.keys}) for c in clauses], ";")

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ KEYS = (".key", "place.key")
 """What signs models and hashes places: in a backup only where it is asked for."""
 _MANIFEST = "MANIFEST.json"
 _CHUNK = 1 << 20
+_DAMAGE = (zipfile.BadZipFile, zlib.error, ValueError, KeyError, TypeError, OSError, EOFError, RuntimeError)
+"""What reading a damaged zip file may raise; one changed bit may also call a part encrypted (RuntimeError)."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def restore(source: str | Path, folder: str | Path) -> Backup:
         if folder.exists():
             folder.rmdir()
         partial.rename(folder)
-    except (zipfile.BadZipFile, ValueError, KeyError, TypeError, OSError, EOFError, NotImplementedError) as error:
+    except _DAMAGE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise DataError(f"{source} is damaged or no backup ({type(error).__name__}); take an older one.") from None
