@@ -65,6 +65,7 @@ _MODULES = (
     "testing",
     "tracking",
     "tuning",
+    "working",
 )
 __all__ = [
     "Experiment",

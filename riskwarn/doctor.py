@@ -17,7 +17,7 @@ from riskwarn import tracking
 from riskwarn.calling import checked
 from riskwarn.degraded import in_words
 from riskwarn.errors import RiskwarnError
-from riskwarn.gaps.calendar import workdays
+from riskwarn.gaps.calendar import basis_of, workdays
 from riskwarn.history import kernel
 from riskwarn.store import FORMAT, Store
 from riskwarn.store.pruning import size
@@ -211,9 +211,7 @@ def _feeds(store: Store) -> Iterator[Finding]:
 def _calendar(store: Store) -> Iterator[Finding]:
     """Whether the coming year's holidays are known, where the city keeps China's."""
     own = store.path / "calendar.csv"
-    if own.exists() or not store.timezone.startswith(
-        ("Asia/Shanghai", "Asia/Urumqi", "Asia/Chongqing", "Asia/Harbin", "PRC")
-    ):
+    if own.exists() or basis_of(store.timezone) == "plain":
         yield Finding("calendar", "ok", "the city's own" if own.exists() else "Monday to Friday")
         return
     first = date.today()  # noqa: DTZ011 - a year ahead, to the day

@@ -350,6 +350,36 @@ class Plan:
         modes = {name: dataclasses.replace(getattr(self.modes, name), capacity=capacity) for name in MODES}
         return dataclasses.replace(self, modes=Modes(**modes))
 
+    @classmethod
+    @checked
+    def of_dict(cls, values: dict[str, object]) -> "Plan":
+        """A plan from what :meth:`to_dict` gave, as a night keeps it.
+
+        Parameters
+        ----------
+        values
+            By section.
+
+        Returns
+        -------
+        plan
+            Checked like any other.
+
+        Raises
+        ------
+        DefinitionError
+            A key or value is wrong.
+
+        Examples
+        --------
+        >>> plan = Plan.load(STARTER)
+        >>> Plan.of_dict(plan.to_dict()) == plan
+        True
+        """
+        calendar: dict[str, object] = dict(values.get("calendar") or {})  # type: ignore[call-overload]
+        times = {k: dt.time.fromisoformat(str(v)) for k, v in calendar.items() if k in {"opens", "closes"}}
+        return read(cls, {**values, "calendar": {**calendar, **times}}, "the plan of a night")
+
     @property
     def targets(self) -> tuple[str, ...]:
         """Names of the labels, in the order of the plan."""

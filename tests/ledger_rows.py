@@ -109,7 +109,7 @@ def gap(kind: str, scope: str, severity: float = 90.0, suppressed_by: str | None
     return {"kind": kind, "scope": scope, "severity": severity, "suppressed_by": suppressed_by}
 
 
-def publish(store: Store, n: int, *, alerts=(), gaps=(), unscored=(), run: str = "a") -> None:
+def publish(store: Store, n: int, *, alerts=(), gaps=(), unscored=(), run: str = "a", facts=None) -> None:
     """Publish the n-th night."""
     at = day(n)
     a = [
@@ -166,7 +166,7 @@ def publish(store: Store, n: int, *, alerts=(), gaps=(), unscored=(), run: str =
         "gaps": pd.DataFrame(g, columns=None if g else columns["gaps"]),
         "scores": pd.DataFrame(s),
     }
-    store.publish(at, tables, run=run)
+    store.publish(at, tables, run=run, facts=facts)
 
 
 def states(ledger: Ledger, *, kind: str = "alert") -> list[tuple[str, str, int]]:

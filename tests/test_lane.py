@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from riskwarn.gaps.calendar import workdays
 from riskwarn.history import Stream
 from riskwarn.label import Label
-from riskwarn.lane import Memory, Night, alert_id, apportioned, bounds_of, drawn, due_at, list_night, slots_of
+from riskwarn.lane import Memory, Night, alert_id, apportioned, bounds_of, drawn, list_night, slots_of
 from riskwarn.lane.lasting import candidates
-from riskwarn.plan import LANES, Calendar, Capacity, Lanes, Mode, Plan, Question, Stay
+from riskwarn.plan import LANES, Calendar, Capacity, Clocks, Lanes, Mode, Plan, Question, Stay
 from riskwarn.schema import conform
+from riskwarn.working import Budget, WorkingTime, budget_of
 
 ZONE = "Asia/Shanghai"
 FIRST = pd.Timestamp("2025-03-03", tz=ZONE)
@@ -314,8 +315,13 @@ def test_clocks_run_while_the_centre_works():
     march = workdays(pd.Timestamp("2025-03-01").date(), pd.Timestamp("2025-04-30").date(), basis="plain")
     friday = pd.Timestamp("2025-03-07 17:30", tz=ZONE)
 
-    assert due_at(friday, 2, march, Calendar()) == pd.Timestamp("2025-03-10 09:30", tz=ZONE)
-    assert due_at(friday, 2, march, Calendar(), round_the_clock=True) == pd.Timestamp("2025-03-07 19:30", tz=ZONE)
+    wall = WorkingTime(march, Calendar(), ZONE)
+    by_day, at_all_hours = (
+        budget_of(Clocks(), "red", "acknowledge_hours", Mode(round_the_clock=r)) for r in (False, True)
+    )
+
+    assert wall.due(friday, by_day) == pd.Timestamp("2025-03-10 09:30", tz=ZONE)
+    assert wall.due(friday, at_all_hours) == pd.Timestamp("2025-03-07 19:30", tz=ZONE)
 
 
 @settings(deadline=None, max_examples=40)
@@ -324,7 +330,8 @@ def test_a_longer_clock_ends_no_earlier(day, hours, more):
     """And ends while the centre works."""
     calendar = workdays(FIRST.date(), (FIRST + 400 * DAY).date(), basis="plain")
     at = FIRST + day * DAY
-    first, second = (due_at(at, h, calendar, Calendar()) for h in (hours, hours + more))
+    wall = WorkingTime(calendar, Calendar(), ZONE)
+    first, second = (wall.due(at, Budget(h, "wh")) for h in (hours, hours + more))
 
     assert at < first <= second
     assert 8 <= first.hour + first.minute / 60 <= 18

@@ -9,14 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ledger_rows import a_city, alert, day, publish
 
+from riskwarn import plan
 from riskwarn.gaps.calendar import workdays
 from riskwarn.ledger import Ledger, clocks, enter, watch
-from riskwarn.ledger.time import Budget, WorkingTime, budget_of
-from riskwarn.ledger.workflow import Hours, Mode
 from riskwarn.mode import switch
+from riskwarn.plan import Calendar, Plan
+from riskwarn.working import Budget, WorkingTime, budget_of
 
 ZONE = "Asia/Shanghai"
-WALL = WorkingTime(workdays(dt.date(2024, 1, 1), dt.date(2026, 12, 31)), Hours(), ZONE)
+WALL = WorkingTime(workdays(dt.date(2024, 1, 1), dt.date(2026, 12, 31)), Calendar(), ZONE)
 
 
 def at(text):
@@ -59,7 +60,8 @@ def read(ledger, now):
 )
 def test_when_a_budget_is_used_up(start, budget, due):
     """Working hours from eight to six, nights, week-ends and Spring Festival left out and its make-up Sunday counted; whole working days after the first."""
-    assert WALL.due(at(start), budget_of(budget, Mode())) == at(due)
+    amount, unit = budget.split(" ")
+    assert WALL.due(at(start), Budget(float(amount), unit)) == at(due)
 
 
 MOMENTS = st.integers(0, 60 * 24 * 400).map(lambda n: at("2025-01-01") + pd.Timedelta(minutes=n))
@@ -192,3 +194,27 @@ def test_a_calendar_of_the_city_holds(ledger):
     (ledger.store.path / "calendar.csv").write_text("date,workday\n2025-03-03,0\n", "utf-8")
 
     assert read(ledger, day(0) + pd.Timedelta(hours=12))["G1", "acknowledge"] == ("green", 0.0, "03-04 10:00")
+
+
+def test_the_ledger_counts_by_the_plan_of_the_night(tmp_path):
+    """What the plan says of hours, days and calendar holds for the alert's own due time and for the ledger's clock alike; 0 is no clock."""
+    red = plan.Clock(5, 24, 3, 0)
+    planned = Plan(
+        (plan.Question("dispute_28d"),),
+        clocks=plan.Clocks(red=red),
+        calendar=Calendar("plain", dt.time(9), dt.time(12)),
+    )
+    store = a_city(tmp_path)
+    publish(store, 0, alerts=[alert("G1")], facts={"plan": planned.to_dict()})
+    wall = WorkingTime(workdays(dt.date(2025, 1, 1), dt.date(2025, 12, 31), basis="plain"), planned.calendar, ZONE)
+    due = wall.due(at("2025-03-03"), budget_of(planned.clocks, "red", "acknowledge_hours", planned.modes.normal))
+    with Ledger(store) as made:
+        enter(made, at="2025-03-03 07:30")
+        assert read(made, "2025-03-03 07:45") == {("G1", "acknowledge"): ("green", 0.0, f"{due:%m-%d %H:%M}")}
+        item = made.items()["item_id"].iloc[0]
+        leader, grid_head = made.actor("shift_leader"), made.actor("grid_head", area="T1")
+        made.act(item, "acknowledge", leader, at="2025-03-03 10:00")
+        made.act(item, "assign", leader, area="T1", at="2025-03-03 10:05")
+        made.act(item, "feedback", grid_head, outcome="O3", at="2025-03-03 11:00")
+        assert "verify" not in {clock for _, clock in read(made, "2025-03-03 11:30")}
+    assert f"{due:%m-%d %H:%M}" == "03-04 11:00"

@@ -13,6 +13,7 @@ from riskwarn.errors import DataError
 
 Basis = Literal["auto", "china", "plain"]
 _DAY = np.timedelta64(1, "D")
+_CHINESE = frozenset({"Asia/Shanghai", "Asia/Chongqing", "Asia/Harbin", "Asia/Urumqi", "PRC"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +112,17 @@ def workdays(
         if 0 <= at < len(days):
             working[at] = flag
     return Workdays(days[0], working, known_by | ({"table_days": len(listed)} if listed else {}))
+
+
+def basis_of(timezone: str) -> Basis:
+    """By which calendar the days of a city are worked: China's in a zone of China, else Monday to Friday.
+
+    Examples
+    --------
+    >>> basis_of("Asia/Urumqi"), basis_of("Europe/Stockholm")
+    ('auto', 'plain')
+    """
+    return "auto" if timezone in _CHINESE else "plain"
 
 
 def _chinese(days: np.ndarray, working: np.ndarray, *, strict: bool) -> tuple[np.ndarray, dict[str, str | int]]:

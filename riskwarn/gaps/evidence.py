@@ -14,7 +14,7 @@ from scipy import sparse
 
 from riskwarn.clock import micros
 from riskwarn.errors import DefinitionError, StaleDataError
-from riskwarn.gaps.calendar import Basis, Workdays, workdays
+from riskwarn.gaps.calendar import Workdays, basis_of, workdays
 from riskwarn.history import DAY_US, NEVER, Events, History, Snapshot
 from riskwarn.history.columns import encode, instants
 from riskwarn.store import Store
@@ -24,7 +24,6 @@ LONGEST_SILENCE_DAYS = 90
 WORKERS = ("grid_report", "dispute")
 """Feeds in which grid workers write; what residents ask for directly comes in :data:`CITIZENS`."""
 CITIZENS = ("police_call", "hotline", "petition")
-_CHINESE = {"Asia/Shanghai", "Asia/Chongqing", "Asia/Harbin", "Asia/Urumqi", "PRC"}
 
 
 class Evidence:
@@ -133,8 +132,7 @@ class Evidence:
     def workdays(self) -> Workdays:
         """Working days from four years before the night to one year after; the file ``calendar.csv`` of the store holds."""
         first, last = (self.as_of + pd.Timedelta(days=d) for d in (-4 * 366, 366))
-        basis: Basis = "auto" if self.timezone in _CHINESE else "plain"
-        return workdays(first.date(), last.date(), basis=basis, changes=self.history.calendar)
+        return workdays(first.date(), last.date(), basis=basis_of(self.timezone), changes=self.history.calendar)
 
     def wall(self, instants: np.ndarray) -> np.ndarray:
         """Instants in µs as wall-clock time of the city, datetime64[us]; NaT for :data:`NEVER`.

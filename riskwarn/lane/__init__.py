@@ -20,13 +20,13 @@ from riskwarn.alerting import groups
 from riskwarn.calling import checked
 from riskwarn.gaps.calendar import Workdays
 from riskwarn.label import Label
-from riskwarn.lane.due import due_at
 from riskwarn.lane.explore import drawn
 from riskwarn.lane.lasting import CANDIDATE, Memory, alert_id, candidates, gravity
 from riskwarn.lane.need import readings
 from riskwarn.lane.room import Room, apportioned, bounds_of, slots_of
 from riskwarn.lane.trigger import triggered
 from riskwarn.plan import LANES, LEVELS, Mode, Plan
+from riskwarn.working import WorkingTime, budget_of
 
 __all__ = [
     "Listed",
@@ -37,7 +37,6 @@ __all__ = [
     "bounds_of",
     "candidates",
     "drawn",
-    "due_at",
     "gravity",
     "list_night",
     "readings",
@@ -267,8 +266,8 @@ def _finished(rows: pd.DataFrame, night: Night, plan: Plan, mode: Mode, workdays
 def _due(as_of: pd.Timestamp, level: str, plan: Plan, mode: Mode, workdays: Workdays | None) -> pd.Timestamp | None:
     if workdays is None:
         return None
-    hours = getattr(plan.clocks, level).acknowledge_hours * mode.clock_share
-    return due_at(as_of, hours, workdays, plan.calendar, round_the_clock=mode.round_the_clock)
+    budget = budget_of(plan.clocks, level, "acknowledge_hours", mode)
+    return budget and WorkingTime(workdays, plan.calendar, str(as_of.tz)).due(as_of, budget)
 
 
 def _facts(

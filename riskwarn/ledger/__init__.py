@@ -9,7 +9,7 @@
     chain      each transition carries the digest of the one before; the head is signed
     pen        permits a step and writes it
     ledger     opens, reads, acts, verifies
-    time       working hours and days; clocks what is late, and the cards it raises
+    clocks     what is late, and the cards it raises
     outcomes   how right, how soon, at what cost; effect whether handling helped
     sheet      the list on paper, and a trail in words
     listing    what a night lists; proof the rows that close a gap; entering brings a night in

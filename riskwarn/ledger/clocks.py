@@ -19,9 +19,9 @@ from riskwarn.ledger.item import Item
 from riskwarn.ledger.ledger import Ledger
 from riskwarn.ledger.pen import Given, Pen
 from riskwarn.ledger.tables import ITEMS, TRANSITIONS
-from riskwarn.ledger.time import WorkingTime, budget_of, working_time
-from riskwarn.ledger.workflow import NIGHT, Clock, Mode, Workflow
+from riskwarn.ledger.workflow import NIGHT, Clock, Workflow
 from riskwarn.mode import switches
+from riskwarn.working import Budget, WorkingTime, budget_of, plan_in_force, working_time
 
 CARD = "supervision"
 COLUMNS = ("item_id", "kind", "level", "path", "clock", "mode", "begun_at", "due_at", "used", "state")
@@ -58,7 +58,7 @@ class Running:
 def clocks(ledger: Ledger, *, at: object = None) -> pd.DataFrame:
     """The clocks that run, the most used first.
 
-    Working hours and days are those of the city's calendar: China's public holidays and make-up days for a city of its zone, what
+    How long a step may take says the plan in force (:func:`riskwarn.working.plan_in_force`). Working hours and days are those of its calendar: China's public holidays and make-up days for a city of its zone, what
     ``calendar.csv`` of the store says, else Monday to Friday. A clock stands still while its item is on hold for a feed that
     stands still, and for nothing else.
 
@@ -144,15 +144,17 @@ def _running(ledger: Ledger, link: sa.Connection, now: pd.Timestamp) -> list[Run
     steps = sa.select(TRANSITIONS).join(ITEMS, ITEMS.c.item_id == TRANSITIONS.c.item_id)
     for row in link.execute(steps.where(ITEMS.c.state.not_in(flow.final)).order_by(TRANSITIONS.c.seq)):
         rows[row.item_id].append(row)
-    wall = working_time(ledger.store, flow.hours, now)
+    plan = plan_in_force(ledger.store)
+    wall = working_time(ledger.store, plan.calendar, now)
     modes = [(s.at, s.mode) for s in switches(ledger.store) if s.at is not None]
     return [
-        _read(items[item_id], clock, begun, trail, _mode_at(modes, begun), now, wall, flow)
+        _read(items[item_id], clock.name, begun, trail, mode, budget, now, wall, flow)
         for item_id, trail in rows.items()
         for clock in flow.clocks
-        if items[item_id].level in clock.budgets
-        and items[item_id].kind in clock.kinds
+        if items[item_id].kind in clock.kinds
         and (begun := _begun(clock, trail, flow)) is not None
+        and (mode := _mode_at(modes, begun))
+        and (budget := budget_of(plan.clocks, items[item_id].level, clock.limit, getattr(plan.modes, mode)))
     ]
 
 
@@ -173,19 +175,19 @@ def _mode_at(modes: Sequence[tuple[pd.Timestamp, str]], at: pd.Timestamp) -> str
 
 def _read(
     item: Item,
-    clock: Clock,
+    clock: str,
     begun: pd.Timestamp,
     trail: Sequence[Any],
     mode: str,
+    budget: Budget,
     now: pd.Timestamp,
     wall: WorkingTime,
     flow: Workflow,
 ) -> Running:
-    budget = budget_of(clock.budgets[item.level], flow.modes.get(mode, Mode()))
     still = sum(wall.spent(a, b, budget.unit) for a, b in _holds(trail, begun, now, flow))
     used = (wall.spent(begun, now, budget.unit) - still) / budget.amount
     due = wall.due(begun, replace(budget, amount=budget.amount + still)).tz_convert(wall.timezone)
-    return Running(item, clock.name, mode, begun.tz_convert(wall.timezone), due, float(used))
+    return Running(item, clock, mode, begun.tz_convert(wall.timezone), due, float(used))
 
 
 def _holds(

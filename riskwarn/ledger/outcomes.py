@@ -10,7 +10,7 @@ from riskwarn.errors import DataError
 from riskwarn.ledger import database
 from riskwarn.ledger.ledger import Ledger
 from riskwarn.ledger.tables import ITEMS, OUTCOMES
-from riskwarn.ledger.time import working_time
+from riskwarn.working import plan_in_force, working_time
 
 LEAST_PROPENSITY = 0.02
 """A place that was likelier to be passed over than this weighs no more than fifty."""
@@ -110,7 +110,8 @@ def acknowledgement(ledger: Ledger) -> pd.DataFrame:
         a: trail[trail["action"] == a].drop_duplicates("item_id").set_index("item_id")["at"]
         for a in ("publish", "acknowledge")
     }
-    wall = working_time(ledger.store, ledger.workflow.hours, pd.Timestamp.now(tz=ledger.store.timezone))
+    now = pd.Timestamp.now(tz=ledger.store.timezone)
+    wall = working_time(ledger.store, plan_in_force(ledger.store).calendar, now)
     hours = [
         wall.spent(first["publish"][i], first["acknowledge"][i], "wh") if i in first["acknowledge"].index else np.inf
         for i in alerts["item_id"]

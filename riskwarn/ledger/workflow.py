@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from riskwarn.calling import checked
-from riskwarn.declaring import AtLeastZero, Flag, Name, NotNegative, Number, Positive, Text, declared, read, read_toml
+from riskwarn.declaring import AtLeastZero, Flag, Name, NotNegative, Number, Positive, declared, read, read_toml
 from riskwarn.errors import StepError, did_you_mean
 
 SHIPPED = Path(__file__).with_name("workflow.toml")
@@ -23,8 +23,8 @@ NIGHT = "night"
 """The role of the nightly run."""
 Wanted = Literal["area", "evidence", "item"]
 Counts = Literal["confirmed", "not_found", "excluded"]
-Budget = Annotated[Text, Field(pattern=r"^\d+(\.\d+)? (wh|wd|h|d)$")]
-"""How long a step may take: a number and a unit, working hours, working days, hours or days."""
+Limit = Literal["acknowledge_hours", "visit_hours", "report_days", "verify_days"]
+"""Which limit of the plan's clocks a clock has."""
 Evidence = Literal["events", "visits", "workflow", "feed_log", "roster", "diversions"]
 Names = tuple[Name, ...]
 
@@ -99,35 +99,13 @@ class Outcome:
 
 @declared
 class Clock:
-    """By when a step must be taken: from an action of `begins` to the next of `ends`, a budget for each level, for items of `kinds`."""
+    """By when a step must be taken: from an action of `begins` to the next of `ends`, a limit of the plan, for items of `kinds`."""
 
     name: Name
     begins: Names
     ends: Names
-    budgets: dict[Name, Budget]
+    limit: Limit
     kinds: Names = ("alert", "gap")
-
-
-@declared
-class Mode:
-    """A mode of the centre: its share of each budget, and whether the clocks run round the clock."""
-
-    share: Positive = 1
-    round_the_clock: Flag = False
-
-
-@declared
-class Hours:
-    """Working hours of a working day, local."""
-
-    opens: Annotated[Number, Field(ge=0, lt=24)] = 8
-    closes: Annotated[Number, Field(gt=0, le=24)] = 18
-
-    @model_validator(mode="after")
-    def _some(self) -> "Hours":
-        if self.closes <= self.opens:
-            raise ValueError(f"closes must be after opens, got {self.opens} to {self.closes}")
-        return self
 
 
 @declared
@@ -171,8 +149,8 @@ class Workflow:
         The words that steps may use; levels the gravest first.
     states, steps, outcomes, clocks
         The machine itself.
-    modes, hours, supervision, nights
-        Of the clocks, and of what the night does.
+    supervision, nights
+        When lateness raises a card, and what the night does.
 
     Raises
     ------
@@ -187,8 +165,6 @@ class Workflow:
     steps: tuple[Step, ...]
     outcomes: tuple[Outcome, ...]
     clocks: tuple[Clock, ...] = ()
-    modes: dict[Name, Mode] = field(default_factory=dict)
-    hours: Hours = field(default_factory=Hours)
     supervision: Supervision = field(default_factory=Supervision)
     nights: Nights = field(default_factory=Nights)
 
@@ -286,7 +262,6 @@ def _unknown_words(flow: Workflow) -> Iterator[str]:
 
 def _levels(flow: Workflow) -> Iterator[str]:
     yield from (x for s in flow.steps for x in s.levels)
-    yield from (x for c in flow.clocks for x in c.budgets)
     yield from (flow.supervision.level, flow.supervision.graver_level)
     yield from (*flow.nights.cool_down_days, *flow.nights.gap_severity)
 

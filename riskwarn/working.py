@@ -1,4 +1,4 @@
-"""Time that counts: working hours, working days, hours and days, on the city's calendar."""
+"""Time that counts: working hours, working days, hours and days, on the city's calendar; by the plan, for lists and for the ledger alike."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,11 +6,14 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from riskwarn.gaps.calendar import Workdays, workdays
-from riskwarn.ledger.workflow import Hours, Mode
+from riskwarn.calling import checked
+from riskwarn.errors import DataError, StaleDataError
+from riskwarn.gaps.calendar import Workdays, basis_of, workdays
+from riskwarn.plan import STARTER, Calendar, Clocks, Mode, Plan
 from riskwarn.store import Store
 
-_CHINESE = frozenset({"Asia/Shanghai", "Asia/Chongqing", "Asia/Harbin", "Asia/Urumqi", "PRC"})
+UNITS = {"acknowledge_hours": "wh", "visit_hours": "h", "report_days": "wd", "verify_days": "wd"}
+"""In which time the clocks of a plan run: working hours, hours, working days."""
 _ROUND_THE_CLOCK = {"wh": "h", "wd": "d"}
 _HOURS = {"h": 1, "d": 24}
 _DAY = np.timedelta64(1, "D")
@@ -24,16 +27,38 @@ class Budget:
     unit: str
 
 
-def budget_of(text: str, mode: Mode) -> Budget:
-    """A budget as it is declared, in a mode of the centre.
+@checked
+def budget_of(clocks: Clocks, level: str, limit: str, mode: Mode) -> Budget | None:
+    """How long a step may take for a level in a mode of the centre; none where the plan gives it no time.
+
+    Parameters
+    ----------
+    clocks
+        Of the plan.
+    level
+        Of the alert or gap.
+    limit
+        One of :data:`UNITS`.
+    mode
+        Of the centre, when the clock begins.
+
+    Returns
+    -------
+    budget
+        Round the clock a working hour is an hour and a working day a day.
 
     Examples
     --------
-    >>> budget_of("3 wd", Mode()), budget_of("3 wd", Mode(share=0.5, round_the_clock=True))
-    (Budget(amount=3.0, unit='wd'), Budget(amount=1.5, unit='d'))
+    >>> budget_of(Clocks(), "red", "report_days", Mode())
+    Budget(amount=3, unit='wd')
+    >>> budget_of(Clocks(), "red", "report_days", Mode(clock_share=0.5, round_the_clock=True))
+    Budget(amount=1.5, unit='d')
+    >>> budget_of(Clocks(), "blue", "verify_days", Mode()) is None
+    True
     """
-    amount, unit = text.split(" ")
-    return Budget(float(amount) * mode.share, _ROUND_THE_CLOCK.get(unit, unit) if mode.round_the_clock else unit)
+    amount = getattr(getattr(clocks, level, None), limit, 0) * mode.clock_share
+    unit = UNITS[limit]
+    return Budget(amount, _ROUND_THE_CLOCK.get(unit, unit) if mode.round_the_clock else unit) if amount else None
 
 
 @dataclass(frozen=True)
@@ -44,14 +69,14 @@ class WorkingTime:
     ----------
     days
         Which days are worked.
-    hours
-        Working hours of such a day.
+    calendar
+        From when to when such a day is worked.
     timezone
         IANA zone of the city.
     """
 
     days: Workdays
-    hours: Hours
+    calendar: Calendar
     timezone: str
 
     def spent(self, start: pd.Timestamp, end: pd.Timestamp, unit: str) -> float:
@@ -84,7 +109,8 @@ class WorkingTime:
         """From which hour to which a working day counts, and how much of the unit it is."""
         if unit == "wd":
             return 0.0, 24.0, 1.0
-        return self.hours.opens, self.hours.closes, self.hours.closes - self.hours.opens
+        opens, closes = (time.hour + time.minute / 60 for time in (self.calendar.opens, self.calendar.closes))
+        return opens, closes, closes - opens
 
     def _begun(self, start: pd.Timestamp, unit: str) -> pd.Timestamp:
         return start if unit == "wh" else self._instant(self._wall(start).normalize() + pd.Timedelta(days=1))
@@ -104,13 +130,52 @@ class WorkingTime:
         return wall.tz_localize(self.timezone, ambiguous=True, nonexistent="shift_forward").as_unit("us")
 
 
-def working_time(store: Store, hours: Hours, now: pd.Timestamp) -> WorkingTime:
-    """The working time of a store, from four years before `now` to two after; the file ``calendar.csv`` of the store holds."""
+@checked
+def plan_in_force(store: Store) -> Plan:
+    """The plan by which a centre works now: that of its newest night, else ``plan.toml`` of the store, else the starter's.
+
+    Parameters
+    ----------
+    store
+        The city.
+
+    Returns
+    -------
+    plan
+        So the ledger counts by the same clocks as the list it enters.
+    """
+    try:
+        if published := store.newest_night().facts.get("plan"):
+            return Plan.of_dict(published)
+    except (DataError, StaleDataError):
+        pass
+    own = store.path / "plan.toml"
+    return Plan.load(own if own.is_file() else STARTER)
+
+
+@checked
+def working_time(store: Store, calendar: Calendar, now: pd.Timestamp) -> WorkingTime:
+    """The working time of a store, from four years before `now` to two after; the file ``calendar.csv`` of the store holds.
+
+    Parameters
+    ----------
+    store
+        The city.
+    calendar
+        Of the plan.
+    now
+        An instant on the city's clock.
+
+    Returns
+    -------
+    wall
+        What lies between two instants, and when a budget is used up.
+    """
     own = store.path / "calendar.csv"
     days = workdays(
         (now - pd.Timedelta(days=4 * 366)).date(),
         (now + pd.Timedelta(days=2 * 366)).date(),
-        basis="auto" if store.timezone in _CHINESE else "plain",
+        basis=basis_of(store.timezone) if calendar.days == "auto" else calendar.days,
         changes=own if own.exists() else None,
     )
-    return WorkingTime(days, hours, store.timezone)
+    return WorkingTime(days, calendar, store.timezone)
