@@ -20,9 +20,10 @@ from riskwarn.store import Store
 from riskwarn.web.api import api
 from riskwarn.web.health import health, registry_of
 from riskwarn.web.nights import Nights
+from riskwarn.web.page import error_page
 from riskwarn.web.problems import HEADERS, Problem, of_error, of_faults
 from riskwarn.web.questions import questions
-from riskwarn.web.views import error_page, views
+from riskwarn.web.views import views
 
 log = logging.getLogger(__name__)
 Clock = Callable[[], pd.Timestamp]

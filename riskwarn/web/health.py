@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from riskwarn.web.api import nights_of
 from riskwarn.web.nights import Nights
-from riskwarn.web.views import STALE_HOURS, age_hours
+from riskwarn.web.page import STALE_HOURS, age_hours
 
 
 class Nothing(BaseModel):

@@ -1,0 +1,115 @@
+"""What pages list: alerts, grids, gaps and feeds of a night, a line each, in the reader's words."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from riskwarn.web import format as write
+from riskwarn.web.api import alert_rows, evidence
+from riskwarn.web.nights import Night, Nights
+from riskwarn.web.reasons import sentences
+
+ROWS_PER_PAGE = 100
+ROWS_TODAY = 40
+N_REASONS = 3
+_FEED = {"org_code": "*", "state": "unknown", "last_at": None}
+
+
+def sentences_of(night: Night, grid_ids: list[str], language: str) -> dict[str, list[str]]:
+    """The strongest raising reasons of each grid, in sentences."""
+    reasons = night.reasons_of(grid_ids)
+    reasons = reasons[reasons["contribution"] > 0].groupby("grid_id").head(N_REASONS)
+    texts = sentences(reasons, night.facts.get("features", {}), language)
+    return {str(grid): list(lines) for grid, lines in texts.groupby(reasons["grid_id"])}
+
+
+def entries(nights: Nights, night: Night, alerts: pd.DataFrame | None, language: str) -> list[dict[str, Any]]:
+    """Lines of the list: an alert each, or a grid each where no alerts were made."""
+    bare: dict[str, Any] = {"level": None, "alert_id": None, "gap_kinds": []}
+    riskiest: list[dict[str, Any]] = [bare | {"grid_ids": [g]} for g in night.grids_listed[:ROWS_TODAY]]
+    lines = riskiest if alerts is None else alert_rows(alerts)
+    told_of = sentences_of(night, [line["grid_ids"][0] for line in lines if line["grid_ids"]], language)
+    before = nights.before(night)
+    moves = _moves(night, before) if before else {}
+    return [
+        line
+        | {
+            "grid": score_row(night.by_grid, g),
+            "grid_id": g,
+            "others": line["grid_ids"][1:],
+            "reasons": told_of.get(g, []),
+            "move": moves.get(g),
+        }
+        for line in lines
+        for g in line["grid_ids"][:1]
+    ]
+
+
+def score_row(scores: pd.DataFrame, grid_id: str) -> dict[str, Any]:
+    """Score of a grid; all unknown where the night has none for it."""
+    return scores.loc[grid_id].to_dict() if grid_id in scores.index else dict.fromkeys(scores.columns)
+
+
+def _moves(night: Night, before: Night) -> dict[str, int | str]:
+    """By grid in the list: ``new``, or by how many ranks it rose (below zero: fell)."""
+    listed = night.grids_listed
+    rise = (before.by_grid["rank"].reindex(listed) - night.by_grid["rank"].reindex(listed)).dropna()
+    listed_then = set(before.grids_listed)
+    return {g: int(rise[g]) if g in listed_then and g in rise.index else "new" for g in listed}
+
+
+def gap_lines(gaps: pd.DataFrame, names: Mapping[str, str], language: str) -> list[dict[str, Any]]:
+    """Gaps with their place and evidence in words."""
+    return [
+        line
+        | {
+            "place": write.place(line["scope"], names, language),
+            "proof": write.proof(line["kind"], evidence(line["evidence"]), language),
+        }
+        for line in gaps.astype(object).where(gaps.notna(), None).to_dict("records")
+    ]
+
+
+def found_gaps(gaps: pd.DataFrame) -> pd.DataFrame:
+    """Gaps that were found; what the data cannot tell is no gap, and is said apart."""
+    return gaps[gaps["state"] != "insufficient_data"]
+
+
+def untold(gaps: pd.DataFrame | None) -> list[str]:
+    """Kinds the data could not tell everywhere, in order."""
+    return [] if gaps is None else sorted(gaps.loc[gaps["state"] == "insufficient_data", "kind"].unique())
+
+
+def by_kind(gaps: pd.DataFrame | None) -> dict[str, int]:
+    """How many of each kind."""
+    return {} if gaps is None else gaps["kind"].value_counts(sort=False).sort_index().to_dict()
+
+
+def feed_lines(night: Night) -> list[dict[str, Any]]:
+    """Feeds by source: the worst state of its organisations first, and how last week compares."""
+    weekly = night.weeks.of_city() if night.weeks else {}
+    readings = night.weeks.readings if night.weeks else {}
+    stated = [_FEED | feed for feed in night.facts.get("feeds") or []]
+    sources = list(dict.fromkeys([*(feed["source"] for feed in stated), *weekly]))
+    lines = [
+        {
+            "source": source,
+            "feeds": [feed for feed in stated if feed["source"] == source],
+            "weekly": weekly.get(source, []),
+            "reading": readings.get(source),
+        }
+        for source in sources
+    ]
+    for line in lines:
+        line["bad"] = [feed for feed in line["feeds"] if feed["state"] != "ok"]
+        line["last_at"] = max((str(feed["last_at"]) for feed in line["feeds"] if feed.get("last_at")), default=None)
+    return lines
+
+
+def pager(n_rows: int, page: int) -> dict[str, int]:
+    """Numbers of a pager; a page past the end is the last."""
+    last = max(1, math.ceil(n_rows / ROWS_PER_PAGE))
+    page = min(page, last)
+    return {"page": page, "last": last, "start": (page - 1) * ROWS_PER_PAGE, "end": page * ROWS_PER_PAGE, "n": n_rows}

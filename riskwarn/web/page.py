@@ -1,0 +1,197 @@
+"""What every page is given: its language, its night, its links, the warnings that stand above it."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import jinja2
+import pandas as pd
+from fastapi import Request
+from fastapi.responses import HTMLResponse, Response
+
+from riskwarn.explanation import CAVEAT
+from riskwarn.gaps.gap import KINDS
+from riskwarn.language import LANGUAGES, name_of
+from riskwarn.naming import LESS_IS_BETTER, METRICS, MODELS
+from riskwarn.taxonomy import ACTIONS, words_of
+from riskwarn.web import format as write
+from riskwarn.web import words
+from riskwarn.web.api import nights_of
+from riskwarn.web.chart import spark
+from riskwarn.web.nights import Night, Nights, targets_of
+from riskwarn.web.problems import HEADERS, Problem
+
+STALE_HOURS = 26
+"""A night older than this is not today's."""
+N_NIGHTS_CHOICE = 60
+FACTS = (
+    "target",
+    "question",
+    "horizon_days",
+    "model_version",
+    "mlflow_run",
+    "data_until",
+    "made_at",
+    "features",
+    "feeds",
+    "gate",
+    "gate_reason",
+    "backtest",
+    "trained",
+    "capacity",
+)
+"""What a page may say of a night, each "not stated" where the night does not state it."""
+_COOKIE = "riskwarn_lang"
+_YEAR_SECONDS = 365 * 24 * 3600
+
+
+def age_hours(night: Night, now: pd.Timestamp) -> float:
+    """Hours from a night's `as_of` to `now`."""
+    return float((now - night.as_of).total_seconds() / 3600)
+
+
+def _environment() -> jinja2.Environment:
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(percent=write.percent, signed=write.signed, number=write.number, fixed=write.fixed)
+    made.globals.update(
+        LEVELS=words.LEVELS,
+        BANDS=words.BANDS,
+        STATES=words.STATES,
+        FEED_STATES=words.FEED_STATES,
+        UNITS=words.UNITS,
+        GAP_KINDS=KINDS,
+        METRICS=METRICS,
+        LESS_IS_BETTER=LESS_IS_BETTER,
+        MODELS=MODELS,
+        ACTIONS=ACTIONS,
+        spark=spark,
+        isna=pd.isna,
+        CAVEAT=CAVEAT,
+    )
+    return made
+
+
+_PAGES = _environment()
+
+
+def language_of(request: Request) -> str:
+    """The language asked for in the address, else the cookie's, else the application's."""
+    known = [request.query_params.get("lang"), request.cookies.get(_COOKIE), request.app.state.language]
+    return next(language for language in known if language in LANGUAGES)
+
+
+def _common(request: Request) -> dict[str, Any]:
+    """What every page is given, with or without a night."""
+    language, path = language_of(request), request.url.path
+    default: str = request.app.state.language
+    here = {k: v for k, v in request.query_params.items() if k in {"as_of", "target", "page", "kind", "level"}}
+    link = partial(_link, {} if language == default else {"lang": language})
+    store = nights_of(request).store  # an empty store knows no zone yet, and a page that says so writes no moment
+    return {
+        "lang": language,
+        "t": lambda key, **values: words.told(key, language, **values),
+        "path": path,
+        "link": link,
+        "tongue": _tag(language),
+        "tongues": [
+            (quote(path) + "?" + urlencode(here | {"lang": other}), _tag(other), name_of(other))
+            for other in LANGUAGES
+            if other != language
+        ],
+        "word": lambda table, code: words.word(table, code, language),
+        "code": lambda code: words_of(str(code))[language],
+        **{name: mark[language] for name, mark in words.PUNCTUATION.items()},
+        "said": lambda text: words.said(text, language),
+        "moment": lambda at: write.moment(at, store.timezone),
+        "day": lambda at: write.day(at, language),
+        "short_day": lambda at: write.short_day(at, language),
+        "weekday": lambda at: write.weekday(at, language),
+        "chosen_lang": language if language != default else "",
+    }
+
+
+def _tag(language: str) -> str:
+    """The language as a page names it: Chinese is written in the simplified script of the mainland."""
+    return "zh-CN" if language == "zh" else language
+
+
+def _link(always: Mapping[str, str], path: str, **params: object) -> str:
+    given = {k: v for k, v in {**params, **always}.items() if v not in {None, ""}}
+    return quote(path) + (f"?{urlencode(given)}" if given else "")
+
+
+def page_of_night(request: Request, template: str, night: Night, **context: Any) -> Response:
+    """A page of a night."""
+    common = _common(request)
+    language: str = common["lang"]
+    nights = nights_of(request)
+    dates, last = nights.dates(), nights.newest().as_of
+    newest = last == night.as_of
+    if not newest:
+        common["link"] = partial(common["link"], as_of=night.date)
+    if night.target != targets_of(night.published)[0]:
+        common["link"] = partial(common["link"], target=night.target)
+    hours = float((request.app.state.clock() - last).total_seconds() / 3600)
+    stale = words.told("stale", language, as_of=write.day(last, language), age=write.age(hours, language))
+    damaged = [write.day(date, language) for date in dates if date > last]
+    given = common | {
+        "damaged": common["comma"].join(damaged),
+        "held": _held(nights, night, language),
+        "degraded": _degraded(nights, night, language),
+        "night": night,
+        "newest": newest,
+        "stale": stale if hours > STALE_HOURS else "",
+        "choices": dates[::-1][:N_NIGHTS_CHOICE],
+        "facts": dict.fromkeys(FACTS) | dict(night.facts),
+        "names": night.names,
+    }
+    return _html(request, _PAGES.get_template(template).render(given | context))
+
+
+def _held(nights: Nights, night: Night, language: str) -> str:
+    """That a rollback holds the night, empty where none does; the reason is told to operators alone, by ``riskwarn doctor``."""
+    hold = nights.store.hold_of(night.as_of)
+    return words.told("held", language, at=write.moment(hold.since, nights.store.timezone)) if hold else ""
+
+
+def _degraded(nights: Nights, night: Night, language: str) -> str:
+    """What a degraded night lacks, empty for any other."""
+    why = night.facts.get("degraded")
+    if not why:
+        return ""
+    if "until" not in why:
+        names = [words_of(str(source))[language] for source in why["feeds"]]
+        return words.told("stopped_feeds", language, names=words.PUNCTUATION["comma"][language].join(names))
+    until = write.moment(why["until"], nights.store.timezone)
+    if why["scores_of"] is None:
+        return words.told("late_unscored", language, until=until)
+    return words.told("late", language, until=until, as_of=write.day(pd.Timestamp(why["scores_of"]), language))
+
+
+def _html(request: Request, text: str, status: int = 200) -> Response:
+    response = HTMLResponse(text, status, {"Cache-Control": "no-cache", "Vary": "Cookie"})
+    if request.query_params.get("lang") in LANGUAGES:
+        response.set_cookie(_COOKIE, request.query_params["lang"], _YEAR_SECONDS, httponly=True, samesite="lax")
+    return response
+
+
+def error_page(request: Request, problem: Problem) -> Response:
+    """A problem as a page."""
+    common = _common(request)
+    key = {404: "not_found", 422: "bad_request"}.get(problem.status, "failed")
+    key = {"nothing_published": "nothing", "unknown_night": "no_night", "damaged_night": "damaged_night"}.get(
+        problem.code, key
+    )
+    nearest = problem.extra.get("nearest")
+    text = _PAGES.get_template("error.html").render(common | {"key": key, "nearest": nearest, "problem": problem})
+    response = _html(request, text, problem.status)
+    response.headers.update(HEADERS)
+    return response
