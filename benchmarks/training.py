@@ -21,6 +21,7 @@ from riskwarn.baseline import Line, settled
 from riskwarn.example import boston
 from riskwarn.experiment import Experiment
 from riskwarn.model import RiskModel
+from riskwarn.model.forest import options_for
 from riskwarn.panel import build_panel
 
 ROOT = Path(__file__).parent.parent
@@ -55,7 +56,7 @@ def measure(what: str, experiment: str, panel: str) -> dict[str, float]:
 
     before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     if what == "raw":
-        options = model._options(len(rows)) | {"objective": "poisson"}  # noqa: SLF001 - the same options
+        options = options_for(model.features, model.settings, len(rows)) | {"objective": "poisson"}
         matrix = lightgbm.Dataset(
             rows[model.feature_names].to_numpy(dtype="float32"), rows["y"].to_numpy(), params=options
         )

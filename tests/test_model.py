@@ -14,7 +14,6 @@ import towns
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riskwarn import model
 from riskwarn.baseline import Line
 from riskwarn.errors import DataError, DefinitionError, LabelError, NotFoundError, StaleDataError
 from riskwarn.experiment import ModelSettings
@@ -33,7 +32,7 @@ from riskwarn.feature import (
     Season,
 )
 from riskwarn.history import History, Stream
-from riskwarn.model import RiskModel
+from riskwarn.model import RiskModel, fitting
 from riskwarn.panel import panel_of
 from riskwarn.scoring import score
 from riskwarn.stack import stack
@@ -229,7 +228,7 @@ def damaged(bundle, target, luck):
 def refuse_all(tmp_path, monkeypatch, times):
     bundle = SMALL.fit(towns.drawn_panel()).save(tmp_path / "bundle")
     read = []
-    monkeypatch.setattr("riskwarn.model.json.loads", read.append)
+    monkeypatch.setattr("riskwarn.model.bundle.json.loads", read.append)
     monkeypatch.setattr("lightgbm.Booster", lambda **_: read.append("trees"))
     luck = random.Random(5)
     for n in range(times):
@@ -316,7 +315,7 @@ def test_only_a_count_falls_back_to_counts(monkeypatch, kind, held_to):
         asked.append(list(rivals))
         return stack(rates, *given, rivals=rivals, **options)
 
-    monkeypatch.setattr(model, "stack", watched)
+    monkeypatch.setattr(fitting, "stack", watched)
     panel = towns.drawn_panel()
     label = dataclasses.replace(SMALL.label, kind=kind)
     panel["y"] = panel["y"] if kind == "count" else (panel["y"] > 0).astype("float32")

@@ -1,0 +1,16 @@
+"""The model: an additive rate, boosted trees and a line, joined and calibrated on later dates, carrying its own features.
+
+::
+
+    forest    the trees, grown by LightGBM
+    joint     trees, rate, line and counts in one log rate: what is forecast
+    fitting   how they learn, and how their shares are found
+    bundle    how a model is kept
+    model     these together
+"""
+
+from riskwarn.model.bundle import FILES, SUMS
+from riskwarn.model.forest import n_threads
+from riskwarn.model.model import RiskModel
+
+__all__ = ["FILES", "SUMS", "RiskModel", "n_threads"]

@@ -1,0 +1,138 @@
+"""How a model is fitted: parts on the early dates, their shares and the calibration on the latest, rate and line on all."""
+
+import dataclasses
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+
+from riskwarn.baseline import Additive, Line, settled
+from riskwarn.calibration import Calibration
+from riskwarn.draws import CITY, common_factors, parents_of
+from riskwarn.errors import LabelError
+from riskwarn.feature import Faded, Feature, Nearby, Own
+from riskwarn.label import Label
+from riskwarn.model import forest
+from riskwarn.model.joint import Joint
+from riskwarn.stack import stack
+
+M = TypeVar("M", bound=Joint)
+_CALIBRATION_SHARE = 0.25
+"""Share of the training dates, the latest, on which the calibration is fitted."""
+
+
+def fitted(model: M, panel: pd.DataFrame, grids: pd.DataFrame | None) -> M:
+    """A copy of `model` that has learnt from the settled rows of `panel`, and from `grids` what larger areas share.
+
+    Raises
+    ------
+    LabelError
+        Too few dates, no settled outcome, or only one class.
+    DataError
+        A feature column is missing.
+    """
+    forest.check_holds(panel, model.feature_names)
+    rows = _in_order(settled(panel))
+    early, late = _parted(rows, model.label)
+    judged = dataclasses.replace(_grown(model, early), seen_days=(rows["as_of"].max() - rows["as_of"].min()).days)
+    learnt = _renewed(_joined(judged, late, grids), rows)
+    facts = {
+        "n_rows": len(rows),
+        "n_events": float(rows["y"].sum()),
+        "first": str(rows["as_of"].min()),
+        "last": str(rows["as_of"].max()),
+        "ranges": _ranges(rows[model.feature_names]),
+    }
+    return dataclasses.replace(learnt, facts={**learnt.facts, **facts})
+
+
+def _parted(rows: pd.DataFrame, label: Label) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows of the early dates, whose outcomes were told by then, and of the latest quarter."""
+    dates = np.sort(rows["as_of"].unique())
+    cut = pd.Timestamp(dates[int(len(dates) * (1 - _CALIBRATION_SHARE))])
+    early = rows[rows["as_of"] + pd.Timedelta(days=label.wait_days) <= cut]
+    late = rows[rows["as_of"] >= cut]
+    if early["y"].nunique() < 2:
+        span = (dates[-1] - dates[0]).days if len(dates) > 1 else 0
+        raise LabelError(
+            f"the settled dates span {span} days, too few to train and calibrate apart with a horizon of "
+            f"{label.days:g} days and {label.settle_days:g} to settle; give earlier dates."
+        )
+    return early, late
+
+
+def _grown(model: M, rows: pd.DataFrame) -> M:
+    """Rate, trees and line fitted to `rows`, without shares and calibration."""
+    learnt = _renewed(model, rows)
+    return dataclasses.replace(learnt, trees=forest.grown(model.features, model.settings, rows, learnt.rate))
+
+
+def _renewed(model: M, rows: pd.DataFrame) -> M:
+    """`model` with rate and line fitted to `rows`."""
+    rate = Additive.fit(rows, _adding(model.features), exceeds=_exceeds(model))
+    begun = model.line if model.line.weights else None
+    signs = [f.monotone for f in model.features]
+    line = Line.fit(rows, model.feature_names, l2=model.settings.line_l2, signs=signs, start=begun)
+    return dataclasses.replace(model, rate=rate, line=line)
+
+
+def _joined(grown: M, late: pd.DataFrame, grids: pd.DataFrame | None) -> M:
+    """`grown` with the shares and the calibration that dates it has not seen ask for."""
+    label, y, overlap = grown.label, late["y"].to_numpy(dtype=float), _overlap(late, grown.label)
+    # a count is what one would fall back to for a count, not for an outcome that is about change
+    counts = Line.plain(late, _priors(grown.features) if label.is_count else [])
+    parts = [grown.tree_margin(late), grown.line.margin(late)]
+    parts += [grown.rate.margin(late)] if grown.rate.weights else []
+    rates, n = np.column_stack([*parts, counts.parts(late)]), len(parts)
+    rivals = range(2, rates.shape[1]) if label.is_count else ()
+    shares = stack(rates, y, late["as_of"], rivals=rivals, overlap=overlap)
+    of_line, of_rate = float(shares[1]), float(shares[2:n].sum())
+    counted = counts.times(shares[n:].tolist())
+    joined = dataclasses.replace(grown, line_share=of_line, rate_share=of_rate, counts=counted)
+    # how busy a date was chose no share, so here parts that know no calendar hear of it
+    joint = rates @ shares + joined.blind_share * joined.season.margin(late)
+    calibration = Calibration.fit(joint, y, overlap=overlap)
+    areas = None if grids is None else parents_of(late["grid_id"], grids)
+    expected, before = calibration.expected(joint), np.exp(rates[:, 0])
+    common = common_factors(y, expected, late["as_of"], areas, before=before, overlap=overlap)
+    # the level was fitted to these very dates, so their spread about it lacks how far the city moves on
+    moved = max(common[CITY] - common_factors(y, expected, late["as_of"])[CITY], 0.0)
+    calibration = dataclasses.replace(calibration, dispersion=calibration.dispersion + moved)
+    return dataclasses.replace(joined, calibration=calibration, common=common)
+
+
+def _overlap(rows: pd.DataFrame, label: Label) -> float:
+    """How many dates count the same event: horizon over days between dates, at least 1."""
+    apart = pd.Series(rows["as_of"].unique()).sort_values().diff().median() / pd.Timedelta(days=1)
+    return max(label.days / apart, 1.0) if apart > 0 else 1.0
+
+
+def _priors(features: tuple[Feature, ...]) -> list[str]:
+    return [f.name for f in features if isinstance(f, Own)]
+
+
+def _adding(features: tuple[Feature, ...]) -> list[str]:
+    """What the rate adds up: faded counts, here and around; without any, the counts."""
+    faded = [f.name for f in features if isinstance(f.of if isinstance(f, Nearby) else f, Faded)]
+    return faded or _priors(features)
+
+
+def _exceeds(model: Joint) -> str | None:
+    """The threshold of an outcome that is no count; any event exceeds it where the label has none, or the model does not read it."""
+    if model.label.is_count:
+        return None
+    threshold = model.label.normal.name if model.label.kind == "emergence" else ""
+    return threshold if threshold in model.feature_names else ""
+
+
+def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """By grid and date, so that the same panel in any order grows the same trees; not copied where it is so already, as built panels are."""
+    keys = rows[["grid_id", "as_of"]].reset_index(drop=True).sort_values(["grid_id", "as_of"], kind="stable")
+    at = keys.index.to_numpy()
+    return rows if (at[:-1] < at[1:]).all() else rows.iloc[at]
+
+
+def _ranges(values: pd.DataFrame) -> dict[str, list[float]]:
+    """Least and greatest of each column, without those of which nothing is known."""
+    spans = {name: [float(column.min()), float(column.max())] for name, column in values.items()}
+    return {str(name): span for name, span in spans.items() if np.isfinite(span).all()}
