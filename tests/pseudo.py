@@ -7,7 +7,6 @@ import json
 import re
 import sys
 import tempfile
-import warnings
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -154,16 +153,14 @@ class _Shown(HTMLParser):
 
 def _pages() -> Iterator[tuple[str, str]]:
     from towns import web
+    from visiting import at_the_machine
 
     from riskwarn.web import create_app
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from fastapi.testclient import TestClient
     with tempfile.TemporaryDirectory() as folder:
         store = web.build(Path(folder) / "town")
         brought = re.compile("|".join(sorted(map(re.escape, _brought(store)), key=len, reverse=True)))
-        client = TestClient(create_app(store.path, language=CODE, clock=lambda: web.NOW))
+        client = at_the_machine(create_app(store.path, language=CODE, clock=lambda: web.NOW))
         for address in ("/", "/grids", "/grids/G0001", "/gaps", "/alerts", "/model", "/feeds", "/nowhere"):
             shown = _Shown()
             shown.feed(client.get(address).text)

@@ -1,21 +1,17 @@
 """A night that the data do not reach: what can be told is published, marked and said aloud, and nothing is shown as calm."""
 
 import json
-import warnings
 
 import pandas as pd
 import pytest
 import towns
 from towns import web as town
+from visiting import at_the_machine
 
 from riskwarn.cli import main
 from riskwarn.errors import StaleDataError
 from riskwarn.pipeline import nightly
 from riskwarn.web import create_app
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from fastapi.testclient import TestClient
 
 LAST, LATE = "2025-12-24", "2026-01-05"
 """The street's data end on the afternoon of the last."""
@@ -124,7 +120,7 @@ def test_the_command_line_ends_with_3(street, capsys):
 
 def page(store, language):
     """The first page and an answer of the newest night."""
-    client = TestClient(create_app(store.path, clock=lambda: town.NOW))
+    client = at_the_machine(create_app(store.path, clock=lambda: town.NOW))
     return client.get("/", params={"lang": language}).text, client.get("/api/v1/scores")
 
 

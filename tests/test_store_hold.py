@@ -1,7 +1,6 @@
 """Rolling back and pruning: a rollback stays until it is released, and what must be kept is kept, wherever a job breaks off."""
 
 import json
-import warnings
 
 import interrupted
 import pandas as pd
@@ -9,16 +8,13 @@ import pytest
 import towns
 from test_store import GRIDS, ZONE
 from towns import web as town
+from visiting import at_the_machine
 
 from riskwarn.cli import main
 from riskwarn.errors import DataError, HeldError, NotFoundError
 from riskwarn.pipeline import nightly
 from riskwarn.store import Store
 from riskwarn.web import create_app
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from fastapi.testclient import TestClient
 
 DAY = "2025-01-08"
 
@@ -220,7 +216,7 @@ def test_a_torn_line_of_the_log_is_passed_over(tmp_path):
 def test_the_page_says_that_a_list_is_held(tmp_path):
     """Every page of the night, in both languages, and not the operator's reason; released, none does."""
     store = town.build(tmp_path / "town", nights=("2025-01-08",))
-    client = TestClient(create_app(store.path, clock=lambda: town.NOW))
+    client = at_the_machine(create_app(store.path, clock=lambda: town.NOW))
     texts = {"en": "was rolled back to an earlier run on 20", "zh": "回退到较早一次运行结果并锁定"}
 
     def told():

@@ -4,7 +4,6 @@ import gzip
 import hashlib
 import json
 import re
-import warnings
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from towns import web as web_town
+from visiting import at_the_machine
 
 from riskwarn import schema
 from riskwarn.errors import NotFoundError
@@ -27,10 +27,6 @@ from riskwarn.web import format as write
 from riskwarn.web.chart import nice, stacked
 from riskwarn.web.nights import Nights
 from riskwarn.web.problems import HEADERS
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # starlette asks for the successor of httpx
-    from fastapi.testclient import TestClient
 
 PAGES = ("/", "/grids", "/grids/G0001", "/gaps", "/alerts", "/model", "/feeds")
 SHAPES = {
@@ -64,7 +60,7 @@ def empty(tmp_path):
 
 
 def client_of(store, *, now=web_town.NOW, **options):
-    return TestClient(create_app(store.path, clock=lambda: now, **options), raise_server_exceptions=False)
+    return at_the_machine(create_app(store.path, clock=lambda: now, **options), raise_server_exceptions=False)
 
 
 def api(client, path, **params):

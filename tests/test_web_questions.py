@@ -4,11 +4,11 @@ import dataclasses
 import shutil
 import subprocess
 import sys
-import warnings
 
 import pandas as pd
 import pytest
 from towns import reasons as town
+from visiting import at_the_machine
 
 from riskwarn import tracking
 from riskwarn.explanation import CAVEAT, MOST_EVENTS, events_behind, review, rows, what_if, what_ifs
@@ -20,17 +20,13 @@ from riskwarn.web import create_app, schemas
 from riskwarn.web.nights import Nights
 from riskwarn.web.words import PHRASES
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # starlette asks for the successor of httpx
-    from fastapi.testclient import TestClient
-
 SECRET = "<b>320102199001011234</b>"
 TARGET = town.LABEL.name
 NOW = pd.Timestamp("2025-05-10 07:30", tz=town.ZONE)
 
 
 def client_of(store):
-    return TestClient(create_app(store.path, clock=lambda: NOW), raise_server_exceptions=False)
+    return at_the_machine(create_app(store.path, clock=lambda: NOW), raise_server_exceptions=False)
 
 
 def published(folder):
@@ -263,7 +259,7 @@ def test_a_grid_without_a_score(made, busy):
     night.scores.loc[night.scores["grid_id"] == busy, "rank"] = pd.NA
     app = create_app(store.path, clock=lambda: NOW)
     app.state.nights = nights
-    found = TestClient(app, raise_server_exceptions=False).get(f"/api/v1/grids/{busy}/what-if")
+    found = at_the_machine(app, raise_server_exceptions=False).get(f"/api/v1/grids/{busy}/what-if")
 
     assert (found.status_code, found.json()["type"]) == (409, "urn:riskwarn:problem:not_scored")
 
@@ -342,7 +338,7 @@ def test_serving_needs_no_learning_library(made):
     code = (
         "import sys, warnings; warnings.simplefilter('ignore')\n"
         "from fastapi.testclient import TestClient\nfrom riskwarn.web import create_app\n"
-        f"client = TestClient(create_app({str(made[0].path)!r}))\n"
+        f"client = TestClient(create_app({str(made[0].path)!r}), base_url='http://127.0.0.1', client=('127.0.0.1', 1))\n"
         "feature = client.get('/api/v1/grids/G01/reasons').json()['items'][0]['feature']\n"
         "for path in ('/', '/grids/G01', '/feeds', '/api/v1/grids/G01/what-if', '/api/v1/grids/G01/rows?feature=' + feature):\n"
         "    assert client.get(path).status_code == 200, path\n"

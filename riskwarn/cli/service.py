@@ -37,7 +37,7 @@ def _serve(folder: Path, host: str, port: int, language: str, *, as_json: bool =
     app = create_app(folder, language=language)
     url = f"http://{host}:{port}/"
     say({"store": str(folder), "url": url}, f"serving {folder} at {url}  (Ctrl-C ends)", as_json=as_json)
-    uvicorn.run(app, host=host, port=port, log_level="warning")
+    uvicorn.run(app, host=host, port=port, log_level="warning", proxy_headers=False)
 
 
 @app.command(epilog=example("riskwarn demo --store demo/boston"))

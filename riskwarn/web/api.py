@@ -13,6 +13,7 @@ from riskwarn.language import LANGUAGES, Words, in_every_language
 from riskwarn.web import schemas
 from riskwarn.web.geojson import geojson
 from riskwarn.web.nights import Night, Nights, named
+from riskwarn.web.policy import may
 from riskwarn.web.problems import unknown_alert, unknown_grid
 from riskwarn.web.reasons import remedies, sentences
 from riskwarn.web.schemas import (
@@ -135,7 +136,7 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-@api.get("/scores", response_model=schemas.Scores)
+@api.get("/scores", response_model=schemas.Scores, dependencies=[may("scores:read")])
 def scores(request: Request, query: Annotated[ScoresQuery, Query()]) -> Response:
     """Scores, riskiest first, unscored last."""
     night = nights_of(request).at(query.as_of, target=query.target)
@@ -147,14 +148,14 @@ def scores(request: Request, query: Annotated[ScoresQuery, Query()]) -> Response
     return answer_page(night, rows(page_of(chosen, query), fields(schemas.Score)), len(chosen), query)
 
 
-@api.get("/scores/{grid_id}", response_model=schemas.OneScore)
+@api.get("/scores/{grid_id}", response_model=schemas.OneScore, dependencies=[may("scores:read")])
 def score(request: Request, grid_id: str, query: Annotated[NightQuery, Query()]) -> Response:
     """One grid's score."""
     night = nights_of(request).at(query.as_of, target=query.target)
     return answer(night, score=rows(score_of(night, grid_id), fields(schemas.Score))[0])
 
 
-@api.get("/grids/{grid_id}/reasons", response_model=schemas.Reasons)
+@api.get("/grids/{grid_id}/reasons", response_model=schemas.Reasons, dependencies=[may("scores:read")])
 def reasons(request: Request, grid_id: str, query: Annotated[NightQuery, Query()]) -> Response:
     """Why one grid has its score, in every language."""
     night = nights_of(request).at(query.as_of, target=query.target)
@@ -166,7 +167,7 @@ def reasons(request: Request, grid_id: str, query: Annotated[NightQuery, Query()
     return answer(night, grid_id=known, items=rows(worded, fields(schemas.Reason)))
 
 
-@api.get("/grids/{grid_id}/history", response_model=schemas.GridHistory)
+@api.get("/grids/{grid_id}/history", response_model=schemas.GridHistory, dependencies=[may("scores:read")])
 def history(request: Request, grid_id: str, query: Annotated[NightQuery, Query()]) -> Response:
     """One grid's last nights and weeks."""
     nights = nights_of(request)
@@ -192,7 +193,12 @@ def _week_rows(night: Night, grid_id: str) -> list[dict[str, Any]] | None:
     ]
 
 
-@api.get("/grids.geojson", response_class=Response, responses={200: {"content": {"application/geo+json": {}}}})
+@api.get(
+    "/grids.geojson",
+    response_class=Response,
+    responses={200: {"content": {"application/geo+json": {}}}},
+    dependencies=[may("scores:read")],
+)
 def grids(request: Request, query: Annotated[NightQuery, Query()]) -> Response:
     """Polygons of the grids with score, band and level, for the map."""
     drawn = geojson(nights_of(request).at(query.as_of, target=query.target))
@@ -206,7 +212,7 @@ def grids(request: Request, query: Annotated[NightQuery, Query()]) -> Response:
     return Response(drawn.text, headers=headers | {"Content-Encoding": "identity"}, media_type="application/geo+json")
 
 
-@api.get("/changes", response_model=schemas.Changes)
+@api.get("/changes", response_model=schemas.Changes, dependencies=[may("scores:read")])
 def changes(request: Request, query: Annotated[NightQuery, Query()]) -> Response:
     """Grids that entered, left and stayed in the list against the night before."""
     nights = nights_of(request)
@@ -214,7 +220,7 @@ def changes(request: Request, query: Annotated[NightQuery, Query()]) -> Response
     return answer(night, **changes_of(nights, night))
 
 
-@api.get("/gaps", response_model=schemas.Gaps)
+@api.get("/gaps", response_model=schemas.Gaps, dependencies=[may("gaps:read")])
 def gaps(request: Request, query: Annotated[GapsQuery, Query()]) -> Response:
     """Gaps, most severe first."""
     night = nights_of(request).at(query.as_of, target=query.target)
@@ -223,7 +229,7 @@ def gaps(request: Request, query: Annotated[GapsQuery, Query()]) -> Response:
     return answer_page(night, gap_rows(page_of(chosen, query)), len(chosen), query, made=night.gaps is not None)
 
 
-@api.get("/alerts", response_model=schemas.Alerts)
+@api.get("/alerts", response_model=schemas.Alerts, dependencies=[may("alerts:read")])
 def alerts(request: Request, query: Annotated[AlertsQuery, Query()]) -> Response:
     """Alerts, riskiest first."""
     night = nights_of(request).at(query.as_of, target=query.target)
@@ -232,7 +238,7 @@ def alerts(request: Request, query: Annotated[AlertsQuery, Query()]) -> Response
     return answer_page(night, alert_rows(page_of(chosen, query)), len(chosen), query, made=night.alerts is not None)
 
 
-@api.get("/alerts/{alert_id}", response_model=schemas.OneAlert)
+@api.get("/alerts/{alert_id}", response_model=schemas.OneAlert, dependencies=[may("alerts:read")])
 def alert(request: Request, alert_id: str, query: Annotated[NightQuery, Query()]) -> Response:
     """One alert."""
     night = nights_of(request).at(query.as_of, target=query.target)
@@ -242,14 +248,14 @@ def alert(request: Request, alert_id: str, query: Annotated[NightQuery, Query()]
     return answer(night, alert=alert_rows(matching)[0])
 
 
-@api.get("/model", response_model=schemas.Model)
+@api.get("/model", response_model=schemas.Model, dependencies=[may("model:read")])
 def model(request: Request, query: Annotated[NightQuery, Query()]) -> Response:
     """What the night says of its model."""
     night = nights_of(request).at(query.as_of, target=query.target)
     return answer(night, facts=finite({k: v for k, v in night.facts.items() if k != "feeds"}))
 
 
-@api.get("/feeds", response_model=schemas.Feeds)
+@api.get("/feeds", response_model=schemas.Feeds, dependencies=[may("feeds:read")])
 def feeds(request: Request, query: Annotated[NightQuery, Query()]) -> Response:
     """State of each feed."""
     night = nights_of(request).at(query.as_of, target=query.target)

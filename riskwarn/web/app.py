@@ -14,6 +14,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from riskwarn.access import roles
+from riskwarn.access.role import ANYONE
 from riskwarn.errors import NotFoundError, RiskwarnError
 from riskwarn.language import LANGUAGES
 from riskwarn.store import Store
@@ -21,6 +23,7 @@ from riskwarn.web.api import api
 from riskwarn.web.health import health, registry_of
 from riskwarn.web.nights import Nights
 from riskwarn.web.page import error_page
+from riskwarn.web.policy import Guarded, check_policies
 from riskwarn.web.problems import HEADERS, Problem, of_error, of_faults
 from riskwarn.web.questions import questions
 from riskwarn.web.views import views
@@ -57,19 +60,21 @@ def create_app(store_path: str | Path, *, language: str = "zh", clock: Clock | N
         raise NotFoundError(f"there is no store at {store_path}; make one with `riskwarn init` or `riskwarn ingest`.")
     if language not in LANGUAGES:
         raise NotFoundError(f"language must be one of {', '.join(LANGUAGES)}, got {language!r}.")
-    app = FastAPI(title="riskwarn", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app = FastAPI(title="riskwarn", version="1", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.nights = Nights(Store(store_path))
     app.state.language = language
+    app.state.roles = roles()
     app.state.clock = clock or (lambda: pd.Timestamp.now("UTC"))
     app.state.metrics = registry_of(app.state.nights, app.state.clock)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.add_middleware(_Guarded)
-    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+    app.mount("/static", Guarded(StaticFiles(directory=Path(__file__).parent / "static"), ANYONE), name="static")
     app.include_router(api)
     app.include_router(questions)
     app.include_router(views)
     app.include_router(health)
     _add_errors(app)
+    check_policies(app, app.state.roles)
     return app
 
 

@@ -5,16 +5,18 @@ from typing import Annotated, Any
 
 import pandas as pd
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import PlainTextResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 from pydantic import BaseModel, ConfigDict
 
+from riskwarn.access.role import ANYONE
 from riskwarn.web.api import nights_of
 from riskwarn.web.nights import Nights
 from riskwarn.web.page import STALE_HOURS, age_hours
+from riskwarn.web.policy import may
 
 
 class Nothing(BaseModel):
@@ -30,13 +32,13 @@ def _bare(query: Annotated[Nothing, Query()]) -> None:
 health = APIRouter(dependencies=[Depends(_bare)])
 
 
-@health.get("/healthz")
+@health.get("/healthz", dependencies=[may(ANYONE)])
 def healthz() -> dict[str, str]:
     """The process answers; says nothing of its tables."""
     return {"status": "ok"}
 
 
-@health.get("/readyz")
+@health.get("/readyz", dependencies=[may(ANYONE)])
 def readyz(request: Request) -> dict[str, Any]:
     """There is a night to show, and how old it is."""
     night = nights_of(request).at()
@@ -44,10 +46,16 @@ def readyz(request: Request) -> dict[str, Any]:
     return {"status": "ready", "as_of": night.date, "age_hours": round(hours, 2), "stale": hours > STALE_HOURS}
 
 
-@health.get("/metrics", response_class=PlainTextResponse)
+@health.get("/metrics", response_class=PlainTextResponse, dependencies=[may("metrics:read")])
 def metrics(request: Request) -> Response:
     """Gauges of the newest night, in Prometheus' text format."""
     return Response(generate_latest(request.app.state.metrics), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+@health.get("/openapi.json", include_in_schema=False, dependencies=[may("docs:read")])
+def openapi(request: Request) -> JSONResponse:
+    """The description of the API."""
+    return JSONResponse(request.app.openapi())
 
 
 class NightGauges(Collector):

@@ -38,6 +38,11 @@ _STATUS_OF: tuple[tuple[type[RiskwarnError], int], ...] = (
     (StepError, 422),
     (RiskwarnError, 500),
 )
+_HEADERS_OF: dict[int, dict[str, str]] = {
+    401: {"WWW-Authenticate": 'Bearer realm="riskwarn"'},
+    503: {"Retry-After": "60"},
+}
+"""What a status says beside its body."""
 
 
 class Problem(Exception):  # noqa: N818 - it is the RFC's word
@@ -73,7 +78,7 @@ class Problem(Exception):  # noqa: N818 - it is the RFC's word
 
     def response(self) -> JSONResponse:
         """The problem as an ``application/problem+json`` answer."""
-        headers = dict(HEADERS) | ({"Retry-After": "60"} if self.status == HTTPStatus.SERVICE_UNAVAILABLE else {})
+        headers = dict(HEADERS) | _HEADERS_OF.get(self.status, {})
         return JSONResponse(self.body(), self.status, headers, "application/problem+json")
 
 
@@ -103,6 +108,16 @@ def of_faults(faults: Iterable[Mapping[str, Any]]) -> Problem:
         for f in faults
     ]
     return Problem(422, "bad_parameter", "A parameter is unknown or breaks its rule.", errors=errors)
+
+
+def not_signed_in() -> Problem:
+    """Nobody is signed in, and no valid token was sent."""
+    return Problem(401, "not_signed_in", "Sign in, or send a valid token.")
+
+
+def forbidden() -> Problem:
+    """The visitor may not do this."""
+    return Problem(403, "forbidden", "Your role, token or area does not permit this.")
 
 
 def nothing_published() -> Problem:

@@ -12,6 +12,7 @@ from riskwarn.language import LANGUAGES, in_every_language
 from riskwarn.web import schemas
 from riskwarn.web.api import answer, answer_page, api_answer, finite, nights_of, page_of, score_of
 from riskwarn.web.nights import Night, Nights
+from riskwarn.web.policy import may
 from riskwarn.web.problems import no_events, not_changeable, not_scored, not_worked_out, of_faults, unknown_feature
 from riskwarn.web.schemas import LONGEST_NAME, NightQuery, ReviewQuery, RowsQuery, ScoreRequest, fields
 from riskwarn.web.words import PHRASES
@@ -22,7 +23,7 @@ questions = APIRouter(prefix="/api/v1")
 GridId = Annotated[str, Path(max_length=LONGEST_NAME)]
 
 
-@questions.post("/score", response_model=schemas.ScoreAnswer)
+@questions.post("/score", response_model=schemas.ScoreAnswer, dependencies=[may("score:run")])
 def score(request: Request, query: ScoreRequest) -> Response:
     """Scores of some grids of a night, or the score of one grid as it would be with other open and overdue cases."""
     night = nights_of(request).at(query.as_of, target=query.target, said_in="body")
@@ -39,7 +40,7 @@ def score(request: Request, query: ScoreRequest) -> Response:
     return answer(night, items=items, what_if=None)
 
 
-@questions.get("/grids/{grid_id}/what-if", response_model=schemas.WhatIfs)
+@questions.get("/grids/{grid_id}/what-if", response_model=schemas.WhatIfs, dependencies=[may("scores:read")])
 def whatever_can_be_done(request: Request, grid_id: GridId, query: Annotated[NightQuery, Query()]) -> Response:
     """Every sensible change for one grid: its overdue cases closed, or all its open ones, feed by feed."""
     night = nights_of(request).at(query.as_of, target=query.target)
@@ -51,7 +52,7 @@ def whatever_can_be_done(request: Request, grid_id: GridId, query: Annotated[Nig
     return answer(night, grid_id=known, caveat=in_every_language(CAVEAT), items=items)
 
 
-@questions.get("/grids/{grid_id}/rows", response_model=schemas.Rows)
+@questions.get("/grids/{grid_id}/rows", response_model=schemas.Rows, dependencies=[may("cases:read")])
 def rows_behind(request: Request, grid_id: GridId, query: Annotated[RowsQuery, Query()]) -> Response:
     """The events that make up one number of a grid, newest first."""
     night = nights_of(request).at(query.as_of, target=query.target)
@@ -70,7 +71,7 @@ def rows_behind(request: Request, grid_id: GridId, query: Annotated[RowsQuery, Q
     )
 
 
-@questions.get("/review", response_model=schemas.Review)
+@questions.get("/review", response_model=schemas.Review, dependencies=[may("review:read")])
 def look_back(request: Request, query: Annotated[ReviewQuery, Query()]) -> Response:
     """Serious events after the first published night: was the grid on the list, how early, and what kept it off."""
     nights = nights_of(request)

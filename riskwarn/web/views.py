@@ -29,6 +29,7 @@ from riskwarn.web.lines import (
 )
 from riskwarn.web.nights import Night
 from riskwarn.web.page import language_of, page_of_night
+from riskwarn.web.policy import may
 from riskwarn.web.reasons import remedies, sentences
 from riskwarn.web.schemas import Level, NightQuery
 
@@ -61,7 +62,7 @@ class AlertsPageQuery(ListPageQuery):
     level: Level | None = None
 
 
-@views.get("/")
+@views.get("/", dependencies=[may("alerts:read")])
 def today(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
     """Today: can the numbers be trusted, where to look, why, and where we are blind."""
     nights, language = nights_of(request), language_of(request)
@@ -82,7 +83,7 @@ def today(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
     )
 
 
-@views.get("/grids")
+@views.get("/grids", dependencies=[may("scores:read")])
 def grids(request: Request, query: Annotated[ListPageQuery, Query()]) -> Response:
     """All grids by rank."""
     night = nights_of(request).at(query.as_of, target=query.target)
@@ -92,7 +93,7 @@ def grids(request: Request, query: Annotated[ListPageQuery, Query()]) -> Respons
     return page_of_night(request, "grids.html", night, pages=pages, lines=shown.to_dict("records"), told=told_of)
 
 
-@views.get("/grids/{grid_id}")
+@views.get("/grids/{grid_id}", dependencies=[may("scores:read")])
 def grid(request: Request, grid_id: GridId, query: Annotated[PageQuery, Query()]) -> Response:
     """One grid: score, reasons, gaps, weeks, nights and neighbours."""
     nights, language = nights_of(request), language_of(request)
@@ -153,7 +154,7 @@ def _neighbours(night: Night, grid_id: str) -> list[dict[str, Any]]:
     return night.scores[night.scores["grid_id"].isin(beside)].to_dict("records")
 
 
-@views.get("/gaps")
+@views.get("/gaps", dependencies=[may("gaps:read")])
 def gaps(request: Request, query: Annotated[GapsPageQuery, Query()]) -> Response:
     """Where the centre is blind, late or passing the parcel."""
     night = nights_of(request).at(query.as_of, target=query.target)
@@ -174,7 +175,7 @@ def gaps(request: Request, query: Annotated[GapsPageQuery, Query()]) -> Response
     )
 
 
-@views.get("/alerts")
+@views.get("/alerts", dependencies=[may("alerts:read")])
 def alerts(request: Request, query: Annotated[AlertsPageQuery, Query()]) -> Response:
     """All alerts of the night."""
     nights = nights_of(request)
@@ -196,7 +197,7 @@ def alerts(request: Request, query: Annotated[AlertsPageQuery, Query()]) -> Resp
     )
 
 
-@views.get("/model")
+@views.get("/model", dependencies=[may("model:read")])
 def model(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
     """What the night says of its model."""
     night = nights_of(request).at(query.as_of, target=query.target)
@@ -218,7 +219,7 @@ def _backtest(table: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
     ]
 
 
-@views.get("/feeds")
+@views.get("/feeds", dependencies=[may("feeds:read")])
 def feeds(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
     """State of each feed."""
     night = nights_of(request).at(query.as_of, target=query.target)

@@ -1,0 +1,123 @@
+"""Each route says what it wants; who does not hold it is refused before anything is read."""
+
+from typing import Annotated
+
+import pytest
+from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse
+from towns import web as web_town
+from visiting import at_the_machine, from_elsewhere
+
+from riskwarn.access import Visitor, roles
+from riskwarn.access.role import ANYONE
+from riskwarn.errors import DefinitionError
+from riskwarn.web import create_app
+from riskwarn.web.policy import Guarded, check_policies, is_loopback, may, policies
+
+OPEN = {"/static", "/healthz", "/readyz"}
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    store = web_town.build(tmp_path_factory.mktemp("policy") / "town")
+    return create_app(store.path, clock=lambda: web_town.NOW)
+
+
+def nothing():
+    return {}
+
+
+def bare():
+    made = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    made.state.roles = roles()
+    return made
+
+
+def test_only_what_says_nothing_of_the_city_is_open_to_anyone(app):
+    """Files of the pages and the signs of life are open; every other route wants a permission."""
+    assert {path for _, path, permission in policies(app) if permission == ANYONE} == OPEN
+
+
+@pytest.mark.parametrize("kind", ["route", "mount", "plain", "two"])
+def test_a_route_without_one_policy_keeps_the_application_from_starting(kind):
+    """A route that declares none, or two, is named, whatever sort of route it is."""
+    made = bare()
+    if kind == "route":
+        made.get("/bare")(nothing)
+    if kind == "mount":
+        made.mount("/bare", PlainTextResponse("x"))
+    if kind == "plain":
+        made.add_route("/bare", lambda request: PlainTextResponse("x"))
+    if kind == "two":
+        made.get("/bare", dependencies=[may("scores:read"), may("gaps:read")])(nothing)
+
+    with pytest.raises(DefinitionError, match=r"no one policy is declared for .*/bare"):
+        check_policies(made, roles())
+
+
+def test_a_permission_nobody_knows_keeps_the_application_from_starting():
+    """A slip in the name of a permission is told when the application is made, not when somebody is locked out."""
+    made = bare()
+    made.get("/x", dependencies=[may("score:read")])(nothing)
+
+    with pytest.raises(DefinitionError, match="no permission score:read"):
+        check_policies(made, roles())
+
+
+def test_a_route_is_given_its_visitor():
+    """As a parameter a policy is the visitor, with role, area and what is permitted."""
+    made = bare()
+
+    @made.get("/me")
+    def me(visitor: Annotated[Visitor, may("scores:read")]) -> dict:
+        return {"role": visitor.actor.role, "area": visitor.area, "act": visitor.may("alerts:act")}
+
+    made.mount("/files", Guarded(PlainTextResponse("x"), "scores:read"))
+    client = at_the_machine(made)
+
+    assert client.get("/me").json() == {"role": "local", "area": "*", "act": False}
+    assert client.get("/files/a").text == "x"
+
+
+def test_what_the_role_lacks_is_forbidden(app):
+    """A permission that is not held is 403, also for who is known."""
+    made = bare()
+    made.get("/act", dependencies=[may("alerts:act")])(nothing)
+
+    with pytest.raises(Exception, match="does not permit"):
+        at_the_machine(made).get("/act")
+
+
+def test_nobody_from_elsewhere_is_let_in(app):
+    """Without an account only who sits at the machine reads; any other address is 401 on every route that is not open."""
+    client = from_elsewhere(app)
+    asked = [(method, path) for method, path, permission in policies(app) if permission != ANYONE]
+    answers = {(m, p): client.request(m, p.replace("{grid_id}", "G0001").replace("{alert_id}", "A")) for m, p in asked}
+
+    assert {answer.status_code for answer in answers.values()} == {401}
+    assert client.get("/api/v1/scores").headers["www-authenticate"] == 'Bearer realm="riskwarn"'
+    assert client.get("/api/v1/scores").json()["type"] == "urn:riskwarn:problem:not_signed_in"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "risk.example"},
+        {"host": "risk.example:8000"},
+        {"host": ""},
+        {"x-forwarded-for": "10.0.0.7"},
+        {"forwarded": "for=10.0.0.7"},
+        {"via": "1.1 proxy"},
+        {"x-real-ip": "127.0.0.1"},
+    ],
+    ids=str,
+)
+def test_who_comes_through_a_proxy_or_by_another_name_is_not_at_the_machine(app, headers):
+    """A proxy on the same machine, or a name that was made to point at it, opens nothing to the world."""
+    assert at_the_machine(app).get("/api/v1/scores", headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.7", "localhost.example", "", "127.0.0.1.example", "::"])
+def test_what_is_not_loopback(host):
+    """Only loopback addresses and the one name for them are this machine."""
+    assert not is_loopback(host)
