@@ -168,7 +168,7 @@ class Triggers:
 
 @declared
 class Clock:
-    """How long a level may take: to acknowledge and to visit, hours; to report what was found and to verify it, days. 0: no such step."""
+    """How long a level may take: to acknowledge and to visit, hours; to report what was found and to verify it, days. `verify_days` 0: no clock."""
 
     acknowledge_hours: Positive
     visit_hours: Positive
@@ -223,7 +223,7 @@ class Mode:
     horizon_days
         What the list looks ahead: expected events are told for so many days, by the questions that look no further where a lane has such.
     cadence_hours
-        Hours from one night to the next.
+        Hours from one night to the next: told as `next_at` of a night; what starts nights keeps it.
     clock_share
         What share of the clocks' time there is.
     round_the_clock

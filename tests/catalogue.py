@@ -60,7 +60,8 @@ def read(path: Path) -> Catalog:
 
 
 def write(path: Path, entries: Catalog) -> None:
-    """A catalogue in the order of its texts, so that two people's additions seldom meet."""
+    """A catalogue in the order of its texts, so that two people's additions seldom meet; its folder is made where it lacks."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         write_po(file, entries, width=120, sort_output=True, no_location=True)
 

@@ -266,8 +266,8 @@ class Report:
 
     def _known(self, metric: str, *models: str) -> None:
         """Refuse a metric that was not judged, and models that were not compared."""
-        judged = self.frame["metric"].unique().tolist()
-        for what, word, known in (("metric", metric, judged), *(("model", m, list(self.table.index)) for m in models)):
+        judged, compared = (self.frame[name].unique().tolist() for name in ("metric", "model"))
+        for what, word, known in (("metric", metric, judged), *(("model", m, compared) for m in models)):
             if word not in known:
                 near = did_you_mean(word, known)
                 raise NotFoundError(f"the report has no {what} {word!r}{near}; it has {', '.join(known)}.")
