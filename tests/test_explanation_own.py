@@ -248,7 +248,6 @@ def test_rows_add_up_after_a_split(tmp_path):
 # -- silence -----------------------------------------------------------------------------------------------------------------
 
 NO_RECORD = ("没有记录不等于没有需求", "having no record is not the same as having no need")
-ABSENT = ("没有", "不到", "no ", "No ")
 amounts = st.one_of(st.just(0.0), st.floats(0, 400, width=32), st.just(float("nan")))
 
 

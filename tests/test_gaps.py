@@ -1,7 +1,9 @@
 """Finding the gap: the contract of find_gaps, what it says when it cannot look, and the rule of outages."""
 
+import ast
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,7 @@ from towns import gaps as w
 from riskwarn import gaps, simulation
 from riskwarn.errors import DataError, DefinitionError, NotFoundError, StaleDataError
 from riskwarn.gaps.gap import believed, discovered, persistent
-from riskwarn.gaps.wording import LACKING, SENTENCES, _value, calendar_words, sentence
+from riskwarn.gaps.wording import COUNTED, LACKING, SENTENCES, SHARES, _value, calendar_words, sentence
 from riskwarn.history import History
 from riskwarn.schema import conform
 
@@ -232,6 +234,19 @@ def test_every_number_in_the_evidence_is_said_or_left_out_on_purpose(found):
         if key not in said[row.kind] | lacking | SILENT_KEYS
     }
     assert left == set()
+
+
+def test_the_wording_has_no_dead_key():
+    """Each key that a clause says, or that is left out on purpose, is written by a finder; each unit and share is of a key that is said."""
+    finders = [p for p in Path(gaps.__file__).parent.glob("*.py") if p.name != "wording.py"]
+    nodes = [node for p in finders for node in ast.walk(ast.parse(p.read_text("utf-8")))]
+    written = {node.value for node in nodes if isinstance(node, ast.Constant)}
+    written |= {node.arg for node in nodes if isinstance(node, ast.keyword)}
+    said = set().union(*(c.keys for clauses in (*SENTENCES.values(), LACKING) for c in clauses))
+
+    assert said - written == set()
+    assert SILENT_KEYS - written == set()
+    assert (COUNTED.keys() | SHARES) - said == set()
 
 
 @given(st.sampled_from(sorted(SENTENCES)), st.data())

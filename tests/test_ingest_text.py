@@ -198,6 +198,8 @@ def test_the_encoding_follows_from_what_the_text_would_say(name, data):
     [
         ("cp1252", ["señor", "Café"], "ñ or ń"),
         ("cp1252", ["Skåne", "Zürich"], "å or ĺ"),
+        ("cp1252", ["père", "Café"], "è or č"),
+        ("cp1252", ["voilà", "Café"], "à or ŕ"),
         ("cp1250", ["Plzeň", "Brno"], "ò or ň"),
         ("cp1250", ["Łódź", "ulica"], "£ or Ł"),
     ],

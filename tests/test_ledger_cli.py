@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from ledger_rows import a_city, alert, day, gap, publish
 
 from riskwarn.cli import main
-from riskwarn.ledger import Ledger, database, enter
+from riskwarn.ledger import Ledger, database, enter, workflow
+from riskwarn.ledger.sheet import HEADERS, write_sheet
 
 STEPS = [
     ("ack", "township_centre", "T1", []),
@@ -215,16 +216,20 @@ def test_a_file_that_is_no_list_is_refused(city, tmp_path, content, capsys):
 
 
 def test_a_list_holds_no_formula(city, tmp_path, capsys):
-    """A list written as .csv or .xlsx has the name and version of each item, and no cell that a spreadsheet would run."""
+    """A list written as .csv or .xlsx has the name and version of each item; a cell that a spreadsheet would run is text in both."""
     for ending in (".xlsx", ".csv", ".parquet"):
         assert main(["alerts", "list", "--out", str(tmp_path / f"l{ending}"), "--language", "en"]) == 0
     table = pd.read_csv(tmp_path / "l.csv", encoding="utf-8-sig", dtype=str)
-    cells = openpyxl.load_workbook(tmp_path / "l.xlsx")["list"]
+    live = pd.DataFrame([["=1+1"] * len(HEADERS)], columns=list(HEADERS))
+    for ending in (".xlsx", ".csv"):
+        write_sheet(live, tmp_path / f"live{ending}", workflow=workflow(), language="en")
+    cells = list(openpyxl.load_workbook(tmp_path / "live.xlsx")["list"].iter_rows(min_row=2))
     capsys.readouterr()
 
     assert table["item"].tolist() == [i["item_id"] for i in told(capsys, "alerts", "list")[1]]
     assert table["version"].tolist() == ["1", "1", "1"]
-    assert not any(c.data_type == "f" for row in cells.iter_rows() for c in row)
+    assert [{(c.value, c.data_type) for c in row} for row in cells] == [{("=1+1", "s")}]
+    assert set(pd.read_csv(tmp_path / "live.csv", encoding="utf-8-sig").iloc[0]) == {"'=1+1"}
 
 
 def test_clocks_are_watched(city, capsys):

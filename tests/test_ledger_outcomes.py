@@ -3,12 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from ledger_rows import a_city, an_item
+from ledger_rows import NIGHT, a_city, an_item
 
 from riskwarn import ledger as rl
 from riskwarn.errors import DataError
 from riskwarn.history import History, Stream
 from riskwarn.label import Label
+from riskwarn.lane import drawn as explored
 from riskwarn.ledger import MACHINE, Ledger
 from riskwarn.store import Store
 
@@ -124,16 +125,23 @@ def test_labels_weigh_what_they_stand_for(ledger):
     assert rl.missed(ledger)[["n_drawn", "n_confirmed", "expected"]].to_numpy().round(9).tolist() == [[4, 1, 20.0]]
 
 
-def test_weighting_undoes_the_draw():
-    """Over many draws the weighted sum is the true number of confirmed places, whatever their chances; the plain share is not."""
-    rng = np.random.default_rng(5)
-    chance = rng.uniform(0.05, 1, 400)
-    true = rng.random(400) < chance  # the likelier listed, the likelier true: what a list does
-    drawn = rng.random((4000, 400)) < chance
-    weighted = (drawn * true / chance).sum(axis=1)
+def test_weighting_undoes_the_draw(ledger):
+    """Grids beyond the list are drawn as the list draws, some nights more and some fewer: by weight the labels number as many true places as there are, plainly they do not."""
+    places, n_listed, nights = [f"G{n:03}" for n in range(60)], 20, 8
+    true = {*places[:15], *places[n_listed::4]}  # the likelier listed, the likelier true: what a list does
+    listed(ledger, ["O1" if g in true else "O5" for g in places[:n_listed]], grids=places[:n_listed])
+    for night in range(nights):
+        chosen, propensity = explored(places[n_listed:], 6 + 6 * (night % 2), NIGHT + pd.Timedelta(days=night))
+        answers = ["O1" if g in true else "O5" for g in chosen]
+        more = {"lane": "explore", "level": "blue", "propensity": propensity, "grids": chosen}
+        listed(ledger, answers, start=100 * (night + 1), **more)
+    labels = rl.weighted_labels(ledger)
+    drawn = labels["propensity"] < 1
+    labels["weight"] /= drawn.map({True: nights, False: 1})
 
-    assert weighted.mean() == pytest.approx(true.sum(), rel=0.01)
-    assert abs((drawn * true).sum() / drawn.sum() - true.mean()) > 0.05
+    assert labels.groupby(drawn)["weight"].sum().tolist() == pytest.approx([n_listed, 40])
+    assert (labels["y"] * labels["weight"]).sum() == pytest.approx(len(true), rel=0.1)
+    assert labels["y"].mean() < 0.9 * len(true) / len(places)
 
 
 # -- effect -----------------------------------------------------------------------------------------------------------

@@ -142,12 +142,17 @@ def test_an_unknown_action_is_told_with_the_nearest():
         FLOW.check_action("acknowlege")
 
 
-CODES = st.sampled_from([2, 4, 6, 9, 12]).flatmap(lambda n: st.text("123456789", min_size=n, max_size=n))
+LENGTHS = st.sampled_from([2, 4, 6, 9, 12])
+CODES = LENGTHS.flatmap(lambda n: st.text("123456789", min_size=n, max_size=n))
 
 
-@given(CODES, CODES)
-def test_a_division_covers_what_begins_with_its_code(area, other):
+@given(CODES, LENGTHS, CODES)
+def test_a_division_covers_what_begins_with_its_code(code, n, other):
     """Of division codes one covers another exactly when the other begins with it."""
+    area = code[:n]
+
+    assert within(code, area)
+    assert within(area, code) == (area == code)
     assert within(other, area) == other.startswith(area)
 
 

@@ -42,7 +42,6 @@ SMALL = RiskModel(
     towns.LABEL,
     ModelSettings(n_trees=8, min_rows_in_leaf=20),
 )
-OUTPUT = ["score", "expected", "probability", "lower", "upper"]
 
 
 def test_the_same_panel_gives_the_same_version():

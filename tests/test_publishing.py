@@ -97,7 +97,11 @@ def test_alerts_and_reasons_are_of_grids_there_are():
         }
     )
 
+    alerts = pd.DataFrame({"alert_id": ["a", "b"], "as_of": AT, "grid_ids": ["G01 G02", "G03 X1"], "level": "red"})
+    alerts = alerts.assign(state="published", target="t", action="A1", model_version="m")
+
     assert faults(scores(), reasons=reasons) == ["reasons: 1 grids are not among the 20 there are, first X1."]
+    assert faults(scores(), alerts=alerts) == ["alerts: 1 grids are not among the 20 there are, first X1."]
 
 
 def test_the_list_may_change_within_bounds():

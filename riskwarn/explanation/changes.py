@@ -9,7 +9,6 @@ its inputs. In another order the parts would differ; the sum would not.
 """
 
 import itertools
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -31,7 +30,6 @@ PARTS = {
     "model": phrase("the new model"),
 }
 """Parts of a change, in the order of the path, in words."""
-Status = Literal["entered", "left", "stayed", "off"]
 
 
 @checked

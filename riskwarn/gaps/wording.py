@@ -87,13 +87,11 @@ COUNTED = {
 """What the numbers of evidence count."""
 
 SHARES = {
-    "capture_ratio",
     "chance_of_next_step",
     "city",
     "city_share",
     "county_ratio",
     "distance",
-    "landing_rate",
     "last_day_city_share",
     "share",
     "skipped",

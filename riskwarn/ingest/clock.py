@@ -65,7 +65,6 @@ _WORDY_DATES = {
     "day first": [r"(?P<d>\d{1,2})[-/.](?P<m>\d{1,2})[-/.](?P<y>\d{4})"],
 }
 _JAVA = rf"{_WEEKDAY}{_MONTH_WORD}\s+{_DAY}\s+{_WORDY_CLOCK}\s+{_WORDY_ZONE}\s+(?P<y>\d{{4}})"
-_DAY_US = 86_400_000_000
 
 
 def read_times(

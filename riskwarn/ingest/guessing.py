@@ -18,7 +18,7 @@ from riskwarn.ingest.categorising import candidates
 from riskwarn.ingest.clock import Order, read_times
 from riskwarn.ingest.coordinates import points_of
 from riskwarn.ingest.delivery import Delivery
-from riskwarn.ingest.folding import cleaned, fold, folded
+from riskwarn.ingest.folding import cleaned, fold
 from riskwarn.ingest.mapping import EXTRA_FIELDS, Mapping, mapping_of, preset, preset_names, vocabulary
 from riskwarn.ingest.reading import open_delivery
 from riskwarn.privacy import TEXT_LENGTH, ColumnWatch, denied_header, findings, person_header, shown, shown_path
@@ -477,17 +477,3 @@ def _list(names: Sequence[str]) -> str:
 
 def _quoted(name: str) -> str:
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def unknown_categories(path: str | Path, mapping: Mapping) -> pd.Series:
-    """Categories of a file's first rows that the mapping's crosswalk does not know, with how often each stands there."""
-    delivery = open_delivery(path, mapping.headers(), mapping.stated)
-    sample = _sample(delivery)
-    names = [fold(alias) for alias in mapping.category.keys or mapping.columns.get("category", ())]
-    column = next((c for c in delivery.header if fold(c) in names), None)
-    if column is None:
-        return pd.Series(dtype="int64")
-    known = set(mapping.crosswalk().iloc[:, 0])
-    values = folded(sample[column]).dropna()
-    lost = values[~values.map(lambda v: any(c in known for c in candidates(v, mapping.category.separator)))]
-    return lost.value_counts()

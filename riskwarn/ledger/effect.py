@@ -24,11 +24,11 @@ from riskwarn.history import History
 from riskwarn.label import Label
 from riskwarn.ledger.ledger import Ledger
 from riskwarn.ledger.outcomes import outcomes
+from riskwarn.metrics import weighted_displacement
 from riskwarn.panel import panel_of
 
 _Z = 1.959963984540054
 _ARMS = ("treated", "matched", "near_treated", "near_matched")
-_SIGNS = (1, -1, 1, -1)
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,10 @@ def displacement(before: pd.DataFrame, after: pd.DataFrame) -> Effect:
     if len(before) == 0 or len(before) != len(after):
         raise DataError("no handled place can be compared: none has settled counts before and after, and a match.")
     counts = {a: (float(before[a].sum()), float(after[a].sum())) for a in _ARMS}
-    estimate = sum(sign * (counts[a][1] - counts[a][0]) for a, sign in zip(_ARMS, _SIGNS, strict=True))
+    treated, matched, near_treated, near_matched = counts.values()
+    estimate = weighted_displacement(
+        treated, matched, treated_around=near_treated, control_around=near_matched
+    ).estimate
     own, near = (_dispersion(before[a].to_numpy(), after[a].to_numpy()) for a in ("matched", "near_matched"))
     variances = [spread * sum(counts[a]) for a, spread in zip(_ARMS, (own, own, near, near), strict=True)]
     half = _Z * float(np.sqrt(sum(variances)))

@@ -46,7 +46,6 @@ __all__ = [
     "check",
     "check_all",
     "check_feeds",
-    "check_scores",
     "counts",
     "in_words",
     "replay",
@@ -158,27 +157,6 @@ def check_feeds(history: History, as_of: object) -> pd.DataFrame:
             f"nothing was known at {snapshot.local[0]:%Y-%m-%d}: there is no feed to look at; choose a later date."
         )
     return pd.concat([volume_marks(feeds), category_marks(feeds)], ignore_index=True)
-
-
-@checked
-def check_scores(history: History, model: RiskModel, as_of: object) -> pd.DataFrame:
-    """Drift of features and scores, ranks against the night before, and calibration of what has settled since the training.
-
-    Parameters
-    ----------
-    history
-        The city's records.
-    model
-        A fitted model.
-    as_of
-        The night; a date means its local midnight.
-
-    Returns
-    -------
-    marks
-        One row a monitor and feature: `state`, `value`, and the limits it was held against (`warn`, `alarm`).
-    """
-    return next(_checked(history, [model], as_of)).drop(columns="target")
 
 
 def _checked(history: History, models: Sequence[RiskModel], as_of: object) -> Iterator[pd.DataFrame]:

@@ -25,7 +25,6 @@ RELAPSE, RELAPSE_LEAST_DAYS, RELAPSE_MEAN_DAYS = 0.12, 5.0, 20.0
 LIMIT_WORKDAYS = 9
 DIVERTED, LOST, LOST_CARELESS, REGISTERED = 0.30, 0.05, 0.25, 0.8
 PAPER_SHARE = 0.40
-HOW = ("visit", "diversion")
 
 
 @dataclass
@@ -50,7 +49,7 @@ class Course:
     """Everything that happened, one array a column, grouped by what it was; days count from the city's start."""
 
     found: dict[str, np.ndarray]
-    """Ledger registrations: dispute, day, episode, how (position in `HOW`)."""
+    """Ledger registrations: dispute, day, episode, how (0 by a visit, 1 by a diversion)."""
     hotline: dict[str, np.ndarray]
     petition: dict[str, np.ndarray]
     call: dict[str, np.ndarray]

@@ -11,8 +11,8 @@ from riskwarn.simulation.setting import Setting
 LON0, LAT0 = -117.0, 3.0
 """Centre of the made-up city, degrees: open Pacific, where nobody lives."""
 KM_PER_DEGREE = 111.32
-STRATA = ("urban", "town", "fringe", "rural")
 STRATUM_SHARE = (0.35, 0.15, 0.10, 0.40)
+"""Communities that are urban, town, fringe and rural."""
 STRATUM_CLASS = ("111", "121", "112", "220")
 STRATUM_EFFECT = np.array([0.0, 0.05, 0.35, -0.10])
 PEOPLE_PER_HOUSEHOLD = 2.6

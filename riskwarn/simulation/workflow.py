@@ -11,7 +11,6 @@ from riskwarn.simulation.world import World, case_ids, event_ids
 
 LEVEL_WORKDAYS = (1, 3, 5, 7, 9)
 """Working days by when grid, village, township, county and city must have settled a case or passed it up."""
-BOUNCED = 0.06
 BOUNCED_IN_PAIR, BOUNCED_ELSEWHERE = 0.5, 0.01
 ACTIONS = ("report", "sign", "transfer", "return", "assign", "close", "callback")
 
