@@ -146,6 +146,16 @@ def _read(as_of: object, timezone: str) -> pd.Timestamp:
 def micros(at: pd.Timestamp) -> int:
     """An instant as µs since 1970 UTC.
 
+    Parameters
+    ----------
+    at
+        An instant, timezone-aware.
+
+    Returns
+    -------
+    micros
+        Whole microseconds.
+
     Examples
     --------
     >>> micros(pd.Timestamp("1970-01-01 08:00:01", tz="Asia/Shanghai"))

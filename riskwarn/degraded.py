@@ -30,7 +30,20 @@ _NUMBERS = ("probability", "expected", "lower", "upper", "rank", "p_in_top")
 
 @checked
 def is_late(history: History, at: pd.Timestamp) -> bool:
-    """Whether the data end more than a day before a night, and not so long that nothing can be told at all."""
+    """Whether the data end more than a day before a night, and not so long that nothing can be told at all.
+
+    Parameters
+    ----------
+    history
+        What is known.
+    at
+        The night.
+
+    Returns
+    -------
+    late
+        False also where the data are too old for a night.
+    """
     late_days = (micros(at) - history.until) / DAY_US
     return 1 < late_days <= LONGEST_SILENCE_DAYS
 
@@ -115,6 +128,16 @@ def publish_late(
 def in_words(facts: Mapping[str, Any]) -> str:
     """What is the matter with a degraded night, in a line for the log; empty for any other.
 
+    Parameters
+    ----------
+    facts
+        Facts of the night, with its state.
+
+    Returns
+    -------
+    words
+        In English, without a full stop.
+
     Examples
     --------
     >>> in_words({"state": "degraded", "degraded": {"feeds": ["dispute"], "scores_of": None}})
@@ -131,7 +154,20 @@ def in_words(facts: Mapping[str, Any]) -> str:
 
 @checked
 def night_table(night: PublishedNight, name: str) -> pd.DataFrame:
-    """A table of a night, without rows where the night did not make it."""
+    """A table of a night, without rows where the night did not make it.
+
+    Parameters
+    ----------
+    night
+        A published night.
+    name
+        Of a table of the schema.
+
+    Returns
+    -------
+    table
+        With every column of its contract.
+    """
     if name in night.tables:
         return night.table(name)
     table = table_of(name)

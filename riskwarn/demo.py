@@ -22,7 +22,20 @@ CAPACITY = 40
 
 
 def run(folder: Path, *, port: int = 8000) -> Night:
-    """Ingest, backtest, train, ask the gate, run a night; print what was found and how to open the page."""
+    """Ingest, backtest, train, ask the gate, run a night; print what was found and how to open the page.
+
+    Parameters
+    ----------
+    folder
+        Of the new store.
+    port
+        At which the page will be served.
+
+    Returns
+    -------
+    night
+        What was published.
+    """
     _step(1, f"bring the records of Boston 2015 into {folder}")
     store = boston(folder)
     print(f"  {store}")

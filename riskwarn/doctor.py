@@ -87,6 +87,16 @@ def examine(store: Store | None = None, *, now: pd.Timestamp | None = None) -> l
 def gravest(findings: list[Finding]) -> State:
     """The gravest state among findings.
 
+    Parameters
+    ----------
+    findings
+        Of a check-up.
+
+    Returns
+    -------
+    state
+        ``ok`` where there are none.
+
     Examples
     --------
     >>> gravest([Finding("disk", "ok", ""), Finding("key", "warn", "")])

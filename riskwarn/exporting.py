@@ -20,6 +20,13 @@ def write_table(table: pd.DataFrame, target: Path) -> None:
     Text that a spreadsheet could take for a formula gets a leading apostrophe in CSV, and stays text in XLSX. CSV is UTF-8 with a
     byte-order mark, so that spreadsheets open it.
 
+    Parameters
+    ----------
+    table
+        What to write.
+    target
+        The file.
+
     Raises
     ------
     DataError
@@ -41,6 +48,11 @@ def write_table(table: pd.DataFrame, target: Path) -> None:
 
 def check_ending(target: Path) -> None:
     """Refuse a file name that says no known format, before anything is computed.
+
+    Parameters
+    ----------
+    target
+        The file.
 
     Raises
     ------
@@ -65,6 +77,16 @@ def _write(table: pd.DataFrame, target: Path) -> None:
 def defused(cell: object) -> object:
     """`cell`, with an apostrophe before text that a spreadsheet would take for a formula.
 
+    Parameters
+    ----------
+    cell
+        Any value.
+
+    Returns
+    -------
+    cell
+        Text with an apostrophe, or the value as it is.
+
     Examples
     --------
     >>> defused("=1+1"), defused("＝1+1"), defused(-3.5), defused("G012")
@@ -77,7 +99,18 @@ def defused(cell: object) -> object:
 
 
 def plain_times(table: pd.DataFrame) -> pd.DataFrame:
-    """Times with a zone as text with their offset: spreadsheets know no zones."""
+    """Times with a zone as text with their offset: spreadsheets know no zones.
+
+    Parameters
+    ----------
+    table
+        Any table.
+
+    Returns
+    -------
+    table
+        Categories are text in it, too.
+    """
     zoned = table.select_dtypes("datetimetz").columns
     plain = {c: table[c].map(lambda t: "" if pd.isna(t) else t.isoformat()).astype("str") for c in zoned}
     return table.assign(**plain).astype(dict.fromkeys(table.select_dtypes("category").columns, "str"))

@@ -17,14 +17,42 @@ _SIZES = {"household": "households", "area": "area_km2"}
 
 
 def outcome_of(objective: str, y: np.ndarray) -> np.ndarray:
-    """(n,) What the trees are told of counts (n,): for ``binary`` whether there was any, for ``lambdarank`` at most 30."""
+    """What the trees are told of counts: for ``binary`` whether there was any, for ``lambdarank`` at most 30.
+
+    Parameters
+    ----------
+    objective
+        One of those that an experiment may name.
+    y
+        (n,) counts.
+
+    Returns
+    -------
+    outcome
+        (n,) numbers.
+    """
     if objective == "binary":
         return (y > 0).astype(float)
     return np.minimum(np.round(y), _MOST) if objective == "lambdarank" else y
 
 
 def options_of(objective: str, y: np.ndarray, level: np.ndarray) -> dict[str, Any]:
-    """LightGBM's options for an objective; `level` (n,) are the log rates the trees start from."""
+    """LightGBM's options for an objective.
+
+    Parameters
+    ----------
+    objective
+        As of :func:`outcome_of`.
+    y
+        (n,) counts.
+    level
+        (n,) log rates the trees start from.
+
+    Returns
+    -------
+    options
+        For ``lightgbm.train``.
+    """
     if objective == "negative_binomial":
         mean = np.exp(level)
         dispersion = max(float(((y - mean) ** 2 - y).sum() / (mean**2).sum()), 0.0)
@@ -45,6 +73,18 @@ def options_of(objective: str, y: np.ndarray, level: np.ndarray) -> dict[str, An
 def size_of(features: Iterable[Feature], gain_per: str) -> Attribute:
     """The feature that tells what a gain per ``household`` or ``area`` is divided by.
 
+    Parameters
+    ----------
+    features
+        Of the model.
+    gain_per
+        ``household`` or ``area``.
+
+    Returns
+    -------
+    feature
+        An attribute of the grids.
+
     Raises
     ------
     DefinitionError
@@ -60,7 +100,19 @@ def size_of(features: Iterable[Feature], gain_per: str) -> Attribute:
 
 
 def sizes(rows: pd.DataFrame, attribute: Attribute) -> np.ndarray:
-    """(n,) Households, or km², of the grid of each row, above 0; an unknown one, and 0, is the median of the rows that have one.
+    """Households, or km², of the grid of each row; an unknown one, and 0, is the median of the rows that have one.
+
+    Parameters
+    ----------
+    rows
+        Of a panel.
+    attribute
+        What :func:`size_of` gave.
+
+    Returns
+    -------
+    sizes
+        (n,) above 0.
 
     Raises
     ------
@@ -111,12 +163,33 @@ def gain_classes(rates: np.ndarray) -> tuple[np.ndarray, list[float]]:
 
 
 def nights_of(dates: pd.Series) -> np.ndarray:
-    """Sizes of the nights of rows in the order of their dates."""
+    """Sizes of the nights of rows in the order of their dates.
+
+    Parameters
+    ----------
+    dates
+        In order.
+
+    Returns
+    -------
+    sizes
+        Rows of each date.
+    """
     return dates.groupby(dates, sort=False, observed=True).size().to_numpy()
 
 
 def negative_binomial(dispersion: float) -> Callable[[np.ndarray, Any], tuple[np.ndarray, np.ndarray]]:
     """Slope and curvature of the negative binomial's loss in the log mean, variance ``mu + dispersion * mu**2``.
+
+    Parameters
+    ----------
+    dispersion
+        At least 0; 0 is Poisson's.
+
+    Returns
+    -------
+    objective
+        Of raw scores and a data set, as LightGBM calls it.
 
     Examples
     --------

@@ -75,6 +75,16 @@ def _written(file: Path) -> str:
 def sqlite_file(uri: str) -> Path | None:
     """The file of an SQLite address, none for any other tracker.
 
+    Parameters
+    ----------
+    uri
+        Of a tracker.
+
+    Returns
+    -------
+    file
+        Whether it exists or not.
+
     Examples
     --------
     >>> sqlite_file(default_uri("/data/50%?")).parent.name
@@ -133,7 +143,22 @@ def log_training(
 
 @checked
 def log_tuning(tuning: Tuning, experiment: Experiment, *, uri: str) -> str:
-    """Log a search: the settings found, the metric as declared and at best, every trial. Returns the run's id."""
+    """Log a search: the settings found, the metric as declared and at best, every trial.
+
+    Parameters
+    ----------
+    tuning
+        What a search found.
+    experiment
+        What was asked.
+    uri
+        Of the tracker.
+
+    Returns
+    -------
+    run_id
+        Of the run in MLflow.
+    """
     with _mlflow(uri) as mlflow:
         experiment_id = _experiment_id(mlflow, uri, experiment.name)
         with mlflow.start_run(experiment_id=experiment_id, run_name=f"{experiment.label.name} tuning") as run:
@@ -255,6 +280,20 @@ def _bundle(place: Path, alias: str) -> Path | None:
 def kept(folder: str | Path, target: str, *, alias: str) -> RiskModel | None:
     """The bundle kept for an alias, none where there is none.
 
+    Parameters
+    ----------
+    folder
+        Of the store.
+    target
+        Name of the label.
+    alias
+        ``champion`` or ``candidate``.
+
+    Returns
+    -------
+    model
+        Its digest and signature have been checked.
+
     Raises
     ------
     DataError
@@ -278,7 +317,18 @@ def kept(folder: str | Path, target: str, *, alias: str) -> RiskModel | None:
 
 @checked
 def kept_targets(folder: str | Path) -> list[str]:
-    """Names of the labels with a kept model."""
+    """Names of the labels with a kept model.
+
+    Parameters
+    ----------
+    folder
+        Of the store.
+
+    Returns
+    -------
+    targets
+        In order.
+    """
     place = Path(folder) / "models"
     return sorted(p.name for p in place.iterdir()) if place.exists() else []
 
@@ -286,6 +336,20 @@ def kept_targets(folder: str | Path) -> list[str]:
 @checked
 def fetch(target: str, *, uri: str, alias: str = CHAMPION) -> RiskModel:
     """The model that holds `alias`.
+
+    Parameters
+    ----------
+    target
+        Name of the label.
+    uri
+        Of the tracker.
+    alias
+        ``champion`` or ``candidate``.
+
+    Returns
+    -------
+    model
+        Its facts name the run and version it came from.
 
     Raises
     ------

@@ -12,6 +12,16 @@ N_WEEKS = 52
 def week_ends(as_of: pd.Timestamp) -> list[pd.Timestamp]:
     """Ends of the weeks before a night, oldest first; the last is the night itself.
 
+    Parameters
+    ----------
+    as_of
+        The night.
+
+    Returns
+    -------
+    ends
+        :data:`N_WEEKS` instants, at the same time of day.
+
     Examples
     --------
     >>> [at.strftime("%Y-%m-%d") for at in week_ends(pd.Timestamp("2025-01-08", tz="Asia/Shanghai"))[-2:]]
@@ -64,6 +74,11 @@ def weekly_readings(weeks: pd.DataFrame, sources: list[str], as_of: pd.Timestamp
         Feeds, those without an event in any week too.
     as_of
         The night.
+
+    Returns
+    -------
+    readings
+        One row a feed: the week's events `n`, their usual `mean`, the `change` and the `reading` in a word.
     """
     ends = week_ends(as_of)
     city = weeks.pivot_table(index="source", columns="week_ends_at", values="n", aggfunc="sum", fill_value=0.0)

@@ -80,13 +80,39 @@ class WorkingTime:
     timezone: str
 
     def spent(self, start: pd.Timestamp, end: pd.Timestamp, unit: str) -> float:
-        """How much of a unit lies between two instants; working days are counted from the end of the day of `start`."""
+        """How much of a unit lies between two instants; working days are counted from the end of the day of `start`.
+
+        Parameters
+        ----------
+        start, end
+            Instants, timezone-aware.
+        unit
+            ``wh``, ``wd``, ``h`` or ``d``, as of :class:`Budget`.
+
+        Returns
+        -------
+        amount
+            At least 0.
+        """
         if unit in _HOURS:
             return max((end - start) / pd.Timedelta(hours=_HOURS[unit]), 0.0)
         return max(self._counted(end, unit) - self._counted(self._begun(start, unit), unit), 0.0)
 
     def due(self, start: pd.Timestamp, budget: Budget) -> pd.Timestamp:
-        """When a budget begun at `start` is used up, to the second; a whole working day ends with that day's last moment."""
+        """When a budget begun at `start` is used up, to the second; a whole working day ends with that day's last moment.
+
+        Parameters
+        ----------
+        start
+            When it begins, timezone-aware.
+        budget
+            How long it is.
+
+        Returns
+        -------
+        due
+            An instant in the zone of the city.
+        """
         if budget.unit in _HOURS:
             return start + pd.Timedelta(hours=budget.amount * _HOURS[budget.unit])
         first, last, size = self._window(budget.unit)

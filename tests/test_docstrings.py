@@ -1,4 +1,4 @@
-"""What is public says what it takes, what it gives, and when it refuses: numpydoc, kept for the doors named here."""
+"""What is public says what it takes, what it gives, and when it refuses: numpydoc, in every module."""
 
 import ast
 import importlib
@@ -6,15 +6,19 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-DOORS = (
-    "history feature panel backtesting experiment label split grid stack tuning leakage "
-    "explanation monitoring gaps language plan simulation store access"
-).split()
-"""Modules whose public names keep the rule. A module that fulfils it is added here, and stays."""
+import riskwarn
+
+PACKAGE = Path(riskwarn.__file__).parent
+NOT_YET = {"privacy"}
+"""Modules that do not keep the rule; none is added."""
+MODULES = {p.stem for p in PACKAGE.iterdir() if p.suffix == ".py" or (p / "__init__.py").is_file()}
+DOORS = sorted(name for name in MODULES - NOT_YET if not name.startswith("_"))
+"""Modules whose public names keep it."""
 
 
 def public(module: Any) -> Iterator[tuple[str, Any]]:
@@ -60,7 +64,7 @@ def lacks(thing: Any) -> list[str]:
     gives = inspect.signature(function).return_annotation not in {None, "None", inspect.Signature.empty}
     if gives and not (_section(doc, "Returns") or _section(doc, "Yields") or _one_line(doc, wanted)):
         faults.append("Returns")
-    if any(_of_ours(node) for node in ast.walk(tree)) and not _section(doc, "Raises"):
+    if any(_of_ours(node) for node in _own(tree.body[0])) and not _section(doc, "Raises"):
         faults.append("Raises")
     return faults
 
@@ -68,6 +72,14 @@ def lacks(thing: Any) -> list[str]:
 def _one_line(doc: str, wanted: list[str]) -> bool:
     """A function of no parameters may say in its one sentence what it gives."""
     return not wanted and bool(doc)
+
+
+def _own(function: ast.AST) -> Iterator[ast.AST]:
+    """What stands in a function itself, not in one that it makes."""
+    for node in ast.iter_child_nodes(function):
+        if not isinstance(node, ast.FunctionDef):
+            yield node
+            yield from _own(node)
 
 
 def _of_ours(node: ast.AST) -> bool:

@@ -66,11 +66,33 @@ class CheckReport:
     remarks: pd.DataFrame
 
     def words(self, language: Language = "zh") -> list[str]:
-        """The remarks as sentences, gravest first."""
+        """The remarks as sentences, gravest first.
+
+        Parameters
+        ----------
+        language
+            ``zh`` or ``en``.
+
+        Returns
+        -------
+        sentences
+            None where there is nothing to remark.
+        """
         return self.remarks[language].tolist()
 
     def table(self, language: Language = "zh") -> pd.DataFrame:
-        """The feeds as a table for people: one column a feed, shares in per cent."""
+        """The feeds as a table for people: one column a feed, shares in per cent.
+
+        Parameters
+        ----------
+        language
+            ``zh`` or ``en``.
+
+        Returns
+        -------
+        table
+            Rows in words; ``–`` where a number is missing.
+        """
         shown = self.feeds.assign(
             first=self.feeds["first"].dt.strftime("%Y-%m-%d"),
             last=self.feeds["last"].dt.strftime("%Y-%m-%d"),
@@ -87,7 +109,18 @@ class CheckReport:
         return {name: [_plain(row) for row in getattr(self, name).to_dict("records")] for name in names}
 
     def to_html(self, language: Language = "zh") -> str:
-        """The report as one page that needs nothing else."""
+        """The report as one page that needs nothing else.
+
+        Parameters
+        ----------
+        language
+            ``zh`` or ``en``.
+
+        Returns
+        -------
+        html
+            The remarks, and the tables below them.
+        """
         title = phrase("Data check")[language]
         said = "".join(f"<li>{html.escape(line)}</li>" for line in self.words(language)) or "<li>✓</li>"
         tables = [self.table(language).to_html(na_rep="–", float_format="{:,.2f}".format)]
@@ -132,6 +165,16 @@ def _plain(row: dict) -> dict[str, object]:
 @checked
 def check(store: Store) -> CheckReport:
     """Look at every feed of a store.
+
+    Parameters
+    ----------
+    store
+        With events.
+
+    Returns
+    -------
+    report
+        Numbers of each feed, and what to look at in words.
 
     Raises
     ------

@@ -67,6 +67,16 @@ class Guess:
     def write(self, path: str | Path) -> Path:
         """Write the proposal for review; an existing file is not touched.
 
+        Parameters
+        ----------
+        path
+            Where to.
+
+        Returns
+        -------
+        path
+            Of the file that was written.
+
         Raises
         ------
         DataError
@@ -101,6 +111,11 @@ def guess(path: str | Path, *, timezone: str = "", crs: str = "") -> Guess:
         Clock of its times; ``Asia/Shanghai`` where headers are Chinese, else left for the reviewer.
     crs
         Of its points, if it has any; left for the reviewer otherwise.
+
+    Returns
+    -------
+    guess
+        The preset, what each column would fill and how surely, the TOML, and what a person must decide.
 
     Raises
     ------

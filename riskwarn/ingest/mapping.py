@@ -242,7 +242,18 @@ class Mapping:
         return Stated(self.encoding, self.area.crs if self.table == "grids" else self.place.crs)
 
     def ignores(self, header: str) -> bool:
-        """Whether a column of the file is left unread."""
+        """Whether a column of the file is left unread.
+
+        Parameters
+        ----------
+        header
+            Its name.
+
+        Returns
+        -------
+        ignored
+            By any pattern of :attr:`ignore`; case and width do not matter.
+        """
         return any(fnmatchcase(fold(header), fold(pattern)) for pattern in self.ignore)
 
     def headers(self) -> list[str]:
@@ -398,6 +409,11 @@ def load_mapping(path: str | Path) -> Mapping:
     ----------
     path
         The file; a crosswalk it names stands beside it.
+
+    Returns
+    -------
+    mapping
+        Checked as a whole.
 
     Raises
     ------

@@ -60,7 +60,18 @@ class Item:
 
     @classmethod
     def of(cls, row: Any) -> "Item":
-        """The item of a row of table ``items``."""
+        """The item of a row of table ``items``.
+
+        Parameters
+        ----------
+        row
+            With an attribute for each of the item's.
+
+        Returns
+        -------
+        item
+            As the table has it.
+        """
         return cls(**{f.name: getattr(row, f.name) for f in fields(cls)})
 
     @property

@@ -147,6 +147,16 @@ class Ledger:
     def item(self, item_id: str) -> Item:
         """One item, by its own name, the beginning of it, or the name its night gave it.
 
+        Parameters
+        ----------
+        item_id
+            Its name, at least the beginning.
+
+        Returns
+        -------
+        item
+            As it stands now.
+
         Raises
         ------
         NotFoundError
@@ -157,7 +167,18 @@ class Ledger:
 
     @checked
     def trail(self, item_id: str | None = None) -> pd.DataFrame:
-        """Transitions, oldest first, of one item or all; times in the city's zone."""
+        """Transitions, oldest first, of one item or all; times in the city's zone.
+
+        Parameters
+        ----------
+        item_id
+            The item; all where none is named.
+
+        Returns
+        -------
+        trail
+            One row a transition, with the columns of table ``transitions``.
+        """
         asked = sa.select(TRANSITIONS).order_by(TRANSITIONS.c.seq)
         with database.linked(self.engine) as link:
             if item_id is not None:
@@ -176,6 +197,20 @@ class Ledger:
     @checked
     def actor(self, role: str, *, area: str = CITY, account: str = "") -> Actor:
         """Who acts; of the account a digest is kept.
+
+        Parameters
+        ----------
+        role
+            One of the workflow's roles.
+        area
+            Code of the area that is answered for; ``*`` is the city.
+        account
+            Name of the account; it is not kept.
+
+        Returns
+        -------
+        actor
+            For :meth:`act`.
 
         Raises
         ------
@@ -272,6 +307,16 @@ class Ledger:
     def writing(self, at: object = None) -> Iterator[Pen]:
         """One transaction in which the chain grows; the only one at a time. Its head is signed and anchored when it ends well.
 
+        Parameters
+        ----------
+        at
+            When the steps are taken; now by default.
+
+        Yields
+        ------
+        pen
+            What publishes items and takes steps.
+
         Raises
         ------
         TamperedError
@@ -308,7 +353,15 @@ class Ledger:
 
     @checked
     def delivered(self, message_ids: Sequence[str], *, at: object = None) -> None:
-        """Note that messages have reached whom they were for."""
+        """Note that messages have reached whom they were for.
+
+        Parameters
+        ----------
+        message_ids
+            Of :meth:`outbox`.
+        at
+            When; now by default.
+        """
         moment = pd.Timestamp.now(tz="UTC") if at is None else self.store.instant(at)
         done = sa.update(OUTBOX).where(OUTBOX.c.message_id.in_(list(message_ids)))
         with database.linked(self.engine, writes=True) as link:

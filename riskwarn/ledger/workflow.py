@@ -191,11 +191,32 @@ class Workflow:
         return tuple(dict.fromkeys(s.action for s in self.steps))
 
     def graver(self, level: str, other: str) -> bool:
-        """Whether a level is graver than another."""
+        """Whether a level is graver than another.
+
+        Parameters
+        ----------
+        level, other
+            Words of :attr:`levels`.
+
+        Returns
+        -------
+        graver
+            False where they are the same.
+        """
         return self.levels.index(level) < self.levels.index(other)
 
     def level_of(self, severity: float) -> str:
         """The level of a gap by its severity, 0 to 100.
+
+        Parameters
+        ----------
+        severity
+            Of the gap.
+
+        Returns
+        -------
+        level
+            The gravest whose least severity is reached.
 
         Examples
         --------
@@ -206,19 +227,76 @@ class Workflow:
         return next((x for x in self.levels if x in least and severity >= least[x]), self.levels[-1])
 
     def counts(self, code: str) -> Counts:
-        """How an outcome counts."""
+        """How an outcome counts.
+
+        Parameters
+        ----------
+        code
+            O1 to O8.
+
+        Returns
+        -------
+        counts
+            ``confirmed``, ``not_found`` or ``excluded``.
+        """
         return next(o.counts for o in self.outcomes if o.code == code)
 
     def step(self, action: str, state: str, *, role: str, kind: str, level: str) -> Step | None:
-        """The step an action is, for an item in a state; none where nobody, or only another role, may take it."""
+        """The step an action is, for an item in a state; none where nobody, or only another role, may take it.
+
+        Parameters
+        ----------
+        action
+            What would be done.
+        state
+            Where the item stands.
+        role
+            Who would do it.
+        kind, level
+            Of the item.
+
+        Returns
+        -------
+        step
+            At most one is declared.
+        """
         return next((s for s in self._open(action, state, kind, level) if role in s.by), None)
 
     def roles_for(self, action: str, state: str, *, kind: str, level: str) -> tuple[str, ...]:
-        """Roles that may take an action for an item in a state; empty where nobody may."""
+        """Roles that may take an action for an item in a state; empty where nobody may.
+
+        Parameters
+        ----------
+        action
+            What would be done.
+        state
+            Where the item stands.
+        kind, level
+            Of the item.
+
+        Returns
+        -------
+        roles
+            In the order in which the steps name them.
+        """
         return tuple(dict.fromkeys(r for s in self._open(action, state, kind, level) for r in s.by))
 
     def next_actions(self, state: str, *, role: str, kind: str, level: str) -> tuple[str, ...]:
         """Actions that a role may take for an item now.
+
+        Parameters
+        ----------
+        state
+            Where the item stands.
+        role
+            Who asks.
+        kind, level
+            Of the item.
+
+        Returns
+        -------
+        actions
+            In the order of the file.
 
         Examples
         --------
@@ -229,6 +307,11 @@ class Workflow:
 
     def check_action(self, action: str) -> None:
         """Refuse an action that is none.
+
+        Parameters
+        ----------
+        action
+            A name.
 
         Raises
         ------
