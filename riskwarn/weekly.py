@@ -6,7 +6,8 @@ import pandas as pd
 from riskwarn.history import History, Stream
 from riskwarn.unusual import weekly_reading
 
-N_WEEKS = 52
+N_WEEKS = 53
+"""A year of weeks, and before it the week that last week is compared with."""
 
 
 def week_ends(as_of: pd.Timestamp) -> list[pd.Timestamp]:

@@ -154,9 +154,9 @@ def test_evidence_names_levels_in_words():
 
 
 def test_order_of_the_day(client):
-    """Trust comes first, then the whole, the list, and where we may be blind."""
+    """Trust comes first, then what changed, the list, and where we may be blind."""
     text = client.get("/").text
-    order = [text.index(f'id="{h}"') for h in ("h-trust", "h-all", "h-list", "h-gaps")]
+    order = [text.index(mark) for mark in ('<details class="trust', '<ul class="strip"', 'id="h-list"', 'id="h-gaps"')]
 
     assert order == sorted(order)
 
@@ -169,18 +169,17 @@ def test_today_names_the_feed_that_stopped_and_gives_no_reading_of_it(client):
     assert "来源异常，不研判" in text
 
 
-def test_list_gives_rank_level_reasons_and_action(client):
-    """The first line of the list: rank, level in words, three reasons in sentences, an action, who and until when."""
-    first = re.search(r"<tbody>\s*(<tr id=\"A-.*?</tr>)", client.get("/", params={"lang": "en"}).text, re.DOTALL).group(
-        1
-    )
+def test_a_line_gives_level_reasons_step_and_clock(client):
+    """The first line of the list: level in words, three reasons in sentences, the next step, and until when to acknowledge."""
+    text = client.get("/", params={"lang": "en"}).text
+    first = re.search(r'<ol class="lines">\s*(<li class="line red" id="A-.*?</li>)', text, re.DOTALL).group(1)
+    why = re.findall(r'<b class="now">(.*?)</b>|<span>(.*?)</span>', first)
 
-    assert '<b class="rank">1</b>' in first
     assert '<span class="level red">red</span>' in first
-    assert first.count("<li>") == 3
-    assert "4 dispute calls in the last 28 days; city median 0.9" in first
-    assert "joint meeting" in first
-    assert "01-08 10:00" in first
+    assert "4 dispute calls in the last 28 days; city median 0.9" in why[0][0]
+    assert len([w for w in why if any(w)]) == 4  # three reasons and the owner
+    assert '<b class="step">Hold a joint meeting' in first
+    assert "acknowledge by 10:00" in first
 
 
 def test_lowering_reasons_stay_out_of_the_list_and_stand_on_the_page_of_the_grid(client):
@@ -279,7 +278,7 @@ def test_tables_a_night_did_not_make_are_not_none_found(tmp_path):
     assert today.status_code == 200
     assert words.PHRASES["no_alerts_made"].zh in today.text
     assert words.PHRASES["no_gaps_made"].zh in today.text
-    assert words.PHRASES["feeds_unstated"].zh in today.text
+    assert words.PHRASES["trust_unstated"].zh.partition("{until}")[2] in today.text
     assert words.PHRASES["gate_unknown"].zh in client.get("/").text
     assert words.PHRASES["gate_unknown"].zh in client.get("/model").text
     assert api(client, "/gaps").json()["made"] is False

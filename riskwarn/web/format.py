@@ -131,6 +131,19 @@ def moment(at: object, timezone: str) -> str:
     return local.strftime("%Y-%m-%d %H:%M")
 
 
+def short_moment(at: object, timezone: str, night: pd.Timestamp) -> str:
+    """An instant by the clock alone where it is of the night's own day, else with month and day.
+
+    Examples
+    --------
+    >>> night = pd.Timestamp("2025-01-08", tz="Asia/Shanghai")
+    >>> short_moment("2025-01-08T02:00:00+00:00", "Asia/Shanghai", night), short_moment("2025-01-09T02:00:00+00:00", "Asia/Shanghai", night)
+    ('10:00', '01-09 10:00')
+    """
+    text = moment(at, timezone)
+    return text.removeprefix(f"{night:%Y-%m-%d} ") if text[:10] == f"{night:%Y-%m-%d}" else text[5:]
+
+
 def age(hours: float, language: str) -> str:
     """How long ago, in days from two days on.
 

@@ -20,6 +20,7 @@ from riskwarn.web import format as write
 from riskwarn.web import words
 from riskwarn.web.api import nights_of
 from riskwarn.web.chart import spark
+from riskwarn.web.morning import LANE_NAMES, NEWS
 from riskwarn.web.nights import Night, Nights, targets_of
 from riskwarn.web.problems import HEADERS, Problem
 
@@ -41,6 +42,7 @@ FACTS = (
     "backtest",
     "trained",
     "capacity",
+    "list",
 )
 """What a page may say of a night, each "not stated" where the night does not state it."""
 _COOKIE = "riskwarn_lang"
@@ -67,6 +69,8 @@ def _environment() -> jinja2.Environment:
         STATES=words.STATES,
         FEED_STATES=words.FEED_STATES,
         UNITS=words.UNITS,
+        LANE_NAMES=LANE_NAMES,
+        NEWS=NEWS,
         GAP_KINDS=KINDS,
         METRICS=METRICS,
         LESS_IS_BETTER=LESS_IS_BETTER,
@@ -92,7 +96,11 @@ def _common(request: Request) -> dict[str, Any]:
     """What every page is given, with or without a night."""
     language, path = language_of(request), request.url.path
     default: str = request.app.state.language
-    here = {k: v for k, v in request.query_params.items() if k in {"as_of", "target", "page", "kind", "level"}}
+    here = {
+        k: v
+        for k, v in request.query_params.items()
+        if k in {"as_of", "target", "page", "kind", "level", "lane", "trend"}
+    }
     link = partial(_link, {} if language == default else {"lang": language})
     store = nights_of(request).store  # an empty store knows no zone yet, and a page that says so writes no moment
     return {
@@ -111,6 +119,7 @@ def _common(request: Request) -> dict[str, Any]:
         **{name: mark[language] for name, mark in words.PUNCTUATION.items()},
         "said": lambda text: words.said(text, language),
         "moment": lambda at: write.moment(at, store.timezone),
+        "short_moment": lambda at: write.short_moment(at, store.timezone, nights_of(request).newest().as_of),
         "day": lambda at: write.day(at, language),
         "short_day": lambda at: write.short_day(at, language),
         "weekday": lambda at: write.weekday(at, language),

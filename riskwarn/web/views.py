@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,6 @@ from riskwarn.web.api import alert_rows, changes_of, nights_of, score_of
 from riskwarn.web.chart import stacked
 from riskwarn.web.geojson import has_map
 from riskwarn.web.lines import (
-    ROWS_TODAY,
     by_kind,
     entries,
     feed_lines,
@@ -27,6 +26,7 @@ from riskwarn.web.lines import (
     sentences_of,
     untold,
 )
+from riskwarn.web.morning import feed_changes, lane_counts, lines_of, ordered, sections
 from riskwarn.web.nights import Night
 from riskwarn.web.page import language_of, page_of_night
 from riskwarn.web.policy import may
@@ -60,6 +60,8 @@ class AlertsPageQuery(ListPageQuery):
     """Parameters of the alert list."""
 
     level: Level | None = None
+    lane: Literal["triggered", "escalating", "first", "rising", "standing", "explore"] | None = None
+    trend: Literal["news", "new", "worse", "same", "better"] | None = None
 
 
 @views.get("/", dependencies=[may("alerts:read")])
@@ -67,13 +69,14 @@ def today(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
     """Today: can the numbers be trusted, where to look, why, and where we are blind."""
     nights, language = nights_of(request), language_of(request)
     night = nights.at(query.as_of, target=query.target)
-    shown = None if night.alerts is None else night.alerts.head(ROWS_TODAY)
     gaps = None if night.gaps is None else found_gaps(night.gaps)
     return page_of_night(
         request,
         "today.html",
         night,
-        entries=entries(nights, night, shown, language),
+        sections=sections(night, language),
+        entries=entries(nights, night, None, language) if night.alerts is None else [],
+        feed_changes=feed_changes(night),
         changes=changes_of(nights, night),
         feeds=feed_lines(night),
         drawn=has_map(night),
@@ -180,21 +183,32 @@ def alerts(request: Request, query: Annotated[AlertsPageQuery, Query()]) -> Resp
     """All alerts of the night."""
     nights = nights_of(request)
     night = nights.at(query.as_of, target=query.target)
-    made = night.alerts if night.alerts is not None else pd.DataFrame(columns=["level", "grid_ids"])
-    counts = made["level"].value_counts().to_dict()
-    chosen = made[made["level"] == query.level] if query.level else made
+    made = pd.DataFrame(columns=["level"]) if night.alerts is None else ordered(night.alerts)
+    chosen = made[_like(made, query)]
     pages = pager(len(chosen), query.page)
-    lines = entries(nights, night, chosen.iloc[pages["start"] : pages["end"]], language_of(request))
     return page_of_night(
         request,
         "alerts.html",
         night,
         made=night.alerts is not None,
-        counts=counts,
-        level=query.level,
+        counts=made["level"].value_counts().to_dict(),
+        lanes=lane_counts(made),
+        asked=query,
         pages=pages,
-        entries=lines,
+        lines=lines_of(night, chosen.iloc[pages["start"] : pages["end"]], language_of(request)),
+        entries=entries(nights, night, None, language_of(request)) if night.alerts is None else [],
     )
+
+
+def _like(alerts: pd.DataFrame, query: AlertsPageQuery) -> pd.Series:
+    """Which alerts are of the level, lane and trend asked for."""
+    like = pd.Series(data=True, index=alerts.index)
+    for column, value in (("level", query.level), ("lane", query.lane), ("trend", query.trend)):
+        if value:
+            like &= (alerts[column] if column in alerts else pd.Series("", index=alerts.index)).isin(
+                ["new", "worse"] if value == "news" else [value]
+            )
+    return like
 
 
 @views.get("/model", dependencies=[may("model:read")])

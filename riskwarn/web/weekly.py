@@ -21,12 +21,15 @@ class Weeks:
         Grids with an event in any week.
     readings
         By feed: `n`, `mean`, `change` and `reading` of the last week in the whole city.
+    year_ago
+        By feed: events of the whole city in the week that ended 52 weeks before the last.
     """
 
     ends: list[pd.Timestamp]
     counts: Mapping[str, np.ndarray]
     grid_ids: pd.Index
     readings: Mapping[str, Mapping[str, object]]
+    year_ago: Mapping[str, float]
 
     def of_grid(self, grid_id: str) -> dict[str, list[int]]:
         """Counts of one grid by feed; zeros where it had no event."""
@@ -45,7 +48,7 @@ def _whole(counts: np.ndarray) -> list[int]:
 
 
 def weeks_of(weeks: pd.DataFrame, readings: pd.DataFrame, ends: list[pd.Timestamp]) -> Weeks:
-    """The tables `weeks` and `weekly_readings` of a night, made ready to be asked by grid."""
+    """The tables `weeks` and `weekly_readings` of a night, made ready to be asked by grid; the first of `ends` is the week a year before the last."""
     by_source = readings.set_index("source")
     row, grid_ids = pd.factorize(weeks["grid_id"], sort=True)
     week = pd.DatetimeIndex(ends).get_indexer(pd.DatetimeIndex(weeks["week_ends_at"]))
@@ -54,4 +57,8 @@ def weeks_of(weeks: pd.DataFrame, readings: pd.DataFrame, ends: list[pd.Timestam
         here = (weeks["source"] == source).to_numpy() & (week >= 0)
         counts[str(source)] = np.zeros((len(grid_ids), len(ends)), dtype=np.float32)
         counts[str(source)][row[here], week[here]] = weeks["n"].to_numpy()[here]
-    return Weeks(ends, counts, pd.Index(grid_ids), by_source[["n", "mean", "change", "reading"]].to_dict("index"))
+    read = by_source[["n", "mean", "change", "reading"]].to_dict("index")
+    a_year = {source: n[:, 1:] for source, n in counts.items()}
+    return Weeks(
+        ends[1:], a_year, pd.Index(grid_ids), read, {source: float(n[:, 0].sum()) for source, n in counts.items()}
+    )

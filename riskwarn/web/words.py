@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from riskwarn.language import UNSAID, Spoken, Words, measure_word, phrase
+from riskwarn.language import UNSAID, Phrase, Spoken, Words, measure_word, phrase
 
 LEVELS = {
     "red": phrase("red"),
@@ -88,13 +88,9 @@ PUNCTUATION = {
 }
 """What joins the parts of a line."""
 
-PHRASES: dict[str, Spoken] = {
+PHRASES: dict[str, Phrase] = {
     "asked": phrase("{text}?"),
     "in_brackets": phrase(" ({text})"),
-    "section_1": phrase("1"),
-    "section_2": phrase("2"),
-    "section_3": phrase("3"),
-    "section_4": phrase("4"),
     "what_if": phrase("If open cases were closed (what if)"),
     "nothing_open": phrase(
         "None of the open or overdue cases that the model reads lies in this grid; there is nothing to try."
@@ -153,9 +149,6 @@ PHRASES: dict[str, Spoken] = {
     "whole_city": phrase("whole city"),
     "state": phrase("State"),
     "last_at": phrase("Last record"),
-    "feeds_all_ok": phrase("All {n} feeds are normal."),
-    "feeds_bad": phrase("{bad} of {n} feeds are not normal: {names}. What rests on them cannot be trusted."),
-    "feeds_unstated": phrase("This night states no feed health; do not take it as normal."),
     "insufficient": phrase("Insufficient data, no score: {n} (this is not calm)."),
     "week": phrase("Last 7 days"),
     "expected_week": phrase("Expected in a week"),
@@ -167,7 +160,26 @@ PHRASES: dict[str, Spoken] = {
     "no_reading": phrase("no reading: see state"),
     "no_history": phrase("too little history"),
     "week_note": phrase("Each week counts what was known when it ended, so weeks compare like with like."),
-    "overall": phrase("Overall"),
+    "trust_ok": phrase("Records complete to {until}; all {n} feeds normal."),
+    "trust_bad": phrase(
+        "Records complete to {until}; {bad} of {n} feeds are not normal: {names}. What rests on them cannot be trusted."
+    ),
+    "trust_unstated": phrase(
+        "Records complete to {until}; this night states no feed health; do not take it as normal."
+    ),
+    "last_week": phrase("Last 7 days"),
+    "on_usual": phrase("{change} on usual"),
+    "on_week": phrase("{change} on last week"),
+    "on_year": phrase("{change} on last year"),
+    "low_word": phrase("low"),
+    "list_tonight": phrase("{n} alert tonight", plural="{n} alerts tonight"),
+    "news": phrase("New or worse"),
+    "lane_more": phrase("{n} more"),
+    "listed_nights": phrase("listed {n} night", plural="listed {n} nights"),
+    "ack_by": phrase("acknowledge by {at}"),
+    "all_lanes": phrase("all lanes"),
+    "none_such": phrase("No alert is like this tonight."),
+    "extended": phrase("The list is {n} longer than the capacity of {capacity}: what a rule finds is never cut."),
     "scored": phrase("Grids scored"),
     "unscored": phrase("Insufficient data"),
     "mean_probability": phrase("City mean probability"),
@@ -231,7 +243,6 @@ PHRASES: dict[str, Spoken] = {
     "all": phrase("all"),
     "kind_all": phrase("all kinds"),
     "level_all": phrase("all levels"),
-    "no_such_level": phrase("No alerts of this level."),
     "no_such_kind": phrase("No gaps of this kind."),
     "not_told": phrase("Not to be told from these records, which is not none"),
     "standing": phrase("Score"),
@@ -282,7 +293,7 @@ PHRASES: dict[str, Spoken] = {
     "unit": phrase("Unit"),
     "method": phrase("Method"),
     "method_text": phrase(
-        "A score uses only grid totals known before the as-of instant. The probability is that of at least one event within the horizon. Silence, visits and staffing never lower a score."
+        "A score uses only grid totals known before the as-of instant. The probability is that of at least one event within the horizon. No model reads visits or staffing, and silence is never told as a comfort."
     ),
     "weekly": phrase("Each source, last 26 weeks"),
     "per_week": phrase("per week"),
@@ -307,7 +318,7 @@ def told(key: str, language: str, **values: object) -> str:
     >>> told("page_of", "en", page=2, n=72)
     'page 2 of 72'
     """
-    return PHRASES[key][language].format(**values)
+    return PHRASES[key].filled(**values)[language]
 
 
 def word(words: Mapping[str, Spoken], code: object, language: str) -> str:

@@ -1,0 +1,174 @@
+"""Why a place is listed, in three short reasons of which the first says why now, and the one step that fits them."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from riskwarn.explanation.phrases import REMEDIES
+from riskwarn.language import Spoken, phrase
+from riskwarn.taxonomy import ACTIONS, words_of
+from riskwarn.web.nights import Night
+from riskwarn.web.reasons import sentences
+
+N_REASONS = 3
+RECENT_DAYS = 35
+"""A reason whose window is no longer than this speaks of what is new."""
+_NEW = frozenset({"rise", "rung", "climb", "since", "place", "standing", "during", "festival"})
+"""Kinds of sentences that speak of tonight, whatever their window."""
+_USUAL_WEEKS = 15
+_LEAST_NEW = 2
+"""Fewer records in a week than this are no news, however rare they are."""
+_STEPS_FIRST = ("overdue", "open", "place", "places")
+"""Remedies that name a matter go before a plain visit."""
+RULES = {
+    "weapon_call": phrase("Dispute call with a weapon, not closed"),
+    "calls_at_one_place": phrase("{n} dispute calls at one place in a fortnight"),
+    "ladder_overdue": phrase("Reached the police, its case overdue"),
+    "wages_before_festival": phrase("Open wage dispute of many people before Spring Festival"),
+    "place_with_open_case": phrase("Repeated calls at one place, its case open"),
+    "county_overdue": phrase("Case at the county overdue by a working week or more"),
+}
+"""What each rule found, as a reason."""
+RULE_STEPS = {
+    "weapon_call": phrase("Visit today and see the call closed"),
+    "calls_at_one_place": REMEDIES["place"][1],
+    "ladder_overdue": REMEDIES["overdue"][1],
+    "wages_before_festival": REMEDIES["open"][1],
+    "place_with_open_case": REMEDIES["place"][1],
+    "county_overdue": REMEDIES["overdue"][1],
+}
+DRAWN = phrase("Drawn at random among places not listed, so that the records stay honest")
+DRAWN_STEP = phrase("Visit as usual and report what is seen, also where it is nothing")
+SURGE = phrase("{n} {noun} in 7 days, usually {usual} a week")
+
+
+@dataclass(frozen=True)
+class Why:
+    """Why an alert is listed.
+
+    Attributes
+    ----------
+    reasons
+        At most :data:`N_REASONS` sentences, the one that says why now first.
+    step
+        What to do next.
+    """
+
+    reasons: tuple[str, ...]
+    step: str
+
+
+def why_of(night: Night, alerts: Iterable[Mapping[str, Any]], language: str) -> dict[str, Why]:
+    """Why each of some alerts is listed, by `alert_id`.
+
+    Parameters
+    ----------
+    night
+        The night they are of.
+    alerts
+        Rows of the list, their grids taken apart.
+    language
+        Of the reader.
+
+    Returns
+    -------
+    why
+        One an alert.
+    """
+    by_question = _reasons_by_question(night)
+    features = night.facts.get("features", {})
+    return {
+        str(alert["alert_id"]): _why(night, alert, _of_alert(by_question, alert, night), features, language)
+        for alert in alerts
+    }
+
+
+@lru_cache(maxsize=8)
+def _reasons_by_question(night: Night) -> Mapping[tuple[str, str], pd.DataFrame]:
+    """Raising reasons of the grids in the list, by grid and question, the strongest first."""
+    if "reasons" not in night.published.tables:
+        return {}
+    reasons = night.published.table("reasons")
+    raising = reasons[(reasons["contribution"] > 0) & reasons["grid_id"].isin(night.grids_listed)]
+    ranked = raising.sort_values("contribution", ascending=False, kind="stable")
+    return {(str(g), str(t)): rows for (g, t), rows in ranked.groupby(["grid_id", "target"], sort=False)}
+
+
+def _of_alert(
+    by_question: Mapping[tuple[str, str], pd.DataFrame], alert: Mapping[str, Any], night: Night
+) -> pd.DataFrame:
+    """Reasons of the grid that leads an alert, for the question that lists it; for the night's first where a rule or chance does."""
+    grid = alert["grid_ids"][0] if alert["grid_ids"] else ""
+    target = alert.get("target") or night.target
+    return by_question.get((grid, str(target)), night.reasons.iloc[:0])
+
+
+def _why(
+    night: Night, alert: Mapping[str, Any], reasons: pd.DataFrame, features: Mapping[str, Any], language: str
+) -> Why:
+    lane = alert.get("lane")
+    if lane == "explore":
+        return Why((DRAWN[language],), DRAWN_STEP[language])
+    ordered = _newest_first(reasons, features)
+    texts = [_sentence(text) for text in sentences(ordered, features, language)]
+    if lane == "triggered":
+        rules = _rules_of(alert)
+        first = [RULES[rule].filled(n=n)[language] for rule, n in rules if rule in RULES]
+        step = next((RULE_STEPS[rule][language] for rule, _ in rules if rule in RULE_STEPS), "")
+        return Why(tuple([*first, *texts][:N_REASONS]), step or _step(alert, ordered, features, language))
+    surge = _surge(night, alert["grid_ids"][0], language) if alert["grid_ids"] else []
+    return Why(tuple([*surge, *texts][:N_REASONS]), _step(alert, ordered, features, language))
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _rules_of(alert: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Rules that hold and the records behind each, in the order in which rules are declared."""
+    parts = json.loads(alert.get("parts") or "{}")
+    return [(rule, int(parts[rule])) for rule in (*RULES, *(set(parts) - set(RULES))) if rule in parts]
+
+
+def _newest_first(reasons: pd.DataFrame, features: Mapping[str, Any]) -> pd.DataFrame:
+    """The strongest reason that speaks of what is new goes first; the others keep their order."""
+    new = [_is_new(features.get(name, {}).get("clause") or {}) for name in reasons["feature"]]
+    if not any(new):
+        return reasons
+    first = int(np.argmax(new))
+    return reasons.iloc[[first, *(i for i in range(len(reasons)) if i != first)]]
+
+
+def _is_new(clause: Mapping[str, Any]) -> bool:
+    if not clause or clause.get("around"):
+        return False
+    return clause["kind"] in _NEW or 0 < clause.get("days", 0) <= RECENT_DAYS
+
+
+def _step(alert: Mapping[str, Any], reasons: pd.DataFrame, features: Mapping[str, Any], language: str) -> str:
+    """The next step of the most particular reason shown."""
+    shown = reasons["feature"].head(N_REASONS).tolist()
+    remedies = [features[name]["clause"]["remedy"] for name in shown if features.get(name, {}).get("clause")]
+    chosen = next((r for r in _STEPS_FIRST if r in remedies), next(iter(remedies), None))
+    if chosen is not None:
+        return str(REMEDIES[chosen][1][language])
+    action = str(alert.get("action") or "")
+    return ACTIONS[action][language] if action in ACTIONS else action
+
+
+def _surge(night: Night, grid_id: str, language: str) -> list[str]:
+    """The feed whose last week stands out most from its fifteen weeks before, where one does."""
+    counts = night.weeks.of_grid(grid_id) if night.weeks else {}
+    best: tuple[float, Spoken] | None = None
+    for source, weeks in counts.items():
+        last, usual = weeks[-1], float(np.mean(weeks[-1 - _USUAL_WEEKS : -1] or [0]))
+        if last >= _LEAST_NEW and last >= 2 * usual and source != "grid_report":
+            how_far = (last - usual) / np.sqrt(usual + 1)
+            told = SURGE.filled(n=last, noun=words_of(source), usual=f"{usual:.1f}")
+            best = (how_far, told) if best is None or how_far > best[0] else best
+    return [] if best is None else [best[1][language]]

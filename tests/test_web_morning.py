@@ -1,0 +1,134 @@
+"""The morning page: a list short enough to be read, the newest first, each place with why now and one step."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from towns import web as web_town
+
+from riskwarn.plan import LANES
+from riskwarn.web import listed, morning
+from riskwarn.web.nights import Nights
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory):
+    return Nights(web_town.build(tmp_path_factory.mktemp("morning"))).at()
+
+
+def alerts(*rows):
+    """Alerts of lane, level and trend."""
+    return pd.DataFrame(rows, columns=["lane", "level", "trend"])
+
+
+def test_what_is_new_or_worse_is_read_first():
+    """A new blue goes before an old red: the reader knows the old one."""
+    read = morning.ordered(alerts(("standing", "red", "same"), ("explore", "blue", "new"), ("rising", "red", "worse")))
+
+    assert read.index.tolist() == [2, 1, 0]
+
+
+def test_no_lane_crowds_out_another():
+    """However many alerts the rules raise, the first of each lane come before the fourth of one."""
+    many = alerts(*[("triggered", "red", "same")] * 30, *[(lane, "yellow", "same") for lane in LANES[1:]])
+    short = morning.shortlist(many, pd.Series([None] * len(many)), of_city=10, of_county=8)
+
+    assert set(short["lane"]) == set(LANES)
+    assert len(short) == 10
+
+
+@pytest.mark.parametrize("of_county", [1, 3, 8])
+def test_no_county_has_more_than_its_share_of_the_page(of_county):
+    """A county fills at most its share; alerts of no county are bounded by the page alone, and nothing is shown twice."""
+    rng = np.random.default_rng(of_county)
+    lanes, levels = rng.choice(LANES, 200), rng.choice(["red", "orange", "yellow", "blue"], 200)
+    many = alerts(*zip(lanes, levels, rng.choice(["new", "same"], 200), strict=True))
+    county = pd.Series(rng.choice([*"ABCDEF", None], 200))
+    short = morning.shortlist(many, county, of_city=40, of_county=of_county)
+
+    assert short.index.is_unique
+    assert len(short) <= 40
+    assert county[short.index].value_counts().max() <= of_county
+
+
+def test_sections_hold_each_alert_once(night):
+    """New and worse alerts stand in the first section and in no lane; totals add up to the list."""
+    sections = morning.sections(night, "en")
+    ids = [line.alert["alert_id"] for section in sections for line in section.lines]
+
+    assert len(ids) == len(set(ids))
+    assert sum(section.total for section in sections) == len(night.alerts)
+    assert all(len(section.lines) <= section.total for section in sections)
+
+
+def test_why_now_goes_first():
+    """A reason of the last weeks is told before a stronger one of the whole year; the others keep their order."""
+    features = {
+        "year": {"clause": {"kind": "lasting", "days": 364, "around": ""}},
+        "month": {"clause": {"kind": "habit", "days": 28, "around": ""}},
+        "around": {"clause": {"kind": "habit", "days": 7, "around": "nearby"}},
+    }
+    reasons = pd.DataFrame({"feature": ["year", "around", "month"], "contribution": [2.0, 1.0, 0.5]})
+
+    assert listed._newest_first(reasons, features)["feature"].tolist() == ["month", "year", "around"]
+    assert listed._newest_first(reasons.head(2), features)["feature"].tolist() == ["year", "around"]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_rule_is_told_by_what_it_found(night, language):
+    """An alert of a rule says the rule first, with its number, and steps in by the matter it names."""
+    alert = {
+        "alert_id": "A",
+        "grid_ids": ["G0001"],
+        "lane": "triggered",
+        "parts": json.dumps({"county_overdue": 1, "calls_at_one_place": 3}),
+        "target": None,
+        "action": "A1",
+    }
+    why = listed.why_of(night, [alert], language)["A"]
+
+    assert why.reasons[0] == listed.RULES["calls_at_one_place"].filled(n=3)[language]
+    assert why.reasons[1] == listed.RULES["county_overdue"][language]
+    assert why.step == listed.RULE_STEPS["calls_at_one_place"][language]
+
+
+def test_chance_is_told_as_chance(night):
+    """A place drawn at random is not given reasons that would make it look like trouble."""
+    alert = {"alert_id": "A", "grid_ids": ["G0001"], "lane": "explore", "target": None, "action": "A1"}
+
+    assert listed.why_of(night, [alert], "en")["A"].reasons == (listed.DRAWN["en"],)
+
+
+def test_every_rule_has_its_sentence_and_step():
+    """A rule of the plan that had no sentence would be an alert without a reason."""
+    from riskwarn.plan import RULES
+
+    assert set(listed.RULES) == set(listed.RULE_STEPS) == set(RULES)
+
+
+def test_a_feed_is_compared_with_three_pasts(night):
+    """Last week stands beside the week before, the mean of fifteen weeks and the same week a year before, all as known then."""
+    changes = {change.source: change for change in morning.feed_changes(night)}
+    events = web_town.events()
+    for source, change in changes.items():
+        weekly = _known_weeks(events[events["source"] == source], night.as_of)
+        assert change.n == weekly[0]
+        for name, n in (("week", weekly[1]), ("usual", np.mean(weekly[1:16])), ("year", weekly[52])):
+            expected = weekly[0] / n - 1 if n else np.nan
+            assert change.against[name] == pytest.approx(expected, nan_ok=True), (source, name)
+
+
+def _known_weeks(events, at):
+    """Events of each week back from `at`, as known when it ended."""
+    ends = [at - pd.DateOffset(weeks=back) for back in range(53)]
+    return [
+        int(
+            (
+                (events["occurred_at"] >= end - pd.DateOffset(weeks=1))
+                & (events["occurred_at"] < end)
+                & (events["known_at"] < end)
+            ).sum()
+        )
+        for end in ends
+    ]
