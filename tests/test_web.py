@@ -178,7 +178,7 @@ def test_a_line_gives_level_reasons_step_and_clock(client):
     assert '<span class="level red">red</span>' in first
     assert "4 dispute calls in the last 28 days; city median 0.9" in why[0][0]
     assert len([w for w in why if any(w)]) == 4  # three reasons and the owner
-    assert '<b class="step">Hold a joint meeting' in first
+    assert '<b class="step">Raise the overdue cases to a higher level</b>' in first
     assert "acknowledge by 10:00" in first
 
 

@@ -110,7 +110,7 @@ def test_every_rule_has_its_sentence_and_step():
 def test_a_feed_is_compared_with_three_pasts(night):
     """Last week stands beside the week before, the mean of fifteen weeks and the same week a year before, all as known then."""
     changes = {change.source: change for change in morning.feed_changes(night)}
-    events = web_town.events()
+    events = web_town._events(12)
     for source, change in changes.items():
         weekly = _known_weeks(events[events["source"] == source], night.as_of)
         assert change.n == weekly[0]
