@@ -109,8 +109,8 @@ def _safely(look: Callable[[], Iterator[Finding]]) -> list[Finding]:
     try:
         return list(look())
     except (RiskwarnError, OSError, ValueError, KeyError) as error:
-        told = str(error) if isinstance(error, RiskwarnError) else type(error).__name__
-        return [Finding("look", "fail", told, "mend what it names and ask again.")]
+        reason = str(error) if isinstance(error, RiskwarnError) else type(error).__name__
+        return [Finding("look", "fail", reason, "mend what it names and ask again.")]
 
 
 def _python() -> Iterator[Finding]:
@@ -119,8 +119,8 @@ def _python() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    told = [f"{name} {importlib.metadata.version(name)}" for name in ("riskwarn", *_PACKAGES)]
-    yield Finding("packages", "ok", ", ".join(told))
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("riskwarn", *_PACKAGES)]
+    yield Finding("packages", "ok", ", ".join(versions))
 
 
 def _kernel() -> Iterator[Finding]:
@@ -220,9 +220,9 @@ def _feeds(store: Store) -> Iterator[Finding]:
 
 def _calendar(store: Store) -> Iterator[Finding]:
     """Whether the coming year's holidays are known, where the city keeps China's."""
-    own = store.path / "calendar.csv"
-    if own.exists() or basis_of(store.timezone) == "plain":
-        yield Finding("calendar", "ok", "the city's own" if own.exists() else "Monday to Friday")
+    changes = store.path / "calendar.csv"
+    if changes.exists() or basis_of(store.timezone) == "plain":
+        yield Finding("calendar", "ok", "the city's own" if changes.exists() else "Monday to Friday")
         return
     first = date.today()  # noqa: DTZ011 - a year ahead, to the day
     try:

@@ -273,22 +273,22 @@ def _compute(job: _Job, models: dict[str, RiskModel], failed: dict[str, str]) ->
     job.say(f"{at:%Y-%m-%d}: {history}")
     if degraded.is_late(history, at):
         return _late(job, models, history)
-    told, unanswered = answers(history, job.plan, models, at, capacity=job.mode.capacity)
-    scores = pd.concat([answer.scores for answer in told], ignore_index=True)
-    for answer in told:
+    answered, unanswered = answers(history, job.plan, models, at, capacity=job.mode.capacity)
+    scores = pd.concat([answer.scores for answer in answered], ignore_index=True)
+    for answer in answered:
         job.say(f"{len(answer.scores):,} grids scored by {answer.model}")
-    evidence = Evidence(history, at, told[0].scores)
-    gaps = find_gaps(evidence, told[0].scores)
+    evidence = Evidence(history, at, answered[0].scores)
+    gaps = find_gaps(evidence, answered[0].scores)
     triggers = triggered(evidence, job.plan.triggers).assign(as_of=at)
-    listed = _list(job, history, evidence, told, scores, triggers)
-    reasons = _reasons(told, history, listed.alerts)
+    listed = _list(job, history, evidence, answered, scores, triggers)
+    reasons = _reasons(answered, history, listed.alerts)
     job.say(f"{len(reasons):,} reasons, {len(gaps):,} gaps")
     alerts = filled(listed.alerts, reasons, gaps)
-    marks = monitoring.check_all(history, [answer.model for answer in told], at)
+    marks = monitoring.check_all(history, [answer.model for answer in answered], at)
     job.say(f"{len(marks):,} monitors: {monitoring.summary(marks)}")
     feeds = feed_states(history, gaps, at)
-    counted = {stream.source for answer in told for stream in answer.model.label.streams}
-    facts = _facts(job, told, failed | unanswered) | {
+    counted = {stream.source for answer in answered for stream in answer.model.label.streams}
+    facts = _facts(job, answered, failed | unanswered) | {
         **degraded.state_of(feeds, counted),
         "list": listed.facts,
         "feeds": feeds,
@@ -296,12 +296,12 @@ def _compute(job: _Job, models: dict[str, RiskModel], failed: dict[str, str]) ->
         "seconds": round(time.perf_counter() - started, 2),
     }
     plain = {"scores": scores, "gaps": gaps, "alerts": alerts, "triggers": triggers, "marks": marks}
-    plain |= _beside(history, told, reasons, at)
-    kept = reasons[[c for c in reasons if c in REASONS.column_names]]
+    plain |= _beside(history, answered, reasons, at)
+    stored = reasons[[c for c in reasons if c in REASONS.column_names]]
     folder = publish_night(
         job.store,
         at,
-        plain | {"reasons": kept},
+        plain | {"reasons": stored},
         run=job.run,
         facts=facts,
         grids=[*history.grids["grid_id"]],
@@ -323,8 +323,8 @@ def _late(job: _Job, models: Mapping[str, RiskModel], history: History) -> Night
         "capacity": job.mode.capacity,
     }
     versions = {name: model.version for name, model in models.items()}
-    told = degraded.publish_late(job.store, history, job.at, run=job.run, versions=versions, facts=facts)
-    job.say(f"{job.at:%Y-%m-%d}: {degraded.in_words(told)}")
+    state = degraded.publish_late(job.store, history, job.at, run=job.run, versions=versions, facts=facts)
+    job.say(f"{job.at:%Y-%m-%d}: {degraded.in_words(state)}")
     return replace(_published(job.store, models, job.at, job.run), done_before=False)
 
 
@@ -332,25 +332,25 @@ def _list(
     job: _Job,
     history: History,
     evidence: Evidence,
-    told: list[Answer],
+    answered: list[Answer],
     scores: pd.DataFrame,
     triggers: pd.DataFrame,
 ) -> Listed:
     """The list of the night, from its answers and rules and from what the nights before listed."""
     nights = _read_nights(job.store, job.at)[-KEPT_NIGHTS:]
     memory = Memory.of(_earlier_alerts(job.store, nights), nights)
-    labels = {answer.target: answer.model.label for answer in told}
+    labels = {answer.target: answer.model.label for answer in answered}
     night = LaneNight(job.at, history.grids, scores, labels, triggers, memory, history.neighbors())
     return list_night(night, job.plan, job.mode, _workdays(job.plan, evidence))
 
 
 def _earlier_alerts(store: Store, nights: list[pd.Timestamp]) -> pd.DataFrame | None:
     """Alerts of some nights; those of a damaged one are left out, as :meth:`riskwarn.Store.faults` says."""
-    found = []
+    earlier = []
     for night in nights:
         with suppress(DataError, NotFoundError):
-            found.append(store.night(night).table("alerts"))
-    return pd.concat(found, ignore_index=True) if found else None
+            earlier.append(store.night(night).table("alerts"))
+    return pd.concat(earlier, ignore_index=True) if earlier else None
 
 
 def _workdays(plan: Plan, evidence: Evidence) -> Workdays:
@@ -361,21 +361,23 @@ def _workdays(plan: Plan, evidence: Evidence) -> Workdays:
     return workdays(first.date(), last.date(), basis=plan.calendar.days, changes=evidence.history.calendar)
 
 
-def _reasons(told: list[Answer], history: History, alerts: pd.DataFrame) -> pd.DataFrame:
+def _reasons(answered: list[Answer], history: History, alerts: pd.DataFrame) -> pd.DataFrame:
     """Reasons of every grid by the first question, and by the others of those that reach a level or are listed."""
     listed = " ".join(alerts["grid_ids"].astype("str")).split()
-    wanted = [None, *({*levelled(answer), *listed} for answer in told[1:])]
+    wanted = [None, *({*levelled(answer), *listed} for answer in answered[1:])]
     parts = [
         reasons_of(answer, history, None if grids is None else sorted(grids))
-        for answer, grids in zip(told, wanted, strict=True)
+        for answer, grids in zip(answered, wanted, strict=True)
     ]
     return pd.concat(parts, ignore_index=True)
 
 
-def _beside(history: History, told: list[Answer], reasons: pd.DataFrame, at: pd.Timestamp) -> dict[str, pd.DataFrame]:
+def _beside(
+    history: History, answered: list[Answer], reasons: pd.DataFrame, at: pd.Timestamp
+) -> dict[str, pd.DataFrame]:
     """What pages show beside the lists, so that they need neither model nor history."""
     weeks = weekly_counts(history, at)
-    parts = [beside(answer, history, reasons[reasons["target"] == answer.target], at) for answer in told]
+    parts = [beside(answer, history, reasons[reasons["target"] == answer.target], at) for answer in answered]
     together = {
         name: pd.concat([part[name] for part in parts if len(part[name])] or [parts[0][name]], ignore_index=True)
         for name in parts[0]
@@ -405,13 +407,13 @@ def night_panel(store: Store | History, model: RiskModel, as_of: object) -> pd.D
     return panel_of(history, model.features, [as_of], label=model.label, normals=model.features)
 
 
-def _facts(job: _Job, told: list[Answer], failed: dict[str, str]) -> dict[str, Any]:
+def _facts(job: _Job, answered: list[Answer], failed: dict[str, str]) -> dict[str, Any]:
     """What a reader of the night should know, of the first question at the top; all of it plain values."""
-    features = {feature.name: feature for answer in told for feature in answer.model.features}
+    features = {feature.name: feature for answer in answered for feature in answer.model.features}
     next_at = job.at + pd.Timedelta(hours=job.mode.cadence_hours)
     return {
-        **_question_facts(told[0]),
-        "questions": {answer.target: _question_facts(answer) for answer in told},
+        **_question_facts(answered[0]),
+        "questions": {answer.target: _question_facts(answer) for answer in answered},
         "failed": failed,
         "plan": job.plan.to_dict(),
         "mode": {

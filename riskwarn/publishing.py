@@ -117,14 +117,14 @@ def _of_target(target: str, scores: pd.DataFrame, grids: Collection[str]) -> Ite
         yield f"scores of {target}: {len(strange):,} grids are not among the {len(grids):,} there are, first {strange[0]}."
     if n_twice := int(ids.duplicated().sum()):
         yield f"scores of {target}: {n_twice:,} grids have more than one."
-    told = scores[scores["state"] == "ok"]
+    scored = scores[scores["state"] == "ok"]
     for column in (c for c in _NUMBERS if c in scores):
-        n_infinite = int((~np.isfinite(told[column].to_numpy(dtype=float, na_value=np.nan))).sum())
+        n_infinite = int((~np.isfinite(scored[column].to_numpy(dtype=float, na_value=np.nan))).sum())
         if n_infinite:
-            yield f"scores of {target}: {n_infinite:,} of {len(told):,} have no finite {column}."
-    if sorted(told["rank"].dropna()) != [*range(1, len(told) + 1)]:
-        yield f"scores of {target}: ranks are not 1 to {len(told):,}, each once."
-    if {"lower", "upper"} <= {*scores} and (n_crossed := int((told["lower"] > told["upper"]).sum())):
+            yield f"scores of {target}: {n_infinite:,} of {len(scored):,} have no finite {column}."
+    if sorted(scored["rank"].dropna()) != [*range(1, len(scored) + 1)]:
+        yield f"scores of {target}: ranks are not 1 to {len(scored):,}, each once."
+    if {"lower", "upper"} <= {*scores} and (n_crossed := int((scored["lower"] > scored["upper"]).sum())):
         yield f"scores of {target}: {n_crossed:,} intervals end below their beginning."
 
 

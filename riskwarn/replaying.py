@@ -108,9 +108,9 @@ def backtest_plan(
     alerts: list[pd.DataFrame] = []
     lists: list[pd.DataFrame] = []
     for at, scores in _nights(asked, panels):
-        found = _list(history, plan, at_work, at, scores, {t: e.label for t, e in asked.items()}, alerts)
-        alerts.append(found)
-        lists.append(_lines(found, scores, panels[plan.targets[0]], at, at_work.capacity))
+        listed = _list(history, plan, at_work, at, scores, {t: e.label for t, e in asked.items()}, alerts)
+        alerts.append(listed)
+        lists.append(_lines(listed, scores, panels[plan.targets[0]], at, at_work.capacity))
     entries = pd.concat(lists, ignore_index=True)
     return _judged(entries, history, asked, panels)
 
@@ -178,13 +178,13 @@ def _lines(
     alerts: pd.DataFrame, scores: pd.DataFrame, panel: pd.DataFrame, at: pd.Timestamp, capacity: int
 ) -> pd.DataFrame:
     """The lines of each list of a night: of the lanes, of all of them, and of the plain lists."""
-    told = alerts[["lane", "grid_ids"]].rename(columns={"lane": "list", "grid_ids": "grid_id"})
-    whole = told.drop_duplicates("grid_id").assign(list=WHOLE)
+    lines = alerts[["lane", "grid_ids"]].rename(columns={"lane": "list", "grid_ids": "grid_id"})
+    whole = lines.drop_duplicates("grid_id").assign(list=WHOLE)
     night = panel[panel["as_of"] == at].astype({"grid_id": "str"})
     count = night.sort_values(["prior_52w", "grid_id"], ascending=[False, True])["grid_id"].head(capacity)
     first = scores[scores["target"] == scores["target"].iloc[0]].sort_values("rank")["grid_id"].head(capacity)
     plain = [pd.DataFrame({"list": name, "grid_id": ids}) for name, ids in ((COUNT_LIST, count), (MODEL_LIST, first))]
-    return pd.concat([told, whole, *plain], ignore_index=True).assign(as_of=at)
+    return pd.concat([lines, whole, *plain], ignore_index=True).assign(as_of=at)
 
 
 def _judged(
@@ -197,16 +197,16 @@ def _judged(
     key = pd.MultiIndex.from_frame(entries[["grid_id", "as_of"]])
     rising = next((t for t, e in asked.items() if e.label.kind == "emergence"), None)
     rises = None if rising is None else panels[rising].astype({"grid_id": "str"}).set_index(["grid_id", "as_of"])["y"]
-    found = entries.assign(
+    judged = entries.assign(
         unseen=_unseen(entries),
         n_events=events.reindex(key).to_numpy(),
         rises=np.nan if rises is None else rises.reindex(key).to_numpy(),
     )
-    found["lead_days"] = _lead(found, history, asked[first])
+    judged["lead_days"] = _lead(judged, history, asked[first])
     nights = entries["as_of"].unique()
     total = events[events.index.get_level_values("as_of").isin(nights)].sum()
     n_rises = 0.0 if rises is None else rises[rises.index.get_level_values("as_of").isin(nights)].sum()
-    return ListReport(found, float(total), float(n_rises))
+    return ListReport(judged, float(total), float(n_rises))
 
 
 def _unseen(entries: pd.DataFrame) -> np.ndarray:
@@ -249,8 +249,8 @@ def _lead(entries: pd.DataFrame, history: History, experiment: Experiment) -> np
 def _spell(entries: pd.DataFrame) -> pd.Series:
     """The first night of the unbroken time each place has been on its list."""
     order = {at: n for n, at in enumerate(sorted(entries["as_of"].unique()))}
-    told = entries.assign(night=entries["as_of"].map(order)).sort_values("night")
-    breaks = told.groupby(["list", "grid_id"])["night"].diff().ne(1)
-    spell = breaks.groupby([told["list"], told["grid_id"]]).cumsum()
-    start = told.groupby([told["list"], told["grid_id"], spell])["as_of"].transform("min")
+    in_order = entries.assign(night=entries["as_of"].map(order)).sort_values("night")
+    breaks = in_order.groupby(["list", "grid_id"])["night"].diff().ne(1)
+    spell = breaks.groupby([in_order["list"], in_order["grid_id"]]).cumsum()
+    start = in_order.groupby([in_order["list"], in_order["grid_id"], spell])["as_of"].transform("min")
     return start.reindex(entries.index).dt.as_unit("us")

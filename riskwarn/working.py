@@ -175,8 +175,8 @@ def plan_in_force(store: Store) -> Plan:
             return Plan.of_dict(published)
     except (DataError, StaleDataError):
         pass
-    own = store.path / "plan.toml"
-    return Plan.load(own if own.is_file() else STARTER)
+    declared = store.path / "plan.toml"
+    return Plan.load(declared if declared.is_file() else STARTER)
 
 
 @checked
@@ -197,11 +197,11 @@ def working_time(store: Store, calendar: Calendar, now: pd.Timestamp) -> Working
     wall
         What lies between two instants, and when a budget is used up.
     """
-    own = store.path / "calendar.csv"
+    changes = store.path / "calendar.csv"
     days = workdays(
         (now - pd.Timedelta(days=4 * 366)).date(),
         (now + pd.Timedelta(days=2 * 366)).date(),
         basis=basis_of(store.timezone) if calendar.days == "auto" else calendar.days,
-        changes=own if own.exists() else None,
+        changes=changes if changes.exists() else None,
     )
     return WorkingTime(days, calendar, store.timezone)

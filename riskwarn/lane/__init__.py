@@ -105,13 +105,13 @@ def list_night(night: Night, plan: Plan, mode: Mode, workdays: Workdays | None =
     listed
         Graver alerts first.
     """
-    told = readings(night.scores, plan, night.labels, horizon_days=mode.horizon_days)
-    asked = _candidates(night, plan, told)
+    by_lane = readings(night.scores, plan, night.labels, horizon_days=mode.horizon_days)
+    asked = _candidates(night, plan, by_lane)
     ruled = _ruled(night)
     room = Room(bounds_of(plan.capacity, night.grids, mode.capacity), _areas(night.grids))
     taken, n_over = _filled(room, slots_of(mode.capacity, plan.lanes), asked, ruled)
-    explored, propensity = _explored(night, plan, mode, room, told)
-    rows = [row for lane in _ASKED if lane in taken for row in _rows(lane, taken[lane], night, told.get(lane))]
+    explored, propensity = _explored(night, plan, mode, room, by_lane)
+    rows = [row for lane in _ASKED if lane in taken for row in _rows(lane, taken[lane], night, by_lane.get(lane))]
     rows += [_row("triggered", c, [c.grid_id], _parts_of(night, c.grid_id)) for c in ruled.itertuples()]
     rows += [_row("explore", c, [c.grid_id], {"propensity": propensity}) for c in explored.itertuples()]
     alerts = _finished(pd.DataFrame(rows, columns=_COLUMNS), night, plan, mode, workdays)
@@ -136,14 +136,14 @@ _COLUMNS = (
 )
 
 
-def _candidates(night: Night, plan: Plan, told: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+def _candidates(night: Night, plan: Plan, by_lane: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """Who may be listed, by lane; a lane whose questions all failed keeps what it listed."""
     empty = pd.DataFrame({name: pd.Series(dtype="str") for name in ("grid_id", "level", "state")} | {"reading": []})
     wanted = {question.lane for question in plan.questions}
     valid = set(night.grids["grid_id"].astype("str"))
     return {
         lane: candidates(
-            told.get(lane, empty),
+            by_lane.get(lane, empty),
             night.memory.of_lane(lane).pipe(lambda rows: rows[rows["grid_id"].isin(valid)]),
             plan.stay,
             night.as_of,
@@ -155,8 +155,8 @@ def _candidates(night: Night, plan: Plan, told: Mapping[str, pd.DataFrame]) -> d
 
 def _ruled(night: Night) -> pd.DataFrame:
     """Grids where a rule holds, graver first, as candidates: they come with their rule and go with it."""
-    found = night.triggers.assign(grave=gravity(night.triggers["level"]))
-    by = found.groupby("grid_id", as_index=False).agg(grave=("grave", "max"), reading=("event_id", "nunique"))
+    holding = night.triggers.assign(grave=gravity(night.triggers["level"]))
+    by = holding.groupby("grid_id", as_index=False).agg(grave=("grave", "max"), reading=("event_id", "nunique"))
     by = by.assign(level=by["grave"].map(dict(zip((4, 3, 2, 1), LEVELS, strict=True))))
     return _lasting_as_it_holds(by, night.memory.of_lane("triggered"), night.as_of).sort_values(
         ["grave", "reading", "grid_id"], ascending=[False, False, True]
@@ -192,28 +192,30 @@ def _filled(
     taken: dict[str, pd.DataFrame] = {}
     for lane in (*_AGAIN, "standing", *_AGAIN):
         if lane in asked and left >= 0:
-            own = slots[lane] if lane in _AGAIN and lane not in taken else left
+            most = slots[lane] if lane in _AGAIN and lane not in taken else left
             before = len(room.taken)
-            listed = room.fill(asked[lane]["grid_id"].astype("str"), min(own, left))
+            listed = room.fill(asked[lane]["grid_id"].astype("str"), min(most, left))
             left -= len(room.taken) - before
             taken[lane] = asked[lane][asked[lane]["grid_id"].isin(listed)]
     return taken, n_over
 
 
 def _explored(
-    night: Night, plan: Plan, mode: Mode, room: Room, told: Mapping[str, pd.DataFrame]
+    night: Night, plan: Plan, mode: Mode, room: Room, by_lane: Mapping[str, pd.DataFrame]
 ) -> tuple[pd.DataFrame, float]:
     """Grids drawn from those not listed."""
     valid = night.grids["grid_id"].astype("str")
-    n = slots_of(mode.capacity, plan.lanes)["explore"] if told else 0
+    n = slots_of(mode.capacity, plan.lanes)["explore"] if by_lane else 0
     chosen, propensity = drawn(valid[~valid.isin(list(room.taken))], n, night.as_of)
     rows = pd.DataFrame({"grid_id": pd.Series(chosen, dtype="str"), "level": "blue", "reading": np.nan})
     return _lasting_as_it_holds(rows, night.memory.of_lane("explore"), night.as_of), propensity
 
 
-def _rows(lane: str, taken: pd.DataFrame, night: Night, told: pd.DataFrame | None) -> Iterator[dict[str, object]]:
+def _rows(
+    lane: str, taken: pd.DataFrame, night: Night, lane_readings: pd.DataFrame | None
+) -> Iterator[dict[str, object]]:
     """The alerts of one lane, adjacent grids together, each led by the place it was led by before."""
-    said = pd.DataFrame(columns=["target"]) if told is None else told.set_index("grid_id")
+    said = pd.DataFrame(columns=["target"]) if lane_readings is None else lane_readings.set_index("grid_id")
     ranks = night.scores.set_index(["target", "grid_id"])["rank"]
     for members in groups(_links(night, taken), taken["lasting"].to_numpy(dtype=bool)):
         lead = taken.iloc[members[0]]
@@ -234,14 +236,14 @@ def _links(night: Night, taken: pd.DataFrame) -> np.ndarray:
 
 
 def _row(lane: str, lead: Any, grid_ids: list[str], more: Mapping[str, object]) -> dict[str, object]:
-    told = {name: getattr(lead, name) for name in CANDIDATE if name not in {"grid_id", "lasting"}}
-    return {"alert_id": alert_id(lane, grid_ids[0]), "grid_ids": " ".join(grid_ids), "lane": lane, **told, **more}
+    candidate = {name: getattr(lead, name) for name in CANDIDATE if name not in {"grid_id", "lasting"}}
+    return {"alert_id": alert_id(lane, grid_ids[0]), "grid_ids": " ".join(grid_ids), "lane": lane, **candidate, **more}
 
 
 def _parts_of(night: Night, grid_id: str) -> dict[str, object]:
     """How many records each rule holds by."""
-    own = night.triggers[night.triggers["grid_id"] == grid_id]
-    return {"parts": json.dumps({str(rule): int(n) for rule, n in own.groupby("rule").size().items()})}
+    holding = night.triggers[night.triggers["grid_id"] == grid_id]
+    return {"parts": json.dumps({str(rule): int(n) for rule, n in holding.groupby("rule").size().items()})}
 
 
 def _finished(rows: pd.DataFrame, night: Night, plan: Plan, mode: Mode, workdays: Workdays | None) -> pd.DataFrame:
@@ -254,10 +256,10 @@ def _finished(rows: pd.DataFrame, night: Night, plan: Plan, mode: Mode, workdays
     ].reset_index(drop=True)
     times = {level: _due(night.as_of, level, plan, mode, workdays) for level in LEVELS}
     kinds = {"rank": "Int64", "probability": "float64", "reading": "float64", "propensity": "float64"}
-    told = {"as_of": night.as_of, "state": "published", "owner": None, "action": "A1", "gap_kinds": ""}
+    constants = {"as_of": night.as_of, "state": "published", "owner": None, "action": "A1", "gap_kinds": ""}
     since = pd.to_datetime(rows["since"], utc=True).dt.tz_convert(night.as_of.tz)
     due = pd.to_datetime(rows["level"].map(times), utc=True).dt.tz_convert(night.as_of.tz)
-    filled = rows.assign(**told, since=since, due_at=due).astype(kinds)
+    filled = rows.assign(**constants, since=since, due_at=due).astype(kinds)
     for name, word in (("target", ""), ("model_version", ""), ("parts", "{}")):
         filled[name] = filled[name].astype(object).where(filled[name].notna(), word).astype("str")
     return filled

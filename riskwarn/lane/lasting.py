@@ -100,9 +100,11 @@ class Memory:
         """
         if alerts is None or alerts.empty or "lane" not in alerts:
             return cls(pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _REMEMBERED.items()}))
-        told = alerts[alerts["lane"].fillna("") != ""]
+        listed = alerts[alerts["lane"].fillna("") != ""]
         number = {at: n for n, at in enumerate(sorted(nights, reverse=True), start=1)}
-        rows = told.assign(night=told["as_of"].map(number), grid_id=told["grid_ids"].astype("str").str.split().str[0])
+        rows = listed.assign(
+            night=listed["as_of"].map(number), grid_id=listed["grid_ids"].astype("str").str.split().str[0]
+        )
         return cls(rows[rows["night"] <= KEPT_NIGHTS])
 
     @checked
@@ -150,18 +152,18 @@ def candidates(lane: pd.DataFrame, memory: pd.DataFrame, stay: Stay, as_of: pd.T
     before = memory[memory["night"] == 1].drop_duplicates("grid_id").set_index("grid_id")
     new = tonight[~tonight["grid_id"].isin(before.index) & (tonight["now"] >= _GRAVITY[stay.enter])]
     entering = new[~_cooling(new, memory, stay)]
-    found = _entered(entering, as_of)
+    listed = _entered(entering, as_of)
     if len(before):
-        found = pd.concat([found, _staying(tonight.set_index("grid_id"), before, memory, stay)], ignore_index=True)
-    weight = found["reading"].fillna(0.0) * np.where(found["lasting"], 1 + stay.change, 1.0)
-    keys = found.assign(weight=weight, grave=gravity(found["level"]))
+        listed = pd.concat([listed, _staying(tonight.set_index("grid_id"), before, memory, stay)], ignore_index=True)
+    weight = listed["reading"].fillna(0.0) * np.where(listed["lasting"], 1 + stay.change, 1.0)
+    keys = listed.assign(weight=weight, grave=gravity(listed["level"]))
     order = keys.sort_values(["grave", "weight", "grid_id"], ascending=[False, False, True]).index
-    return found.loc[order, list(CANDIDATE)].reset_index(drop=True)
+    return listed.loc[order, list(CANDIDATE)].reset_index(drop=True)
 
 
 def _entered(rows: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
-    told = {"level_tonight": rows["level"].to_numpy(), "trend": "new", "since": as_of, "lasting": False}
-    return rows[["grid_id", "level", "reading"]].assign(**told)
+    entry = {"level_tonight": rows["level"].to_numpy(), "trend": "new", "since": as_of, "lasting": False}
+    return rows[["grid_id", "level", "reading"]].assign(**entry)
 
 
 def _staying(tonight: pd.DataFrame, before: pd.DataFrame, memory: pd.DataFrame, stay: Stay) -> pd.DataFrame:
@@ -174,7 +176,7 @@ def _staying(tonight: pd.DataFrame, before: pd.DataFrame, memory: pd.DataFrame, 
     raw = here["now"].fillna(0).astype(int).where(~blind, gravity(before["level_tonight"]))
     level = np.maximum(raw, _gravest(memory, stay.nights - 1).reindex(before.index).fillna(0).astype(int))
     n_nights = _nights_since(before, memory) + 1
-    kept = (level >= _GRAVITY[stay.leave]) | (n_nights <= stay.dwell)
+    stays = (level >= _GRAVITY[stay.leave]) | (n_nights <= stay.dwell)
     level = np.maximum(level, 1)
     rows = pd.DataFrame(
         {
@@ -187,15 +189,15 @@ def _staying(tonight: pd.DataFrame, before: pd.DataFrame, memory: pd.DataFrame, 
             "lasting": True,
         }
     )
-    return rows[kept.to_numpy()]
+    return rows[stays.to_numpy()]
 
 
 def _gravest(memory: pd.DataFrame, nights: int) -> pd.Series:
     """Gravest level of the last `nights` nights of the unbroken time on the list, by grid."""
     recent = memory[memory["night"] <= nights]
     spell = recent.groupby("grid_id")["since"].transform("max")
-    own = recent[recent["since"] == spell]
-    return gravity(own["level_tonight"]).groupby(own["grid_id"]).max()
+    unbroken = recent[recent["since"] == spell]
+    return gravity(unbroken["level_tonight"]).groupby(unbroken["grid_id"]).max()
 
 
 def _nights_since(before: pd.DataFrame, memory: pd.DataFrame) -> pd.Series:

@@ -44,12 +44,12 @@ def readings(
     """
     asked = [question for question in plan.questions if question.target in labels]
     by_target = {str(target): rows.set_index("grid_id") for target, rows in scores.groupby("target", observed=True)}
-    found = {}
+    by_lane = {}
     for lane in dict.fromkeys(question.lane for question in asked):
-        own = [question for question in asked if question.lane == lane]
-        near = [question for question in own if labels[question.target].days <= horizon_days] or own
-        found[str(lane)] = _reading([(q, labels[q.target], by_target[q.target]) for q in near], horizon_days)
-    return found
+        questions = [question for question in asked if question.lane == lane]
+        near = [question for question in questions if labels[question.target].days <= horizon_days] or questions
+        by_lane[str(lane)] = _reading([(q, labels[q.target], by_target[q.target]) for q in near], horizon_days)
+    return by_lane
 
 
 def _reading(asked: list[tuple[Question, Label, pd.DataFrame]], horizon_days: float) -> pd.DataFrame:
@@ -80,8 +80,8 @@ def _reading(asked: list[tuple[Question, Label, pd.DataFrame]], horizon_days: fl
 def _part(question: Question, label: Label, rows: pd.DataFrame, horizon_days: float) -> np.ndarray:
     """(n,) what one question adds; NaN where it has no answer."""
     known = (rows["state"] == "ok").to_numpy()
-    told = rows["expected"] * (horizon_days / label.days) if label.is_count else rows["probability"]
-    return np.where(known, question.weight * told.to_numpy(dtype=float), np.nan)
+    amount = rows["expected"] * (horizon_days / label.days) if label.is_count else rows["probability"]
+    return np.where(known, question.weight * amount.to_numpy(dtype=float), np.nan)
 
 
 def _worst(states: list[np.ndarray]) -> np.ndarray:

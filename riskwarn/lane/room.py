@@ -93,7 +93,7 @@ def bounds_of(capacity: Capacity, grids: pd.DataFrame, total: int) -> dict[str, 
     bounds
         By column of the grids, by id.
     """
-    found: dict[str, dict[str, int]] = {}
+    bounds: dict[str, dict[str, int]] = {}
     county = grids["county_id"].dropna().astype("str") if "county_id" in grids else pd.Series(dtype="str")
     if len(county) and (capacity.by_population or capacity.county):
         ids = sorted(set(county))
@@ -102,10 +102,10 @@ def bounds_of(capacity: Capacity, grids: pd.DataFrame, total: int) -> dict[str, 
             people = _people(grids).groupby(county).sum().reindex(ids).fillna(0.0).to_numpy()
             quotas = apportioned(total, people, floor=capacity.floor)
             most = {c: min(most[c], int(q)) for c, q in zip(ids, quotas, strict=True)}
-        found["county_id"] = most
+        bounds["county_id"] = most
     if capacity.township and "township_id" in grids:
-        found["township_id"] = dict.fromkeys(grids["township_id"].dropna().astype("str"), capacity.township)
-    return found
+        bounds["township_id"] = dict.fromkeys(grids["township_id"].dropna().astype("str"), capacity.township)
+    return bounds
 
 
 def _people(grids: pd.DataFrame) -> pd.Series:

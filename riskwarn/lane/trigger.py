@@ -49,8 +49,8 @@ def triggered(evidence: Evidence, triggers: Triggers) -> pd.DataFrame:
         One row a grid, rule and record: `grid_id`, `rule`, `level`, `source`, `event_id`, `occurred_at`; no rows where no rule holds.
     """
     parts = [_rows(evidence, rule, _RULES[rule](evidence, triggers)) for rule in triggers.rules]
-    found = pd.concat([part for part in parts if len(part)] or [_rows(evidence, "", np.zeros(0, np.int64))])
-    return found.drop_duplicates(["grid_id", "rule", "source", "event_id"]).sort_values(
+    holding = pd.concat([part for part in parts if len(part)] or [_rows(evidence, "", np.zeros(0, np.int64))])
+    return holding.drop_duplicates(["grid_id", "rule", "source", "event_id"]).sort_values(
         ["grid_id", "rule", "source", "event_id"], ignore_index=True
     )
 
@@ -58,9 +58,9 @@ def triggered(evidence: Evidence, triggers: Triggers) -> pd.DataFrame:
 def _rows(evidence: Evidence, rule: str, rows: np.ndarray) -> pd.DataFrame:
     events = evidence.events
     placed = rows[events.grid[rows] >= 0]
-    told = events.take(placed).frame(("grid_id", "source", "event_id", "occurred_at"))
-    told["grid_id"] = evidence.grid_ids[events.grid[placed]]
-    return told.assign(rule=rule, level="red" if rule in RED else "orange")[list(COLUMNS)]
+    records = events.take(placed).frame(("grid_id", "source", "event_id", "occurred_at"))
+    records["grid_id"] = evidence.grid_ids[events.grid[placed]]
+    return records.assign(rule=rule, level="red" if rule in RED else "orange")[list(COLUMNS)]
 
 
 def _word(events: Events, column: str, *words: str) -> np.ndarray:
@@ -84,8 +84,8 @@ def _open_cases(evidence: Evidence) -> np.ndarray:
     events = evidence.events
     if not events.of("dispute").any():
         return np.zeros(len(events), dtype=bool)
-    told = evidence.snapshot.tells_closings("dispute")[:, 0]
-    return np.asarray(events.of("dispute") & (events.closed == NEVER) & told[events.grid] & (events.grid >= 0))
+    tells = evidence.snapshot.tells_closings("dispute")[:, 0]
+    return np.asarray(events.of("dispute") & (events.closed == NEVER) & tells[events.grid] & (events.grid >= 0))
 
 
 def _overdue(evidence: Evidence) -> np.ndarray:

@@ -54,8 +54,8 @@ def panels_of(
     place = {feature: i for i, feature in enumerate(features)}
     snapshot = history.at(sorted(set().union(*dates)))
     matrix = fill(snapshot, features, np.empty((len(features), *snapshot.shape), np.float32))
-    for model, own in zip(models, dates, strict=True):
-        at = np.flatnonzero(snapshot.local.isin(list(own)))
+    for model, asked in zip(models, dates, strict=True):
+        at = np.flatnonzero(snapshot.local.isin(list(asked)))
         rows = matrix[[place[f] for f in model.features]][:, :, at]
         outcome = model.label.outcome(snapshot)[:, at]
         yield _said(model, rows, outcome, snapshot.local[at])
@@ -68,8 +68,8 @@ def _said(model: RiskModel, rows: np.ndarray, outcome: np.ndarray, dates: pd.Dat
     score = model.margin(panel)
     expected = np.exp(score)
     chance = model.calibration.probability(expected) if model.label.is_count else np.minimum(expected, 1)
-    told = panel.assign(y=outcome.T.ravel(), score=score, expected=expected, probability=chance)
-    return {at: told.iloc[t * n_grids : (t + 1) * n_grids] for t, at in enumerate(dates)}
+    scored = panel.assign(y=outcome.T.ravel(), score=score, expected=expected, probability=chance)
+    return {at: scored.iloc[t * n_grids : (t + 1) * n_grids] for t, at in enumerate(dates)}
 
 
 def training_dates(model: RiskModel, timezone: str) -> pd.DatetimeIndex:

@@ -163,7 +163,7 @@ def _unpacked(source: Path, target: Path) -> dict[str, str]:
         sums: dict[str, str] = json.loads(held.read(_MANIFEST))["sha256"]
         if {*held.namelist()} != {*sums, _MANIFEST}:
             raise ValueError("files and manifest differ")
-        for name, told in sums.items():
+        for name, wanted in sums.items():
             place = target / name
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
                 raise ValueError("a name out of the folder")
@@ -173,7 +173,7 @@ def _unpacked(source: Path, target: Path) -> dict[str, str]:
                 while chunk := part.read(_CHUNK):
                     digest.update(chunk)
                     file.write(chunk)
-            if digest.hexdigest() != told:
+            if digest.hexdigest() != wanted:
                 raise ValueError("a file is not as it was")
             if name in KEYS:
                 place.chmod(0o600)
