@@ -35,7 +35,7 @@ from riskwarn.ingest.delivery import Stated
 from riskwarn.ingest.folding import fold
 from riskwarn.privacy import TEXT_LENGTH, denied_header, names_masked, person_header, shown_file
 from riskwarn.schema import TABLES, table_of
-from riskwarn.store.tables import NIGHT_TABLES
+from riskwarn.store import NIGHT_TABLES
 from riskwarn.taxonomy import CATEGORIES
 
 EXTRA_FIELDS: dict[str, str] = {

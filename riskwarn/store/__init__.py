@@ -8,9 +8,11 @@
     lock         one writer at a time
     key          what signs the models kept here
     files        which files hold: those of the last delivery committed
+    parts        the files a table lies in
     tables       the source tables, read and merged
     transaction  one delivery: all of it or nothing
     nights       what was published, night by night
+    publication  what is done to nights
     hold         a rollback of a night, which stays until it is released
     pruning      which old nights may go
     operations   the log of what people did by hand
@@ -21,9 +23,10 @@ from riskwarn.store.format import FORMAT
 from riskwarn.store.hold import Hold
 from riskwarn.store.key import signature
 from riskwarn.store.nights import PublishedNight
+from riskwarn.store.parts import NIGHT_TABLES
 from riskwarn.store.pruning import LEAST_KEPT, Pruned
 from riskwarn.store.store import Store
-from riskwarn.store.tables import NIGHT_TABLES, Written
+from riskwarn.store.tables import Written
 from riskwarn.store.transaction import Transaction
 
 __all__ = [

@@ -18,8 +18,8 @@ from riskwarn.errors import DataError, HeldError, NotFoundError, StaleDataError
 from riskwarn.schema import conform, table_of
 from riskwarn.store.hold import Hold, is_damaged, read_hold
 from riskwarn.store.parquet import full, plain_arrow, to_arrow, to_frame, write_bytes, write_table
+from riskwarn.store.parts import NIGHT_TABLES, check_columns, load
 from riskwarn.store.pointer import point, pointed
-from riskwarn.store.tables import NIGHT_TABLES, check_columns, load
 
 _FACTS, _SUMS, _POINTER = "facts.json", "SHA256SUMS", "current"
 ASIDE = "aside"

@@ -2,7 +2,7 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,35 +12,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from riskwarn import clock
-from riskwarn.errors import BusyError, DataError, NotFoundError, did_you_mean
-from riskwarn.schema import TABLES, Table, conform, table_of, typed
+from riskwarn.errors import BusyError, DataError, NotFoundError
+from riskwarn.schema import TABLES, Table, table_of, typed
 from riskwarn.store.files import Files
 from riskwarn.store.parquet import column_bytes, full, to_frame
+from riskwarn.store.parts import MONTH_OF, NIGHT_TABLES, check_columns, joined, load, split
 
-NIGHT_TABLES = (
-    "scores",
-    "reasons",
-    "gaps",
-    "alerts",
-    "triggers",
-    "marks",
-    "weeks",
-    "weekly_readings",
-    "what_ifs",
-    "events_behind",
-)
-"""Tables a night publishes together."""
-_MONTH_OF = {
-    "events": "known_at",
-    "visits": "known_at",
-    "workflow": "at",
-    "diversions": "sent_at",
-    "roster": "day_at",
-}
-"""Tables kept in a file a month, and the column that says which."""
 _ARRIVALS = ("arrived_at", "restated_at")
 """Columns of events that tell how they came, not what is known."""
 _DICTIONARY = (
@@ -398,7 +377,7 @@ class Tables(ABC):
     def _parts(self, name: str, source: str | None = None) -> list[str]:
         if name in NIGHT_TABLES:
             return []
-        if name not in _MONTH_OF:
+        if name not in MONTH_OF:
             return self.files.names(f"tables/{name}.parquet")
         return self.files.names(
             f"tables/events/{source or '*'}/*.parquet" if name == "events" else f"tables/{name}/*.parquet"
@@ -455,74 +434,3 @@ class Tables(ABC):
 def _no_rows(name: str) -> pd.DataFrame:
     table = table_of(name)
     return full(table, pd.DataFrame(columns=table.column_names)).iloc[:0]
-
-
-def check_columns(table: Table, columns: Sequence[str] | None) -> None:
-    """Refuse columns a table cannot have.
-
-    Raises
-    ------
-    DataError
-        There is no such column.
-    """
-    for column in columns or ():
-        if column not in table.column_names:
-            raise DataError(f"table {table.name!r} has no column {column!r}{did_you_mean(column, table.column_names)}.")
-
-
-def load(place: Path, columns: list[str] | None = None, words: Sequence[str] = ()) -> pa.Table:
-    """A Parquet file, columns `words` as dictionaries.
-
-    Raises
-    ------
-    FileNotFoundError
-        It is not there.
-    DataError
-        It is damaged.
-    """
-    try:
-        return pq.read_table(place, columns=columns, read_dictionary=[*words])
-    except FileNotFoundError:
-        raise
-    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise DataError(
-            f"{place} is damaged and cannot be read ({type(error).__name__}); put it back from a copy, or ingest its deliveries again into a new store."
-        ) from None
-
-
-def joined(parts: list[pa.Table], *, dictionary: bool) -> pa.Table:
-    """Parts of a table under each other."""
-    rows = pa.concat_tables(parts)
-    return rows.unify_dictionaries() if dictionary else rows
-
-
-def prepared(name: str, frame: pd.DataFrame) -> tuple[Table, pd.DataFrame]:
-    """A source table and rows for it, checked against its contract, all columns in order.
-
-    Raises
-    ------
-    DataError
-        The frame breaks the table's contract, or the table is published by a night.
-    """
-    table = table_of(name)
-    if name in NIGHT_TABLES:
-        raise DataError(f"table {name!r} is published by a night; use Store.publish.")
-    return table, full(table, conform(name, frame))
-
-
-def split(table: Table, rows: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
-    """Each file the rows go to, and the places of its rows."""
-    if table.name not in _MONTH_OF:
-        yield f"tables/{table.name}.parquet", np.arange(len(rows))
-        return
-    place = pd.Series(_months(rows[_MONTH_OF[table.name]]), index=rows.index, dtype="str")
-    place = (rows["source"] + "/" + place) if table.name == "events" else place
-    for part, here in sorted(place.groupby(place.to_numpy(dtype=object)).indices.items()):
-        yield f"tables/{table.name}/{part}.parquet", here
-
-
-def _months(at: pd.Series) -> np.ndarray:
-    """Month of each instant in UTC, as 2025-01."""
-    utc = at.dt.tz_convert(None).to_numpy().astype("datetime64[M]")
-    months, place = np.unique(utc, return_inverse=True)
-    return months.astype(str).astype(object)[place]

@@ -10,7 +10,8 @@ from riskwarn.errors import DataError
 from riskwarn.store.files import STAGED, Files
 from riskwarn.store.key import key_at
 from riskwarn.store.parquet import plain_arrow, to_arrow, write_bytes, write_table
-from riskwarn.store.tables import Tables, Written, prepared, split
+from riskwarn.store.parts import prepared, split
+from riskwarn.store.tables import Tables, Written
 
 
 class Opened(Protocol):

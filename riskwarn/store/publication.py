@@ -1,0 +1,242 @@
+"""What is done to the nights of a store: published, set aside, held at an earlier run, released, pruned."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from riskwarn.calling import checked
+from riskwarn.errors import DataError, NotFoundError, did_you_mean
+from riskwarn.store.hold import Hold, release, write_hold
+from riskwarn.store.nights import ASIDE, Nights
+from riskwarn.store.operations import note, noted
+from riskwarn.store.parts import NIGHT_TABLES
+from riskwarn.store.pointer import point
+from riskwarn.store.pruning import LEAST_KEPT, Pruned, old_nights, remove, size
+from riskwarn.store.transaction import Transaction
+
+
+class Publication(Nights):
+    """The nights of a folder, and what changes them, one writer at a time. :class:`riskwarn.Store` is one, with the lock left open here."""
+
+    @property
+    @abstractmethod
+    def timezone(self) -> str:
+        """IANA zone of the city."""
+
+    @abstractmethod
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the store for one job."""
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Hold the store for one delivery."""
+
+    @checked
+    def publish(
+        self, as_of: object, tables: Mapping[str, pd.DataFrame], *, run: str, facts: Mapping[str, object] | None = None
+    ) -> Path:
+        """Publish a night's tables together: readers see all of the new run or all of the old one.
+
+        Parameters
+        ----------
+        as_of
+            The night.
+        tables
+            Some of :data:`NIGHT_TABLES`, each of this `as_of` alone.
+        run
+            Name of the run; a run that is there already is pointed to again and not rewritten.
+        facts
+            What a reader should know of the run, kept as JSON beside the tables.
+
+        Returns
+        -------
+        folder
+            Of the run.
+
+        Raises
+        ------
+        BusyError
+            Another job holds the store.
+        DataError
+            A table breaks its contract, or is none of a night.
+        HeldError
+            A rollback holds the night at another run.
+        """
+        at = self.instant(as_of)
+        for name in tables:
+            if name not in NIGHT_TABLES:
+                raise DataError(
+                    f"a night publishes no table {name!r}{did_you_mean(name, NIGHT_TABLES)}; use Store.write."
+                )
+        with self.transaction() as staged:
+            staged.make()
+        with self.lock():
+            if self.run_of(at) != run:
+                self.check_free(at)
+            return self._publish(at, tables, run, facts or {})
+
+    @checked
+    def set_aside(
+        self, as_of: object, tables: Mapping[str, pd.DataFrame], *, run: str, facts: Mapping[str, object] | None = None
+    ) -> Path:
+        """Keep a run that cannot be right beside the nights, for who looks into it; no reader takes it for a night.
+
+        Parameters
+        ----------
+        as_of, tables, run, facts
+            As for :meth:`publish`; what is in the tables is not checked.
+
+        Returns
+        -------
+        folder
+            Under ``aside/``; it goes when nights as old are pruned.
+
+        Raises
+        ------
+        BusyError
+            Another job holds the store.
+        """
+        with self.lock():
+            return self._set_aside(self.instant(as_of), tables, run, facts or {})
+
+    @checked
+    def roll_back(self, as_of: object, run: str, *, why: str) -> Path:
+        """Hold a night at an earlier run until :meth:`release`: no job publishes for it meanwhile, and nothing is computed.
+
+        Parameters
+        ----------
+        as_of
+            The night.
+        run
+            One of :meth:`runs`.
+        why
+            The reason, kept with the night and in the log of operations.
+
+        Returns
+        -------
+        folder
+            Of the run.
+
+        Raises
+        ------
+        NotFoundError
+            The night has no such run; the message names those it has.
+        DataError
+            A file of that run is damaged, or no reason is given.
+        BusyError
+            Another job holds the store.
+        """
+        if not why.strip():
+            raise DataError("a rollback needs its reason: whoever finds the night held must know why.")
+        with self.lock():
+            at, night = self.instant(as_of), self.night(as_of, run)
+            night.check()
+            hold = Hold(run, why.strip(), _now(self.timezone))
+            write_hold(night.path.parent, hold)
+            point(night.path.parent / "current", run)
+            self.note("rollback", as_of=at.isoformat(), run=run, why=hold.why)
+            return night.path
+
+    @checked
+    def release(self, as_of: object) -> Hold:
+        """End the hold of a night. The run it was held at stays until the next job publishes another.
+
+        Parameters
+        ----------
+        as_of
+            The night; a date means its local midnight.
+
+        Returns
+        -------
+        hold
+            That was ended.
+
+        Raises
+        ------
+        NotFoundError
+            Nothing holds the night.
+        BusyError
+            Another job holds the store.
+        """
+        with self.lock():
+            at, hold = self.instant(as_of), self.hold_of(as_of)
+            if hold is None:
+                raise NotFoundError(f"store {self.path}: no rollback holds {at.date()}; there is nothing to release.")
+            point(self._night(at) / "current", hold.run)
+            release(self._night(at))
+            self.note("release", as_of=at.isoformat(), run=hold.run)
+            return hold
+
+    @checked
+    def prune(self, *, keep: int = LEAST_KEPT, dry_run: bool = False) -> list[Pruned]:
+        """Take old nights away, all of each at once, the oldest first.
+
+        Parameters
+        ----------
+        keep
+            Newest dates whose nights stay; at least :data:`riskwarn.store.pruning.LEAST_KEPT`. Held nights and the newest sound one
+            stay besides.
+        dry_run
+            Only say which would go.
+
+        Returns
+        -------
+        pruned
+            The nights, oldest first.
+
+        Raises
+        ------
+        DataError
+            `keep` is too few.
+        BusyError
+            Another job holds the store.
+        """
+        if keep < LEAST_KEPT:
+            raise DataError(f"at least {LEAST_KEPT} nights are kept, got {keep}.")
+        with self.lock():
+            gone = [Pruned(at, size(self._night(at))) for at in self._prunable(keep)]
+            for night in [] if dry_run else gone:
+                remove(self._night(night.as_of))
+            if not dry_run:
+                self._prune_aside(keep)
+            if gone and not dry_run:
+                self.note("prune", keep=keep, nights=[night.as_of.date().isoformat() for night in gone])
+            return gone
+
+    def _prune_aside(self, keep: int) -> None:
+        """Runs set aside go when their night is older than all that stay by their date."""
+        dates = sorted({at.date().isoformat() for at in self.nights()}, reverse=True)[:keep]
+        for folder in sorted((self.path / ASIDE).glob("[0-9]*")):
+            if len(dates) == keep and folder.name < dates[-1]:
+                remove(folder)
+
+    def _prunable(self, keep: int) -> list[pd.Timestamp]:
+        """Old nights, but those held and the newest sound one."""
+        old = old_nights(self.nights(), keep)
+        stays = {*self.holds(), self.newest_night().as_of} if old else set()
+        return [at for at in old if at not in stays]
+
+    def note(self, verb: str, **facts: object) -> None:
+        """A line in the log of operations: what somebody did by hand, when, and the facts of it.
+
+        Parameters
+        ----------
+        verb
+            What was done, such as ``rollback``.
+        facts
+            Plain values, by name; no person's datum.
+        """
+        with self.lock():
+            note(self.path, {"at": _now(self.timezone), "verb": verb, **facts})
+
+    def noted(self) -> list[dict[str, Any]]:
+        """The log of operations, oldest first."""
+        return noted(self.path)
+
+
+def _now(timezone: str) -> str:
+    return pd.Timestamp.now(tz=timezone).isoformat(timespec="seconds")
