@@ -16,7 +16,7 @@ from riskwarn import simulation
 from riskwarn.example import boston
 from riskwarn.explanation import lead
 from riskwarn.history import History
-from riskwarn.pipeline import starter
+from riskwarn.scaffold import starter
 from riskwarn.store import Store
 
 LANGUAGES = ("zh", "en")

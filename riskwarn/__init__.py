@@ -55,6 +55,7 @@ _MODULES = (
     "plan",
     "replaying",
     "reporting",
+    "scaffold",
     "schema",
     "selection",
     "simulation",

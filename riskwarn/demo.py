@@ -13,7 +13,8 @@ from riskwarn.explanation import sentences
 from riskwarn.gaps import KINDS
 from riskwarn.language import LANGUAGES
 from riskwarn.panel import build_panel
-from riskwarn.pipeline import Night, nightly, starter, train
+from riskwarn.pipeline import Night, nightly, train
+from riskwarn.scaffold import starter
 from riskwarn.store import Store
 from riskwarn.taxonomy import words_of
 

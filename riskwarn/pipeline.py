@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -29,18 +28,17 @@ from riskwarn.history import History
 from riskwarn.lane import Listed, Memory, list_night, triggered
 from riskwarn.lane import Night as LaneNight
 from riskwarn.lane.lasting import KEPT_NIGHTS
-from riskwarn.language import LANGUAGES, in_every_language, phrase
+from riskwarn.language import in_every_language, phrase
 from riskwarn.mode import Switch, mode_at
 from riskwarn.model import RiskModel
 from riskwarn.panel import panel_of
-from riskwarn.plan import STARTER as STARTER_PLAN
 from riskwarn.plan import Mode, Plan
 from riskwarn.publishing import publish_night
 from riskwarn.schema import REASONS
 from riskwarn.store import LEAST_KEPT, NIGHT_TABLES, Store
 from riskwarn.weekly import weekly_counts, weekly_readings
 
-__all__ = ["Night", "init", "model_of", "night_panel", "nightly", "run_key", "starter", "train"]
+__all__ = ["Night", "model_of", "night_panel", "nightly", "run_key", "train"]
 
 
 @checked
@@ -458,79 +456,3 @@ def _published(store: Store, models: Mapping[str, RiskModel], at: pd.Timestamp, 
     features = {feature.name: feature for model in models.values() for feature in model.features}
     tables["reasons"] = in_words(tables["reasons"], features.values())
     return Night(at, run, facts=facts, done_before=True, **tables)
-
-
-STARTER = (
-    "weekly",
-    "weekly_baselines",
-    "city_violence",
-    "city_calls",
-    "city_petitions",
-    "town_emergence",
-    "town_first",
-    "town_escalation",
-)
-"""Questions a new city starts from; the others of ``experiments/`` belong to the public data they were asked of."""
-
-
-@checked
-def init(folder: str | Path) -> Path:
-    """Write the starter, ``features/``, the :data:`STARTER` of ``experiments/``, ``plan.toml`` and an empty ``words.csv``, into `folder`.
-
-    Parameters
-    ----------
-    folder
-        Made where it is not there.
-
-    Returns
-    -------
-    folder
-        The same.
-
-    Raises
-    ------
-    DataError
-        The folder holds one of them already.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     sorted(path.name for path in init(folder).iterdir())
-    ['experiments', 'features', 'plan.toml', 'words.csv']
-    """
-    folder = Path(folder)
-    for name in ("features", "experiments", "plan.toml", "words.csv"):
-        if (folder / name).exists():
-            raise DataError(f"{folder / name} exists; choose another folder, or take it away first.")
-    shutil.copytree(starter("features"), folder / "features", ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "experiments").mkdir(parents=True)
-    for name in STARTER:
-        shutil.copy(starter("experiments") / f"{name}.toml", folder / "experiments")
-    shutil.copy(STARTER_PLAN, folder / "plan.toml")
-    (folder / "words.csv").write_text(",".join(["code", *LANGUAGES]) + "\n", "utf-8")
-    return folder
-
-
-@checked
-def starter(name: str) -> Path:
-    """Folder of the starter shipped with the package: ``features`` or ``experiments``.
-
-    Parameters
-    ----------
-    name
-        ``features`` or ``experiments``.
-
-    Returns
-    -------
-    folder
-        In the package, or beside it where it runs from its sources.
-
-    Examples
-    --------
-    >>> (starter("experiments") / "weekly.toml").exists()
-    True
-    """
-    package = Path(riskwarn.__file__).parent
-    shipped = package / "starter" / name
-    return shipped if shipped.exists() else package.parent / name

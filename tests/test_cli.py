@@ -115,7 +115,7 @@ def test_errors_are_json_where_json_was_asked_for(arguments, error, code, capsys
 
 def test_a_fault_of_ours_is_one_line_too(monkeypatch, capsys):
     """An exception that no rule foresees is told in one line; RISKWARN_TRACEBACK=1 shows where it was."""
-    monkeypatch.setattr("riskwarn.pipeline.init", lambda _: 1 / 0)
+    monkeypatch.setattr("riskwarn.scaffold.init", lambda _: 1 / 0)
     assert main(["init", "x"]) == 1
     assert capsys.readouterr().err == (
         "riskwarn: InternalError: a fault of riskwarn, not yours: ZeroDivisionError: division by zero. "

@@ -21,7 +21,7 @@ def blocks(page, language):
 def workshop(tmp_path_factory):
     """A folder with the starter and the example city, where snippets run one after another; its question has few trees and folds."""
     from riskwarn.example import boston
-    from riskwarn.pipeline import init
+    from riskwarn.scaffold import init
 
     folder = init(tmp_path_factory.mktemp("docs") / "work")
     boston(folder / "city", progress=False)

@@ -12,7 +12,7 @@ from riskwarn.feature import load_group
 from riskwarn.history import History, kernel
 from riskwarn.history.facts import ROW_COLUMNS, facts_of
 from riskwarn.history.sorting import in_order
-from riskwarn.pipeline import starter
+from riskwarn.scaffold import starter
 
 UNLISTED = ("grid_mall", "grid_park")
 """Key places the town has none of, which it says."""

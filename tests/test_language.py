@@ -24,7 +24,9 @@ READ_OR_MADE = {
     "ingest/clock.py": 10,
     "ingest/folding.py": 1,
     "ingest/guessing.py": 2,
-    "ingest/shaping.py": 4,
+    "ingest/days.py": 2,
+    "ingest/intake.py": 1,
+    "ingest/values.py": 1,
     "simulation/changes.py": 1,
 }
 """Modules that may hold Chinese outside docstrings, as the characters that data are read by or made of; and how many lines at most."""

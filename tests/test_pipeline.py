@@ -14,8 +14,9 @@ from riskwarn import answer, pipeline, tracking
 from riskwarn.cli import main
 from riskwarn.errors import BusyError, DataError, NotFoundError, StaleDataError
 from riskwarn.mode import switch
-from riskwarn.pipeline import STARTER, init, nightly, train
+from riskwarn.pipeline import nightly, train
 from riskwarn.plan import Lanes, Mode, Modes, Plan, Question, Stay
+from riskwarn.scaffold import STARTER, init
 from riskwarn.schema import TABLES, conform
 from riskwarn.store import NIGHT_TABLES, Store
 

@@ -5,7 +5,7 @@ import pytest
 
 import riskwarn as rw
 from riskwarn.example import boston
-from riskwarn.pipeline import starter
+from riskwarn.scaffold import starter
 from riskwarn.schema import REASONS, conform
 
 

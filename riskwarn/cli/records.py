@@ -17,11 +17,11 @@ def init(
     *, folder: Annotated[Path, typer.Argument(help="Folder to write; made where it is missing.")], json: Json = False
 ) -> None:
     """Write the starter into a folder."""
-    from riskwarn import pipeline
+    from riskwarn import scaffold
 
     if folder.is_file():
         raise DataError(f"cannot write into {folder}: it is a file, not a folder.")
-    made = pipeline.init(folder)
+    made = scaffold.init(folder)
     text = f"features/ and experiments/ are in {made}; edit experiments/weekly.toml for your city."
     say({"folder": str(made)}, text, as_json=json)
 
@@ -125,7 +125,7 @@ def features(
 ) -> None:
     """Print the catalogue of features."""
     from riskwarn.feature import catalogue
-    from riskwarn.pipeline import starter
+    from riskwarn.scaffold import starter
 
     check_out(out)
     table = catalogue(folder or starter("features"))

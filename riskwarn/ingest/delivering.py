@@ -21,6 +21,7 @@ from riskwarn.ingest.categorising import NO_FEED
 from riskwarn.ingest.choosing import choose
 from riskwarn.ingest.delivery import Delivery
 from riskwarn.ingest.feedlog import Log, keep_refused
+from riskwarn.ingest.intake import Intake
 from riskwarn.ingest.manifest import ENDING, read_manifest
 from riskwarn.ingest.mapping import Mapping, load_mapping
 from riskwarn.ingest.placing import Atlas
@@ -28,7 +29,7 @@ from riskwarn.ingest.reading import ENDINGS, open_delivery
 from riskwarn.ingest.records import open_query
 from riskwarn.ingest.report import IngestReport, remedy
 from riskwarn.ingest.revision import FEEDBACK, revisions
-from riskwarn.ingest.shaping import Intake, shape
+from riskwarn.ingest.shaping import shape
 from riskwarn.ingest.spool import Spool
 from riskwarn.ingest.writing import WRITE_ROWS, Stage
 from riskwarn.privacy import names_masked, shown_file
