@@ -181,6 +181,9 @@ def nights_of(dates: pd.Series) -> np.ndarray:
 def negative_binomial(dispersion: float) -> Callable[[np.ndarray, Any], tuple[np.ndarray, np.ndarray]]:
     """Slope and curvature of the negative binomial's loss in the log mean, variance ``mu + dispersion * mu**2``.
 
+    The NB2 of Cameron & Trivedi (1998, Regression Analysis of Count Data), of which LightGBM has none. The curvature is the
+    observed one, not its mean, ``mean / spread``: it is above 0 wherever `y` is not negative, and knows each row's own count.
+
     Parameters
     ----------
     dispersion

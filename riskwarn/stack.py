@@ -25,6 +25,9 @@ def stack(
     rival that captured most alone, in the first 5 and 10 % of the grids; without rivals, to the mean of all. The prior fades as
     events come in: with few the joint rate is the rival, or the mean, with many what predicts best.
 
+    It is stacking (Wolpert 1992, Neural Networks 5, 241–259) with weights that are not negative, which Breiman (1996, Machine Learning
+    24, 49–64) showed to be what makes it work; he fits squares, here events are placed, since a list is judged by where they fall.
+
     Parameters
     ----------
     rates
@@ -91,10 +94,14 @@ def _weights(
 def _loss(
     weights: np.ndarray, rates: np.ndarray, y: np.ndarray, codes: np.ndarray, n_dates: int
 ) -> tuple[float, np.ndarray]:
-    """Negative log likelihood of the places of the events, given their number a date, and its slope."""
+    """Negative log likelihood of the places of the events, given their number a date, and its slope.
+
+    Poisson counts given their sum are multinomial with chances ``exp(joint) / sum exp(joint)``, so the level of a date falls out.
+    """
     joint = rates @ weights
     highest = np.full(n_dates, -np.inf)
     np.maximum.at(highest, codes, joint)
+    # the largest is taken out of each date's sum, or a rate of e^710 would be infinite
     raised = np.exp(joint - highest[codes])
     whole = np.bincount(codes, raised, n_dates)
     events = np.bincount(codes, y, n_dates)

@@ -190,6 +190,17 @@ def expectation_maximisation(offered: np.ndarray, y: np.ndarray, *, n_rounds: in
     weights
         (k,) at least 0; 0 for a term that is always 0.
 
+    Notes
+    -----
+    The multiplication by ``offered' (y / rate) / offered' 1`` is the expectation-maximisation of emission tomography [1]_: weights that
+    begin above 0 stay there without a bound, and no step length is chosen. It slows down near the top, where a thousandth of an event is
+    worth nothing, so it ends once a round moves less than a millionth of the events.
+
+    References
+    ----------
+    .. [1] Shepp & Vardi (1982), IEEE Transactions on Medical Imaging 1, 113-122; Dempster, Laird & Rubin (1977), Journal of the Royal
+       Statistical Society B 39, 1-38 (why the likelihood never falls).
+
     Examples
     --------
     >>> offered = np.column_stack([np.ones(4), [0.0, 0.0, 2.0, 2.0]])

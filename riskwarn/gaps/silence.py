@@ -212,7 +212,10 @@ def poisson_means(design: np.ndarray, counts: np.ndarray, exposure: np.ndarray) 
 
 
 def _size(counts: np.ndarray, mean: np.ndarray) -> float:
-    """Size of the gamma law of rates by moments, in [1, 100]: the variance beyond Poisson is ``mean**2 / size``."""
+    """Size of the gamma law of rates by moments, in [1, 100]: the variance beyond Poisson is ``mean**2 / size``.
+
+    The moment estimator of Clayton & Kaldor (1987, Biometrics 43, 671–681); the filter needs no more than its order of magnitude.
+    """
     beyond = float(((counts - mean) ** 2 - mean).sum() / max((mean**2).sum(), 1e-9))
     return float(np.clip(1 / max(beyond, 1e-9), 1.0, 100.0))
 
@@ -264,7 +267,11 @@ def awake_chance(live: Liveness, units: np.ndarray, *, nights: int = NIGHTS) -> 
 
 
 def _nodes(size: float) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights of a gamma law with mean 1 and this size, evenly spaced on the log scale."""
+    """Nodes and weights of a gamma law with mean 1 and this size, evenly spaced on the log scale.
+
+    3.2 standard deviations up and a quarter more down, for on the log scale a gamma law leans to the left; weights are the density there.
+    """
+    # in the log of the rate the density is rate ** size * exp(-size * rate): one power more than in the rate itself
     reach = 3.2 / np.sqrt(size)
     spread = np.exp(np.linspace(-1.25 * reach, reach, NODES))
     log = size * np.log(spread) - size * spread
@@ -318,7 +325,11 @@ def _interval(expected: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def _since(live: Liveness, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Days since the likeliest onset, reports since, reports due since by the rate before, and the size of that estimate."""
+    """Days since the likeliest onset, reports since, reports due since by the rate before, and the size of that estimate.
+
+    The onset is where the log likelihood ratio of a rate cut to 0.15 against the rate before, both Poisson, is largest: the estimate of
+    Page's cumulative sum (1954, Biometrika 41, 100–115).
+    """
     y, e = live.counts[rows], live.exposure[rows]
     since_y, since_e = (np.cumsum(v[:, ::-1], axis=1)[:, ::-1] for v in (y, e))
     before_y, before_e = y.sum(axis=1, keepdims=True) - since_y, e.sum(axis=1, keepdims=True) - since_e

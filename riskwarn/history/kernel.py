@@ -3,6 +3,9 @@
 Rows are sorted by cell (a grid, or a grid and a kind); those of cell ``c`` stand at ``first[c] : first[c + 1]``. A row holds at
 every date in ``(start, end]``. Every function fills `out`, (n_cells, n_dates) float32.
 
+An interval of dates is added by its two ends and one running sum, whatever its length (Blelloch 1990, Prefix sums and their applications,
+CMU-CS-90-190), so the work is that of the rows and of the table that is filled, not of rows times dates.
+
 Each is written twice: in C (``_kernel.c``), used where it was compiled when the package was built, and in numpy, used everywhere
 else and with ``RISKWARN_KERNEL=numpy``. Nothing is compiled at run time.
 """

@@ -82,7 +82,7 @@ def poisson_deviance(y: ArrayLike, expected: ArrayLike, *, floor: float = FLOOR)
 
 @checked
 def tweedie_deviance(y: ArrayLike, expected: ArrayLike, *, power: float = 1.5, floor: float = FLOOR) -> float:
-    """Mean Tweedie deviance of variance mu^power: 1 is Poisson, 2 is gamma, between for sums of few large events.
+    """Mean Tweedie deviance of variance mu^power: 1 is Poisson, 2 is gamma, between for sums of few large events [1]_.
 
     Parameters
     ----------
@@ -100,6 +100,10 @@ def tweedie_deviance(y: ArrayLike, expected: ArrayLike, *, power: float = 1.5, f
     ------
     ValueError
         An input is out of range.
+
+    References
+    ----------
+    .. [1] Jorgensen (1987), Journal of the Royal Statistical Society B 49, 127-162.
 
     Examples
     --------

@@ -77,7 +77,7 @@ def brier_skill(y: ArrayLike, probability: ArrayLike, reference: ArrayLike | Non
 
 @checked
 def log_loss(y: ArrayLike, probability: ArrayLike) -> float:
-    """Mean surprise in nats, -mean[y ln p + (1 - y) ln(1 - p)].
+    """Mean surprise in nats, -mean[y ln p + (1 - y) ln(1 - p)] [1]_.
 
     Parameters
     ----------
@@ -94,6 +94,10 @@ def log_loss(y: ArrayLike, probability: ArrayLike) -> float:
     ------
     ValueError
         An input is out of range. One class only is fine here.
+
+    References
+    ----------
+    .. [1] Good (1952), Journal of the Royal Statistical Society B 14, 107-114.
 
     Examples
     --------
@@ -201,7 +205,10 @@ def _edges(p: np.ndarray, bands: int | ArrayLike) -> np.ndarray:
 
 
 def _wilson(share: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bounds of the 95 % interval of a share seen in `n` rows [Wilson 1927]."""
+    """Bounds of the 95 % interval of a share seen in `n` rows (Wilson 1927, Journal of the American Statistical Association 22, 209-212).
+
+    Unlike share ± 1.96 standard errors it does not shrink to a point where nothing was seen, as in most bands of a rare outcome.
+    """
     z = 1.959963984540054
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))

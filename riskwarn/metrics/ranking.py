@@ -210,7 +210,7 @@ def average_precision(y: ArrayLike, score: ArrayLike, *, ties: Ties = "worst") -
 
 @checked
 def roc_auc(y: ArrayLike, score: ArrayLike, *, ties: Ties = "mean") -> float:
-    """Chance that a grid with an event scores above a grid without one (area under the ROC curve).
+    """Chance that a grid with an event scores above a grid without one (area under the ROC curve) [1]_.
 
     Parameters
     ----------
@@ -230,6 +230,10 @@ def roc_auc(y: ArrayLike, score: ArrayLike, *, ties: Ties = "mean") -> float:
     ------
     ValueError
         All grids are positive or none is, or an input is out of range.
+
+    References
+    ----------
+    .. [1] Hanley & McNeil (1982), Radiology 143, 29-36.
 
     Examples
     --------

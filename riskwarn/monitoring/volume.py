@@ -3,6 +3,9 @@
 The law of a day is the level of the last eight weeks (their median, so that a week of unrest does not move it) by the weekday of the
 last year, with as much spread as that law showed in the last year: a negative binomial whose variance is a multiple of its mean. A
 day, two days and a week are held against it, and the smallest of all probabilities is told as what it is among so many.
+It does what the outbreak detectors of public health do (Farrington, Andrews, Beale & Catchpole 1996, Journal of the Royal Statistical
+Society A 159, 547–563: a quasi-Poisson level from comparable weeks, past outbreaks played down), by running sums in place of a regression
+a feed and night, so that all nights of a history are replayed in one pass.
 
 That law follows the feed, so a silence of some weeks would become the habit. A feed that has stopped (:func:`riskwarn.unusual.stopped`, the law
 of the gap finder and of `riskwarn check`) is therefore told as such, by its habit before the silence, for as long as it is silent.
