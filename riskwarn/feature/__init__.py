@@ -5,6 +5,7 @@ A feature is a frozen value: it names itself, says its unit and its words in Chi
 added here as a class of a few lines; the sentences made of these words stand in ``features/*.py``.
 """
 
+from riskwarn.feature.around import Nearby, OfParent, Spread
 from riskwarn.feature.base import Feature, measured
 from riskwarn.feature.calendar import (
     DatePart,
@@ -40,33 +41,13 @@ from riskwarn.feature.group import (
     load_group,
     page,
 )
-from riskwarn.feature.mix import (
-    LADDER,
-    Climb,
-    Entropy,
-    MostAtOnePlace,
-    NewKinds,
-    OpenMatters,
-    RepeatedPlaces,
-    RepeatShare,
-    Rung,
-    Unheralded,
-)
+from riskwarn.feature.ladder import LADDER, Climb, OpenMatters, Rung, Unheralded
+from riskwarn.feature.mix import Entropy, MostAtOnePlace, NewKinds, RepeatedPlaces, RepeatShare
 from riskwarn.feature.normal import YEAR_DAYS, LastYear, OwnNormal, Part
 from riskwarn.feature.own import Faded, Harmonic, Own, SameSeason
 from riskwarn.feature.recent import DaysSince, Ewma, Recent
 from riskwarn.feature.rise import Cusum, Rise
-from riskwarn.feature.space import (
-    Attribute,
-    Density,
-    Nearby,
-    OfParent,
-    PerHousehold,
-    Places,
-    Spread,
-    UrbanClass,
-    circular_parents,
-)
+from riskwarn.feature.space import Attribute, Density, PerHousehold, Places, UrbanClass, circular_parents
 from riskwarn.feature.windowed import NORMAL_WEEKS, Streamed, Windowed
 
 __all__ = [

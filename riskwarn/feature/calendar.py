@@ -53,7 +53,14 @@ class _OfCalendar(Feature):
 
 @dataclass(frozen=True)
 class Season(_OfCalendar):
-    """Place in the year as one wave: ``sin`` or ``cos`` of the day of year."""
+    """Place in the year as one wave: ``sin`` or ``cos`` of the day of year.
+
+    Examples
+    --------
+    >>> feature = Season("sin")
+    >>> feature.name, feature.words["en"]
+    ('season_sin', 'time of year')
+    """
 
     wave: Literal["sin", "cos"]
     unit: ClassVar[str] = "-1 to 1"
@@ -83,6 +90,12 @@ class SpringFestival(_OfCalendar):
     ------
     DefinitionError
         When computed for a date before 1950 or after 2100.
+
+    Examples
+    --------
+    >>> feature = SpringFestival()
+    >>> feature.name, feature.words["en"]
+    ('spring_festival_days', 'days from Spring Festival')
     """
 
     reach: Days = 60
@@ -145,7 +158,14 @@ def _days(snapshot: Snapshot) -> np.ndarray:
 
 @dataclass(frozen=True)
 class WageWindow(_OfCalendar):
-    """How near the settling of wages is: 0 sixty days before Spring Festival, 1 on its eve, 0 after it."""
+    """How near the settling of wages is: 0 sixty days before Spring Festival, 1 on its eve, 0 after it.
+
+    Examples
+    --------
+    >>> feature = WageWindow()
+    >>> feature.name, feature.words["en"]
+    ('wage_window', 'the season in which wages are settled')
+    """
 
     unit: ClassVar[str] = "0 to 1"
 
@@ -164,7 +184,14 @@ class WageWindow(_OfCalendar):
 
 @dataclass(frozen=True)
 class Window(_OfCalendar):
-    """Whether the date lies in a time of year: ``farm``, ``term``, ``heating``, ``summer_nights`` or ``year_end``; 1 or 0."""
+    """Whether the date lies in a time of year: ``farm``, ``term``, ``heating``, ``summer_nights`` or ``year_end``; 1 or 0.
+
+    Examples
+    --------
+    >>> feature = Window("heating")
+    >>> feature.name, feature.words["en"]
+    ('heating_window', 'heating season')
+    """
 
     of: Annotated[Text, one_of(_WINDOWS)]
     unit: ClassVar[str] = "0 or 1"
@@ -189,7 +216,14 @@ class Window(_OfCalendar):
 
 @dataclass(frozen=True)
 class DatePart(_OfCalendar):
-    """A part of the date on the city's clock: ``month``, ``week``, ``weekday`` (0 is Monday), ``day_of_year`` or ``quarter``."""
+    """A part of the date on the city's clock: ``month``, ``week``, ``weekday`` (0 is Monday), ``day_of_year`` or ``quarter``.
+
+    Examples
+    --------
+    >>> feature = DatePart("weekday")
+    >>> feature.name, feature.words["en"]
+    ('date_weekday', 'day of the week')
+    """
 
     part: Literal["month", "week", "weekday", "day_of_year", "quarter"]
     unit: ClassVar[str] = "number"
@@ -225,6 +259,12 @@ class Workdays(_OfCalendar):
 
     The State Council announces the exchanged days of a year in the November before; of years not yet announced the holidays that
     the law fixes count, without exchanged days.
+
+    Examples
+    --------
+    >>> feature = Workdays(days=28)
+    >>> feature.name, feature.words["en"]
+    ('workdays_next_28d', 'working days in the next 28 days')
     """
 
     days: AtLeastOne = 1
@@ -269,7 +309,14 @@ def _day(value: object) -> object:
 
 @dataclass(frozen=True)
 class SinceChange(_OfCalendar):
-    """Days since the rule of reporting changed on `date`, 0 before and at most `cap` after: a step a model may learn."""
+    """Days since the rule of reporting changed on `date`, 0 before and at most `cap` after: a step a model may learn.
+
+    Examples
+    --------
+    >>> feature = SinceChange("2024-01-01")
+    >>> feature.name, feature.words["en"]
+    ('days_since_change_20240101', 'days since the rule of reporting changed on 2024-01-01')
+    """
 
     date: Annotated[Day, BeforeValidator(_day)]
     cap: Cap = 365

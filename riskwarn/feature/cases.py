@@ -69,7 +69,14 @@ class _Handled(Streamed):
 
 @dataclass(frozen=True)
 class Open(_Handled):
-    """Cases of a stream that are open; of the last `days` days, where given."""
+    """Cases of a stream that are open; of the last `days` days, where given.
+
+    Examples
+    --------
+    >>> feature = Open(Stream("dispute"))
+    >>> feature.name, feature.words["en"]
+    ('dispute_open_n', 'open disputes')
+    """
 
     days: Annotated[Number, Field(ge=0, le=MAX_DAYS)] = 0
     actionable: ClassVar[bool] = True
@@ -111,7 +118,14 @@ class Open(_Handled):
 
 @dataclass(frozen=True)
 class Overdue(_Handled):
-    """Open cases past their due time."""
+    """Open cases past their due time.
+
+    Examples
+    --------
+    >>> feature = Overdue(Stream("hotline"))
+    >>> feature.name, feature.words["en"]
+    ('hotline_overdue_n', 'overdue hotline requests')
+    """
 
     remedy: ClassVar[str] = "A4"
     actionable: ClassVar[bool] = True
@@ -148,7 +162,14 @@ class Overdue(_Handled):
 
 @dataclass(frozen=True)
 class Amber(_Handled):
-    """Open cases that have used four fifths of their time and are not overdue."""
+    """Open cases that have used four fifths of their time and are not overdue.
+
+    Examples
+    --------
+    >>> feature = Amber(Stream("hotline"))
+    >>> feature.name, feature.words["en"]
+    ('hotline_amber_n', 'hotline requests close to their due time')
+    """
 
     remedy: ClassVar[str] = "A4"
     monotone: ClassVar[int] = 1
@@ -176,7 +197,14 @@ class Amber(_Handled):
 
 @dataclass(frozen=True)
 class OverdueShare(_Handled):
-    """Share of the open cases that are overdue, drawn towards the city's by `weight` pseudo-cases."""
+    """Share of the open cases that are overdue, drawn towards the city's by `weight` pseudo-cases.
+
+    Examples
+    --------
+    >>> feature = OverdueShare(Stream("hotline"))
+    >>> feature.name, feature.words["en"]
+    ('hotline_overdue_share', 'share of open hotline requests that are overdue')
+    """
 
     weight: NotNegative = 2
     unit: ClassVar[str] = "share"
@@ -209,7 +237,14 @@ class OverdueShare(_Handled):
 
 @dataclass(frozen=True)
 class OverdueDays(_Handled):
-    """Days by which the longest overdue open case is late; 0 where none is."""
+    """Days by which the longest overdue open case is late; 0 where none is.
+
+    Examples
+    --------
+    >>> feature = OverdueDays(Stream("hotline"))
+    >>> feature.name, feature.words["en"]
+    ('hotline_overdue_days', 'days the longest overdue of hotline requests is late')
+    """
 
     unit: ClassVar[str] = "days"
     remedy: ClassVar[str] = "A4"
@@ -239,7 +274,14 @@ class OverdueDays(_Handled):
 
 @dataclass(frozen=True)
 class OpenAge(_Handled):
-    """Quantile `q` of the age of the open cases, days; NaN where none is open."""
+    """Quantile `q` of the age of the open cases, days; NaN where none is open.
+
+    Examples
+    --------
+    >>> feature = OpenAge(Stream("dispute"), q=0.9)
+    >>> feature.name, feature.words["en"]
+    ('dispute_open_age_p90', 'age of open disputes, 90th percentile')
+    """
 
     q: Quantile = 0.9
     unit: ClassVar[str] = "days"
@@ -284,7 +326,14 @@ class _HandledWithin(_Handled):
 
 @dataclass(frozen=True)
 class Closed(_HandledWithin):
-    """Cases closed within the last `days` days."""
+    """Cases closed within the last `days` days.
+
+    Examples
+    --------
+    >>> feature = Closed(Stream("dispute"), days=28)
+    >>> feature.name, feature.words["en"]
+    ('dispute_closed_n_28d', 'disputes closed in the last 28 days')
+    """
 
     @property
     def name(self) -> str:
@@ -308,7 +357,14 @@ class Closed(_HandledWithin):
 
 @dataclass(frozen=True)
 class Handling(_HandledWithin):
-    """Quantile `q` of the days from occurring to closing, of the cases closed within `days`; calendar days; NaN where none was."""
+    """Quantile `q` of the days from occurring to closing, of the cases closed within `days`; calendar days; NaN where none was.
+
+    Examples
+    --------
+    >>> feature = Handling(Stream("dispute"), days=91, q=0.9)
+    >>> feature.name, feature.words["en"]
+    ('dispute_handling_p90_91d', '90th percentile of days taken by disputes closed in the last 91 days')
+    """
 
     q: Quantile = 0.5
     unit: ClassVar[str] = "days"
@@ -338,7 +394,14 @@ class Handling(_HandledWithin):
 
 @dataclass(frozen=True)
 class Delay(Windowed):
-    """Quantile `q` of the days from occurring to being known, of what became known within `days`; NaN where nothing did."""
+    """Quantile `q` of the days from occurring to being known, of what became known within `days`; NaN where nothing did.
+
+    Examples
+    --------
+    >>> feature = Delay(Stream("police_call"), days=91, q=0.5)
+    >>> feature.name, feature.words["en"]
+    ('police_call_delay_p50_91d', 'days police calls took to reach the centre, 50th percentile over the last 91 days')
+    """
 
     q: Quantile = 0.5
     unit: ClassVar[str] = "days"
@@ -381,6 +444,12 @@ class Recurrence(_HandledWithin):
     """Share of the cases closed in the last `days` days, and followed for `within` days, after which the same place reported again.
 
     A case counts as followed once `within` days have passed since its closing. Drawn towards the city's share by `weight` cases.
+
+    Examples
+    --------
+    >>> feature = Recurrence(Stream("dispute"), days=182, within=91)
+    >>> feature.name, feature.words["en"]
+    ('dispute_recurred_91d_share_182d', 'share of disputes after whose closing the same place reported again within 91 days')
     """
 
     within: Days = 30

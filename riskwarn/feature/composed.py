@@ -37,7 +37,15 @@ class _Pair(Feature):
 
 @dataclass(frozen=True)
 class Ratio(_Pair):
-    """One feature divided by another; NaN where the other is 0."""
+    """One feature divided by another; NaN where the other is 0.
+
+    Examples
+    --------
+    >>> from riskwarn.feature import Count
+    >>> feature = Ratio(Count(Stream("police_call"), days=28), Count(Stream("police_call"), days=364))
+    >>> feature.name, feature.words["en"]
+    ('police_call_n_28d_over_police_call_n_364d', 'ratio of police calls in the last 28 days to police calls in the past year')
+    """
 
     unit: ClassVar[str] = "ratio"
 
@@ -72,7 +80,15 @@ class Ratio(_Pair):
 
 @dataclass(frozen=True)
 class Product(_Pair):
-    """One feature times another: what only both together tell."""
+    """One feature times another: what only both together tell.
+
+    Examples
+    --------
+    >>> from riskwarn.feature import Count, Window
+    >>> feature = Product(Count(Stream("police_call"), days=28), Window("heating"))
+    >>> feature.name, feature.words["en"]
+    ('police_call_n_28d_times_heating_window', 'heating season, during police calls in the last 28 days')
+    """
 
     unit: ClassVar[str] = "product"
 
@@ -105,6 +121,12 @@ class Trend(Windowed):
     """Events a day in the last `days` days over events a day in the last `over`, of the grid or of its parent at `level`.
 
     1 where nothing changed; NaN where nothing happened in the longer window. Each rate is per observed day.
+
+    Examples
+    --------
+    >>> feature = Trend(Stream("police_call"), days=28, over=364)
+    >>> feature.name, feature.words["en"]
+    ('police_call_trend_28d_in_364d', 'police calls a day over 28 days, as a multiple of 364 days')
     """
 
     over: Days = 84
@@ -166,6 +188,12 @@ class MixTrend(Windowed):
 
     ``sum_k share_k * rate_k(days) / rate_k(over)``, `rate_k` the parent's events of kind `k` a day; 1 where nothing changed. NaN
     where the grid had no event in the year.
+
+    Examples
+    --------
+    >>> feature = MixTrend(Stream("police_call"), days=91)
+    >>> feature.name, feature.words["en"]
+    ('police_call_mix_trend_91d_county', "how the grid's usual kinds of police calls moved around it over 91 days")
     """
 
     over: Days = 84
@@ -205,7 +233,14 @@ class MixTrend(Windowed):
 
 @dataclass(frozen=True)
 class Observed(Feature):
-    """Share of the last `days` days for which a feed speaks: 1 where every day was delivered."""
+    """Share of the last `days` days for which a feed speaks: 1 where every day was delivered.
+
+    Examples
+    --------
+    >>> feature = Observed("grid_report", days=28)
+    >>> feature.name, feature.words["en"]
+    ('grid_report_observed_28d', 'share of the last 28 days that the feed of grid reports covers')
+    """
 
     source: Name
     days: Days = 28
@@ -238,7 +273,14 @@ class Observed(Feature):
 
 @dataclass(frozen=True)
 class Coverage(Windowed):
-    """Households visited in the last `days` days per household of the grid."""
+    """Households visited in the last `days` days per household of the grid.
+
+    Examples
+    --------
+    >>> feature = Coverage(Stream("visits"), days=28)
+    >>> feature.name, feature.words["en"]
+    ('visits_coverage_28d', 'households visited per household in the last 28 days')
+    """
 
     unit: ClassVar[str] = "ratio"
     code: ClassVar[str] = "RC07"
@@ -257,7 +299,14 @@ class Coverage(Windowed):
 
 @dataclass(frozen=True)
 class Staff(Feature):
-    """Mean workers on duty a day over the last `days` days of the roster; NaN where it has no day."""
+    """Mean workers on duty a day over the last `days` days of the roster; NaN where it has no day.
+
+    Examples
+    --------
+    >>> feature = Staff(days=28)
+    >>> feature.name, feature.words["en"]
+    ('staff_per_day_28d', 'workers on duty a day over the last 28 days')
+    """
 
     days: Days = 28
     unit: ClassVar[str] = "workers"
@@ -287,7 +336,14 @@ class Staff(Feature):
 
 @dataclass(frozen=True)
 class Unstaffed(Streamed):
-    """Days of the last `days` that the roster covers and on which nobody was on duty."""
+    """Days of the last `days` that the roster covers and on which nobody was on duty.
+
+    Examples
+    --------
+    >>> feature = Unstaffed(Stream("police_call"), days=28)
+    >>> feature.name, feature.words["en"]
+    ('police_call_unstaffed_28d', 'days without anybody on duty, of the last 28 days')
+    """
 
     days: Days = 28
     unit: ClassVar[str] = "days"

@@ -110,7 +110,14 @@ class Count(Windowed):
 
 @dataclass(frozen=True)
 class Rate(Windowed):
-    """Events a week over the last `days` days, counted on the days for which the feed speaks; NaN where it speaks for none."""
+    """Events a week over the last `days` days, counted on the days for which the feed speaks; NaN where it speaks for none.
+
+    Examples
+    --------
+    >>> feature = Rate(Stream("police_call"), days=91)
+    >>> feature.name, feature.words["en"]
+    ('police_call_per_week_91d', 'police calls a week over the last 91 days')
+    """
 
     unit: ClassVar[str] = "per week"
     scaled: ClassVar[bool] = True
@@ -138,7 +145,14 @@ class Rate(Windowed):
 
 @dataclass(frozen=True)
 class Level(Streamed):
-    """Mean events a week over the fifteen weeks before the last one: the field's idea of normal."""
+    """Mean events a week over the fifteen weeks before the last one: the field's idea of normal.
+
+    Examples
+    --------
+    >>> feature = Level(Stream("police_call"))
+    >>> feature.name, feature.words["en"]
+    ('police_call_level_15w', 'police calls a week over the fifteen weeks before the last')
+    """
 
     unit: ClassVar[str] = "per week"
     scaled: ClassVar[bool] = True
@@ -179,7 +193,14 @@ class Level(Streamed):
 
 @dataclass(frozen=True)
 class MeanSeverity(Windowed):
-    """Mean severity of the events of the last `days` days; NaN where there was none."""
+    """Mean severity of the events of the last `days` days; NaN where there was none.
+
+    Examples
+    --------
+    >>> feature = MeanSeverity(Stream("police_call"), days=28)
+    >>> feature.name, feature.words["en"]
+    ('police_call_severity_28d', 'mean severity of police calls over the last 28 days')
+    """
 
     unit: ClassVar[str] = "0 to 3"
     code: ClassVar[str] = "RC09"
@@ -198,7 +219,14 @@ class MeanSeverity(Windowed):
 
 @dataclass(frozen=True)
 class Total(Windowed):
-    """What the records of the last `days` days amount to: households visited, worker-days on duty."""
+    """What the records of the last `days` days amount to: households visited, worker-days on duty.
+
+    Examples
+    --------
+    >>> feature = Total(Stream("visits"), days=28)
+    >>> feature.name, feature.words["en"]
+    ('visits_total_28d', 'visits in the last 28 days')
+    """
 
     monotone: ClassVar[int] = 1
 
@@ -218,7 +246,14 @@ class Total(Windowed):
 
 @dataclass(frozen=True)
 class Share(Feature):
-    """Share of one stream in another over the last `days` days, drawn towards the share of the parent, or the city, by `weight` pseudo-events."""
+    """Share of one stream in another over the last `days` days, drawn towards the share of the parent, or the city, by `weight` pseudo-events.
+
+    Examples
+    --------
+    >>> feature = Share(Stream("police_call", ("P02",)), Stream("police_call"), days=91)
+    >>> feature.name, feature.words["en"]
+    ('police_call_p02_share_of_police_call_91d', 'share of public order police calls in police calls over the last 91 days')
+    """
 
     part: AnyStream
     whole: AnyStream

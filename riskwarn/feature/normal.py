@@ -151,6 +151,13 @@ class LastYear(Windowed):
     """What the `days` days from the date on brought a year before, against that year's own mean: ``(n + 1) / (m + 1)``.
 
     `n` counts the days from 364 days before the date on, `m` is the mean of as many days over the last 364; NaN where the feed was silent.
+
+    Examples
+    --------
+    >>> from riskwarn.history import Stream
+    >>> feature = LastYear(Stream("petition"), days=28)
+    >>> feature.name, feature.words["en"]
+    ('petition_last_year_28d', "petitions in the same 28 days a year before, as a multiple of the year's mean")
     """
 
     unit: ClassVar[str] = "ratio"

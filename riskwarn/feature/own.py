@@ -66,6 +66,12 @@ class Own(_OfLabel):
 
     Where the feed spoke for a part of the window the count is scaled up to it, so a short past does not look calm; where it spoke
     for less than a day of it, the mean of the last two years stands in.
+
+    Examples
+    --------
+    >>> feature = Own((Stream("dispute"),), 15)
+    >>> feature.name, feature.words["en"]
+    ('prior_15w', 'disputes in the last 105 days')
     """
 
     weeks: AtLeastOne

@@ -33,7 +33,14 @@ def fading(stream: Stream, half_life: float) -> Clause:
 
 @dataclass(frozen=True)
 class DaysSince(Streamed):
-    """Days since the last event of a stream, at most `cap`; NaN where it never was, if `cap` is infinite. `whole`: days begun."""
+    """Days since the last event of a stream, at most `cap`; NaN where it never was, if `cap` is infinite. `whole`: days begun.
+
+    Examples
+    --------
+    >>> feature = DaysSince(Stream("dispute"), cap=364)
+    >>> feature.name, feature.words["en"]
+    ('dispute_days_since', 'days since the last dispute')
+    """
 
     cap: Cap = 365
     whole: Flag = False
@@ -76,7 +83,14 @@ class DaysSince(Streamed):
 
 @dataclass(frozen=True)
 class Recent(Streamed):
-    """Past events weighted by one half to the power of age over `half_life` days: near events count most."""
+    """Past events weighted by one half to the power of age over `half_life` days: near events count most.
+
+    Examples
+    --------
+    >>> feature = Recent(Stream("police_call"), half_life=28)
+    >>> feature.name, feature.words["en"]
+    ('police_call_recent_28d', 'recent police calls, weighted with a half-life of 28 days')
+    """
 
     half_life: Days = 14
     unit: ClassVar[str] = "weighted count"
@@ -121,7 +135,14 @@ class Recent(Streamed):
 
 @dataclass(frozen=True)
 class Ewma(Recent):
-    """Exponentially weighted mean events a day: :class:`Recent` divided by the weight of all past days."""
+    """Exponentially weighted mean events a day: :class:`Recent` divided by the weight of all past days.
+
+    Examples
+    --------
+    >>> feature = Ewma(Stream("police_call"), half_life=28)
+    >>> feature.name, feature.words["en"]
+    ('police_call_ewma_28d', 'police calls a day, exponentially weighted with a half-life of 28 days')
+    """
 
     unit: ClassVar[str] = "per day"
     scaled: ClassVar[bool] = True

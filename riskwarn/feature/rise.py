@@ -21,7 +21,15 @@ from riskwarn.language import Spoken, phrase
 
 @dataclass(frozen=True)
 class Rise(Streamed):
-    """How far the last `days` days lie above the mean of the fifteen weeks before: ``(n - m) / sqrt(m + 1)``, no unit."""
+    """How far the last `days` days lie above the mean of the fifteen weeks before: ``(n - m) / sqrt(m + 1)``, no unit.
+
+    Examples
+    --------
+    >>> from riskwarn.history import Stream
+    >>> feature = Rise(Stream("police_call"), days=28)
+    >>> feature.name, feature.words["en"]
+    ('police_call_rise_28d', 'rise of police calls over 28 days above normal')
+    """
 
     days: Days = 7
     unit: ClassVar[str] = "z"
@@ -67,6 +75,13 @@ class Cusum(Streamed):
 
     ``s = max(0, s + (n - m) / sqrt(m + 1) - 0.5)`` from the oldest week to the newest, `m` the mean of the fifteen weeks before
     them (Page 1954, Biometrika 41, 100-115).
+
+    Examples
+    --------
+    >>> from riskwarn.history import Stream
+    >>> feature = Cusum(Stream("police_call"), weeks=8)
+    >>> feature.name, feature.words["en"]
+    ('police_call_cusum_8w', 'how far police calls have kept above normal over 8 weeks')
     """
 
     weeks: AtLeastOne = 4
