@@ -25,7 +25,6 @@ from riskwarn import audit
 from riskwarn.audit import FAILED, INSUFFICIENT, OWN, PASSED
 from riskwarn.backtesting import Report
 from riskwarn.calling import checked
-from riskwarn.errors import DataError
 from riskwarn.language import SOURCE_LANGUAGE, Phrase, Spoken, listed, phrase
 from riskwarn.naming import named
 from riskwarn.notebook import text_html
@@ -109,11 +108,10 @@ def gate(report: Report) -> Decision:
 
     Raises
     ------
-    DataError
+    NotFoundError
         The report does not hold the product's model.
     """
-    if OWN not in report.table.index:
-        raise DataError(f"the report has no model {OWN!r}; it has: {', '.join(report.table.index)}.")
+    report.rows_of(OWN)
     differences = report.differences().query("model == @OWN").set_index("metric")
     return Decision(
         (

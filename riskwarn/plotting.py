@@ -7,7 +7,6 @@ import pandas as pd
 
 from riskwarn import metrics
 from riskwarn.backtesting import Report
-from riskwarn.errors import DataError
 from riskwarn.grid import polygons
 from riskwarn.selection import Audition
 
@@ -67,11 +66,11 @@ def reliability(report: Report, *, model: str = _OWN, bands: int = 10, ax: "Axes
 
     Raises
     ------
-    DataError
+    NotFoundError
         The report has no such model.
     """
     axes = _axes(ax)
-    rows = _of(report, model)
+    rows = report.rows_of(model)
     table = metrics.reliability((rows["y"] > 0).to_numpy(), rows["probability"].to_numpy(), bands=bands)
     spread = np.abs(table[["observed_low", "observed_high"]].to_numpy() - table[["observed"]].to_numpy()).T
     axes.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=1)
@@ -160,11 +159,13 @@ def error_map(report: Report, grids: pd.DataFrame, *, model: str = _OWN, ax: "Ax
 
     Raises
     ------
+    NotFoundError
+        The report has no such model.
     DataError
-        The report has no such model, or a polygon is missing.
+        A polygon is missing.
     """
     axes = _axes(ax)
-    sums = _of(report, model).groupby("grid_id", observed=True)[["y", "expected"]].sum()
+    sums = report.rows_of(model).groupby("grid_id", observed=True)[["y", "expected"]].sum()
     residual = (sums["y"] - sums["expected"]) / np.sqrt(sums["expected"].clip(lower=1e-6))
     shapes = polygons(grids).set_index("grid_id").join(residual.rename("residual"))
     reach = float(residual.abs().quantile(0.98))
@@ -212,13 +213,6 @@ def _pooled(rows: pd.DataFrame, shares: np.ndarray, by: str) -> np.ndarray:
         sum(y.sum() * metrics.capture(y, s, share=float(share), ties="mean") for y, s in dates) for share in shares
     ]
     return np.array(caught) / total
-
-
-def _of(report: Report, model: str) -> pd.DataFrame:
-    rows = report.predictions[report.predictions["model"] == model]
-    if rows.empty:
-        raise DataError(f"the report has no model {model!r}; it has: {', '.join(report.table.index)}.")
-    return rows
 
 
 def _axes(ax: "Axes | None") -> "Axes":

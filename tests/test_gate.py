@@ -9,7 +9,7 @@ import pytest
 import towns
 
 from riskwarn.backtesting import judged
-from riskwarn.errors import DataError
+from riskwarn.errors import NotFoundError
 from riskwarn.gate import gate
 
 
@@ -168,7 +168,7 @@ def test_a_report_without_the_model_is_refused():
     found = plain()
     counts = found.predictions[found.predictions["model"] != "riskwarn"]
     alone = dataclasses.replace(found, predictions=counts, frame=found.frame[found.frame["model"] != "riskwarn"])
-    with pytest.raises(DataError, match="no model 'riskwarn'; it has: prior count 4 weeks"):
+    with pytest.raises(NotFoundError, match="no model 'riskwarn'; it has: prior count 4 weeks"):
         gate(alone)
 
 

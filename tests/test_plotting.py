@@ -10,7 +10,7 @@ mpl.use("Agg")
 from riskwarn import metrics, plotting
 from riskwarn.backtesting import Report, backtest
 from riskwarn.baseline import PriorCount
-from riskwarn.errors import DataError
+from riskwarn.errors import NotFoundError
 
 
 @pytest.fixture(scope="module")
@@ -62,5 +62,5 @@ def test_reliability_bars_are_intervals_around_what_was_seen(report: Report):
 
 def test_unknown_model_is_refused(report: Report):
     """A model the report does not hold is refused, naming those it holds."""
-    with pytest.raises(DataError, match="no model 'riskwarn'; it has: prior count 4 weeks, prior count 52 weeks"):
+    with pytest.raises(NotFoundError, match="no model 'riskwarn'; it has: prior count 4 weeks, prior count 52 weeks"):
         plotting.reliability(report)

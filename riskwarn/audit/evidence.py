@@ -146,23 +146,9 @@ def by_date(rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     return rows.groupby("as_of", sort=True)[columns].sum()
 
 
-def rows_of(report: Report, model: str) -> pd.DataFrame:
-    """The predictions of one model.
-
-    Raises
-    ------
-    DataError
-        The report has no such model.
-    """
-    rows = report.predictions[report.predictions["model"] == model]
-    if rows.empty:
-        raise DataError(f"the report has no model {model!r}; it has: {', '.join(report.table.index)}.")
-    return rows
-
-
 def rival_of(report: Report, metric: str, model: str = OWN) -> str:
     """The baseline a model is held against at `metric`."""
-    rows_of(report, model)
+    report.rows_of(model)
     return str(report.differences([metric]).set_index("model").loc[model, "rival"])
 
 

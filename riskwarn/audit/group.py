@@ -16,7 +16,6 @@ from riskwarn.audit.evidence import (
     ratio,
     ratio_of_ratios,
     rival_of,
-    rows_of,
     verdict,
 )
 from riskwarn.backtesting import BETTER_LOW, Report, judged
@@ -113,7 +112,7 @@ def disparities(report: Report, by: str, *, model: str = OWN) -> pd.DataFrame:
 
 def _served(report: Report, by: str, model: str) -> pd.DataFrame:
     """Rows of a model with their group and what the list made of them."""
-    rows = rows_of(report, model)
+    rows = report.rows_of(model)
     rows = rows.assign(group=groups_of(report, by, rows["grid_id"]), listed=listed(report, rows)).dropna(
         subset=["group"]
     )

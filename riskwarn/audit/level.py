@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from riskwarn.audit.evidence import OWN, by_date, interval, ratio, rows_of, verdict
+from riskwarn.audit.evidence import OWN, by_date, interval, ratio, verdict
 from riskwarn.backtesting import Report
 from riskwarn.calling import checked
 from riskwarn.level import LEVELS, levels_of
@@ -26,7 +26,7 @@ def levels(report: Report, *, model: str = OWN) -> pd.DataFrame:
         they hold them), `ratio` observed over expected with `lower` and `upper`, `predicted` mean probability, `share` of grid-dates
         with an event, and `verdict` on the ratio.
     """
-    model_rows = rows_of(report, model)
+    model_rows = report.rows_of(model)
     rows = model_rows.assign(level=levels_of(model_rows))
     reached = [name for name, *_ in LEVELS if (rows["level"] == name).any()]
     return pd.DataFrame([_level(report, name, rows[rows["level"] == name], len(reached)) for name in reached])

@@ -94,6 +94,30 @@ class Report:
         return means.rename_axis(columns=None)
 
     @checked
+    def rows_of(self, model: str) -> pd.DataFrame:
+        """The predictions of one model.
+
+        Parameters
+        ----------
+        model
+            A model of the report.
+
+        Returns
+        -------
+        rows
+            Its rows of :attr:`predictions`.
+
+        Raises
+        ------
+        NotFoundError
+            The report has no such model; the message names those it has.
+        """
+        rows = self.predictions[self.predictions["model"] == model]
+        if rows.empty:
+            raise NotFoundError(f"the report has no model {model!r}; it has: {', '.join(self.table.index)}.")
+        return rows
+
+    @checked
     def bands(self, model: str = "riskwarn", *, areas: pd.Series | None = None) -> pd.DataFrame:
         """How honest a model's probabilities, counts and intervals are at each level of the list (:func:`riskwarn.calibration.by_level`).
 
@@ -114,9 +138,7 @@ class Report:
         NotFoundError
             The report has no such model.
         """
-        predicted = self.predictions[self.predictions["model"] == model]
-        if predicted.empty:
-            raise NotFoundError(f"no model {model!r} in the report{did_you_mean(model, list(self.table.index))}.")
+        predicted = self.rows_of(model)
         return (
             by_level(predicted) if areas is None else by_group(predicted, predicted["grid_id"].astype("str").map(areas))
         )
