@@ -3,8 +3,15 @@
 import pytest
 
 from riskwarn import taxonomy
+from riskwarn.cli import main
 from riskwarn.errors import DefinitionError
+from riskwarn.explanation import words_of_features
+from riskwarn.explanation.sentences import sentence
+from riskwarn.feature import Count
+from riskwarn.history import Stream
 from riskwarn.ingest.mapping import preset, preset_names, vocabulary
+from riskwarn.label import Label
+from riskwarn.store import Store
 from riskwarn.taxonomy import (
     ACTIONS,
     CATEGORIES,
@@ -46,6 +53,23 @@ def test_a_city_adds_its_own_words(tmp_path, monkeypatch):
     add_words(tmp_path / "w.csv")
     assert words_of("river_noise").en == "noise on the river"
     assert words_of("D07").en == "wage arrears"
+
+
+def test_a_citys_own_words_reach_who_reads(tmp_path, monkeypatch):
+    """Words that `riskwarn ingest --words` brought stand in the sentence of a reason and in the question, in each language, wherever the store is opened."""
+    monkeypatch.setattr(taxonomy, "_ADDED", {})
+    (tmp_path / "w.csv").write_text("code,zh,en\nriver_noise,河道噪声,noise on the river\n", "utf-8")
+    city = str(tmp_path / "city")
+    assert main(["ingest", "--words", str(tmp_path / "w.csv"), "--store", city, "--timezone", "Asia/Shanghai"]) == 0
+    monkeypatch.setattr(taxonomy, "_ADDED", {})
+    stream = Stream("hotline", ("river_noise",))
+
+    Store(city)
+    (entry,) = words_of_features([Count(stream, days=28)]).values()
+
+    for language, word in (("zh", "河道噪声"), ("en", "noise on the river")):
+        assert word in sentence(entry, 4, 1.0, language=language)
+        assert word in Label("noise", (stream,), days=7).words[language]
 
 
 def test_words_that_cannot_be_read_say_so(tmp_path):
