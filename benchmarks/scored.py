@@ -255,7 +255,7 @@ def clocks(shared: Path, folder: Path) -> dict:
         found[name] = {
             "events": int(report.predictions[report.predictions["model"] == "riskwarn"]["y"].sum()),
             **{c: own[c] for c in ("capture_5", "capture_10", "brier", "poisson_deviance")},
-            "best count, capture_10": best["capture_10"],
+            "best baseline, capture_10": best["capture_10"],
             "4 weeks, capture_10": report.table.loc["prior count 4 weeks", "capture_10"],
         }
     rows = pd.read_parquet(file, columns=list(CLOCKS.values()))
