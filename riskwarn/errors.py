@@ -16,6 +16,8 @@
      ├─ ForbiddenError      20   the role or area may not do this
      ├─ StepError           21   the item cannot take this step, or what the step wants is missing
      ├─ TamperedError       22   the ledger is not as it was written
+     ├─ SignInError         23   name, password, session or token is not valid
+     │   └─ LockedError     24   too many tries
      ├─ HeldError           30   a rollback holds the night
      └─ UnsoundError        31   a night cannot be right and is set aside
 """
@@ -106,6 +108,22 @@ class TamperedError(RiskwarnError):
     """The ledger is not as it was written."""
 
     exit_code = 22
+
+
+class SignInError(RiskwarnError):
+    """Name, password, session or token is not valid. Which of them, and whether there is such an account, is not said."""
+
+    exit_code = 23
+
+
+class LockedError(SignInError):
+    """Too many tries: no password is looked at for a while."""
+
+    exit_code = 24
+
+    def __init__(self, message: str, seconds: int = 60) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class HeldError(RiskwarnError):

@@ -24,7 +24,7 @@ from riskwarn.errors import (
     TamperedError,
 )
 from riskwarn.ledger import Ledger, chain, database
-from riskwarn.ledger.tables import METADATA, ONLY_GROW, TRANSITIONS
+from riskwarn.ledger.tables import METADATA, ONLY_GROW, REVISION, TRANSITIONS
 
 ENGINES = ("sqlite", "postgresql")
 
@@ -409,7 +409,9 @@ def test_another_schema_is_refused_with_the_remedy(ledger: AnyLedger):
     with database.linked(ledger.engine, writes=True) as link:
         link.execute(sa.text("UPDATE alembic_version SET version_num = '0000'"))
 
-    with pytest.raises(DefinitionError, match=r"schema 0000, this version reads 0001: run `riskwarn ledger upgrade`"):
+    with pytest.raises(
+        DefinitionError, match=rf"schema 0000, this version reads {REVISION}: run `riskwarn ledger upgrade`"
+    ):
         Ledger(ledger.store, url=ledger.engine.url.render_as_string(hide_password=False))
 
 

@@ -1,14 +1,42 @@
-"""Who may what: roles and purposes as data, a visitor, and the areas one may see.
+"""Who may what: roles and purposes as data, accounts, sessions and tokens, a visitor, and the areas one may see.
 
 ::
 
     role       permissions of each role and purpose: roles.toml
     visitor    who asks, what for, and what is permitted
     area       which rows of a table lie in an area
+    password   argon2id, and what is refused as a password
+    lockout    tries in vain
+    accounts   who can sign in, in the database of the ledger
+    session    of a page, in a cookie
+    token      of a program
 """
 
+from riskwarn.access.accounts import Account, Accounts
 from riskwarn.access.area import in_area
 from riskwarn.access.role import Purpose, Role, Roles, roles
+from riskwarn.access.session import begin_session, csrf_of, end_session, visitor_of_session
+from riskwarn.access.token import Token, listed_tokens, make_token, revoke_token, visitor_of_token
 from riskwarn.access.visitor import Visitor, at_the_machine, visitor_of
 
-__all__ = ["Purpose", "Role", "Roles", "Visitor", "at_the_machine", "in_area", "roles", "visitor_of"]
+__all__ = [
+    "Account",
+    "Accounts",
+    "Purpose",
+    "Role",
+    "Roles",
+    "Token",
+    "Visitor",
+    "at_the_machine",
+    "begin_session",
+    "csrf_of",
+    "end_session",
+    "in_area",
+    "listed_tokens",
+    "make_token",
+    "revoke_token",
+    "roles",
+    "visitor_of",
+    "visitor_of_session",
+    "visitor_of_token",
+]

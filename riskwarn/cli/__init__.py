@@ -8,6 +8,7 @@
     alerts    alerts ledger
     reasons   explain changes what-if review
     upkeep    rollback prune backup restore migrate
+    accounts  user token
     service   serve demo doctor
 """
 
@@ -49,6 +50,8 @@ VERBS = {
     "changes": "reasons",
     "what-if": "reasons",
     "review": "reasons",
+    "user": "accounts",
+    "token": "accounts",
     "serve": "service",
     "simulate": "records",
     "demo": "service",

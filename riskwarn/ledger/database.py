@@ -62,6 +62,21 @@ def place_of(engine: sa.Engine) -> str:
     return str(url.database) if url.get_backend_name() == "sqlite" else _hidden(url)
 
 
+def exists(engine: sa.Engine) -> bool:
+    """Whether there is a database with a schema; asking makes no file.
+
+    Raises
+    ------
+    NotFoundError
+        The database does not answer.
+    """
+    url = engine.url
+    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
+        return False
+    with linked(engine) as link:
+        return revision_of(link) is not None
+
+
 def _sqlite(url: sa.URL) -> sa.Engine:
     """Write-ahead log, keys enforced, flushed at each commit; a writer takes the lock when it begins, a reader none."""
     engine = sa.create_engine(url, connect_args={"timeout": _BUSY_MS / 1000})
@@ -128,6 +143,22 @@ def check_revision(engine: sa.Engine, link: sa.Connection) -> None:
         raise DefinitionError(
             f"the ledger in {place_of(engine)} has schema {there or 'none'}, this version reads {REVISION}: run `riskwarn ledger upgrade`."
         )
+
+
+def prepare(engine: sa.Engine) -> None:
+    """Make the schema where there is none, and refuse another one.
+
+    Raises
+    ------
+    DefinitionError
+        The message says which command brings it to date.
+    """
+    with linked(engine) as link:
+        there = revision_of(link)
+    if there is None:
+        migrate(engine)
+    with linked(engine) as link:
+        check_revision(engine, link)
 
 
 def migrate(engine: sa.Engine, revision: str = "head") -> None:

@@ -1,6 +1,5 @@
 """The ledger of a store: opened, read, and written by one verb, :meth:`Ledger.act`, and by the night."""
 
-import re
 import uuid
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,18 +10,16 @@ import pandas as pd
 import sqlalchemy as sa
 
 from riskwarn.calling import checked
-from riskwarn.errors import DataError, NotFoundError, PrivacyError, TamperedError
+from riskwarn.errors import DataError, NotFoundError, TamperedError
 from riskwarn.ledger import chain, database
 from riskwarn.ledger.actor import CITY, Actor, account_digest, within
 from riskwarn.ledger.item import Item, replayed, told_of
-from riskwarn.ledger.listing import areas_of
+from riskwarn.ledger.listing import check_area
 from riskwarn.ledger.pen import Given, Pen, permitted
 from riskwarn.ledger.tables import CHAIN, ITEMS, OUTBOX, TRANSITIONS
 from riskwarn.ledger.workflow import SHIPPED, Workflow, workflow
-from riskwarn.privacy import findings
 from riskwarn.store import Store
 
-_CODE = re.compile(r"[A-Za-z0-9._:\-]{1,32}")
 FLOW = "workflow.toml"
 """A city's own machine, beside its tables."""
 
@@ -83,12 +80,8 @@ class Ledger:
         return f"Ledger({database.place_of(self.engine)!r})"
 
     def _prepare(self) -> None:
+        database.prepare(self.engine)
         with database.linked(self.engine) as link:
-            there = database.revision_of(link)
-        if there is None:
-            database.migrate(self.engine)
-        with database.linked(self.engine) as link:
-            database.check_revision(self.engine, link)
             begun = chain.read_head(link) is not None
         if not begun:
             self._begin()
@@ -221,7 +214,7 @@ class Ledger:
         """
         if role not in self.workflow.roles:
             raise DataError(f"no role {role!r}; there are: {', '.join(self.workflow.roles)}.")
-        self._check_area(area)
+        check_area(self.store, area)
         return Actor(role, area, account_digest(self.store.path, account))
 
     @checked
@@ -283,25 +276,11 @@ class Ledger:
         seen = looked.version if version is None else version
         given = Given(reason=reason, outcome=outcome, area=area)
         if area:
-            self._check_area(area)
+            check_area(self.store, area)
         with self.writing(at) as pen:
             item = find_item(pen.link, looked.item_id)
             step = permitted(self.workflow, item, action, actor, given, seen=seen, last=pen.last_of(item))
             return pen.take(item, step, actor, given)
-
-    def _check_area(self, area: str) -> None:
-        """Only codes are written, for a chain keeps for ever what it is told: never a name, never a number of a person."""
-        if area == CITY:
-            return
-        if rule := findings(pd.Series([area]))[0]:
-            raise PrivacyError(
-                f"an area is the code of a place or body; what was given looks like a person's ({rule}). It was not kept."
-            )
-        areas = {} if _CODE.fullmatch(area) else areas_of(self.store, pd.Timestamp.now(tz=self.store.timezone)).of_body
-        if not _CODE.fullmatch(area) and area not in areas:
-            raise DataError(
-                "an area is the code of a place or body: up to 32 letters, digits, '.', '_', ':' and '-', or one of the table grids."
-            )
 
     @contextmanager
     def writing(self, at: object = None) -> Iterator[Pen]:

@@ -1,16 +1,21 @@
 """What a night lists: alerts and open gaps in one form, each with the areas it lies in."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from riskwarn.errors import DataError, PrivacyError
+from riskwarn.ledger.actor import CITY
 from riskwarn.ledger.workflow import Workflow
+from riskwarn.privacy import findings
 from riskwarn.store import Store
 from riskwarn.store.nights import PublishedNight
 
+_CODE = re.compile(r"[A-Za-z0-9._:\-]{1,32}")
 _PARENTS = ("county_id", "township_id", "community_id")
 _READING = {
     "alert": ("action", "gap_kinds", "rank", "probability", "reading", "trend", "since", "propensity", "model_version"),
@@ -107,6 +112,29 @@ def areas_of(store: Store, at: pd.Timestamp) -> Areas:
             of_body.setdefault(body, "/".join(path))
         of_grid[str(grid_id)] = "/".join([*path, str(grid_id)])
     return Areas(of_grid, of_body)
+
+
+def check_area(store: Store, area: str) -> None:
+    """Only codes are written, for a chain keeps for ever what it is told: never a name, never a number of a person.
+
+    Raises
+    ------
+    PrivacyError
+        It looks like a person's number.
+    DataError
+        It is no code, and no area of the table grids.
+    """
+    if area == CITY:
+        return
+    if rule := findings(pd.Series([area]))[0]:
+        raise PrivacyError(
+            f"an area is the code of a place or body; what was given looks like a person's ({rule}). It was not kept."
+        )
+    areas = {} if _CODE.fullmatch(area) else areas_of(store, pd.Timestamp.now(tz=store.timezone)).of_body
+    if not _CODE.fullmatch(area) and area not in areas:
+        raise DataError(
+            "an area is the code of a place or body: up to 32 letters, digits, '.', '_', ':' and '-', or one of the table grids."
+        )
 
 
 def listings(night: PublishedNight, areas: Areas, flow: Workflow) -> list[Listing]:
