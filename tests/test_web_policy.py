@@ -8,13 +8,17 @@ from fastapi.responses import PlainTextResponse
 from towns import web as web_town
 from visiting import at_the_machine, from_elsewhere
 
-from riskwarn.access import Visitor, roles
+from riskwarn.access import Visitor, roles, visitor_of
+from riskwarn.access import at_the_machine as at_home
 from riskwarn.access.role import ANYONE
 from riskwarn.errors import DefinitionError
+from riskwarn.ledger import Actor
 from riskwarn.web import create_app
-from riskwarn.web.policy import Guarded, check_policies, is_loopback, may, policies
+from riskwarn.web.doorman import is_loopback
+from riskwarn.web.policy import Guarded, check_policies, may, policies
+from riskwarn.web.problems import Problem
 
-OPEN = {"/static", "/healthz", "/readyz"}
+OPEN = {"/static", "/healthz", "/readyz", "/sign-in", "/sign-out"}
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +31,19 @@ def nothing():
     return {}
 
 
-def bare():
+class Known:
+    """A doorman who knows one visitor."""
+
+    def __init__(self, visitor):
+        self.known = visitor
+
+    async def visitor(self, _request):
+        return self.known
+
+
+def bare(visitor=None):
     made = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    made.state.roles = roles()
+    made.state.doorman = Known(visitor or at_home(roles()))
     return made
 
 
@@ -77,6 +91,16 @@ def test_a_route_is_given_its_visitor():
 
     assert client.get("/me").json() == {"role": "local", "area": "*", "act": False}
     assert client.get("/files/a").text == "x"
+
+
+@pytest.mark.parametrize(("area", "seen"), [("city", False), ("own", True), ("any", True)])
+def test_a_route_that_does_not_narrow_is_for_who_sees_all(area, seen):
+    """Who sees one township is refused by a route that does not say that it narrows what it gives."""
+    made = bare(visitor_of(roles(), Actor("township_centre", "T1"), way="token"))
+    made.get("/x", dependencies=[may("scores:read", area)])(nothing)
+    made.add_exception_handler(Problem, lambda request, problem: problem.response())
+
+    assert (from_elsewhere(made).get("/x").status_code == 200) == seen
 
 
 def test_what_the_role_lacks_is_forbidden(app):

@@ -248,14 +248,14 @@ def alert(request: Request, alert_id: str, query: Annotated[NightQuery, Query()]
     return answer(night, alert=alert_rows(matching)[0])
 
 
-@api.get("/model", response_model=schemas.Model, dependencies=[may("model:read")])
+@api.get("/model", response_model=schemas.Model, dependencies=[may("model:read", "any")])
 def model(request: Request, query: Annotated[NightQuery, Query()]) -> Response:
     """What the night says of its model."""
     night = nights_of(request).at(query.as_of, target=query.target)
     return answer(night, facts=finite({k: v for k, v in night.facts.items() if k != "feeds"}))
 
 
-@api.get("/feeds", response_model=schemas.Feeds, dependencies=[may("feeds:read")])
+@api.get("/feeds", response_model=schemas.Feeds, dependencies=[may("feeds:read", "any")])
 def feeds(request: Request, query: Annotated[NightQuery, Query()]) -> Response:
     """State of each feed."""
     night = nights_of(request).at(query.as_of, target=query.target)

@@ -14,18 +14,20 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from riskwarn.access import roles
+from riskwarn.access import Accounts
 from riskwarn.access.role import ANYONE
 from riskwarn.errors import NotFoundError, RiskwarnError
 from riskwarn.language import LANGUAGES
 from riskwarn.store import Store
 from riskwarn.web.api import api
+from riskwarn.web.doorman import READING, Doorman
 from riskwarn.web.health import health, registry_of
 from riskwarn.web.nights import Nights
 from riskwarn.web.page import error_page
-from riskwarn.web.policy import Guarded, check_policies
+from riskwarn.web.policy import Guarded, check_policies, identify
 from riskwarn.web.problems import HEADERS, Problem, of_error, of_faults
 from riskwarn.web.questions import questions
+from riskwarn.web.signing import signing, to_sign_in
 from riskwarn.web.views import views
 
 log = logging.getLogger(__name__)
@@ -61,10 +63,12 @@ def create_app(store_path: str | Path, *, language: str = "zh", clock: Clock | N
     if language not in LANGUAGES:
         raise NotFoundError(f"language must be one of {', '.join(LANGUAGES)}, got {language!r}.")
     app = FastAPI(title="riskwarn", version="1", docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.nights = Nights(Store(store_path))
+    store = Store(store_path)
+    app.state.nights = Nights(store)
     app.state.language = language
-    app.state.roles = roles()
     app.state.clock = clock or (lambda: pd.Timestamp.now("UTC"))
+    accounts = Accounts(store, clock=lambda: app.state.clock().to_pydatetime())
+    app.state.doorman = Doorman(accounts)
     app.state.metrics = registry_of(app.state.nights, app.state.clock)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.add_middleware(_Guarded)
@@ -72,9 +76,10 @@ def create_app(store_path: str | Path, *, language: str = "zh", clock: Clock | N
     app.include_router(api)
     app.include_router(questions)
     app.include_router(views)
+    app.include_router(signing)
     app.include_router(health)
     _add_errors(app)
-    check_policies(app, app.state.roles)
+    check_policies(app, accounts.roles)
     return app
 
 
@@ -123,6 +128,9 @@ def _add_errors(app: FastAPI) -> None:
             log.error("%s failed", request.scope.get("path"), exc_info=error)
         if request.url.path.startswith(("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/static/")):
             return fault.response()
+        await identify(request)  # the menu is that of who asks
+        if fault.code == "not_signed_in" and request.method in READING and await request.app.state.doorman.there_are():
+            return to_sign_in(request)
         return error_page(request, fault)
 
     for kind in (Problem, RiskwarnError, RequestValidationError, HTTPException, Exception):

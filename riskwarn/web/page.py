@@ -11,6 +11,7 @@ import pandas as pd
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 
+from riskwarn.access import Visitor, csrf_of
 from riskwarn.explanation import CAVEAT
 from riskwarn.gaps.gap import KINDS
 from riskwarn.language import LANGUAGES, name_of
@@ -20,9 +21,10 @@ from riskwarn.web import format as write
 from riskwarn.web import words
 from riskwarn.web.api import nights_of
 from riskwarn.web.chart import spark
+from riskwarn.web.doorman import COOKIE
 from riskwarn.web.morning import LANE_NAMES, NEWS
 from riskwarn.web.nights import Night, Nights, targets_of
-from riskwarn.web.problems import HEADERS, Problem
+from riskwarn.web.problems import Problem
 
 STALE_HOURS = 26
 """A night older than this is not today's."""
@@ -45,6 +47,15 @@ FACTS = (
     "list",
 )
 """What a page may say of a night, each "not stated" where the night does not state it."""
+MENU = (
+    ("/", "today", "alerts:read"),
+    ("/alerts", "alerts", "alerts:read"),
+    ("/gaps", "gaps", "gaps:read"),
+    ("/grids", "grids", "scores:read"),
+    ("/feeds", "feeds", "feeds:read"),
+    ("/model", "model", "model:read"),
+)
+"""Pages in the order of the menu, the words of each, and what each wants."""
 _COOKIE = "riskwarn_lang"
 _YEAR_SECONDS = 365 * 24 * 3600
 
@@ -124,6 +135,19 @@ def _common(request: Request) -> dict[str, Any]:
         "short_day": lambda at: write.short_day(at, language),
         "weekday": lambda at: write.weekday(at, language),
         "chosen_lang": language if language != default else "",
+        **_of_visitor(request),
+    }
+
+
+def _of_visitor(request: Request) -> dict[str, Any]:
+    """What depends on who looks: the pages that may be seen, and what signs out."""
+    visitor: Visitor | None = getattr(request.state, "visitor", None)
+    signed_in = visitor is not None and visitor.way == "page"
+    return {
+        "menu": [(path, key) for path, key, permission in MENU if visitor is not None and visitor.may(permission)],
+        "may": lambda permission: visitor is not None and visitor.may(permission),
+        "account": visitor.account if visitor else "",
+        "csrf": csrf_of(request.app.state.doorman.accounts, request.cookies.get(COOKIE, "")) if signed_in else "",
     }
 
 
@@ -186,21 +210,27 @@ def _degraded(nights: Nights, night: Night, language: str) -> str:
 
 
 def _html(request: Request, text: str, status: int = 200) -> Response:
-    response = HTMLResponse(text, status, {"Cache-Control": "no-cache", "Vary": "Cookie"})
+    response = HTMLResponse(text, status, {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"})
     if request.query_params.get("lang") in LANGUAGES:
         response.set_cookie(_COOKIE, request.query_params["lang"], _YEAR_SECONDS, httponly=True, samesite="lax")
     return response
 
 
+def plain_page(request: Request, template: str, status: int = 200, **context: Any) -> Response:
+    """A page that is of no night."""
+    return _html(request, _PAGES.get_template(template).render(_common(request) | context), status)
+
+
 def error_page(request: Request, problem: Problem) -> Response:
     """A problem as a page."""
     common = _common(request)
-    key = {404: "not_found", 422: "bad_request"}.get(problem.status, "failed")
+    key = {401: "not_signed_in", 403: "forbidden", 404: "not_found", 422: "bad_request"}.get(problem.status, "failed")
     key = {"nothing_published": "nothing", "unknown_night": "no_night", "damaged_night": "damaged_night"}.get(
         problem.code, key
     )
     nearest = problem.extra.get("nearest")
-    text = _PAGES.get_template("error.html").render(common | {"key": key, "nearest": nearest, "problem": problem})
-    response = _html(request, text, problem.status)
-    response.headers.update(HEADERS)
+    more = ("failed_more", "not_signed_in_more", "forbidden_more")
+    given = common | {"key": key, "nearest": nearest, "problem": problem, "more": more}
+    response = _html(request, _PAGES.get_template("error.html").render(given), problem.status)
+    response.headers.update(problem.headers())
     return response

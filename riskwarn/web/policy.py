@@ -9,105 +9,125 @@ A route declares its policy as a parameter, which gives the visitor, or as a dep
 What is no such route (a mount, a plain ASGI application) is wrapped: ``Guarded(StaticFiles(...), ANYONE)``.
 """
 
-import ipaddress
+import hmac
 from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import parse_qsl
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from riskwarn.access import Visitor, at_the_machine
+from riskwarn.access import Visitor, csrf_of
 from riskwarn.access.role import ANYONE, Roles
 from riskwarn.errors import DefinitionError
-from riskwarn.web.problems import forbidden, not_signed_in
+from riskwarn.web.doorman import COOKIE, READING, is_same_origin
+from riskwarn.web.problems import forbidden, not_from_here, not_signed_in, of_faults
 
-_FORWARDING = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
-"""Headers of a proxy: who comes through one does not sit at the machine."""
+Area = Literal["city", "own", "any"]
+"""Whom a route is for: who sees the whole city; anyone, since it narrows what it gives to the visitor's area; anyone, since it says
+nothing of single areas."""
 
 
 class Policy:
     """What a route wants; called for a request it gives the visitor."""
 
-    def __init__(self, permission: str) -> None:
-        self.permission = permission
+    def __init__(self, permission: str, area: Area) -> None:
+        self.permission, self.area = permission, area
 
     async def __call__(self, request: Request) -> Visitor | None:
         """The visitor, if the permission is held."""
-        return await admit(request, self.permission)
+        return await admit(request, self.permission, self.area)
 
 
 @cache
-def _policy(permission: str) -> Policy:
-    return Policy(permission)
+def _policy(permission: str, area: Area) -> Policy:
+    return Policy(permission, area)
 
 
-def may(permission: str) -> Any:
+def may(permission: str, area: Area = "city") -> Any:
     """The dependency of a route on a permission; as a parameter it is the visitor.
 
     Parameters
     ----------
     permission
         Of ``roles.toml``; :data:`riskwarn.access.role.ANYONE` for what needs none, and then there is no visitor.
+    area
+        ``own`` where the route narrows what it gives to the visitor's area (:meth:`riskwarn.access.Visitor.sees`), ``any`` where it says
+        nothing of single areas. By default who sees less than the whole city is refused, so that forgetting shows nothing.
 
     Returns
     -------
     dependency
         For ``Annotated[Visitor, may(...)]`` or ``dependencies=[may(...)]``.
     """
-    return Depends(_policy(permission))
+    return Depends(_policy(permission, area))
 
 
-async def admit(request: Request, permission: str) -> Visitor | None:
+async def admit(request: Request, permission: str, area: Area = "city") -> Visitor | None:
     """The visitor of a request, if a permission is held.
 
     Raises
     ------
     Problem
-        401 where nobody is signed in, 403 where the permission is not held.
+        401 where nobody is signed in, 403 where the permission is not held, or not for the whole city where that is wanted.
     """
     if permission == ANYONE:
         return None
     visitor = await identify(request)
     if visitor is None:
         raise not_signed_in()
-    if not visitor.may(permission):
+    if not visitor.may(permission) or (area == "city" and not visitor.sees_all):
         raise forbidden()
+    await check_same_page(request, visitor)
     return visitor
 
 
 async def identify(request: Request) -> Visitor | None:
     """Who asks, found once a request; None where nobody is signed in."""
     if not hasattr(request.state, "visitor"):
-        request.state.visitor = at_the_machine(request.app.state.roles) if is_at_the_machine(request) else None
+        request.state.visitor = await request.app.state.doorman.visitor(request)
     visitor: Visitor | None = request.state.visitor
     return visitor
 
 
-def is_at_the_machine(request: Request) -> bool:
-    """Whether a request comes from this machine, to an address of this machine, and through no proxy."""
-    client = request.client.host if request.client else ""
-    if not request.headers.get("host") or any(name in request.headers for name in _FORWARDING):
-        return False
-    return is_loopback(client) and is_loopback(request.url.hostname or "")
+async def check_same_page(request: Request, visitor: Visitor) -> None:
+    """Refuse a step that a page of another site had the visitor's browser take.
 
-
-def is_loopback(host: str) -> bool:
-    """Whether a name or address is that of this machine to itself.
-
-    Examples
-    --------
-    >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("localhost"), is_loopback("0.0.0.0")
-    (True, True, True, False)
+    Raises
+    ------
+    Problem
+        403 where it comes from elsewhere, or does not send along what only our own pages know: ``csrf`` of the form, or the header
+        ``X-CSRF-Token``.
     """
-    if host == "localhost":
-        return True
+    if visitor.way not in {"page", "proxy"} or request.method in READING:
+        return
+    secret = request.cookies.get(COOKIE, "")
+    sent = request.headers.get("x-csrf-token") or (await form_of(request)).get("csrf", "")
+    wanted = csrf_of(request.app.state.doorman.accounts, secret)
+    if not (is_same_origin(request) and hmac.compare_digest(sent.encode("utf-8", "surrogatepass"), wanted.encode())):
+        raise not_from_here()
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """The fields of a form, the first of each name; empty where the body is no form.
+
+    Raises
+    ------
+    Problem
+        422 where it is a form and cannot be read.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        return {}
     try:
-        return ipaddress.ip_address(host).is_loopback
+        text = (await request.body()).decode("ascii")
+        fields = parse_qsl(text, keep_blank_values=True, max_num_fields=50, errors="strict")
     except ValueError:
-        return False
+        raise of_faults([{"loc": ("body",), "type": "form_invalid"}]) from None
+    return dict(reversed(fields))
 
 
 class Guarded:

@@ -11,8 +11,10 @@ from riskwarn.errors import (
     ConflictError,
     ForbiddenError,
     GateError,
+    LockedError,
     NotFoundError,
     RiskwarnError,
+    SignInError,
     StaleDataError,
     StepError,
 )
@@ -36,10 +38,13 @@ _STATUS_OF: tuple[tuple[type[RiskwarnError], int], ...] = (
     (ConflictError, 409),
     (ForbiddenError, 403),
     (StepError, 422),
+    (LockedError, 429),
+    (SignInError, 401),
     (RiskwarnError, 500),
 )
 _HEADERS_OF: dict[int, dict[str, str]] = {
     401: {"WWW-Authenticate": 'Bearer realm="riskwarn"'},
+    429: {"Retry-After": "60"},
     503: {"Retry-After": "60"},
 }
 """What a status says beside its body."""
@@ -78,8 +83,11 @@ class Problem(Exception):  # noqa: N818 - it is the RFC's word
 
     def response(self) -> JSONResponse:
         """The problem as an ``application/problem+json`` answer."""
-        headers = dict(HEADERS) | _HEADERS_OF.get(self.status, {})
-        return JSONResponse(self.body(), self.status, headers, "application/problem+json")
+        return JSONResponse(self.body(), self.status, self.headers(), "application/problem+json")
+
+    def headers(self) -> dict[str, str]:
+        """What the answer says beside its body."""
+        return HEADERS | _HEADERS_OF.get(self.status, {})
 
 
 def of_error(error: RiskwarnError) -> Problem:
@@ -118,6 +126,13 @@ def not_signed_in() -> Problem:
 def forbidden() -> Problem:
     """The visitor may not do this."""
     return Problem(403, "forbidden", "Your role, token or area does not permit this.")
+
+
+def not_from_here() -> Problem:
+    """A step of a page that did not come from a page of ours."""
+    return Problem(
+        403, "not_from_here", "Send it from a page of this server; load the page anew if it stood open for long."
+    )
 
 
 def nothing_published() -> Problem:

@@ -211,7 +211,7 @@ def _like(alerts: pd.DataFrame, query: AlertsPageQuery) -> pd.Series:
     return like
 
 
-@views.get("/model", dependencies=[may("model:read")])
+@views.get("/model", dependencies=[may("model:read", "any")])
 def model(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
     """What the night says of its model."""
     night = nights_of(request).at(query.as_of, target=query.target)
@@ -233,7 +233,7 @@ def _backtest(table: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
     ]
 
 
-@views.get("/feeds", dependencies=[may("feeds:read")])
+@views.get("/feeds", dependencies=[may("feeds:read", "any")])
 def feeds(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
     """State of each feed."""
     night = nights_of(request).at(query.as_of, target=query.target)

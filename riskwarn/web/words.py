@@ -305,6 +305,18 @@ PHRASES: dict[str, Phrase] = {
     "failed": phrase("Something went wrong"),
     "failed_more": phrase("Ask the administrator to look at the log."),
     "back": phrase("Back to today"),
+    "sign_in": phrase("Sign in"),
+    "sign_out": phrase("Sign out"),
+    "account": phrase("Account"),
+    "password": phrase("Password"),
+    "wrong_password": phrase("The name or the password is wrong, or the account is closed."),
+    "locked": phrase("Too many tries. Wait {seconds} seconds, or ask who keeps the accounts."),
+    "not_signed_in": phrase("Nobody is signed in"),
+    "not_signed_in_more": phrase(
+        "There is no account yet: it is made at the command line of the server, by riskwarn user add."
+    ),
+    "forbidden": phrase("Your account may not see or do this"),
+    "forbidden_more": phrase("Ask who keeps the accounts, or load the page anew if it stood open for long."),
     "printed": phrase("Map: Leaflet 1.9.4 (BSD-2), drawn offline."),
     "api": phrase("API"),
 }

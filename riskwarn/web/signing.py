@@ -1,0 +1,128 @@
+"""Signing in and out at a page."""
+
+from typing import Any
+from urllib.parse import quote
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from riskwarn.access import Accounts, Visitor, begin_session, end_session
+from riskwarn.access.role import ANYONE
+from riskwarn.access.session import LASTS
+from riskwarn.errors import LockedError, SignInError
+from riskwarn.web.doorman import COOKIE, Doorman, is_same_origin
+from riskwarn.web.page import MENU, language_of, plain_page
+from riskwarn.web.policy import check_same_page, form_of, identify, may
+from riskwarn.web.problems import not_from_here
+from riskwarn.web.words import told
+
+_AT_ONCE = 2
+signing = APIRouter(include_in_schema=False)
+
+
+def accounts_of(request: Request) -> Accounts:
+    """The accounts of the application."""
+    doorman: Doorman = request.app.state.doorman
+    return doorman.accounts
+
+
+def local_path(address: str) -> str:
+    r"""An address if it is a path of this server; empty otherwise.
+
+    Examples
+    --------
+    >>> local_path("/grids/G1?lang=en"), local_path("//evil.example"), local_path("https://evil.example"), local_path("/\\evil")
+    ('/grids/G1?lang=en', '', '', '')
+    """
+    safe = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
+    return address if safe and address.isascii() else ""
+
+
+def home_of(visitor: Visitor) -> str:
+    """The first page a visitor may see."""
+    return next((path for path, _, permission in MENU if visitor.may(permission)), "/sign-in")
+
+
+@signing.get("/sign-in", dependencies=[may(ANYONE)])
+async def sign_in_page(request: Request) -> Response:
+    """The form; who is signed in goes on."""
+    visitor = await identify(request)
+    if visitor is not None and visitor.way != "machine":
+        return RedirectResponse(_within(request, home_of(visitor)), 303)
+    return _form(request, "", request.query_params.get("next", ""))
+
+
+@signing.post("/sign-in", dependencies=[may(ANYONE)])
+async def sign_in(request: Request) -> Response:
+    """Sign in, and go to where one wanted to."""
+    if not is_same_origin(request):
+        raise not_from_here()
+    form, accounts = await form_of(request), accounts_of(request)
+    if not await request.app.state.doorman.there_are():
+        return _form(request, "wrong_password", form.get("next", ""), 401)
+    try:
+        account = await to_thread.run_sync(
+            accounts.sign_in, form.get("name", ""), form.get("password", ""), limiter=_limiter(request)
+        )
+    except LockedError as error:
+        answer = _form(request, "locked", form.get("next", ""), 429, seconds=error.seconds)
+        answer.headers["Retry-After"] = str(error.seconds)
+        return answer
+    except SignInError:
+        return _form(request, "wrong_password", form.get("next", ""), 401)
+    secret = await to_thread.run_sync(begin_session, accounts, account)
+    home = local_path(form.get("next", "")) or home_of(accounts.visitor(account))
+    answer = RedirectResponse(_within(request, home), 303, {"Cache-Control": "no-store"})
+    answer.set_cookie(COOKIE, secret, int(LASTS.total_seconds()), _root(request) or "/", **_cookie(request))
+    return answer
+
+
+@signing.post("/sign-out", dependencies=[may(ANYONE)])
+async def sign_out(request: Request) -> Response:
+    """End the session."""
+    visitor = await identify(request)
+    if visitor is not None:
+        await check_same_page(request, visitor)
+        await to_thread.run_sync(end_session, accounts_of(request), request.cookies.get(COOKIE, ""))
+        request.app.state.doorman.forget()
+    answer = RedirectResponse(_within(request, "/sign-in"), 303, {"Cache-Control": "no-store"})
+    answer.delete_cookie(COOKIE, _root(request) or "/", **_cookie(request))
+    return answer
+
+
+def to_sign_in(request: Request) -> Response:
+    """To the form, and back afterwards."""
+    path = request.url.path.removeprefix(_root(request))
+    wanted = path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(_within(request, f"/sign-in?next={quote(wanted)}"), 303, {"Cache-Control": "no-store"})
+
+
+def _form(request: Request, key: str, wanted: str, status: int = 200, **values: object) -> Response:
+    said = told(key, language_of(request), **values) if key else ""
+    answer = plain_page(request, "sign_in.html", status, said=said, wanted=local_path(wanted))
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _limiter(request: Request) -> CapacityLimiter:
+    """Two passwords are looked at, at once: each takes 64 MiB."""
+    state = request.app.state
+    if not hasattr(state, "password_limiter"):
+        state.password_limiter = CapacityLimiter(_AT_ONCE)
+    limiter: CapacityLimiter = state.password_limiter
+    return limiter
+
+
+def _root(request: Request) -> str:
+    root: str = request.scope.get("root_path", "")
+    return root.rstrip("/")
+
+
+def _within(request: Request, path: str) -> str:
+    """A path of ours as the browser must ask for it."""
+    return _root(request) + path
+
+
+def _cookie(request: Request) -> dict[str, Any]:
+    return {"httponly": True, "samesite": "strict", "secure": request.url.scheme == "https"}
