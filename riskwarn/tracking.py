@@ -47,6 +47,8 @@ _SIGNATURE = "SIGNATURE"
 _SQLITE = "sqlite:///"
 _SECONDS = 2
 """How long a tracker may take to answer anything at all; a call then has as long again."""
+_NO_SUCH = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""What MLflow says of a model, version or alias that is not registered; any other refusal is not about the model."""
 
 
 @checked
@@ -449,6 +451,7 @@ def _mlflow(uri: str) -> Iterator[Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import mlflow  # noqa: PLC0415
+        from google.protobuf.json_format import ParseError  # noqa: PLC0415
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
@@ -456,7 +459,7 @@ def _mlflow(uri: str) -> Iterator[Any]:
         strays = _strays(uri)
         try:
             yield mlflow
-        except mlflow.exceptions.MlflowException as error:
+        except (mlflow.exceptions.MlflowException, ParseError) as error:
             raise NotFoundError(f"the tracker {_shown(uri)} refused: {str(error).splitlines()[0][:200]}") from None
         finally:
             for stray in strays:
@@ -534,7 +537,9 @@ def _version(client: "MlflowClient", target: str, wanted: str) -> Any:
         if wanted.isdigit():
             return client.get_model_version(target, wanted)
         return client.get_model_version_by_alias(target, wanted)
-    except MlflowException:
+    except MlflowException as error:
+        if error.error_code not in _NO_SUCH:  # it did not say that there is none
+            raise
         raise NotFoundError(
             f"no model {target!r} with {'version ' if wanted.isdigit() else '@'}{wanted} is registered; train one with `riskwarn train`, then `riskwarn promote`."
         ) from None

@@ -6,7 +6,9 @@ import os
 import shutil
 import socket
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 import towns
@@ -110,6 +112,28 @@ def test_what_is_not_registered_is_told(tracked, changes):
     asked = {"target": towns.TARGET, "version": None, **changes}
     with pytest.raises(NotFoundError, match="is registered; train one with `riskwarn train`"):
         tracking.promote(asked["target"], uri=uri, version=asked["version"])
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(500, b""), (200, b'{"model": 1e999'), (200, b'{"model_version": {"name": 3}}')]
+)
+def test_a_tracker_that_answers_nonsense_is_told(status, body):
+    """Nobody knows then whether a model is registered, so it is not said that none is."""
+
+    class Nonsense(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/health" else status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Nonsense) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(NotFoundError, match=rf"the tracker http://127.0.0.1:{server.server_port} refused: "):
+            tracking.fetch(towns.TARGET, uri=f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
 
 
 # --- what is kept beside the store
