@@ -10,7 +10,7 @@ def test_every_target_is_met(name, tmp_path):
     """What the trial wants holds for a few faults of its kind."""
     trial, n, _ = TRIALS[name]
 
-    assert [line for line in trial(tmp_path, n) if not line.passed] == []
+    assert [line for line in trial(tmp_path, n) if line.passed is False] == []
 
 
 @pytest.mark.slow
@@ -19,4 +19,4 @@ def test_every_target_is_met_in_the_long_form(name, tmp_path):
     """The same for as many as the fault list asks for."""
     trial, _, n = TRIALS[name]
 
-    assert [line for line in trial(tmp_path, n) if not line.passed] == []
+    assert [line for line in trial(tmp_path, n) if line.passed is False] == []
