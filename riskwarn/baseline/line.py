@@ -1,6 +1,7 @@
 """Poisson regression on the logs of the features: what a model must add to be worth its trees."""
 
 import dataclasses
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -88,6 +89,7 @@ class Line:
         Kennard 1970, Technometrics 12, 55–67): prior counts of 4, 15, 52 and 104 weeks say nearly the same, and without it their weights
         run off with opposite signs. Logs, because what doubles a count of 1 and of 100 is the same news.
         """
+        from scipy.linalg import LinAlgWarning  # noqa: PLC0415
         from sklearn.linear_model import PoissonRegressor  # noqa: PLC0415
 
         y = panel["y"].to_numpy(dtype=np.float32)
@@ -102,7 +104,11 @@ class Line:
             fitted.coef_ = (begun * scale).astype(np.float32)
             moved = centre - np.array([start.centres[n] for n in names])
             fitted.intercept_ = np.float32(start.constant + moved @ begun)
-        fitted.fit(logs, y)
+        with (
+            warnings.catch_warnings()
+        ):  # where columns say the same, scikit-learn goes on with a slower search, and says so
+            warnings.simplefilter("ignore", LinAlgWarning)
+            fitted.fit(logs, y)
         constant, best = _of_signs(logs, y, l2, np.asarray(signs), (float(fitted.intercept_), fitted.coef_))
         weights = np.where(scale > _TINY, best / scale, 0.0)
         known = dict(zip(names, weights.tolist(), strict=True))
