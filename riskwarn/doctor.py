@@ -108,6 +108,15 @@ def gravest(findings: list[Finding]) -> State:
 def _safely(look: Callable[[], Iterator[Finding]]) -> list[Finding]:
     try:
         return list(look())
+    except ImportError as error:  # of a package that is not installed too
+        return [
+            Finding(
+                "packages",
+                "fail",
+                f"{error.name or error} cannot be loaded",
+                "install riskwarn again, with what it needs.",
+            )
+        ]
     except (RiskwarnError, OSError, ValueError, KeyError) as error:
         reason = str(error) if isinstance(error, RiskwarnError) else type(error).__name__
         return [Finding("look", "fail", reason, "mend what it names and ask again.")]

@@ -1,5 +1,6 @@
 """The doctor and the backup: what is wrong is found and has its remedy; what is saved comes back as it was, or is refused."""
 
+import importlib.metadata
 import json
 import shutil
 import sqlite3
@@ -11,7 +12,7 @@ import towns
 
 from riskwarn import tracking
 from riskwarn.cli import main
-from riskwarn.doctor import examine, gravest
+from riskwarn.doctor import EXIT_CODES, examine, gravest
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.pipeline import nightly
 from riskwarn.store import Store
@@ -147,8 +148,8 @@ def test_a_tracker_that_is_down_is_told_in_time(street, monkeypatch):
 
 def test_the_exit_code_is_that_of_the_gravest(street, capsys):
     """5 for a failure; --json holds state and findings; without a store only the installation is looked at."""
-    assert main(["doctor", "--json"]) in {0, 4}
-    capsys.readouterr()
+    code = main(["doctor", "--json"])
+    assert code == EXIT_CODES[gravest(examine())] == EXIT_CODES[json.loads(capsys.readouterr().out)["state"]]
     assert main(["doctor", "--store", str(street.path), "--json"]) == 5
     told = json.loads(capsys.readouterr().out)
 
@@ -156,6 +157,27 @@ def test_the_exit_code_is_that_of_the_gravest(street, capsys):
     assert {"name", "state", "said", "remedy"} == set(told["findings"][0])
     assert main(["doctor", "--store", str(street.path)]) == 5
     assert "→ see why the job did not run" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("missing", "named"),
+    [
+        (importlib.metadata.PackageNotFoundError("lightgbm"), "lightgbm"),
+        (ModuleNotFoundError("No module named 'mlflow'", name="mlflow"), "mlflow"),
+    ],
+)
+def test_a_package_that_is_missing_is_a_finding(monkeypatch, missing, named):
+    """It is named with its remedy, and the looks after it are made all the same."""
+
+    def version(_):
+        raise missing
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    found = {finding.name: finding for finding in examine()}
+
+    assert (found["packages"].state, found["packages"].said) == ("fail", f"{named} cannot be loaded")
+    assert found["packages"].remedy
+    assert list(found) == ["python", "packages", "kernel"]
 
 
 # --- backup
