@@ -467,7 +467,9 @@ def test_items_are_listed_by_what_is_asked(ledger: AnyLedger):
 
 def test_an_item_published_twice_is_one(ledger: AnyLedger):
     """The same subject of the same night has the same name, and the database refuses it a second time."""
-    with pytest.raises((NotFoundError, TamperedError, DataError)), ledger.writing() as pen:
+    before = ledger.items()
+    with pytest.raises(ConflictError, match=r"has this row already.*nothing was written"), ledger.writing() as pen:
         pen.publish(an_item(0), ledger.actor("night"), "listed")
 
     assert ledger.verify().sound
+    pd.testing.assert_frame_equal(ledger.items(), before)

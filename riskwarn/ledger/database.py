@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 
-from riskwarn.errors import BusyError, DefinitionError, NotFoundError, TamperedError
+from riskwarn.errors import BusyError, ConflictError, DefinitionError, NotFoundError, TamperedError
 from riskwarn.ledger.tables import REVISION
 
 URL = "RISKWARN_LEDGER"
@@ -102,6 +102,8 @@ def linked(engine: sa.Engine, *, writes: bool = False) -> Iterator[sa.Connection
     ------
     BusyError
         Another job writes for longer than twenty seconds.
+    ConflictError
+        What was to be written is there already, or names what is not there.
     NotFoundError
         The database does not answer.
     TamperedError
@@ -120,6 +122,10 @@ def _told(engine: sa.Engine, error: exc.DBAPIError) -> Exception:
         return BusyError(f"the ledger in {place} is held by another job; try again.")
     if "only grows" in said or "malformed" in said or "not a database" in said:
         return TamperedError(f"the ledger in {place}: {said.splitlines()[0]}.")
+    if isinstance(error, exc.IntegrityError):
+        return ConflictError(
+            f"the ledger in {place} has this row already, or another one that it needs is not there; nothing was written. Read it again, then decide."
+        )
     return NotFoundError(f"the ledger in {place} does not answer: {type(error.orig).__name__}.")
 
 
