@@ -1,5 +1,6 @@
 """Backup and restore: a store as one file, taken under its lock, with the digest of every file in it."""
 
+import errno
 import hashlib
 import json
 import os
@@ -116,7 +117,10 @@ def restore(source: str | Path, folder: str | Path) -> Backup:
             folder.rmdir()
         partial.rename(folder)
     except _DAMAGE as error:
-        if isinstance(error, OSError) and error.errno is not None:
+        if isinstance(error, OSError) and error.errno not in {
+            None,
+            errno.EINVAL,
+        }:  # a damaged place may lie before the file
             raise
         raise DataError(f"{source} is damaged or no backup ({type(error).__name__}); take an older one.") from None
     finally:
