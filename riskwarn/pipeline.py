@@ -336,19 +336,17 @@ def _list(
 ) -> Listed:
     """The list of the night, from its answers and rules and from what the nights before listed."""
     nights = _read_nights(job.store, job.at)[-KEPT_NIGHTS:]
-    memory = Memory.of(_earlier_alerts(job.store, nights), nights)
+    memory = Memory.of({night: _alerts_of(job.store, night) for night in nights}, job.at)
     labels = {answer.target: answer.model.label for answer in answered}
     night = LaneNight(job.at, history.grids, scores, labels, triggers, memory, history.neighbors())
     return list_night(night, job.plan, job.mode, _workdays(job.plan, evidence))
 
 
-def _earlier_alerts(store: Store, nights: list[pd.Timestamp]) -> pd.DataFrame | None:
-    """Alerts of some nights; those of a damaged one are left out, as :meth:`riskwarn.Store.faults` says."""
-    earlier = []
-    for night in nights:
-        with suppress(DataError, NotFoundError):
-            earlier.append(store.night(night).table("alerts"))
-    return pd.concat(earlier, ignore_index=True) if earlier else None
+def _alerts_of(store: Store, night: pd.Timestamp) -> pd.DataFrame:
+    """The list of a night before; nothing where it made none, or is damaged, as :meth:`riskwarn.Store.faults` says."""
+    with suppress(DataError, NotFoundError):
+        return store.night(night).table("alerts")
+    return pd.DataFrame()
 
 
 def _workdays(plan: Plan, evidence: Evidence) -> Workdays:

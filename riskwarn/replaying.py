@@ -18,6 +18,7 @@ from riskwarn.errors import DefinitionError
 from riskwarn.experiment import Experiment
 from riskwarn.gaps import Evidence
 from riskwarn.history import History
+from riskwarn.label import Label
 from riskwarn.lane import Memory, Night, list_night, triggered
 from riskwarn.model import RiskModel
 from riskwarn.panel import build_panel
@@ -41,25 +42,29 @@ class ListReport:
     entries
         One row a list, night and grid: `list` (a lane, ``list in lanes`` for all of them, or a plain list), `as_of`, `grid_id`, `unseen`
         (not on that list, of lanes not on any of them, in the 28 days before), `n_events` of the first question within its horizon, `rises` (whether
-        an emergence question came true, where one is asked) and `lead_days` (days from the night it was first listed to the first event).
+        an emergence question came true, where one is asked) and `lead_days` (days from the first night of its unbroken time on the list to the
+        first event from then on; NaN where that took longer than the horizon). So every line of such a time has the lead of its first.
+    alerts
+        Table `alerts` of all nights, as they would have been published but for reasons and gaps.
     n_events, n_rises
         Events and rises of all grids and nights together.
     """
 
     entries: pd.DataFrame
+    alerts: pd.DataFrame
     n_events: float
     n_rises: float
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row a list: entries a night, shares that are new, that had an event, that rose, capture of events and of rises, mean lead in days."""
+        """One row a list: entries a night, shares that are new, that had an event, that rose (both of the settled), capture of events and of rises, mean lead in days."""
         by = self.entries.groupby("list", sort=False)
         nights = self.entries["as_of"].nunique()
         return pd.DataFrame(
             {
                 "entries_a_night": by.size() / nights,
                 "unseen_28": by["unseen"].mean(),
-                "hit": by["n_events"].agg(lambda n: float((n > 0).mean())),
+                "hit": by["n_events"].agg(lambda n: float((n.dropna() > 0).mean())),
                 "capture": by["n_events"].sum() / max(self.n_events, 1.0),
                 "rise": by["rises"].mean(),
                 "rises_caught": by["rises"].sum() / max(self.n_rises, 1.0),
@@ -105,14 +110,19 @@ def backtest_plan(
     asked = _asked(plan, experiments)
     panels = {target: build_panel(history, experiment) for target, experiment in asked.items()}
     at_work = mode or plan.modes.normal
-    alerts: list[pd.DataFrame] = []
-    lists: list[pd.DataFrame] = []
-    for at, scores in _nights(asked, panels):
-        listed = _list(history, plan, at_work, at, scores, {t: e.label for t, e in asked.items()}, alerts)
-        alerts.append(listed)
-        lists.append(_lines(listed, scores, panels[plan.targets[0]], at, at_work.capacity))
-    entries = pd.concat(lists, ignore_index=True)
-    return _judged(entries, history, asked, panels)
+    alerts: dict[pd.Timestamp, pd.DataFrame] = {}
+    lines: list[pd.DataFrame] = []
+    for at, scores in _nights(history, asked, panels):
+        alerts[at] = _list(history, plan, at_work, at, scores, {t: e.label for t, e in asked.items()}, alerts)
+        lines.append(_lines(alerts[at], scores, panels[plan.targets[0]], at, at_work.capacity))
+    entries = pd.concat(lines, ignore_index=True)
+    return _judged(entries, _together(alerts), history, asked, panels)
+
+
+def _together(alerts: Mapping[pd.Timestamp, pd.DataFrame]) -> pd.DataFrame:
+    """The alerts of all nights in one table."""
+    tables = list(alerts.values())
+    return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
 
 
 def _asked(plan: Plan, experiments: Sequence[Experiment]) -> dict[str, Experiment]:
@@ -126,7 +136,7 @@ def _asked(plan: Plan, experiments: Sequence[Experiment]) -> dict[str, Experimen
 
 
 def _nights(
-    asked: Mapping[str, Experiment], panels: Mapping[str, pd.DataFrame]
+    history: History, asked: Mapping[str, Experiment], panels: Mapping[str, pd.DataFrame]
 ) -> Iterator[tuple[pd.Timestamp, pd.DataFrame]]:
     """Each test date with the scores of all questions by models trained before its fold."""
     folds = next(iter(asked.values())).folds
@@ -137,7 +147,7 @@ def _nights(
         chunk = tested[first : first + folds.test_dates]
         models = {target: _trained(experiment, panels[target], chunk[0]) for target, experiment in asked.items()}
         for at in chunk:
-            yield at, pd.concat([_scores(m, panels[t], at) for t, m in models.items()], ignore_index=True)
+            yield at, pd.concat([_scores(history, m, panels[t], at) for t, m in models.items()], ignore_index=True)
 
 
 def _trained(experiment: Experiment, panel: pd.DataFrame, at: pd.Timestamp) -> RiskModel:
@@ -148,9 +158,10 @@ def _trained(experiment: Experiment, panel: pd.DataFrame, at: pd.Timestamp) -> R
     return RiskModel.of(experiment).fit(rows[known])
 
 
-def _scores(model: RiskModel, panel: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+def _scores(history: History, model: RiskModel, panel: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+    """Of one question and night; where the question arises is asked of what was known, as the night does, since an outcome may be missing for what came later."""
     night = panel[panel["as_of"] == at].reset_index(drop=True)
-    arises = night["y"].notna().to_numpy() | model.label.is_count
+    arises = model.label.arises(history.at([at]))[:, 0]
     return score(model, night, asked=None if arises.all() else arises)
 
 
@@ -160,17 +171,15 @@ def _list(
     mode: Mode,
     at: pd.Timestamp,
     scores: pd.DataFrame,
-    labels: Mapping[str, object],
-    earlier: list[pd.DataFrame],
+    labels: Mapping[str, Label],
+    earlier: Mapping[pd.Timestamp, pd.DataFrame],
 ) -> pd.DataFrame:
     """The alerts of one night, which knows those before it."""
     ruled = pd.DataFrame({name: pd.Series(dtype="str") for name in _NO_RULES})
     if plan.triggers.rules:
         ruled = triggered(Evidence(history, at), plan.triggers)
-    before = [alerts for alerts in earlier if len(alerts)]
-    nights = [alerts["as_of"].iloc[0] for alerts in before]
-    memory = Memory.of(pd.concat(before, ignore_index=True) if before else None, nights)
-    night = Night(at, history.grids, scores, labels, ruled, memory)  # type: ignore[arg-type]
+    memory = Memory.of(earlier, at)
+    night = Night(at, history.grids, scores, labels, ruled, memory, history.neighbors())
     return list_night(night, plan, mode).alerts
 
 
@@ -178,7 +187,8 @@ def _lines(
     alerts: pd.DataFrame, scores: pd.DataFrame, panel: pd.DataFrame, at: pd.Timestamp, capacity: int
 ) -> pd.DataFrame:
     """The lines of each list of a night: of the lanes, of all of them, and of the plain lists."""
-    lines = alerts[["lane", "grid_ids"]].rename(columns={"lane": "list", "grid_ids": "grid_id"})
+    grid_ids = alerts["grid_ids"].astype("str").str.split()
+    lines = pd.DataFrame({"list": alerts["lane"], "grid_id": grid_ids}).explode("grid_id").astype({"grid_id": "str"})
     whole = lines.drop_duplicates("grid_id").assign(list=WHOLE)
     night = panel[panel["as_of"] == at].astype({"grid_id": "str"})
     count = night.sort_values(["prior_52w", "grid_id"], ascending=[False, True])["grid_id"].head(capacity)
@@ -188,7 +198,11 @@ def _lines(
 
 
 def _judged(
-    entries: pd.DataFrame, history: History, asked: Mapping[str, Experiment], panels: Mapping[str, pd.DataFrame]
+    entries: pd.DataFrame,
+    alerts: pd.DataFrame,
+    history: History,
+    asked: Mapping[str, Experiment],
+    panels: Mapping[str, pd.DataFrame],
 ) -> ListReport:
     """What came of the lines."""
     first = next(iter(asked))
@@ -206,7 +220,7 @@ def _judged(
     nights = entries["as_of"].unique()
     total = events[events.index.get_level_values("as_of").isin(nights)].sum()
     n_rises = 0.0 if rises is None else rises[rises.index.get_level_values("as_of").isin(nights)].sum()
-    return ListReport(judged, float(total), float(n_rises))
+    return ListReport(judged, alerts, float(total), float(n_rises))
 
 
 def _unseen(entries: pd.DataFrame) -> np.ndarray:
@@ -221,7 +235,7 @@ def _unseen(entries: pd.DataFrame) -> np.ndarray:
 
 
 def _lead(entries: pd.DataFrame, history: History, experiment: Experiment) -> np.ndarray:
-    """(n,) days from the first night of an unbroken time on the list to the first event after it; NaN where none came in the horizon."""
+    """(n,) days from the first night of an unbroken time on the list to the first event from then on; NaN where that took longer than the horizon."""
     label = experiment.label
     held = history.events_at(pd.Timestamp(history.until, unit="us", tz="UTC").tz_convert(history.timezone)).largest()
     chosen = np.zeros(len(held), dtype=bool)

@@ -62,26 +62,25 @@ def triggers(rows):
     return pd.DataFrame(rows, columns=["grid_id", "rule", "level", "source", "event_id"])
 
 
-def listed(expected, at=FIRST, earlier=(), *, plan=PLAN, capacity=10, found=None, rising=None, shuffle=None):
-    """The list of one night after those of the nights before it."""
+def listed(expected, at=FIRST, earlier=None, *, plan=PLAN, capacity=10, found=None, rising=None, shuffle=None):
+    """The list of one night after those of the nights before it, by night."""
     told = [scores("calls", expected, at)] + ([scores("rise", rising, at)] if rising is not None else [])
     told = pd.concat(told, ignore_index=True)
     place = grids(len(expected))
     if shuffle is not None:
         told, place = (frame.sample(frac=1, random_state=shuffle) for frame in (told, place))
-    nights = [alerts["as_of"].iloc[0] for alerts in earlier if len(alerts)]
-    before = pd.concat(earlier, ignore_index=True) if len(earlier) else None
     labels = {name: LABELS[name] for name in told["target"].unique()}
-    night = Night(at, place, told, labels, no_triggers() if found is None else found, Memory.of(before, nights))
+    memory = Memory.of(earlier or {}, at)
+    night = Night(at, place, told, labels, no_triggers() if found is None else found, memory)
     return list_night(night, plan, Mode(capacity=capacity), workdays(at.date(), (at + 400 * DAY).date(), basis="plain"))
 
 
 def replayed(nights, **options):
     """The alerts of nights running, each knowing those before."""
-    found = []
+    found = {}
     for n, expected in enumerate(nights):
-        found.append(listed(expected, FIRST + n * DAY, found, **options).alerts)
-    return found
+        found[FIRST + n * DAY] = listed(expected, FIRST + n * DAY, found, **options).alerts
+    return list(found.values())
 
 
 expectations = st.lists(st.floats(0.01, 50), min_size=12, max_size=40)
@@ -132,7 +131,8 @@ def test_the_order_of_grids_is_irrelevant(expected, seed):
 def test_a_night_made_again_is_equal(nights):
     """Tonight follows from its scores and the nights before, so it can be made again, on its own."""
     found = replayed(nights)
-    again = listed(nights[-1], FIRST + (len(nights) - 1) * DAY, found[:-1]).alerts
+    before = {FIRST + n * DAY: alerts for n, alerts in enumerate(found[:-1])}
+    again = listed(nights[-1], FIRST + (len(nights) - 1) * DAY, before).alerts
 
     pd.testing.assert_frame_equal(again, found[-1])
 
@@ -148,15 +148,15 @@ def lane(levels, reading=1.0):
 
 def one_place(levels, stay, states=None):
     """Whether a place is listed on each night of its levels, and at which level, with no bound on the list."""
-    rows, shown = [], []
+    lists, shown = {}, []
     for n, level in enumerate(levels):
         at = FIRST + n * DAY
-        memory = Memory.of(pd.concat(rows, ignore_index=True) if rows else None, [FIRST + k * DAY for k in range(n)])
+        memory = Memory.of(lists, at)
         tonight = lane([level]).assign(state=states[n] if states else "ok")
         tonight["reading"] = tonight["reading"].where(tonight["state"] == "ok")
         found = candidates(tonight, memory.of_lane("standing"), stay, at)
         shown.append(found["level"].iloc[0] if len(found) else "")
-        rows.append(found.assign(lane="standing", as_of=at, grid_ids=found["grid_id"]))
+        lists[at] = found.assign(lane="standing", as_of=at, grid_ids=found["grid_id"])
     return shown
 
 
@@ -271,7 +271,7 @@ def test_quotas_add_up(total, weights, floor):
 def test_the_last_place_goes_to_the_riskier():
     """Within a lane the larger reading has the place, and a graver newcomer that of a listed place."""
     quiet = listed([5.0, 4.9] + [1.0] * 98, capacity=1)
-    loud = listed([5.0, 90.0] + [1.0] * 98, FIRST + DAY, [quiet.alerts], capacity=1)
+    loud = listed([5.0, 90.0] + [1.0] * 98, FIRST + DAY, {FIRST: quiet.alerts}, capacity=1)
 
     assert quiet.alerts["grid_ids"].tolist() == ["G000"]
     assert loud.alerts["grid_ids"].tolist() == ["G001"]
@@ -300,7 +300,7 @@ def test_parts_are_shown_and_add_up():
     plan = Plan((Question("calls", weight=2), Question("soon", weight=3)), stay=PLAN.stay, lanes=Lanes(0, 0, 0, 0, 0))
     told = pd.concat([scores("calls", [4.0, 1.0], FIRST), scores("soon", [2.0, 1.0], FIRST)])
     labels = {name: LABELS[name] for name in ("calls", "soon")}
-    night = Night(FIRST, grids(2), told, labels, no_triggers(), Memory.of(None, []))
+    night = Night(FIRST, grids(2), told, labels, no_triggers(), Memory.of({}, FIRST))
     lead = list_night(night, plan, Mode(capacity=1)).alerts.iloc[0]
 
     assert json.loads(lead["parts"]) == {"calls": 8.0, "soon": 24.0}
@@ -312,7 +312,7 @@ def test_parts_are_shown_and_add_up():
 def test_a_lane_whose_question_failed_keeps_its_alerts():
     """A missing model is no calm: what it listed stays for three nights, without a reading."""
     first = listed([1.0] * 30, rising=[0.9] + [0.1] * 29).alerts
-    second = listed([1.0] * 30, FIRST + DAY, [first]).alerts
+    second = listed([1.0] * 30, FIRST + DAY, {FIRST: first}).alerts
     kept = second[second["lane"] == "rising"]
 
     assert kept["grid_ids"].tolist() == first.loc[first["lane"] == "rising", "grid_ids"].tolist()

@@ -5,7 +5,7 @@ the last nights, so it rises at once and falls only after so many nights below.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ import pandas as pd
 
 from riskwarn.calling import checked
 from riskwarn.plan import LEVELS, Stay
+from riskwarn.store import LEAST_KEPT
 
 _GRAVITY: dict[str, int] = {"": 0, **{level: len(LEVELS) - i for i, level in enumerate(LEVELS)}}
 _LEVEL = {gravity: level for level, gravity in _GRAVITY.items()}
@@ -83,29 +84,30 @@ class Memory:
 
     @classmethod
     @checked
-    def of(cls, alerts: pd.DataFrame | None, nights: Sequence[pd.Timestamp]) -> "Memory":
-        """The memory that table `alerts` of earlier nights is.
+    def of(cls, lists: Mapping[pd.Timestamp, pd.DataFrame], as_of: pd.Timestamp) -> "Memory":
+        """The memory that the lists of earlier nights are.
 
         Parameters
         ----------
-        alerts
-            Of as many nights as are at hand; none before the first. Alerts of no lane are of an older version, and are passed over.
-        nights
-            The nights before, those that listed nothing too.
+        lists
+            Table `alerts` of each night at hand. A night that listed nothing has a table without rows: on it, what was listed before was not.
+            Alerts of no lane are of an older version, and are passed over.
+        as_of
+            Tonight.
 
         Returns
         -------
         memory
-            Of the last :data:`KEPT_NIGHTS` nights.
+            Of the last :data:`KEPT_NIGHTS` nights, none of them so old that pruning may have taken it away.
         """
-        if alerts is None or alerts.empty or "lane" not in alerts:
+        oldest = as_of - pd.Timedelta(days=LEAST_KEPT - 1)
+        nights = [at for at in sorted(lists, reverse=True) if oldest <= at < as_of][:KEPT_NIGHTS]
+        tables = [lists[at].assign(night=n) for n, at in enumerate(nights, start=1) if "lane" in lists[at]]
+        listed = [table[table["lane"].fillna("") != ""] for table in tables]
+        if not any(map(len, listed)):
             return cls(pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _REMEMBERED.items()}))
-        listed = alerts[alerts["lane"].fillna("") != ""]
-        number = {at: n for n, at in enumerate(sorted(nights, reverse=True), start=1)}
-        rows = listed.assign(
-            night=listed["as_of"].map(number), grid_id=listed["grid_ids"].astype("str").str.split().str[0]
-        )
-        return cls(rows[rows["night"] <= KEPT_NIGHTS])
+        rows = pd.concat([table for table in listed if len(table)], ignore_index=True)
+        return cls(rows.assign(grid_id=rows["grid_ids"].astype("str").str.split().str[0]))
 
     @checked
     def of_lane(self, lane: str) -> pd.DataFrame:
