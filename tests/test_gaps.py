@@ -209,6 +209,7 @@ SILENT_KEYS |= {
     "z_last_day",
     "z_returns",
     "case",
+    "grids",
 }
 """Codes and statistics of evidence that people are not told one by one."""
 

@@ -174,6 +174,7 @@ def test_a_place_of_several_agencies(tmp_path):
     seen = told(tmp_path, "G11", place("apart", None) + place("joined", "K1"))
     assert set(seen) == {"place:apart"}
     assert seen["place:apart"]["feeds"] == {"hotline": 2, "police_call": 1}
+    assert seen["place:apart"]["grids"] == ["G0"]
 
 
 def test_cases_that_come_back(tmp_path):

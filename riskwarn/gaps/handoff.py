@@ -9,6 +9,8 @@ from riskwarn.gaps.gap import BOUNCE, CROSS, DIVERT, gap_rows
 from riskwarn.history import DAY_US
 
 CROSS_DAYS, CROSS_EVENTS, CROSS_FEEDS = 28, 3, 2
+CROSS_GRIDS = 3
+"""Grids that are named of a place, those with the most records first."""
 RECEIPT_HOURS, DIVERT_DAYS = 24, 28
 RETURNS, OWNERS = 2, 3
 _HANDLING = ("dispute", "petition", "police_call", "hotline")
@@ -24,7 +26,13 @@ def cross_gaps(evidence: Evidence) -> pd.DataFrame:
     ago = (evidence.at - events.occurred) / DAY_US
     rows = np.flatnonzero((events.place >= 0) & events.of(*_HANDLING) & (ago <= 2 * CROSS_DAYS))
     frame = pd.DataFrame(
-        {"place": events.place[rows], "source": events.source[rows], "case": events.case[rows], "ago": ago[rows]}
+        {
+            "place": events.place[rows],
+            "source": events.source[rows],
+            "case": events.case[rows],
+            "grid": events.grid[rows],
+            "ago": ago[rows],
+        }
     )
     newest = frame.groupby("place")["ago"].transform("min")
     frame = frame[(newest <= CROSS_DAYS) & (frame["ago"] <= newest + CROSS_DAYS)]
@@ -35,6 +43,7 @@ def cross_gaps(evidence: Evidence) -> pd.DataFrame:
     listed = by[(by["n"] >= CROSS_EVENTS) & (by["feeds"] >= CROSS_FEEDS) & (by["cases"] > 1)]
     words = events.words["source"]
     feeds = frame[frame["place"].isin(listed.index)].groupby(["place", "source"]).size()
+    grids = _grids_of_places(evidence, frame[frame["place"].isin(listed.index)])
     numbers = [
         {
             "events": int(r.n),
@@ -42,6 +51,7 @@ def cross_gaps(evidence: Evidence) -> pd.DataFrame:
             "separate_cases": int(r.cases),
             "window_days": CROSS_DAYS,
             "days_since_last": round(float(r.newest), 1),
+            "grids": grids.get(p, []),
         }
         for p, r in zip(listed.index, listed.itertuples(), strict=True)
     ]
@@ -59,6 +69,15 @@ def cross_gaps(evidence: Evidence) -> pd.DataFrame:
         confidence=1.0,
         evidence=numbers,
     )
+
+
+def _grids_of_places(evidence: Evidence, records: pd.DataFrame) -> dict[int, list[str]]:
+    """The grids in which the records of each place lie, those with the most first."""
+    counted = records[records["grid"] >= 0].groupby(["place", "grid"]).size().rename("n").reset_index()
+    ordered = (
+        counted.sort_values(["place", "n", "grid"], ascending=[True, False, True]).groupby("place").head(CROSS_GRIDS)
+    )
+    return {int(place): evidence.grid_ids[rows].tolist() for place, rows in ordered.groupby("place")["grid"]}
 
 
 def divert_gaps(evidence: Evidence) -> pd.DataFrame:

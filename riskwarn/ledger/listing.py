@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,16 +63,16 @@ class Areas:
     of_grid: Mapping[str, str]
     of_body: Mapping[str, str]
 
-    def of_scope(self, scope: str) -> tuple[str, str]:
-        """Path and grids of the scope of a gap.
+    def of_scope(self, scope: str, grids: Sequence[str] = ()) -> tuple[str, str]:
+        """Path and grids of the scope of a gap; `grids` are those in which a place lies, as its evidence names them.
 
         Examples
         --------
         >>> areas = Areas({"G1": "C1/T1/G1", "G2": "C1/T2/G2"}, {"C1": "C1", "T1": "C1/T1"})
         >>> areas.of_scope("grid:G1/case:7"), areas.of_scope("pair:G1|G2"), areas.of_scope("feed:hotline/T1@late")
         (('C1/T1/G1', 'G1'), ('C1', 'G1 G2'), ('C1/T1', ''))
-        >>> areas.of_scope("feed:hotline"), areas.of_scope("org:X9")
-        (('', ''), ('X9', ''))
+        >>> areas.of_scope("feed:hotline"), areas.of_scope("org:X9"), areas.of_scope("place:7f", ["G2"])
+        (('', ''), ('X9', ''), ('C1/T2/G2', 'G2'))
         """
         kind, _, place = scope.partition(":")
         first, _, second = place.partition("/")
@@ -80,6 +80,7 @@ class Areas:
             return self.of_grid.get(first, first), first
         if kind == "pair":
             grids = place.split("|")
+        if kind in {"pair", "place"}:
             return _common([self.of_grid.get(g, g) for g in grids]), " ".join(grids)
         body = {"feed": second.split("@")[0], "org": first}.get(kind, "")
         return self.of_body.get(body, body), ""
@@ -166,7 +167,7 @@ def _alerts(alerts: pd.DataFrame, areas: Areas) -> Iterator[Listing]:
 
 def _gaps(gaps: pd.DataFrame, areas: Areas, flow: Workflow) -> Iterator[Listing]:
     for row in gaps[gaps["state"] == "open"].to_dict("records"):
-        path, grids = areas.of_scope(str(row["scope"]))
+        path, grids = areas.of_scope(str(row["scope"]), _grids(row))
         yield Listing(
             kind="gap",
             subject=f"gap|{row['kind']}|{row['scope']}",
@@ -179,6 +180,12 @@ def _gaps(gaps: pd.DataFrame, areas: Areas, flow: Workflow) -> Iterator[Listing]
             reading=_reading("gap", row) | {"scope": str(row["scope"])},
             suppressed=_text(row["suppressed_by"]),
         )
+
+
+def _grids(row: Mapping[str, Any]) -> Sequence[str]:
+    """The grids that the evidence of a gap names."""
+    grids: Sequence[str] = json.loads(_text(row["evidence"]) or "{}").get("grids", ())
+    return grids
 
 
 def _text(value: object) -> str:

@@ -1,7 +1,7 @@
 """How pages write numbers, dates and scopes, in either language."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -156,8 +156,8 @@ def age(hours: float, language: str) -> str:
     return PHRASES[key][language].format(n=f"{n:,.0f}")
 
 
-def place(scope: str, names: Mapping[str, str], language: str) -> dict[str, Any]:
-    """Where a gap is: words, and the grid to link to if it is one.
+def place(scope: str, names: Mapping[str, str], language: str, grids: Sequence[str] = ()) -> dict[str, Any]:
+    """Where a gap is: words, and the grid to link to if it is one, or if the place it is of lies in one of `grids`.
 
     Examples
     --------
@@ -165,12 +165,18 @@ def place(scope: str, names: Mapping[str, str], language: str) -> dict[str, Any]
     {'text': 'East Lake 03', 'grid_id': 'G1'}
     >>> place("feed:hotline/*", {}, "zh")["text"]
     '热线工单 · 全市'
+    >>> place("place:7f3a", {"G1": "East Lake 03"}, "en", ["G1"])
+    {'text': 'one place in East Lake 03', 'grid_id': 'G1'}
     """
     kind, _, rest = scope.partition(":")
     if kind == "grid":
         grid_id, _, source = rest.partition("/")
         text = (names.get(grid_id) or grid_id) + (f" · {words_of(source)[language]}" if source else "")
         return {"text": text, "grid_id": grid_id if grid_id in names else None}
+    if kind == "place":
+        shown = PUNCTUATION["comma"][language].join(names.get(grid, grid) for grid in grids)
+        text = PHRASES["one_place"].filled(grids=shown)[language] if shown else PHRASES["one_place_unknown"][language]
+        return {"text": text, "grid_id": next((grid for grid in grids if grid in names), None)}
     parts = [p for p in re.split(r"[/|,: ]+", rest or kind) if p]
     texts = [PHRASES["whole_city"][language] if p == "*" else names.get(p) or words_of(p)[language] for p in parts]
     return {"text": " · ".join(texts), "grid_id": None}

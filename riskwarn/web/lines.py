@@ -60,16 +60,22 @@ def _moves(night: Night, before: Night) -> dict[str, int | str]:
     return {g: int(rise[g]) if g in listed_then and g in rise.index else "new" for g in listed}
 
 
-def gap_lines(gaps: pd.DataFrame, names: Mapping[str, str], language: str) -> list[dict[str, Any]]:
-    """Gaps with their place and evidence in words."""
-    return [
-        line
-        | {
-            "place": write.place(line["scope"], names, language),
-            "proof": write.proof(line["kind"], evidence(line["evidence"]), language),
-        }
-        for line in gaps.astype(object).where(gaps.notna(), None).to_dict("records")
-    ]
+def gap_lines(
+    gaps: pd.DataFrame, names: Mapping[str, str], language: str, *, without: frozenset[str] = frozenset()
+) -> list[dict[str, Any]]:
+    """Gaps with their place and evidence in words; what is kept of the evidence under the keys `without` is left out."""
+    lines = gaps.astype(object).where(gaps.notna(), None).to_dict("records")
+    return [line | _gap_in_words(line, names, language, without) for line in lines]
+
+
+def _gap_in_words(
+    line: Mapping[str, Any], names: Mapping[str, str], language: str, without: frozenset[str]
+) -> dict[str, Any]:
+    numbers = {key: value for key, value in evidence(line["evidence"]).items() if key not in without}
+    return {
+        "place": write.place(line["scope"], names, language, numbers.get("grids", ())),
+        "proof": write.proof(line["kind"], numbers, language),
+    }
 
 
 def found_gaps(gaps: pd.DataFrame) -> pd.DataFrame:

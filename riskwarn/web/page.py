@@ -110,7 +110,7 @@ def _common(request: Request) -> dict[str, Any]:
     here = {
         k: v
         for k, v in request.query_params.items()
-        if k in {"as_of", "target", "page", "kind", "level", "lane", "trend"}
+        if k in {"as_of", "target", "page", "kind", "level", "lane", "trend", "area"}
     }
     link = partial(_link, {} if language == default else {"lang": language})
     store = nights_of(request).store  # an empty store knows no zone yet, and a page that says so writes no moment

@@ -32,8 +32,9 @@ from riskwarn.web.page import language_of, page_of_night
 from riskwarn.web.policy import may
 from riskwarn.web.reasons import remedies, sentences
 from riskwarn.web.schemas import Level, NightQuery
+from riskwarn.web.worklist import area_of, work_items
 
-GAPS_TODAY = 12
+ITEMS_TODAY = 10
 views = APIRouter(include_in_schema=False)
 GridId = Annotated[str, InPath(max_length=200)]
 
@@ -54,6 +55,7 @@ class GapsPageQuery(ListPageQuery):
     """Parameters of the gap list."""
 
     kind: str | None = Field(None, pattern=r"^G\d\d$")
+    area: str | None = Field(None, max_length=200, description="township or body")
 
 
 class AlertsPageQuery(ListPageQuery):
@@ -80,7 +82,7 @@ def today(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
         changes=changes_of(nights, night),
         feeds=feed_lines(night),
         drawn=has_map(night),
-        gap_lines=None if gaps is None else gap_lines(gaps.head(GAPS_TODAY), night.names, language),
+        items=None if gaps is None else work_items(night, language, most=ITEMS_TODAY),
         gap_counts=by_kind(gaps),
         gaps_untold=untold(night.gaps),
     )
@@ -163,6 +165,9 @@ def gaps(request: Request, query: Annotated[GapsPageQuery, Query()]) -> Response
     night = nights_of(request).at(query.as_of, target=query.target)
     every = night.gaps if night.gaps is not None else pd.DataFrame(columns=["kind", "evidence", "scope", "state"])
     chosen = every[every["kind"] == query.kind] if query.kind else found_gaps(every)
+    if query.area is not None:
+        chosen = chosen[area_of(chosen, night) == query.area]
+    whole = not query.kind and query.area is None
     pages = pager(len(chosen), query.page)
     lines = gap_lines(chosen.iloc[pages["start"] : pages["end"]], night.names, language_of(request))
     return page_of_night(
@@ -173,8 +178,10 @@ def gaps(request: Request, query: Annotated[GapsPageQuery, Query()]) -> Response
         counts=by_kind(found_gaps(every)),
         untold=untold(every),
         kind=query.kind,
+        area=query.area,
+        items=work_items(night, language_of(request)) if whole else [],
         pages=pages,
-        lines=lines,
+        lines=[] if whole else lines,
     )
 
 

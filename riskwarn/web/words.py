@@ -147,6 +147,8 @@ PHRASES: dict[str, Phrase] = {
     "source": phrase("Source"),
     "organisation": phrase("Organisation"),
     "whole_city": phrase("whole city"),
+    "one_place": phrase("one place in {grids}"),
+    "one_place_unknown": phrase("one place, in no known grid"),
     "state": phrase("State"),
     "last_at": phrase("Last record"),
     "insufficient": phrase("Insufficient data, no score: {n} (this is not calm)."),
@@ -239,6 +241,13 @@ PHRASES: dict[str, Phrase] = {
     "evidence": phrase("Evidence"),
     "no_gaps": phrase("No gaps were found this night."),
     "no_gaps_made": phrase("Gaps were not looked for this night; do not take it as none."),
+    "in_area": phrase("{area}: {n} of this kind"),
+    "in_city": phrase("whole city: {n} of this kind"),
+    "the_gravest": phrase("the gravest"),
+    "work_note": phrase(
+        "What saves most for the least effort first: {n} items, one for each kind and area, few of each kind."
+    ),
+    "all_areas": phrase("all areas"),
     "paused_by": phrase("paused: explained by a feed outage"),
     "all": phrase("all"),
     "kind_all": phrase("all kinds"),

@@ -1,0 +1,120 @@
+"""Gaps as work: one item for each kind and area, what saves most for the least effort first, no more than can be done today."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import pandas as pd
+
+from riskwarn.web.api import evidence
+from riskwarn.web.lines import found_gaps, gap_lines
+from riskwarn.web.nights import Night
+
+MOST_ITEMS, MOST_OF_KIND = 30, 4
+"""Items on the page, and of one kind: the rest stands behind the list of its kind."""
+EFFORT = {"A1": 3.0, "A2": 1.0, "A3": 2.0, "A4": 1.0, "A5": 1.0, "A6": 2.0, "A7": 1.0, "A8": 1.0, "A9": 5.0, "A10": 2.0}
+"""What an action takes, beside a telephone call: house defaults, a visit is three calls and another worker five."""
+_AREAS = ("township_id", "county_id")
+_DETAILS = frozenset({"calendar"})
+"""Evidence that is told once on the page of a grid, and not beside every item."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One piece of work.
+
+    Attributes
+    ----------
+    kind
+        Code of the kind of gap.
+    area
+        Township or body in which it lies; empty for the whole city.
+    n
+        Gaps in it.
+    gain
+        Severity times confidence of its gravest gap, over the effort of its action.
+    worst
+        Its gravest gap, in words.
+    """
+
+    kind: str
+    area: str
+    n: int
+    gain: float
+    worst: Mapping[str, Any]
+
+
+def area_of(gaps: pd.DataFrame, night: Night) -> pd.Series:
+    """The township or body that each gap belongs to; empty for the whole city.
+
+    Parameters
+    ----------
+    gaps
+        Of one night.
+    night
+        Whose grids say where each lies.
+
+    Returns
+    -------
+    area
+        On the index of `gaps`.
+    """
+    lead = [_lead(scope, text) for scope, text in zip(gaps["scope"], gaps["evidence"], strict=True)]
+    of_grid = _areas_of(night)
+    return pd.Series([of_grid.get(name, name) for name in lead], index=gaps.index, dtype="object")
+
+
+def _lead(scope: str, text: object) -> str:
+    """The first grid, or the body, that a scope names."""
+    kind, _, rest = str(scope).partition(":")
+    if kind == "place":
+        return next(iter(evidence(text).get("grids", ())), "")
+    first = rest.partition("/")[0].partition("|")[0]
+    return rest.partition("/")[2].partition("@")[0].strip("*") if kind == "feed" else first
+
+
+def _areas_of(night: Night) -> Mapping[str, str]:
+    column = next((name for name in _AREAS if name in night.grids), None)
+    if column is None:
+        return {}
+    known = night.grids.dropna(subset=[column])
+    return dict(zip(known["grid_id"], known[column].astype(str), strict=True))
+
+
+@lru_cache(maxsize=8)
+def _grouped(night: Night) -> pd.DataFrame:
+    """The gravest gap of each kind and area, what saves most first, with `n`, `gain` and `area`."""
+    if night.gaps is None:
+        return pd.DataFrame()
+    gaps = found_gaps(night.gaps)
+    gaps = gaps[gaps["suppressed_by"].fillna("") == ""]
+    effort = gaps["action"].map(EFFORT).fillna(1.0)
+    gaps = gaps.assign(area=area_of(gaps, night), gain=gaps["severity"] * gaps["confidence"].fillna(1.0) / effort)
+    gaps = gaps.sort_values(["gain", "gap_id"], ascending=[False, True])
+    return gaps.assign(n=gaps.groupby(["kind", "area"])["gap_id"].transform("size")).drop_duplicates(["kind", "area"])
+
+
+def work_items(night: Night, language: str, *, most: int = MOST_ITEMS) -> list[Item]:
+    """What can be done about gaps today: at most so many items, few of one kind.
+
+    Parameters
+    ----------
+    night
+        The night.
+    language
+        Of the reader.
+    most
+        Items at most.
+
+    Returns
+    -------
+    items
+        What saves most for its effort first; none where the night looked for no gaps.
+    """
+    grouped = _grouped(night)
+    if grouped.empty:
+        return []
+    shown = grouped[grouped.groupby("kind").cumcount() < MOST_OF_KIND].head(most)
+    worst = gap_lines(shown, night.names, language, without=_DETAILS)
+    return [Item(line["kind"], line["area"], line["n"], line["gain"], line) for line in worst]

@@ -1,0 +1,81 @@
+"""The work list of gaps: one item for each kind and area, what saves most first, nothing that cannot be acted on."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from towns import web as web_town
+
+from riskwarn.web import worklist
+from riskwarn.web.nights import Nights
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory):
+    return Nights(web_town.build(tmp_path_factory.mktemp("worklist"))).at()
+
+
+def with_gaps(night, n, seed):
+    """The night with `n` gaps of some kinds, states and places."""
+    rng = np.random.default_rng(seed)
+    grids = night.grids["grid_id"].to_numpy()
+    scopes = [f"grid:{g}" for g in rng.choice(grids, n)]
+    gaps = pd.DataFrame(
+        {
+            "gap_id": [f"g{i:04}" for i in range(n)],
+            "kind": rng.choice(["G01", "G06", "G14"], n),
+            "scope": scopes,
+            "as_of": night.as_of,
+            "severity": rng.uniform(0, 100, n),
+            "confidence": rng.uniform(0.5, 1, n),
+            "state": rng.choice(["open", "insufficient_data"], n, p=[0.9, 0.1]),
+            "action": rng.choice(["A1", "A2", "A4"], n),
+            "evidence": "{}",
+            "suppressed_by": rng.choice(["", "feed:x"], n, p=[0.9, 0.1]),
+        }
+    )
+    return dataclasses.replace(night, gaps=gaps)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_item_stands_for_all_gaps_of_its_kind_and_area(night, seed):
+    """Four hundred overdue cases of one body are one item; what an outage explains or the data cannot tell is no work."""
+    night = with_gaps(night, 400, seed)
+    grouped = worklist._grouped(night)
+    work = night.gaps[(night.gaps["state"] == "open") & (night.gaps["suppressed_by"] == "")]
+
+    assert not grouped.duplicated(["kind", "area"]).any()
+    assert grouped["n"].sum() == len(work)
+    assert set(grouped["gap_id"]) <= set(work["gap_id"])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_saves_most_is_first_and_no_kind_fills_the_page(night, seed):
+    """Items stand by gain, never more than the page holds, few of one kind, each with the gravest gap of its group."""
+    night = with_gaps(night, 400, seed)
+    items = worklist.work_items(night, "en", most=7)
+    gains = [item.gain for item in items]
+
+    assert gains == sorted(gains, reverse=True)
+    assert len(items) <= 7
+    assert pd.Series([item.kind for item in items]).value_counts().max() <= worklist.MOST_OF_KIND
+
+
+def test_a_shared_place_is_named_by_its_grids(night):
+    """A gap of a place that no table names is told by the grids in which its records lie, and leads to one of them."""
+    grid = night.grids["grid_id"].iloc[0]
+    gaps = with_gaps(night, 1, 0).gaps.assign(
+        kind="G11",
+        scope="place:0a1b2c",
+        state="open",
+        suppressed_by="",
+        evidence=json.dumps(
+            {"events": 4, "window_days": 28, "separate_cases": 2, "feeds": {"hotline": 4}, "grids": [grid]}
+        ),
+    )
+    (item,) = worklist.work_items(dataclasses.replace(night, gaps=gaps), "en")
+
+    assert item.worst["place"] == {"text": f"one place in {night.names[grid]}", "grid_id": grid}
+    assert "0a1b2c" not in item.worst["proof"]
