@@ -7,17 +7,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
-from pandera.engines import pandas_engine
 
 Kind = Literal["text", "time", "integer", "number", "flag", "geometry"]
-DTYPES: dict[str, object] = {
-    "text": "str",
-    "time": pandas_engine.DateTime(unit="us", time_zone_agnostic=True),
-    "integer": "Int64",
-    "number": "float64",
-    "flag": "bool",
-    "geometry": "str",
-}
+DTYPES = {"text": "str", "integer": "Int64", "number": "float64", "geometry": "str"}
+"""What a column of a kind is cast to; times and flags are read by rules of their own."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +61,7 @@ class Column:
         return " and ".join(bounds + ([f"at most {self.most:g}"] if self.most is not None else []))
 
     def pandera(self, *, nullable: bool) -> pa.Column:
-        """The column as pandera knows it.
+        """The column as pandera knows it; the dtype is left out, for every frame is cast before it is checked.
 
         Parameters
         ----------
@@ -89,7 +82,7 @@ class Column:
             checks.append(pa.Check.ge(self.least, error=f"at least {self.least:g}"))
         if self.most is not None:
             checks.append(pa.Check.le(self.most, error=f"at most {self.most:g}"))
-        return pa.Column(DTYPES[self.kind], checks, nullable=nullable, required=self.required, description=self.meaning)
+        return pa.Column(checks=checks, nullable=nullable, required=self.required, description=self.meaning)
 
 
 @dataclass(frozen=True)

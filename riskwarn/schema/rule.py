@@ -221,7 +221,7 @@ def _cast(table: Table, column: Column, values: pd.Series) -> pd.Series:
     try:
         if column.kind == "flag":
             return values if values.dtype == "bool" else _flags(values)
-        return values.astype(str(DTYPES[column.kind]))
+        return values.astype(DTYPES[column.kind])
     except (TypeError, ValueError) as error:
         raise DataError(f"{where}: wanted {column.kind}, found {values.dtype} ({type(error).__name__}).") from None
 
