@@ -263,6 +263,16 @@ class Report:
         difference
             The columns of :meth:`differences` by name.
         """
+        if (metric, model, rival) not in self._compared:
+            self._compared[metric, model, rival] = self._difference(metric, model, rival)
+        return dict(self._compared[metric, model, rival])
+
+    @cached_property
+    def _compared(self) -> dict[tuple[str, str, str], dict[str, Any]]:
+        """Differences asked for so far: a page asks for the same ones many times."""
+        return {}
+
+    def _difference(self, metric: str, model: str, rival: str) -> dict[str, Any]:
         self._known(metric, model, rival)
         values = self.frame[self.frame["metric"] == metric]
         series = values.pivot_table(index="as_of", columns="model", values="value")
