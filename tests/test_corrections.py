@@ -252,7 +252,7 @@ def test_the_past_does_not_change(stories):
     assert {(r.known, r.content) for r in before} <= told
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 6))])
 def test_deliveries_with_corrections_give_one_store_in_any_order_and_split(tmp_path, seed):
     """Four deliveries of the same forty cases, half of them changed each time, cut into pieces and brought in in every order."""
     rng = np.random.default_rng(seed)

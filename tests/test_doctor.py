@@ -23,13 +23,19 @@ from riskwarn.store.backup import back_up, restore
 NOW = pd.Timestamp("2025-12-15 07:00", tz=towns.ZONE)
 
 
-@pytest.fixture
-def street(tmp_path):
-    """A copy of the street with a champion and its night, as a good morning finds it."""
-    store = towns.copy(towns.street(), tmp_path / "street")
+@pytest.fixture(scope="module")
+def morning(tmp_path_factory):
+    """The street with a champion and its night."""
+    store = towns.copy(towns.street(), tmp_path_factory.mktemp("doctor") / "street")
     tracking.keep(tracking.kept(store.path, towns.TARGET, alias="candidate"), store.path, alias="champion")
     nightly(store, towns.TARGET, as_of=towns.STREET_NIGHT)
     return store
+
+
+@pytest.fixture
+def street(morning, tmp_path):
+    """A copy of it, as a good morning finds it."""
+    return towns.copy(morning, tmp_path / "street")
 
 
 def looked(store, now=NOW):

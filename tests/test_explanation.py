@@ -61,7 +61,7 @@ OTHERS = [
 ]
 FEATURES = {f.name: f for f in [*DECLARED, *OTHERS]}
 WORDS = words_of_features(FEATURES.values())
-VALUES = (0.0, 0.3, 0.97, 1.0, 2.0, 4.0, 36.2, 117.0, 400.0)
+VALUES = (0.0, 0.3, 0.97, 1.0, 2.0, 36.2, 400.0)
 
 
 def told(feature, value, normal, raising=True, language="en", **more):  # noqa: FBT002 - as the row has it

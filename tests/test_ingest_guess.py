@@ -178,7 +178,7 @@ def brought(folder, frame, zone):
 
 
 @pytest.mark.parametrize("kind", PORTALS)
-@settings(deadline=None, max_examples=4)
+@settings(deadline=None, max_examples=2)
 @given(n=st.integers(2, 30), day=st.integers(0, 300), seed=st.integers(0, 2**16))
 def test_what_is_proposed_is_taken(tmp_path_factory, kind, n, day, seed):
     """Every row of every portal comes in, with the times it says, a category of its own words, and in its grid."""

@@ -100,7 +100,7 @@ def test_the_same_place_is_the_same_alert_tomorrow():
     assert two["reading"] == 19.0
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=8)
 @given(st.lists(st.lists(st.floats(0.01, 50), min_size=20, max_size=20), min_size=3, max_size=5))
 def test_an_identity_is_of_place_and_lane_alone(nights):
     """On every night an alert's name follows from its lane and lead; an alert that was there the night before keeps its `since`."""
@@ -126,7 +126,7 @@ def test_the_order_of_grids_is_irrelevant(expected, seed):
     pd.testing.assert_frame_equal(listed(expected).alerts, listed(expected, shuffle=seed).alerts)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=8)
 @given(st.lists(st.lists(st.floats(0.01, 50), min_size=15, max_size=15), min_size=2, max_size=4))
 def test_a_night_made_again_is_equal(nights):
     """Tonight follows from its scores and the nights before, so it can be made again, on its own."""
@@ -179,7 +179,7 @@ def test_a_level_rises_at_once_and_falls_after_three_nights():
     ]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(st.sampled_from(["red", "orange", "yellow", "blue", ""]), min_size=4, max_size=10), st.integers(1, 3))
 def test_hysteresis_holds(levels, nights):
     """A listed place leaves on a night only if it was below the level of leaving on that night and the `nights` - 1 before, and stayed its dwell."""

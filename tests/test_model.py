@@ -289,7 +289,7 @@ def test_a_bundle_of_another_version_is_told(tmp_path, change):
     bundle = SMALL.fit(towns.drawn_panel()).save(tmp_path / "bundle")
     rewritten(bundle, change)
     with pytest.raises(DataError, match=r"another version of riskwarn.*Train it again"):
-        RiskModel.load(bundle)
+        RiskModel.load(bundle, trusted=True)
 
 
 def test_shares_make_one_log_rate():

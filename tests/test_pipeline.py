@@ -435,12 +435,13 @@ def test_the_wheel_ships_the_starter():
 def test_the_command_line_and_python_train_the_same_model(tmp_path, capsys):
     """The lines of the README and the verb give one model version, one gate and one backtest, without a table being handed on by hand."""
     store = towns.copy(towns.street(), tmp_path / "street")
-    path = towns.write_experiment(tmp_path / "experiments" / "street.toml", towns.STREET_EXPERIMENT)
+    few = {"n_trees = 20": "n_trees = 5", "n_folds = 3": "n_folds = 2"}
+    path = towns.write_experiment(tmp_path / "experiments" / "street.toml", towns.STREET_EXPERIMENT, **few)
     (tmp_path / "features").symlink_to(towns.FEATURES)
     question = rw.Experiment.load(path)
     panel = rw.build_panel(store, question)
     report = rw.backtest(question, panel, progress=False)
-    model = rw.train(question, panel, report=report, tracking_folder=tmp_path / "python")
+    model = rw.train(question, panel, report=report, tracking_folder=store.path)
     capsys.readouterr()
     assert main(["train", str(path), "--store", str(store.path), "--json"]) == 0
     said = json.loads(capsys.readouterr().out.splitlines()[-1])

@@ -1,5 +1,7 @@
 """The notebook story: fifteen lines from a store to the alerts of a night."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -16,13 +18,25 @@ def city(tmp_path_factory):
     return folder
 
 
-def test_story(city, monkeypatch):
+@pytest.fixture(scope="module")
+def quick():
+    """The starter's question with few trees and folds."""
+    asked = rw.Experiment.load(starter("experiments") / "weekly.toml", features=starter("features"))
+    few = replace(asked.folds, n_folds=2), replace(asked.model, n_trees=10)
+    return replace(asked, folds=few[0], model=few[1])
+
+
+@pytest.fixture(scope="module")
+def training(city, quick):
+    """The panel of all dates."""
+    return rw.build_panel(rw.Store(city), quick)
+
+
+def test_story(city, quick, training, monkeypatch):
     """Hold, declare, do: the public names alone lead from events to alerts, and every table keeps its contract."""
     monkeypatch.chdir(city)
 
-    store = rw.Store(city)
-    exp = rw.Experiment.load(starter("experiments") / "weekly.toml", features=starter("features"))
-    panel = rw.build_panel(store, exp)
+    store, exp, panel = rw.Store(city), quick, training
     report = rw.backtest(exp, panel)
     model = rw.train(exp, panel)
     night = rw.build_panel(store, exp, as_of="2015-12-28")
@@ -61,15 +75,12 @@ def test_unknown_name_is_refused():
         _ = rw.build_pannel
 
 
-def test_one_date_equals_many(city):
+def test_one_date_equals_many(city, quick, training):
     """The night's row of a date equals the training row of that date: one implementation, nothing to drift."""
-    store = rw.Store(city)
-    exp = rw.Experiment.load(starter("experiments") / "weekly.toml", features=starter("features"))
+    exp = quick
+    one = rw.build_panel(rw.Store(city), exp, as_of="2015-11-23")
 
-    many = rw.build_panel(store, exp)
-    one = rw.build_panel(store, exp, as_of="2015-11-23")
-
-    same = many[many["as_of"] == one["as_of"].iloc[0]].reset_index(drop=True)
+    same = training[training["as_of"] == one["as_of"].iloc[0]].reset_index(drop=True)
     pd.testing.assert_frame_equal(
         one[exp.feature_names], same[exp.feature_names], check_exact=False, rtol=1e-5, atol=1e-5
     )

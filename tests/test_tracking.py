@@ -228,9 +228,9 @@ def test_truncated_trees_do_not_end_the_process(tmp_path, share):
 # --- where the record lies
 
 
-@pytest.mark.parametrize("name", ["x%20y", "x?y", "a#b", "50% of it", "城市 一"])
-def test_a_store_may_have_any_path(tmp_path, name):
+def test_a_store_may_have_any_path(tmp_path):
     """The record lies in the folder itself, whatever characters its path has, and the model is registered and fetched there."""
+    name = "x%20y, a#b, 50% of it? 城市 一"
     folder = tmp_path / name
     folder.mkdir()
     model, experiment = towns.street_model(towns.street()), towns.street_experiment()

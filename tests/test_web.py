@@ -49,9 +49,14 @@ def town(tmp_path_factory):
     return web_town.build(tmp_path_factory.mktemp("web") / "town")
 
 
+@pytest.fixture(scope="module")
+def app(town):
+    return create_app(town.path, clock=lambda: web_town.NOW)
+
+
 @pytest.fixture
-def client(town):
-    return client_of(town)
+def client(app):
+    return at_the_machine(app, raise_server_exceptions=False)
 
 
 @pytest.fixture
@@ -117,13 +122,18 @@ class Landmarks(HTMLParser):
             self.headings[self.here] = self.headings.get(self.here, "") + text
 
 
+@pytest.fixture(scope="module")
+def long_town(tmp_path_factory):
+    """A client of a town whose lists have several pages."""
+    return client_of(web_town.build(tmp_path_factory.mktemp("long"), columns=40, rows=3, nights=("2025-01-08",)))
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 @pytest.mark.parametrize("path", PAGES)
-def test_no_two_landmarks_have_one_name(tmp_path_factory, path, language):
+def test_no_two_landmarks_have_one_name(long_town, path, language):
     """Whoever goes from landmark to landmark hears a name once, also where a list has several pages."""
-    store = web_town.build(tmp_path_factory.mktemp("long"), columns=40, rows=3, nights=("2025-01-08",))
     page = Landmarks()
-    page.feed(client_of(store).get(path, params={"lang": language}).text)
+    page.feed(long_town.get(path, params={"lang": language}).text)
     names = [page.headings.get(name, name) for name in page.names]
 
     assert len(names) > 1 or path in {"/gaps", "/alerts", "/feeds", "/grids"}

@@ -1,12 +1,15 @@
 """A made-up town for the web tests: grids with polygons, a year of events and three published nights."""
 
 import json
+import shutil
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import shapely
 
+import towns
 from riskwarn.feature import Clause, Noun
 from riskwarn.history import History
 from riskwarn.language import Words, in_every_language, phrase
@@ -65,7 +68,13 @@ FEATURES = {
 
 def build(path: Path, *, columns: int = 4, rows: int = 3, nights: tuple[str, ...] = NIGHTS) -> Store:
     """A store with `columns` × `rows` grids; the last grid has insufficient data, and one hotline feed has stopped."""
-    store = Store(path, timezone=ZONE)
+    shutil.copytree(_built(columns, rows, nights).path, path, symlinks=True, dirs_exist_ok=True)
+    return Store(path)
+
+
+@cache
+def _built(columns: int, rows: int, nights: tuple[str, ...]) -> Store:
+    store = Store(towns.folder() / f"web-{columns}-{rows}-{len(nights)}", timezone=ZONE)
     store.write("grids", _grids(columns, rows))
     store.write("events", _events(columns * rows))
     for place, night in enumerate(nights):
