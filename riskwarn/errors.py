@@ -18,6 +18,7 @@
      ├─ TamperedError       22   the ledger is not as it was written
      ├─ SignInError         23   name, password, session or token is not valid
      │   └─ LockedError     24   too many tries
+     ├─ AddressError        25   the address cannot be listened at, or would be open to anyone
      ├─ HeldError           30   a rollback holds the night
      └─ UnsoundError        31   a night cannot be right and is set aside
 """
@@ -124,6 +125,12 @@ class LockedError(SignInError):
     def __init__(self, message: str, seconds: int = 60) -> None:
         super().__init__(message)
         self.seconds = seconds
+
+
+class AddressError(RiskwarnError):
+    """The address cannot be listened at, or would be open to whoever comes."""
+
+    exit_code = 25
 
 
 class HeldError(RiskwarnError):

@@ -241,6 +241,7 @@ class Accounts:
             passwords.check_password(password, name)
         self._check_role(role)
         check_area(self.store, area)
+        account_digest(self.store.path, name)  # makes the key of the store, where there is none yet
         now = self.clock()
         kept = passwords.hashed(password) if password else ""
         made = Account(uuid.uuid4().hex, name, role, area, kept, False, 1, now, now)

@@ -1,5 +1,7 @@
 """The verbs around it: the page, the demonstration, and what is installed."""
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,6 +9,7 @@ import typer
 
 from riskwarn.cli.options import Json, Language, StoreFolder, example, verbs
 from riskwarn.cli.shared import open_store, say, store_path
+from riskwarn.errors import AddressError
 
 if TYPE_CHECKING:
     from riskwarn.store import Store
@@ -21,23 +24,57 @@ def serve(
     *,
     host: Annotated[str, typer.Option(help="Address to listen at; this machine alone by default.")] = "127.0.0.1",
     port: Port = 8000,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A name it may be asked for by, such as risk.example; may be repeated."),
+    ] = None,
+    root_path: Annotated[
+        str, typer.Option(metavar="PATH", help="Path under which a proxy offers it, such as /risk.")
+    ] = "",
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ADDRESS", help="A proxy whose X-Forwarded headers are believed; may be repeated."),
+    ] = None,
+    user_header: Annotated[
+        str, typer.Option(metavar="HEADER", help="Header in which such a proxy names the account it has signed in.")
+    ] = "",
     language: Language = None,
     store: StoreFolder = None,
     json: Json = False,
 ) -> None:
-    """Show the published nights on a page."""
-    _serve(store_path(store), host, port, str(language), as_json=json)
+    """Show the published nights on a page, and answer programs."""
+    folder = store_path(store)
+    options = {"proxies": tuple(trusted_proxy or ()), "user_header": user_header, "root_path": root_path}
+    _serve(folder, host, port, str(language), names=allowed_host or (), options=options, as_json=json)
 
 
-def _serve(folder: Path, host: str, port: int, language: str, *, as_json: bool = False) -> None:
-    import uvicorn
+def _serve(
+    folder: Path,
+    host: str,
+    port: int,
+    language: str,
+    *,
+    names: Sequence[str] = (),
+    options: dict[str, Any] | None = None,
+    as_json: bool = False,
+) -> None:
+    from riskwarn.web import create_app, server
+    from riskwarn.web.serving import LOOPBACK_NAMES, Serving
 
-    from riskwarn.web import create_app
-
-    app = create_app(folder, language=language)
-    url = f"http://{host}:{port}/"
-    say({"store": str(folder), "url": url}, f"serving {folder} at {url}  (Ctrl-C ends)", as_json=as_json)
-    uvicorn.run(app, host=host, port=port, log_level="warning", proxy_headers=False)
+    options = options or {}
+    every = host in {"0.0.0.0", "::"}  # noqa: S104 - it is asked about, not listened at
+    if every and not names:
+        raise AddressError(
+            f"{host} listens at every address: say by which name it is asked for, with --allowed-host NAME."
+        )
+    hosts = (*LOOPBACK_NAMES, *names, *(() if every else (host,)))
+    app = create_app(folder, language=language, serving=Serving(hosts=hosts, **options))
+    server.check_open(app, host)
+    with server.listen(host, port) as opened:
+        url = f"http://{f'[{host}]' if ':' in host else host}:{opened.getsockname()[1]}{options.get('root_path', '')}/"
+        say({"store": str(folder), "url": url}, f"serving {folder} at {url}  (Ctrl-C ends)", as_json=as_json)
+        sys.stdout.flush()
+        server.serve(app, opened)
 
 
 @app.command(epilog=example("riskwarn demo --store demo/boston"))

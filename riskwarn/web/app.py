@@ -20,23 +20,25 @@ from riskwarn.errors import NotFoundError, RiskwarnError
 from riskwarn.language import LANGUAGES
 from riskwarn.store import Store
 from riskwarn.web.api import api
+from riskwarn.web.body import Body
 from riskwarn.web.doorman import READING, Doorman
 from riskwarn.web.health import health, registry_of
 from riskwarn.web.nights import Nights
-from riskwarn.web.page import error_page
+from riskwarn.web.page import error_page, path_of
 from riskwarn.web.policy import Guarded, check_policies, identify
-from riskwarn.web.problems import HEADERS, Problem, of_error, of_faults
+from riskwarn.web.problems import Problem, headers_of, of_error, of_faults
 from riskwarn.web.questions import questions
+from riskwarn.web.serving import Entrance, Serving
 from riskwarn.web.signing import signing, to_sign_in
 from riskwarn.web.views import views
 
 log = logging.getLogger(__name__)
 Clock = Callable[[], pd.Timestamp]
-LARGEST_BODY = 1 << 20
-"""Bytes of a request's body; ten thousand grids fit."""
 
 
-def create_app(store_path: str | Path, *, language: str = "zh", clock: Clock | None = None) -> FastAPI:
+def create_app(
+    store_path: str | Path, *, language: str = "zh", clock: Clock | None = None, serving: Serving | None = None
+) -> FastAPI:
     """The pages and the API of a store.
 
     Parameters
@@ -48,10 +50,13 @@ def create_app(store_path: str | Path, *, language: str = "zh", clock: Clock | N
     clock
         Tells the present instant, timezone-aware; the machine's clock by default. Says whether the newest night is stale.
 
+    serving
+        By which names it may be asked for, and behind which proxies; by default only by those of the machine itself.
+
     Returns
     -------
     app
-        For any ASGI server. It writes nothing, and keeps the last nights asked for in memory.
+        For any ASGI server. It changes nothing of what was published, and keeps the last nights asked for in memory.
 
     Raises
     ------
@@ -62,16 +67,19 @@ def create_app(store_path: str | Path, *, language: str = "zh", clock: Clock | N
         raise NotFoundError(f"there is no store at {store_path}; make one with `riskwarn init` or `riskwarn ingest`.")
     if language not in LANGUAGES:
         raise NotFoundError(f"language must be one of {', '.join(LANGUAGES)}, got {language!r}.")
+    serving = serving or Serving()
     app = FastAPI(title="riskwarn", version="1", docs_url=None, redoc_url=None, openapi_url=None)
     store = Store(store_path)
     app.state.nights = Nights(store)
-    app.state.language = language
+    app.state.language, app.state.serving = language, serving
     app.state.clock = clock or (lambda: pd.Timestamp.now("UTC"))
     accounts = Accounts(store, clock=lambda: app.state.clock().to_pydatetime())
-    app.state.doorman = Doorman(accounts)
+    app.state.doorman = Doorman(accounts, user_header=serving.user_header)
     app.state.metrics = registry_of(app.state.nights, app.state.clock)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
+    app.add_middleware(Body)
     app.add_middleware(_Guarded)
+    app.add_middleware(Entrance, serving=serving)
     app.mount("/static", Guarded(StaticFiles(directory=Path(__file__).parent / "static"), ANYONE), name="static")
     app.include_router(api)
     app.include_router(questions)
@@ -84,7 +92,7 @@ def create_app(store_path: str | Path, *, language: str = "zh", clock: Clock | N
 
 
 class _Guarded:
-    """Adds the security headers to every answer, and reads no more of a body than :data:`LARGEST_BODY`."""
+    """Adds the security headers to every answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -92,25 +100,10 @@ class _Guarded:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
+                MutableHeaders(scope=message).update(headers_of(scope))
             await send(message)
 
-        await self.app(scope, _bounded(receive), guarded)
-
-
-def _bounded(receive: Receive) -> Receive:
-    """`receive`, ending with 413 once the body is too long, whatever length it announced."""
-    n_read = 0
-
-    async def bounded() -> Message:
-        nonlocal n_read
-        message = await receive()
-        n_read += len(message.get("body", b""))
-        if n_read > LARGEST_BODY:
-            raise HTTPException(413)
-        return message
-
-    return bounded
+        await self.app(scope, receive, guarded)
 
 
 _KNOWN = {
@@ -126,7 +119,7 @@ def _add_errors(app: FastAPI) -> None:
         fault = _problem_of(error)
         if fault.status >= 500 and not isinstance(error, Problem):
             log.error("%s failed", request.scope.get("path"), exc_info=error)
-        if request.url.path.startswith(("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/static/")):
+        if path_of(request).startswith(("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/static/")):
             return fault.response()
         await identify(request)  # the menu is that of who asks
         if fault.code == "not_signed_in" and request.method in READING and await request.app.state.doorman.there_are():

@@ -9,7 +9,8 @@ from fastapi.concurrency import run_in_threadpool
 
 from riskwarn.access import Accounts, Visitor, at_the_machine, visitor_of_session, visitor_of_token
 from riskwarn.access.session import digest_of
-from riskwarn.errors import SignInError
+from riskwarn.errors import NotFoundError, SignInError
+from riskwarn.web.serving import is_proxied
 
 COOKIE = "riskwarn_session"
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -27,12 +28,16 @@ class Doorman:
     ----------
     accounts
         Of the store.
+    user_header
+        In which a trusted proxy names the account it has signed in; empty for none.
     ticking
         Seconds that only go on.
     """
 
-    def __init__(self, accounts: Accounts, *, ticking: Callable[[], float] = time.monotonic) -> None:
-        self.accounts, self.ticking = accounts, ticking
+    def __init__(
+        self, accounts: Accounts, *, user_header: str = "", ticking: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.accounts, self.user_header, self.ticking = accounts, user_header, ticking
         self._seen: dict[str, tuple[float, Visitor]] = {}
         self._there_are: tuple[float, bool] = (0.0, False)
 
@@ -47,6 +52,8 @@ class Doorman:
             return await self._known(request, secret.strip(), visitor_of_token) if scheme.lower() == "bearer" else None
         if secret := request.cookies.get(COOKIE, ""):
             return await self._known(request, secret, visitor_of_session)
+        if self.user_header and is_proxied(request):
+            return await self._known(request, request.headers.get(self.user_header, ""), _of_proxy)
         if is_at_the_machine(request) and not await self.there_are():
             return at_the_machine(self.accounts.roles)
         return None
@@ -83,6 +90,17 @@ class Doorman:
     def forget(self) -> None:
         """Ask the database anew for everyone."""
         self._seen.clear()
+
+
+def _of_proxy(accounts: Accounts, name: str) -> Visitor:
+    """The visitor whom a trusted proxy has signed in."""
+    try:
+        account = accounts.account(name)
+    except NotFoundError:
+        raise SignInError("the proxy names an account that is not there.") from None
+    if account.disabled:
+        raise SignInError("the account is closed.")
+    return accounts.visitor(account, way="proxy")
 
 
 def is_at_the_machine(request: Request) -> bool:

@@ -105,23 +105,24 @@ def language_of(request: Request) -> str:
 
 def _common(request: Request) -> dict[str, Any]:
     """What every page is given, with or without a night."""
-    language, path = language_of(request), request.url.path
+    language, root, path = language_of(request), root_of(request), path_of(request)
     default: str = request.app.state.language
     here = {
         k: v
         for k, v in request.query_params.items()
         if k in {"as_of", "target", "page", "kind", "level", "lane", "trend", "area"}
     }
-    link = partial(_link, {} if language == default else {"lang": language})
+    link = partial(_link, root, {} if language == default else {"lang": language})
     store = nights_of(request).store  # an empty store knows no zone yet, and a page that says so writes no moment
     return {
         "lang": language,
         "t": lambda key, **values: words.told(key, language, **values),
+        "root": root,
         "path": path,
         "link": link,
         "tongue": _tag(language),
         "tongues": [
-            (quote(path) + "?" + urlencode(here | {"lang": other}), _tag(other), name_of(other))
+            (quote(root + path) + "?" + urlencode(here | {"lang": other}), _tag(other), name_of(other))
             for other in LANGUAGES
             if other != language
         ],
@@ -156,9 +157,21 @@ def _tag(language: str) -> str:
     return "zh-CN" if language == "zh" else language
 
 
-def _link(always: Mapping[str, str], path: str, **params: object) -> str:
+def root_of(request: Request) -> str:
+    """The path under which a proxy offers the application; empty for none."""
+    root: str = request.scope.get("root_path", "")
+    return root.rstrip("/")
+
+
+def path_of(request: Request) -> str:
+    """The path that is asked for, within the application: some proxies leave their own part of it, some take it away."""
+    path, root = request.url.path, root_of(request)
+    return path.removeprefix(root) if root and path.startswith(f"{root}/") else path
+
+
+def _link(root: str, always: Mapping[str, str], path: str, **params: object) -> str:
     given = {k: v for k, v in {**params, **always}.items() if v not in {None, ""}}
-    return quote(path) + (f"?{urlencode(given)}" if given else "")
+    return quote(root + path) + (f"?{urlencode(given)}" if given else "")
 
 
 def page_of_night(request: Request, template: str, night: Night, **context: Any) -> Response:

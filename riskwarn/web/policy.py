@@ -104,6 +104,10 @@ async def check_same_page(request: Request, visitor: Visitor) -> None:
     """
     if visitor.way not in {"page", "proxy"} or request.method in READING:
         return
+    if visitor.way == "proxy":  # the proxy has a session of its own; a browser says where the step comes from
+        if not (is_same_origin(request) and {"origin", "sec-fetch-site"} & set(request.headers)):
+            raise not_from_here()
+        return
     secret = request.cookies.get(COOKIE, "")
     sent = request.headers.get("x-csrf-token") or (await form_of(request)).get("csrf", "")
     wanted = csrf_of(request.app.state.doorman.accounts, secret)

@@ -27,9 +27,19 @@ HEADERS = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 """Sent with every answer, errors too."""
+TLS_HEADERS = {"Strict-Transport-Security": "max-age=31536000"}
+"""Sent with every answer over TLS besides."""
+
+
+def headers_of(scope: Mapping[str, Any]) -> dict[str, str]:
+    """What every answer to a request says."""
+    return HEADERS | TLS_HEADERS if scope.get("scheme") == "https" else HEADERS
+
+
 _STATUS_OF: tuple[tuple[type[RiskwarnError], int], ...] = (
     (NotFoundError, 404),
     (StaleDataError, 503),
@@ -133,6 +143,37 @@ def not_from_here() -> Problem:
     return Problem(
         403, "not_from_here", "Send it from a page of this server; load the page anew if it stood open for long."
     )
+
+
+def wrong_host() -> Problem:
+    """The server is asked for by a name it does not have."""
+    return Problem(421, "wrong_host", "This server is not known by that name; it is declared with --allowed-host.")
+
+
+def two_lengths() -> Problem:
+    """A body that says twice how long it is, so that two servers in a row could read two requests."""
+    return Problem(400, "two_lengths", "A body says once how long it is: Content-Length, or chunks.")
+
+
+def too_slow() -> Problem:
+    """The body did not arrive in time."""
+    return Problem(408, "too_slow", "The body did not arrive in time.")
+
+
+def too_large() -> Problem:
+    """The body is larger than is read."""
+    return Problem(413, "too_large", "The body is larger than this server reads.")
+
+
+def not_plain() -> Problem:
+    """The body is compressed."""
+    return Problem(415, "not_plain", "A body is sent as it is, not compressed.")
+
+
+def bad_json(kind: str) -> Problem:
+    """The body is no JSON as it is read here; `kind` says why."""
+    errors = [{"loc": ["body"], "type": kind}]
+    return Problem(422, "bad_json", "The body is not JSON as it is read here.", errors=errors)
 
 
 def nothing_published() -> Problem:

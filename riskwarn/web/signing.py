@@ -12,7 +12,7 @@ from riskwarn.access.role import ANYONE
 from riskwarn.access.session import LASTS
 from riskwarn.errors import LockedError, SignInError
 from riskwarn.web.doorman import COOKIE, Doorman, is_same_origin
-from riskwarn.web.page import MENU, language_of, plain_page
+from riskwarn.web.page import MENU, language_of, path_of, plain_page, root_of
 from riskwarn.web.policy import check_same_page, form_of, identify, may
 from riskwarn.web.problems import not_from_here
 from riskwarn.web.words import told
@@ -74,7 +74,7 @@ async def sign_in(request: Request) -> Response:
     secret = await to_thread.run_sync(begin_session, accounts, account)
     home = local_path(form.get("next", "")) or home_of(accounts.visitor(account))
     answer = RedirectResponse(_within(request, home), 303, {"Cache-Control": "no-store"})
-    answer.set_cookie(COOKIE, secret, int(LASTS.total_seconds()), _root(request) or "/", **_cookie(request))
+    answer.set_cookie(COOKIE, secret, int(LASTS.total_seconds()), root_of(request) or "/", **_cookie(request))
     return answer
 
 
@@ -87,14 +87,13 @@ async def sign_out(request: Request) -> Response:
         await to_thread.run_sync(end_session, accounts_of(request), request.cookies.get(COOKIE, ""))
         request.app.state.doorman.forget()
     answer = RedirectResponse(_within(request, "/sign-in"), 303, {"Cache-Control": "no-store"})
-    answer.delete_cookie(COOKIE, _root(request) or "/", **_cookie(request))
+    answer.delete_cookie(COOKIE, root_of(request) or "/", **_cookie(request))
     return answer
 
 
 def to_sign_in(request: Request) -> Response:
     """To the form, and back afterwards."""
-    path = request.url.path.removeprefix(_root(request))
-    wanted = path + (f"?{request.url.query}" if request.url.query else "")
+    wanted = path_of(request) + (f"?{request.url.query}" if request.url.query else "")
     return RedirectResponse(_within(request, f"/sign-in?next={quote(wanted)}"), 303, {"Cache-Control": "no-store"})
 
 
@@ -114,14 +113,9 @@ def _limiter(request: Request) -> CapacityLimiter:
     return limiter
 
 
-def _root(request: Request) -> str:
-    root: str = request.scope.get("root_path", "")
-    return root.rstrip("/")
-
-
 def _within(request: Request, path: str) -> str:
     """A path of ours as the browser must ask for it."""
-    return _root(request) + path
+    return root_of(request) + path
 
 
 def _cookie(request: Request) -> dict[str, Any]:

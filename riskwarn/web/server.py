@@ -1,0 +1,152 @@
+"""The server: it listens where it may, waits for nobody for long, and ends cleanly."""
+
+import errno
+import signal
+import socket
+import stat
+from pathlib import Path
+from typing import Any
+
+import h11
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from riskwarn.errors import AddressError, DefinitionError
+from riskwarn.store.key import KEY
+from riskwarn.web.doorman import is_loopback
+
+HEAD_SECONDS = 10.0
+"""In which the head of a request must have arrived, counted from its first byte or from the connection."""
+_LARGEST_HEAD = 16 << 10
+_IDLE_SECONDS, _END_SECONDS, _MOST_AT_ONCE = 15, 10, 2048
+_SHORTEST_KEY = 32
+_SLOW = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+class Patient(H11Protocol):  # type: ignore[misc]
+    """The protocol of the server, with an end to its patience: a head that does not arrive closes the connection."""
+
+    _waiting: Any = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Wait for the first request."""
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        """Wait on, or no longer."""
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        self._stop()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        if self.conn.their_state is not h11.IDLE:
+            self._stop()
+        elif self._waiting is None:
+            self._waiting = self.loop.call_later(HEAD_SECONDS, self._too_slow)
+
+    def _stop(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+
+    def _too_slow(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(_SLOW)
+            self.transport.close()
+
+
+def check_open(app: FastAPI, host: str) -> None:
+    """Refuse to listen for others while nobody could sign in, or with a key that others can read.
+
+    Raises
+    ------
+    AddressError
+        The message says what to do first.
+    DefinitionError
+        The key of the store is missing, short or open to others.
+    """
+    if is_loopback(host):
+        return
+    accounts = app.state.doorman.accounts
+    if not accounts.there_are:
+        raise AddressError(
+            f"{host} would be open to whoever comes: make an account first with `riskwarn user add NAME --role admin`, or serve at 127.0.0.1."
+        )
+    check_key(accounts.store.path)
+
+
+def check_key(folder: Path) -> None:
+    """Refuse a key that is no secret.
+
+    Raises
+    ------
+    DefinitionError
+        It is missing, short, of one letter, or others can read it.
+    """
+    place = folder / KEY
+    if not place.is_file():
+        raise DefinitionError(
+            f"the key {place} is missing: bring it back from the backup; sessions and digests are of it."
+        )
+    if stat.S_IMODE(place.stat().st_mode) & 0o077:
+        raise DefinitionError(f"the key {place} can be read by others: chmod 600 {place}.")
+    text = place.read_bytes().strip()
+    if len(text) < _SHORTEST_KEY or len(set(text)) < 8:
+        raise DefinitionError(
+            f"the key {place} is no secret: wanted {_SHORTEST_KEY} letters at least, drawn at random."
+        )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Raises
+    ------
+    AddressError
+        The port is in use, or the address is none of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    opened = socket.socket(family)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        opened.bind((host, port))
+        opened.listen(_MOST_AT_ONCE)
+    except OSError as error:
+        opened.close()
+        why = {
+            errno.EADDRINUSE: f"port {port} of {host} is in use; name another with --port",
+            errno.EACCES: f"port {port} is for the administrator of the machine; name one above 1023 with --port",
+        }.get(error.errno or 0, f"{host} is no address of this machine")
+        raise AddressError(f"{why}.") from None
+    return opened
+
+
+def serve(app: FastAPI, opened: socket.socket) -> None:
+    """Serve until the process is asked to end (SIGTERM, or Ctrl-C); what runs is finished, and all ends well."""
+    config = uvicorn.Config(
+        app,
+        http=Patient,
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=True,
+        timeout_keep_alive=_IDLE_SECONDS,
+        timeout_graceful_shutdown=_END_SECONDS,
+        h11_max_incomplete_event_size=_LARGEST_HEAD,
+        limit_concurrency=_MOST_AT_ONCE,
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _ended)
+    uvicorn.Server(config).run(sockets=[opened])
+
+
+def _ended(*_: object) -> None:
+    """The server has ended already when it hands a signal on."""
