@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from argon2 import PasswordHasher
 from towns import web as web_town
-from visiting import at_the_machine, from_elsewhere
+from visiting import NAMED, at_the_machine, from_elsewhere
 
 from riskwarn.access import Accounts, make_token, password, revoke_token
 from riskwarn.web import create_app
@@ -46,7 +46,7 @@ def watch():
 def site(town, tmp_path, watch, monkeypatch):
     """The application with a shift leader and an administrator; its ledger is the test's own."""
     monkeypatch.setenv("RISKWARN_LEDGER", f"sqlite:///{tmp_path / 'ledger.db'}")
-    app = create_app(town.path, clock=watch)
+    app = create_app(town.path, clock=watch, serving=NAMED)
     accounts = app.state.doorman.accounts
     accounts.add("desk-1", GOOD, role="shift_leader")
     accounts.add("chief", GOOD, role="admin")

@@ -6,7 +6,12 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # starlette asks for the successor of httpx
     from fastapi.testclient import TestClient
 
+from riskwarn.web.serving import LOOPBACK_NAMES, Serving
+
 HERE = "http://127.0.0.1:8000"
+
+NAMED = Serving(hosts=(*LOOPBACK_NAMES, "risk.example"))
+"""For an application that others ask for by a name."""
 
 
 def at_the_machine(app, **options):

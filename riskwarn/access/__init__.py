@@ -10,10 +10,12 @@
     accounts   who can sign in, in the database of the ledger
     session    of a page, in a cookie
     token      of a program
+    journal    the audit log
 """
 
 from riskwarn.access.accounts import Account, Accounts
 from riskwarn.access.area import in_area
+from riskwarn.access.journal import Journal
 from riskwarn.access.role import Purpose, Role, Roles, roles
 from riskwarn.access.session import begin_session, csrf_of, end_session, visitor_of_session
 from riskwarn.access.token import Token, listed_tokens, make_token, revoke_token, visitor_of_token
@@ -22,6 +24,7 @@ from riskwarn.access.visitor import Visitor, at_the_machine, visitor_of
 __all__ = [
     "Account",
     "Accounts",
+    "Journal",
     "Purpose",
     "Role",
     "Roles",

@@ -1,6 +1,7 @@
 """Roles and purposes: which permissions each holds, read from ``roles.toml``."""
 
 from collections.abc import Iterator
+from dataclasses import field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +9,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from riskwarn.calling import checked
-from riskwarn.declaring import Flag, Name, Text, declared, read, read_toml
+from riskwarn.declaring import Flag, Name, Positive, Text, declared, read, read_toml
 from riskwarn.errors import NotFoundError, did_you_mean
 
 SHIPPED = Path(__file__).with_name("roles.toml")
@@ -56,6 +57,8 @@ class Roles:
         The role of who sits at the machine while there is no account.
     roles, purposes
         Each with its permissions.
+    per_minute
+        How often one may ask, by permission; ``*`` is any other, ``failed`` and ``sign_in`` are by address.
 
     Raises
     ------
@@ -67,6 +70,7 @@ class Roles:
     anonymous: Name
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
     purposes: tuple[Purpose, ...] = ()
+    per_minute: dict[Text, Positive] = field(default_factory=lambda: {"*": 1200.0, "failed": 60.0, "sign_in": 30.0})
 
     @model_validator(mode="after")
     def _sound(self) -> "Roles":
@@ -141,6 +145,12 @@ def _faults(table: Roles) -> Iterator[str]:
             for permission in sorted(set(holder.may) - known):
                 near = did_you_mean(permission, known)
                 yield f"permission {permission!r} of {what} {holder.name!r} is not declared{near}"
+    yield from (
+        f"per_minute names no permission: {name!r}"
+        for name in sorted(set(table.per_minute) - known - {"*", "failed", "sign_in"})
+    )
+    if lacking := sorted({"*", "failed", "sign_in"} - set(table.per_minute)):
+        yield f"per_minute lacks {', '.join(lacking)}"
     if table.anonymous not in {role.name for role in table.roles}:
         yield f"anonymous names no role: {table.anonymous!r}"
 

@@ -194,7 +194,14 @@ def visitor_of_token(accounts: Accounts, secret: str) -> Visitor:
     SignInError
         There is no such token, it has expired or was revoked, or its account was changed or closed.
     """
-    columns = (TOKENS.c.scopes, TOKENS.c.area, TOKENS.c.purpose, TOKENS.c.expires_at, TOKENS.c.revoked_at)
+    columns = (
+        TOKENS.c.token_id,
+        TOKENS.c.scopes,
+        TOKENS.c.area,
+        TOKENS.c.purpose,
+        TOKENS.c.expires_at,
+        TOKENS.c.revoked_at,
+    )
     now_of = (ACCOUNTS.c.name, ACCOUNTS.c.role, ACCOUNTS.c.disabled, ACCOUNTS.c.epoch)
     asked = sa.select(*columns, *now_of, TOKENS.c.epoch.label("of_epoch")).join(ACCOUNTS)
     with accounts.linked() as link:
@@ -208,4 +215,5 @@ def visitor_of_token(accounts: Accounts, secret: str) -> Visitor:
         raise SignInError("the token is not valid; make a new one with `riskwarn token make`.")
     actor = Actor(row.role, row.area, account_digest(accounts.store.path, row.name))
     scopes = row.scopes.split()
-    return visitor_of(accounts.roles, actor, scopes=scopes, purpose=row.purpose, way="token", account=row.name)
+    named = {"token_id": row.token_id, "account": row.name}
+    return visitor_of(accounts.roles, actor, scopes=scopes, purpose=row.purpose, way="token", **named)

@@ -32,6 +32,8 @@ class Visitor:
         Of the token; empty where there is none.
     way
         How the visitor came in.
+    token_id
+        Name of the token; empty where there is none.
     account
         Name of the account, to be shown to its owner alone; never logged.
     """
@@ -41,6 +43,7 @@ class Visitor:
     small_counts: bool = False
     purpose: str = ""
     way: Way = "machine"
+    token_id: str = ""
     account: str = field(default="", repr=False)
 
     def may(self, permission: str) -> bool:
@@ -92,6 +95,7 @@ def visitor_of(
     scopes: Collection[str] | None = None,
     purpose: str = "",
     way: Way = "page",
+    token_id: str = "",
     account: str = "",
 ) -> Visitor:
     """The visitor that an actor is.
@@ -108,6 +112,8 @@ def visitor_of(
         Of the token.
     way
         How the visitor came in.
+    token_id
+        Name of the token.
     account
         Name of the account.
 
@@ -131,7 +137,7 @@ def visitor_of(
     held = frozenset(role.may)
     held = held if scopes is None else held & frozenset(scopes)
     held = held & frozenset(table.purpose(purpose).may) if purpose else held
-    return Visitor(actor, held, role.small_counts, purpose, way, account)
+    return Visitor(actor, held, role.small_counts, purpose, way, token_id, account)
 
 
 def at_the_machine(table: Roles) -> Visitor:

@@ -8,7 +8,7 @@
     alerts    alerts ledger
     reasons   explain changes what-if review
     upkeep    rollback prune backup restore migrate
-    accounts  user token
+    accounts  user token audit-log
     service   serve demo doctor
 """
 
@@ -52,6 +52,7 @@ VERBS = {
     "review": "reasons",
     "user": "accounts",
     "token": "accounts",
+    "audit-log": "accounts",
     "serve": "service",
     "simulate": "records",
     "demo": "service",

@@ -11,7 +11,7 @@ import typer
 
 from riskwarn.cli.options import Json, StoreFolder, example, verbs
 from riskwarn.cli.shared import listed, open_store, say
-from riskwarn.errors import DataError
+from riskwarn.errors import DataError, TamperedError
 
 if TYPE_CHECKING:
     from riskwarn.access import Accounts
@@ -19,13 +19,33 @@ if TYPE_CHECKING:
 app = verbs()
 user = verbs()
 token = verbs()
+audit_log = verbs()
 app.add_typer(user, name="user", help="Make, list, change and close accounts.")
 app.add_typer(token, name="token", help="Make, list and revoke tokens for programs.")
+app.add_typer(audit_log, name="audit-log", help="Show and prove the log of who asked for what.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the account: a post or a desk, not a person.")]
 Role = Annotated[str, typer.Option(help="What it may do, such as township_centre; see docs/access.md.")]
 Area = Annotated[str, typer.Option(metavar="CODE", help="Where; * is the whole city.")]
 FromInput = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input, one line.")]
+
+
+def _record(accounts: "Accounts", what: str, name: str) -> None:
+    """A line in the audit log: the machine's own user did something with an account."""
+    from riskwarn.access import Journal
+    from riskwarn.ledger import account_digest
+
+    folder = accounts.store.path
+    who = account_digest(folder, getpass.getuser())
+    facts = {
+        "who": who,
+        "way": "machine",
+        "method": "CLI",
+        "route": what,
+        "object": account_digest(folder, name),
+        "status": 200,
+    }
+    Journal(folder).record(facts, surely=True)
 
 
 @contextmanager
@@ -70,6 +90,7 @@ def add(
         if not secret and not no_password:
             raise DataError("no password was given.")
         _told(accounts.add(name, secret, role=role, area=area), "made", as_json=json)
+        _record(accounts, "user add", name)
 
 
 @user.command("list", epilog=example("riskwarn user list --store city"))
@@ -96,6 +117,7 @@ def role(
     """Give an account another role or area; its sessions and tokens end."""
     with _opened(store) as accounts:
         _told(accounts.change(name, role=new, area=area), "changed", as_json=json)
+        _record(accounts, "user role", name)
 
 
 @user.command(epilog=example("riskwarn user password desk-3 --store city"))
@@ -104,6 +126,7 @@ def password(*, name: Name, from_input: FromInput = False, store: StoreFolder = 
     with _opened(store) as accounts:
         accounts.account(name)
         _told(accounts.change(name, password=_password(from_input=from_input)), "has another password", as_json=json)
+        _record(accounts, "user password", name)
 
 
 @user.command(epilog=example("riskwarn user disable desk-3 --store city"))
@@ -111,6 +134,7 @@ def disable(*, name: Name, store: StoreFolder = None, json: Json = False) -> Non
     """Close an account; its sessions and tokens end."""
     with _opened(store) as accounts:
         _told(accounts.change(name, disabled=True), "closed", as_json=json)
+        _record(accounts, "user disable", name)
 
 
 @user.command(epilog=example("riskwarn user enable desk-3 --store city"))
@@ -118,6 +142,7 @@ def enable(*, name: Name, store: StoreFolder = None, json: Json = False) -> None
     """Open a closed or locked account."""
     with _opened(store) as accounts:
         _told(accounts.change(name, disabled=False), "open", as_json=json)
+        _record(accounts, "user enable", name)
 
 
 # -- tokens --------------------------------------------------------------------------------------------------------------
@@ -141,6 +166,7 @@ def make(
 
     with _opened(store) as accounts:
         secret, made = make_token(accounts, name, purpose=purpose, scopes=listed(scopes) or (), area=area, days=days)
+        _record(accounts, "token make", name)
     lines = [secret, f"{made.token_id}: {made.scopes}; area {made.area}; until {made.expires_at:%Y-%m-%d}"]
     say({"token": secret, **vars(made)}, "\n".join(lines), as_json=json)
 
@@ -174,4 +200,39 @@ def revoke(
 
     with _opened(store) as accounts:
         revoke_token(accounts, token_id)
+        _record(accounts, "token revoke", token_id)
     say({"token_id": token_id, "revoked": True}, f"{token_id}: revoked", as_json=json)
+
+
+# -- the audit log -------------------------------------------------------------------------------------------------------
+
+
+@audit_log.command("verify", epilog=example("riskwarn audit-log verify --store city"))
+def verify_log(*, store: StoreFolder = None, json: Json = False) -> None:
+    """Prove that no line was changed, dropped, swapped or cut off; print the last digest, to be kept elsewhere."""
+    from riskwarn.access import Journal
+
+    proof = Journal(open_store(store).path).verify()
+    if not proof.sound:
+        raise TamperedError("the audit log: " + "; ".join(proof.faults) + ".")
+    body = {"rows": proof.n_rows, "digest": proof.digest, "sound": True}
+    say(body, f"sound: {proof.n_rows:,} lines, last digest {proof.digest}", as_json=json)
+
+
+@audit_log.command("list", epilog=example("riskwarn audit-log list --limit 50 --store city"))
+def list_log(
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="How many lines.")] = 50,
+    store: StoreFolder = None,
+    json: Json = False,
+) -> None:
+    """Show the last lines, the newest first."""
+    from riskwarn.access import Journal
+
+    rows = Journal(open_store(store).path).last(limit)
+    lines = [
+        f"{r['n']:>8}  {r['at']}  {r.get('who') or '-':<16}  {r.get('role', ''):<18}  {r.get('status', '')}  "
+        f"{r.get('method', '')} {r.get('route', '')} {r.get('object', '')}"
+        for r in rows
+    ]
+    say(rows, "\n".join(lines) or "no line yet.", as_json=json)

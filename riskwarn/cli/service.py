@@ -38,6 +38,9 @@ def serve(
     user_header: Annotated[
         str, typer.Option(metavar="HEADER", help="Header in which such a proxy names the account it has signed in.")
     ] = "",
+    request_log: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A JSON line a request, appended; - is standard error.")
+    ] = None,
     language: Language = None,
     store: StoreFolder = None,
     json: Json = False,
@@ -45,6 +48,10 @@ def serve(
     """Show the published nights on a page, and answer programs."""
     folder = store_path(store)
     options = {"proxies": tuple(trusted_proxy or ()), "user_header": user_header, "root_path": root_path}
+    if request_log is not None:
+        from riskwarn.web.recorder import log_requests
+
+        log_requests(request_log)
     _serve(folder, host, port, str(language), names=allowed_host or (), options=options, as_json=json)
 
 

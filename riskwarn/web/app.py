@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from riskwarn.access import Accounts
+from riskwarn.access.journal import Journal
 from riskwarn.access.role import ANYONE
 from riskwarn.errors import NotFoundError, RiskwarnError
 from riskwarn.language import LANGUAGES
@@ -28,8 +29,11 @@ from riskwarn.web.page import error_page, path_of
 from riskwarn.web.policy import Guarded, check_policies, identify
 from riskwarn.web.problems import Problem, headers_of, of_error, of_faults
 from riskwarn.web.questions import questions
+from riskwarn.web.rates import Rates
+from riskwarn.web.recorder import Recorder
 from riskwarn.web.serving import Entrance, Serving
 from riskwarn.web.signing import signing, to_sign_in
+from riskwarn.web.trail import trail
 from riskwarn.web.views import views
 
 log = logging.getLogger(__name__)
@@ -74,17 +78,21 @@ def create_app(
     app.state.language, app.state.serving = language, serving
     app.state.clock = clock or (lambda: pd.Timestamp.now("UTC"))
     accounts = Accounts(store, clock=lambda: app.state.clock().to_pydatetime())
+    app.state.journal = Journal(store.path)
+    app.state.rates = Rates(accounts.roles.per_minute)
     app.state.doorman = Doorman(accounts, user_header=serving.user_header)
     app.state.metrics = registry_of(app.state.nights, app.state.clock)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.add_middleware(Body)
     app.add_middleware(_Guarded)
+    app.add_middleware(Recorder, journal=app.state.journal)
     app.add_middleware(Entrance, serving=serving)
     app.mount("/static", Guarded(StaticFiles(directory=Path(__file__).parent / "static"), ANYONE), name="static")
     app.include_router(api)
     app.include_router(questions)
     app.include_router(views)
     app.include_router(signing)
+    app.include_router(trail)
     app.include_router(health)
     _add_errors(app)
     check_policies(app, accounts.roles)

@@ -54,6 +54,7 @@ MENU = (
     ("/grids", "grids", "scores:read"),
     ("/feeds", "feeds", "feeds:read"),
     ("/model", "model", "model:read"),
+    ("/audit", "audit", "audit:read"),
 )
 """Pages in the order of the menu, the words of each, and what each wants."""
 _COOKIE = "riskwarn_lang"

@@ -10,6 +10,7 @@ What is no such route (a mount, a plain ASGI application) is wrapped: ``Guarded(
 """
 
 import hmac
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, Literal
@@ -24,8 +25,10 @@ from riskwarn.access import Visitor, csrf_of
 from riskwarn.access.role import ANYONE, Roles
 from riskwarn.errors import DefinitionError
 from riskwarn.web.doorman import COOKIE, READING, is_same_origin
-from riskwarn.web.problems import forbidden, not_from_here, not_signed_in, of_faults
+from riskwarn.web.problems import forbidden, not_from_here, not_signed_in, of_faults, too_many
+from riskwarn.web.rates import Rates
 
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(T[\d:.+-]{1,30})?")
 Area = Literal["city", "own", "any"]
 """Whom a route is for: who sees the whole city; anyone, since it narrows what it gives to the visitor's area; anyone, since it says
 nothing of single areas."""
@@ -76,13 +79,39 @@ async def admit(request: Request, permission: str, area: Area = "city") -> Visit
     """
     if permission == ANYONE:
         return None
+    _note(request)
     visitor = await identify(request)
     if visitor is None:
+        if {"authorization", "cookie"} & set(request.headers):
+            check_rate(request, request.client.host if request.client else "", "failed")
         raise not_signed_in()
+    if visitor.way != "machine":
+        check_rate(request, visitor.token_id or visitor.actor.account, permission)
     if not visitor.may(permission) or (area == "city" and not visitor.sees_all):
         raise forbidden()
     await check_same_page(request, visitor)
     return visitor
+
+
+def _note(request: Request) -> None:
+    """What the audit log says of a request."""
+    request.state.audited = True
+    request.state.route = getattr(request.scope.get("route"), "path", "")
+    as_of = request.query_params.get("as_of", "")
+    request.state.as_of = as_of if _DATE.fullmatch(as_of) else ""
+
+
+def check_rate(request: Request, key: str, kind: str) -> None:
+    """Count a request against how often one may ask.
+
+    Raises
+    ------
+    Problem
+        429 where it is too often.
+    """
+    rates: Rates | None = getattr(request.app.state, "rates", None)
+    if rates is not None and (seconds := rates.wait(key, kind)) > 0:
+        raise too_many(seconds)
 
 
 async def identify(request: Request) -> Visitor | None:

@@ -1,5 +1,6 @@
 """What went wrong, as problem details (RFC 9457). A body names places and kinds of fault, never what the caller sent."""
 
+import math
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -95,9 +96,13 @@ class Problem(Exception):  # noqa: N818 - it is the RFC's word
         """The problem as an ``application/problem+json`` answer."""
         return JSONResponse(self.body(), self.status, self.headers(), "application/problem+json")
 
+    retry_seconds: int | None = None
+    """When to try again, where that is known."""
+
     def headers(self) -> dict[str, str]:
         """What the answer says beside its body."""
-        return HEADERS | _HEADERS_OF.get(self.status, {})
+        wait = {} if self.retry_seconds is None else {"Retry-After": str(self.retry_seconds)}
+        return HEADERS | _HEADERS_OF.get(self.status, {}) | wait
 
 
 def of_error(error: RiskwarnError) -> Problem:
@@ -148,6 +153,20 @@ def not_from_here() -> Problem:
 def wrong_host() -> Problem:
     """The server is asked for by a name it does not have."""
     return Problem(421, "wrong_host", "This server is not known by that name; it is declared with --allowed-host.")
+
+
+def too_many(seconds: float) -> Problem:
+    """Somebody asks too often; `seconds` is how long to wait."""
+    problem = Problem(429, "too_many", "That is too often; Retry-After says how many seconds to wait.")
+    problem.retry_seconds = math.ceil(seconds)
+    return problem
+
+
+def not_recorded() -> Problem:
+    """A step of which no trace could be kept."""
+    return Problem(
+        503, "not_recorded", "The audit log cannot be written; see the log of the server. The step may have been taken."
+    )
 
 
 def two_lengths() -> Problem:

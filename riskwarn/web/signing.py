@@ -13,7 +13,7 @@ from riskwarn.access.session import LASTS
 from riskwarn.errors import LockedError, SignInError
 from riskwarn.web.doorman import COOKIE, Doorman, is_same_origin
 from riskwarn.web.page import MENU, language_of, path_of, plain_page, root_of
-from riskwarn.web.policy import check_same_page, form_of, identify, may
+from riskwarn.web.policy import check_rate, check_same_page, form_of, identify, may
 from riskwarn.web.problems import not_from_here
 from riskwarn.web.words import told
 
@@ -56,6 +56,8 @@ async def sign_in_page(request: Request) -> Response:
 @signing.post("/sign-in", dependencies=[may(ANYONE)])
 async def sign_in(request: Request) -> Response:
     """Sign in, and go to where one wanted to."""
+    request.state.audited, request.state.route, request.state.visitor = True, "/sign-in", None
+    check_rate(request, request.client.host if request.client else "", "sign_in")
     if not is_same_origin(request):
         raise not_from_here()
     form, accounts = await form_of(request), accounts_of(request)
@@ -72,7 +74,8 @@ async def sign_in(request: Request) -> Response:
     except SignInError:
         return _form(request, "wrong_password", form.get("next", ""), 401)
     secret = await to_thread.run_sync(begin_session, accounts, account)
-    home = local_path(form.get("next", "")) or home_of(accounts.visitor(account))
+    request.state.visitor = accounts.visitor(account)
+    home = local_path(form.get("next", "")) or home_of(request.state.visitor)
     answer = RedirectResponse(_within(request, home), 303, {"Cache-Control": "no-store"})
     answer.set_cookie(COOKIE, secret, int(LASTS.total_seconds()), root_of(request) or "/", **_cookie(request))
     return answer
@@ -81,6 +84,7 @@ async def sign_in(request: Request) -> Response:
 @signing.post("/sign-out", dependencies=[may(ANYONE)])
 async def sign_out(request: Request) -> Response:
     """End the session."""
+    request.state.audited, request.state.route = True, "/sign-out"
     visitor = await identify(request)
     if visitor is not None:
         await check_same_page(request, visitor)

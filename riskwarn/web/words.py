@@ -314,6 +314,14 @@ PHRASES: dict[str, Phrase] = {
     "failed": phrase("Something went wrong"),
     "failed_more": phrase("Ask the administrator to look at the log."),
     "back": phrase("Back to today"),
+    "audit": phrase("Audit log"),
+    "audit_more": phrase(
+        "The newest lines. An account stands as a digest; riskwarn audit-log verify proves that no line was changed."
+    ),
+    "audit_at": phrase("Time (UTC)"),
+    "audit_role": phrase("Role, area, way"),
+    "audit_asked": phrase("Asked for"),
+    "audit_answer": phrase("Answer"),
     "sign_in": phrase("Sign in"),
     "sign_out": phrase("Sign out"),
     "account": phrase("Account"),
