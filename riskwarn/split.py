@@ -31,6 +31,14 @@ class Fold:
         Dates of the rows, rising. Every training label was known at the first test date.
     gap_days
         Least time from a training date to the first test date, horizon + settle, days.
+
+    Examples
+    --------
+    >>> dates = pd.date_range("2025-01-06", periods=3, freq="7D")
+    >>> fold = Fold(dates[:1], dates[2:], gap_days=14)
+    >>> train, test = fold.rows(dates.repeat(2))
+    >>> train.tolist(), test.tolist()
+    ([0, 1], [4, 5])
     """
 
     train_dates: pd.DatetimeIndex

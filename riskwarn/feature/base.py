@@ -393,6 +393,12 @@ def measured(feature: Feature, *, eases: Eases | None = None) -> Clause:
     -------
     clause
         Of kind ``measure``.
+
+    Examples
+    --------
+    >>> from riskwarn.feature import Density, Entropy
+    >>> [(clause.kind, clause.eases) for clause in (measured(Density()), measured(Entropy("police_call", days=28)))]
+    [('measure', 'always'), ('measure', 'never')]
     """
     counted = feature.unit == "count" and bool(feature.reads)
     unit = measure_word("case") if counted else unit_of(feature.unit)

@@ -108,6 +108,11 @@ def load_group(folder: Path, group: str) -> tuple[Feature, ...]:
     ------
     DefinitionError
         No such file, no `FEATURES` in it, or something in it that is not a feature; the message names the line.
+
+    Examples
+    --------
+    >>> [feature.name for feature in load_group(Path("features"), "around")[:2]]
+    ['police_call_p04_n_28d_nearby', 'police_call_p04_n_365d_nearby']
     """
     path = folder / f"{group}.py"
     if not path.exists():

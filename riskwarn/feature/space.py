@@ -288,7 +288,12 @@ def circular_parents(grids: pd.DataFrame) -> str:
     Returns
     -------
     circle
-        As ``A > B > A``.
+        As ``A in B in A``.
+
+    Examples
+    --------
+    >>> circular_parents(pd.DataFrame({"grid_id": ["A", "B"], "township_id": ["B", "A"]}))
+    'A in B in A'
     """
     levels = [c for c in ("grid_id", *LEVELS) if c in grids]
     above: dict[str, set[str]] = {}
