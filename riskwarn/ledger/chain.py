@@ -170,10 +170,10 @@ def _triggers(link: sa.Connection) -> set[str]:
 
 def faults_of_outcomes(link: sa.Connection, rows: list[dict[str, Any]]) -> Iterator[str]:
     """Outcomes that no transition tells, or that tell another code."""
-    told = {(r["item_id"], r["n"]): r["code"] for r in rows if r["detail"].get("outcome")}
-    kept = {(r.item_id, r.n): r.code for r in link.execute(sa.select(OUTCOMES))}
-    for item_id, n in sorted(told.keys() | kept.keys()):
-        if told.get((item_id, n)) != kept.get((item_id, n)):
+    reported = {(r["item_id"], r["n"]): r["code"] for r in rows if r["detail"].get("outcome")}
+    stored = {(r.item_id, r.n): r.code for r in link.execute(sa.select(OUTCOMES))}
+    for item_id, n in sorted(reported.keys() | stored.keys()):
+        if reported.get((item_id, n)) != stored.get((item_id, n)):
             yield f"the outcome of item {item_id}, version {n}, is not the one that was reported"
 
 

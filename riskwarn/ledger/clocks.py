@@ -77,7 +77,7 @@ def clocks(ledger: Ledger, *, at: object = None) -> pd.DataFrame:
     """
     now = _now(ledger, at)
     with database.linked(ledger.engine) as link:
-        found = _running(ledger, link, now)
+        running = _running(ledger, link, now)
     rows = [
         {"item_id": r.item.item_id, "kind": r.item.kind, "level": r.item.level, "path": r.item.path}
         | {
@@ -88,7 +88,7 @@ def clocks(ledger: Ledger, *, at: object = None) -> pd.DataFrame:
             "used": r.used,
             "state": r.state,
         }
-        for r in sorted(found, key=lambda r: (-r.used, r.item.item_id, r.clock))
+        for r in sorted(running, key=lambda r: (-r.used, r.item.item_id, r.clock))
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 

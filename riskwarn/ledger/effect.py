@@ -103,8 +103,8 @@ def displacement(before: pd.DataFrame, after: pd.DataFrame) -> Effect:
     estimate = weighted_displacement(
         treated, matched, treated_around=near_treated, control_around=near_matched
     ).estimate
-    own, near = (_dispersion(before[a].to_numpy(), after[a].to_numpy()) for a in ("matched", "near_matched"))
-    variances = [spread * sum(counts[a]) for a, spread in zip(_ARMS, (own, own, near, near), strict=True)]
+    here, around = (_dispersion(before[a].to_numpy(), after[a].to_numpy()) for a in ("matched", "near_matched"))
+    variances = [spread * sum(counts[a]) for a, spread in zip(_ARMS, (here, here, around, around), strict=True)]
     half = _Z * float(np.sqrt(sum(variances)))
     return Effect(
         estimate,
@@ -112,7 +112,7 @@ def displacement(before: pd.DataFrame, after: pd.DataFrame) -> Effect:
         estimate + half,
         estimate / len(before),
         _quotient(counts),
-        (own, near),
+        (here, around),
         len(before),
         counts,
     )
@@ -174,8 +174,8 @@ def effect(ledger: Ledger, history: History, label: Label) -> Effect:
         _pair(counts, beside, place, t, days, set(handled["grid_id"]))
         for place, t in zip(handled["grid_id"], at, strict=True)
     ]
-    found = [pair for pair in pairs if pair is not None]
-    rows = [pd.DataFrame([pair[k] for pair in found], columns=list(_ARMS)) for k in (0, 1)]
+    matched = [pair for pair in pairs if pair is not None]
+    rows = [pd.DataFrame([pair[k] for pair in matched], columns=list(_ARMS)) for k in (0, 1)]
     return displacement(*rows)
 
 

@@ -126,8 +126,8 @@ def acknowledgement(ledger: Ledger) -> pd.DataFrame:
 
 
 def _quantile(values: np.ndarray, q: float) -> float:
-    found = float(np.quantile(values, q, method="higher"))
-    return found if np.isfinite(found) else np.nan
+    quantile = float(np.quantile(values, q, method="higher"))
+    return quantile if np.isfinite(quantile) else np.nan
 
 
 @checked

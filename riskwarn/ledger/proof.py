@@ -58,7 +58,7 @@ class Proof:
     def of(self, item: Item, flow: Workflow) -> dict[str, Any]:
         """The rows that came in for a gap since it was first listed, by table: how many, and the keys of up to five; empty where none."""
         scope, since = str(item.reading.get("scope", "")), pd.Timestamp(item.first_night)
-        found: dict[str, Any] = {}
+        arrived: dict[str, Any] = {}
         for name in flow.nights.evidence.get(item.topic, ("events",)):
             rows, touched = self._rows(name), self._touched(name, scope)
             here = rows.iloc[
@@ -66,8 +66,8 @@ class Proof:
             ]
             if len(here):
                 keys = here[list(table_of(name).key)].head(_SHOWN)
-                found[name] = {"n": len(here), "rows": [" ".join(map(_said, row)) for row in keys.to_numpy()]}
-        return found
+                arrived[name] = {"n": len(here), "rows": [" ".join(map(_said, row)) for row in keys.to_numpy()]}
+        return arrived
 
     def _rows(self, name: str) -> pd.DataFrame:
         if name not in self._read:
@@ -103,8 +103,8 @@ class Proof:
 
     def _of(self, name: str, wanted: Mapping[str, Iterable[str]]) -> np.ndarray:
         """Positions of the rows that have one of the values wanted in a column, in order."""
-        found = [self._index(name, column).get(value) for column, values in wanted.items() for value in values]
-        there = [positions for positions in found if positions is not None]
+        looked_up = [self._index(name, column).get(value) for column, values in wanted.items() for value in values]
+        there = [positions for positions in looked_up if positions is not None]
         return np.unique(np.concatenate(there)) if there else np.zeros(0, dtype="int64")
 
     def _index(self, name: str, column: str) -> Mapping[str, np.ndarray]:
