@@ -16,6 +16,7 @@ import towns
 from riskwarn import tracking
 from riskwarn.errors import DataError, GateError, NotFoundError
 from riskwarn.model import RiskModel
+from riskwarn.tracking.server import connected
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def tracked(tmp_path_factory):
 def test_a_run_holds_all_it_takes_to_judge_and_repeat_it(tracked):
     """Parameters, metrics of every rival, digests, the features, the experiment's text, the report and the bundle are in the run."""
     _, uri, good, _, _ = tracked
-    with tracking._mlflow(uri) as mlflow:
+    with connected(uri) as mlflow:
         client = mlflow.MlflowClient()
         run = client.get_run(good.facts["mlflow_run"])
         files = {f.path for f in client.list_artifacts(run.info.run_id)}

@@ -1,0 +1,30 @@
+"""The only package that knows MLflow: log a training, register the model, promote it, fetch it.
+
+MLflow keeps the record; nothing is served from it. The bundle of a model that was trained or promoted is kept beside the store,
+so a night needs neither MLflow nor a network.
+
+::
+
+    server   where MLflow is, and how it is reached
+    bundles  what is kept beside the store
+    runs     what MLflow records
+"""
+
+from riskwarn.tracking.bundles import CANDIDATE, CHAMPION, keep, kept, kept_targets
+from riskwarn.tracking.runs import fetch, log_training, log_tuning, promote
+from riskwarn.tracking.server import check_answers, default_uri, sqlite_file
+
+__all__ = [
+    "CANDIDATE",
+    "CHAMPION",
+    "check_answers",
+    "default_uri",
+    "fetch",
+    "keep",
+    "kept",
+    "kept_targets",
+    "log_training",
+    "log_tuning",
+    "promote",
+    "sqlite_file",
+]

@@ -1,0 +1,263 @@
+"""What MLflow records: trainings and searches logged, models registered, promoted and fetched."""
+
+import dataclasses
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from riskwarn.backtesting import Report
+from riskwarn.calling import checked
+from riskwarn.errors import GateError, NotFoundError
+from riskwarn.experiment import Experiment
+from riskwarn.gate import gate
+from riskwarn.language import in_every_language
+from riskwarn.model import RiskModel
+from riskwarn.reporting import to_html
+from riskwarn.tracking.bundles import CANDIDATE, CHAMPION, keep
+from riskwarn.tracking.server import check_there, connected, sqlite_file
+from riskwarn.tuning import Tuning
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_BUNDLE = "riskwarn"
+_NO_SUCH = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""What MLflow says of a model, version or alias that is not registered; any other refusal is not about the model."""
+
+
+@checked
+def log_training(
+    model: RiskModel, experiment: Experiment, panel: pd.DataFrame, *, report: Report | None, uri: str, data_digest: str
+) -> RiskModel:
+    """Log parameters, metrics, data digest, features and the model; register it under its target's name as ``@candidate``.
+
+    Parameters
+    ----------
+    model, experiment, panel
+        Fitted, what was asked, and what it learnt from.
+    report
+        What :func:`riskwarn.backtest` found; without it the version cannot be promoted.
+    uri
+        Of MLflow.
+    data_digest
+        Digest of what the panel came from.
+
+    Returns
+    -------
+    model
+        The same model, knowing its run and version (`facts`: ``mlflow_run``, ``mlflow_version``, ``mlflow_uri``).
+    """
+    with connected(uri) as mlflow:
+        experiment_id = _experiment_id(mlflow, uri, experiment.name)
+        with mlflow.start_run(experiment_id=experiment_id, run_name=f"{experiment.label.name} {model.version}") as run:
+            mlflow.set_tags(
+                {
+                    "target": model.label.name,
+                    "model_version": model.version,
+                    "experiment_digest": experiment.digest,
+                    "data_digest": data_digest,
+                }
+            )
+            mlflow.log_params(_parameters(model, experiment))
+            mlflow.log_metrics({"rows": float(len(panel)), "dispersion": model.calibration.dispersion})
+            mlflow.log_text(experiment.text, "experiment.toml")
+            mlflow.log_dict({"features": [f.to_dict() for f in model.features]}, "features.json")
+            mlflow.log_dict(_grid_counts(panel), "data.json")
+            if report is not None:
+                _log_report(mlflow, report)
+            with tempfile.TemporaryDirectory() as folder:
+                mlflow.log_artifacts(str(model.save(folder)), _BUNDLE)
+            version = _register(mlflow, model, run.info.run_id)
+    return dataclasses.replace(
+        model, facts={**model.facts, "mlflow_run": run.info.run_id, "mlflow_version": version, "mlflow_uri": uri}
+    )
+
+
+@checked
+def log_tuning(tuning: Tuning, experiment: Experiment, *, uri: str) -> str:
+    """Log a search: the settings found, the metric as declared and at best, every trial.
+
+    Parameters
+    ----------
+    tuning
+        What a search found.
+    experiment
+        What was asked.
+    uri
+        Of the tracker.
+
+    Returns
+    -------
+    run_id
+        Of the run in MLflow.
+    """
+    with connected(uri) as mlflow:
+        experiment_id = _experiment_id(mlflow, uri, experiment.name)
+        with mlflow.start_run(experiment_id=experiment_id, run_name=f"{experiment.label.name} tuning") as run:
+            mlflow.set_tags({"target": experiment.label.name, "experiment_digest": experiment.digest, "kind": "tuning"})
+            mlflow.log_params({f"model.{k}": v for k, v in vars(tuning.settings).items()})
+            mlflow.log_metrics(
+                {
+                    f"declared.{tuning.metric}": tuning.declared,
+                    f"best.{tuning.metric}": tuning.best,
+                    "trials": float(len(tuning.trials)),
+                }
+            )
+            mlflow.log_text(tuning.toml, "model.toml")
+            mlflow.log_text(tuning.trials.to_csv(), "trials.csv")
+            return str(run.info.run_id)
+
+
+@checked
+def promote(target: str, *, uri: str, version: str | None = None, folder: str | Path | None = None) -> str:
+    """Give ``@champion`` to a version of the model (the candidate by default), if the gate passed when it was trained.
+
+    Parameters
+    ----------
+    target
+        Name of the label.
+    uri
+        Of MLflow.
+    version
+        Number of the version; the candidate by default.
+    folder
+        Where the champion's bundle is kept as well, if given.
+
+    Returns
+    -------
+    version
+        That holds the alias now.
+
+    Raises
+    ------
+    NotFoundError
+        No such model or version.
+    GateError
+        The model was not backtested, or did not beat the best baseline; the message says by how much.
+    """
+    check_there(uri, target)
+    with connected(uri) as mlflow:
+        client = mlflow.MlflowClient()
+        chosen = _version(client, target, version or CANDIDATE)
+        tags = client.get_run(chosen.run_id).data.tags
+        if tags.get("gate") != "passed":
+            why = tags.get("gate_reason", "it was not backtested; train it with a report")
+            raise GateError(f"model {target!r} version {chosen.version} keeps out of @{CHAMPION}: {why}.")
+        client.set_registered_model_alias(target, CHAMPION, chosen.version)
+    if folder is not None:
+        keep(fetch(target, uri=uri), folder, alias=CHAMPION)
+    return str(chosen.version)
+
+
+@checked
+def fetch(target: str, *, uri: str, alias: str = CHAMPION) -> RiskModel:
+    """The model that holds `alias`.
+
+    Parameters
+    ----------
+    target
+        Name of the label.
+    uri
+        Of the tracker.
+    alias
+        ``champion`` or ``candidate``.
+
+    Returns
+    -------
+    model
+        Its facts name the run and version it came from.
+
+    Raises
+    ------
+    NotFoundError
+        No such model, or none holds the alias.
+    DataError
+        The bundle is damaged.
+    """
+    check_there(uri, target)
+    with connected(uri) as mlflow:
+        chosen = _version(mlflow.MlflowClient(), target, alias)
+        with tempfile.TemporaryDirectory() as folder:
+            bundle = mlflow.artifacts.download_artifacts(run_id=chosen.run_id, artifact_path=_BUNDLE, dst_path=folder)
+            model = RiskModel.load(bundle)
+    model.facts.update(
+        {"mlflow_run": chosen.run_id, "mlflow_version": str(chosen.version), "mlflow_uri": uri, "alias": alias}
+    )
+    return model
+
+
+def _experiment_id(mlflow: Any, uri: str, name: str) -> str:
+    experiment = mlflow.get_experiment_by_name(name)
+    if experiment is not None:
+        return str(experiment.experiment_id)
+    file = sqlite_file(uri)
+    beside = None if file is None else (file.parent / "mlartifacts").as_uri()
+    return str(mlflow.create_experiment(name, artifact_location=beside))
+
+
+def _parameters(model: RiskModel, experiment: Experiment) -> dict[str, Any]:
+    settings = {f"model.{k}": v for k, v in vars(model.settings).items()}
+    label = {
+        "label.name": model.label.name,
+        "label.days": model.label.days,
+        "label.settle_days": model.label.settle_days,
+    }
+    return {
+        "question": experiment.question,
+        "groups": " ".join(experiment.groups),
+        "n_features": len(model.features),
+        **label,
+        **settings,
+    }
+
+
+def _grid_counts(panel: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "rows": len(panel),
+        "grids": int(panel["grid_id"].nunique()),
+        "first": str(panel["as_of"].min()),
+        "last": str(panel["as_of"].max()),
+        "columns": [str(c) for c in panel.columns],
+    }
+
+
+def _log_report(mlflow: Any, report: Report) -> None:
+    for name, row in report.table.iterrows():
+        prefix = str(name).replace(" ", "_")
+        mlflow.log_metrics({f"{prefix}.{metric}": float(value) for metric, value in row.items()})
+    decision = gate(report)
+    mlflow.set_tags({"gate": "passed" if decision.passed else "refused", "gate_reason": decision.reason})
+    mlflow.log_text(repr(decision), "gate.txt")
+    mlflow.log_text(repr(report), "backtest.txt")
+    mlflow.log_text(to_html(report), "backtest.html")
+
+
+def _register(mlflow: Any, model: RiskModel, run_id: str) -> str:
+    client = mlflow.MlflowClient()
+    name = model.label.name
+    if not client.search_registered_models(f"name = '{name}'"):
+        client.create_registered_model(
+            name, description=json.dumps(in_every_language(model.label.words), ensure_ascii=False)
+        )
+    source = f"{client.get_run(run_id).info.artifact_uri}/{_BUNDLE}"
+    version = client.create_model_version(name, source, run_id)
+    client.set_registered_model_alias(name, CANDIDATE, version.version)
+    return str(version.version)
+
+
+def _version(client: "MlflowClient", target: str, wanted: str) -> Any:
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415
+
+    try:
+        if wanted.isdigit():
+            return client.get_model_version(target, wanted)
+        return client.get_model_version_by_alias(target, wanted)
+    except MlflowException as error:
+        if error.error_code not in _NO_SUCH:  # it did not say that there is none
+            raise
+        raise NotFoundError(
+            f"no model {target!r} with {'version ' if wanted.isdigit() else '@'}{wanted} is registered; train one with `riskwarn train`, then `riskwarn promote`."
+        ) from None
