@@ -97,6 +97,7 @@ LISTS = """## Lists, not scores
 (`rw.backtest_plan`). Nights are weekly, 40 grids are listed, and no rule raises an alert, so all lists are of one length.
 `unseen_28`: lines a reader has not seen for 28 days. `hit`: lines with an event in the horizon. `capture`: share of all events. `rise`: lines whose grid left its own normal; `rises_caught`: share of all that did.
 `lead_days`: from the first night of a line to the first event after it, where one came; where few lines hit, the first event is late of itself, so read lead beside `hit`.
+All three tables were measured by a replay that listed each grid by itself, where a night joins up to four adjacent ones, and await its mended form.
 
 The list in lanes has more new lines and catches more rises than either plain list, and pays for it in hits and captured events, everywhere against the model's plain list
 and but for Philadelphia against the count's: a rising, first or explored grid is often a quiet one.
