@@ -5,6 +5,7 @@
     role       permissions of each role and purpose: roles.toml
     visitor    who asks, what for, and what is permitted
     area       which rows of a table lie in an area
+    small      counts of one to four, hidden so that none can be subtracted
     password   argon2id, and what is refused as a password
     lockout    tries in vain
     accounts   who can sign in, in the database of the ledger
@@ -18,6 +19,7 @@ from riskwarn.access.area import in_area
 from riskwarn.access.journal import Journal
 from riskwarn.access.role import Purpose, Role, Roles, roles
 from riskwarn.access.session import begin_session, csrf_of, end_session, visitor_of_session
+from riskwarn.access.small import is_small, roll_up
 from riskwarn.access.token import Token, listed_tokens, make_token, revoke_token, visitor_of_token
 from riskwarn.access.visitor import Visitor, at_the_machine, visitor_of
 
@@ -35,10 +37,12 @@ __all__ = [
     "csrf_of",
     "end_session",
     "in_area",
+    "is_small",
     "listed_tokens",
     "make_token",
     "revoke_token",
     "roles",
+    "roll_up",
     "visitor_of",
     "visitor_of_session",
     "visitor_of_token",
