@@ -49,7 +49,7 @@ def bare(visitor=None):
 
 def test_only_what_says_nothing_of_the_city_is_open_to_anyone(app):
     """Files of the pages and the signs of life are open; every other route wants a permission."""
-    assert {path for _, path, permission in policies(app) if permission == ANYONE} == OPEN
+    assert {path for _, path, policy in policies(app) if policy.permission == ANYONE} == OPEN
 
 
 @pytest.mark.parametrize("kind", ["route", "mount", "plain", "two"])
@@ -103,6 +103,16 @@ def test_a_route_that_does_not_narrow_is_for_who_sees_all(area, seen):
     assert (from_elsewhere(made).get("/x").status_code == 200) == seen
 
 
+@pytest.mark.parametrize(("counts", "seen"), [("all", False), ("safe", True)])
+def test_a_route_that_may_show_small_counts_is_for_those_on_duty(counts, seen):
+    """Who may not know of one to four is refused by a route that does not say that it hides them."""
+    made = bare(visitor_of(roles(), Actor("city_analyst"), way="token"))
+    made.get("/x", dependencies=[may("scores:read", counts=counts)])(nothing)
+    made.add_exception_handler(Problem, lambda request, problem: problem.response())
+
+    assert (from_elsewhere(made).get("/x").status_code == 200) == seen
+
+
 def test_what_the_role_lacks_is_forbidden(app):
     """A permission that is not held is 403, also for who is known."""
     made = bare()
@@ -115,7 +125,7 @@ def test_what_the_role_lacks_is_forbidden(app):
 def test_nobody_from_elsewhere_is_let_in(app):
     """Without an account only who sits at the machine reads; any other address is 401 on every route that is not open."""
     client = from_elsewhere(app)
-    asked = [(method, path) for method, path, permission in policies(app) if permission != ANYONE]
+    asked = [(method, path) for method, path, policy in policies(app) if policy.permission != ANYONE]
     answers = {(m, p): client.request(m, p.replace("{grid_id}", "G0001").replace("{alert_id}", "A")) for m, p in asked}
 
     assert {answer.status_code for answer in answers.values()} == {401}

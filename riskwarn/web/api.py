@@ -136,7 +136,7 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-@api.get("/scores", response_model=schemas.Scores, dependencies=[may("scores:read")])
+@api.get("/scores", response_model=schemas.Scores, dependencies=[may("scores:read", counts="safe")])
 def scores(request: Request, query: Annotated[ScoresQuery, Query()]) -> Response:
     """Scores, riskiest first, unscored last."""
     night = nights_of(request).at(query.as_of, target=query.target)
@@ -148,7 +148,7 @@ def scores(request: Request, query: Annotated[ScoresQuery, Query()]) -> Response
     return answer_page(night, rows(page_of(chosen, query), fields(schemas.Score)), len(chosen), query)
 
 
-@api.get("/scores/{grid_id}", response_model=schemas.OneScore, dependencies=[may("scores:read")])
+@api.get("/scores/{grid_id}", response_model=schemas.OneScore, dependencies=[may("scores:read", counts="safe")])
 def score(request: Request, grid_id: str, query: Annotated[NightQuery, Query()]) -> Response:
     """One grid's score."""
     night = nights_of(request).at(query.as_of, target=query.target)
@@ -197,7 +197,7 @@ def _week_rows(night: Night, grid_id: str) -> list[dict[str, Any]] | None:
     "/grids.geojson",
     response_class=Response,
     responses={200: {"content": {"application/geo+json": {}}}},
-    dependencies=[may("scores:read")],
+    dependencies=[may("scores:read", counts="safe")],
 )
 def grids(request: Request, query: Annotated[NightQuery, Query()]) -> Response:
     """Polygons of the grids with score, band and level, for the map."""
@@ -212,7 +212,7 @@ def grids(request: Request, query: Annotated[NightQuery, Query()]) -> Response:
     return Response(drawn.text, headers=headers | {"Content-Encoding": "identity"}, media_type="application/geo+json")
 
 
-@api.get("/changes", response_model=schemas.Changes, dependencies=[may("scores:read")])
+@api.get("/changes", response_model=schemas.Changes, dependencies=[may("scores:read", counts="safe")])
 def changes(request: Request, query: Annotated[NightQuery, Query()]) -> Response:
     """Grids that entered, left and stayed in the list against the night before."""
     nights = nights_of(request)
@@ -229,7 +229,7 @@ def gaps(request: Request, query: Annotated[GapsQuery, Query()]) -> Response:
     return answer_page(night, gap_rows(page_of(chosen, query)), len(chosen), query, made=night.gaps is not None)
 
 
-@api.get("/alerts", response_model=schemas.Alerts, dependencies=[may("alerts:read")])
+@api.get("/alerts", response_model=schemas.Alerts, dependencies=[may("alerts:read", counts="safe")])
 def alerts(request: Request, query: Annotated[AlertsQuery, Query()]) -> Response:
     """Alerts, riskiest first."""
     night = nights_of(request).at(query.as_of, target=query.target)
@@ -238,7 +238,7 @@ def alerts(request: Request, query: Annotated[AlertsQuery, Query()]) -> Response
     return answer_page(night, alert_rows(page_of(chosen, query)), len(chosen), query, made=night.alerts is not None)
 
 
-@api.get("/alerts/{alert_id}", response_model=schemas.OneAlert, dependencies=[may("alerts:read")])
+@api.get("/alerts/{alert_id}", response_model=schemas.OneAlert, dependencies=[may("alerts:read", counts="safe")])
 def alert(request: Request, alert_id: str, query: Annotated[NightQuery, Query()]) -> Response:
     """One alert."""
     night = nights_of(request).at(query.as_of, target=query.target)
@@ -248,14 +248,14 @@ def alert(request: Request, alert_id: str, query: Annotated[NightQuery, Query()]
     return answer(night, alert=alert_rows(matching)[0])
 
 
-@api.get("/model", response_model=schemas.Model, dependencies=[may("model:read", "any")])
+@api.get("/model", response_model=schemas.Model, dependencies=[may("model:read", "any", "safe")])
 def model(request: Request, query: Annotated[NightQuery, Query()]) -> Response:
     """What the night says of its model."""
     night = nights_of(request).at(query.as_of, target=query.target)
     return answer(night, facts=finite({k: v for k, v in night.facts.items() if k != "feeds"}))
 
 
-@api.get("/feeds", response_model=schemas.Feeds, dependencies=[may("feeds:read", "any")])
+@api.get("/feeds", response_model=schemas.Feeds, dependencies=[may("feeds:read", "any", "safe")])
 def feeds(request: Request, query: Annotated[NightQuery, Query()]) -> Response:
     """State of each feed."""
     night = nights_of(request).at(query.as_of, target=query.target)

@@ -26,7 +26,7 @@ from riskwarn.web.doorman import READING, Doorman
 from riskwarn.web.health import health, registry_of
 from riskwarn.web.nights import Nights
 from riskwarn.web.page import error_page, path_of
-from riskwarn.web.policy import Guarded, check_policies, identify
+from riskwarn.web.policy import Guarded, check_policies, identify, policies
 from riskwarn.web.problems import Problem, headers_of, of_error, of_faults
 from riskwarn.web.questions import questions
 from riskwarn.web.rates import Rates
@@ -96,6 +96,7 @@ def create_app(
     app.include_router(health)
     _add_errors(app)
     check_policies(app, accounts.roles)
+    app.state.policies = {path: policy for method, path, policy in policies(app) if method == "GET"}
     return app
 
 

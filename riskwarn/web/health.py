@@ -46,13 +46,13 @@ def readyz(request: Request) -> dict[str, Any]:
     return {"status": "ready", "as_of": night.date, "age_hours": round(hours, 2), "stale": hours > STALE_HOURS}
 
 
-@health.get("/metrics", response_class=PlainTextResponse, dependencies=[may("metrics:read", "any")])
+@health.get("/metrics", response_class=PlainTextResponse, dependencies=[may("metrics:read", "any", "safe")])
 def metrics(request: Request) -> Response:
     """Gauges of the newest night, in Prometheus' text format."""
     return Response(generate_latest(request.app.state.metrics), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
-@health.get("/openapi.json", include_in_schema=False, dependencies=[may("docs:read", "any")])
+@health.get("/openapi.json", include_in_schema=False, dependencies=[may("docs:read", "any", "safe")])
 def openapi(request: Request) -> JSONResponse:
     """The description of the API."""
     return JSONResponse(request.app.openapi())

@@ -24,6 +24,7 @@ from riskwarn.web.chart import spark
 from riskwarn.web.doorman import COOKIE
 from riskwarn.web.morning import LANE_NAMES, NEWS
 from riskwarn.web.nights import Night, Nights, targets_of
+from riskwarn.web.policy import Policy
 from riskwarn.web.problems import Problem
 
 STALE_HOURS = 26
@@ -48,15 +49,15 @@ FACTS = (
 )
 """What a page may say of a night, each "not stated" where the night does not state it."""
 MENU = (
-    ("/", "today", "alerts:read"),
-    ("/alerts", "alerts", "alerts:read"),
-    ("/gaps", "gaps", "gaps:read"),
-    ("/grids", "grids", "scores:read"),
-    ("/feeds", "feeds", "feeds:read"),
-    ("/model", "model", "model:read"),
-    ("/audit", "audit", "audit:read"),
+    ("/", "today"),
+    ("/alerts", "alerts"),
+    ("/gaps", "gaps"),
+    ("/grids", "grids"),
+    ("/feeds", "feeds"),
+    ("/model", "model"),
+    ("/audit", "audit"),
 )
-"""Pages in the order of the menu, the words of each, and what each wants."""
+"""Pages in the order of the menu, and the words of each."""
 _COOKIE = "riskwarn_lang"
 _YEAR_SECONDS = 365 * 24 * 3600
 
@@ -146,7 +147,7 @@ def _of_visitor(request: Request) -> dict[str, Any]:
     visitor: Visitor | None = getattr(request.state, "visitor", None)
     signed_in = visitor is not None and visitor.way == "page"
     return {
-        "menu": [(path, key) for path, key, permission in MENU if visitor is not None and visitor.may(permission)],
+        "menu": [(path, key) for path, key in MENU if visitor is not None and opens(request, path, visitor)],
         "may": lambda permission: visitor is not None and visitor.may(permission),
         "account": visitor.account if visitor else "",
         "csrf": csrf_of(request.app.state.doorman.accounts, request.cookies.get(COOKIE, "")) if signed_in else "",
@@ -156,6 +157,12 @@ def _of_visitor(request: Request) -> dict[str, Any]:
 def _tag(language: str) -> str:
     """The language as a page names it: Chinese is written in the simplified script of the mainland."""
     return "zh-CN" if language == "zh" else language
+
+
+def opens(request: Request, path: str, visitor: Visitor) -> bool:
+    """Whether a page is open to a visitor, by the policy that its route declares."""
+    policy: Policy | None = request.app.state.policies.get(path)
+    return policy is not None and policy.fits(visitor)
 
 
 def root_of(request: Request) -> str:

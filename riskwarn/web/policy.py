@@ -12,7 +12,7 @@ What is no such route (a mount, a plain ASGI application) is wrapped: ``Guarded(
 import hmac
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
+from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
@@ -34,23 +34,29 @@ Area = Literal["city", "own", "any"]
 nothing of single areas."""
 
 
+Counts = Literal["all", "safe"]
+"""What a route shows: counts as they are, for those who may know small ones; or none of 1 to 4 to anyone who may not."""
+
+
+@dataclass(frozen=True)
 class Policy:
     """What a route wants; called for a request it gives the visitor."""
 
-    def __init__(self, permission: str, area: Area) -> None:
-        self.permission, self.area = permission, area
+    permission: str
+    area: Area = "city"
+    counts: Counts = "all"
 
     async def __call__(self, request: Request) -> Visitor | None:
         """The visitor, if the permission is held."""
-        return await admit(request, self.permission, self.area)
+        return await admit(request, self)
+
+    def fits(self, visitor: Visitor) -> bool:
+        """Whether a visitor may come in."""
+        in_area = self.area != "city" or visitor.sees_all
+        return visitor.may(self.permission) and in_area and (self.counts == "safe" or visitor.small_counts)
 
 
-@cache
-def _policy(permission: str, area: Area) -> Policy:
-    return Policy(permission, area)
-
-
-def may(permission: str, area: Area = "city") -> Any:
+def may(permission: str, area: Area = "city", counts: Counts = "all") -> Any:
     """The dependency of a route on a permission; as a parameter it is the visitor.
 
     Parameters
@@ -60,16 +66,19 @@ def may(permission: str, area: Area = "city") -> Any:
     area
         ``own`` where the route narrows what it gives to the visitor's area (:meth:`riskwarn.access.Visitor.sees`), ``any`` where it says
         nothing of single areas. By default who sees less than the whole city is refused, so that forgetting shows nothing.
+    counts
+        ``safe`` where the route shows no count of 1 to 4 to a visitor without :attr:`riskwarn.access.Visitor.small_counts`
+        (:func:`riskwarn.access.roll_up` hides them). By default such a visitor is refused.
 
     Returns
     -------
     dependency
         For ``Annotated[Visitor, may(...)]`` or ``dependencies=[may(...)]``.
     """
-    return Depends(_policy(permission, area))
+    return Depends(Policy(permission, area, counts))
 
 
-async def admit(request: Request, permission: str, area: Area = "city") -> Visitor | None:
+async def admit(request: Request, policy: Policy) -> Visitor | None:
     """The visitor of a request, if a permission is held.
 
     Raises
@@ -77,7 +86,7 @@ async def admit(request: Request, permission: str, area: Area = "city") -> Visit
     Problem
         401 where nobody is signed in, 403 where the permission is not held, or not for the whole city where that is wanted.
     """
-    if permission == ANYONE:
+    if policy.permission == ANYONE:
         return None
     _note(request)
     visitor = await identify(request)
@@ -86,8 +95,8 @@ async def admit(request: Request, permission: str, area: Area = "city") -> Visit
             check_rate(request, request.client.host if request.client else "", "failed")
         raise not_signed_in()
     if visitor.way != "machine":
-        check_rate(request, visitor.token_id or visitor.actor.account, permission)
-    if not visitor.may(permission) or (area == "city" and not visitor.sees_all):
+        check_rate(request, visitor.token_id or visitor.actor.account, policy.permission)
+    if not policy.fits(visitor):
         raise forbidden()
     await check_same_page(request, visitor)
     return visitor
@@ -175,28 +184,28 @@ class Guarded:
     """
 
     def __init__(self, app: ASGIApp, permission: str) -> None:
-        self.app, self.permission = app, permission
+        self.app, self.policy = app, Policy(permission)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, if the permission is held."""
-        await admit(Request(scope), self.permission)
+        await admit(Request(scope), self.policy)
         await self.app(scope, receive, send)
 
 
-def policies(app: FastAPI) -> Iterator[tuple[str, str, str | None]]:
-    """Method, path and permission of each route; None where none is declared, ``*`` for every method."""
+def policies(app: FastAPI) -> Iterator[tuple[str, str, Policy | None]]:
+    """Method, path and policy of each route; None where none is declared, ``*`` for every method."""
     for route in iter_route_contexts(app.routes):
-        permission = permission_of(route)
+        policy = policy_of(route)
         for method in sorted(getattr(route, "methods", None) or {"*"}):
-            yield method, getattr(route, "path", str(route)), permission
+            yield method, getattr(route, "path", str(route)), policy
 
 
-def permission_of(route: RouteContext) -> str | None:
-    """The permission a route declares; None where it declares none."""
+def policy_of(route: RouteContext) -> Policy | None:
+    """The policy a route declares; None where it declares none, or several."""
     wrapped: Any = getattr(route, "app", None)
     if isinstance(wrapped, Guarded):
-        return wrapped.permission
-    wanted = {policy.permission for policy in _policies_in(getattr(route, "dependant", None))}
+        return wrapped.policy
+    wanted = set(_policies_in(getattr(route, "dependant", None)))
     return next(iter(wanted)) if len(wanted) == 1 else None
 
 
@@ -216,10 +225,10 @@ def check_policies(app: FastAPI, table: Roles) -> None:
         The message names the routes.
     """
     declared = list(policies(app))
-    lacking = [f"{method} {path}" for method, path, permission in declared if permission is None]
+    lacking = [f"{method} {path}" for method, path, policy in declared if policy is None]
     if lacking:
         raise DefinitionError(f"no one policy is declared for {_few(lacking)}: declare each with may(…) or Guarded(…).")
-    unknown = {permission for _, _, permission in declared} - {*table.permissions, ANYONE}
+    unknown = {policy.permission for _, _, policy in declared if policy} - {*table.permissions, ANYONE}
     if unknown:
         raise DefinitionError(
             f"no permission {_few(sorted(map(str, unknown)))}; there are: {', '.join(table.permissions)}."

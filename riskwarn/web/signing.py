@@ -12,7 +12,7 @@ from riskwarn.access.role import ANYONE
 from riskwarn.access.session import LASTS
 from riskwarn.errors import LockedError, SignInError
 from riskwarn.web.doorman import COOKIE, Doorman, is_same_origin
-from riskwarn.web.page import MENU, language_of, path_of, plain_page, root_of
+from riskwarn.web.page import MENU, language_of, opens, path_of, plain_page, root_of
 from riskwarn.web.policy import check_rate, check_same_page, form_of, identify, may
 from riskwarn.web.problems import not_from_here
 from riskwarn.web.words import told
@@ -39,9 +39,9 @@ def local_path(address: str) -> str:
     return address if safe and address.isascii() else ""
 
 
-def home_of(visitor: Visitor) -> str:
-    """The first page a visitor may see."""
-    return next((path for path, _, permission in MENU if visitor.may(permission)), "/sign-in")
+def home_of(request: Request, visitor: Visitor) -> str:
+    """The first page that is open to a visitor."""
+    return next((path for path, _ in MENU if opens(request, path, visitor)), "/healthz")
 
 
 @signing.get("/sign-in", dependencies=[may(ANYONE)])
@@ -49,7 +49,7 @@ async def sign_in_page(request: Request) -> Response:
     """The form; who is signed in goes on."""
     visitor = await identify(request)
     if visitor is not None and visitor.way != "machine":
-        return RedirectResponse(_within(request, home_of(visitor)), 303)
+        return RedirectResponse(_within(request, home_of(request, visitor)), 303)
     return _form(request, "", request.query_params.get("next", ""))
 
 
@@ -75,7 +75,7 @@ async def sign_in(request: Request) -> Response:
         return _form(request, "wrong_password", form.get("next", ""), 401)
     secret = await to_thread.run_sync(begin_session, accounts, account)
     request.state.visitor = accounts.visitor(account)
-    home = local_path(form.get("next", "")) or home_of(request.state.visitor)
+    home = local_path(form.get("next", "")) or home_of(request, request.state.visitor)
     answer = RedirectResponse(_within(request, home), 303, {"Cache-Control": "no-store"})
     answer.set_cookie(COOKIE, secret, int(LASTS.total_seconds()), root_of(request) or "/", **_cookie(request))
     return answer

@@ -11,6 +11,7 @@ from fastapi import Path as InPath
 from fastapi.responses import Response
 from pydantic import Field
 
+from riskwarn.access import Visitor, is_small
 from riskwarn.language import LANGUAGES
 from riskwarn.naming import LESS_IS_BETTER
 from riskwarn.web.api import alert_rows, changes_of, nights_of, score_of
@@ -88,13 +89,18 @@ def today(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
     )
 
 
-@views.get("/grids", dependencies=[may("scores:read")])
-def grids(request: Request, query: Annotated[ListPageQuery, Query()]) -> Response:
-    """All grids by rank."""
+@views.get("/grids")
+def grids(
+    request: Request,
+    query: Annotated[ListPageQuery, Query()],
+    visitor: Annotated[Visitor, may("scores:read", counts="safe")],
+) -> Response:
+    """All grids by rank; the reasons hold counts, and are left out for who may not know small ones."""
     night = nights_of(request).at(query.as_of, target=query.target)
     pages = pager(len(night.scores), query.page)
     shown = night.scores.iloc[pages["start"] : pages["end"]]
-    told_of = sentences_of(night, shown["grid_id"].tolist(), language_of(request))
+    explained = shown["grid_id"].tolist() if visitor.small_counts else []
+    told_of = sentences_of(night, explained, language_of(request))
     return page_of_night(request, "grids.html", night, pages=pages, lines=shown.to_dict("records"), told=told_of)
 
 
@@ -218,7 +224,7 @@ def _like(alerts: pd.DataFrame, query: AlertsPageQuery) -> pd.Series:
     return like
 
 
-@views.get("/model", dependencies=[may("model:read", "any")])
+@views.get("/model", dependencies=[may("model:read", "any", "safe")])
 def model(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
     """What the night says of its model."""
     night = nights_of(request).at(query.as_of, target=query.target)
@@ -240,8 +246,18 @@ def _backtest(table: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
     ]
 
 
-@views.get("/feeds", dependencies=[may("feeds:read", "any")])
-def feeds(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
-    """State of each feed."""
+@views.get("/feeds")
+def feeds(
+    request: Request,
+    query: Annotated[PageQuery, Query()],
+    visitor: Annotated[Visitor, may("feeds:read", "any", "safe")],
+) -> Response:
+    """State of each feed; the weeks of a feed with small counts are left out for who may not know them."""
     night = nights_of(request).at(query.as_of, target=query.target)
-    return page_of_night(request, "feeds.html", night, lines=feed_lines(night))
+    lines = feed_lines(night)
+    if not visitor.small_counts:
+        lines = [
+            line | ({"weekly": [], "reading": None} if is_small(np.array(line["weekly"])).any() else {})
+            for line in lines
+        ]
+    return page_of_night(request, "feeds.html", night, lines=lines)

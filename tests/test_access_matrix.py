@@ -1,0 +1,158 @@
+"""Roles, routes, areas and methods, all with all: who is let in where, and that nothing else is.
+
+What ought to be is worked out here from the table of roles and the policies that the routes declare; what is, is asked of the application.
+"""
+
+import re
+
+import pytest
+from argon2 import PasswordHasher
+from towns import web as web_town
+from visiting import NAMED, from_elsewhere
+
+from riskwarn.access import make_token, password
+from riskwarn.access.role import ANYONE, roles
+from riskwarn.web import create_app
+from riskwarn.web.policy import policies
+
+TABLE = roles()
+AREAS = ("*", "T1", "320102")
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "FOO")
+VALUES = {"grid_id": "G0001", "alert_id": "A-20250108-01"}
+READS_ALL = set(TABLE.role(TABLE.anonymous).may)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The application with an account of each role in each area, and what their tokens are."""
+    folder = tmp_path_factory.mktemp("matrix")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("RISKWARN_LEDGER", f"sqlite:///{folder / 'ledger.db'}")
+    patch.setattr(password, "HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    app = create_app(web_town.build(folder / "town").path, clock=lambda: web_town.NOW, serving=NAMED)
+    accounts = app.state.doorman.accounts
+    tokens = {}
+    for role in TABLE.of_accounts:
+        for area in AREAS:
+            name = f"{role.replace('_', '-')}-{AREAS.index(area)}"
+            accounts.add(name, "", role=role, area=area)
+            for purpose in TABLE.purposes:
+                if set(purpose.may) & set(TABLE.role(role).may):
+                    tokens[role, area, purpose.name] = make_token(accounts, name, purpose=purpose.name)[0]
+    app.state.rates = None
+    patch.undo()
+    return app, tokens
+
+
+def asked(path):
+    return re.sub(r"\{(\w+)\}", lambda m: VALUES.get(m[1], "x"), path)
+
+
+def open_to(policy, role, area, purpose):
+    """Whether a route ought to be open, told from the table alone."""
+    if policy.permission == ANYONE:
+        return True
+    held = policy.permission in TABLE.role(role).may and policy.permission in TABLE.purpose(purpose).may
+    return (
+        held and (policy.area != "city" or area == "*") and (policy.counts == "safe" or TABLE.role(role).small_counts)
+    )
+
+
+def test_every_role_in_every_area_for_every_purpose_on_every_route(site):
+    """Let in where role, purpose, area and counts permit it, 403 elsewhere; without a token 401, whatever the route."""
+    app, tokens = site
+    client = from_elsewhere(app)
+    wrong, n = [], 0
+    for method, path, policy in policies(app):
+        if method == "*" or path in {"/sign-in", "/sign-out"}:
+            continue
+        stranger = client.request(method, asked(path), follow_redirects=False).status_code
+        page = not path.startswith(("/api/", "/openapi", "/metrics"))
+        if policy.permission != ANYONE and stranger != (303 if page else 401):
+            wrong.append((method, path, "nobody", stranger))
+        for (role, area, purpose), secret in tokens.items():
+            head = {"authorization": f"Bearer {secret}"}
+            body = {"json": {"grids": ["G0001"]}} if method == "POST" else {}
+            status = client.request(method, asked(path), headers=head, follow_redirects=False, **body).status_code
+            n += 1
+            if (status == 403) == open_to(policy, role, area, purpose) or status == 401 or status >= 500:
+                wrong.append((method, path, role, area, purpose, status))
+
+    assert wrong == []
+    assert n > 2000
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_method_opens_what_another_does_not(site, method):
+    """A method that a route does not have is no way in: never 2xx for who has no token, never 5xx."""
+    app, _ = site
+    client = from_elsewhere(app)
+    answers = {
+        path: client.request(method, asked(path), follow_redirects=False)
+        for _, path, policy in policies(app)
+        if policy.permission != ANYONE
+    }
+
+    assert {path: a.status_code for path, a in answers.items() if a.status_code < 300 or a.status_code >= 500} == {}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "x-http-method-override",
+        "x-method-override",
+        "x-original-url",
+        "x-rewrite-url",
+        "x-forwarded-user",
+        "x-remote-user",
+        "remote-user",
+        "x-forwarded-host",
+        "x-forwarded-for",
+    ],
+)
+def test_no_header_opens_a_door(site, header):
+    """Headers that other servers believe do nothing here: neither for who has no token, nor beyond what a token may."""
+    app, tokens = site
+    secret = tokens["auditor", "*", "audit"]
+    for value in ("127.0.0.1", "localhost", "/api/v1/feeds", "GET", "shift-leader-0"):
+        client = from_elsewhere(app)
+
+        assert client.get("/api/v1/scores", headers={header: value}).status_code == 401
+        assert (
+            client.get("/api/v1/scores", headers={header: value, "authorization": f"Bearer {secret}"}).status_code
+            == 403
+        )
+
+
+def test_nothing_acts_by_itself_and_nothing_reaches_a_person(site):
+    """No route that only reads has a method that changes; no route, parameter or permission names a person."""
+    app, _ = site
+    named = re.compile(
+        r"person|people|name|phone|id_?card|household|caller|address|suspect|arrest|detain|intercept|watch_?list",
+        re.IGNORECASE,
+    )
+    paths = app.openapi()["paths"]
+    fields = {p["name"] for path in paths.values() for call in path.values() for p in call.get("parameters", [])}
+
+    assert [p for p in TABLE.permissions if named.search(p)] == []
+    assert [p for p in paths if named.search(p)] == []
+    assert [f for f in fields if named.search(f)] == []
+    assert {policy.permission for method, _, policy in policies(app) if method not in {"GET", "HEAD", "*"}} <= {
+        ANYONE,
+        "score:run",
+        "alerts:act",
+        "plan:switch",
+        "tokens:make",
+        "webhooks:admin",
+        "users:admin",
+    }
+
+
+def test_reading_is_reading(site):
+    """A permission that ends in `:read` is wanted by routes that only read."""
+    app, _ = site
+
+    assert [
+        (m, p) for m, p, policy in policies(app) if policy.permission.endswith(":read") and m not in {"GET", "HEAD"}
+    ] == []
+    assert set(TABLE.permissions) >= READS_ALL
