@@ -705,6 +705,7 @@ def test_no_docs_page_but_the_document(client):
         "/review",
         "/grids/{grid_id}/what-if",
         "/grids/{grid_id}/rows",
+        "/audit",
     }
 
 

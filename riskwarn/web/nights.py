@@ -93,6 +93,11 @@ class Night:
         return int(self.scores["rank"].notna().sum())
 
     @property
+    def n_scored_here(self) -> int:
+        """Grids with a score among those shown: all of them, where a visitor sees the whole city."""
+        return self.n_scored
+
+    @property
     def mean_probability(self) -> float:
         """Mean probability over scored grids; NaN where there is none."""
         return float(self.scores["probability"].mean())

@@ -28,7 +28,8 @@ from riskwarn.web.lines import (
     untold,
 )
 from riskwarn.web.morning import feed_changes, lane_counts, lines_of, ordered, sections
-from riskwarn.web.nights import Night
+from riskwarn.web.narrow import narrowed
+from riskwarn.web.nights import Night, Nights
 from riskwarn.web.page import language_of, page_of_night
 from riskwarn.web.policy import may
 from riskwarn.web.reasons import remedies, sentences
@@ -67,11 +68,15 @@ class AlertsPageQuery(ListPageQuery):
     trend: Literal["news", "new", "worse", "same", "better"] | None = None
 
 
-@views.get("/", dependencies=[may("alerts:read")])
-def today(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
+@views.get("/")
+def today(
+    request: Request,
+    query: Annotated[PageQuery, Query()],
+    visitor: Annotated[Visitor, may("alerts:read", "own")],
+) -> Response:
     """Today: can the numbers be trusted, where to look, why, and where we are blind."""
     nights, language = nights_of(request), language_of(request)
-    night = nights.at(query.as_of, target=query.target)
+    night = narrowed(nights.at(query.as_of, target=query.target), visitor)
     gaps = None if night.gaps is None else found_gaps(night.gaps)
     return page_of_night(
         request,
@@ -80,23 +85,29 @@ def today(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
         sections=sections(night, language),
         entries=entries(nights, night, None, language) if night.alerts is None else [],
         feed_changes=feed_changes(night),
-        changes=changes_of(nights, night),
+        changes=_changes(nights, night),
         feeds=feed_lines(night),
-        drawn=has_map(night),
+        drawn=visitor.sees_all and has_map(night),
         items=None if gaps is None else work_items(night, language, most=ITEMS_TODAY),
         gap_counts=by_kind(gaps),
         gaps_untold=untold(night.gaps),
     )
 
 
+def _changes(nights: Nights, night: Night) -> dict[str, Any]:
+    """Changes of the list against the night before, of the grids that are shown."""
+    every = changes_of(nights, night)
+    return {k: [g for g in v if g in night.by_grid.index] if isinstance(v, list) else v for k, v in every.items()}
+
+
 @views.get("/grids")
 def grids(
     request: Request,
     query: Annotated[ListPageQuery, Query()],
-    visitor: Annotated[Visitor, may("scores:read", counts="safe")],
+    visitor: Annotated[Visitor, may("scores:read", "own", "safe")],
 ) -> Response:
     """All grids by rank; the reasons hold counts, and are left out for who may not know small ones."""
-    night = nights_of(request).at(query.as_of, target=query.target)
+    night = narrowed(nights_of(request).at(query.as_of, target=query.target), visitor)
     pages = pager(len(night.scores), query.page)
     shown = night.scores.iloc[pages["start"] : pages["end"]]
     explained = shown["grid_id"].tolist() if visitor.small_counts else []
@@ -104,11 +115,16 @@ def grids(
     return page_of_night(request, "grids.html", night, pages=pages, lines=shown.to_dict("records"), told=told_of)
 
 
-@views.get("/grids/{grid_id}", dependencies=[may("scores:read")])
-def grid(request: Request, grid_id: GridId, query: Annotated[PageQuery, Query()]) -> Response:
+@views.get("/grids/{grid_id}")
+def grid(
+    request: Request,
+    grid_id: GridId,
+    query: Annotated[PageQuery, Query()],
+    visitor: Annotated[Visitor, may("scores:read", "own")],
+) -> Response:
     """One grid: score, reasons, gaps, weeks, nights and neighbours."""
     nights, language = nights_of(request), language_of(request)
-    night = nights.at(query.as_of, target=query.target)
+    night = narrowed(nights.at(query.as_of, target=query.target), visitor)
     score = score_of(night, grid_id).iloc[0].to_dict()
     reasons = night.reasons_of([grid_id])
     reason_rows = reasons.assign(
@@ -126,7 +142,7 @@ def grid(request: Request, grid_id: GridId, query: Annotated[PageQuery, Query()]
         score=score,
         reasons=reason_rows.to_dict("records"),
         alert=_alert_of(night, score),
-        drawn=has_map(night),
+        drawn=visitor.sees_all and has_map(night),
         gap_lines=None if mine is None else gap_lines(mine, night.names, language),
         weekly=weekly,
         ends=weeks.ends if weeks else [],
@@ -145,7 +161,8 @@ def _possible(night: Night, score: Mapping[str, Any], language: str) -> list[str
 
 def _touches(scope: pd.Series, grid_id: str) -> pd.Series:
     """Which scopes name the grid, alone or in a pair."""
-    return scope.str.partition(":")[2].str.split(r"[/|, ]").map(lambda parts: grid_id in parts).astype(bool)
+    named = [grid_id in re.split(r"[/|, ]", str(text).partition(":")[2]) for text in scope]
+    return pd.Series(named, index=scope.index, dtype=bool)
 
 
 def _alert_of(night: Night, score: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -165,10 +182,14 @@ def _neighbours(night: Night, grid_id: str) -> list[dict[str, Any]]:
     return night.scores[night.scores["grid_id"].isin(beside)].to_dict("records")
 
 
-@views.get("/gaps", dependencies=[may("gaps:read")])
-def gaps(request: Request, query: Annotated[GapsPageQuery, Query()]) -> Response:
+@views.get("/gaps")
+def gaps(
+    request: Request,
+    query: Annotated[GapsPageQuery, Query()],
+    visitor: Annotated[Visitor, may("gaps:read", "own")],
+) -> Response:
     """Where the centre is blind, late or passing the parcel."""
-    night = nights_of(request).at(query.as_of, target=query.target)
+    night = narrowed(nights_of(request).at(query.as_of, target=query.target), visitor)
     every = night.gaps if night.gaps is not None else pd.DataFrame(columns=["kind", "evidence", "scope", "state"])
     chosen = every[every["kind"] == query.kind] if query.kind else found_gaps(every)
     if query.area is not None:
@@ -191,11 +212,15 @@ def gaps(request: Request, query: Annotated[GapsPageQuery, Query()]) -> Response
     )
 
 
-@views.get("/alerts", dependencies=[may("alerts:read")])
-def alerts(request: Request, query: Annotated[AlertsPageQuery, Query()]) -> Response:
+@views.get("/alerts")
+def alerts(
+    request: Request,
+    query: Annotated[AlertsPageQuery, Query()],
+    visitor: Annotated[Visitor, may("alerts:read", "own")],
+) -> Response:
     """All alerts of the night."""
     nights = nights_of(request)
-    night = nights.at(query.as_of, target=query.target)
+    night = narrowed(nights.at(query.as_of, target=query.target), visitor)
     made = pd.DataFrame(columns=["level"]) if night.alerts is None else ordered(night.alerts)
     chosen = made[_like(made, query)]
     pages = pager(len(chosen), query.page)

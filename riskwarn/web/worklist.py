@@ -89,6 +89,8 @@ def _grouped(night: Night) -> pd.DataFrame:
         return pd.DataFrame()
     gaps = found_gaps(night.gaps)
     gaps = gaps[gaps["suppressed_by"].fillna("") == ""]
+    if gaps.empty:
+        return pd.DataFrame()
     effort = gaps["action"].map(EFFORT).fillna(1.0)
     gaps = gaps.assign(area=area_of(gaps, night), gain=gaps["severity"] * gaps["confidence"].fillna(1.0) / effort)
     gaps = gaps.sort_values(["gain", "gap_id"], ascending=[False, True])
