@@ -7,11 +7,14 @@ os.environ.setdefault("RISKWARN_THREADS", "1")
 os.environ.setdefault("RISKWARN_PROGRESS", "0")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
+import gc
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+gc.disable()  # until the tests are collected: what they import stays
 
 
 def pytest_addoption(parser):
@@ -23,6 +26,13 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if "slow" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+
+
+def pytest_collection_finish():
+    """Look through the tests' own objects alone, and seldom: of the modules and thousands of tests none goes before the end."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+    gc.enable()
 
 
 def absent(reason):

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-import scoringrules
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -153,6 +152,8 @@ def test_closed_forms_equal_the_sum(mu, y):
 
 def test_scores_equal_those_of_scoringrules():
     """CRPS, its tail-weighted form and the interval score are scoringrules' own, where its closed forms do not overflow."""
+    import scoringrules  # slow to import, and needed here alone
+
     rng = np.random.default_rng(4)
     mu = rng.gamma(1, 3, 500) + 1e-3
     y, draws = rng.poisson(mu), rng.poisson(mu[:, None], (500, 60)).astype(float)

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -15,9 +16,13 @@ PACKAGE = Path(__file__).parent.parent / "riskwarn"
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE or p.stem not in {"__init__", "__main__"})
 
 
-FILES = {
-    path: ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py")) if "starter" not in path.parts
-}
+FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if "starter" not in path.parts]
+
+
+@cache
+def tree_of(path: Path) -> ast.AST:
+    """A file as it is parsed."""
+    return ast.parse(path.read_text("utf-8"))
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
@@ -38,7 +43,7 @@ def dotted(path: Path) -> str:
 def test_imports_point_one_way(path: Path):
     """A module imports only modules that stand before it, or its own package."""
     module = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    used = {name.split(".")[1] for name in imported(FILES[path]) if name.startswith("riskwarn.")} & set(ORDER)
+    used = {name.split(".")[1] for name in imported(tree_of(path)) if name.startswith("riskwarn.")} & set(ORDER)
 
     assert module in ORDER
     assert {u for u in used - {module} if ORDER.index(u) >= ORDER.index(module)} == set()
@@ -56,7 +61,7 @@ def test_no_file_imports_in_a_circle():
     """Within a package too, no file needs itself by way of others, imports inside functions included."""
     names = {dotted(path): path for path in FILES}
     needs = {
-        name: {_file(n, names) for n in imported(FILES[path])} - {None, name, *_packages(name)}
+        name: {_file(n, names) for n in imported(tree_of(path))} - {None, name, *_packages(name)}
         for name, path in names.items()
     }
 
@@ -99,4 +104,4 @@ def test_the_web_reads_what_a_night_published(path: Path):
     """No module of the web imports what computes a night: panel, model, history, scoring or pipeline."""
     computing = {"panel", "model", "history", "scoring", "backtesting", "pipeline"}
 
-    assert [n for n in imported(FILES[path]) if n.startswith("riskwarn.") and n.split(".")[1] in computing] == []
+    assert [n for n in imported(tree_of(path)) if n.startswith("riskwarn.") and n.split(".")[1] in computing] == []
