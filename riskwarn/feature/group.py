@@ -12,7 +12,7 @@ import pandas as pd
 
 from riskwarn.calling import checked
 from riskwarn.errors import DefinitionError, did_you_mean
-from riskwarn.feature import calendar, cases, composed, counts, mix, normal, own, recent, rise, space
+from riskwarn.feature import around, calendar, cases, composed, counts, ladder, mix, normal, own, recent, rise, space
 from riskwarn.feature.base import Feature
 from riskwarn.history import TABLE_OF, History, Stream
 from riskwarn.language import LANGUAGES, in_every_language, name_of
@@ -24,7 +24,7 @@ _SHOWN = 12
 
 KINDS: dict[str, type[Feature]] = {
     kind.__name__: kind
-    for module in (counts, rise, recent, cases, mix, space, calendar, composed, normal, own)
+    for module in (counts, rise, recent, cases, mix, ladder, space, around, calendar, composed, normal, own)
     for kind in vars(module).values()
     if isinstance(kind, type)
     and issubclass(kind, Feature)
