@@ -1,6 +1,6 @@
 """Times as machines and people of many countries write them: read exactly, or refused, never guessed."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 import openpyxl
@@ -278,3 +278,79 @@ def test_the_furthest_clocks_are_read():
     at, bad = read_times(texts, "UTC")
     assert not bad.any()
     assert at.dt.strftime("%d %H").tolist() == ["28 00", "28 12", "28 13"]
+
+
+PART_HOURS = {
+    "凌晨": {0, 1, 2, 3, 4, 5, 6}, "上午": set(range(12)), "中午": {11, 12, 13, 14}, "下午": set(range(12, 24)), "傍晚": {16, 17, 18, 19, 20},
+    "晚上": {17, 18, 19, 20, 21, 22, 23}, "am": set(range(12)), "p.m.": set(range(12, 24)),
+}  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(part=st.sampled_from(sorted(PART_HOURS)), hour=st.integers(1, 12), minute=st.integers(0, 59))
+def test_a_part_of_the_day_has_its_hours_or_the_time_is_refused(part, hour, minute):
+    """Twelve at night is one of two midnights, one o'clock in the evening and three at noon are none: asked for, not moved by twelve hours."""
+    said = at(f"2025-01-08 {part} {hour}:{minute:02d}") or at(f"2025-01-08 {hour}:{minute:02d} {part}")
+    meant = {hour % 12, hour % 12 + 12} & PART_HOURS[part]
+    assert said == (f"2025-01-08 {min(meant):02d}:{minute:02d}:00" if meant else None)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    start=st.sampled_from(["0000", "0001", "1899", "1900", "9999"]), rest=st.text("0123456789", min_size=5, max_size=9)
+)
+def test_a_number_that_begins_like_an_empty_date_is_not_empty(start, rest):
+    """0001-01-01 means nothing; a number of nine digits with the same beginning is a wrong value, or seconds since 1970."""
+    instants, bad = read_times(pd.Series([start + rest]), ZONE)
+    assert bad[0] or instants.notna().all() or len(rest) == len("01011305")
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    days=st.lists(st.dates(date(2025, 1, 1), date(2025, 12, 31)), min_size=12, max_size=40),
+    pair=st.sampled_from([("month first", "{d}/{m}/{y}"), ("day first", "{m}/{d}/{y}")]),
+)
+def test_an_order_that_the_dates_contradict_is_not_believed(days, pair):
+    """Where more dates fit only the other order, those that fit both are refused too: 3/4 would be a day a month away."""
+    order, form = pair
+    instants, _ = read_times(pd.Series([form.format(d=t.day, m=t.month, y=t.year) for t in days]), ZONE, order=order)
+    local = instants.dt.tz_convert(ZONE).dt.date
+    assert all(pd.isna(read) or read == day for read, day in zip(local, days, strict=True)) or all(
+        t.day <= 12 for t in days
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.dates(date(2020, 1, 1), date(2020, 12, 31)), min_size=10, max_size=40))
+def test_six_digits_are_months_only_where_all_can_be(days):
+    """200112 is December 2001, unless 200131 stands beside it: then it is a day of January 2020 with a year of two digits, refused."""
+    texts = pd.Series([f"{day:%y%m%d}" for day in days])
+    _, bad = read_times(texts, ZONE)
+    assert bad.all() or all(day.day <= 12 for day in days)
+    months, bad = read_times(pd.Series([f"{day:%Y%m}" for day in days]), ZONE)
+    assert not bad.any()
+    assert months.dt.tz_convert(ZONE).dt.month.tolist() == [day.month for day in days]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.datetimes(datetime.fromisoformat("2011-01-01"), datetime.fromisoformat("2030-12-31")).filter(
+        lambda t: t.second % 10
+    )
+)
+def test_a_year_of_the_republic_is_not_a_number_of_milliseconds(when):
+    """1140108130501 is a day of 2025 in Taipei, and a moment of 2006 to a clock: refused, with the remedy."""
+    _, bad = read_times(pd.Series([f"{when.year - 1911}{when:%m%d%H%M%S}"]), "Asia/Taipei")
+    assert bad[0]
+
+
+@settings(max_examples=40, deadline=None)
+@given(days=st.lists(st.dates(date(2025, 1, 1), date(2025, 12, 31)), min_size=20, max_size=40))
+def test_days_that_a_spreadsheet_took_for_months_are_refused(days):
+    """It turns 8/1/2025 into the 1st of August and leaves 13/1/2025 as text: what it turned cannot be told from what it did not."""
+    turned = [f"{t:%Y}-{t.day:02d}-{t.month:02d}" if t.day <= 12 else f"{t.day}/{t.month}/{t.year}" for t in days]
+    n_turned = sum(t.day <= 12 for t in days)
+    instants, _ = read_times(pd.Series(turned), ZONE, order="day first")
+    local = instants.dt.tz_convert(ZONE).dt.date
+    right = all(pd.isna(read) or read == day for read, day in zip(local, days, strict=True))
+    assert right or not 2 <= n_turned <= len(days) - 2 or any(t.day <= 12 < t.month for t in days)

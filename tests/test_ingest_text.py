@@ -2,6 +2,8 @@
 
 import csv
 import io
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import riskwarn
 from riskwarn.errors import DataError, DefinitionError
 from riskwarn.ingest import ingest
 from riskwarn.ingest.delivery import Stated
-from riskwarn.ingest.encoding import likely_encoding
+from riskwarn.ingest.encoding import likely_encoding, sniff_encoding
 from riskwarn.ingest.folding import cleaned
 from riskwarn.ingest.identity import read_ids
 from riskwarn.ingest.mapping import mapping_of
@@ -228,6 +231,56 @@ def test_an_encoding_of_another_script_is_refused_not_taken_for_chinese(tmp_path
         read(tmp_path, content)
     _, rows, _ = read(tmp_path, content, encoding=encoding)
     assert [row[2] for row in rows.values()] == words.split()
+
+
+FOREIGN = {
+    "euc_kr": ["소음 민원", "쓰레기 투기", "가로등 고장", "도로 파손", "층간소음", "교통사고", "음주운전 신고"],
+    "euc_jp": ["近隣トラブル", "賃金未払い", "ごみの不法投棄", "街灯の故障", "けんか"],
+    "koi8-r": ["незаконная парковка", "спор соседей", "фонарь не горит", "яма на дороге"],
+    "cp850": ["Lärm", "déchets", "éclairage", "différend", "c’est à côté".replace("’", "'")],
+    "mac_roman": ["Lärm", "déchets", "éclairage", "störning"],
+    "cp852": ["spor sousedů"],
+    "cp1256": ["نزاع جيران"],
+    "cp874": ["เสียงดัง", "จอดรถผิดที่"],
+    "iso2022_jp": ["騒音苦情", "ごみの不法投棄"],
+    "hz": ["邻里纠纷", "噪音扰民"],
+    "iso8859-2": ["śmieci"],
+}
+
+
+@pytest.mark.parametrize(("encoding", "word"), [(name, word) for name, words in FOREIGN.items() for word in words])
+def test_one_word_of_another_script_is_asked_for(tmp_path, encoding, word):
+    """Few characters could be Chinese by chance, a sign within a word Western: neither is taken without a word, and what is stated holds."""
+    content = f"{HEADER}\n1,2025-01-08,{word},x\n2,2025-01-08,plain,x\n".encode(encoding)
+    with pytest.raises(DataError, match="state `encoding` in the mapping"):
+        read(tmp_path, content)
+    _, rows, _ = read(tmp_path, content, encoding=encoding)
+    assert rows[1][2] == word
+
+
+def field_words():
+    """Chinese words as the pages have them."""
+    return sorted(
+        set(
+            re.findall("[\u4e00-\u9fff]{2,6}", (Path(riskwarn.__file__).parent / "locale" / "zh.po").read_text("utf-8"))
+        )
+    )
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "utf-8"])
+def test_one_chinese_word_is_read_as_it_is_or_asked_for(tmp_path, encoding):
+    """A word such as \u5b66\u6821 in GBK is valid UTF-8 and says nothing in it; nor is any other one taken for what nobody wrote."""
+    asked, file, words = 0, tmp_path / "f.csv", field_words()[::3]
+    for word in words:
+        file.write_bytes(f"{HEADER}\n1,2025-01-08,{word},x\n".encode(encoding))
+        try:
+            name, _ = sniff_encoding(file)
+        except DataError:
+            asked += 1
+        else:
+            said = file.read_bytes().decode(name, "replace")
+            assert word in said or "\ufffd" in said
+    assert asked <= 0.05 * len(words)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])

@@ -45,9 +45,18 @@ _EPOCH = r"^(?:/Date\()?(1\d{9}|1\d{12})(?:\.0*)?(?:[+-]\d{4})?(?:\)/)?$"
 """Seconds or milliseconds since 1970, from 2001 to 2033; no compact date has as many digits."""
 _VOCABULARY = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 _MONTHS: dict[str, int] = _VOCABULARY["months"]
-_HALVES = "|".join(
-    re.escape(word) for word in sorted(_VOCABULARY["before_noon"] + _VOCABULARY["after_noon"], key=len, reverse=True)
+_HALVES = "|".join(re.escape(word) for word in sorted(_VOCABULARY["hours"], key=len, reverse=True))
+_SENTINEL = (
+    rf"^(?:{'|'.join(f'{year:04d}' for year in SENTINEL_YEARS)})"
+    r"(?:[-/年.]\d{1,2}[-/月.]\d{1,2}日?(?:[T\s]*\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)?|\d{4}(?:[T\s]?\d{2}:?\d{2}(?::?\d{2}(?:\.?\d{3})?)?)?)"
+    r"\s*(?:Z|[+-]\d{2}:?\d{2})?$"
 )
+_MONTH_DIGITS, _SHORT_DATE = r"^(?:19|20)\d{2}(?:0[1-9]|1[0-2])$", r"^\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$"
+_MILLISECONDS = r"^1\d{12}$"
+_REPUBLIC = r"^1\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])[0-5]\d[0-5]\d$"
+"""Years of the Republic from 2011 on, as 1140108130500; of whole seconds, milliseconds end with three zeros."""
+_YEAR_LAST = r"^(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.]\d{4}(?:\D|$)"
+_ISO_DATE = r"^\d{4}-\d{2}-\d{2}(?:[ T]|$)"
 _WORDY_CLOCK = rf"(?P<p>{_HALVES})?\s*(?P<h>\d{{1,2}})(?:[:.时時点點](?P<i>\d{{1,2}})分?(?:[:.]?(?P<s>\d{{2}})(?:[.,]\d+)?秒?)?|[时時点點])?\s*(?P<q>{_HALVES})?"
 _WORDY_ZONE = r"(?P<z>[a-z]{1,5})?\s*(?P<o>[+-]\d{1,2}(?::?\d{2})?)?\s*(?:\([^)]*\))?"
 _WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s*)?"
@@ -117,7 +126,8 @@ def read_times(
     at = _localise(wall, values.index, zone)
     at = at.where(np.isnat(exact), pd.Series(exact, index=values.index).dt.tz_localize("UTC"))
     sentinel = _sentinels(texts)
-    return _believed(at.mask(sentinel), there & at.isna().to_numpy() & ~sentinel)
+    at = at.mask(sentinel | _dubious(texts, order))
+    return _believed(at, there & at.isna().to_numpy() & ~sentinel)
 
 
 def _believed(at: pd.Series, bad: np.ndarray) -> tuple[pd.Series, np.ndarray]:
@@ -136,8 +146,40 @@ def _localise(wall: np.ndarray, index: pd.Index, zone: str) -> pd.Series:
 
 
 def _sentinels(texts: pa.Array) -> np.ndarray:
-    years = "|".join(f"{year:04d}" for year in SENTINEL_YEARS)
-    return _matches(texts, rf"^(?:{years})[-/年.]?\d{{1,2}}[-/月.]?\d{{1,2}}")
+    return _matches(texts, _SENTINEL)
+
+
+def _dubious(texts: pa.Array, order: Order) -> np.ndarray:
+    """(n,) Times that other times of the column show to be written in another way than the one in which they can be read.
+
+    Six digits are year and month, unless others are plainly year, month and day of two digits each; thirteen are milliseconds, unless most are a date and
+    time of the Republic's calendar. Where more dates fit the order that was not stated than the one that was, it was stated wrongly. And
+    where all dates with a day up to the twelfth are whole and all others are left as text, a spreadsheet took days for months.
+    """
+    six = _matches(texts, _MONTH_DIGITS) & _matches(texts, _SHORT_DATE)
+    if six.any() and not (_matches(texts, _SHORT_DATE) & ~_matches(texts, _MONTH_DIGITS)).any():
+        six[:] = False
+    republic = _matches(texts, _REPUBLIC)
+    if republic.sum() * 2 <= _matches(texts, _MILLISECONDS).sum():
+        republic[:] = False
+    first, second = _leading_numbers(texts)
+    large_first, large_second, small = first > 12, second > 12, (first <= 12) & (second <= 12) & (first != second)
+    stated, other = (large_first, large_second) if order == "day first" else (large_second, large_first)
+    turned = small & (order != "year first" and other.sum() > stated.sum())
+    whole = _matches(texts, _ISO_DATE)
+    taken = whole & _matches(texts, r"^\d{4}-\d{2}-(?:0\d|1[0-2])")
+    large = large_first | large_second
+    if not (taken.sum() == whole.sum() >= 2 and large.sum() >= 2 and not small.any() and (whole | large).sum() >= 8):
+        whole[:] = False
+    return six | republic | turned | whole
+
+
+def _leading_numbers(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """The first two numbers of dates that end with the year; 0 where there is no such date."""
+    parts = pc.extract_regex(texts, _YEAR_LAST)
+    numbers = [pd.to_numeric(parts.field(name).to_pandas(), errors="coerce").fillna(0) for name in ("a", "b")]
+    first, second = (number.to_numpy(dtype=np.int64) for number in numbers)
+    return first, second
 
 
 def _matches(texts: pa.Array, pattern: str) -> np.ndarray:
@@ -208,12 +250,12 @@ def _wall_time(parts: dict[str, str | None]) -> datetime | None:
     if not month or (parts["h"] and not parts["i"] and not (parts["p"] or parts["q"])):
         return None
     hour, half = int(parts["h"] or 0), parts["p"] or parts["q"] or ""
-    if half and not 0 < hour <= 12 and not (half in _VOCABULARY["after_noon"] and hour < 24):
-        return None
-    if half in _VOCABULARY["after_noon"] and hour < 12 - (half == "中午"):
-        hour += 12
-    elif half in _VOCABULARY["before_noon"] and hour == 12:
-        hour = 0
+    if half:
+        first, last = _VOCABULARY["hours"][half]
+        hours = [h for h in ({hour, (hour + 12) % 24} if hour <= 12 else {hour}) if first <= h <= last]
+        if len(hours) != 1:
+            return None
+        hour = hours[0]
     year, day, minute, second = (int(parts[part] or 0) for part in "ydis")
     try:
         return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 the clock is joined to it later

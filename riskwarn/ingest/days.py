@@ -1,4 +1,4 @@
-"""A date alone is a day, not its midnight: what ended by it, or was known by it, was so by the end of the day."""
+"""A date alone is a day, not its midnight, a month a month: what ended by it, or was known by it, was so by its last second."""
 
 import numpy as np
 import pandas as pd
@@ -9,21 +9,65 @@ from riskwarn.schema import table_of
 
 ENDS = ("closed_at", "due_at", "ended_at", "limit_at", "feedback_at")
 """Times by which something was over: a date alone means the end of that day."""
+HAPPENED = (
+    "occurred_at",
+    "recorded_at",
+    "known_at",
+    "closed_at",
+    "feedback_at",
+    "started_at",
+    "ended_at",
+    "at",
+    "sent_at",
+    "received_at",
+)
+"""Times that cannot lie after the delivery that tells them."""
 _CLOCK = r"[:时時点點]|^\d{9,}(?:\.\d+)?$|^\d{5}\.\d"
 _PERIOD = r"^\d{4}\s*年?$|^\d{4}\s*[-/.年]\s*\d{1,2}\s*月?$|^\d{6}$"
+_YEAR = r"^\d{4}\D{0,2}$"
+_DATES_AS_TIMES = 5
+"""Times of a column, all at midnight, from which on they are dates: that many events do not happen at midnight alone."""
 
 
 def without_clock(values: pd.Series, at: pd.Series, zone: str) -> np.ndarray:
-    """(n,) Which times were written as a date alone: a day, not its midnight. Months and years are not days."""
-    if pd.api.types.is_datetime64_any_dtype(values.dtype):
-        return np.zeros(len(values), dtype=bool)
+    """(n,) Which times were written as a date alone: a day, not its midnight. Months and years are not days.
+
+    Where nothing of a column has a time of day but midnight, a program wrote its dates as times.
+    """
+    return _days_and_periods(values, at, zone)[0]
+
+
+def written_end(values: pd.Series, at: pd.Series, zone: str) -> pd.Series:
+    """By when what was written was over: the last second of a day, a month or a year, the time itself where there is one."""
+    days, periods = _days_and_periods(values, at, zone)
+    at = at.mask(days, day_end(at, zone)) if days.any() else at
+    if not periods.any():
+        return at
+    year = cleaned(values[periods]).str.contains(_YEAR).to_numpy(dtype=bool)
+    wall = at[periods].dt.tz_convert(zone).dt.tz_localize(None)
+    last = wall.dt.to_period("M").dt.end_time.mask(year, wall.dt.to_period("Y").dt.end_time).dt.floor("D")
+    ends = day_end(last.dt.tz_localize(zone, ambiguous=np.ones(len(last), bool), nonexistent="shift_forward"), zone)
+    return at.mask(periods, ends.reindex(at.index))
+
+
+def _days_and_periods(values: pd.Series, at: pd.Series, zone: str) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) Which times were written as a day, and which as a month or a year."""
     midnight = (at == at.dt.tz_convert(zone).dt.normalize()).to_numpy()
-    alone = np.zeros(len(values), dtype=bool)
+    nowhere = np.zeros(len(values), dtype=bool)
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        return (midnight if midnight.sum() == at.notna().sum() else nowhere), nowhere
     texts = cleaned(values[midnight])
-    alone[midnight] = ~(texts.str.contains(_CLOCK) | texts.str.contains(_PERIOD)).fillna(value=True).to_numpy(
-        dtype=bool
-    )
-    return alone
+    period, clock = (texts.str.contains(p).fillna(value=False).to_numpy(dtype=bool) for p in (_PERIOD, _CLOCK))
+    if midnight.sum() == at.notna().sum() >= _DATES_AS_TIMES:
+        clock = np.zeros(len(clock), dtype=bool)
+    days, periods = nowhere.copy(), nowhere
+    days[midnight], periods[midnight] = ~period & ~clock & texts.notna().to_numpy(), period
+    return days, periods
+
+
+def at_zero(at: pd.Series, zone: str) -> np.ndarray:
+    """(n,) Times that a program writes for none: the first instant of 1970, in UTC or on the city's clock."""
+    return at.isin([pd.Timestamp(0, tz="UTC"), pd.Timestamp("1970-01-01", tz=zone)]).to_numpy()
 
 
 def day_end(at: pd.Series, zone: str) -> pd.Series:
@@ -41,10 +85,19 @@ def to_day_end(rows: pd.DataFrame, intake: Intake) -> None:
             rows[end] = rows[end].mask(rows[end] == day, day_end(rows[end], intake.mapping.timezone))
 
 
-def day_at_end(name: str, raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake) -> pd.Series:
-    """A time by when something was known: of a date alone the end of the day."""
-    zone = intake.mapping.timezone
-    if name not in intake.chosen:
-        return rows[name]
-    alone = without_clock(raw[intake.chosen[name]], rows[name], zone)
-    return rows[name].mask(alone, day_end(rows[name], zone))
+def recorded_by(raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake) -> pd.Series:
+    """When rows were known that do not say so: when recorded, else when they occurred, and what the mapping adds; never before it was over.
+
+    A month or a year that is not over was known, as far as it goes, when the delivery that tells of it arrived.
+    """
+    known, delay, zone = None, pd.Timedelta(days=intake.mapping.known_delay_days), intake.mapping.timezone
+    for name in [name for name in ("recorded_at", "occurred_at") if name in rows]:
+        at = over = rows[name]
+        if name in intake.chosen:
+            values = raw[intake.chosen[name]]
+            at = at.mask(without_clock(values, at, zone), day_end(at, zone))
+            over = written_end(values, rows[name], zone)
+            over = over.mask((over > at) & (over > intake.arrived_at), at.clip(lower=intake.arrived_at))
+        later = (at + delay).mask(at + delay < over, over)
+        known = later if known is None else known.fillna(later)
+    return known

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from riskwarn.errors import DataError
+from riskwarn.ingest.scripts import makes_sense_elsewhere
 from riskwarn.privacy import simplified
 
 BLOCK_BYTES = 8 << 20
@@ -35,10 +36,28 @@ _READINGS = {
 }
 """What a byte is in a text of Western and in one of Central Europe; empty where it is no character."""
 _RUN = re.compile(rb"[\x80-\xff]+")
-_LETTERS = frozenset(range(0xC0, 0x100)) - {0xD7, 0xF7} | {0x8A, 0x8C, 0x8E, 0x9A, 0x9C, 0x9E, 0x9F}
+_LETTERS = frozenset(range(0xC0, 0x100)) - {0xD7, 0xF7} | {0x8C, 0x9C, 0x9F}
 _SIGNS = frozenset(
     b"\x80\x82\x84\x85\x91\x92\x93\x94\x95\x96\x97\xa0\xa1\xa3\xa7\xa9\xab\xae\xb0\xb2\xb5\xb7\xba\xbb\xbf"
 )
+_WITHIN_WORDS = frozenset(b"\x92\x96\x97\xa0\xad\xb4\xb7")
+_LOW_QUOTES, _HIGH_QUOTES, _ELLIPSIS = frozenset(b"\x82\x84"), frozenset(b"\x91\x92\x93\x94"), b"\x85"
+_LATIN, _SIGN = (
+    re.compile(rb"(?:[\xc2-\xc5][\x80-\xbf]|\xc6[\xa0\xa1\xaf\xb0]|\xc8[\x98-\x9b])+"),
+    re.compile(rb"(?:\xc2[\xa0-\xbf])+"),
+)
+_BESIDE_LETTERS = re.compile(rb"[A-Za-z][\xc2-\xc8][\x80-\xbf]|[\xc2-\xc8][\x80-\xbf][A-Za-z]")
+_SCRIPTS = tuple(
+    re.compile(rb"(?:%b|\xc2[\xa0-\xbf])+" % script)
+    for script in (
+        rb"\xce[\x86-\xbf]|\xcf[\x80-\x8e]",
+        rb"\xd0[\x81-\xbf]|\xd1[\x80-\x9f]|\xd2[\x90\x91]",
+        rb"\xd7[\x90-\xaa]",
+        rb"[\xd8-\xda][\x80-\xbf]|\xdb[\x80-\x95]",
+    )
+)
+"""Two-byte characters of UTF-8 as texts in Greek, Cyrillic, Hebrew and Arabic have them."""
+_ESCAPES = re.compile(rb"\x1b\$[@B(A]|\x1b\([JIB]|~\{(?:[!-w][!-~])+~\}")
 _SURE, _LIKELY, _LEAST, _APART = 0.9, 0.7, 0.45, 0.15
 _FEW = 20
 """Characters below which a text may consist of rare ones, such as the name of one village."""
@@ -60,13 +79,19 @@ def sniff_encoding(path: Path) -> tuple[str, str]:
     digest, decoder, valid = hashlib.sha256(), codecs.getincrementaldecoder("utf-8")(), True
     with path.open("rb") as handle:
         head = handle.read(BLOCK_BYTES)
-        block = head
+        block, escaped = head, False
         while block:
             digest.update(block)
+            escaped = escaped or _ESCAPES.search(block) is not None
             valid = valid and _decodes(decoder, block)
             block = handle.read(BLOCK_BYTES)
     valid = valid and _decodes(decoder, b"", final=True)
-    name = _marked(head) or ("utf-8" if valid else _by_evidence(path))
+    name = _marked(head) or ("utf-8" if valid and not _by_chance(head) else _by_evidence(path))
+    if escaped and name == "utf-8":
+        raise DataError(
+            f"{path}: the encoding cannot be told: it has escape sequences, as ISO-2022 and HZ have; export it again as UTF-8, or state "
+            "`encoding` in the mapping."
+        )
     return name, digest.hexdigest()
 
 
@@ -132,8 +157,8 @@ def likely_encoding(sample: bytes) -> str:
     if sample.isascii():
         return "utf-8"
     strange = sum(byte >= 0x80 for byte in sample)
-    characters = _UTF8_CHARACTER.findall(sample)
-    if sum(map(len, characters)) > 0.8 * strange or len(characters) >= 2 * _utf8_faults(sample):
+    characters = _usual_characters(sample)
+    if characters and (sum(map(len, characters)) > 0.8 * strange or len(characters) >= 2 * _utf8_faults(sample)):
         return "utf-8"
     western = _western_share(sample)
     chinese = {name: _common_share(sample, name) for name in _CHINESE}
@@ -141,7 +166,7 @@ def likely_encoding(sample: bytes) -> str:
     share, n = chinese[best]
     least = _LEAST if n < _FEW else _LIKELY
     if share >= least and share - western >= _APART and share - min(s for s, _ in chinese.values()) >= _APART:
-        return best
+        return "" if n < _FEW and (_japanese_share(sample) > share or makes_sense_elsewhere(sample, best)) else best
     is_western = western >= _SURE and share < _LIKELY and not western_or_central(sample)
     return _WESTERN if is_western else ""
 
@@ -167,6 +192,31 @@ def _has_two_readings(byte: int, sample: bytes) -> bool:
         re.search(rb"%b%b|%b%b" % (letter, (sign := re.escape(bytes([byte]))), sign, letter), sample) is not None
     )
     return western != central and central.isalpha() and (western.isalpha() or beside_letters)
+
+
+def _usual_characters(sample: bytes) -> list[bytes]:
+    """The characters of UTF-8, without those of two bytes where these are few and no text of one script has them, as Chinese in GB18030 seems to."""
+    characters = _UTF8_CHARACTER.findall(sample)
+    short = b"".join(c for c in characters if len(c) == 2)
+    if not 2 < len(short) < 2 * _FEW or _is_of_one_script(short, sample):
+        return characters
+    return [c for c in characters if len(c) > 2]
+
+
+def _is_of_one_script(characters: bytes, sample: bytes) -> bool:
+    if _LATIN.fullmatch(characters):
+        return _SIGN.fullmatch(characters) is not None or _BESIDE_LETTERS.search(sample) is not None
+    return any(script.fullmatch(characters) for script in _SCRIPTS)
+
+
+def _by_chance(head: bytes) -> bool:
+    """Whether a text is UTF-8 as it seems, though what it would say is Chinese in a Chinese encoding."""
+    sample = _telling(iter(head.splitlines(keepends=True)))
+    return bool(sample) and not _usual_characters(sample) and likely_encoding(sample) in _CHINESE
+
+
+def _japanese_share(sample: bytes) -> float:
+    return _common_share(sample, "euc_jp")[0]
 
 
 def _utf8_faults(sample: bytes) -> int:
@@ -205,17 +255,26 @@ def _common() -> frozenset[str]:
 
 
 def _western_share(sample: bytes) -> float:
-    """Share of the runs of high bytes that are what Western text has: a letter or two beside plain letters, or a usual sign."""
+    """Share of the runs of high bytes that are what Western text has: a letter or two beside plain letters, or a usual sign.
+
+    What DOS and old Macintosh encodings put there is another sign within a word, a capital behind a small letter, a quote that never ends.
+    """
+    low = frozenset() if _HIGH_QUOTES & set(sample) else _LOW_QUOTES
     usual = [
-        _is_western(run.group(), sample[run.start() - 1 : run.start()], sample[run.end() : run.end() + 1])
+        not low & set(run.group())
+        and _is_western(run.group(), sample[run.start() - 1 : run.start()], sample[run.end() : run.end() + 1])
         for run in _RUN.finditer(sample)
+        if run.group() != _ELLIPSIS
     ]
     return sum(usual) / len(usual) if usual else 0.0
 
 
 def _is_western(run: bytes, before: bytes, after: bytes) -> bool:
-    beside = before.isalpha() or after.isalpha()
-    return set(run) <= _SIGNS or (len(run) <= 2 and beside and set(run) <= _LETTERS | _SIGNS)
+    beside, within = before.isalpha() or after.isalpha(), before.isalpha() and after.isalpha()
+    if set(run) <= _SIGNS:
+        return not within or set(run) <= _WITHIN_WORDS
+    turned = before.islower() and run.decode(_WESTERN, "replace")[0].isupper()
+    return len(run) <= 2 and beside and not turned and set(run) <= _LETTERS | _SIGNS
 
 
 def utf8_blocks(path: Path, encoding: str, *, known_valid: bool = False) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from riskwarn.ingest.categorising import UNKNOWN_CATEGORY, Categories, categoris
 from riskwarn.ingest.choosing import JOINED
 from riskwarn.ingest.clock import join_times
 from riskwarn.ingest.coordinates import SHIFTED, points_of
-from riskwarn.ingest.days import day_at_end, to_day_end
+from riskwarn.ingest.days import HAPPENED, recorded_by, to_day_end
 from riskwarn.ingest.folding import cleaned, folded
 from riskwarn.ingest.gate import check_labels, check_rows
 from riskwarn.ingest.identity import made_ids, restarted
@@ -21,19 +21,6 @@ from riskwarn.privacy import keyed_hash
 from riskwarn.schema import table_of
 
 _POINTS = ("lon", "lat", "lonlat", "latlon", "address")
-_HAPPENED = (
-    "occurred_at",
-    "recorded_at",
-    "known_at",
-    "closed_at",
-    "feedback_at",
-    "started_at",
-    "ended_at",
-    "at",
-    "sent_at",
-    "received_at",
-)
-"""Times that cannot lie after the delivery that tells them."""
 FUTURE_HOURS = 24
 """What clocks and dates without a time may run ahead of the arrival of the delivery."""
 
@@ -191,9 +178,7 @@ def _known(raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake) -> None:
     if mapping.known == "arrival":
         rows["known_at"] = intake.arrived_at
     elif "known_at" not in rows:
-        happened = day_at_end("occurred_at", raw, rows, intake)
-        recorded = day_at_end("recorded_at", raw, rows, intake) if "recorded_at" in rows else happened
-        rows["known_at"] = recorded.fillna(happened) + pd.Timedelta(days=mapping.known_delay_days)
+        rows["known_at"] = recorded_by(raw, rows, intake)
         _settled_when(rows, intake)
     early = rows["known_at"] < occurred
     intake.notes["known before it occurred; counted from when it occurred"] += int(early.sum())
@@ -224,7 +209,7 @@ def _valid(rows: pd.DataFrame, intake: Intake) -> None:
 def _refuse_future(rows: pd.DataFrame, intake: Intake, reasons: Reasons) -> None:
     latest = intake.arrived_at + pd.Timedelta(hours=FUTURE_HOURS)
     derived = set() if "known_at" in intake.chosen else {"known_at"}
-    for name in _HAPPENED:
+    for name in HAPPENED:
         if name in rows and name not in derived:
             reasons.add((rows[name] > latest).to_numpy(), f"{name}: after the delivery arrived")
 

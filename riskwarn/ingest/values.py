@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from riskwarn.errors import DataError
 from riskwarn.ingest.clock import read_times
-from riskwarn.ingest.days import ENDS, day_end, without_clock
+from riskwarn.ingest.days import ENDS, HAPPENED, at_zero, written_end
 from riskwarn.ingest.folding import FILE_WORDS, clean, cleaned, fold, folded
 from riskwarn.ingest.identity import DAMAGED, is_identifier, read_ids
 from riskwarn.ingest.intake import Intake, Reasons, kind_of
@@ -45,9 +45,11 @@ def column_of(name: str, values: pd.Series, intake: Intake, reasons: Reasons) ->
         at, bad = read_times(values, mapping.timezone, order=mapping.dates, date1904=intake.date1904)
         reasons.add(bad, f"{name}: not a time")
         intake.see(f"{name}: not a time", values, bad)
-        return (
-            at.mask(without_clock(values, at, mapping.timezone), day_end(at, mapping.timezone)) if name in ENDS else at
-        )
+        if name in (*HAPPENED, *ENDS):
+            zero = at_zero(at, mapping.timezone)
+            intake.notes[f"{name}: 1970-01-01 00:00, the zero of a clock, taken as empty"] += int(zero.sum())
+            at = at.mask(zero)
+        return written_end(values, at, mapping.timezone) if name in ENDS else at
     if column.kind in {"integer", "number"}:
         return _numbers(column, values, reasons)
     if column.kind == "flag":
