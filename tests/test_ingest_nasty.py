@@ -554,3 +554,12 @@ def test_there_are_enough_nasty_files():
     """The collection only grows."""
     assert len(TEXTS) + len(JSONS) + len(BOOKS) + len(PARQUETS) >= 150
     assert pd.Series([*TEXTS]).is_unique
+
+
+def test_records_of_attributes_alone_are_records(tmp_path):
+    """ArcGIS without geometry; what the service says it left out is said."""
+    answer = {"exceededTransferLimit": True, "features": [{"attributes": {"id": "1", "at": "2025-01-08", "cat": "x"}}]}
+    (tmp_path / "f.json").write_text(json.dumps(answer), "utf-8")
+    report = survives(tmp_path, tmp_path / "f.json", 1)
+    assert report.accepted == 1
+    assert "the service cut its answer (exceededTransferLimit): rows are missing" in set(report.notes["note"])

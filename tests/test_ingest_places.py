@@ -12,7 +12,7 @@ from riskwarn.errors import DataError, DefinitionError
 from riskwarn.grid import carry, neighbors
 from riskwarn.ingest import ingest
 from riskwarn.ingest.areas import hexagons
-from riskwarn.ingest.coordinates import gcj02_shift, to_wgs84
+from riskwarn.ingest.coordinates import coordinate_of, gcj02_shift, points_of, to_wgs84
 from riskwarn.ingest.mapping import mapping_of
 from riskwarn.store import Store
 
@@ -278,3 +278,63 @@ def test_a_crosswalk_comes_in_as_a_table(tmp_path):
     crosswalk = store.read("crosswalk")
     assert crosswalk["weight"].tolist() == [0.25, 0.75]
     assert crosswalk["kind"].tolist() == ["split", "split"]
+
+
+def sexagesimal(value, letters):
+    """A coordinate in degrees, minutes and seconds, with its letter."""
+    seconds = round(abs(value) * 3600)
+    return f"{seconds // 3600}°{seconds // 60 % 60}'{seconds % 60}\"{letters[value < 0]}"
+
+
+SPELT = {
+    "letters behind": (lambda x, y: f"{abs(y):.4f}{'NS'[y < 0]} {abs(x):.4f}{'EW'[x < 0]}", 1e-4),
+    "letters before": (lambda x, y: f"{'EW'[x < 0]}{abs(x):.4f}, {'NS'[y < 0]}{abs(y):.4f}", 1e-4),
+    "letters apart": (lambda x, y: f"{'NS'[y < 0]} {abs(y):.4f} {'EW'[x < 0]} {abs(x):.4f}", 1e-4),
+    "words": (lambda x, y: f"{'东西'[x < 0]}经{abs(x):.4f} {'北南'[y < 0]}纬{abs(y):.4f}", 1e-4),
+    "minutes and seconds": (lambda x, y: f"{sexagesimal(y, 'NS')} {sexagesimal(x, 'EW')}", 1e-3),
+    "words of degrees": (
+        lambda x, y: f"{sexagesimal(x, 'EW')},{sexagesimal(y, 'NS')}".replace("°", "度").replace("'", "分"),
+        1e-3,
+    ),
+    "decimal commas": (lambda x, y: f"{x:.4f}; {y:.4f}".replace(".", ","), 1e-4),
+    "a pair": (lambda x, y: f"({x:.4f}, {y:.4f})", 1e-4),
+}
+
+
+@pytest.mark.parametrize("form", SPELT)
+@settings(max_examples=25, deadline=None)
+@given(x=st.floats(-179, 179), y=st.floats(-89, 89))
+def test_a_point_is_where_its_spelling_says(form, x, y):
+    """Degrees with letters, words, minutes or a decimal comma are read exactly, whichever of the two comes first."""
+    write, close = SPELT[form]
+    read_x, read_y = points_of(pd.Series([write(x, y)], dtype="str"))
+    assert (read_x[0], read_y[0]) == (pytest.approx(x, abs=close), pytest.approx(y, abs=close))
+
+
+@given(st.text("0123456789.,;°'\"NSEW -()", max_size=24))
+@settings(max_examples=200, deadline=None)
+def test_letters_of_one_axis_are_no_point(text):
+    """Whatever is written, a point has both coordinates or none that can be placed; two latitudes are no point."""
+    x, y = points_of(pd.Series([text], dtype="str"))
+    if (set("NS") & set(text)) and not set("EW") & set(text):
+        assert x.isna()[0] or y.isna()[0]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("118.78", 118.78), ("118,78", 118.78), ("118,780", None), ("E118.78", 118.78), ("118°30′W", -118.5), ("32.04N", None), ("118 78", None)],
+)  # fmt: skip
+def test_a_coordinate_in_a_column_of_its_own(written, read):
+    """Three digits behind a comma may be thousands, and a latitude is no longitude: neither is guessed."""
+    value = coordinate_of(pd.Series([written], dtype="str"), "x")[0]
+    assert value == read if read is not None else np.isnan(value)
+
+
+def test_a_point_that_cannot_be_read_is_not_one_that_is_not_there(tmp_path):
+    """The notes tell the two apart."""
+    store = Store(tmp_path / "s", timezone=ZONE)
+    ingest(store, squares(tmp_path / "a.geojson"), grids_mapping())
+    file = points(tmp_path / "f.csv", ["116.015", "far away 5", "", "116.015"], ["39.905", "39.9", "", ""])
+    notes = ingest(store, file, points_mapping()).notes.set_index("note")["rows"]
+    assert notes["a point that cannot be read, unplaced"] == 2
+    assert notes["no grid, unplaced"] == 3

@@ -475,3 +475,27 @@ def test_a_ledger_numbered_like_permits_comes_in(tmp_path):
     ledger(id=[f"H{k:08d}" for k in range(40)]).to_csv(tmp_path / "f.csv", index=False)
     assert ingest(store, tmp_path / "f.csv", mapping()).accepted == 40
     assert b"H00000012" not in on_disk(store)
+
+
+@pytest.mark.parametrize("value", [mobile(), resident(), "张伟明"])
+def test_a_key_that_tells_a_person_is_not_repeated(tmp_path, value):
+    """Not the keys around JSON lists, of a manifest, of a mapping's own columns, or of a header in a proposal."""
+    said = []
+    (tmp_path / "f.json").write_text(f'{{"{value}": [{{"id": 1}}], "b": [{{"id": 1}}]}}', "utf-8")
+    (tmp_path / "f.csv").write_text("id,at\n1,2025-01-08\n", "utf-8")
+    (tmp_path / "g.csv").write_text(f"id,at,{value}\n1,2025-01-08,x\n", "utf-8")
+    (tmp_path / "h.csv").write_text("id,at\n1,2025-01-08\n", "utf-8")
+    (tmp_path / "h.csv.manifest.json").write_text(f'{{"{value}": 1}}', "utf-8")
+    for name, column in (("f.json", "at"), ("f.csv", value), ("h.csv", "at")):
+        columns = {"event_id": "id", "occurred_at": column}
+        mapping = mapping_of(
+            {"source": "dispute", "timezone": ZONE, "constants": {"category": "D02"}, "columns": columns}
+        )
+        with pytest.raises(RiskwarnError) as refused:
+            ingest(Store(tmp_path / "s", timezone=ZONE), tmp_path / name, mapping)
+        said.append(str(refused.value))
+    try:
+        said.append(repr(guess(tmp_path / "g.csv")))
+    except RiskwarnError as refused:
+        said.append(str(refused))
+    assert value not in "\n".join(said)

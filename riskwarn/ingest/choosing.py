@@ -102,7 +102,7 @@ def _refuse_absent(absent: list[str], header: tuple[str, ...], file: str, *, any
             else f"has {len(header)} columns, none of them known: is its first line a header?"
         )
         raise DataError(
-            f"{file}: column {', '.join(map(repr, absent))} is missing{hints}; the file {there}{'.' if any_known else ''}"
+            f"{file}: column {', '.join(map(shown, absent))} is missing{hints}; the file {there}{'.' if any_known else ''}"
         )
 
 

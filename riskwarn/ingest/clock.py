@@ -39,6 +39,8 @@ _DATES = {
     "month first": r"^(?P<m>\d{1,2})[-/.](?P<d>\d{1,2})[-/.](?P<y>\d{4})\s*" + _CLOCK + "$",
     "day first": r"^(?P<d>\d{1,2})[-/.](?P<m>\d{1,2})[-/.](?P<y>\d{4})\s*" + _CLOCK + "$",
 }
+_LAST_COUNTED = 9999
+"""Years beyond cannot be counted in microseconds, nor written."""
 _SPREADSHEET_EPOCH = np.datetime64("1899-12-30", "us")
 _DAYS_TO_1904 = np.timedelta64(1462, "D")
 _EPOCH = r"^(?:/Date\()?(1\d{9}|1\d{12})(?:\.0*)?(?:[+-]\d{4})?(?:\)/)?$"
@@ -108,12 +110,13 @@ def read_times(
     >>> bad.tolist()
     [False, False, False, True]
     """
-    if isinstance(values.dtype, pd.DatetimeTZDtype):
-        return _believed(values.dt.tz_convert("UTC").dt.as_unit("us"), np.zeros(len(values), bool))
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
-        return _believed(
-            _localise(values.to_numpy().astype("datetime64[us]"), values.index, zone), values.isna().to_numpy() & False
-        )
+        far = (values.notna() & ~values.dt.year.between(1, _LAST_COUNTED)).to_numpy()
+        near = values.copy()
+        near[far] = pd.NaT
+        if isinstance(values.dtype, pd.DatetimeTZDtype):
+            return _believed(near.dt.tz_convert("UTC").dt.as_unit("us"), far)
+        return _believed(_localise(near.to_numpy().astype("datetime64[us]"), values.index, zone), far)
     texts = clean(values)
     there = pc.is_valid(texts).to_numpy(zero_copy_only=False)
     wall = _iso_times(texts)

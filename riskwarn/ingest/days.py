@@ -25,16 +25,10 @@ HAPPENED = (
 _CLOCK = r"[:时時点點]|^\d{9,}(?:\.\d+)?$|^\d{5}\.\d"
 _PERIOD = r"^\d{4}\s*年?$|^\d{4}\s*[-/.年]\s*\d{1,2}\s*月?$|^\d{6}$"
 _YEAR = r"^\d{4}\D{0,2}$"
+_A_DAY = pd.Timedelta(hours=26)
+"""No day is longer, and every month and year is."""
 _DATES_AS_TIMES = 5
 """Times of a column, all at midnight, from which on they are dates: that many events do not happen at midnight alone."""
-
-
-def without_clock(values: pd.Series, at: pd.Series, zone: str) -> np.ndarray:
-    """(n,) Which times were written as a date alone: a day, not its midnight. Months and years are not days.
-
-    Where nothing of a column has a time of day but midnight, a program wrote its dates as times.
-    """
-    return _days_and_periods(values, at, zone)[0]
 
 
 def written_end(values: pd.Series, at: pd.Series, zone: str) -> pd.Series:
@@ -51,14 +45,18 @@ def written_end(values: pd.Series, at: pd.Series, zone: str) -> pd.Series:
 
 
 def _days_and_periods(values: pd.Series, at: pd.Series, zone: str) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) Which times were written as a day, and which as a month or a year."""
+    """(n,) Which times were written as a day, and which as a month or a year.
+
+    Where nothing of a column has a time of day but midnight, a program wrote its days as times.
+    """
     midnight = (at == at.dt.tz_convert(zone).dt.normalize()).to_numpy()
     nowhere = np.zeros(len(values), dtype=bool)
+    all_midnight = midnight.sum() == at.notna().sum() >= _DATES_AS_TIMES
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
-        return (midnight if midnight.sum() == at.notna().sum() else nowhere), nowhere
+        return (midnight if all_midnight else nowhere), nowhere
     texts = cleaned(values[midnight])
     period, clock = (texts.str.contains(p).fillna(value=False).to_numpy(dtype=bool) for p in (_PERIOD, _CLOCK))
-    if midnight.sum() == at.notna().sum() >= _DATES_AS_TIMES:
+    if all_midnight:
         clock = np.zeros(len(clock), dtype=bool)
     days, periods = nowhere.copy(), nowhere
     days[midnight], periods[midnight] = ~period & ~clock & texts.notna().to_numpy(), period
@@ -94,9 +92,8 @@ def recorded_by(raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake) -> pd.Ser
     for name in [name for name in ("recorded_at", "occurred_at") if name in rows]:
         at = over = rows[name]
         if name in intake.chosen:
-            values = raw[intake.chosen[name]]
-            at = at.mask(without_clock(values, at, zone), day_end(at, zone))
-            over = written_end(values, rows[name], zone)
+            over = written_end(raw[intake.chosen[name]], at, zone)
+            at = over.mask(over - at > _A_DAY, at)
             over = over.mask((over > at) & (over > intake.arrived_at), at.clip(lower=intake.arrived_at))
         later = (at + delay).mask(at + delay < over, over)
         known = later if known is None else known.fillna(later)

@@ -169,10 +169,6 @@ def has_half_character(text: str) -> bool:
     return not text.isascii() and _SURROGATE.search(text) is not None
 
 
-_MIDNIGHT = " 00:00:00"
-"""What a cell with a date and no time of day becomes as text."""
-
-
 def cell_text(cell: object) -> str | None:
     """A cell of a sheet, a JSON value or a database as text; whole numbers without fraction, times in ISO form.
 
@@ -236,13 +232,4 @@ def cell_pieces(
 
 
 def _piece(rows: list[list[str | None]], columns: Sequence[str], numbers: list[int], broken: dict[int, str]) -> Piece:
-    frame = pd.DataFrame(rows, columns=list(columns), index=numbers, dtype="str")
-    for place, name in enumerate(frame):
-        texts = frame.iloc[:, place].dropna()
-        if (
-            len(texts)
-            and texts.str.endswith(_MIDNIGHT).all()
-            and texts.str.fullmatch(rf"\d{{4}}-\d{{2}}-\d{{2}}{_MIDNIGHT}").all()
-        ):
-            frame[name] = frame[name].str.removesuffix(_MIDNIGHT)
-    return Piece(frame, broken)
+    return Piece(pd.DataFrame(rows, columns=list(columns), index=numbers, dtype="str"), broken)

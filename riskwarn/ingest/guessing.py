@@ -94,7 +94,11 @@ class Guess:
         """The proposal as a table."""
         head = f"preset {self.preset!r}, confidence {self.confidence:.2f}"
         asked = "".join(f"\nto decide: {question}" for question in self.questions)
-        return head + "\n" + self.columns.to_string(index=False) + asked
+        named = [
+            name if shown(name) == repr(name) else f"{place} (not shown)"
+            for place, name in enumerate(self.columns["column"], 1)
+        ]
+        return head + "\n" + self.columns.assign(column=named).to_string(index=False) + asked
 
 
 @checked

@@ -15,6 +15,8 @@ FAR_APART_DAYS = 90
 FAR_APART = f"event_id: one id, occurred more than {FAR_APART_DAYS} days apart; do the numbers restart?"
 _EXACT_DIGITS = 15
 """Digits a spreadsheet keeps of a number; it writes zeros for the rest."""
+_EXACT_FLOAT = 2.0**53
+"""From here on a floating number stands for several whole ones."""
 _SCIENTIFIC = r"[+-]?\d(?:[.,]\d+)?[eE]\+?\d+"
 _NOT_SHOWN = r"#{2,}|#(?:REF!|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|N/A|SPILL!|CALC!)"
 """What a spreadsheet shows in place of a value it cannot show or find."""
@@ -28,7 +30,7 @@ def is_identifier(column: str) -> bool:
 def read_ids(values: pd.Series) -> tuple[pd.Series, np.ndarray]:
     """Ids as text, and those that a spreadsheet has damaged.
 
-    A value written like ``2.02501E+14`` has lost digits, and ``#REF!`` or ``####`` stands where one was. So has a number longer than 15 digits that ends in zeros, where too many of
+    A value written like ``2.02501E+14`` has lost digits, and ``#REF!`` or ``####`` stands where one was. So has a number of a column of floating ones beyond 2 to the 53rd, and a number longer than 15 digits that ends in zeros, where too many of
     the column do for chance.
 
     Examples
@@ -40,6 +42,8 @@ def read_ids(values: pd.Series) -> tuple[pd.Series, np.ndarray]:
     ids = cleaned(values)
     ids = ids.str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
     damaged = ids.str.fullmatch(f"{_SCIENTIFIC}|{_NOT_SHOWN}").fillna(value=False).to_numpy(dtype=bool)
+    if pd.api.types.is_float_dtype(values.dtype):
+        damaged = damaged | (values.abs() >= _EXACT_FLOAT).fillna(value=False).to_numpy(dtype=bool)
     return ids, damaged | _rounded(ids)
 
 

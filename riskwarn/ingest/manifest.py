@@ -12,6 +12,7 @@ from pathlib import Path
 from riskwarn.clock import instant
 from riskwarn.errors import DataError, did_you_mean
 from riskwarn.ingest.mapping import Mapping, is_moment
+from riskwarn.privacy import shown
 
 ENDING = ".manifest.json"
 
@@ -79,7 +80,7 @@ def read_manifest(path: Path | str) -> Manifest:
     unknown = [key for key in said if key not in known]
     if unknown:
         raise DataError(
-            f"{beside}: unknown key {unknown[0]!r}{did_you_mean(unknown[0], known)}; known keys: {', '.join(known)}."
+            f"{beside}: unknown key {shown(unknown[0])}{did_you_mean(unknown[0], known)}; known keys: {', '.join(known)}."
         )
     given = {key: value for key, value in said.items() if value is not None}
     for key, value in given.items():

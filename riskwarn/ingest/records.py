@@ -27,6 +27,7 @@ from riskwarn.ingest.delivery import (
     has_half_character,
 )
 from riskwarn.ingest.encoding import BAD, sniff_encoding, utf8_blocks
+from riskwarn.privacy import shown
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -55,7 +56,7 @@ def open_records(path: Path, _known: Sequence[str], stated: Stated) -> Delivery:
     sniffed, digest = ("", file_digest(path)) if stated.encoding else sniff_encoding(path)
     encoding = stated.encoding or sniffed
     lined = _is_lined(path, encoding)
-    listed = [] if lined else list(_listed(path, encoding, stated))
+    listed, is_cut = ([], False) if lined else _listed(path, encoding, stated)
 
     def records() -> Iterator[_Checked]:
         return _lined(path, encoding) if lined else iter(listed)
@@ -70,7 +71,8 @@ def open_records(path: Path, _known: Sequence[str], stated: Stated) -> Delivery:
         lines = (([record.get(name) for name in header], fault) for record, fault in records())
         return cell_pieces(header, columns, lines)
 
-    return Delivery(path.name, digest, tuple(header), read, encoding=encoding)
+    notes = {"the service cut its answer (exceededTransferLimit): rows are missing": len(listed)} if is_cut else {}
+    return Delivery(path.name, digest, tuple(header), read, encoding=encoding, notes=notes)
 
 
 def _lines(path: Path, encoding: str) -> Iterator[str]:
@@ -101,7 +103,8 @@ def _lined(path: Path, encoding: str) -> Iterator[_Checked]:
             yield {}, "the line is not JSON"
 
 
-def _listed(path: Path, encoding: str, stated: Stated) -> Iterator[_Checked]:
+def _listed(path: Path, encoding: str, stated: Stated) -> tuple[list[_Checked], bool]:
+    """The records of one JSON value, and whether the service says that it left some out."""
     text = b"".join(utf8_blocks(path, encoding)).decode()
     try:
         whole = json.loads(text)
@@ -110,8 +113,10 @@ def _listed(path: Path, encoding: str, stated: Stated) -> Iterator[_Checked]:
     except (ValueError, RecursionError):
         raise DataError(f"{path}: no JSON that can be a table; export it again, best as JSON lines.") from None
     crs = _crs(whole) if isinstance(whole, dict) and not stated.crs else None
-    for record in whole if isinstance(whole, list) else _wrapped(path, whole):
-        yield _record(record, crs)
+    listed = [_record(record, crs) for record in (whole if isinstance(whole, list) else _wrapped(path, whole))]
+    around = whole if isinstance(whole, dict) else {}
+    cut = [said.get("exceededTransferLimit") for said in (around, around.get("properties")) if isinstance(said, dict)]
+    return listed, any(flag is True for flag in cut)
 
 
 # -- lists within services' answers -----------------------------------------------------------------------------------
@@ -120,7 +125,7 @@ def _listed(path: Path, encoding: str, stated: Stated) -> Iterator[_Checked]:
 def _wrapped(path: Path, whole: object) -> list[object]:
     lists = _lists(whole)
     if len(lists) != 1:
-        names = ", ".join(lists) or "none"
+        names = ", ".join(shown(name) for name in lists) or "none"
         raise DataError(
             f"{path}: wanted one list of records in the JSON, found {len(lists)} ({names}); export the records alone."
         )
@@ -162,7 +167,7 @@ def _record(record: object, crs: object) -> _Checked:
 def _feature(record: dict[str, object]) -> dict[str, object]:
     """Properties and geometry of a feature side by side; any other record as it is."""
     properties = record.get("attributes", record.get("properties"))
-    if not isinstance(properties, dict) or not {GEOMETRY, "type"} & set(record):
+    if not isinstance(properties, dict) or not ({GEOMETRY, "type"} & set(record) or len(record) == 1):
         return record
     outer_id = {"id": record["id"]} if "id" in record and "id" not in properties else {}
     return {**outer_id, **properties, **({GEOMETRY: record[GEOMETRY]} if GEOMETRY in record else {})}

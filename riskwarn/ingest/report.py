@@ -17,6 +17,7 @@ _REMEDIES = {
     "person data": "take the value out of the export",
     "free text": "take the column out of the export, or map it through `words`",
     "a formula without": "open the workbook in a spreadsheet program, save it, and send it again",
+    "merged with": "take the merging off and write the value into each cell",
     "the row has": "quote cells that hold the delimiter",
     "not a number": "write plain numbers",
     "spreadsheet": "export the column as text, not as a number",
@@ -31,6 +32,7 @@ MOSTLY = 0.5
 """Share of the rows from which a delivery counts as failed, though its good rows are kept."""
 _WEAK = (
     ("no grid, unplaced", "in no grid", "name `grid_id` or the points under [columns], and see `crs` under [place]"),
+    ("category is empty", "without a category", "fill the column, or name another one under [columns]"),
     *(
         (
             f"{name}: unknown to the crosswalk",

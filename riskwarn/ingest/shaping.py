@@ -8,7 +8,7 @@ from riskwarn.ingest.areas import polygon_faults
 from riskwarn.ingest.categorising import UNKNOWN_CATEGORY, Categories, categorise, other_category
 from riskwarn.ingest.choosing import JOINED
 from riskwarn.ingest.clock import join_times
-from riskwarn.ingest.coordinates import SHIFTED, points_of
+from riskwarn.ingest.coordinates import SHIFTED, coordinate_of, points_of
 from riskwarn.ingest.days import HAPPENED, recorded_by, to_day_end
 from riskwarn.ingest.folding import cleaned, folded
 from riskwarn.ingest.gate import check_labels, check_rows
@@ -101,6 +101,8 @@ def _category(name: str, labels: pd.DataFrame, rows: pd.DataFrame, intake: Intak
     coded, mapping = categorise(labels, intake.mapping, intake.crosswalk), intake.mapping
     said = np.ones(len(rows), dtype=bool) if name == "category" else folded(labels.iloc[:, 0]).notna().to_numpy()
     rows[name], rows[f"{name}_raw"] = coded.code.where(said), coded.raw.where(said)
+    if name == "category" and FEEDBACK not in intake.chosen:
+        intake.notes["category is empty, kept as other"] += _n_empty(labels)
     unknown = coded.unknown & said
     if mapping.category.unknown == "slug":
         check_labels(name, labels, rows, intake, reasons)
@@ -110,6 +112,15 @@ def _category(name: str, labels: pd.DataFrame, rows: pd.DataFrame, intake: Intak
     elif unknown.any():
         intake.notes[f"{name}: unknown to the crosswalk, kept as other with its raw name"] += int(unknown.sum())
     return coded
+
+
+def _n_empty(labels: pd.DataFrame) -> int:
+    """How many rows have none of the columns that name a category; each distinct value is folded once."""
+    empty = np.ones(len(labels), dtype=bool)
+    for column in labels:
+        codes, distinct = pd.factorize(labels[column], use_na_sentinel=False)
+        empty &= folded(pd.Series(distinct)).isna().to_numpy(dtype=bool)[codes]
+    return int(empty.sum())
 
 
 def _places(raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake, reasons: Reasons) -> None:
@@ -126,6 +137,7 @@ def _places(raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake, reasons: Reas
         unplaced = (rows["grid_id"] == "").to_numpy()
         rows["grid_id"] = rows["grid_id"].where(~unplaced, placed.grid_id)
         rows["near_grid_id"] = placed.near_grid_id
+        _note_unread(raw[unplaced], (points[0][unplaced], points[1][unplaced]), intake)
         intake.notes["point outside all grids, unplaced"] += int((placed.outside & unplaced).sum())
         intake.notes["point impossible in its CRS (longitude and latitude swapped?), unplaced"] += int(
             placed.impossible.sum()
@@ -145,16 +157,26 @@ def _moment(rows: pd.DataFrame) -> pd.Series:
 
 def _points(raw: pd.DataFrame, chosen: dict[str, str]) -> tuple[pd.Series, pd.Series] | None:
     if "lon" in chosen and "lat" in chosen:
-        return _coordinate(raw[chosen["lon"]]), _coordinate(raw[chosen["lat"]])
+        return coordinate_of(_cells(raw[chosen["lon"]]), "x"), coordinate_of(_cells(raw[chosen["lat"]]), "y")
     for name in ("lonlat", "latlon"):
         if name in chosen:
             return points_of(cleaned(raw[chosen[name]]), latitude_first=name == "latlon")
     return None
 
 
-def _coordinate(values: pd.Series) -> pd.Series:
-    numbers = values if pd.api.types.is_numeric_dtype(values.dtype) else cleaned(values)
-    return pd.to_numeric(numbers, errors="coerce").astype("float64")
+def _cells(values: pd.Series) -> pd.Series:
+    return values if pd.api.types.is_numeric_dtype(values.dtype) else cleaned(values)
+
+
+def _note_unread(raw: pd.DataFrame, points: tuple[pd.Series, pd.Series], intake: Intake) -> None:
+    """Count rows that say a point, or one of its coordinates, and give none: they are not rows without a place."""
+    left = raw[(points[0].isna() | points[1].isna()).to_numpy()]
+    said = np.zeros(len(left), dtype=bool)
+    for name in ("lon", "lat", "lonlat", "latlon"):
+        if name in intake.chosen:
+            texts = cleaned(left[intake.chosen[name]])
+            said |= texts.str.contains(r"\d").fillna(value=False).to_numpy(dtype=bool)
+    intake.notes["a point that cannot be read, unplaced"] += int(said.sum())
 
 
 def _identify(raw: pd.DataFrame, rows: pd.DataFrame, intake: Intake) -> None:

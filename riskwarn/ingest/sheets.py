@@ -39,7 +39,26 @@ class _Unstored:
 
 
 _UNSTORED = _Unstored()
-_EMPTY = (None, "", _UNSTORED)
+
+
+class _Merged(_Unstored):
+    """A cell that is part of a larger one: what it says stands in the first of them alone."""
+
+
+_MERGED = _Merged()
+MERGED = "merged with another cell"
+_EMPTY = (None, "", _UNSTORED, _MERGED)
+_MERGES = re.compile(rb'<(?:\w{1,9}:)?mergeCell\b[^>]{0,99}?\bref="([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})"')
+
+
+@dataclass(frozen=True)
+class _Area:
+    """Cells that are merged into one: rows and columns from the first to the last, counted from 0."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
 
 
 @dataclass(frozen=True)
@@ -112,8 +131,8 @@ def _lines(
             n_rows += 1
             n_filled += any(cell not in _EMPTY for cell in cells)
             row = [cells[place] if 0 <= place < len(cells) else None for place in places]
-            unstored = next((header[place] for place in read if row[place] is _UNSTORED), None)
-            yield row, "" if unstored is None else f"{shown(unstored)}: {NO_VALUE}"
+            lost = next((place for place in read if isinstance(row[place], _Unstored)), None)
+            yield row, "" if lost is None else f"{shown(header[lost])}: {MERGED if row[lost] is _MERGED else NO_VALUE}"
         name = shown(table.sheet.name)
         if n_rows in SHEET_ROWS:
             notes[f"sheet {name} is full to its last row: rows may be cut off"] = n_filled
@@ -146,7 +165,8 @@ def _xlsx(path: Path) -> tuple[list[_Sheet], bool]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             book = openpyxl.load_workbook(content, read_only=True, data_only=True)
-            formulas = openpyxl.load_workbook(content, read_only=True) if _has_formulas(content) else None
+            has_formulas, merges = _formulas_and_merges(content)
+            formulas = openpyxl.load_workbook(content, read_only=True) if has_formulas else None
     except DataError:
         raise
     except Exception as error:  # noqa: BLE001 the library raises many kinds on a damaged file
@@ -154,7 +174,8 @@ def _xlsx(path: Path) -> tuple[list[_Sheet], bool]:
 
     def rows_of(name: str) -> Iterator[Sequence[object]]:
         values = _rows(book[name])
-        return _quietly(values if formulas is None else map(_valued, values, _rows(formulas[name])))
+        whole = values if formulas is None else map(_valued, values, _rows(formulas[name]))
+        return _quietly(_unmerged(whole, merges.get(_part_of(book[name]), ())))
 
     sheets = [
         _Sheet(sheet.title, sheet.sheet_state != "visible", partial(rows_of, sheet.title)) for sheet in book.worksheets
@@ -167,18 +188,51 @@ def _rows(sheet: Any) -> Iterator[Sequence[object]]:
     return iter(sheet.iter_rows(values_only=True))
 
 
-def _has_formulas(content: io.BytesIO) -> bool:
-    """Whether any sheet has a formula; only then it is read a second time."""
+def _part_of(sheet: Any) -> str:
+    """The part of the workbook that holds a sheet."""
+    return str(getattr(sheet, "_worksheet_path", "")).lstrip("/")
+
+
+def _formulas_and_merges(content: io.BytesIO) -> tuple[bool, dict[str, list[_Area]]]:
+    """Whether any sheet has a formula, for which it is read a second time, and the merged cells of each, by its part of the workbook."""
+    has_formulas, merges = False, dict[str, list[_Area]]()
     with zipfile.ZipFile(content) as packed:
         for name in packed.namelist():
             if name.startswith("xl/worksheets/") and name.endswith(".xml"):
                 with packed.open(name) as part:
                     tail = b""
                     while block := part.read(1 << 20):
-                        if _FORMULA.search(tail + block):
-                            return True
-                        tail = block[-20:]
-    return False
+                        has_formulas = has_formulas or _FORMULA.search(tail + block) is not None
+                        merges.setdefault(name, []).extend(_areas(tail + block))
+                        tail = block[-200:]
+    return has_formulas, merges
+
+
+def _areas(text: bytes) -> Iterator[_Area]:
+    from openpyxl.utils import column_index_from_string  # noqa: PLC0415
+
+    for left, top, right, bottom in _MERGES.findall(text):
+        first, last = (column_index_from_string(name.decode()) - 1 for name in (left, right))
+        yield _Area(int(top) - 1, int(bottom) - 1, first, last)
+
+
+def _unmerged(rows: Iterator[Sequence[object]], areas: Sequence[_Area]) -> Iterator[Sequence[object]]:
+    """The rows, with a mark in every cell but the first of those that are merged and say something."""
+    if not areas:
+        yield from rows
+        return
+    opening: dict[int, list[_Area]] = {}
+    for area in set(areas):
+        opening.setdefault(area.top, []).append(area)
+    open_areas: list[_Area] = []
+    for number, cells in enumerate(rows):
+        row = list(cells)
+        said = [a for a in opening.get(number, ()) if a.left < len(row) and row[a.left] not in _EMPTY]
+        open_areas = [area for area in (*open_areas, *said) if area.bottom >= number]
+        for area in open_areas:
+            for place in range(area.left + (number == area.top), min(area.right + 1, len(row))):
+                row[place] = _MERGED
+        yield row
 
 
 def _valued(values: Sequence[object], formulas: Sequence[object]) -> list[object]:
@@ -220,7 +274,7 @@ def _xls(path: Path) -> tuple[list[_Sheet], bool]:
     import xlrd  # noqa: PLC0415
 
     try:
-        book = xlrd.open_workbook(path, logfile=io.StringIO())
+        book = xlrd.open_workbook(path, logfile=io.StringIO(), formatting_info=True)
     except Exception as error:  # noqa: BLE001 the library raises many kinds on a damaged file
         raise DataError(f"{path}: not an .xls workbook ({type(error).__name__}); open it and save it again.") from None
 
@@ -231,7 +285,8 @@ def _xls(path: Path) -> tuple[list[_Sheet], bool]:
 
     def rows_of(number: int) -> Iterator[Sequence[object]]:
         sheet = book.sheet_by_index(number)
-        return ([value(cell) for cell in sheet.row(row)] for row in range(sheet.nrows))
+        areas = [_Area(top, bottom - 1, left, right - 1) for top, bottom, left, right in sheet.merged_cells]
+        return _unmerged(([value(cell) for cell in sheet.row(row)] for row in range(sheet.nrows)), areas)
 
     sheets = [_Sheet(sheet.name, sheet.visibility != 0, partial(rows_of, n)) for n, sheet in enumerate(book.sheets())]
     return sheets, bool(book.datemode)
