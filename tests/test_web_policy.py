@@ -17,6 +17,7 @@ from riskwarn.web import create_app
 from riskwarn.web.doorman import is_loopback
 from riskwarn.web.policy import Guarded, check_policies, may, policies
 from riskwarn.web.problems import Problem
+from riskwarn.web.serving import Serving
 
 OPEN = {"/static", "/healthz", "/readyz", "/sign-in", "/sign-out"}
 
@@ -151,6 +152,19 @@ def test_who_comes_through_a_proxy_or_by_another_name_is_not_at_the_machine(app,
     status = at_the_machine(app).get("/api/v1/scores", headers=headers).status_code
 
     assert status == (421 if headers.get("host") == "" else 401)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"hosts": ("127.0.0.1", "risk.example")}, {"proxies": ("127.0.0.1",)}, {"root_path": "/risk"}],
+    ids=str,
+)
+def test_where_others_can_ask_nobody_sits_at_the_machine(app, options):
+    """A declared name, proxy or path says that requests of others come from loopback too: then nobody reads without an account."""
+    served = create_app(app.state.nights.store.path, serving=Serving(**options))
+
+    assert at_the_machine(served).get("/api/v1/feeds").status_code == 401
+    assert at_the_machine(create_app(app.state.nights.store.path)).get("/api/v1/feeds").status_code == 200
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.7", "localhost.example", "", "127.0.0.1.example", "::"])

@@ -137,6 +137,12 @@ def test_a_key_that_is_no_secret_is_refused(tmp_path, key, mode, said):
     assert key is None or key.decode() not in str(told_of.value)
 
 
+def test_small_answers_are_not_held_back():
+    """The socket says that it is TCP, by which the server knows to send small parts at once: 40 ms an answer otherwise."""
+    with server.listen("127.0.0.1", 0) as opened:
+        assert opened.proto == socket.IPPROTO_TCP
+
+
 def test_sigterm_ends_well(town):
     """The process ends by itself with 0, and says nothing on the way."""
     process, _ = begun(town)

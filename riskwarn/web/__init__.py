@@ -1,7 +1,8 @@
-"""The pages and the API: what a store has published, read-only, on one machine and without any outside host.
+"""The pages and the API: what a store has published, to whom it may be shown, and without any outside host.
 
 ::
 
+    server ─ serving (names, proxies) ─ recorder (audit) ─ body (bounds, JSON) ─ policy ← doorman (who asks) signing
     words problems → weekly nights → geojson chart format → schemas api questions · views → health app
 """
 

@@ -80,7 +80,7 @@ def create_app(
     accounts = Accounts(store, clock=lambda: app.state.clock().to_pydatetime())
     app.state.journal = Journal(store.path)
     app.state.rates = Rates(accounts.roles.per_minute)
-    app.state.doorman = Doorman(accounts, user_header=serving.user_header)
+    app.state.doorman = Doorman(accounts, serving)
     app.state.metrics = registry_of(app.state.nights, app.state.clock)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.add_middleware(Body)

@@ -10,7 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from riskwarn.access import Accounts, Visitor, at_the_machine, visitor_of_session, visitor_of_token
 from riskwarn.access.session import digest_of
 from riskwarn.errors import NotFoundError, SignInError
-from riskwarn.web.serving import is_proxied
+from riskwarn.web.serving import Serving, is_proxied
 
 COOKIE = "riskwarn_session"
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -28,16 +28,16 @@ class Doorman:
     ----------
     accounts
         Of the store.
-    user_header
-        In which a trusted proxy names the account it has signed in; empty for none.
+    serving
+        How the application is served; where others can ask for it, nobody is taken to sit at the machine.
     ticking
         Seconds that only go on.
     """
 
     def __init__(
-        self, accounts: Accounts, *, user_header: str = "", ticking: Callable[[], float] = time.monotonic
+        self, accounts: Accounts, serving: Serving | None = None, *, ticking: Callable[[], float] = time.monotonic
     ) -> None:
-        self.accounts, self.user_header, self.ticking = accounts, user_header, ticking
+        self.accounts, self.serving, self.ticking = accounts, serving or Serving(), ticking
         self._seen: dict[str, tuple[float, Visitor]] = {}
         self._there_are: tuple[float, bool] = (0.0, False)
 
@@ -52,9 +52,9 @@ class Doorman:
             return await self._known(request, secret.strip(), visitor_of_token) if scheme.lower() == "bearer" else None
         if secret := request.cookies.get(COOKIE, ""):
             return await self._known(request, secret, visitor_of_session)
-        if self.user_header and is_proxied(request):
-            return await self._known(request, request.headers.get(self.user_header, ""), _of_proxy)
-        if is_at_the_machine(request) and not await self.there_are():
+        if self.serving.user_header and is_proxied(request):
+            return await self._known(request, request.headers.get(self.serving.user_header, ""), _of_proxy)
+        if self.serving.is_private and is_at_the_machine(request) and not await self.there_are():
             return at_the_machine(self.accounts.roles)
         return None
 
@@ -106,6 +106,10 @@ def _of_proxy(accounts: Accounts, name: str) -> Visitor:
 def is_at_the_machine(request: Request) -> bool:
     """Whether a request comes from this machine, to an address of this machine, and through no proxy."""
     client = request.client.host if request.client else ""
+    if (
+        request.scope.get("http_version") == "1.0"
+    ):  # no browser speaks it, and some proxies do that say nothing else of themselves
+        return False
     if not request.headers.get("host") or any(name in request.headers for name in _FORWARDING):
         return False
     return is_loopback(client) and is_loopback(request.url.hostname or "")

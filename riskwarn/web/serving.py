@@ -51,6 +51,11 @@ class Serving:
             raise ValueError("user_header: name the proxies that may send it; from anyone else it would be a free pass")
         return self
 
+    @property
+    def is_private(self) -> bool:
+        """Whether nothing was declared by which others could ask for it: neither a name nor a proxy nor its path."""
+        return set(self.hosts) <= set(LOOPBACK_NAMES) and not self.proxies and not self.root_path
+
     def trusts(self, address: str) -> bool:
         """Whether an address is that of a proxy that is believed."""
         return _within(address, [n for n in map(_network, self.proxies) if n is not None])
