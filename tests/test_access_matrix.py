@@ -148,6 +148,17 @@ def test_nothing_acts_by_itself_and_nothing_reaches_a_person(site):
     }
 
 
+def test_the_description_of_the_api_says_how_to_come_in(site):
+    """A program reads there that it sends a bearer token, and the description itself wants one."""
+    app, tokens = site
+    head = {"authorization": f"Bearer {tokens['city_analyst', '*', 'analysis']}"}
+    document = from_elsewhere(app).get("/openapi.json", headers=head).json()
+
+    assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    assert document["security"] == [{"token": []}]
+    assert from_elsewhere(app).get("/openapi.json", follow_redirects=False).status_code == 401
+
+
 def test_reading_is_reading(site):
     """A permission that ends in `:read` is wanted by routes that only read."""
     app, _ = site

@@ -54,8 +54,11 @@ def metrics(request: Request) -> Response:
 
 @health.get("/openapi.json", include_in_schema=False, dependencies=[may("docs:read", "any", "safe")])
 def openapi(request: Request) -> JSONResponse:
-    """The description of the API."""
-    return JSONResponse(request.app.openapi())
+    """The description of the API; a caller sends a token with it."""
+    document = request.app.openapi()
+    parts = document.setdefault("components", {})
+    parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "description": "riskwarn token make"}}
+    return JSONResponse(document | {"security": [{"token": []}]}, headers={"Cache-Control": "private, no-cache"})
 
 
 class NightGauges(Collector):
