@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from anyio import to_thread
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from riskwarn.web.problems import Problem, bad_json, not_plain, too_large, too_slow
@@ -21,6 +22,7 @@ LARGEST = 1 << 20
 LONGEST_SECONDS = 20.0
 DEEPEST = 16
 _MOST_DIGITS = 20
+_READ_AT_ONCE = 32 << 10
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _HALF = re.compile(r"\\u[dD][89abABcdefCDEF]|\\u0000")
 
@@ -47,7 +49,7 @@ class Body:
         try:
             body = await self._read(scope, receive)
             if _kind_of(scope) == "application/json":
-                check_json(body)
+                await _check(body)
         except Problem as problem:
             await problem.response()(scope, receive, send)
             return
@@ -63,6 +65,14 @@ class Body:
             return await asyncio.wait_for(_whole(receive), self.seconds)
         except TimeoutError:
             raise too_slow() from None
+
+
+async def _check(body: bytes) -> None:
+    """Read JSON; a large one beside the others, so that they need not wait."""
+    if len(body) > _READ_AT_ONCE:
+        await to_thread.run_sync(check_json, body)
+    else:
+        check_json(body)
 
 
 async def _whole(receive: Receive) -> bytes:

@@ -1,7 +1,7 @@
 """A night as a visitor sees it: of one's own area and what lies below, while ranks and means stay those of the city."""
 
 import re
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, cast
 
 import pandas as pd
@@ -14,12 +14,12 @@ from riskwarn.web.nights import Night
 
 def narrowed(night: Night, visitor: Visitor) -> Night:
     """A night of the visitor's area; the night itself for who sees the whole city."""
-    return night if visitor.sees_all else cast("Night", _narrowed(night, visitor.area))
-
-
-@lru_cache(maxsize=32)
-def _narrowed(night: Night, area: str) -> "_Narrowed":
-    return _Narrowed(night, area)
+    if visitor.sees_all:
+        return night
+    made: dict[str, _Narrowed] = vars(night).setdefault("_narrowed", {})  # kept with the night, and gone with it
+    if visitor.area not in made:
+        made[visitor.area] = _Narrowed(night, visitor.area)
+    return cast("Night", made[visitor.area])
 
 
 class _Narrowed:
