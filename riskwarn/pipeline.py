@@ -34,11 +34,12 @@ from riskwarn.model import RiskModel
 from riskwarn.panel import panel_of
 from riskwarn.plan import Mode, Plan
 from riskwarn.publishing import publish_night
+from riskwarn.scaffold import starter
 from riskwarn.schema import REASONS
 from riskwarn.store import LEAST_KEPT, NIGHT_TABLES, Store
 from riskwarn.weekly import weekly_counts, weekly_readings
 
-__all__ = ["Night", "model_of", "night_panel", "nightly", "run_key", "train"]
+__all__ = ["Night", "model_of", "night_panel", "nightly", "run_key", "starter", "train"]
 
 
 @checked

@@ -89,3 +89,10 @@ def test_the_public_face_is_what_is_there():
 def test_every_module_is_one_dot_away(name):
     """`rw.metrics`, `rw.grid` and the others load when first used."""
     assert getattr(riskwarn, name).__name__ == f"riskwarn.{name}"
+
+
+def test_the_starter_is_where_scripts_of_cities_find_it():
+    """What builds a panel of the shipped questions asks the pipeline for them; it is the same folder as that of a new city."""
+    from riskwarn import pipeline, scaffold
+
+    assert pipeline.starter("experiments") == scaffold.starter("experiments")
