@@ -165,17 +165,19 @@ def score_feeds(store, truth, last, *, first_day=120, sources=None):
     e = Evidence(store, last)
     intakes = [i for i in feeds.intakes(e) if sources is None or i.source in sources]
     days = max(i.rows.shape[1] for i in intakes)
+    # the law of arrivals tells each night from the days before it alone, so one reading holds what all nights told
+    thin = [feeds.readings(e, i).told for i in intakes]
     told = []
     for back in range(days - first_day, -1, -1):
         night = e.as_of - pd.Timedelta(days=back)
         then = Evidence(store, night)
-        for intake in intakes:
-            rows = intake.rows[:, back:]
+        for intake, fewer in zip(intakes, thin, strict=True):
+            rows = intake.rows[:, : intake.rows.shape[1] - back]
             arrivals = {o: a[a < then.at] for o, a in intake.arrivals.items()} if intake.arrivals is not None else None
-            told += [
-                (night, r["scope"], r["fault"])
-                for r in feeds.judge(then, replace(intake, rows=rows, arrivals=arrivals))
-            ]
+            stopped = feeds.standing(then, replace(intake, rows=rows, arrivals=arrivals))
+            told += [(night, r["scope"], r["fault"]) for r in stopped]
+            told += [(night, intake.scopes[i], "thin") for i in np.flatnonzero(fewer[:, -1 - back])]
+    told = list({(night, scope): (night, scope, fault) for night, scope, fault in reversed(told)}.values())
     alarms = pd.DataFrame(told, columns=["night", "scope", "fault"])
     faults = truth["feed"][truth["feed"]["kind"].isin(["outage", "partial", "backlog"])]
     faults = faults[

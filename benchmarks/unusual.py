@@ -15,8 +15,8 @@ import pandas as pd
 from results import ROOT
 from scipy import stats
 
+from riskwarn.arrivals import lower_tail, read, upper_tail
 from riskwarn.metrics import average_precision
-from riskwarn.monitoring.volume import surprise
 from riskwarn.simulation import city
 from riskwarn.unusual import weekly_reading
 
@@ -111,9 +111,10 @@ def deviations(daily: np.ndarray) -> np.ndarray:
 
 
 def of_streams(daily: np.ndarray) -> np.ndarray:
-    """What the volume monitor uses for whole feeds: median of eight weeks, weekdays and scatter of a year."""
-    observed, due, p = (part[:, -1] for part in surprise(daily, 7))
-    return np.where(observed >= due, p / 2, 1 - p / 2)
+    """What gaps and monitors use for whole feeds: median of eight weeks, weekdays and scatter of a year."""
+    reading = read(daily)
+    observed, due, variance = (x[-1, :, -1] for x in (reading.observed, reading.due, reading.variance))
+    return np.where(observed >= due, upper_tail(observed, due, variance), 1 - lower_tail(observed, due, variance))
 
 
 LAWS = {"in use": in_use, "gamma-Poisson": gamma_poisson, "deviations": deviations, "of streams": of_streams}

@@ -9,6 +9,7 @@ import pandas as pd
 
 from riskwarn.errors import DataError, DefinitionError, did_you_mean
 
+_DAY_US = 86_400_000_000
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d(?!\d)")
 
 
@@ -162,3 +163,66 @@ def micros(at: pd.Timestamp) -> int:
     1000000
     """
     return int(at.tz_convert("UTC").tz_localize(None).as_unit("us").to_datetime64().astype("int64"))
+
+
+def days_before(instants: np.ndarray, at: int, timezone: str) -> np.ndarray:
+    """Whole days by the city's clock between instants and a night: 0 for the day that ends with it, also where clocks are changed.
+
+    Parameters
+    ----------
+    instants
+        (n,) µs since 1970 UTC, none after the night.
+    at
+        The night, µs since 1970 UTC.
+    timezone
+        IANA zone of the city.
+
+    Returns
+    -------
+    days
+        (n,) from 0. A night at midnight cuts days at midnight, in summer and in winter.
+
+    Examples
+    --------
+    A night in November and the last second of a day in October, when the clock had an hour more.
+
+    >>> at = [pd.Timestamp(t, tz="America/New_York") for t in ("2024-11-10", "2024-10-31 23:59:59", "2024-11-01 00:00")]
+    >>> night, *days = [micros(t) for t in at]
+    >>> days_before(np.array(days), night, "America/New_York").tolist()
+    [9, 8]
+    """
+    wall = np.asarray(_wall(np.append(instants, at), timezone).view("int64"))
+    return np.maximum((wall[-1] - 1 - wall[:-1]) // _DAY_US, 0)
+
+
+def local_days(at: int, n: int, timezone: str) -> list[dt.date]:
+    """The `n` days of the city's clock before a night, oldest first.
+
+    Parameters
+    ----------
+    at
+        The night, µs since 1970 UTC.
+    n
+        How many.
+    timezone
+        IANA zone of the city.
+
+    Returns
+    -------
+    days
+        The last is the one that ends with the night.
+
+    Examples
+    --------
+    >>> local_days(micros(pd.Timestamp("2024-03-01", tz="Asia/Shanghai")), 2, "Asia/Shanghai")
+    [datetime.date(2024, 2, 28), datetime.date(2024, 2, 29)]
+    """
+    last = (_wall(np.array([at]), timezone)[0] - np.timedelta64(1, "us")).astype("datetime64[D]")
+    days: list[dt.date] = (last - np.arange(n)[::-1]).tolist()
+    return days
+
+
+def _wall(instants: np.ndarray, timezone: str) -> np.ndarray:
+    """Instants in µs as wall-clock time, datetime64[us]."""
+    at = pd.DatetimeIndex(np.asarray(instants, dtype=np.int64).astype("datetime64[us]")).tz_localize("UTC")
+    return np.asarray(at.tz_convert(timezone).tz_localize(None).as_unit("us"))

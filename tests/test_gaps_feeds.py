@@ -7,8 +7,6 @@ import pytest
 from towns import gaps as w
 
 from riskwarn import gaps
-from riskwarn.gaps.exposure import normal_days, thin_evidence
-from riskwarn.gaps.feed import THIN_SURE, thin_sums
 
 
 def told(tmp_path, events, *, name="town", **tables):
@@ -98,17 +96,43 @@ def test_unknown_codes_are_said(tmp_path):
     assert told(tmp_path, events)["feed:hotline/C1@codes"]["fault"] == "codes"
 
 
-def test_the_sum_forgets_a_feed_that_is_back():
-    """The sum is cut above its limit, so a few whole days clear the feed."""
-    gain = np.full((1, 20), 3.0)
-    gain[0, :3] = -3.0
-    assert thin_sums(gain)[0][0] == 0
+def of_two_counties(tmp_path, factor):
+    """G08 of ten grids of each of two counties, and what part of their records came on the last days."""
+    store = w.Store(tmp_path / "counties", timezone=w.ZONE)
+    store.write("grids", w.grids(20).assign(county_id=["C1"] * 10 + ["C2"] * 10))
+    store.write("events", w.frame(w.steady("hotline", 200, 1.0, n_grids=20, factor=factor)))
+    seen = gaps.find_gaps(store, as_of=w.NIGHT, kinds=["G08"])
+    return {s: json.loads(e) for s, e in zip(seen["scope"], seen["evidence"], strict=True)}
 
 
-@pytest.mark.parametrize("mean", [3.0, 30.0])
-def test_false_alarms_of_a_feed_in_order_are_rare(mean):
-    """A feed in order, Poisson by the day, raises less than one false alarm in a year."""
-    rows = np.random.default_rng(8).poisson(mean, (50, 500)).astype(float)
-    gain = thin_evidence(rows, normal_days(rows, np.ones(500), started=500))
-    nights = np.array([thin_sums(gain[:, back:])[0] > THIN_SURE for back in range(365)])
-    assert (nights[:-1] & ~nights[1:]).sum() / 50 < 1.0
+def test_the_outage_of_one_county_is_not_the_citys(tmp_path):
+    """Where one of two counties brings nothing, half of the city's records lack; the county is told with its own numbers, the city is not."""
+    factor = np.ones((20, 200))
+    factor[10:, :4] = 0
+    seen = of_two_counties(tmp_path, factor)
+
+    assert set(seen) == {"feed:hotline/C2"}
+    assert seen["feed:hotline/C2"]["fault"] == "stopped"
+
+
+def test_an_outage_of_all_is_the_citys(tmp_path):
+    """Where both counties bring a fifth, the city is told beside them, with the days since it began."""
+    factor = np.ones((20, 200))
+    factor[:, :6] = 0.2
+    seen = of_two_counties(tmp_path, factor)
+
+    assert seen["feed:hotline"]["fault"] == "thin"
+    assert seen["feed:hotline"]["days"] in {5, 6, 7}
+
+
+def test_a_feed_that_settled_lower_is_told_as_that(tmp_path):
+    """Five weeks at a fifth are no outage any more: in the week in which that is found it is told as a lower level, later not at all."""
+    levels = {}
+    for days in (35, 70):
+        factor = np.ones((4, 300))
+        factor[:, :days] = 0.2
+        levels[days] = told(tmp_path, w.steady("dispute", 300, 2.5, factor=factor), name=f"town{days}")
+
+    assert levels[35]["feed:dispute/C1"]["fault"] == "lower"
+    assert levels[35]["feed:dispute/C1"]["share"] == pytest.approx(0.2, abs=0.1)
+    assert levels[70] == {}

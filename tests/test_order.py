@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ORDER = (
-    "errors calling language notebook clock declaring schema privacy unusual taxonomy store grid ingest history feature label metrics leakage level calibration baseline stack objective draws experiment panel split model scoring estimator "
+    "errors calling language notebook clock declaring schema privacy unusual holiday arrivals taxonomy store grid ingest history feature label metrics leakage level calibration baseline stack objective draws experiment panel split model scoring estimator "
     "backtesting selection tuning plotting naming audit gate reporting explanation gaps alerting tracking monitoring weekly publishing degraded plan scaffold mode working lane answer replaying pipeline testing simulation example exporting ledger access web doctor demo cli"
 ).split()
 PACKAGE = Path(__file__).parent.parent / "riskwarn"

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 
 from riskwarn.errors import DataError
+from riskwarn.holiday import read_changes
 
 Basis = Literal["auto", "china", "plain"]
 _DAY = np.timedelta64(1, "D")
@@ -106,7 +106,7 @@ def workdays(
     known_by: dict[str, str | int] = {"days": "plain"}
     if basis != "plain":
         working, known_by = _chinese(days, working, strict=basis == "china")
-    listed = _read(changes) if isinstance(changes, str | Path) else dict(changes or {})
+    listed = read_changes(changes) if isinstance(changes, str | Path) else dict(changes or {})
     for day, flag in listed.items():
         at = int((np.datetime64(day, "D") - days[0]) // _DAY)
         if 0 <= at < len(days):
@@ -143,17 +143,3 @@ def _chinese(days: np.ndarray, working: np.ndarray, *, strict: bool) -> tuple[np
     made[known] = [china.is_working_day(day) for day in days[known].tolist()]
     basis: dict[str, str | int] = {"days": "china", "first_year": announced[0], "last_year": announced[-1]}
     return made, basis if known.all() else basis | {"else": "plain"}
-
-
-def _read(path: str | Path) -> dict[date, bool]:
-    try:
-        table = pd.read_csv(path, dtype=str, encoding="utf-8-sig")
-        days = pd.to_datetime(table["date"]).dt.date
-        flags = table["workday"].str.strip().map({"1": True, "0": False})
-    except (OSError, KeyError, ValueError) as error:
-        raise DataError(
-            f"{path}: wanted a CSV with the columns date and workday (1 or 0); {type(error).__name__}: {error}."
-        ) from None
-    if flags.isna().any():
-        raise DataError(f"{path}: workday must be 1 or 0, got {table.loc[flags.isna(), 'workday'].iloc[0]!r}.")
-    return dict(zip(days, flags.astype(bool), strict=True))

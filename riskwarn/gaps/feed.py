@@ -1,7 +1,7 @@
 """G08: feeds that stop, thin out, come late or change their codes. Silence of a source is told from calm by what it usually delivers.
 
-Where deliveries are logged a day without one is seen at once; else, and for thinned feeds always, the rows that arrive each day are
-followed by a cumulative sum of the log likelihood ratio of three tenths against all (Page 1954; Lucas 1985, Technometrics 27, 129–144).
+Where deliveries are logged a day without one is seen at once. Else, and for thinned feeds always, the rows that arrive each day are held
+against what was due by the one law of arrivals (:mod:`riskwarn.arrivals`), which the monitors of volume ask too.
 """
 
 from dataclasses import dataclass
@@ -9,15 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from riskwarn.arrivals import CHANGE_DAYS, FEW_P, HALF, Reading, read
+from riskwarn.clock import days_before, local_days
 from riskwarn.gaps.evidence import Evidence
-from riskwarn.gaps.exposure import normal_days, thin_evidence
 from riskwarn.gaps.gap import FEED, gap_rows, no_gaps
 from riskwarn.history import DAY_US
+from riskwarn.holiday import holidays_of
 from riskwarn.unusual import stopped
 
-THIN_SURE, THIN_CAP = 5.5, 3.0
-"""A feed is thin when its cumulative sum passes the first; the sum is cut at the first plus the second, so a feed that is back is soon cleared."""
 _MEMORY_DAYS = 182
+_LONGEST_DAYS = 1096
 _LEAST_DELIVERIES = 10
 _LATE_DAYS, _LATE_FACTOR, _LATE_ROWS = 1.0, 3.0, 10
 _CODES_DAYS, _CODES_FACTOR, _CODES_P = 7, 3.0, 1e-6
@@ -26,7 +27,7 @@ _OTHER = ("D99", "P99", "")
 
 @dataclass(frozen=True, eq=False)
 class Intake:
-    """Rows of one source that arrived, by organisation and day, the last 24 hours first; `arrivals` deliveries, where they are logged."""
+    """Rows of one source that arrived, by organisation and local day, oldest first; `arrivals` deliveries, where they are logged."""
 
     source: str
     orgs: np.ndarray
@@ -45,7 +46,9 @@ def feed_gaps(evidence: Evidence) -> pd.DataFrame:
     ========  ==========================================================================================================
     stopped   no delivery for longer than the feed's usual pause (its median, three times its spread, and an hour), or, where
               deliveries are not logged, no row for days whose probability under a negative binomial is below 0.0001
-    thin      rows arrive, but fewer than usual: the cumulative sum passes 5.5; `observed` and `expected` since it left zero
+    thin      rows arrive, but at most half of what was due, which is by chance below :data:`riskwarn.arrivals.FEW_P`; `observed`
+              and `expected` since it began. Of the whole city where the organisations that are in order do not bring their half
+    lower     a thinned feed has settled at a new level: told for a week, then the new level is what is due
     late      median delay of a week above three times that of the 60 days before, and above a day
     codes     share of records without a known category three times that of the 60 days before, p < 0.000001
     ========  ==========================================================================================================
@@ -73,11 +76,13 @@ def _logged(evidence: Evidence, source: str, log: pd.DataFrame | None) -> Intake
     mine = mine[mine["org_code"].isin(orgs)]
     at = mine["arrived_at"].dt.tz_convert(None).to_numpy().astype("datetime64[us]").astype(np.int64)
     org = pd.Index(orgs).get_indexer(mine["org_code"])
-    ago = evidence.days_ago(at)
-    days = int(min(ago.max() + 1, 1096))
+    ago = days_before(at, evidence.at, evidence.timezone)
+    days = int(min(ago.max() + 1, _LONGEST_DAYS))
     here = ago < days
     rows = np.bincount(
-        org[here] * days + ago[here], mine["accepted"].to_numpy(dtype=float)[here], minlength=len(orgs) * days
+        org[here] * days + days - 1 - ago[here],
+        mine["accepted"].to_numpy(dtype=float)[here],
+        minlength=len(orgs) * days,
     )
     return Intake(source, orgs, rows.reshape(len(orgs), days), {o: np.sort(at[org == i]) for i, o in enumerate(orgs)})
 
@@ -88,16 +93,16 @@ def _counted(evidence: Evidence, source: str) -> Intake | None:
         return None
     county, names = evidence.parent("county_id")
     placed = grid >= 0
-    ago = evidence.days_ago(known)
-    days = int(min(ago.max() + 1, 1096))
-    here = placed & (ago < days)
-    rows = np.bincount(county[grid[here]] * days + ago[here], minlength=len(names) * days).reshape(len(names), days)
-    whole = np.bincount(ago[ago < days], minlength=days)[None, :]
-    if len(names) > 1:
-        rows, names = np.vstack([rows, whole]), np.append(names, "*")
-    return Intake(
-        source, np.where(names == "*", "*", names), rows.astype(float) if len(names) > 1 else whole.astype(float), None
-    )
+    ago = days_before(known, evidence.at, evidence.timezone)
+    days = int(min(ago.max() + 1, _LONGEST_DAYS))
+    placed, here = grid >= 0, ago < days
+    day = days - 1 - ago
+    of = placed & here
+    rows = np.bincount(county[grid[of]] * days + day[of], minlength=len(names) * days).reshape(len(names), days)
+    whole = np.bincount(day[here], minlength=days)[None, :]
+    if len(names) == 1:
+        return Intake(source, np.array(["*"], dtype=object) if names[0] == "*" else names, whole.astype(float), None)
+    return Intake(source, np.append(names, "*"), np.vstack([rows, whole]).astype(float), None)
 
 
 def _known(evidence: Evidence, source: str) -> tuple[np.ndarray, np.ndarray]:
@@ -109,12 +114,27 @@ def _known(evidence: Evidence, source: str) -> tuple[np.ndarray, np.ndarray]:
 
 def judge(evidence: Evidence, intake: Intake) -> list[dict[str, object]]:
     """Stops and thinnings of one source: scope, fault, and the numbers behind it."""
-    if intake.arrivals is not None:
-        stopped = [s for i, o in enumerate(intake.orgs) if (s := _overdue(evidence, intake, i, intake.arrivals[o]))]
-    else:
-        stopped = _empty_days(evidence, intake)
-    down = {str(s["scope"]) for s in stopped}
-    return stopped + [t for t in _thin(intake) if t["scope"] not in down]
+    stopped = standing(evidence, intake)
+    down = np.isin(intake.orgs.astype(str), [str(fault["org"]) for fault in stopped])
+    return stopped + _everywhere(intake, stopped) + _thin(evidence, intake, down)
+
+
+def standing(evidence: Evidence, intake: Intake) -> list[dict[str, object]]:
+    """Stops of one source: by its deliveries where they are logged, else by empty days."""
+    if intake.arrivals is None:
+        return _empty_days(evidence, intake)
+    overdue = [_overdue(evidence, intake, i, intake.arrivals[org]) for i, org in enumerate(intake.orgs)]
+    return [fault for fault in overdue if fault]
+
+
+def _everywhere(intake: Intake, stopped: list[dict[str, object]]) -> list[dict[str, object]]:
+    """The fault of the whole city where every organisation has stopped."""
+    if "*" in intake.orgs or len(intake.orgs) < 2 or len(stopped) < len(intake.orgs):
+        return []
+    table = pd.DataFrame(stopped)
+    last = stopped[int(table["silent_days"].to_numpy().argmin())]
+    sums = table[["records_a_day", "expected"]].sum().round(2).to_dict()
+    return [{**last, "scope": f"feed:{intake.source}", "org": "*", **sums}]
 
 
 def _overdue(evidence: Evidence, intake: Intake, org: int, arrived: np.ndarray) -> dict[str, object] | None:
@@ -128,7 +148,7 @@ def _overdue(evidence: Evidence, intake: Intake, org: int, arrived: np.ndarray) 
     if since <= usual + 3 * spread + 1 / 24:
         return None
     a_day = (
-        float(np.median(intake.rows[org].reshape(-1)[: _MEMORY_DAYS // 7 * 7].reshape(-1, 7).sum(axis=1))) / 7
+        float(np.median(intake.rows[org, -(_MEMORY_DAYS // 7 * 7) :].reshape(-1, 7).sum(axis=1))) / 7
         if intake.rows.shape[1] >= _MEMORY_DAYS
         else float(intake.rows[org].mean())
     )
@@ -149,7 +169,7 @@ def _overdue(evidence: Evidence, intake: Intake, org: int, arrived: np.ndarray) 
 
 def _empty_days(evidence: Evidence, intake: Intake) -> list[dict[str, object]]:
     """Faults of feeds without a log that brought nothing for days (:func:`riskwarn.unusual.stopped`)."""
-    stops = [(org, stop) for org, rows in enumerate(intake.rows) if (stop := stopped(rows[::-1]))]
+    stops = [(org, stop) for org, rows in enumerate(intake.rows) if (stop := stopped(rows))]
     return [
         {
             "scope": intake.scopes[org],
@@ -167,67 +187,73 @@ def _empty_days(evidence: Evidence, intake: Intake) -> list[dict[str, object]]:
     ]
 
 
-def _thin(intake: Intake) -> list[dict[str, object]]:
-    """Faults of daily feeds that bring a part of their rows."""
-    daily = np.flatnonzero((intake.rows[:, :_MEMORY_DAYS] > 0).mean(axis=1) > 0.5)
-    if len(daily) == 0 or intake.rows.shape[1] < 28:
-        return []
-    rows = intake.rows[daily]
-    expected = normal_days(rows, np.ones(rows.shape[1]), started=rows.shape[1]) * _shared(rows)
-    total, since = thin_sums(thin_evidence(rows, expected))
-    faults = []
-    for i in np.flatnonzero(total > THIN_SURE):
-        days = int(since[i])
-        seen, due = float(rows[i, :days].sum()), float(expected[i, :days].sum())
-        if seen < 0.6 * due:
-            faults.append(
-                {
-                    "scope": intake.scopes[daily[i]],
-                    "fault": "thin" if seen else "stopped",
-                    "source": intake.source,
-                    "org": intake.orgs[daily[i]],
-                    "days": days,
-                    "share": round(seen / due, 3),
-                    "records_a_day": round(due / days, 2),
-                    "observed": seen,
-                    "expected": round(due, 1),
-                    "p": float(np.exp(-total[i])),
-                }
-            )
-    return faults
+def _thin(evidence: Evidence, intake: Intake, down: np.ndarray) -> list[dict[str, object]]:
+    """Faults of feeds that bring a part of their rows, or have settled at a part of them; `down` are those that have stopped."""
+    reading, parts = readings(evidence, intake), _parts(intake)
+    sound = parts & ~down & ~reading.told[:, -1]
+    thin = np.flatnonzero(reading.told[:, -1] & ~down).tolist()
+    told = [i for i in thin if parts[i] or not _in_order(reading, i, sound)]
+    settled = [fault for i in np.flatnonzero(~down).tolist() if (fault := _settled(intake, reading, i))]
+    return [_short(intake, reading, i) for i in told] + settled
 
 
-def thin_sums(gain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Cumulative sum of each feed tonight, and the days since it left zero.
-
-    Parameters
-    ----------
-    gain
-        (feeds, days) log likelihood ratio of each day, the last 24 hours first.
-
-    Examples
-    --------
-    >>> total, days = thin_sums(np.array([[3.0, 4.0, -3.0, 1.0]]))
-    >>> total.tolist(), days.tolist()
-    ([7.0], [2])
-    """
-    total, since = np.zeros(len(gain)), np.zeros(len(gain), dtype=int)
-    for day in range(gain.shape[1] - 1, -1, -1):
-        since = np.where(total > 0, since + 1, 1)
-        total = np.clip(total + gain[:, day], 0, THIN_SURE + THIN_CAP)
-    return total, since
+def readings(evidence: Evidence, intake: Intake) -> Reading:
+    """What the law of arrivals says of each organisation on every night; of one among others without what all of them lack."""
+    days = local_days(evidence.at, intake.rows.shape[1], evidence.timezone)
+    holidays = holidays_of(days, evidence.timezone, evidence.history.calendar)
+    return read(intake.rows, holidays=holidays, together=_parts(intake))
 
 
-def _shared(rows: np.ndarray) -> np.ndarray:
-    """(feeds, days) what the other organisations' days have in common: a holiday is not an outage."""
-    if len(rows) < 3:
-        return np.ones(rows.shape)
-    usual = np.median(rows, axis=1, keepdims=True)
-    others, due = rows.sum(axis=0) - rows, usual.sum() - usual
-    smooth = np.apply_along_axis(lambda v: np.convolve(v, np.ones(7) / 7, mode="same"), 1, others) / np.maximum(
-        due, 1e-9
-    )
-    return np.clip(smooth / np.maximum(np.median(smooth, axis=1, keepdims=True), 1e-9), 0.6, 1.5)
+def _parts(intake: Intake) -> np.ndarray:
+    """(n,) which rows are of one organisation among several, and not of the whole city."""
+    return np.array([len(intake.orgs) > 1 and org != "*" for org in intake.orgs])
+
+
+def _in_order(reading: Reading, whole: int, sound: np.ndarray) -> bool:
+    """Whether the organisations without a fault bring at least half of what is due of them, so that the city has no fault of its own."""
+    short = reading.observed[:, whole, -1] < HALF * reading.due[:, whole, -1]
+    widest = int(np.flatnonzero(short)[-1])
+    brought, due = (float(x[widest, sound, -1].sum()) for x in (reading.observed, reading.due))
+    return bool(sound.any()) and brought >= HALF * due
+
+
+def _short(intake: Intake, reading: Reading, i: int) -> dict[str, object]:
+    """The fault of a feed that brings too few tonight."""
+    days = reading.since(i)
+    seen, due = float(intake.rows[i, -days:].sum()), float(np.nansum(reading.due[0, i, -days:]))
+    return {
+        "scope": intake.scopes[i],
+        "fault": "thin" if seen else "stopped",
+        "source": intake.source,
+        "org": intake.orgs[i],
+        "days": days,
+        "share": round(seen / due, 3),
+        "records_a_day": round(due / days, 2),
+        "observed": seen,
+        "expected": round(due, 1),
+        "p": float(reading.few[i, -1]),
+    }
+
+
+def _settled(intake: Intake, reading: Reading, i: int) -> dict[str, object] | None:
+    """The news of a feed that has settled at a lower level, while it is news."""
+    fall = reading.fallen(i)
+    if fall is None:
+        return None
+    days = CHANGE_DAYS + fall.nights_ago
+    seen = float(intake.rows[i, -days:].sum())
+    return {
+        "scope": intake.scopes[i],
+        "fault": "lower",
+        "source": intake.source,
+        "org": intake.orgs[i],
+        "days": days,
+        "share": round(fall.left, 3),
+        "records_a_day": round(seen / days, 2),
+        "observed": seen,
+        "expected": round(seen / fall.left, 1),
+        "p": FEW_P,
+    }
 
 
 def _late(evidence: Evidence) -> list[dict[str, object]]:

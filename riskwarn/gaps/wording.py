@@ -249,6 +249,10 @@ SENTENCES: dict[str, tuple[Clause, ...]] = {
         Clause(phrase("about {records_missing} are missing", context="evidence"), _some("records_missing")),
         Clause(phrase("records now take {median_delay_days} to arrive, far longer than before", context="evidence")),
         Clause(
+            phrase("it has stayed so for four weeks; this is now taken for its level", context="evidence"),
+            lambda evidence: evidence.get("fault") == "lower",
+        ),
+        Clause(
             phrase("far more records than usual carry no known category", context="evidence"),
             lambda evidence: evidence.get("fault") == "codes",
         ),

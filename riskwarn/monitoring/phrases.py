@@ -10,6 +10,14 @@ _SAID = {
     "fewer": phrase("{observed:.0f} records in {days:g} days, usually about {expected:.0f}", context="monitor"),
     "more": phrase("{observed:.0f} records in {days:g} days, usually about {expected:.0f}", context="monitor"),
     "stopped": phrase("stopped: nothing for {days:g} days, usually about {expected:.0f} records", context="monitor"),
+    "lower": phrase(
+        "fell for good: {observed:.0f} records in {days:g} days, before about {expected:.0f}; this is now the usual level",
+        context="monitor",
+    ),
+    "copies": phrase(
+        "{observed:.0%} of the records of the day are copies of another record (same place, category and time), usually {expected:.1%}",
+        context="monitor",
+    ),
     "young": phrase("younger than twelve weeks: nothing to compare with yet", context="monitor"),
     "unknown_categories": phrase(
         "{observed:.1%} of the records of {days:g} days without a category, {expected:.1%} in the year before",

@@ -1,14 +1,13 @@
-"""Volume: does each feed, and each of its categories, bring what it usually brings.
+"""Volume: does each feed, and each of its categories, bring what it usually brings, and each record once.
 
-The law of a day is the level of the last eight weeks (their median, so that a week of unrest does not move it) by the weekday of the
-last year, with as much spread as that law showed in the last year: a negative binomial whose variance is a multiple of its mean. A
-day, two days and a week are held against it, and the smallest of all probabilities is told as what it is among so many.
-It does what the outbreak detectors of public health do (Farrington, Andrews, Beale & Catchpole 1996, Journal of the Royal Statistical
-Society A 159, 547–563: a quasi-Poisson level from comparable weeks, past outbreaks played down), by running sums in place of a regression
-a feed and night, so that all nights of a history are replayed in one pass.
+What a day, three days, five and a week are due, and how far they may scatter, says the one law of arrivals (:mod:`riskwarn.arrivals`), which the
+gap finder asks too. The smallest of all probabilities is told as what it is among so many; an alarm needs beside it that at most half of
+what was due came, or at least the double: less is a warning, however sure. Forty records of one place and hour are one matter: where a
+day's records clump more than is usual, the variance of too many is larger by as much.
 
-That law follows the feed, so a silence of some weeks would become the habit. A feed that has stopped (:func:`riskwarn.unusual.stopped`, the law
-of the gap finder and of `riskwarn check`) is therefore told as such, by its habit before the silence, for as long as it is silent.
+A feed that has stopped (:func:`riskwarn.unusual.stopped`, the law of the gap finder and of `riskwarn check`) is told by its habit before
+the silence, for as long as it is silent. A feed that is delivered twice is told by its copies: records of one place, category and
+instant.
 """
 
 from collections.abc import Iterator
@@ -18,29 +17,30 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from riskwarn.arrivals import CHANGE_DAYS, HALF, TOLD_DAYS, WINDOWS, Reading, lower_tail, read, upper_tail
 from riskwarn.calling import checked
-from riskwarn.history import DAY_US, History
+from riskwarn.clock import days_before, local_days
+from riskwarn.history import DAY_US, Facts, History
+from riskwarn.holiday import holidays_of
 from riskwarn.monitoring.mark import A_MONTH, A_YEAR, marks
 from riskwarn.unusual import STOPPED_P, Stop, stop_chances, stopped
 
-WINDOWS = (1, 2, 7)
-"""Days looked at together."""
 LEAST_DAYS = 84
 """A feed younger than this has no law yet."""
 LEAST_A_YEAR = 26
 """A category with fewer records in a year counts in its feed alone."""
-_LOOK_BACK = 2 * 364 + 70
-_WEEKS, _YEAR = 8, 52
-_SPARSE = 5.0
-"""Records a week below which the level is a mean: the median of so few jumps."""
-_PSEUDO_DAYS = 10
-_LEAST_SPREAD = 1.0001
-_LEAST_MEAN = 0.02
+_WINDOWS_WORTH = 3
+"""The windows overlap: in quiet feeds their smallest probability is as that of three independent ones."""
+_YEAR_DAYS, _CLUMP_RECORDS = 364, 20.0
+_COPY_DAYS, _COPY_FACTOR, _COPY_MORE, _COPY_MOST = 60, 2.0, 0.02, 0.9
+"""Copies are judged against twice their share of so many days and a fiftieth more, at most nine tenths."""
+_HOUR_US = DAY_US // 24
+_FACTS = ("scope", "fault", "observed", "expected", "days")
 
 
 @dataclass(frozen=True, eq=False)
 class Flow:
-    """Records of one source by the day they became known, oldest first; the last day ends at the night.
+    """Records of one source by the local day they became known, oldest first; the last day ends at the night.
 
     Parameters
     ----------
@@ -49,20 +49,31 @@ class Flow:
     categories
         (n,) names, the first ``"*"``: all of them.
     counts
-        (n, days) records.
-    daily
-        (all days,) records of the whole feed since its first, also where `counts` looks back less far.
+        (n, days) records, since the first of the feed.
+    holidays
+        (days,) The holiday each day lies on or beside, empty where there is none.
+    clumps
+        (n, days) Mean size of the matter that a record belongs to: of one grid, category and hour.
+    copies
+        (n_days,) Of the last days records of a grid, category and instant that another record has already.
     """
 
     source: str
     categories: np.ndarray
     counts: np.ndarray
-    daily: np.ndarray
+    holidays: np.ndarray
+    clumps: np.ndarray
+    copies: np.ndarray
 
     @cached_property
     def stop(self) -> Stop | None:
         """The silence the feed has fallen into, if any."""
-        return stopped(self.daily)
+        return stopped(self.counts[0])
+
+    @cached_property
+    def reading(self) -> Reading:
+        """What the law of arrivals says of each day."""
+        return read(self.counts, holidays=self.holidays, whole=self.categories == "*")
 
     @property
     def scopes(self) -> list[str]:
@@ -72,108 +83,109 @@ class Flow:
     @property
     def often(self) -> np.ndarray:
         """(n, days) which categories come often enough to be followed: half a record a week, over the year up to the day."""
-        return np.asarray(_before(self.counts, 363, short=True) + self.counts >= LEAST_A_YEAR)
+        return _before(self.counts, _YEAR_DAYS - 1) + self.counts >= LEAST_A_YEAR
+
+    @property
+    def n_tests(self) -> np.ndarray:
+        """(days,) independent looks at the feed on each day."""
+        return np.asarray(self.often.sum(axis=0) * _WINDOWS_WORTH)
+
+    def chances(self, last: int) -> tuple[np.ndarray, np.ndarray]:
+        """(windows, n, last) two-sided probability of each window on the last days; and whether it shows half or the double of its due."""
+        observed, due, variance = (
+            x[:, :, -last:] for x in (self.reading.observed, self.reading.due, self.reading.variance)
+        )
+        p = np.full(observed.shape, np.nan)
+        known = ~np.isnan(due + variance)
+        wide = variance * self._clumped()[:, :, -last:]
+        low = lower_tail(observed[known], due[known], variance[known])
+        high = upper_tail(observed[known], due[known], wide[known])
+        p[known] = np.minimum(2 * np.minimum(low, high), 1.0)
+        return p, (observed < HALF * due) | (observed * HALF > due)
+
+    def _clumped(self) -> np.ndarray:
+        """(windows, n, days) how much more the records of a window's worst day clump than those of the year before, at least 1."""
+        records, squares = self.counts, self.clumps * self.counts
+        usual = (_before(squares, _YEAR_DAYS) + _CLUMP_RECORDS) / (_before(records, _YEAR_DAYS) + _CLUMP_RECORDS)
+        more = np.maximum((squares + usual) / (records + 1) / usual, 1.0)
+        return np.stack([_highest(more, w) for w in WINDOWS])
 
 
-def flows(history: History, at: int, *, days: int = _LOOK_BACK) -> Iterator[Flow]:
-    """Every source that spoke before `at` (µs), each over at most `days` days, and over no day before its first record."""
+def flows(history: History, at: int) -> Iterator[Flow]:
+    """Every source that spoke before `at` (µs), each over no day before its first record."""
     cases = history.cases
-    fresh = (cases.start == cases.known) & (cases.end > cases.start) & (cases.start < at)
-    ago = (at - 1 - cases.start[fresh]) // DAY_US
-    source, category, weight = cases.source[fresh], cases.category[fresh], cases.weight[fresh]
+    fresh = np.flatnonzero((cases.start == cases.known) & (cases.end > cases.start) & (cases.start < at))
+    ago = days_before(cases.start[fresh], at, history.timezone)
+    source = cases.source[fresh]
     for code in np.unique(source):
         mine = source == code
-        every = int(ago[mine].max()) + 1
-        daily = np.bincount(every - 1 - ago[mine], weights=weight[mine], minlength=every)
-        span = min(every, days)
-        mine &= ago < span
-        kinds, kind = np.unique(category[mine], return_inverse=True)
-        counts = np.bincount(
-            kind * span + span - 1 - ago[mine], weights=weight[mine], minlength=len(kinds) * span
-        ).reshape(len(kinds), span)
-        names = history.words["category"][kinds].astype(object)
-        whole = counts.sum(axis=0, keepdims=True)
-        yield Flow(str(history.words["source"][code]), np.r_[["*"], names], np.vstack([whole, counts]), daily)
+        yield _flow(history, cases[fresh[mine]], ago[mine], str(history.words["source"][code]), at)
 
 
-def expected(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The level of each day, and the share of a mean day that its weekday brings; both from earlier days alone.
-
-    Parameters
-    ----------
-    counts
-        (n, days) records a day, oldest first.
-
-    Returns
-    -------
-    level, weekday
-        (n, days) records of a mean day, NaN for the first eight weeks; factor around 1.
-    """
-    week = _before(counts, 7)
-    weeks = np.stack([_lag(week, 7 * w) for w in range(_WEEKS)])
-    median, mean = np.median(weeks, axis=0) / 7, weeks.mean(axis=0) / 7
-    level = np.where(7 * mean < _SPARSE, mean, median)
-    # one day counts for at most three times its level and five, or a riot would be the habit of its weekday
-    tame = np.fmin(counts, 3 * level + 5)
-    same = sum((np.nan_to_num(_lag(tame, 7 * w)) for w in range(1, _YEAR + 1)), start=np.zeros(counts.shape))
-    whole = sum((_lag(same, d, fill=0.0) for d in range(7)), start=np.zeros(counts.shape)) / 7
-    shrink = 7 * np.fmax(whole / _YEAR, 1e-9)
-    return level, (same + shrink) / (whole + shrink)
+def _flow(history: History, cases: Facts, ago: np.ndarray, source: str, at: int) -> Flow:
+    span = int(ago.max()) + 1
+    kinds, kind = np.unique(cases.category, return_inverse=True)
+    cell = kind * span + span - 1 - ago
+    counts = np.bincount(cell, weights=cases.weight, minlength=len(kinds) * span).reshape(len(kinds), span)
+    squares = _squares(cases, cell, len(kinds) * span).reshape(counts.shape)
+    counts, squares = (np.vstack([x.sum(axis=0, keepdims=True), x]) for x in (counts, squares))
+    return Flow(
+        source,
+        np.r_[["*"], history.words["category"][kinds].astype(object)],
+        counts,
+        holidays_of(local_days(at, span, history.timezone), history.timezone, history.calendar),
+        np.divide(squares, counts, out=np.ones(counts.shape), where=counts > 0),
+        _copies(cases, ago),
+    )
 
 
-def surprise(counts: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Records of the `window` days up to each day, what was expected of them, and how improbable so odd a number was.
-
-    Returns
-    -------
-    observed, due, p
-        (n, days) sums, the law's mean, and the two-sided probability in (0, 1]; NaN where there is no law yet.
-    """
-    from scipy import stats  # noqa: PLC0415 - scipy.stats is heavy
-
-    level, weekday = expected(counts)
-    observed = sum((_lag(counts, d) for d in range(window)), start=np.zeros(counts.shape))
-    factor = sum((_lag(weekday, d) for d in range(window)), start=np.zeros(counts.shape))
-    due = np.maximum(_lag(level, window - 1) * factor, _LEAST_MEAN * window)
-    spread = _lag(_spread(np.fmin(observed, 3 * due + 5), due), window - 1)
-    size, share = due / (spread - 1), 1 / spread
-    low, high = stats.nbinom.cdf(observed, size, share), stats.nbinom.sf(observed - 1, size, share)
-    return observed, due, np.minimum(2 * np.minimum(low, high), 1.0)
+def _squares(cases: Facts, cell: np.ndarray, n_cells: int) -> np.ndarray:
+    """(n_cells,) of each category and day the sum of squares of its matters: records of one grid and hour."""
+    hour = cases.occurred // _HOUR_US
+    order = np.lexsort((hour, cases.grid, cell))
+    cell, grid, hour, weight = cell[order], cases.grid[order], hour[order], cases.weight[order]
+    first = np.flatnonzero(
+        (np.diff(cell, prepend=-1) != 0) | (np.diff(grid, prepend=-1) != 0) | (np.diff(hour, prepend=-1) != 0)
+    )
+    return np.bincount(cell[first], weights=np.add.reduceat(weight, first) ** 2, minlength=n_cells)
 
 
-def _spread(observed: np.ndarray, due: np.ndarray) -> np.ndarray:
-    """(n, days) variance over mean that the law showed in the year before each day, above 1."""
-    ratio = (observed - due) ** 2 / due
-    known = ~np.isnan(ratio)
-    total, n = (_before(x, 364, short=True) for x in (np.where(known, ratio, 0.0), known.astype(float)))
-    return np.fmax((total + _PSEUDO_DAYS) / (n + _PSEUDO_DAYS), _LEAST_SPREAD)
+def _copies(cases: Facts, ago: np.ndarray) -> np.ndarray:
+    """(days,) records of each of the last days whose grid, category and instant an earlier one of these days, or of its own, has already."""
+    late = np.flatnonzero(ago <= _COPY_DAYS)
+    order = late[np.lexsort((cases.start[late], cases.occurred[late], cases.category[late], cases.grid[late]))]
+    same = np.ones(len(order), dtype=bool)
+    for column in (cases.grid, cases.category, cases.occurred):
+        same &= np.diff(column[order], prepend=-1) == 0
+    copied = order[same]
+    return np.bincount(_COPY_DAYS - ago[copied], weights=cases.weight[copied], minlength=_COPY_DAYS + 1)
 
 
-def _before(x: np.ndarray, days: int, *, short: bool = False) -> np.ndarray:
-    """Sum of the `days` days before each day; NaN, or the sum of those there are, where there are fewer."""
-    total = np.cumsum(np.pad(x, ((0, 0), (1, 0))), axis=1)[:, :-1]
-    return total - _lag(total, days, fill=0.0 if short else np.nan)
+def _before(x: np.ndarray, days: int) -> np.ndarray:
+    """Sum of the up to `days` days before each day."""
+    total = np.cumsum(np.pad(x, ((0, 0), (days + 1, 0))), axis=1)
+    return np.asarray(total[:, days:-1] - total[:, : -days - 1])
 
 
-def _lag(x: np.ndarray, days: int, fill: float = np.nan) -> np.ndarray:
-    """Each day shows what was `days` days before."""
-    if days == 0:
-        return x
-    return np.pad(x, ((0, 0), (days, 0)), constant_values=fill)[:, : x.shape[1]]
+def _highest(x: np.ndarray, days: int) -> np.ndarray:
+    """The highest of the `days` days up to each."""
+    wide = np.pad(x, ((0, 0), (days - 1, 0)), constant_values=1.0)
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(wide, days, axis=1).max(axis=2))
 
 
 def volume_marks(feeds: list[Flow]) -> pd.DataFrame:
-    """Tonight's volume of every feed and category that comes often, each with the window that is oddest.
+    """Tonight's volume of every feed and category that comes often, each with the window that is oddest, and the copies of each feed.
 
     The value is -log10 of the probability that so odd a number comes up anywhere among all feeds, categories and windows.
     """
     still, speaking = [f for f in feeds if f.stop], [f for f in feeds if not f.stop]
     old = [f for f in speaking if f.counts.shape[1] >= LEAST_DAYS]
     young = [f for f in speaking if f.counts.shape[1] < LEAST_DAYS]
-    n_tests = sum(int(f.often[:, -1].sum()) for f in feeds if f.counts.shape[1] >= LEAST_DAYS) * len(WINDOWS)
+    n_tests = sum(int(f.n_tests[-1]) for f in feeds if f.counts.shape[1] >= LEAST_DAYS)
     parts = [_stopped(f.scopes[0], f.stop, n_tests) for f in still if f.stop]
     parts += [_marks(f, n_tests) for f in old]
     parts += [_young(f) for f in young]
+    parts += [_copied(f, len(old)) for f in old]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -206,24 +218,65 @@ def _young(flow: Flow) -> pd.DataFrame:
 
 def _marks(flow: Flow, n_tests: int) -> pd.DataFrame:
     often = np.flatnonzero(flow.often[:, -1])
-    readings = [[part[:, -1] for part in surprise(flow.counts[often], w)] for w in WINDOWS]
-    observed, due, p = (np.stack([t[i] for t in readings]) for i in range(3))
-    oddest = p.argmin(axis=0)
-    here = (oddest, np.arange(len(often)))
+    table = _tonight(flow, often, np.full(1, n_tests), last=1)
+    return marks("volume", warn=A_MONTH, alarm=A_YEAR, **{c: table[c].to_numpy() for c in (*_FACTS, "value")})
+
+
+def _tonight(flow: Flow, streams: np.ndarray, n_tests: np.ndarray, *, last: int) -> pd.DataFrame:
+    """One row a stream and day of the last ones: the window that says most, and its value; a lasting fall that is news in its place."""
+    p, much = (x[:, streams] for x in flow.chances(last))
+    values = np.where(np.isnan(p), -np.inf, among(np.nan_to_num(p, nan=1.0), n_tests))
+    values = np.where(much, values, np.minimum(values, A_YEAR))
+    oddest = values.argmax(axis=0)
+    stream, day = np.indices(oddest.shape)
+    here = (oddest, streams[stream], flow.counts.shape[1] - last + day)
+    observed, due = flow.reading.observed[here], flow.reading.due[here]
+    facts = {
+        "scope": np.array(flow.scopes, dtype=object)[streams][stream],
+        "fault": np.where(observed < due, "fewer", "more").astype(object),
+        "observed": observed,
+        "expected": due,
+        "days": np.asarray(WINDOWS, dtype=float)[oddest],
+        "value": values[oddest, stream, day],
+    }
+    table = pd.DataFrame({name: column.ravel() for name, column in facts.items()})
+    return _with_falls(table.assign(day=day.ravel()), flow, streams, last)
+
+
+def _with_falls(table: pd.DataFrame, flow: Flow, streams: np.ndarray, last: int) -> pd.DataFrame:
+    """A lasting fall is told for a week, as a warning, unless the day is an alarm by itself."""
+    for place, night in zip(*np.nonzero(~np.isnan(flow.reading.lower[streams])), strict=True):
+        left, first = float(flow.reading.lower[streams[place], night]), int(night) - flow.counts.shape[1] + last
+        mine = table["scope"] == flow.scopes[streams[place]]
+        news = mine & table["day"].between(first, first + TOLD_DAYS - 1) & ~(table["value"] > A_YEAR)
+        came = float(flow.counts[streams[place], night - CHANGE_DAYS + 1 : night + 1].sum())
+        table.loc[news, list(_FACTS[1:])] = ["lower", came, came / left, float(CHANGE_DAYS)]
+        table.loc[news, "value"] = A_YEAR
+    return table
+
+
+def _copied(flow: Flow, n_feeds: int) -> pd.DataFrame:
+    """The share of the last day's records that repeat another one, against that of the days before."""
+    from scipy import stats  # noqa: PLC0415 - scipy.stats is heavy
+
+    records = flow.counts[0, -_COPY_DAYS - 1 :]
+    n, k = np.round([records[-1], flow.copies[-1]])
+    share = flow.copies[:-1].sum() / max(records[:-1].sum(), 1.0)
+    p = np.asarray(stats.binom.sf(k - 1, n, min(_COPY_FACTOR * share + _COPY_MORE, _COPY_MOST)))
     return marks(
         "volume",
-        [flow.scopes[k] for k in often],
-        among(p[here], n_tests),
+        [f"{flow.scopes[0]}@copies"],
+        among(p[None], n_feeds) if n else [np.nan],
         warn=A_MONTH,
         alarm=A_YEAR,
-        fault=np.where(observed[here] < due[here], "fewer", "more"),
-        observed=observed[here],
-        expected=due[here],
-        days=np.asarray(WINDOWS)[oddest],
+        fault="copies",
+        observed=k / n if n else np.nan,
+        expected=share,
+        days=1,
     )
 
 
-def among(p: np.ndarray, n_tests: int) -> np.ndarray:
+def among(p: np.ndarray, n_tests: int | np.ndarray) -> np.ndarray:
     """-log10 of the probability that the smallest of `n_tests` independent probabilities is at most `p` (Šidák 1967).
 
     Examples
@@ -231,7 +284,7 @@ def among(p: np.ndarray, n_tests: int) -> np.ndarray:
     >>> among(np.array([0.01]), 1).round(6).tolist()
     [2.0]
     """
-    together = -np.expm1(max(n_tests, 1) * np.log1p(-np.minimum(p, 1 - 1e-16)))
+    together = -np.expm1(np.maximum(n_tests, 1) * np.log1p(-np.minimum(p, 1 - 1e-16)))
     return np.asarray(-np.log10(np.fmax(together, 1e-300)))
 
 
@@ -244,71 +297,51 @@ def replay(history: History, *, until: object = None) -> pd.DataFrame:
     history
         The feeds.
     until
-        The last night; the others lie whole days of 24 hours before it. The end of the history by default.
+        The last night; the others lie whole days of the city's clock before it. The end of the history by default.
 
     Returns
     -------
     nights
         One row a night with a law, the index `as_of`: `value` as in :func:`volume_marks`, its `state`, and `scope`, `fault`, `observed`,
-        `expected` and `days` of the oddest feed or category.
+        `expected` and `days` of the oddest feed or category. Copies are not looked for.
     """
     at = pd.Timestamp(history.until, unit="us", tz="UTC") if until is None else pd.Timestamp(until)
     at = (at.tz_localize(history.timezone) if at.tzinfo is None else at).tz_convert(history.timezone).as_unit("us")
-    oddest = [_oddest(flow) for flow in flows(history, int(at.value // 1000), days=10**6)]
-    days = max(len(f) for f in oddest)
-    p, n_tests = np.full(days, np.inf), np.zeros(days)
-    facts = pd.DataFrame(
-        {"scope": "", "fault": "", "observed": np.nan, "expected": np.nan, "days": np.nan}, index=range(days)
-    )
-    for one in oddest:
-        here = np.arange(days - len(one), days)
-        n_tests[here] += one["n_tests"].to_numpy()
-        odder = here[one["p"].to_numpy() < p[here]]
-        facts.loc[odder] = one[facts.columns].to_numpy(dtype=object)[odder - here[0]]
-        p[odder] = one["p"].to_numpy()[odder - here[0]]
-    known = np.isfinite(p)
-    nights = marks(
-        "volume",
-        facts["scope"][known],
-        [among(np.array([a]), int(n))[0] for a, n in zip(p[known], n_tests[known], strict=True)],
-        warn=A_MONTH,
-        alarm=A_YEAR,
-        **{c: facts[c][known].to_numpy() for c in ("fault", "observed", "expected", "days")},
-    )
-    ago = days - 1 - np.flatnonzero(known)
-    return nights.set_index(pd.DatetimeIndex(at - pd.to_timedelta(ago, unit="D"), name="as_of"))
+    feeds = list(flows(history, int(at.value // 1000)))
+    days = max(f.counts.shape[1] for f in feeds)
+    n_tests = sum((_looks(f, days) for f in feeds), start=np.zeros(days))
+    each = pd.concat([_every_night(f, days, n_tests) for f in feeds], ignore_index=True)
+    told = each.loc[each.groupby("day")["value"].idxmax()]
+    nights = marks("volume", warn=A_MONTH, alarm=A_YEAR, **{c: told[c].to_numpy() for c in (*_FACTS, "value")})
+    ago = pd.to_timedelta(days - 1 - told["day"].to_numpy(), unit="D")
+    return nights.set_index(pd.DatetimeIndex((at.tz_localize(None) - ago).tz_localize(history.timezone), name="as_of"))
 
 
-def _oddest(flow: Flow) -> pd.DataFrame:
-    """One row a day of a flow: the smallest p of its frequent categories and all windows (infinite where there is no law), and whose."""
-    often, span = flow.often, flow.counts.shape[1]
-    readings = [surprise(flow.counts, w) for w in WINDOWS]
-    observed, due, p = (np.concatenate([t[i] for t in readings]) for i in range(3))
-    p = np.where(np.tile(often, (len(WINDOWS), 1)) & ~np.isnan(p), p, np.inf)
-    p[:, : LEAST_DAYS - 1] = np.inf
-    row, day = p.argmin(axis=0), np.arange(span)
-    table = pd.DataFrame(
-        {
-            "p": p[row, day],
-            "n_tests": often.sum(axis=0) * len(WINDOWS) * (day >= LEAST_DAYS - 1),
-            "scope": np.array(flow.scopes, dtype=object)[row % len(flow.scopes)],
-            "fault": np.where(observed[row, day] < due[row, day], "fewer", "more"),
-            "observed": observed[row, day],
-            "expected": due[row, day],
-            "days": np.asarray(WINDOWS, dtype=float)[row // len(flow.scopes)],
-        }
-    )
-    return _with_stops(table, flow)
+def _looks(flow: Flow, days: int) -> np.ndarray:
+    """(days,) independent looks at a feed on each of the last days; none while it is young."""
+    n_tests = np.where(np.arange(flow.counts.shape[1]) >= LEAST_DAYS - 1, flow.n_tests, 0)
+    return np.pad(n_tests, (days - len(n_tests), 0)).astype(float)
 
 
-def _with_stops(table: pd.DataFrame, flow: Flow) -> pd.DataFrame:
+def _every_night(flow: Flow, days: int, n_tests: np.ndarray) -> pd.DataFrame:
+    """One row a night of a feed with a law: the oddest of its frequent categories, or that it had stopped."""
+    span = flow.counts.shape[1]
+    table = _tonight(flow, np.arange(len(flow.scopes)), n_tests[-span:], last=span)
+    often = flow.often.ravel() & (table["day"].to_numpy() >= LEAST_DAYS - 1) & np.isfinite(table["value"].to_numpy())
+    seen = table[often]
+    table = seen.loc[seen.groupby("day")["value"].idxmax()]
+    table = _with_stops(table.set_index("day", drop=False), flow, n_tests[-span:])
+    return table.assign(day=table["day"] + days - span)
+
+
+def _with_stops(table: pd.DataFrame, flow: Flow, n_tests: np.ndarray) -> pd.DataFrame:
     """The days on which the feed had stopped are told by that alone, as in :func:`volume_marks`."""
-    p, a_day = (part[-len(table) :] for part in stop_chances(flow.daily))
-    ran = np.arange(len(flow.daily)) - np.maximum.accumulate(np.where(flow.daily > 0, np.arange(len(flow.daily)), 0))
-    still, days = p <= STOPPED_P, ran[-len(table) :].astype(float)
-    table.loc[still, "p"] = p[still]
-    table.loc[still, ["scope", "fault"]] = flow.scopes[0], "stopped"
-    table.loc[still, "observed"] = 0.0
-    table.loc[still, "expected"] = (a_day * days)[still]
-    table.loc[still, "days"] = days[still]
-    return table
+    daily = flow.counts[0]
+    p, a_day = stop_chances(daily)
+    ran = np.arange(len(daily)) - np.maximum.accumulate(np.where(daily > 0, np.arange(len(daily)), 0))
+    still = np.flatnonzero((p <= STOPPED_P) & (np.arange(len(daily)) >= LEAST_DAYS - 1))
+    stops = pd.DataFrame({"scope": flow.scopes[0], "fault": "stopped", "observed": 0.0, "day": still}, index=still)
+    stops["expected"], stops["days"] = (a_day * ran)[still], ran[still].astype(float)
+    stops["value"] = among(p[still], n_tests[still])
+    speaking = table.loc[table.index.difference(still)]
+    return pd.concat([part for part in (speaking, stops) if len(part)])

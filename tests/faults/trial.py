@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -333,7 +334,7 @@ def feeds(folder: Path, days: int) -> list[Line]:
                 History.of(known, grids, until=when + pd.Timedelta(days=1)), None, when + pd.Timedelta(days=1)
             )
             loud = marks[(marks["monitor"] == "volume") & marks["state"].isin(["warn", "alarm"])]
-            scopes = {scope.split(":")[1].split("/")[0] for scope in loud["scope"]}
+            scopes = {re.split(r"[/@]", scope.split(":")[1])[0] for scope in loud["scope"]}
             counted[kind] += len(scopes) if kind == "none" else "abc"[i % 3] in scopes
         n_looks += 3
     said = {kind: f"{n} of {days} days" for kind, n in counted.items()}
