@@ -5,9 +5,10 @@ A gap says where the centre is blind; a monitor says that the data or the model 
 ===========  ==============================  ==============================================================================
 monitor      scope                           value, and what is usual
 ===========  ==============================  ==============================================================================
-volume       feed, feed/category             -log10 p of its oddest day, two days or week among all feeds and categories;
+volume       feed, feed/category             -log10 p of its oddest one, three, five or seven days among all feeds and categories;
                                              warn and alarm are passed by chance one night in a month and one in a year; a feed
                                              that has stopped is told by its habit before the silence, as long as it is silent
+volume       feed@copies                     the same of the share of the day's records that repeat another one
 category     feed@unknown, feed@new          share of the week's records without a category, and in new ones
 feature      every feature                   population stability against the training time
 score        score                           the same of the log of the expected count
