@@ -35,6 +35,7 @@ from riskwarn.web.serving import Entrance, Serving
 from riskwarn.web.signing import signing, to_sign_in
 from riskwarn.web.trail import trail
 from riskwarn.web.views import views
+from riskwarn.web.work import work
 
 log = logging.getLogger(__name__)
 Clock = Callable[[], pd.Timestamp]
@@ -93,6 +94,7 @@ def create_app(
     app.include_router(views)
     app.include_router(signing)
     app.include_router(trail)
+    app.include_router(work)
     app.include_router(health)
     _add_errors(app)
     check_policies(app, accounts.roles)

@@ -134,9 +134,11 @@ def is_loopback(host: str) -> bool:
 def is_same_origin(request: Request) -> bool:
     """Whether a page of ours sends a request, as far as the browser says who does.
 
-    Every browser of today says it, with ``Sec-Fetch-Site`` or ``Origin``; what says neither is no browser, or an old one.
+    Every browser of today says it with ``Sec-Fetch-Site``, and that is believed before ``Origin``, which is ``null`` where a page sends no
+    referrer; what says neither is no browser, or an old one.
     """
-    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-        return False
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site in {"same-origin", "none"}
     origin = request.headers.get("origin")
     return origin is None or origin == f"{request.url.scheme}://{request.url.netloc}"

@@ -10,11 +10,13 @@ import jinja2
 import pandas as pd
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
+from pydantic import Field
 
 from riskwarn.access import Visitor, csrf_of
 from riskwarn.explanation import CAVEAT
 from riskwarn.gaps.gap import KINDS
 from riskwarn.language import LANGUAGES, name_of
+from riskwarn.ledger.words import word as ledger_word
 from riskwarn.naming import LESS_IS_BETTER, METRICS, MODELS
 from riskwarn.taxonomy import ACTIONS, words_of
 from riskwarn.web import format as write
@@ -26,6 +28,7 @@ from riskwarn.web.morning import LANE_NAMES, NEWS
 from riskwarn.web.nights import Night, Nights, targets_of
 from riskwarn.web.policy import Policy
 from riskwarn.web.problems import Problem
+from riskwarn.web.schemas import NightQuery
 
 STALE_HOURS = 26
 """A night older than this is not today's."""
@@ -50,6 +53,7 @@ FACTS = (
 """What a page may say of a night, each "not stated" where the night does not state it."""
 MENU = (
     ("/", "today"),
+    ("/work", "work"),
     ("/alerts", "alerts"),
     ("/gaps", "gaps"),
     ("/grids", "grids"),
@@ -60,6 +64,12 @@ MENU = (
 """Pages in the order of the menu, and the words of each."""
 _COOKIE = "riskwarn_lang"
 _YEAR_SECONDS = 365 * 24 * 3600
+
+
+class PageQuery(NightQuery):
+    """Parameters every page takes; any other is refused."""
+
+    lang: str | None = Field(None, pattern=f"^({'|'.join(LANGUAGES)})$")
 
 
 def age_hours(night: Night, now: pd.Timestamp) -> float:
@@ -129,6 +139,7 @@ def _common(request: Request) -> dict[str, Any]:
             if other != language
         ],
         "word": lambda table, code: words.word(table, code, language),
+        "ledger_word": lambda what, code: ledger_word(what, code)[language],
         "code": lambda code: words_of(str(code))[language],
         **{name: mark[language] for name, mark in words.PUNCTUATION.items()},
         "said": lambda text: words.said(text, language),

@@ -12,10 +12,10 @@ from fastapi.responses import Response
 from pydantic import Field
 
 from riskwarn.access import Visitor, is_small
-from riskwarn.language import LANGUAGES
 from riskwarn.naming import LESS_IS_BETTER
 from riskwarn.web.api import alert_rows, changes_of, nights_of, score_of
 from riskwarn.web.chart import stacked
+from riskwarn.web.desk import at_hand
 from riskwarn.web.geojson import has_map
 from riskwarn.web.lines import (
     by_kind,
@@ -30,21 +30,15 @@ from riskwarn.web.lines import (
 from riskwarn.web.morning import feed_changes, lane_counts, lines_of, ordered, sections
 from riskwarn.web.narrow import narrowed
 from riskwarn.web.nights import Night, Nights
-from riskwarn.web.page import language_of, page_of_night
+from riskwarn.web.page import PageQuery, language_of, page_of_night
 from riskwarn.web.policy import may
 from riskwarn.web.reasons import remedies, sentences
-from riskwarn.web.schemas import Level, NightQuery
+from riskwarn.web.schemas import Level
 from riskwarn.web.worklist import area_of, work_items
 
 ITEMS_TODAY = 10
 views = APIRouter(include_in_schema=False)
 GridId = Annotated[str, InPath(max_length=200)]
-
-
-class PageQuery(NightQuery):
-    """Parameters every page takes; any other is refused."""
-
-    lang: str | None = Field(None, pattern=f"^({'|'.join(LANGUAGES)})$")
 
 
 class ListPageQuery(PageQuery):
@@ -83,6 +77,7 @@ def today(
         "today.html",
         night,
         sections=sections(night, language),
+        at_hand=at_hand(request, night),
         entries=entries(nights, night, None, language) if night.alerts is None else [],
         feed_changes=feed_changes(night),
         changes=_changes(nights, night),
@@ -233,6 +228,7 @@ def alerts(
         lanes=lane_counts(made),
         asked=query,
         pages=pages,
+        at_hand=at_hand(request, night),
         lines=lines_of(night, chosen.iloc[pages["start"] : pages["end"]], language_of(request)),
         entries=entries(nights, night, None, language_of(request)) if night.alerts is None else [],
     )

@@ -1,0 +1,361 @@
+"""The desk: what lies before a visitor as work, who did what about it, and the steps that can be taken."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from fastapi import Request
+
+from riskwarn.access import Visitor
+from riskwarn.errors import ConflictError, RiskwarnError
+from riskwarn.gaps.gap import KINDS
+from riskwarn.language import Spoken
+from riskwarn.ledger import Item, Ledger, within
+from riskwarn.ledger.words import word
+from riskwarn.ledger.workflow import Step, Workflow
+from riskwarn.taxonomy import ACTIONS
+from riskwarn.web import format as write
+from riskwarn.web.api import nights_of
+from riskwarn.web.lines import gap_lines
+from riskwarn.web.listed import Why
+from riskwarn.web.morning import LANE_NAMES, lines_of
+from riskwarn.web.nights import Night
+
+SUPERVISION = "supervision"
+_BY_HAND = frozenset({"area"})
+"""What a form can give beside a code; evidence is the night's to give, and merging is done at the command line."""
+
+
+NOTHING = Why((), "")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One step that the visitor may take now.
+
+    Attributes
+    ----------
+    action
+        Its code.
+    reasons, outcomes
+        Codes of which one must be given, where there are any.
+    wants_area
+        Whether it must be said to whom.
+    """
+
+    action: str
+    reasons: tuple[str, ...]
+    outcomes: tuple[str, ...]
+    wants_area: bool
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether one click takes it."""
+        return not (self.reasons or self.outcomes or self.wants_area)
+
+
+@dataclass(frozen=True)
+class Task:
+    """An item on the desk.
+
+    Attributes
+    ----------
+    item
+        As the ledger has it.
+    title
+        Its place, in words.
+    about
+        Its lane, or its kind of gap.
+    card
+        Level of its open supervision card; empty where it is not overdue.
+    choices
+        What the visitor may do now.
+    why
+        Why it was listed, and the next step; empty where the night before the reader does not list it.
+    """
+
+    item: Item
+    title: str
+    about: str
+    card: str
+    choices: tuple[Choice, ...]
+    why: Why = NOTHING
+
+
+def ledger_of(request: Request) -> Ledger:
+    """The ledger of the application's store, opened when it is first asked for."""
+    state = request.app.state
+    if not hasattr(state, "ledger"):
+        state.ledger = Ledger(nights_of(request).store)
+    ledger: Ledger = state.ledger
+    return ledger
+
+
+def at_hand(request: Request, night: Night) -> dict[str, Task]:
+    """By `alert_id`, the alerts of a night that the visitor may do something about; none for who only reads.
+
+    Parameters
+    ----------
+    request
+        Whose visitor is known by now.
+    night
+        Its list.
+
+    Returns
+    -------
+    tasks
+        As the ledger has them.
+    """
+    visitor: Visitor | None = getattr(request.state, "visitor", None)
+    if visitor is None or not visitor.may("alerts:act") or night.alerts is None:
+        return {}
+    ids, ledger = set(night.alerts["alert_id"]), ledger_of(request)
+    rows = ledger.items(kind="alert", open_only=True)
+    items = [Item.of(row) for row in rows[rows["source_id"].isin(ids)].itertuples(index=False)]
+    return {item.source_id: Task(item, "", "", "", choices_of(ledger.workflow, item, visitor)) for item in items}
+
+
+def choices_of(flow: Workflow, item: Item, visitor: Visitor) -> tuple[Choice, ...]:
+    """The steps a visitor may take with an item by hand, in the order of the workflow.
+
+    Parameters
+    ----------
+    flow
+        The state machine.
+    item
+        Where it stands.
+    visitor
+        Who asks.
+
+    Returns
+    -------
+    choices
+        None where the item lies in another area, or the visitor only reads.
+    """
+    actor = visitor.actor
+    if not visitor.may("alerts:act") or not concerns(item.path, item.owner, actor.area):
+        return ()
+    return tuple(
+        Choice(step.action, step.reasons, step.outcomes, "area" in step.wants)
+        for step in _steps(flow, item, actor.role)
+        if set(step.wants) <= _BY_HAND
+    )
+
+
+def concerns(path: str, owner: str, area: str) -> bool:
+    """Whether an item lies in an area, or was assigned to it."""
+    return within(path, area) or (owner != "" and within(owner, area))
+
+
+def _steps(flow: Workflow, item: Item, role: str) -> Iterator[Step]:
+    for action in flow.next_actions(item.state, role=role, kind=item.kind, level=item.level):
+        step = flow.step(action, item.state, role=role, kind=item.kind, level=item.level)
+        if step is not None:
+            yield step
+
+
+def tasks(
+    ledger: Ledger, visitor: Visitor, names: Mapping[str, str], language: str, *, kind: str = "alert", state: str = ""
+) -> list[Task]:
+    """What lies before a visitor: overdue first, then the gravest, then the oldest.
+
+    Parameters
+    ----------
+    ledger
+        The ledger.
+    visitor
+        Who asks; what lies in another area is not shown.
+    names
+        Name of each grid.
+    language
+        Of the reader.
+    kind, state
+        Only these.
+
+    Returns
+    -------
+    tasks
+        Those that have not ended.
+    """
+    every = ledger.items(open_only=True)
+    mine = [concerns(path, owner, visitor.area) for path, owner in zip(every["path"], every["owner"], strict=True)]
+    frame = every[np.array(mine, dtype=bool)]
+    cards = frame[frame["kind"] == SUPERVISION].set_index("parent")["level"].to_dict()
+    chosen = frame[(frame["kind"] == kind) & ((frame["state"] == state) | (state == ""))]
+    rows = [Item.of(row) for row in chosen.itertuples(index=False)]
+    rank = {level: n for n, level in enumerate(ledger.workflow.levels)}
+    rows.sort(
+        key=lambda i: (rank.get(cards.get(i.item_id, ""), len(rank)), rank.get(i.level, 9), i.first_night, i.item_id)
+    )
+    return [task_of(ledger, item, visitor, names, language, card=cards.get(item.item_id, "")) for item in rows]
+
+
+def task_of(
+    ledger: Ledger, item: Item, visitor: Visitor, names: Mapping[str, str], language: str, *, card: str = ""
+) -> Task:
+    """One item as it lies on a visitor's desk."""
+    return Task(
+        item, _title(item, names, language), _about(item)[language], card, choices_of(ledger.workflow, item, visitor)
+    )
+
+
+def with_why(listed: Sequence[Task], night: Night, language: str) -> list[Task]:
+    """Tasks with what a night says of each, in their order.
+
+    Parameters
+    ----------
+    listed
+        Tasks of one kind or several.
+    night
+        What it does not list keeps no reasons.
+    language
+        Of the reader.
+
+    Returns
+    -------
+    tasks
+        As many.
+    """
+    said = _said_of_alerts(listed, night, language) | _said_of_gaps(listed, night, language)
+    return [replace(task, why=said.get(task.item.source_id, NOTHING)) for task in listed]
+
+
+def _said_of_alerts(listed: Sequence[Task], night: Night, language: str) -> dict[str, Why]:
+    if night.alerts is None:
+        return {}
+    ids = [task.item.source_id for task in listed if task.item.kind == "alert"]
+    rows = night.alerts[night.alerts["alert_id"].isin(ids)]
+    return {str(line.alert["alert_id"]): line.why for line in lines_of(night, rows, language)}
+
+
+def _said_of_gaps(listed: Sequence[Task], night: Night, language: str) -> dict[str, Why]:
+    if night.gaps is None:
+        return {}
+    ids = [task.item.source_id for task in listed if task.item.kind == "gap"]
+    lines = gap_lines(night.gaps[night.gaps["gap_id"].isin(ids)], night.names, language)
+    return {line["gap_id"]: Why((line["proof"],), ACTIONS[line["action"]][language]) for line in lines}
+
+
+def _title(item: Item, names: Mapping[str, str], language: str) -> str:
+    if item.kind == "gap" and "scope" in item.reading:
+        return str(write.place(str(item.reading["scope"]), names, language, item.grid_ids.split())["text"])
+    return names.get(item.lead, item.lead) or item.path.rpartition("/")[2] or item.item_id
+
+
+def _about(item: Item) -> Spoken:
+    if item.kind == "gap" and item.topic in KINDS:
+        return KINDS[item.topic].words
+    return LANE_NAMES.get(item.lane, LANE_NAMES[""]) if item.kind == "alert" else word("clock", item.topic)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What was done with an item, in words.
+
+    Attributes
+    ----------
+    at
+        When.
+    action, state, role, why
+        In words; `why` is empty where no code was given.
+    area
+        For which area or body.
+    """
+
+    at: pd.Timestamp
+    action: str
+    state: str
+    role: str
+    why: str
+    area: str
+
+
+def trail_of(ledger: Ledger, item_id: str, language: str) -> list[Taken]:
+    """Who did what with an item, the newest first."""
+    return [
+        Taken(
+            row.at,
+            word("action", row.action)[language],
+            word("state", row.to_state)[language],
+            word("role", row.role)[language],
+            _why(row.code, language),
+            "" if row.area == "*" else row.area,
+        )
+        for row in ledger.trail(item_id).iloc[::-1].itertuples()
+    ]
+
+
+def _why(code: str, language: str) -> str:
+    if not code:
+        return ""
+    return word("outcome" if code[:1] == "O" and code[1:].isdigit() else "reason", code)[language]
+
+
+def act(ledger: Ledger, visitor: Visitor, item_id: str, form: Mapping[str, str]) -> Item:
+    """Take the step that a form asks for; sent twice it is taken once.
+
+    Parameters
+    ----------
+    ledger
+        The ledger.
+    visitor
+        Who acts.
+    item_id
+        With what.
+    form
+        `action`, the `version` that was looked at, and `reason`, `outcome` or `area` where the step wants one.
+
+    Returns
+    -------
+    item
+        As it stands now.
+
+    Raises
+    ------
+    ConflictError
+        Someone else was faster.
+    ForbiddenError, StepError, NotFoundError, DataError
+        As :meth:`riskwarn.ledger.Ledger.act` raises them.
+    """
+    seen = int(form["version"]) if form.get("version", "").isdecimal() else None
+    given = {name: form.get(name, "").strip() for name in ("reason", "outcome", "area")}
+    try:
+        return ledger.act(item_id, form.get("action", ""), visitor.actor, version=seen, **given)
+    except ConflictError:
+        item = ledger.item(item_id)
+        if seen is not None and item.version == seen + 1 and _did(ledger, item, visitor, form.get("action", "")):
+            return item
+        raise
+
+
+def _did(ledger: Ledger, item: Item, visitor: Visitor, action: str) -> bool:
+    """Whether the visitor's own last step was this one."""
+    last = ledger.trail(item.item_id).iloc[-1]
+    return bool(last["action"] == action and last["account"] == visitor.actor.account and visitor.actor.account)
+
+
+def act_on_many(ledger: Ledger, visitor: Visitor, action: str, versions: Mapping[str, str]) -> Sequence[str]:
+    """Take one plain step with several items; those that refuse it are left, and named.
+
+    Parameters
+    ----------
+    ledger, visitor
+        As in :func:`act`.
+    action
+        The step.
+    versions
+        By item, the version that was looked at.
+
+    Returns
+    -------
+    refused
+        Items whose step was not taken.
+    """
+    refused = []
+    for item_id, version in versions.items():
+        try:
+            act(ledger, visitor, item_id, {"action": action, "version": version})
+        except RiskwarnError:
+            refused.append(item_id)
+    return refused

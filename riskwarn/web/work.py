@@ -1,0 +1,110 @@
+"""The pages of work: acknowledge, assign, start, feed back, verify, close, return, dismiss, one at a time or many at once."""
+
+from typing import Annotated, Literal
+
+from anyio import to_thread
+from fastapi import APIRouter, Query, Request
+from fastapi import Path as InPath
+from fastapi.responses import RedirectResponse, Response
+from pydantic import Field
+
+from riskwarn.access import Visitor
+from riskwarn.errors import ConflictError, ForbiddenError, RiskwarnError
+from riskwarn.ledger import Item, Ledger
+from riskwarn.web.api import nights_of
+from riskwarn.web.desk import act, act_on_many, concerns, ledger_of, task_of, tasks, trail_of, with_why
+from riskwarn.web.lines import pager
+from riskwarn.web.page import PageQuery, language_of, page_of_night, root_of
+from riskwarn.web.policy import form_of, may
+from riskwarn.web.problems import of_error
+from riskwarn.web.signing import local_path
+
+MOST_AT_ONCE = 40
+work = APIRouter(include_in_schema=False)
+ItemId = Annotated[str, InPath(pattern=r"^[0-9a-f]{16}$")]
+Reader = Annotated[Visitor, may("alerts:read", "own")]
+Doer = Annotated[Visitor, may("alerts:act", "own")]
+
+
+class WorkQuery(PageQuery):
+    """Parameters of the desk."""
+
+    page: int = Field(1, ge=1, le=1_000_000)
+    kind: Literal["alert", "gap", "supervision"] = "alert"
+    state: str = Field("", pattern=r"^[a-z_]{0,40}$")
+    refused: int = Field(0, ge=0, le=MOST_AT_ONCE, description="items whose step was not taken")
+
+
+class TaskQuery(PageQuery):
+    """Parameters of one item's page."""
+
+    said: Literal["", "conflict", "refused", "done"] = ""
+
+
+@work.get("/work")
+def desk(request: Request, visitor: Reader, query: Annotated[WorkQuery, Query()]) -> Response:
+    """What lies before the visitor, overdue first."""
+    night, ledger = nights_of(request).newest(), ledger_of(request)
+    listed = tasks(ledger, visitor, night.names, language_of(request), kind=query.kind, state=query.state)
+    pages = pager(len(listed), query.page)
+    return page_of_night(
+        request,
+        "work.html",
+        night,
+        tasks=with_why(listed[pages["start"] : pages["end"]], night, language_of(request)),
+        pages=pages,
+        asked=query,
+        kinds=ledger.workflow.kinds,
+        states=[s.name for s in ledger.workflow.states if not s.final and s.name != "draft"],
+    )
+
+
+@work.get("/work/{item_id}")
+def task(request: Request, visitor: Reader, item_id: ItemId, query: Annotated[TaskQuery, Query()]) -> Response:
+    """One item: where it stands, who did what, and what can be done now."""
+    night, ledger, language = nights_of(request).newest(), ledger_of(request), language_of(request)
+    item = _seen(ledger, visitor, item_id)
+    return page_of_night(
+        request,
+        "task.html",
+        night,
+        task=with_why([task_of(ledger, item, visitor, night.names, language)], night, language)[0],
+        trail=trail_of(ledger, item_id, language),
+        said=query.said,
+    )
+
+
+def _seen(ledger: Ledger, visitor: Visitor, item_id: str) -> Item:
+    item = ledger.item(item_id)
+    if not concerns(item.path, item.owner, visitor.area):
+        raise of_error(ForbiddenError("the item lies in another area."))
+    return item
+
+
+@work.post("/work/{item_id}")
+async def step(request: Request, visitor: Doer, item_id: ItemId) -> Response:
+    """Take one step, and go back to where one was."""
+    form = await form_of(request)
+    try:
+        await to_thread.run_sync(act, ledger_of(request), visitor, item_id, form)
+    except ConflictError:
+        return _to(request, f"/work/{item_id}?said=conflict")
+    except RiskwarnError as error:
+        if of_error(error).status >= 500:
+            raise
+        return _to(request, f"/work/{item_id}?said=refused")
+    return _to(request, local_path(form.get("next", "")) or f"/work/{item_id}?said=done")
+
+
+@work.post("/work")
+async def steps(request: Request, visitor: Doer) -> Response:
+    """Take one plain step with all that were ticked."""
+    form = await form_of(request)
+    ticked = [name.removeprefix("item-") for name in form if name.startswith("item-")][:MOST_AT_ONCE]
+    versions = {item_id: form[f"item-{item_id}"] for item_id in ticked}
+    refused = await to_thread.run_sync(act_on_many, ledger_of(request), visitor, form.get("action", ""), versions)
+    return _to(request, f"/work?refused={len(refused)}" if refused else "/work")
+
+
+def _to(request: Request, path: str) -> Response:
+    return RedirectResponse(root_of(request) + path, 303, {"Cache-Control": "no-store"})

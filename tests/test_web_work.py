@@ -1,0 +1,214 @@
+"""Work at a page: what lies before whom, one step at a time, and nobody's step lost or taken twice."""
+
+import re
+import shutil
+
+import pytest
+from argon2 import PasswordHasher
+from towns import web as web_town
+from visiting import NAMED, from_elsewhere
+
+from riskwarn.access import password
+from riskwarn.ledger import Ledger, enter
+from riskwarn.store import Store
+from riskwarn.web import create_app
+
+GOOD = "a sentence nobody guesses"
+ITEM = re.compile(r'href="/work/([0-9a-f]{16})')
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    return web_town.build(tmp_path_factory.mktemp("work") / "town")
+
+
+@pytest.fixture
+def town(built, tmp_path):
+    """A town of the test's own: a ledger is anchored in its store."""
+    return Store(shutil.copytree(built.path, tmp_path / "town"))
+
+
+@pytest.fixture
+def site(town, monkeypatch):
+    """The application with the night in the ledger, two shift leaders, a township and an analyst."""
+    monkeypatch.setattr(password, "HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    with Ledger(town) as ledger:
+        enter(ledger)
+    app = create_app(town.path, language="en", clock=lambda: web_town.NOW, serving=NAMED)
+    accounts = app.state.doorman.accounts
+    for name, role, area in (
+        ("desk-1", "shift_leader", "*"),
+        ("desk-2", "shift_leader", "*"),
+        ("town-1", "township_centre", area_of_town(town)),
+        ("analyst", "city_analyst", "*"),
+    ):
+        accounts.add(name, GOOD, role=role, area=area)
+    return app
+
+
+def area_of_town(town):
+    """A township of the town."""
+    return town.read("grids")["township_id"].iloc[0]
+
+
+def signed_in(app, name):
+    client = from_elsewhere(app)
+    assert client.post("/sign-in", data={"name": name, "password": GOOD}, follow_redirects=False).status_code == 303
+    return client
+
+
+def items_on(client, path="/work"):
+    """Items on a page, and the version each form looks at."""
+    return list(dict.fromkeys(ITEM.findall(client.get(path).text)))
+
+
+def form_of(client, item_id):
+    """What the forms of an item's page send along."""
+    text = client.get(f"/work/{item_id}").text
+    return {
+        "csrf": re.search(r'name="csrf" value="([0-9a-f]+)"', text)[1],
+        "version": re.search(r'name="version" value="(\d+)"', text)[1],
+    }
+
+
+def take(client, item_id, action, form=None, **given):
+    return client.post(
+        f"/work/{item_id}",
+        data={**(form or form_of(client, item_id)), "action": action, **given},
+        follow_redirects=False,
+    )
+
+
+def state(site, item_id):
+    return site.state.ledger.item(item_id).state
+
+
+def test_one_click_acknowledges_and_the_trail_says_by_which_role(site):
+    """An alert is acknowledged from its page; who did what stands there by role, not by name."""
+    client = signed_in(site, "desk-1")
+    item_id = items_on(client)[0]
+    answer = take(client, item_id, "acknowledge")
+
+    assert answer.status_code == 303
+    assert state(site, item_id) == "acknowledged"
+    text = client.get(f"/work/{item_id}").text
+    assert "shift leader" in text
+    assert text.count("desk-1") == 1  # the title of the button that signs out
+
+
+def test_a_form_sent_twice_takes_one_step(site):
+    """A double click is one step: the second answer is as good as the first, and the trail has one row more."""
+    client = signed_in(site, "desk-1")
+    item_id = items_on(client)[0]
+    form = form_of(client, item_id)
+    before = len(site.state.ledger.trail(item_id))
+    answers = [take(client, item_id, "acknowledge", form) for _ in range(2)]
+
+    assert [a.headers["location"] for a in answers] == [f"/work/{item_id}?said=done"] * 2
+    assert len(site.state.ledger.trail(item_id)) == before + 1
+
+
+def test_of_two_people_one_wins_and_the_other_is_told(site):
+    """Whoever looked at an older version is told that somebody was faster, and sees what was done."""
+    first, second = signed_in(site, "desk-1"), signed_in(site, "desk-2")
+    item_id = items_on(first)[0]
+    form = form_of(second, item_id)
+    take(first, item_id, "acknowledge")
+    answer = take(second, item_id, "dismiss", form, reason="duplicate")
+
+    assert answer.headers["location"] == f"/work/{item_id}?said=conflict"
+    assert state(site, item_id) == "acknowledged"
+    assert "Somebody else was faster" in second.get(answer.headers["location"]).text
+
+
+def test_an_office_sees_and_acts_in_its_own_area_alone(site, town):
+    """A township sees what lies in it; another's item is refused to its eyes and to its hand."""
+    leader, office = signed_in(site, "desk-1"), signed_in(site, "town-1")
+    everything, own = items_on(leader), items_on(office)
+    path = {item_id: site.state.ledger.item(item_id).path for item_id in everything}
+    area = area_of_town(town)
+
+    assert set(own) == {item_id for item_id, p in path.items() if area in p.split("/")}
+    other = next(item_id for item_id in everything if item_id not in own)
+    form = form_of(leader, other) | {"csrf": form_of(office, own[0])["csrf"]}
+    assert office.get(f"/work/{other}").status_code == 403
+    assert take(office, other, "acknowledge", form).headers["location"].endswith("said=refused")
+    assert state(site, other) == "published"
+
+
+def test_who_only_reads_is_given_no_button(site):
+    """An analyst sees the list without a form, and a step sent by hand is refused."""
+    client = signed_in(site, "analyst")
+    text = client.get("/").text
+    item_id = items_on(signed_in(site, "desk-1"))[0]
+
+    assert 'class="quick"' not in text
+    assert client.post(f"/work/{item_id}", data={"action": "acknowledge"}).status_code == 403
+    assert state(site, item_id) == "published"
+
+
+@pytest.mark.parametrize("csrf", ["", "0" * 32])
+def test_a_step_from_another_page_is_refused(site, csrf):
+    """Without what only our own pages know, nothing is done."""
+    client = signed_in(site, "desk-1")
+    item_id = items_on(client)[0]
+    form = form_of(client, item_id) | {"csrf": csrf}
+
+    assert take(client, item_id, "acknowledge", form).status_code == 403
+    assert state(site, item_id) == "published"
+
+
+def test_many_are_acknowledged_at_once_and_those_that_refuse_are_counted(site):
+    """All that are ticked take the step; one that somebody else has taken on meanwhile is left and told."""
+    client, other = signed_in(site, "desk-1"), signed_in(site, "desk-2")
+    chosen = items_on(client)[:3]
+    forms = {item_id: form_of(client, item_id) for item_id in chosen}
+    take(other, chosen[0], "acknowledge")
+    ticked = {f"item-{item_id}": form["version"] for item_id, form in forms.items()}
+    answer = client.post(
+        "/work", data={"csrf": forms[chosen[0]]["csrf"], "action": "acknowledge", **ticked}, follow_redirects=False
+    )
+
+    assert answer.headers["location"] == "/work?refused=1"
+    assert {state(site, item_id) for item_id in chosen} == {"acknowledged"}
+
+
+def test_the_way_back_leads_to_our_own_pages_alone(site):
+    """Where to go on is a path of this server; anything else is the item's own page."""
+    client = signed_in(site, "desk-1")
+    item_id = items_on(client)[0]
+
+    assert take(client, item_id, "acknowledge", next="https://evil.example/").headers["location"].startswith("/work/")
+
+
+def test_the_story_of_an_alert_at_the_page(site):
+    """Acknowledged and assigned by the leader, started and reported by the township, verified and closed: each step by its own form."""
+    leader, office = signed_in(site, "desk-1"), signed_in(site, "town-1")
+    item_id = items_on(office)[0]
+    area = site.state.ledger.item(item_id).path.split("/")[1]
+    steps = [
+        (leader, "acknowledge", {}),
+        (leader, "assign", {"area": area}),
+        (office, "start", {}),
+        (office, "feedback", {"outcome": "O3"}),
+        (leader, "verify", {}),
+        (leader, "close", {}),
+    ]
+    for client, action, given in steps:
+        assert take(client, item_id, action, **given).headers["location"].endswith("said=done"), action
+
+    assert state(site, item_id) == "closed"
+    assert site.state.ledger.verify().sound
+
+
+def test_today_offers_to_acknowledge_and_then_says_so(site):
+    """The list of the morning has the button beside each alert that can be taken, and the state after it was."""
+    client = signed_in(site, "desk-1")
+    text = client.get("/").text
+    n, item_id = text.count('class="quick"'), items_on(client, "/")[0]
+    take(client, item_id, "acknowledge")
+    after = client.get("/").text
+
+    assert n > 0
+    assert after.count('class="quick"') == n - 1
+    assert f'href="/work/{item_id}">acknowledged' in after
