@@ -329,6 +329,12 @@ def _spread(mean: np.ndarray, y: np.ndarray, overlap: float) -> tuple[float, flo
         return float(-likelihood / overlap - 0.5 * logs[0])
 
     bounds = [(np.log(1e-5), np.log(_WIDEST))] * 2
-    fitted = optimize.minimize(loss, np.log([0.1, 0.1]), bounds=bounds, method="L-BFGS-B").x
+    fine = {
+        "ftol": 1e-14,
+        "gtol": 1e-9,
+    }  # to the end: where it stops early, the order of rows would show in the sixth digit
+    fitted = optimize.minimize(
+        loss, np.log([0.1, 0.1]), bounds=bounds, method="L-BFGS-B", jac="3-point", options=fine
+    ).x
     dispersion, clumping = np.exp(fitted)
     return float(dispersion), float(clumping)
