@@ -206,6 +206,39 @@ def _section_of(alerts: pd.DataFrame) -> pd.Series:
 
 
 @dataclass(frozen=True)
+class Turnover:
+    """How the list differs from that of the night before.
+
+    Attributes
+    ----------
+    previous
+        Date of the night before.
+    new, worse, better
+        Alerts that were not on its list, or read otherwise by then.
+    gone
+        Names of the places whose alerts are no more on the list.
+    """
+
+    previous: str
+    new: int
+    worse: int
+    better: int
+    gone: tuple[str, ...]
+
+
+def turnover(night: Night, before: Night | None) -> Turnover | None:
+    """What came, went and changed since the night before; None where there is none, or a night made no list."""
+    if before is None or before.alerts is None or night.alerts is None:
+        return None
+    left = before.alerts[~before.alerts["alert_id"].isin(night.alerts["alert_id"])]
+    leads = left["grid_ids"].str.split().str[0]
+    trends = _filled(night.alerts, "trend")
+    fresh = trends.eq("new") if "trend" in night.alerts else ~night.alerts["alert_id"].isin(before.alerts["alert_id"])
+    gone = tuple(night.names.get(grid, grid) for grid in leads)
+    return Turnover(before.date, int(fresh.sum()), int(trends.eq("worse").sum()), int(trends.eq("better").sum()), gone)
+
+
+@dataclass(frozen=True)
 class FeedChange:
     """How the last week of a feed stands beside others.
 

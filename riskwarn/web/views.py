@@ -13,7 +13,7 @@ from pydantic import Field
 
 from riskwarn.access import Visitor, is_small
 from riskwarn.naming import LESS_IS_BETTER
-from riskwarn.web.api import alert_rows, changes_of, nights_of, score_of
+from riskwarn.web.api import alert_rows, nights_of, score_of
 from riskwarn.web.chart import stacked
 from riskwarn.web.desk import at_hand
 from riskwarn.web.geojson import has_map
@@ -27,7 +27,7 @@ from riskwarn.web.lines import (
     sentences_of,
     untold,
 )
-from riskwarn.web.morning import feed_changes, lane_counts, lines_of, ordered, sections
+from riskwarn.web.morning import feed_changes, lane_counts, lines_of, ordered, sections, turnover
 from riskwarn.web.narrow import narrowed
 from riskwarn.web.nights import Night, Nights
 from riskwarn.web.page import PageQuery, language_of, page_of_night
@@ -80,7 +80,7 @@ def today(
         at_hand=at_hand(request, night),
         entries=entries(nights, night, None, language) if night.alerts is None else [],
         feed_changes=feed_changes(night),
-        changes=_changes(nights, night),
+        turnover=turnover(night, _before(nights, night, visitor)),
         feeds=feed_lines(night),
         drawn=visitor.sees_all and has_map(night),
         items=None if gaps is None else work_items(night, language, most=ITEMS_TODAY),
@@ -89,10 +89,10 @@ def today(
     )
 
 
-def _changes(nights: Nights, night: Night) -> dict[str, Any]:
-    """Changes of the list against the night before, of the grids that are shown."""
-    every = changes_of(nights, night)
-    return {k: [g for g in v if g in night.by_grid.index] if isinstance(v, list) else v for k, v in every.items()}
+def _before(nights: Nights, night: Night, visitor: Visitor) -> Night | None:
+    """The night before as the visitor sees it."""
+    before = nights.before(night)
+    return None if before is None else narrowed(before, visitor)
 
 
 @views.get("/grids")
