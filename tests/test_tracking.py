@@ -2,17 +2,24 @@
 
 import dataclasses
 import hashlib
+import json
 import os
 import shutil
+import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from urllib.request import Request, urlopen
 
+import pandas as pd
 import pytest
 import towns
+import visiting
 
+import riskwarn as rw
 from riskwarn import tracking
 from riskwarn.errors import DataError, GateError, NotFoundError
 from riskwarn.model import RiskModel
@@ -24,7 +31,7 @@ def tracked(tmp_path_factory):
     """An MLflow file with two versions: the first passed the gate, the second, the candidate, did not. The URI was set to something else."""
     folder = tmp_path_factory.mktemp("tracked")
     model, experiment = towns.street_model(towns.street()), towns.street_experiment()
-    rows = towns.drawn_panel()
+    rows = towns.street_panel()
     uri = tracking.default_uri(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", "sqlite:////nowhere/else.db")
@@ -43,7 +50,9 @@ def test_a_run_holds_all_it_takes_to_judge_and_repeat_it(tracked):
         client = mlflow.MlflowClient()
         run = client.get_run(good.facts["mlflow_run"])
         files = {f.path for f in client.list_artifacts(run.info.run_id)}
-        bundle = {f.path for f in client.list_artifacts(run.info.run_id, "riskwarn")}
+        registered = f"models:/{towns.TARGET}/{good.facts['mlflow_version']}/data/riskwarn"
+        bundle = {f.path for f in mlflow.artifacts.list_artifacts(registered)}
+        learnt = run.inputs.dataset_inputs[0].dataset
         text = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/experiment.toml")
         features = mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/features.json")["features"]
 
@@ -63,9 +72,11 @@ def test_a_run_holds_all_it_takes_to_judge_and_repeat_it(tracked):
         "backtest.txt",
         "backtest.html",
         "gate.txt",
-        "riskwarn",
     }
-    assert bundle == {"riskwarn/SHA256SUMS", "riskwarn/model.json", "riskwarn/trees.txt"}
+    assert bundle == {f"data/riskwarn/{name}" for name in ("SHA256SUMS", "model.json", "trees.txt")}
+    assert learnt.digest == "d1"
+    read = [column["name"] for column in json.loads(learnt.schema)["mlflow_colspec"]]
+    assert read == [*good.feature_names, "y"]
     assert text == towns.street_experiment().text
     assert features == [f.to_dict() for f in good.features]
 
@@ -135,6 +146,155 @@ def test_a_tracker_that_answers_nonsense_is_told(status, body):
         with pytest.raises(NotFoundError, match=rf"the tracker http://127.0.0.1:{server.server_port} refused: "):
             tracking.fetch(towns.TARGET, uri=f"http://127.0.0.1:{server.server_port}")
         server.shutdown()
+
+
+# --- as a model of MLflow's own
+
+
+@pytest.fixture(scope="module")
+def loaded(tracked):
+    """The model that passed the gate, and what MLflow loads once it is champion."""
+    folder, uri, good, _, _ = tracked
+    tracking.promote(towns.TARGET, uri=uri, version=good.facts["mlflow_version"])
+    with connected(uri) as mlflow:
+        return good, uri, mlflow.pyfunc.load_model(f"models:/{towns.TARGET}@champion"), folder
+
+
+def test_what_mlflow_loads_scores_as_the_night(loaded):
+    """The rows of a night's panel, as they are, have the scores that the night gives them, to the last digit, whatever the capacity."""
+    model, _, by_mlflow, _ = loaded
+    night = towns.street_night()
+    for options in ({}, {"capacity": 3}):
+        answered = by_mlflow.predict(night, params=options)
+
+        pd.testing.assert_frame_equal(answered, rw.score(model, night, **options).astype({"rank": "int64"}))
+
+
+def test_a_model_tells_mlflow_what_it_reads(loaded):
+    """Its columns are the keys and the features; its example is answered as it stands; a missing feature is refused by name."""
+    model, _, by_mlflow, folder = loaded
+    example = by_mlflow.input_example
+
+    assert by_mlflow.metadata.get_input_schema().input_names() == ["grid_id", "as_of", *model.feature_names]
+    assert by_mlflow.predict(example)["state"].tolist() == ["ok"] * len(example)
+    with pytest.raises(Exception, match=f"missing inputs.*{model.feature_names[0]}"):
+        by_mlflow.predict(example.drop(columns=model.feature_names[0]))
+    assert not [p for p in folder.rglob("*") if p.suffix in {".pkl", ".pickle"}]
+
+
+@pytest.mark.parametrize(
+    ("dates", "said"),
+    [
+        (["2026-01-05", "2026-01-05"], "has no zone"),
+        (["soon", "soon"], "cannot be read"),
+        (["2026-01-05T00:00Z"] * 2, "twice"),
+    ],
+)
+def test_rows_that_mlflow_cannot_tell_wrong_are_refused(loaded, dates, said):
+    """A date without zone, no date, a grid twice: MLflow lets any of it through, the model does not."""
+    model, _, by_mlflow, _ = loaded
+    rows = towns.street_night()[["grid_id", *model.feature_names]].iloc[[0, 0]].assign(as_of=dates)
+    with pytest.raises(DataError, match=said):
+        by_mlflow.predict(rows)
+
+
+def test_what_mlflow_serves_answers_as_the_night(loaded):
+    """Over JSON, dates as text and a number that is not known as null, the scores are those of the night to the last digit."""
+    model, _, by_mlflow, _ = loaded
+    night = towns.street_night()
+    rows = served_rows(night, model)
+    from mlflow.pyfunc.scoring_server import init
+
+    client = visiting.at_the_machine(init(by_mlflow))
+    answered = client.post("/invocations", json={"dataframe_split": rows, "params": {"capacity": 3}})
+
+    check_served(answered.json()["predictions"], model, night)
+
+
+def served_rows(night, model):
+    """The rows as a client writes them, one number of them unknown."""
+    rows = night[["grid_id", "as_of", *model.feature_names]].astype({"grid_id": "str"})
+    rows["as_of"] = [at.isoformat() for at in rows["as_of"]]
+    split = rows.to_dict("split", index=False)
+    split["data"][0][2] = None
+    return split
+
+
+def check_served(predictions, model, night):
+    """The same as by :func:`riskwarn.score`."""
+    unknown = night.copy()
+    unknown.iloc[0, unknown.columns.get_loc(model.feature_names[0])] = float("nan")
+    scores = rw.score(model, unknown, capacity=3)
+    answered = pd.DataFrame(predictions)
+    assert pd.to_datetime(answered["as_of"]).tolist() == scores["as_of"].tolist()
+    for column in ("grid_id", "probability", "expected", "lower", "upper", "rank", "p_in_top", "model_version"):
+        assert answered[column].tolist() == scores[column].tolist()
+
+
+@pytest.mark.slow
+def test_mlflow_models_serve_answers_as_the_night(loaded):
+    """``mlflow models serve --env-manager local``, a process of its own without our hands in it, answers the same."""
+    model, uri, _, folder = loaded
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = ("127.0.0.1", free.getsockname()[1])
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", f"models:/{towns.TARGET}@champion"]
+    command += ["--env-manager", "local", "--host", address[0], "--port", str(address[1])]
+    night = towns.street_night()
+    body = json.dumps({"dataframe_split": served_rows(night, model), "params": {"capacity": 3}}).encode()
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen(
+            command, env={**os.environ, "MLFLOW_TRACKING_URI": uri}, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            answered = _asked(f"http://{address[0]}:{address[1]}", body, server)
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait(30)
+
+    check_served(answered["predictions"], model, night)
+
+
+def _asked(url, body, server, seconds=180):
+    """What a server that is starting answers."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        assert server.poll() is None
+        try:
+            with urlopen(f"{url}/ping", timeout=5):
+                break
+        except OSError:
+            time.sleep(0.5)
+    request = Request(f"{url}/invocations", body, {"content-type": "application/json"})
+    with urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+def test_a_damaged_bundle_is_not_loaded_by_mlflow_either(loaded):
+    """One byte of the registered trees changed: nothing of them is parsed."""
+    _, uri, _, folder = loaded
+    damaged = {trees: trees.read_bytes() for trees in (folder / "mlartifacts").rglob("trees.txt")}
+    for trees, sound in damaged.items():
+        trees.write_bytes(sound.replace(b"1", b"2", 1))
+    with connected(uri) as mlflow, pytest.raises(DataError, match="damaged or was swapped"):
+        mlflow.pyfunc.load_model(f"models:/{towns.TARGET}@champion")
+    for trees, sound in damaged.items():
+        trees.write_bytes(sound)
+
+
+def test_a_version_of_before_is_fetched(loaded, tmp_path):
+    """A bare bundle, as versions were registered before, is found as ever."""
+    model, uri, *_ = loaded
+    with connected(uri) as mlflow:
+        experiment = mlflow.create_experiment("old", artifact_location=(tmp_path / "mlartifacts").as_uri())
+        with mlflow.start_run(experiment_id=experiment) as run:
+            mlflow.log_artifacts(str(model.save(tmp_path / "bundle")), "riskwarn")
+        client = mlflow.MlflowClient()
+        client.create_registered_model("old_14d")
+        client.create_model_version("old_14d", f"{run.info.artifact_uri}/riskwarn", run.info.run_id)
+        client.set_registered_model_alias("old_14d", "candidate", "1")
+
+    assert tracking.fetch("old_14d", uri=uri, alias="candidate").version == model.version
 
 
 # --- what is kept beside the store
@@ -236,7 +396,7 @@ def test_a_store_may_have_any_path(tmp_path):
     folder.mkdir()
     model, experiment = towns.street_model(towns.street()), towns.street_experiment()
     uri = tracking.default_uri(folder)
-    logged = tracking.log_training(model, experiment, towns.drawn_panel(), report=None, uri=uri, data_digest="d")
+    logged = tracking.log_training(model, experiment, towns.street_panel(), report=None, uri=uri, data_digest="d")
 
     assert tracking.fetch(towns.TARGET, uri=uri, alias=tracking.CANDIDATE).version == logged.version
     assert (folder / "mlflow.db").is_file()

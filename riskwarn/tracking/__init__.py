@@ -1,12 +1,13 @@
 """The only package that knows MLflow: log a training, register the model, promote it, fetch it.
 
-MLflow keeps the record; nothing is served from it. The bundle of a model that was trained or promoted is kept beside the store,
+MLflow keeps the record; no night is scored from it. The bundle of a model that was trained or promoted is kept beside the store,
 so a night needs neither MLflow nor a network.
 
 ::
 
     server   where MLflow is, and how it is reached
     bundles  what is kept beside the store
+    flavour  the model as MLflow loads and serves it
     runs     what MLflow records
 """
 

@@ -16,6 +16,7 @@ from riskwarn.gate import gate
 from riskwarn.language import in_every_language
 from riskwarn.model import RiskModel
 from riskwarn.reporting import to_html
+from riskwarn.tracking import flavour
 from riskwarn.tracking.bundles import CANDIDATE, CHAMPION, keep
 from riskwarn.tracking.server import check_there, connected, sqlite_file
 from riskwarn.tuning import Tuning
@@ -32,7 +33,10 @@ _NO_SUCH = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 def log_training(
     model: RiskModel, experiment: Experiment, panel: pd.DataFrame, *, report: Report | None, uri: str, data_digest: str
 ) -> RiskModel:
-    """Log parameters, metrics, data digest, features and the model; register it under its target's name as ``@candidate``.
+    """Log parameters, metrics, what was learnt from, features and the model; register it under its target's name as ``@candidate``.
+
+    It is a model of MLflow's own, with its columns and an example: ``mlflow.pyfunc.load_model`` and ``mlflow models serve`` give the
+    scores of a night for the rows of its panel (:mod:`riskwarn.tracking.flavour`).
 
     Parameters
     ----------
@@ -68,9 +72,10 @@ def log_training(
             mlflow.log_dict(_grid_counts(panel), "data.json")
             if report is not None:
                 _log_report(mlflow, report)
+            flavour.log_data(mlflow, model, panel, data_digest)
             with tempfile.TemporaryDirectory() as folder:
-                mlflow.log_artifacts(str(model.save(folder)), _BUNDLE)
-            version = _register(mlflow, model, run.info.run_id)
+                logged = flavour.log_model(mlflow, model, model.save(Path(folder) / _BUNDLE), panel)
+            version = _register(mlflow, model, run.info.run_id, logged)
     return dataclasses.replace(
         model, facts={**model.facts, "mlflow_run": run.info.run_id, "mlflow_version": version, "mlflow_uri": uri}
     )
@@ -181,8 +186,11 @@ def fetch(target: str, *, uri: str, alias: str = CHAMPION) -> RiskModel:
     with connected(uri) as mlflow:
         chosen = _version(mlflow.MlflowClient(), target, alias)
         with tempfile.TemporaryDirectory() as folder:
-            bundle = mlflow.artifacts.download_artifacts(run_id=chosen.run_id, artifact_path=_BUNDLE, dst_path=folder)
-            model = RiskModel.load(bundle)
+            uri_of_version = f"models:/{target}/{chosen.version}"
+            fetched = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri_of_version, dst_path=folder))
+            bundle = fetched / "data" / _BUNDLE
+            # versions of before were bare bundles
+            model = RiskModel.load(bundle if bundle.is_dir() else fetched)
     model.facts.update(
         {"mlflow_run": chosen.run_id, "mlflow_version": str(chosen.version), "mlflow_uri": uri, "alias": alias}
     )
@@ -235,15 +243,14 @@ def _log_report(mlflow: Any, report: Report) -> None:
     mlflow.log_text(to_html(report), "backtest.html")
 
 
-def _register(mlflow: Any, model: RiskModel, run_id: str) -> str:
+def _register(mlflow: Any, model: RiskModel, run_id: str, logged: Any) -> str:
     client = mlflow.MlflowClient()
     name = model.label.name
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(
             name, description=json.dumps(in_every_language(model.label.words), ensure_ascii=False)
         )
-    source = f"{client.get_run(run_id).info.artifact_uri}/{_BUNDLE}"
-    version = client.create_model_version(name, source, run_id)
+    version = client.create_model_version(name, logged.model_uri, run_id, model_id=logged.model_id)
     client.set_registered_model_alias(name, CANDIDATE, version.version)
     return str(version.version)
 
