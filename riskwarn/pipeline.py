@@ -39,7 +39,7 @@ from riskwarn.schema import REASONS
 from riskwarn.store import LEAST_KEPT, NIGHT_TABLES, Store
 from riskwarn.weekly import weekly_counts, weekly_readings
 
-__all__ = ["Night", "model_of", "night_panel", "nightly", "run_key", "starter", "train"]
+__all__ = ["Night", "model_of", "night_panel", "nightly", "run_key", "starter", "train", "trained_from"]
 
 
 @checked
@@ -51,6 +51,7 @@ def train(
     grids: pd.DataFrame | None = None,
     tracking_folder: str | Path = ".",
     data_digest: str = "",
+    alias: str = tracking.CANDIDATE,
 ) -> RiskModel:
     """Train on every settled row, log the training to MLflow and register the model as ``@candidate``.
 
@@ -69,6 +70,8 @@ def train(
         Where MLflow's SQLite file and artifacts lie; ``MLFLOW_TRACKING_URI`` goes before it.
     data_digest
         Digest of the store the panel came from; of the panel itself where none is given.
+    alias
+        Under which it is registered and kept: ``candidate``, or ``challenger``.
 
     Returns
     -------
@@ -81,14 +84,33 @@ def train(
         No settled outcome, one class only, or too few dates.
     """
     model = RiskModel.of(experiment).fit(panel, grids=grids)
-    model.facts.update(_judged(report))
     digest = (
         data_digest or hashlib.sha256(pd.util.hash_pandas_object(panel, index=False).to_numpy().tobytes()).hexdigest()
     )
+    model.facts.update(_judged(report) | trained_from(experiment, digest))
     uri = tracking.default_uri(tracking_folder)
-    logged = tracking.log_training(model, experiment, panel, report=report, uri=uri, data_digest=digest)
-    tracking.keep(logged, tracking_folder, alias=tracking.CANDIDATE)
+    logged = tracking.log_training(model, experiment, panel, report=report, uri=uri, data_digest=digest, alias=alias)
+    tracking.keep(logged, tracking_folder, alias=alias)
     return logged
+
+
+@checked
+def trained_from(experiment: Experiment, data_digest: str) -> dict[str, str]:
+    """What decides a training: two of equal digests and code give the same model.
+
+    Parameters
+    ----------
+    experiment
+        What was asked.
+    data_digest
+        Of the store.
+
+    Returns
+    -------
+    facts
+        As they stand in the model's facts.
+    """
+    return {"experiment_digest": experiment.digest, "data_digest": data_digest, "code": riskwarn.__version__}
 
 
 def _judged(report: Report | None) -> dict[str, Any]:

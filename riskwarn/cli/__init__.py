@@ -3,7 +3,7 @@
 ::
 
     records   init ingest check features simulate
-    models    panel backtest tune train promote
+    models    panel backtest tune train retrain promote
     nights    score find-gaps monitor raise-alerts nightly mode
     alerts    alerts ledger
     reasons   explain changes what-if review
@@ -37,6 +37,7 @@ VERBS = {
     "backtest": "models",
     "tune": "models",
     "train": "models",
+    "retrain": "models",
     "promote": "models",
     "score": "nights",
     "explain": "reasons",

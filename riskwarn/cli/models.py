@@ -10,6 +10,7 @@ from riskwarn.cli.shared import check_out, experiment_of, listed, open_store, sa
 from riskwarn.errors import DataError
 
 if TYPE_CHECKING:
+    from riskwarn.experiment import Experiment
     from riskwarn.feature import Feature
 
 app = verbs()
@@ -176,12 +177,58 @@ def train(
     say(body, text if report is None else f"{report!r}\n\n{text}", as_json=json)
 
 
+@app.command(epilog=example("riskwarn retrain experiments/weekly.toml --store city"))
+def retrain(
+    *,
+    experiment: Annotated[
+        Path | None, typer.Argument(metavar="EXPERIMENT", help="An experiment file (TOML); or give --plan.")
+    ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Every question of a plan (TOML), by the folder experiments beside it."),
+    ] = None,
+    challenger: Annotated[
+        bool, typer.Option("--challenger", help="Keep it as @challenger, not as @candidate.")
+    ] = False,
+    promote: Annotated[
+        bool, typer.Option("--promote", help="Make it the champion if it passes the gate; exit code 16 if not.")
+    ] = False,
+    store: StoreFolder = None,
+    json: Json = False,
+) -> None:
+    """Train again on what there is now, beside the champion."""
+    from riskwarn import tracking
+    from riskwarn.errors import GateError
+    from riskwarn.retraining import retrain
+
+    opened = open_store(store)
+    alias = tracking.CHALLENGER if challenger else tracking.CANDIDATE
+    done = [retrain(opened, asked, alias=alias, promote=promote) for asked in _asked(experiment, plan)]
+    texts = "\n\n".join(repr(retraining) for retraining in done)
+    say({"retrained": [retraining.to_dict() for retraining in done]}, texts, as_json=json)
+    if any(retraining.kept_back for retraining in done):
+        raise typer.Exit(GateError.exit_code)
+
+
+def _asked(experiment: Path | None, plan: Path | None) -> "list[Experiment]":
+    """The one experiment named, or those of a plan."""
+    from riskwarn.plan import Plan
+    from riskwarn.retraining import experiments_of
+
+    if (experiment is None) == (plan is None):
+        raise DataError("name an experiment file, or --plan FILE for every question of a plan.")
+    if experiment is not None:
+        return [experiment_of(experiment)]
+    asked = Plan.load(plan or "")
+    return experiments_of(asked, Path(plan or "").parent / "experiments")
+
+
 @app.command(epilog=example("riskwarn promote dispute_28d --store city"))
 def promote(
     *,
     target: Annotated[str, typer.Argument(help="Name of the label.")],
     version: Annotated[
-        str | None, typer.Option("--version", help="A registered version; the candidate by default.")
+        str | None, typer.Option("--version", help="A registered version, or challenger; the candidate by default.")
     ] = None,
     store: StoreFolder = None,
     json: Json = False,

@@ -11,12 +11,13 @@ so a night needs neither MLflow nor a network.
     runs     what MLflow records
 """
 
-from riskwarn.tracking.bundles import CANDIDATE, CHAMPION, keep, kept, kept_targets
+from riskwarn.tracking.bundles import CANDIDATE, CHALLENGER, CHAMPION, keep, kept, kept_targets
 from riskwarn.tracking.runs import fetch, log_training, log_tuning, promote
 from riskwarn.tracking.server import check_answers, default_uri, sqlite_file
 
 __all__ = [
     "CANDIDATE",
+    "CHALLENGER",
     "CHAMPION",
     "check_answers",
     "default_uri",

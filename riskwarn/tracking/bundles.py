@@ -14,6 +14,8 @@ from riskwarn.store.pointer import point, pointed
 
 CHAMPION = "champion"
 CANDIDATE = "candidate"
+CHALLENGER = "challenger"
+"""Scored every night beside the champion, and shown nowhere as the list."""
 _SIGNATURE = "SIGNATURE"
 
 
@@ -31,7 +33,7 @@ def keep(model: RiskModel, folder: str | Path, *, alias: str) -> Path:
     folder
         Of the store.
     alias
-        ``champion`` or ``candidate``.
+        ``champion``, ``candidate`` or ``challenger``.
 
     Returns
     -------
@@ -87,7 +89,7 @@ def kept(folder: str | Path, target: str, *, alias: str) -> RiskModel | None:
     target
         Name of the label.
     alias
-        ``champion`` or ``candidate``.
+        ``champion``, ``candidate`` or ``challenger``.
 
     Returns
     -------

@@ -31,7 +31,14 @@ _NO_SUCH = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 @checked
 def log_training(
-    model: RiskModel, experiment: Experiment, panel: pd.DataFrame, *, report: Report | None, uri: str, data_digest: str
+    model: RiskModel,
+    experiment: Experiment,
+    panel: pd.DataFrame,
+    *,
+    report: Report | None,
+    uri: str,
+    data_digest: str,
+    alias: str = CANDIDATE,
 ) -> RiskModel:
     """Log parameters, metrics, what was learnt from, features and the model; register it under its target's name as ``@candidate``.
 
@@ -48,6 +55,8 @@ def log_training(
         Of MLflow.
     data_digest
         Digest of what the panel came from.
+    alias
+        Which the version gets: ``candidate``, or ``challenger``.
 
     Returns
     -------
@@ -75,7 +84,7 @@ def log_training(
             flavour.log_data(mlflow, model, panel, data_digest)
             with tempfile.TemporaryDirectory() as folder:
                 logged = flavour.log_model(mlflow, model, model.save(Path(folder) / _BUNDLE), panel)
-            version = _register(mlflow, model, run.info.run_id, logged)
+            version = _register(mlflow, model, run.info.run_id, logged, alias)
     return dataclasses.replace(
         model, facts={**model.facts, "mlflow_run": run.info.run_id, "mlflow_version": version, "mlflow_uri": uri}
     )
@@ -127,7 +136,7 @@ def promote(target: str, *, uri: str, version: str | None = None, folder: str | 
     uri
         Of MLflow.
     version
-        Number of the version; the candidate by default.
+        Number of the version, or its alias; the candidate by default.
     folder
         Where the champion's bundle is kept as well, if given.
 
@@ -243,7 +252,7 @@ def _log_report(mlflow: Any, report: Report) -> None:
     mlflow.log_text(to_html(report), "backtest.html")
 
 
-def _register(mlflow: Any, model: RiskModel, run_id: str, logged: Any) -> str:
+def _register(mlflow: Any, model: RiskModel, run_id: str, logged: Any, alias: str) -> str:
     client = mlflow.MlflowClient()
     name = model.label.name
     if not client.search_registered_models(f"name = '{name}'"):
@@ -251,7 +260,7 @@ def _register(mlflow: Any, model: RiskModel, run_id: str, logged: Any) -> str:
             name, description=json.dumps(in_every_language(model.label.words), ensure_ascii=False)
         )
     version = client.create_model_version(name, logged.model_uri, run_id, model_id=logged.model_id)
-    client.set_registered_model_alias(name, CANDIDATE, version.version)
+    client.set_registered_model_alias(name, alias, version.version)
     return str(version.version)
 
 
