@@ -165,7 +165,7 @@ def _is_a(value: object, kind: type, inner: tuple[Any, ...]) -> bool:
     if kind.__name__ in _ARRAYS:
         return _holds_several(value)
     if kind in _SEVERAL:
-        return _holds_several(value) and _elements_fit(value, inner)
+        return _holds_several(value) and not _is_table(value) and _elements_fit(value, inner)
     if kind in {int, float}:
         return isinstance(value, numbers.Real) and not isinstance(value, bool)
     try:
@@ -177,6 +177,11 @@ def _is_a(value: object, kind: type, inner: tuple[Any, ...]) -> bool:
 def _holds_several(value: object) -> bool:
     several = isinstance(value, abc.Iterable) or hasattr(value, "__array__")
     return several and not isinstance(value, str | bytes | abc.Mapping)
+
+
+def _is_table(value: object) -> bool:
+    """A table gives the names of its columns when gone through: it is no list of what stands in it."""
+    return hasattr(value, "columns") and hasattr(value, "__array__")
 
 
 def _elements_fit(value: Any, inner: tuple[Any, ...]) -> bool:

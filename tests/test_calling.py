@@ -77,6 +77,7 @@ def test_what_fits_passes(right):
         ((FRAME, "x"), {"mode": "fats"}, "mode must be one of slow, fast, got 'fats' (did you mean 'fast'?)"),
         ((FRAME, "x"), {"names": "abc"}, "names must be several, each text, got 'abc'"),
         ((FRAME, "x"), {"names": [1]}, "names must be several, each text, got a list"),
+        ((FRAME, "x"), {"names": FRAME}, "names must be several, each text, got a DataFrame"),
         ((FRAME, "x"), {"numbers": "abc"}, "numbers must be numbers, got 'abc'"),
         ((FRAME, "x" * 99), {"n": None}, "n must be a whole number, got None"),
     ],

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riskwarn.errors import DataError, DefinitionError, NotFoundError, PrivacyError
+from riskwarn.errors import ArgumentError, DataError, DefinitionError, NotFoundError, PrivacyError
 from riskwarn.ingest import Mapping, ingest, load_mapping
 from riskwarn.ingest.mapping import mapping_of, preset_names
 from riskwarn.ingest.revision import revisions
@@ -75,6 +75,12 @@ def csv(path, frame, **options):
 
 def accounts(report):
     return report.received, report.accepted, report.quarantined, report.duplicate
+
+
+def test_a_table_is_not_the_path_of_one(tmp_path):
+    """Rows come from files: a frame in a path's place is told so, its columns are not looked for on disk."""
+    with pytest.raises(ArgumentError, match=r"files must be text or a Path or several.* got a DataFrame"):
+        ingest(town(tmp_path / "s"), rows(), simple())
 
 
 def test_a_file_comes_in_and_every_row_is_accounted_for(tmp_path):

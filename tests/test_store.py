@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from riskwarn import taxonomy
-from riskwarn.errors import BusyError, DataError, DefinitionError, NotFoundError, StaleDataError
+from riskwarn.errors import ArgumentError, BusyError, DataError, DefinitionError, NotFoundError, StaleDataError
 from riskwarn.store import Store, Written
 
 ZONE = "Asia/Shanghai"
@@ -233,6 +233,13 @@ def test_an_empty_store_says_so(tmp_path):
 
     assert store.tables() == store.nights() == store.sources() == []
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("wrong", [["events"], None, 1], ids=str)
+def test_a_table_is_asked_for_by_its_name(tmp_path, wrong):
+    """What is no text is refused in our words, not by the library that looks it up."""
+    with pytest.raises(ArgumentError, match="has: name must be text"):
+        Store(tmp_path / "city", timezone=ZONE).has(wrong)
 
 
 def test_an_unknown_column_is_told(tmp_path):

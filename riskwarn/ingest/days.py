@@ -65,7 +65,8 @@ def _days_and_periods(values: pd.Series, at: pd.Series, zone: str) -> tuple[np.n
 
 def at_zero(at: pd.Series, zone: str) -> np.ndarray:
     """(n,) Times that a program writes for none: the first instant of 1970, in UTC or on the city's clock."""
-    return at.isin([pd.Timestamp(0, tz="UTC"), pd.Timestamp("1970-01-01", tz=zone)]).to_numpy()
+    universal, local = pd.Timestamp(0, tz="UTC"), pd.Timestamp("1970-01-01", tz=zone)
+    return ((at == universal) | (at == local)).to_numpy()
 
 
 def day_end(at: pd.Series, zone: str) -> pd.Series:

@@ -58,6 +58,7 @@ _SCRIPTS = tuple(
 )
 """Two-byte characters of UTF-8 as texts in Greek, Cyrillic, Hebrew and Arabic have them."""
 _ESCAPES = re.compile(rb"\x1b\$[@B(A]|\x1b\([JIB]|~\{(?:[!-w][!-~])+~\}")
+_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _SURE, _LIKELY, _LEAST, _APART = 0.9, 0.7, 0.45, 0.15
 _FEW = 20
 """Characters below which a text may consist of rare ones, such as the name of one village."""
@@ -82,7 +83,7 @@ def sniff_encoding(path: Path) -> tuple[str, str]:
         block, escaped = head, False
         while block:
             digest.update(block)
-            escaped = escaped or _ESCAPES.search(block) is not None
+            escaped = escaped or ((b"\x1b" in block or b"~{" in block) and _ESCAPES.search(block) is not None)
             valid = valid and _decodes(decoder, block)
             block = handle.read(BLOCK_BYTES)
     valid = valid and _decodes(decoder, b"", final=True)
@@ -211,7 +212,7 @@ def _is_of_one_script(characters: bytes, sample: bytes) -> bool:
 
 def _by_chance(head: bytes) -> bool:
     """Whether a text is UTF-8 as it seems, though what it would say is Chinese in a Chinese encoding."""
-    sample = _telling(iter(head.splitlines(keepends=True)))
+    sample = b"" if head.isascii() else _telling(line.group() for line in _LINE.finditer(head))
     return bool(sample) and not _usual_characters(sample) and likely_encoding(sample) in _CHINESE
 
 

@@ -40,11 +40,15 @@ class Spool:
     def add(self, frame: pd.DataFrame, part: np.ndarray) -> None:
         """Put rows aside, each under its part."""
         self._n += 1
-        for name, places in frame.groupby(part, sort=False).indices.items():
+        codes, names = pd.factorize(part)
+        table = pa.Table.from_pandas(frame.assign(**_naive(frame)), preserve_index=False)
+        table = table.take(pa.array(np.argsort(codes, kind="stable"))) if len(names) > 1 else table
+        ends = np.cumsum(np.bincount(codes, minlength=len(names)))
+        for name, start, end in zip(names, [0, *ends[:-1]], ends, strict=True):
             piece = self._folder / str(name)
             piece.mkdir(exist_ok=True)
-            table = pa.Table.from_pandas(frame.iloc[places].assign(**_naive(frame.iloc[places])), preserve_index=False)
-            pyarrow.feather.write_feather(table, str(piece / f"{self._n:06d}"), compression="lz4")
+            rows = table.slice(start, end - start)
+            pyarrow.feather.write_feather(rows, str(piece / f"{self._n:06d}"), compression="lz4")
 
     def parts(self, least: int) -> Iterator[pd.DataFrame]:
         """The rows part by part, in the order they came; small parts together until they make `least` rows."""

@@ -254,6 +254,27 @@ class Store(Tables, Publication):
             staged.quarantine(name, rows, batch=batch)
 
     @checked
+    def has(self, name: str) -> bool:
+        """Whether a source table holds rows.
+
+        Parameters
+        ----------
+        name
+            Table name.
+
+        Returns
+        -------
+        has
+            Whether there is any file of it.
+
+        Raises
+        ------
+        ArgumentError
+            The name is no text.
+        """
+        return super().has(name)
+
+    @checked
     def read(
         self, name: str, *, columns: Sequence[str] | None = None, source: str | None = None, as_of: object = None
     ) -> pd.DataFrame:
