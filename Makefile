@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: demo test slow faults security lint types docs lock clean help
+.PHONY: demo test slow faults security lint types docs lock clean help bench-api
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -43,6 +43,9 @@ types: $(STAMP)  ## types, strictly
 
 docs: $(STAMP)  ## run every snippet of README and docs
 	@$(BIN)/python -m pytest tests/test_docs.py -q
+
+bench-api: $(STAMP)  ## speed of the API beside mlflow models serve and a bare FastAPI route (STORE=… with nights and a kept model)
+	@$(BIN)/python benchmarks/api.py $(or $(STORE),demo/boston) $(ARGS)
 
 lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --all-extras --generate-hashes --universal --python-version 3.11 --no-header --no-annotate -o requirements.lock

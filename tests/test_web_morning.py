@@ -1,5 +1,6 @@
 """The morning page: a list short enough to be read, the newest first, each place with why now and one step."""
 
+import copy
 import dataclasses
 import json
 
@@ -108,12 +109,19 @@ def test_every_rule_has_its_sentence_and_step():
     assert set(listed.RULES) == set(listed.RULE_STEPS) == set(RULES)
 
 
+def with_alerts(night, alerts):
+    """The night with another list."""
+    held = copy.copy(night.held)
+    vars(held)["alerts"] = alerts
+    return dataclasses.replace(night, held=held)
+
+
 def test_what_left_the_list_is_named(night):
     """Alerts that came, grew and eased are counted as alerts; those that are no more are named by their places."""
     now = night.alerts.head(2).assign(trend=["new", "worse"])
     then = night.alerts.tail(len(night.alerts) - 1)
-    before = dataclasses.replace(night, alerts=then)
-    moved = morning.turnover(dataclasses.replace(night, alerts=now), before)
+    before = with_alerts(night, then)
+    moved = morning.turnover(with_alerts(night, now), before)
     leads = then[~then["alert_id"].isin(now["alert_id"])]["grid_ids"].str.split().str[0]
 
     assert (moved.new, moved.worse, moved.better) == (1, 1, 0)

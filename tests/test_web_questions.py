@@ -17,7 +17,6 @@ from riskwarn.pipeline import night_panel, nightly
 from riskwarn.plan import Plan, Question
 from riskwarn.store import Store
 from riskwarn.web import create_app, schemas
-from riskwarn.web.nights import Nights
 from riskwarn.web.words import PHRASES
 
 SECRET = "<b>320102199001011234</b>"
@@ -251,15 +250,17 @@ def test_a_night_that_published_no_details(tmp_path):
     assert PHRASES["no_what_if"]["zh"] in page.text
 
 
-def test_a_grid_without_a_score(made, busy):
+def test_a_grid_without_a_score(made, busy, tmp_path):
     """A what-if for a grid that the night could not score is refused with 409: nothing is known of its standing."""
-    store = made[0]
-    nights = Nights(store)
-    night = nights.at(town.NIGHT)
-    night.scores.loc[night.scores["grid_id"] == busy, "rank"] = pd.NA
-    app = create_app(store.path, clock=lambda: NOW)
-    app.state.nights = nights
-    found = at_the_machine(app, raise_server_exceptions=False).get(f"/api/v1/grids/{busy}/what-if")
+    store = Store(shutil.copytree(made[0].path, tmp_path / "town"))
+    night = store.night(town.NIGHT)
+    scores = night.table("scores")
+    unknown = {"rank": pd.NA, "state": "insufficient_data"} | dict.fromkeys(("probability", "expected"), float("nan"))
+    scores.loc[scores["grid_id"] == busy, [*unknown]] = [*unknown.values()]
+    store.publish(
+        town.NIGHT, {"scores": scores, "what_ifs": night.table("what_ifs")}, run="unscored", facts=night.facts
+    )
+    found = client_of(store).get(f"/api/v1/grids/{busy}/what-if")
 
     assert (found.status_code, found.json()["type"]) == (409, "urn:riskwarn:problem:not_scored")
 

@@ -2,6 +2,10 @@
 
 import warnings
 
+from riskwarn.access import roles, visitor_of
+from riskwarn.ledger import Actor
+from riskwarn.web import policy
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # starlette asks for the successor of httpx
     from fastapi.testclient import TestClient
@@ -22,3 +26,12 @@ def at_the_machine(app, **options):
 def from_elsewhere(app, host="10.0.0.7", **options):
     """A client on another machine."""
     return TestClient(app, base_url="http://risk.example", client=(host, 50_000), **options)
+
+
+def as_visitor(monkeypatch, role, *, area="*", account="desk"):
+    """Let every request come from a visitor with a role and an area."""
+
+    async def identify(request):
+        return visitor_of(roles(), Actor(role, area, f"{account:0<16}"[:16]), way="token")
+
+    monkeypatch.setattr(policy, "identify", identify)

@@ -65,6 +65,8 @@ def _serve(
     options: dict[str, Any] | None = None,
     as_json: bool = False,
 ) -> None:
+    import pyarrow as pa
+
     from riskwarn.web import create_app, server
     from riskwarn.web.serving import LOOPBACK_NAMES, Serving
 
@@ -75,7 +77,8 @@ def _serve(
             f"{host} listens at every address: say by which name it is asked for, with --allowed-host NAME."
         )
     hosts = (*LOOPBACK_NAMES, *names, *(() if every else (host,)))
-    app = create_app(folder, language=language, serving=Serving(hosts=hosts, **options))
+    pa.set_memory_pool(pa.system_memory_pool())  # gives back what reading a night took for a while
+    app = create_app(folder, language=language, serving=Serving(hosts=hosts, **options), background=True)
     server.check_open(app, host)
     with server.listen(host, port) as opened:
         url = f"http://{f'[{host}]' if ':' in host else host}:{opened.getsockname()[1]}{options.get('root_path', '')}/"

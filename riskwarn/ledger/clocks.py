@@ -55,7 +55,7 @@ class Running:
 
 
 @checked
-def clocks(ledger: Ledger, *, at: object = None) -> pd.DataFrame:
+def clocks(ledger: Ledger, *, at: object = None, item_id: str | None = None) -> pd.DataFrame:
     """The clocks that run, the most used first.
 
     How long a step may take says the plan in force (:func:`riskwarn.working.plan_in_force`). Working hours and days are those of its calendar: China's public holidays and make-up days for a city of its zone, what
@@ -68,6 +68,8 @@ def clocks(ledger: Ledger, *, at: object = None) -> pd.DataFrame:
         Of the store.
     at
         When they are read; now by default.
+    item_id
+        Only those of this item.
 
     Returns
     -------
@@ -77,7 +79,7 @@ def clocks(ledger: Ledger, *, at: object = None) -> pd.DataFrame:
     """
     now = _now(ledger, at)
     with database.linked(ledger.engine) as link:
-        running = _running(ledger, link, now)
+        running = _running(ledger, link, now, item_id)
     rows = [
         {"item_id": r.item.item_id, "kind": r.item.kind, "level": r.item.level, "path": r.item.path}
         | {
@@ -136,13 +138,14 @@ def _subject(running: Running) -> str:
 # -- which clocks run ----------------------------------------------------------------------------------------------------
 
 
-def _running(ledger: Ledger, link: sa.Connection, now: pd.Timestamp) -> list[Running]:
+def _running(ledger: Ledger, link: sa.Connection, now: pd.Timestamp, item_id: str | None = None) -> list[Running]:
     flow = ledger.workflow
-    asked = sa.select(ITEMS).where(ITEMS.c.state.not_in(flow.final))
+    open_items = [ITEMS.c.state.not_in(flow.final), *([] if item_id is None else [ITEMS.c.item_id == item_id])]
+    asked = sa.select(ITEMS).where(*open_items)
     items = {row.item_id: Item.of(row) for row in link.execute(asked)}
     rows: dict[str, list[Any]] = {item_id: [] for item_id in items}
     steps = sa.select(TRANSITIONS).join(ITEMS, ITEMS.c.item_id == TRANSITIONS.c.item_id)
-    for row in link.execute(steps.where(ITEMS.c.state.not_in(flow.final)).order_by(TRANSITIONS.c.seq)):
+    for row in link.execute(steps.where(*open_items).order_by(TRANSITIONS.c.seq)):
         rows[row.item_id].append(row)
     plan = plan_in_force(ledger.store)
     wall = working_time(ledger.store, plan.calendar, now)

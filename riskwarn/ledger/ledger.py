@@ -18,7 +18,7 @@ from riskwarn.ledger.listing import check_area
 from riskwarn.ledger.pen import Given, Pen, permitted
 from riskwarn.ledger.tables import CHAIN, ITEMS, OUTBOX, TRANSITIONS
 from riskwarn.ledger.workflow import SHIPPED, Workflow, workflow
-from riskwarn.store import Store
+from riskwarn.store import Store, signature
 
 FLOW = "workflow.toml"
 """A city's own machine, beside its tables."""
@@ -106,6 +106,7 @@ class Ledger:
         level: str | None = None,
         area: str = CITY,
         open_only: bool = False,
+        source_ids: Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """Items, the gravest first.
 
@@ -117,6 +118,8 @@ class Ledger:
             Only what lies within it.
         open_only
             Only what has not ended.
+        source_ids
+            Only items with one of the names that nights gave them.
 
         Returns
         -------
@@ -128,6 +131,7 @@ class Ledger:
         asked = asked if states is None else asked.where(ITEMS.c.state.in_(list(states)))
         asked = asked if level is None else asked.where(ITEMS.c.level == level)
         asked = asked.where(ITEMS.c.state.not_in(self.workflow.final)) if open_only else asked
+        asked = asked if source_ids is None else asked.where(ITEMS.c.source_id.in_(list(source_ids)))
         with database.linked(self.engine) as link:
             rows = [row._asdict() for row in link.execute(asked) if within(row.path, area)]
         rank = {level: n for n, level in enumerate(self.workflow.levels)}
@@ -228,6 +232,7 @@ class Ledger:
         reason: str = "",
         outcome: str = "",
         area: str = "",
+        key: str = "",
         at: object = None,
     ) -> Item:
         """Take one step with an item.
@@ -246,6 +251,8 @@ class Ledger:
             Codes, where the step wants them.
         area
             To whom an item is assigned: code of an area or body.
+        key
+            Chosen by who acts; a digest of it is kept, and :meth:`taken` finds the step by it.
         at
             When it was done; now by default. Not before the step before it, and not in the future.
 
@@ -274,13 +281,43 @@ class Ledger:
         self.workflow.check_action(action)
         looked = self.item(item_id)
         seen = looked.version if version is None else version
-        given = Given(reason=reason, outcome=outcome, area=area)
+        given = Given(reason=reason, outcome=outcome, area=area, key=self._key(actor, key))
         if area:
             check_area(self.store, area)
         with self.writing(at) as pen:
             item = find_item(pen.link, looked.item_id)
             step = permitted(self.workflow, item, action, actor, given, seen=seen, last=pen.last_of(item))
             return pen.take(item, step, actor, given)
+
+    @checked
+    def taken(self, item_id: str, actor: Actor, key: str, *, n: int | None = None) -> dict[str, Any] | None:
+        """The step that an actor took with an item under a key; by number, where it was taken under none.
+
+        Parameters
+        ----------
+        item_id
+            The whole name of the item.
+        actor
+            Who acted.
+        key
+            As :meth:`act` took it.
+        n
+            Number of the step.
+
+        Returns
+        -------
+        transition
+            None where there is none.
+        """
+        asked = sa.select(TRANSITIONS).where(TRANSITIONS.c.item_id == item_id, TRANSITIONS.c.account == actor.account)
+        asked = asked if n is None else asked.where(TRANSITIONS.c.n == n)
+        digest = self._key(actor, key)
+        with database.linked(self.engine) as link:
+            rows = [row._asdict() for row in link.execute(asked.order_by(TRANSITIONS.c.n))]
+        return next((row for row in rows if row["detail"].get("key", "") == digest), None)
+
+    def _key(self, actor: Actor, key: str) -> str:
+        return signature(self.store.path, f"key|{actor.account}|{key}".encode())[:32] if key else ""
 
     @contextmanager
     def writing(self, at: object = None) -> Iterator[Pen]:

@@ -102,7 +102,11 @@ def areas_of(store: Store, at: pd.Timestamp) -> Areas:
         return Areas({}, {})
     grids = store.read("grids")
     valid = (grids["valid_from"] <= at) & (grids["valid_to"].isna() | (grids["valid_to"] > at))
-    rows = grids[valid].reset_index(drop=True)
+    return areas_in(grids[valid].reset_index(drop=True))
+
+
+def areas_in(rows: pd.DataFrame) -> Areas:
+    """The areas of some grids, one row each."""
     parents = [c for c in _PARENTS if c in rows]
     of_grid: dict[str, str] = {}
     of_body: dict[str, str] = {}

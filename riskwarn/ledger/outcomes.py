@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import sqlalchemy as sa
-from scipy.stats import binomtest
 
 from riskwarn.calling import checked
 from riskwarn.errors import DataError
@@ -77,6 +76,8 @@ def precision(ledger: Ledger) -> pd.DataFrame:
 
 def _share(k: int, n: int) -> tuple[float, float, float]:
     """A share with its Wilson interval; NaN of nothing."""
+    from scipy.stats import binomtest  # noqa: PLC0415 - a server that only shows has no use for it
+
     if n == 0:
         return np.nan, np.nan, np.nan
     interval = binomtest(k, n).proportion_ci(method="wilson")

@@ -32,6 +32,8 @@ class Given:
         What else changes of an item, by name.
     evidence
         Rows of the store that show why.
+    key
+        Digest of the key under which the step was sent.
     """
 
     reason: str = ""
@@ -40,6 +42,7 @@ class Given:
     item: str = ""
     changes: Mapping[str, Any] = field(default_factory=dict)
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    key: str = ""
 
 
 def permitted(flow: Workflow, item: Item, action: str, actor: Actor, given: Given, *, seen: int, last: str) -> Step:
@@ -146,6 +149,7 @@ class Pen:
         detail = {k: v for k, v in changes.items() if k in TOLD}
         detail |= {"evidence": dict(given.evidence)} if given.evidence else {}
         detail |= {"outcome": True} if given.outcome else {}
+        detail |= {"key": given.key} if given.key else {}
         self._record(new, step.action, item.state, actor, given.reason or given.outcome, detail)
         if given.outcome:
             self._outcomes.append(self._outcome(new, given.outcome))

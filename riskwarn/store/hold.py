@@ -6,7 +6,8 @@ from pathlib import Path
 
 from riskwarn.store.parquet import write_bytes
 
-_HOLD = "hold.json"
+HOLD = "hold.json"
+"""Beside the pointer of a night."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Hold:
 def read_hold(night: Path) -> Hold | None:
     """The hold of a night's folder, none where there is none or it cannot be read."""
     try:
-        body = json.loads((night / _HOLD).read_text("utf-8"))
+        body = json.loads((night / HOLD).read_text("utf-8"))
         return Hold(str(body["run"]), str(body["why"]), str(body["since"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -39,14 +40,14 @@ def read_hold(night: Path) -> Hold | None:
 
 def is_damaged(night: Path) -> bool:
     """Whether there is a hold that cannot be read."""
-    return (night / _HOLD).exists() and read_hold(night) is None
+    return (night / HOLD).exists() and read_hold(night) is None
 
 
 def write_hold(night: Path, hold: Hold) -> None:
     """Hold a night, from one instant on."""
-    write_bytes(night / _HOLD, json.dumps(asdict(hold), ensure_ascii=False).encode())
+    write_bytes(night / HOLD, json.dumps(asdict(hold), ensure_ascii=False).encode())
 
 
 def release(night: Path) -> None:
     """Let the night's pointer hold again."""
-    (night / _HOLD).unlink(missing_ok=True)
+    (night / HOLD).unlink(missing_ok=True)

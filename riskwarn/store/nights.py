@@ -16,12 +16,14 @@ import pyarrow as pa
 
 from riskwarn.errors import DataError, HeldError, NotFoundError, StaleDataError
 from riskwarn.schema import conform, table_of
-from riskwarn.store.hold import Hold, is_damaged, read_hold
+from riskwarn.store.hold import HOLD, Hold, is_damaged, read_hold
 from riskwarn.store.parquet import full, plain_arrow, to_arrow, to_frame, write_bytes, write_table
 from riskwarn.store.parts import NIGHT_TABLES, check_columns, load
 from riskwarn.store.pointer import point, pointed
 
 _FACTS, _SUMS, _POINTER = "facts.json", "SHA256SUMS", "current"
+_TOGETHER = 16_384
+"""Rows of a part of a file: who asks for the rows of one grid reads a part or two."""
 ASIDE = "aside"
 """Folder of the runs that could not be right."""
 
@@ -103,6 +105,60 @@ class PublishedNight:
             )
         rows = load(self.path / f"{name}.parquet", list(columns) if columns else None)
         return to_frame(table, rows, str(self.as_of.tz))
+
+    def arrow(self, name: str) -> pa.Table:
+        """Rows of a table in the order they were published, words as dictionaries, times in UTC.
+
+        Parameters
+        ----------
+        name
+            Table name.
+
+        Returns
+        -------
+        rows
+            All columns.
+
+        Raises
+        ------
+        NotFoundError
+            The run made no such table.
+        DataError
+            A night has no such table, or the file is damaged.
+        """
+        table = table_of(name)
+        if name not in self.tables:
+            raise NotFoundError(f"run {self.run} of {self.as_of.date()} published no table {name!r}.")
+        return load(self.path / f"{name}.parquet", words=[c.name for c in table.columns if c.kind == "text"])
+
+    def rows(self, name: str, **wanted: str) -> pd.DataFrame:
+        """Rows of a table with some words, read without the others where the file's parts tell that they hold none.
+
+        Parameters
+        ----------
+        name
+            Table name.
+        wanted
+            By column of words, the word wanted.
+
+        Returns
+        -------
+        rows
+            In the order they were published, times in the city's zone.
+
+        Raises
+        ------
+        NotFoundError
+            The run made no such table.
+        DataError
+            A night has no such table or the table no such column, or the file is damaged.
+        """
+        table = table_of(name)
+        check_columns(table, [*wanted])
+        if name not in self.tables:
+            raise NotFoundError(f"run {self.run} of {self.as_of.date()} published no table {name!r}.")
+        found = load(self.path / f"{name}.parquet", where=[(column, "=", word) for column, word in wanted.items()])
+        return to_frame(table, found, str(self.as_of.tz))
 
     def check(self) -> None:
         """See that every file is as it was published.
@@ -211,6 +267,23 @@ class Nights(ABC):
             else:
                 break
         return sentences
+
+    def pointers(self, as_of: object = None) -> tuple[str, ...]:
+        """Files of which one changes when another night is published or another run holds; :func:`mark` looks at them.
+
+        Parameters
+        ----------
+        as_of
+            A night whose pointer is looked at; without one, the folder of nights alone.
+
+        Returns
+        -------
+        places
+            Whether they are there or not.
+        """
+        folder = self.path / "nights"
+        night = None if as_of is None else self._night(self.instant(as_of))
+        return tuple(map(str, [folder] if night is None else [folder, night, night / _POINTER, night / HOLD]))
 
     def runs(self, as_of: object) -> list[str]:
         """Names of the runs kept for a night, the one published last at the end.
@@ -357,7 +430,7 @@ def _write_run(target: Path, tables: Mapping[str, pa.Table], facts: Mapping[str,
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     for name, table in tables.items():
-        write_table(partial / f"{name}.parquet", table)
+        write_table(partial / f"{name}.parquet", table, n_together=_TOGETHER)
     said = json.dumps(dict(facts), ensure_ascii=False, indent=1, default=str)
     write_bytes(partial / _FACTS, said.encode())
     write_bytes(partial / _SUMS, _sums(partial).encode())
@@ -371,6 +444,22 @@ def _holding(night: Path) -> str | None:
         if run is not None and Path(run).name == run and (night / run).is_dir():
             return run
     return None
+
+
+def mark(places: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """Instant of the last change and number of each file, zeros where there is none.
+
+    Two that are equal tell of no change in between, unless it fell into the same tick of the file system's clock.
+    """
+    return tuple(map(_change, places))
+
+
+def _change(place: str) -> tuple[int, int]:
+    try:
+        there = os.stat(place)  # noqa: PTH116 - asked several times a request
+    except OSError:
+        return 0, 0
+    return there.st_mtime_ns, there.st_ino
 
 
 def _sums(folder: Path) -> str:

@@ -78,10 +78,10 @@ def column_bytes(path: Path, *, without: Collection[str]) -> Iterator[bytes]:
                     yield handle.read(column.total_compressed_size)
 
 
-def write_table(target: Path, table: pa.Table) -> None:
-    """Write Parquet beside its place, flush, rename."""
+def write_table(target: Path, table: pa.Table, *, n_together: int | None = None) -> None:
+    """Write Parquet beside its place, flush, rename; in parts of `n_together` rows where some of them are to be found without the others."""
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
+    pq.write_table(table, sink, compression="zstd", row_group_size=n_together)
     write_bytes(target, sink.getvalue())
 
 

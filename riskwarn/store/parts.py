@@ -48,8 +48,13 @@ def check_columns(table: Table, columns: Sequence[str] | None) -> None:
             raise DataError(f"table {table.name!r} has no column {column!r}{did_you_mean(column, table.column_names)}.")
 
 
-def load(place: Path, columns: list[str] | None = None, words: Sequence[str] = ()) -> pa.Table:
-    """A Parquet file, columns `words` as dictionaries.
+def load(
+    place: Path,
+    columns: list[str] | None = None,
+    words: Sequence[str] = (),
+    where: list[tuple[str, str, str]] | None = None,
+) -> pa.Table:
+    """A Parquet file, columns `words` as dictionaries; only rows that are as `where` says.
 
     Raises
     ------
@@ -59,7 +64,7 @@ def load(place: Path, columns: list[str] | None = None, words: Sequence[str] = (
         It is damaged.
     """
     try:
-        return pq.read_table(place, columns=columns, read_dictionary=[*words])
+        return pq.read_table(place, columns=columns, read_dictionary=[*words], filters=where)
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:

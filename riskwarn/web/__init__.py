@@ -3,7 +3,7 @@
 ::
 
     server ─ serving (names, proxies) ─ recorder (audit) ─ body (bounds, JSON) ─ policy ← doorman (who asks) signing
-    words problems → weekly nights → geojson chart format → schemas api questions · views → health app
+    words problems → places columns weekly → held nights → rendered forms cursor geojson chart format → schemas books → api views health → app
 """
 
 from riskwarn.web.app import create_app

@@ -1,4 +1,4 @@
-"""The application: one store, read-only, on loopback by default and without any outside host."""
+"""The application: one store, on loopback by default and without any outside host."""
 
 import logging
 from collections.abc import Callable
@@ -20,15 +20,15 @@ from riskwarn.access.role import ANYONE
 from riskwarn.errors import NotFoundError, RiskwarnError
 from riskwarn.language import LANGUAGES
 from riskwarn.store import Store
-from riskwarn.web.api import api
+from riskwarn.web.api import routers
 from riskwarn.web.body import Body
+from riskwarn.web.books import Books
 from riskwarn.web.doorman import READING, Doorman
 from riskwarn.web.health import health, registry_of
 from riskwarn.web.nights import Nights
 from riskwarn.web.page import error_page, path_of
 from riskwarn.web.policy import Guarded, check_policies, identify, policies
 from riskwarn.web.problems import Problem, headers_of, of_error, of_faults
-from riskwarn.web.questions import questions
 from riskwarn.web.rates import Rates
 from riskwarn.web.recorder import Recorder
 from riskwarn.web.serving import Entrance, Serving
@@ -42,7 +42,12 @@ Clock = Callable[[], pd.Timestamp]
 
 
 def create_app(
-    store_path: str | Path, *, language: str = "zh", clock: Clock | None = None, serving: Serving | None = None
+    store_path: str | Path,
+    *,
+    language: str = "zh",
+    clock: Clock | None = None,
+    serving: Serving | None = None,
+    background: bool = False,
 ) -> FastAPI:
     """The pages and the API of a store.
 
@@ -57,6 +62,8 @@ def create_app(
 
     serving
         By which names it may be asked for, and behind which proxies; by default only by those of the machine itself.
+    background
+        Whether a new night is read while the one before is still shown, so that no request waits for it.
 
     Returns
     -------
@@ -75,22 +82,23 @@ def create_app(
     serving = serving or Serving()
     app = FastAPI(title="riskwarn", version="1", docs_url=None, redoc_url=None, openapi_url=None)
     store = Store(store_path)
-    app.state.nights = Nights(store)
+    app.state.nights = Nights(store, background=background)
     app.state.language, app.state.serving = language, serving
     app.state.clock = clock or (lambda: pd.Timestamp.now("UTC"))
+    app.state.books = Books(store, app.state.clock)
     accounts = Accounts(store, clock=lambda: app.state.clock().to_pydatetime())
     app.state.journal = Journal(store.path)
     app.state.rates = Rates(accounts.roles.per_minute)
     app.state.doorman = Doorman(accounts, serving)
     app.state.metrics = registry_of(app.state.nights, app.state.clock)
-    app.add_middleware(GZipMiddleware, minimum_size=1024)
+    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=4)
     app.add_middleware(Body)
     app.add_middleware(_Guarded)
     app.add_middleware(Recorder, journal=app.state.journal)
     app.add_middleware(Entrance, serving=serving)
     app.mount("/static", Guarded(StaticFiles(directory=Path(__file__).parent / "static"), ANYONE), name="static")
-    app.include_router(api)
-    app.include_router(questions)
+    for router in routers:
+        app.include_router(router)
     app.include_router(views)
     app.include_router(signing)
     app.include_router(trail)
@@ -130,7 +138,9 @@ def _add_errors(app: FastAPI) -> None:
         fault = _problem_of(error)
         if fault.status >= 500 and not isinstance(error, Problem):
             log.error("%s failed", request.scope.get("path"), exc_info=error)
-        if path_of(request).startswith(("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/static/")):
+        if path_of(request).startswith(
+            ("/api/", "/v2", "/healthz", "/readyz", "/metrics", "/openapi.json", "/static/")
+        ):
             return fault.response()
         await identify(request)  # the menu is that of who asks
         if fault.code == "not_signed_in" and request.method in READING and await request.app.state.doorman.there_are():

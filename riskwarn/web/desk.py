@@ -16,11 +16,11 @@ from riskwarn.ledger.words import word
 from riskwarn.ledger.workflow import Step, Workflow
 from riskwarn.taxonomy import ACTIONS
 from riskwarn.web import format as write
-from riskwarn.web.api import nights_of
+from riskwarn.web.api.shared import nights_of
+from riskwarn.web.held import Night
 from riskwarn.web.lines import gap_lines
 from riskwarn.web.listed import Why
 from riskwarn.web.morning import LANE_NAMES, lines_of
-from riskwarn.web.nights import Night
 
 SUPERVISION = "supervision"
 _BY_HAND = frozenset({"area"})

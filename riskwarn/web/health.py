@@ -1,6 +1,7 @@
 """For whoever keeps the service running: does it live, has it something to show, and how old is that."""
 
 from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import version
 from typing import Annotated, Any
 
 import pandas as pd
@@ -13,10 +14,11 @@ from prometheus_client.registry import Collector
 from pydantic import BaseModel, ConfigDict
 
 from riskwarn.access.role import ANYONE
-from riskwarn.web.api import nights_of
-from riskwarn.web.nights import Nights
-from riskwarn.web.page import STALE_HOURS, age_hours
+from riskwarn.web.api.shared import nights_of
+from riskwarn.web.held import Night
+from riskwarn.web.nights import STALE_HOURS, Nights, age_hours
 from riskwarn.web.policy import may
+from riskwarn.web.problems import unknown_target
 
 
 class Nothing(BaseModel):
@@ -59,6 +61,52 @@ def openapi(request: Request) -> JSONResponse:
     parts = document.setdefault("components", {})
     parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "description": "riskwarn token make"}}
     return JSONResponse(document | {"security": [{"token": []}]}, headers={"Cache-Control": "private, no-cache"})
+
+
+@health.get("/v2/health/live", dependencies=[may(ANYONE)])
+def live() -> dict[str, bool]:
+    """The process answers, as the open inference protocol asks it."""
+    return {"live": True}
+
+
+@health.get("/v2/health/ready", dependencies=[may(ANYONE)])
+def ready(request: Request) -> dict[str, bool]:
+    """There is a night to show; 503 where there is none."""
+    nights_of(request).at()
+    return {"ready": True}
+
+
+@health.get("/v2", dependencies=[may("model:read", "any", "safe")])
+def server() -> dict[str, Any]:
+    """Name and version of the server; it serves what a night computed, and infers nothing."""
+    return {"name": "riskwarn", "version": version("riskwarn"), "extensions": []}
+
+
+@health.get("/v2/models/{model}", dependencies=[may("model:read", "any", "safe")])
+def served(request: Request, model: str) -> dict[str, Any]:
+    """A question of the newest night as the protocol describes a model: its version, what it takes and gives."""
+    night = _of_question(request, model)
+    given = [("probability", "FP64"), ("expected", "FP64"), ("lower", "FP64"), ("upper", "FP64"), ("rank", "INT64")]
+    return {
+        "name": model,
+        "versions": [str(night.facts.get("model_version", ""))],
+        "platform": "riskwarn",
+        "inputs": [{"name": "grid_id", "datatype": "BYTES", "shape": [-1]}],
+        "outputs": [{"name": column, "datatype": kind, "shape": [-1]} for column, kind in given],
+    }
+
+
+@health.get("/v2/models/{model}/ready", dependencies=[may("model:read", "any", "safe")])
+def ready_model(request: Request, model: str) -> dict[str, Any]:
+    """Whether the newest night answers a question."""
+    return {"name": model, "ready": _of_question(request, model) is not None}
+
+
+def _of_question(request: Request, name: str) -> Night:
+    night = nights_of(request).at(target=name)
+    if night.target != name:
+        raise unknown_target(night.held.targets)
+    return night
 
 
 class NightGauges(Collector):

@@ -7,8 +7,10 @@ from typing import Any
 import pandas as pd
 
 from riskwarn.web import format as write
-from riskwarn.web.api import alert_rows, evidence
-from riskwarn.web.nights import Night, Nights
+from riskwarn.web.api.alerts import alert_rows
+from riskwarn.web.api.gaps import evidence
+from riskwarn.web.held import Night
+from riskwarn.web.nights import Nights
 from riskwarn.web.reasons import sentences
 
 ROWS_PER_PAGE = 100

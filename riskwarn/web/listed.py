@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import pandas as pd
 from riskwarn.explanation.phrases import REMEDIES
 from riskwarn.language import Spoken, phrase
 from riskwarn.taxonomy import ACTIONS, words_of
-from riskwarn.web.nights import Night
+from riskwarn.web.held import Night
 from riskwarn.web.reasons import sentences
 
 N_REASONS = 3
@@ -80,32 +79,22 @@ def why_of(night: Night, alerts: Iterable[Mapping[str, Any]], language: str) -> 
     why
         One an alert.
     """
-    by_question = _reasons_by_question(night)
     features = night.facts.get("features", {})
-    return {
-        str(alert["alert_id"]): _why(night, alert, _of_alert(by_question, alert, night), features, language)
-        for alert in alerts
-    }
+    return {str(alert["alert_id"]): _why(night, alert, _of_alert(alert, night), features, language) for alert in alerts}
 
 
-@lru_cache(maxsize=8)
-def _reasons_by_question(night: Night) -> Mapping[tuple[str, str], pd.DataFrame]:
-    """Raising reasons of the grids in the list, by grid and question, the strongest first."""
-    if "reasons" not in night.published.tables:
-        return {}
-    reasons = night.published.table("reasons")
-    raising = reasons[(reasons["contribution"] > 0) & reasons["grid_id"].isin(night.grids_listed)]
-    ranked = raising.sort_values("contribution", ascending=False, kind="stable")
-    return {(str(g), str(t)): rows for (g, t), rows in ranked.groupby(["grid_id", "target"], sort=False)}
-
-
-def _of_alert(
-    by_question: Mapping[tuple[str, str], pd.DataFrame], alert: Mapping[str, Any], night: Night
-) -> pd.DataFrame:
-    """Reasons of the grid that leads an alert, for the question that lists it; for the night's first where a rule or chance does."""
+def _of_alert(alert: Mapping[str, Any], night: Night) -> pd.DataFrame:
+    """Raising reasons of the grid that leads an alert, the strongest first, for the question that lists it; for the night's first where a rule or chance does."""
     grid = alert["grid_ids"][0] if alert["grid_ids"] else ""
-    target = alert.get("target") or night.target
-    return by_question.get((grid, str(target)), night.reasons.iloc[:0])
+    target = str(alert.get("target") or night.target)
+    made, key = night.made, ("why", grid, target)
+    if key not in made:
+        asked = night if target not in night.held.targets else night.held.night(target)
+        reasons = asked.reasons_of([grid])
+        of_target = reasons[(reasons["contribution"] > 0) & (reasons["target"] == target)]
+        made[key] = of_target.sort_values("contribution", ascending=False, kind="stable")
+    found: pd.DataFrame = made[key]
+    return found
 
 
 def _why(

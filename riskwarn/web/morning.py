@@ -9,9 +9,9 @@ import pandas as pd
 
 from riskwarn.language import Spoken, phrase
 from riskwarn.plan import LANES, LEVELS
+from riskwarn.web.held import Night
 from riskwarn.web.lines import score_row
 from riskwarn.web.listed import Why, why_of
-from riskwarn.web.nights import Night
 from riskwarn.web.schemas import rows
 
 MOST_OF_CITY, MOST_OF_COUNTY, LEAST_OF_LANE = 40, 8, 3

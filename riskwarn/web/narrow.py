@@ -9,17 +9,15 @@ import pandas as pd
 from riskwarn.access import Visitor, in_area
 from riskwarn.access.area import COLUMNS
 from riskwarn.ledger import within
-from riskwarn.web.nights import Night
+from riskwarn.web.held import Night
 
 
 def narrowed(night: Night, visitor: Visitor) -> Night:
     """A night of the visitor's area; the night itself for who sees the whole city."""
     if visitor.sees_all:
         return night
-    made: dict[str, _Narrowed] = vars(night).setdefault("_narrowed", {})  # kept with the night, and gone with it
-    if visitor.area not in made:
-        made[visitor.area] = _Narrowed(night, visitor.area)
-    return cast("Night", made[visitor.area])
+    made, key = night.made, ("narrowed", visitor.area)
+    return cast("Night", made[key] if key in made else made.setdefault(key, _Narrowed(night, visitor.area)))
 
 
 class _Narrowed:
@@ -27,6 +25,7 @@ class _Narrowed:
 
     def __init__(self, night: Night, area: str) -> None:
         self._night, self._area = night, area
+        self.made: dict[Any, Any] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._night, name)

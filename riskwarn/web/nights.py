@@ -1,181 +1,65 @@
-"""The published nights of a store, each read once per run and kept while it is among the last few asked for."""
+"""The published nights of a store: the last few held in memory, the newest found again by a look at its pointer."""
 
+import ctypes
 import logging
-from collections.abc import Mapping
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
+from threading import RLock, Thread
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import shapely
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from riskwarn.errors import DataError, NotFoundError, RiskwarnError
-from riskwarn.explanation import WhatIf, read_what_ifs
+from riskwarn.errors import DataError, RiskwarnError
 from riskwarn.store import PublishedNight, Store
-from riskwarn.web.problems import Problem, damaged_night, nothing_published, of_faults, unknown_night, unknown_target
-from riskwarn.web.weekly import Weeks, weeks_of
-from riskwarn.weekly import week_ends
+from riskwarn.store.hold import Hold
+from riskwarn.store.nights import mark
+from riskwarn.web.held import Held, Night, named
+from riskwarn.web.places import Places
+from riskwarn.web.problems import (
+    Problem,
+    damaged_night,
+    gone_run,
+    nothing_published,
+    of_faults,
+    unknown_night,
+    unknown_target,
+)
 
 log = logging.getLogger(__name__)
-BAND_SHARES = (0.01, 0.05, 0.10, 0.25, 1.0)
-"""Upper ends of the bands of the map: shares of the scored grids by rank."""
-_KEPT_NIGHTS, _KEPT_SCORES = 8, 128
-_REASONS = ("grid_id", "place", "feature", "value", "normal", "contribution", "code")
-_TABLES = ("scores", "reasons", "gaps", "alerts", "weeks", "weekly_readings", "what_ifs")
-_PARENTS = ("name", "community_id", "township_id", "county_id", "area_km2", "households", "population")
+STALE_HOURS = 26
+"""A night older than this is not today's."""
+KEPT_NIGHTS = 3
+"""Runs held in memory."""
+_KEPT_SCORES = 128
+_PAST = ("probability", "expected", "rank", "state", "model_version")
+_LOOK_AGAIN_SECONDS = 2.0
+"""How long what was found is believed while no pointer moves; then every night is looked at again, for files may be damaged."""
+_TICK_NS = 50_000_000
+"""A change younger than this may hide another one in the same tick of the file system's clock."""
+
+
+def age_hours(night: Night, now: pd.Timestamp) -> float:
+    """Hours from a night's `as_of` to `now`."""
+    return float((now - night.as_of).total_seconds() / 3600)
 
 
 @dataclass(frozen=True, eq=False)
-class Night:
-    """What one run published for one date.
+class _Found:
+    """The newest night that could be read, the `mark` of the `pointers` it was found under, all `dates`, until when that is believed, and its `hold`."""
 
-    Parameters
-    ----------
-    published
-        The run it was read from.
-    grids
-        One row a grid valid then, in the order of `grid_id`, with `geometry`.
-    scores
-        One row a grid, riskiest first, unscored last; with the names of `grids`, `level` and `alert_id` of its alert, whether it `leads` it, `band` 1
-        (riskiest) to 5, and 0 where there is no score.
-    reasons
-        In the order of `place`.
-    gaps, alerts
-        None where the run did not make them, which is not the same as finding none.
-    weeks
-        Events by week; None where the run published none.
-    what_ifs
-        Table `what_ifs`; None where the run published none.
-    target
-        The question that scores, reasons and what-ifs are of; empty for a run that names none. Gaps and alerts are of the whole night.
-    """
-
-    published: PublishedNight
-    grids: pd.DataFrame
-    scores: pd.DataFrame
-    reasons: pd.DataFrame
-    gaps: pd.DataFrame | None
-    alerts: pd.DataFrame | None
-    weeks: Weeks | None
-    what_ifs: pd.DataFrame | None
-    target: str = ""
-
-    @property
-    def as_of(self) -> pd.Timestamp:
-        """The date, an instant on the city's clock."""
-        return self.published.as_of
-
-    @property
-    def run(self) -> str:
-        """Name of the run."""
-        return self.published.run
-
-    @property
-    def facts(self) -> Mapping[str, Any]:
-        """What the run says of itself, and of the question shown."""
-        return facts_of(self.published, self.target)
-
-    @property
-    def date(self) -> str:
-        """The date as pages and addresses write it."""
-        return named(self.as_of)
-
-    @property
-    def data_until(self) -> str | None:
-        """The cut-off of the records behind the scores: what the store held, or `as_of` where that is earlier."""
-        stated = self.facts.get("data_until")
-        return None if stated is None else min(pd.Timestamp(stated), self.as_of).isoformat()
-
-    @property
-    def n_scored(self) -> int:
-        """Grids with a score."""
-        return int(self.scores["rank"].notna().sum())
-
-    @property
-    def n_scored_here(self) -> int:
-        """Grids with a score among those shown: all of them, where a visitor sees the whole city."""
-        return self.n_scored
-
-    @property
-    def mean_probability(self) -> float:
-        """Mean probability over scored grids; NaN where there is none."""
-        return float(self.scores["probability"].mean())
-
-    @property
-    def mean_expected(self) -> float:
-        """Mean expected count over scored grids; NaN where there is none."""
-        return float(self.scores["expected"].mean())
-
-    @cached_property
-    def names(self) -> dict[str, str]:
-        """Name of each grid, its id where it has none."""
-        ids = self.grids["grid_id"]
-        named_grids = self.grids["name"].fillna(ids) if "name" in self.grids else ids
-        return dict(zip(ids, named_grids, strict=True))
-
-    @cached_property
-    def by_grid(self) -> pd.DataFrame:
-        """Scores by `grid_id`."""
-        return self.scores.set_index("grid_id", drop=False)
-
-    @cached_property
-    def why(self) -> pd.core.groupby.DataFrameGroupBy:
-        """Reasons by `grid_id`, in the order of `place`."""
-        return self.reasons.sort_values(["grid_id", "place"]).groupby("grid_id", sort=False)
-
-    @cached_property
-    def shapes(self) -> np.ndarray:
-        """Polygon of each row of `grids`, in WGS 84; none where there is no polygon."""
-        return shapely.make_valid(
-            shapely.from_wkt(
-                self.grids["geometry"].astype(object).where(self.grids["geometry"].notna(), None).to_numpy()
-            )
-        )
-
-    @cached_property
-    def tree(self) -> shapely.STRtree:
-        """Spatial index of `shapes`."""
-        return shapely.STRtree(self.shapes)
-
-    def reasons_of(self, grid_ids: list[str]) -> pd.DataFrame:
-        """Reasons of some grids, in the order of `place`."""
-        groups = [self.why.get_group(g) for g in grid_ids if g in self.why.groups]
-        return pd.concat(groups) if groups else self.reasons.iloc[:0]
-
-    def what_ifs_of(self, grid_id: str) -> list[WhatIf] | None:
-        """What can be done for a grid and where it would stand then; None where the run worked nothing out."""
-        if self.what_ifs is None:
-            return None
-        here = self.what_ifs[self.what_ifs["grid_id"] == grid_id]
-        return read_what_ifs(here[here["suggested"]], self.facts.get("features", {}))
-
-    def events_behind(self, grid_id: str, feature: str) -> pd.DataFrame | None:
-        """The events behind the number of one reason of a grid, newest first, with `days_ago`; None where the run published none."""
-        table = _of_target(_table(self.published, "events_behind"), self.target)
-        if table is None:
-            return None
-        events = table[(table["grid_id"] == grid_id) & (table["feature"] == feature)]
-        days_ago = (self.as_of - events["occurred_at"]) / pd.Timedelta(days=1)
-        return events.assign(grid_id=events["event_grid_id"], days_ago=days_ago)
-
-    @cached_property
-    def grids_listed(self) -> list[str]:
-        """Grids in the list of alerts; where no alerts were made, the riskiest grids up to the capacity."""
-        if self.alerts is not None:
-            return list(dict.fromkeys(" ".join(self.alerts["grid_ids"]).split()))
-        return self.scores["grid_id"].head(min(int(self.facts.get("capacity") or 40), self.n_scored)).tolist()
-
-
-def named(as_of: pd.Timestamp) -> str:
-    """A night's date, with the time only where it is not midnight.
-
-    Examples
-    --------
-    >>> named(pd.Timestamp("2025-01-08", tz="Asia/Shanghai"))
-    '2025-01-08'
-    """
-    return as_of.strftime("%Y-%m-%d" if as_of == as_of.normalize() else "%Y-%m-%dT%H:%M:%S")
+    pointers: tuple[str, ...]
+    mark: tuple[Any, ...]
+    dates: tuple[pd.Timestamp, ...]
+    until: float
+    held: Held | None
+    hold: Hold | None = None
 
 
 class Nights:
@@ -185,17 +69,20 @@ class Nights:
     ----------
     store
         The city.
+    background
+        Whether a new night is read while the one before is still shown. Else the first request that meets it waits for it.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, background: bool = False) -> None:
         self.store = store
+        self.background = background
         self._said: set[str] = set()
-        self._read = lru_cache(maxsize=_KEPT_NIGHTS)(
-            lambda as_of, run, target: _night_of(store.night(as_of, run), store, target)
-        )
-        self._scores = lru_cache(maxsize=_KEPT_SCORES)(
-            lambda as_of, run, target: _scores_by_grid(store.night(as_of, run), target)
-        )
+        self._lock = RLock()
+        self._reader: Thread | None = None
+        self._held: OrderedDict[tuple[pd.Timestamp, str], Held] = OrderedDict()
+        self._places: Places | None = None
+        self._found: _Found | None = None
+        self._past = lru_cache(maxsize=_KEPT_SCORES)(_past_scores)
 
     def dates(self) -> list[pd.Timestamp]:
         """Dates with a published night, oldest first, damaged ones too.
@@ -205,7 +92,7 @@ class Nights:
         Problem
             503 where there is none.
         """
-        dates = self.store.nights()
+        dates = list(self._look().dates)
         if not dates:
             raise nothing_published()
         return dates
@@ -220,7 +107,7 @@ class Nights:
             published at all, or what is published cannot be read.
         """
         if as_of is None:
-            return self._last_readable(self.dates(), target)
+            return _asked(self._newest(), target)
         dates = self.dates()
         try:
             wanted = self.store.instant(as_of)
@@ -228,7 +115,35 @@ class Nights:
             raise of_faults([{"loc": (said_in, "as_of"), "type": "date_invalid"}]) from None
         if wanted not in dates:
             raise unknown_night(named(min(dates, key=lambda date: abs(date - wanted))))
-        return self._opened(wanted, target)
+        return _asked(self._opened(wanted), target)
+
+    def of_run(self, as_of: str, run: str, *, target: str | None = None) -> Night:
+        """The night of one run, whichever run holds meanwhile.
+
+        Raises
+        ------
+        Problem
+            410 where that run is not kept any more; 404 where it has no such question.
+        """
+        try:
+            published = self.store.night(as_of)
+            held = self._kept(published if published.run == run else self.store.night(as_of, run))
+        except RiskwarnError:
+            raise gone_run() from None
+        return _asked(held, target)
+
+    def hold_of(self, night: Night) -> Hold | None:
+        """The rollback that the night is held by; of the newest it is known already."""
+        found = self._found
+        if found is not None and found.held is night.held:
+            return found.hold
+        return self.store.hold_of(night.as_of)
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether the newest night can be given without reading anything."""
+        found = self._found
+        return found is not None and found.held is not None and (self.background or self._still(found))
 
     def newest(self) -> Night:
         """The newest night that can be read; a damaged one is passed over, and the log says so.
@@ -238,31 +153,81 @@ class Nights:
         Problem
             503 where none can be read.
         """
-        return self._last_readable(self.dates())
+        return _asked(self._newest(), None)
 
     def before(self, night: Night) -> Night | None:
         """The night published before, if any that can be read."""
         earlier = [date for date in self.dates() if date < night.as_of]
-        try:
-            return self._last_readable(earlier, night.target)
-        except Problem:
-            return None
+        held = self._last_readable(earlier)
+        return held.night(night.target) if held is not None and night.target in held.targets else None
 
     def upto(self, night: Night, n: int) -> list[pd.Timestamp]:
         """The last `n` dates up to the night, oldest first."""
         return [date for date in self.dates() if date <= night.as_of][-n:]
 
     def past_scores(self, dates: list[pd.Timestamp], grid_id: str, target: str) -> pd.DataFrame:
-        """Score of one grid for a question on each of `dates` that can be read: `as_of`, `probability`, `expected`, `rank`, `state`."""
-        columns = ["as_of", "probability", "expected", "rank", "state", "model_version"]
+        """Score of one grid for a question on each of `dates` that can be read: `as_of`, `probability`, `expected`, `rank`, `state`, `model_version`."""
         rows = []
         for date in dates:
             try:
-                scores = self._scores(date, self.store.night(date).run, target)
+                published = self.store.night(date)
+                scores = self._past(self.store, date, published.run, target)
             except RiskwarnError:
                 continue
-            rows += [scores.loc[[grid_id]]] if grid_id in scores.index else []
-        return pd.concat(rows)[columns].reset_index(drop=True) if rows else pd.DataFrame(columns=columns)
+            rows += [{"as_of": date, **score} for score in [scores.of(grid_id)] if score is not None]
+        past = pd.DataFrame(rows, columns=["as_of", *_PAST])
+        return past.astype({"rank": "Int64", "probability": "float64", "expected": "float64"})
+
+    # -- the newest -----------------------------------------------------------------------------------------------------
+
+    def _newest(self) -> Held:
+        found = self._look()
+        if found.held is None:
+            raise damaged_night() if found.dates else nothing_published()
+        return found.held
+
+    def _look(self) -> _Found:
+        """What is the newest night. Where no pointer has moved that takes a few looks at the file system."""
+        found = self._found
+        if found is not None and self._still(found):
+            return found
+        if found is not None and found.held is not None and self.background:
+            self._read_beside()
+            return self._found or found
+        with self._lock:
+            if self._found is found or self._found is None:
+                self._found = self._search()
+            return self._found
+
+    def _still(self, found: _Found) -> bool:
+        return time.monotonic() < found.until and found.mark == mark(found.pointers)
+
+    def _read_beside(self) -> None:
+        """Search in a thread of its own, one at a time."""
+        with self._lock:
+            if self._reader is not None and self._reader.is_alive():
+                return
+            self._reader = Thread(target=self._swap, name="riskwarn-night", daemon=True)
+            self._reader.start()
+
+    def _swap(self) -> None:
+        found = self._search()
+        if found.held is not None:
+            with suppress(RiskwarnError):  # what cannot be read is met, and told, by whoever asks for it
+                found.held.read_all()
+                _give_back()
+        self._found = found
+
+    def _search(self) -> _Found:
+        dates = tuple(self.store.nights())
+        pointers = self.store.pointers(dates[-1] if dates else None)
+        marked = mark(pointers)
+        held = self._last_readable(list(dates))
+        believed = 0.0 if _is_young(marked) else time.monotonic() + _LOOK_AGAIN_SECONDS
+        hold = None if held is None else self.store.hold_of(held.published.as_of)
+        return _Found(pointers, marked, dates, believed, held, hold)
+
+    # -- reading --------------------------------------------------------------------------------------------------------
 
     def _say_once(self, message: str) -> None:
         """A warning in the log; every request meets the same damage again."""
@@ -270,105 +235,81 @@ class Nights:
             self._said.add(message)
             log.warning(message)
 
-    def _last_readable(self, dates: list[pd.Timestamp], target: str | None = None) -> Night:
+    def _last_readable(self, dates: list[pd.Timestamp]) -> Held | None:
         for date in reversed(dates):
             try:
                 self.store.night(date).check()
-                return self._opened(date, target)
+                return self._opened(date)
             except (RiskwarnError, Problem) as error:
-                if isinstance(error, Problem) and error.code == "unknown_target":
-                    raise
                 self._say_once(f"the night of {named(date)} is passed over: {error}")
-        raise damaged_night()
+        return None
 
-    def _opened(self, as_of: pd.Timestamp, target: str | None) -> Night:
+    def _opened(self, as_of: pd.Timestamp) -> Held:
         try:
-            published = self.store.night(as_of)
-            asked = targets_of(published)
-            if target and target not in asked:
-                raise unknown_target(asked)
-            return self._read(as_of, published.run, target or asked[0])
+            return self._kept(self.store.night(as_of))
         except RiskwarnError as error:
             self._say_once(f"the night of {named(as_of)} cannot be read: {error}")
             raise damaged_night() from None
 
+    def _kept(self, published: PublishedNight) -> Held:
+        """The tables of a run, read once while it is among the last few asked for."""
+        key = published.as_of, published.run
+        with self._lock:
+            if key not in self._held:
+                self._held[key] = Held(published, self._places_of(published.as_of))
+                while len(self._held) > KEPT_NIGHTS:
+                    self._held.popitem(last=False)
+                _give_back()
+            self._held.move_to_end(key)
+            return self._held[key]
 
-def targets_of(published: PublishedNight) -> list[str]:
-    """The questions a run answered, the first first; one without a name for a run that names none."""
-    return list(published.facts.get("questions", {})) or [str(published.facts.get("target", ""))]
-
-
-def facts_of(published: PublishedNight, target: str) -> dict[str, Any]:
-    """What a run says of itself, with what it says of one of its questions."""
-    return published.facts | published.facts.get("questions", {}).get(target, {})
-
-
-def _night_of(published: PublishedNight, store: Store, target: str) -> Night:
-    tables = {name: _of_target(_table(published, name), target) for name in _TABLES if name != "alerts"}
-    tables["alerts"] = _table(published, "alerts")
-    scores, reasons, gaps, alerts = (tables[name] for name in ("scores", "reasons", "gaps", "alerts"))
-    if scores is None:
-        raise NotFoundError(f"run {published.run} of {named(published.as_of)} published no scores.")
-    grids = _grids(store, published.as_of)
-    return Night(
-        published,
-        grids,
-        _with_places(scores, grids, alerts),
-        pd.DataFrame(columns=list(_REASONS)) if reasons is None else reasons,
-        None if gaps is None else gaps.sort_values(["severity", "gap_id"], ascending=[False, True], ignore_index=True),
-        alerts,
-        _weeks(tables, published.as_of),
-        tables["what_ifs"],
-        target,
-    )
+    def _places_of(self, as_of: pd.Timestamp) -> Places:
+        """The grids of a night; one object where they are those of the night read before."""
+        try:
+            places = Places(self.store.grids(as_of))
+        except RiskwarnError:
+            places = Places(self.store.grids())
+        if self._places is None or not places.same(self._places):
+            self._places = places
+        return self._places
 
 
-def _scores_by_grid(published: PublishedNight, target: str) -> pd.DataFrame:
-    scores = _of_target(_table(published, "scores"), target)
-    return pd.DataFrame() if scores is None else scores.set_index("grid_id")
+def _is_young(marked: tuple[tuple[int, int], ...]) -> bool:
+    """Whether something changed so lately that a further change may not show."""
+    return time.time_ns() - max(changed for changed, _ in marked) < _TICK_NS
 
 
-def _table(published: PublishedNight, name: str) -> pd.DataFrame | None:
-    return published.table(name) if name in published.tables else None
+def _asked(held: Held, target: str | None) -> Night:
+    """The night of one question of a run."""
+    if target and target not in held.targets:
+        raise unknown_target(held.targets)
+    return held.night(target or held.targets[0])
 
 
-def _weeks(tables: Mapping[str, pd.DataFrame | None], as_of: pd.Timestamp) -> Weeks | None:
-    weeks, readings = tables["weeks"], tables["weekly_readings"]
-    return None if weeks is None or readings is None else weeks_of(weeks, readings, week_ends(as_of))
+def _give_back() -> None:
+    """Give memory that reading took for a while back to the system."""
+    pa.default_memory_pool().release_unused()
+    with suppress(OSError, AttributeError):
+        trim: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
+        trim(0)
 
 
-def _grids(store: Store, as_of: pd.Timestamp) -> pd.DataFrame:
-    try:
-        return store.grids(as_of)
-    except RiskwarnError:
-        return store.grids()
+@dataclass(frozen=True, eq=False)
+class _PastScores:
+    """The scores of one past night and question, by grid."""
+
+    grids: pa.Array
+    values: dict[str, np.ndarray]
+
+    def of(self, grid_id: str) -> dict[str, Any] | None:
+        at = pc.index(self.grids, grid_id).as_py()
+        return None if at < 0 else {name: values[at] for name, values in self.values.items()}
 
 
-def _of_target(table: pd.DataFrame | None, target: str) -> pd.DataFrame | None:
-    """Rows of one question, where the table has targets; all rows share one where the run names none."""
-    if table is None or table.empty or "target" not in table:
-        return table
-    return table[table["target"] == (target or table["target"].iloc[0])].reset_index(drop=True)
-
-
-def _with_places(scores: pd.DataFrame, grids: pd.DataFrame, alerts: pd.DataFrame | None) -> pd.DataFrame:
-    named_scores = scores.merge(grids[["grid_id", *(c for c in _PARENTS if c in grids)]], on="grid_id", how="left")
-    named_scores = named_scores.assign(band=_band(named_scores["rank"]))
-    joined = named_scores.merge(_members(alerts), on="grid_id", how="left").astype({"leads": "boolean"})
-    joined["leads"] = joined["leads"].fillna(value=False)
-    return joined.sort_values(["rank", "grid_id"], na_position="last", ignore_index=True)
-
-
-def _members(alerts: pd.DataFrame | None) -> pd.DataFrame:
-    """Grids of the alerts: `grid_id`, `level`, `alert_id`, and whether it `leads` its alert."""
-    if alerts is None or alerts.empty:
-        return pd.DataFrame({"grid_id": [], "level": [], "alert_id": [], "leads": []}).astype("str")
-    members = alerts.assign(grid_id=alerts["grid_ids"].str.split())[["grid_id", "level", "alert_id"]].explode("grid_id")
-    return members.assign(leads=~members["alert_id"].duplicated()).drop_duplicates("grid_id")
-
-
-def _band(rank: pd.Series) -> np.ndarray:
-    """Band 1 to 5 of each rank by :data:`BAND_SHARES`; 0 where there is none. The first band holds at least one grid."""
-    place = rank.to_numpy(dtype=float, na_value=np.nan)
-    ends = np.ceil(np.array(BAND_SHARES) * np.isfinite(place).sum())
-    return np.where(np.isfinite(place), np.minimum(np.searchsorted(ends, np.nan_to_num(place)) + 1, len(ends)), 0)
+def _past_scores(store: Store, as_of: pd.Timestamp, run: str, target: str) -> _PastScores:
+    published = store.night(as_of, run)
+    rows = published.rows("scores", **({"target": target} if target else {}))
+    small = {"probability": np.float64, "expected": np.float64, "rank": np.float32}
+    values = {name: rows[name].to_numpy(dtype=kind, na_value=np.nan) for name, kind in small.items()}
+    values |= {n: np.asarray(pd.Categorical(rows[n]), dtype=object) for n in ("state", "model_version")}
+    return _PastScores(pa.array(rows["grid_id"], pa.string()), values)

@@ -21,17 +21,16 @@ from riskwarn.naming import LESS_IS_BETTER, METRICS, MODELS
 from riskwarn.taxonomy import ACTIONS, words_of
 from riskwarn.web import format as write
 from riskwarn.web import words
-from riskwarn.web.api import nights_of
+from riskwarn.web.api.shared import nights_of
 from riskwarn.web.chart import spark
 from riskwarn.web.doorman import COOKIE
+from riskwarn.web.held import Night, targets_of
 from riskwarn.web.morning import LANE_NAMES, NEWS
-from riskwarn.web.nights import Night, Nights, targets_of
+from riskwarn.web.nights import STALE_HOURS, Nights
 from riskwarn.web.policy import Policy
 from riskwarn.web.problems import Problem
 from riskwarn.web.schemas import NightQuery
 
-STALE_HOURS = 26
-"""A night older than this is not today's."""
 N_NIGHTS_CHOICE = 60
 FACTS = (
     "target",
@@ -70,11 +69,6 @@ class PageQuery(NightQuery):
     """Parameters every page takes; any other is refused."""
 
     lang: str | None = Field(None, pattern=f"^({'|'.join(LANGUAGES)})$")
-
-
-def age_hours(night: Night, now: pd.Timestamp) -> float:
-    """Hours from a night's `as_of` to `now`."""
-    return float((now - night.as_of).total_seconds() / 3600)
 
 
 def _environment() -> jinja2.Environment:

@@ -256,3 +256,44 @@ def no_events() -> Problem:
 def not_scored() -> Problem:
     """Too little is known of the grid to score it, so nothing can be said of another score."""
     return Problem(409, "not_scored", "The grid has no score in this night: too little is known of it.")
+
+
+def not_acceptable(forms: Iterable[str]) -> Problem:
+    """The answer has none of the forms that are accepted; `forms` are those it has."""
+    return Problem(406, "not_acceptable", "The answer has no form that is accepted.", forms=list(forms))
+
+
+def unknown_gap() -> Problem:
+    """The night holds no such gap."""
+    return Problem(404, "unknown_gap", "There is no such gap in this night.")
+
+
+def unknown_item() -> Problem:
+    """The ledger holds no such item, or none the visitor sees."""
+    return Problem(404, "unknown_item", "There is no such item in the ledger.")
+
+
+def no_ledger() -> Problem:
+    """No night was entered in a ledger yet."""
+    return Problem(404, "no_ledger", "There is no ledger yet: no night was entered.")
+
+
+def conflict(detail: str, **now: object) -> Problem:
+    """Someone was faster; `now` says how the item stands and who did what."""
+    return Problem(409, "conflict", detail, **now)
+
+
+def refused_step(kind: str, actions: Mapping[str, Any]) -> Problem:
+    """The item cannot take the step from where it stands, or what it wants is missing; `actions` says what can be done."""
+    detail = "The step cannot be taken: `actions` holds those that can, with the codes and members each wants."
+    return Problem(422, "refused_step", detail, kind=kind, actions=dict(actions))
+
+
+def reused_key() -> Problem:
+    """The key of a step was used for another one."""
+    return Problem(422, "reused_key", "The Idempotency-Key was used for another step with this item.")
+
+
+def gone_run() -> Problem:
+    """The run a list belongs to is not kept any more."""
+    return Problem(410, "gone_run", "The run this list belongs to is not kept any more; begin the list anew.")

@@ -13,10 +13,13 @@ from pydantic import Field
 
 from riskwarn.access import Visitor, is_small
 from riskwarn.naming import LESS_IS_BETTER
-from riskwarn.web.api import alert_rows, nights_of, score_of
+from riskwarn.web.api.alerts import alert_rows
+from riskwarn.web.api.gaps import touching
+from riskwarn.web.api.shared import nights_of, score_of
 from riskwarn.web.chart import stacked
 from riskwarn.web.desk import at_hand
 from riskwarn.web.geojson import has_map
+from riskwarn.web.held import Night
 from riskwarn.web.lines import (
     by_kind,
     entries,
@@ -29,7 +32,7 @@ from riskwarn.web.lines import (
 )
 from riskwarn.web.morning import feed_changes, lane_counts, lines_of, ordered, sections, turnover
 from riskwarn.web.narrow import narrowed
-from riskwarn.web.nights import Night, Nights
+from riskwarn.web.nights import Nights
 from riskwarn.web.page import PageQuery, language_of, page_of_night
 from riskwarn.web.policy import may
 from riskwarn.web.reasons import remedies, sentences
@@ -129,7 +132,7 @@ def grid(
     )
     weeks = night.weeks
     weekly = weeks.of_grid(grid_id) if weeks else {}
-    mine = None if night.gaps is None else night.gaps[_touches(night.gaps["scope"], grid_id)]
+    mine = None if night.gaps is None else night.gaps[touching(night.gaps["scope"], grid_id)]
     return page_of_night(
         request,
         "grid.html",
@@ -154,12 +157,6 @@ def _possible(night: Night, score: Mapping[str, Any], language: str) -> list[str
     return None if answers is None else [answer.sentence(language) for answer in answers]
 
 
-def _touches(scope: pd.Series, grid_id: str) -> pd.Series:
-    """Which scopes name the grid, alone or in a pair."""
-    named = [grid_id in re.split(r"[/|, ]", str(text).partition(":")[2]) for text in scope]
-    return pd.Series(named, index=scope.index, dtype=bool)
-
-
 def _alert_of(night: Night, score: Mapping[str, Any]) -> dict[str, Any] | None:
     if night.alerts is None or pd.isna(score["alert_id"]):
         return None
@@ -168,13 +165,7 @@ def _alert_of(night: Night, score: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _neighbours(night: Night, grid_id: str) -> list[dict[str, Any]]:
     """Scores of the grids that touch one, riskiest first; none where its polygon is not known."""
-    at = night.grids.index[night.grids["grid_id"] == grid_id]
-    if at.empty:
-        return []
-    shape = night.shapes[at[0]]
-    touching = night.tree.query(shape, predicate="intersects") if shape is not None else []
-    beside = [g for g in night.grids["grid_id"].iloc[touching] if g != grid_id]
-    return night.scores[night.scores["grid_id"].isin(beside)].to_dict("records")
+    return night.scores[night.scores["grid_id"].isin(night.places.beside(grid_id))].to_dict("records")
 
 
 @views.get("/gaps")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,18 +48,46 @@ def _whole(counts: np.ndarray) -> list[int]:
     return np.round(counts).astype(int).tolist()
 
 
-def weeks_of(weeks: pd.DataFrame, readings: pd.DataFrame, ends: list[pd.Timestamp]) -> Weeks:
-    """The tables `weeks` and `weekly_readings` of a night, made ready to be asked by grid; the first of `ends` is the week a year before the last."""
+def weeks_of(weeks: pa.Table, readings: pd.DataFrame, ends: list[pd.Timestamp]) -> Weeks:
+    """The tables `weeks` and `weekly_readings` of a night, made ready to be asked by grid.
+
+    Parameters
+    ----------
+    weeks
+        Words as dictionaries, times in UTC.
+    readings
+        As published.
+    ends
+        End of each week, oldest first; the first is the week a year before the last.
+
+    Returns
+    -------
+    weeks
+        Counts as small as they are without a loss.
+    """
     by_source = readings.set_index("source")
-    row, grid_ids = pd.factorize(weeks["grid_id"], sort=True)
-    week = pd.DatetimeIndex(ends).get_indexer(pd.DatetimeIndex(weeks["week_ends_at"]))
+    row, grid_ids = _coded(weeks["grid_id"])
+    source, sources = _coded(weeks["source"])
+    instants = pd.DatetimeIndex(weeks["week_ends_at"].cast(pa.int64()).to_numpy().view("datetime64[us]"), tz="UTC")
+    week = pd.DatetimeIndex(ends).tz_convert("UTC").get_indexer(instants)
+    n = weeks["n"].to_numpy().astype(np.float32)
     counts = {}
-    for source in by_source.index:
-        here = (weeks["source"] == source).to_numpy() & (week >= 0)
-        counts[str(source)] = np.zeros((len(grid_ids), len(ends)), dtype=np.float32)
-        counts[str(source)][row[here], week[here]] = weeks["n"].to_numpy()[here]
+    for name in by_source.index:
+        here = (source == sources.get_indexer([name])[0]) & (week >= 0)
+        dense = np.zeros((len(grid_ids), len(ends)), dtype=np.float32)
+        dense[row[here], week[here]] = n[here]
+        counts[str(name)] = _narrow(dense)
     read = by_source[["n", "mean", "change", "reading"]].to_dict("index")
-    a_year = {source: n[:, 1:] for source, n in counts.items()}
-    return Weeks(
-        ends[1:], a_year, pd.Index(grid_ids), read, {source: float(n[:, 0].sum()) for source, n in counts.items()}
-    )
+    year_ago = {name: float(dense[:, 0].sum()) for name, dense in counts.items()}
+    return Weeks(ends[1:], {name: dense[:, 1:] for name, dense in counts.items()}, grid_ids, read, year_ago)
+
+
+def _coded(words: pa.ChunkedArray) -> tuple[np.ndarray, pd.Index]:
+    one = words.unify_dictionaries().combine_chunks()
+    return one.indices.to_numpy(), pd.Index(one.dictionary.to_pylist())
+
+
+def _narrow(counts: np.ndarray) -> np.ndarray:
+    """Counts as they are, in two bytes where all are whole."""
+    short = counts.astype(np.int16)
+    return short if (short == counts).all() else counts

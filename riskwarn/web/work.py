@@ -11,7 +11,7 @@ from pydantic import Field
 from riskwarn.access import Visitor
 from riskwarn.errors import ConflictError, ForbiddenError, RiskwarnError
 from riskwarn.ledger import Item, Ledger
-from riskwarn.web.api import nights_of
+from riskwarn.web.api.shared import nights_of
 from riskwarn.web.desk import act, act_on_many, concerns, ledger_of, task_of, tasks, trail_of, with_why
 from riskwarn.web.lines import pager
 from riskwarn.web.page import PageQuery, language_of, page_of_night, root_of

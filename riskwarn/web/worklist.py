@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import pandas as pd
 
-from riskwarn.web.api import evidence
+from riskwarn.web.api.gaps import evidence
+from riskwarn.web.held import Night
 from riskwarn.web.lines import found_gaps, gap_lines
-from riskwarn.web.nights import Night
 
 MOST_ITEMS, MOST_OF_KIND = 30, 4
 """Items on the page, and of one kind: the rest stands behind the list of its kind."""
@@ -75,15 +74,24 @@ def _lead(scope: str, text: object) -> str:
 
 
 def _areas_of(night: Night) -> Mapping[str, str]:
-    column = next((name for name in _AREAS if name in night.grids), None)
+    grids = night.places.grids
+    column = next((name for name in _AREAS if name in grids), None)
     if column is None:
         return {}
-    known = night.grids.dropna(subset=[column])
+    known = grids.dropna(subset=[column])
     return dict(zip(known["grid_id"], known[column].astype(str), strict=True))
 
 
-@lru_cache(maxsize=8)
 def _grouped(night: Night) -> pd.DataFrame:
+    """Gaps as work, grouped once a night."""
+    made = night.made
+    if "worklist" not in made:
+        made["worklist"] = _group(night)
+    grouped: pd.DataFrame = made["worklist"]
+    return grouped
+
+
+def _group(night: Night) -> pd.DataFrame:
     """The gravest gap of each kind and area, what saves most first, with `n`, `gain` and `area`."""
     if night.gaps is None:
         return pd.DataFrame()

@@ -1,105 +1,28 @@
-"""Shapes of the API's answers, for the OpenAPI document and for whoever reads it."""
+"""Shapes of the answers, for the OpenAPI document and for whoever reads it."""
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from riskwarn.language import LANGUAGES
+from riskwarn.web.schemas.queries import Lane, Level
+from riskwarn.web.schemas.work import Work
 
-Level = Literal["red", "orange", "yellow", "blue"]
-DATE = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?)?$"
-LARGEST_PAGE = 10_000
-LONGEST_NAME = 200
-MOST_VALUES = 20
-
-
-class NightQuery(BaseModel):
-    """Parameters every answer takes; any other is refused."""
-
-    model_config = ConfigDict(extra="forbid")
-    as_of: str | None = Field(None, pattern=DATE, description="the night, the newest by default", max_length=19)
-    target: str | None = Field(
-        None, pattern=r"^[\w.\-]+$", description="the question, the first of the night by default", max_length=100
-    )
-
-
-class Paging(BaseModel):
-    """Which page of a list."""
-
-    model_config = ConfigDict(extra="forbid")
-    limit: int = Field(100, ge=1, le=LARGEST_PAGE, description="rows at most")
-    offset: int = Field(0, ge=0, le=10_000_000, description="rows to leave out in front")
-
-
-class ListQuery(Paging, NightQuery):
-    """Parameters of a list of a night."""
-
-
-class ScoresQuery(ListQuery):
-    """Parameters of the scores."""
-
-    min_probability: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
-    state: Literal["ok", "stale", "insufficient_data", "not_asked"] | None = None
-
-
-class GapsQuery(ListQuery):
-    """Parameters of the gaps."""
-
-    kind: str | None = Field(None, pattern=r"^G\d\d$", description="kind of gap, as G08")
-
-
-class AlertsQuery(ListQuery):
-    """Parameters of the alerts."""
-
-    level: Level | None = None
-
-
-class RowsQuery(ListQuery):
-    """Parameters of the rows behind a number."""
-
-    feature: str = Field(max_length=LONGEST_NAME, description="name of a feature, as reasons give it")
-
-
-class ReviewQuery(Paging):
-    """Parameters of the look back."""
-
-    since: str = Field(pattern=DATE, max_length=19, description="events that occurred from then on")
-    until: str | None = Field(
-        None, pattern=DATE, max_length=19, description="and before then; up to the last by default"
-    )
-    severity: int = Field(2, ge=0, le=3, description="least severity")
-    source: str | None = Field(None, pattern=r"^[a-z][a-z0-9_]{0,49}$", description="one feed; all by default")
-
-
-GridId = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
-Value = Annotated[float, Field(allow_inf_nan=False)]
-
-
-class ScoreRequest(BaseModel):
-    """What is posted for scores: some grids, or for one grid the values of a what-if."""
-
-    model_config = ConfigDict(extra="forbid")
-    as_of: str | None = Field(None, pattern=DATE, description="the night, the newest by default", max_length=19)
-    target: str | None = Field(
-        None, pattern=r"^[\w.\-]+$", description="the question, the first of the night by default", max_length=100
-    )
-    grids: list[GridId] | None = Field(
-        None, min_length=1, max_length=LARGEST_PAGE, description="only these; all by default"
-    )
-    grid_id: GridId | None = Field(None, description="the grid of a what-if")
-    values: dict[GridId, Value] | None = Field(
-        None, min_length=1, max_length=MOST_VALUES, description="by feature, what it would be: open or overdue cases"
-    )
-
-    @model_validator(mode="after")
-    def _one_question(self) -> "ScoreRequest":
-        """A what-if needs a grid and values, and no list of grids."""
-        if (self.grid_id is None) != (self.values is None) or (self.grids is not None and self.grid_id is not None):
-            raise PydanticCustomError("one_question", "give grids, or grid_id and values")
-        return self
+_SCORE: dict[str, JsonValue] = {
+    "grid_id": "320102001017",
+    "name": "East Lake 17",
+    "target": "dispute_28d",
+    "state": "ok",
+    "rank": 12,
+    "probability": 0.71,
+    "expected": 1.9,
+    "lower": 0,
+    "upper": 5,
+    "p_in_top": 0.93,
+    "level": "orange",
+    "lane": "standing",
+    "alert_id": "5f0c31d2a9",
+}
 
 
 class Envelope(BaseModel):
@@ -108,6 +31,11 @@ class Envelope(BaseModel):
     as_of: str = Field(description="the night the answer speaks of")
     model_version: str | None = Field(description="digest of the model")
     data_until: str | None = Field(description="records known until then were used")
+    run: str = Field(description="the published run; another run of the same night is another answer")
+    state: Literal["ok", "degraded", "held"] = Field(
+        description="degraded: data were missing; held: a rollback holds an earlier run"
+    )
+    stale: bool = Field(description="the night is older than it should be: not to be read as today's")
     note: str = Field("A lead to verify; not grounds for punishment, appraisal or restricting any person.")
 
 
@@ -122,6 +50,7 @@ class Page(Envelope):
 class Score(BaseModel):
     """One grid's score; numbers are null where the state is not ok."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_SCORE]})
     grid_id: str
     name: str | None
     target: str
@@ -133,12 +62,14 @@ class Score(BaseModel):
     upper: float | None
     p_in_top: float | None
     level: Level | None
+    lane: Lane | None
     alert_id: str | None
 
 
 class Scores(Page):
     """Scores, riskiest first, unscored last."""
 
+    next: str | None = Field(description="cursor of the next page, of the same run; null on the last")
     items: list[Score]
 
 
@@ -205,13 +136,25 @@ class GridHistory(Envelope):
     weeks: list[WeekCount] | None
 
 
+class Move(BaseModel):
+    """A grid whose rank is another than it was; `rise` above zero is riskier."""
+
+    grid_id: str
+    rank_before: int
+    rank: int
+    rise: int
+    expected_before: float | None
+    expected: float | None
+
+
 class Changes(Envelope):
-    """Grids in the list of alerts against the night before; null lists where there is none."""
+    """Grids in the list of alerts against an earlier night, and those whose rank moved most; null lists where there is none."""
 
     previous: str | None
     entered: list[str] | None
     left: list[str] | None
     stayed: list[str] | None
+    moved: list[Move] | None
 
 
 class Gap(InWords):
@@ -230,6 +173,9 @@ class Gap(InWords):
     evidence: dict[str, Any]
     action: str
     suppressed_by: str | None
+    item_id: str | None = Field(description="its work item in the ledger, where the night was entered")
+    item_state: str | None
+    version: int | None
 
 
 class Gaps(Page):
@@ -257,6 +203,9 @@ class Alert(BaseModel):
     gap_kinds: list[str]
     owner: str | None
     due_at: str | None
+    item_id: str | None = Field(description="its work item in the ledger, where the night was entered")
+    item_state: str | None
+    version: int | None
 
 
 class Alerts(Page):
@@ -267,9 +216,17 @@ class Alerts(Page):
 
 
 class OneAlert(Envelope):
-    """One alert."""
+    """One alert: what the night says, and what people did; `work` is null where the night was not entered in the ledger."""
 
     alert: Alert
+    work: Work | None
+
+
+class OneGap(Envelope):
+    """One gap: what the night says, and what people and data did; `work` is null where the night was not entered."""
+
+    gap: Gap
+    work: Work | None
 
 
 class Changed(BaseModel):
@@ -394,29 +351,27 @@ class Feeds(Envelope):
     items: list[dict[str, Any]] | None
 
 
-def rows(frame: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]]:
-    """Rows as JSON knows them: null for what is not known, times in ISO 8601 with their offset.
+class Place(BaseModel):
+    """A grid as the map knows it."""
 
-    Examples
-    --------
-    >>> rows(pd.DataFrame({"a": [1.5, float("nan")]}), ["a", "b"])
-    [{'a': 1.5, 'b': None}, {'a': None, 'b': None}]
-    """
-    wanted = frame.reindex(columns=list(columns))
-    times = {c: _iso(wanted[c]) for c in wanted if isinstance(wanted[c].dtype, pd.DatetimeTZDtype)}
-    plain = wanted.assign(**times).astype(object)
-    return plain.where(plain.notna(), None).to_dict("records")
-
-
-def fields(model: type[BaseModel]) -> list[str]:
-    """Names of a shape's members, as the tables call them."""
-    return list(model.model_fields)
+    grid_id: str
+    name: str | None
+    community_id: str | None
+    township_id: str | None
+    county_id: str | None
+    area_km2: float | None
+    households: float | None
+    population: float | None
+    neighbours: list[str]
 
 
-def _iso(times: pd.Series) -> pd.Series:
-    return times.map(lambda at: at.isoformat(), na_action="ignore").astype(object)
+class OneGrid(Envelope):
+    """Everything a night says of one grid."""
 
-
-def stated(facts: Mapping[str, Any], key: str) -> str | None:
-    """A fact as text; none where the night does not state it."""
-    return str(facts[key]) if facts.get(key) is not None else None
+    grid: Place
+    scores: list[Score] = Field(description="of every question of the night")
+    reasons: list[Reason] = Field(description="of the question asked")
+    nights: list[PastScore]
+    weeks: list[WeekCount] | None
+    gaps: list[Gap] | None
+    alerts: list[Alert] | None

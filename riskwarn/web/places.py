@@ -1,0 +1,91 @@
+"""The grids of a night: their names, parents and polygons, shared by all nights that have the same."""
+
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from riskwarn.ledger.listing import Areas, areas_in
+
+PARENTS = ("community_id", "township_id", "county_id")
+"""Areas a grid lies in, the smallest first."""
+SHOWN = ("name", *PARENTS, "area_km2", "households", "population")
+"""What is said of a grid beside its score."""
+
+
+class Places:
+    """The grids valid on a night, one row each.
+
+    Parameters
+    ----------
+    grids
+        Table `grids`, each `grid_id` once.
+    """
+
+    def __init__(self, grids: pd.DataFrame) -> None:
+        drawn = grids["geometry"].astype(object) if "geometry" in grids else pd.Series(None, grids.index, dtype=object)
+        self.grids = grids.drop(columns="geometry", errors="ignore")
+        self.wkb = shapely.to_wkb(shapely.make_valid(shapely.from_wkt(drawn.where(drawn.notna(), None).to_numpy())))
+        self.outlines: np.ndarray | None = None
+        self.numbers = {str(grid_id): n for n, grid_id in enumerate(grids["grid_id"])}
+
+    def same(self, other: "Places") -> bool:
+        """Whether nothing differs.
+
+        Parameters
+        ----------
+        other
+            The grids of another night.
+
+        Returns
+        -------
+        same
+            In rows, values and polygons.
+        """
+        return self.grids.equals(other.grids) and bool((self.wkb == other.wkb).all())
+
+    @cached_property
+    def areas(self) -> Areas:
+        """The areas of each grid and body, as the ledger knows them."""
+        return areas_in(self.grids)
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Name of each grid, its id where it has none."""
+        ids = self.grids["grid_id"]
+        named_grids = self.grids["name"].fillna(ids) if "name" in self.grids else ids
+        return dict(zip(ids, named_grids, strict=True))
+
+    @cached_property
+    def drawn(self) -> np.ndarray:
+        """(n_grids,) Which have a polygon."""
+        return np.array([shape is not None for shape in self.wkb], dtype=bool)
+
+    @cached_property
+    def shapes(self) -> np.ndarray:
+        """(n_grids,) Polygons in WGS 84; none where there is none."""
+        return shapely.from_wkb(self.wkb)
+
+    @cached_property
+    def tree(self) -> shapely.STRtree:
+        """Spatial index of `shapes`."""
+        return shapely.STRtree(self.shapes)
+
+    def beside(self, grid_id: str) -> list[str]:
+        """The grids that touch one; none where its polygon is not known.
+
+        Parameters
+        ----------
+        grid_id
+            The grid.
+
+        Returns
+        -------
+        grid_ids
+            Without itself.
+        """
+        number = self.numbers.get(grid_id)
+        shape = None if number is None else self.shapes[number]
+        touching = [] if shape is None else self.tree.query(shape, predicate="intersects")
+        return [g for g in self.grids["grid_id"].iloc[touching] if g != grid_id]

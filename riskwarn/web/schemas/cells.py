@@ -1,0 +1,35 @@
+"""Rows of tables as JSON knows them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from pydantic import BaseModel
+
+
+def rows(frame: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows as JSON knows them: null for what is not known, times in ISO 8601 with their offset.
+
+    Examples
+    --------
+    >>> rows(pd.DataFrame({"a": [1.5, float("nan")]}), ["a", "b"])
+    [{'a': 1.5, 'b': None}, {'a': None, 'b': None}]
+    """
+    wanted = frame.reindex(columns=list(columns))
+    times = {c: _iso(wanted[c]) for c in wanted if isinstance(wanted[c].dtype, pd.DatetimeTZDtype)}
+    plain = wanted.assign(**times).astype(object)
+    return plain.where(plain.notna(), None).to_dict("records")
+
+
+def fields(model: type[BaseModel]) -> list[str]:
+    """Names of a shape's members, as the tables call them."""
+    return list(model.model_fields)
+
+
+def _iso(times: pd.Series) -> pd.Series:
+    return times.map(lambda at: at.isoformat(), na_action="ignore").astype(object)
+
+
+def stated(facts: Mapping[str, Any], key: str) -> str | None:
+    """A fact as text; none where the night does not state it."""
+    return str(facts[key]) if facts.get(key) is not None else None

@@ -1,0 +1,194 @@
+"""What can be asked: the parameters of each route, any other is refused, and the bodies that are posted."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic_core import PydanticCustomError
+
+from riskwarn.web.forms import Form
+
+Level = Literal["red", "orange", "yellow", "blue"]
+Lane = Literal["standing", "rising", "first", "escalating", "triggered", "explore"]
+AreaKind = Literal["city", "county", "township", "community"]
+Sort = Literal[
+    "rank",
+    "-rank",
+    "grid_id",
+    "-grid_id",
+    "probability",
+    "-probability",
+    "expected",
+    "-expected",
+    "lower",
+    "-lower",
+    "upper",
+    "-upper",
+    "p_in_top",
+    "-p_in_top",
+]
+DATE = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?)?$"
+LARGEST_PAGE = 10_000
+LONGEST_NAME = 200
+Code = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
+MOST_VALUES = 20
+
+
+class NightQuery(BaseModel):
+    """Parameters every answer takes; any other is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+    as_of: str | None = Field(None, pattern=DATE, description="the night, the newest by default", max_length=19)
+    target: str | None = Field(
+        None, pattern=r"^[\w.\-]+$", description="the question, the first of the night by default", max_length=100
+    )
+
+
+class Paging(BaseModel):
+    """Which page of a list."""
+
+    model_config = ConfigDict(extra="forbid")
+    limit: int = Field(100, ge=1, le=LARGEST_PAGE, description="rows at most")
+    offset: int = Field(0, ge=0, le=10_000_000, description="rows to leave out in front")
+
+
+class ListQuery(Paging, NightQuery):
+    """Parameters of a list of a night."""
+
+
+class FormQuery(NightQuery):
+    """Parameters of what can be had in several forms."""
+
+    format: Form | None = Field(None, description="goes before the header `Accept`")
+
+
+class ScoresQuery(FormQuery, ListQuery):
+    """Parameters of the scores."""
+
+    limit: int | None = Field(None, ge=1, le=LARGEST_PAGE, description="rows at most; 100, of a file all")  # type: ignore[assignment]
+    min_probability: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
+    state: Literal["ok", "stale", "insufficient_data", "not_asked"] | None = None
+    level: Level | None = Field(None, description="only grids with an alert of this level")
+    lane: Lane | None = Field(None, description="only grids with an alert of this lane")
+    parent: Code | None = Field(None, description="only grids of this county, township or community")
+    sort: Sort = Field("rank", description="a column; - before it turns the order round. Unknown values come last")
+    cursor: str | None = Field(
+        None, max_length=400, description="`next` of the page before: the list goes on in the same run"
+    )
+
+
+class ChangesQuery(NightQuery):
+    """Parameters of what changed."""
+
+    since: str | None = Field(
+        None, pattern=DATE, max_length=19, description="the night compared with, by default the one before"
+    )
+    limit: int = Field(100, ge=1, le=LARGEST_PAGE, description="grids at most whose rank moved")
+
+
+class AreasQuery(FormQuery):
+    """Parameters of roll-ups."""
+
+    by: AreaKind = Field("county", description="areas the grids are added up by")
+    parent: Code | None = Field(None, description="only areas within this one")
+
+
+class MapQuery(NightQuery):
+    """Parameters of the map."""
+
+    by: Literal["grid", "community", "township", "county"] = Field("grid", description="what is drawn")
+    parent: Code | None = Field(None, description="only what lies within this area")
+    tolerance: float = Field(
+        1e-4, ge=0, le=0.1, allow_inf_nan=False, description="detail smaller than this is dropped, degrees"
+    )
+
+
+class ItemsQuery(Paging):
+    """Parameters of the work items of the ledger."""
+
+    kind: Literal["alert", "gap", "supervision"] | None = None
+    state: str | None = Field(None, pattern=r"^[a-z_]{1,32}$", description="only items in this state")
+    level: Level | None = None
+    area: Code | None = Field(None, description="only what lies within this area")
+    open: bool = Field(default=False, description="leave out what has ended")
+
+
+class GapsQuery(ListQuery):
+    """Parameters of the gaps."""
+
+    kind: str | None = Field(None, pattern=r"^G\d\d$", description="kind of gap, as G08")
+
+
+class AlertsQuery(ListQuery):
+    """Parameters of the alerts."""
+
+    level: Level | None = None
+    lane: Lane | None = None
+
+
+class RowsQuery(ListQuery):
+    """Parameters of the rows behind a number."""
+
+    feature: str = Field(max_length=LONGEST_NAME, description="name of a feature, as reasons give it")
+
+
+class ReviewQuery(Paging):
+    """Parameters of the look back."""
+
+    since: str = Field(pattern=DATE, max_length=19, description="events that occurred from then on")
+    until: str | None = Field(
+        None, pattern=DATE, max_length=19, description="and before then; up to the last by default"
+    )
+    severity: int = Field(2, ge=0, le=3, description="least severity")
+    source: str | None = Field(None, pattern=r"^[a-z][a-z0-9_]{0,49}$", description="one feed; all by default")
+
+
+GridId = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
+Value = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class ScoreRequest(BaseModel):
+    """What is posted for scores: some grids, or for one grid the values of a what-if."""
+
+    model_config = ConfigDict(extra="forbid")
+    as_of: str | None = Field(None, pattern=DATE, description="the night, the newest by default", max_length=19)
+    target: str | None = Field(
+        None, pattern=r"^[\w.\-]+$", description="the question, the first of the night by default", max_length=100
+    )
+    grids: list[GridId] | None = Field(
+        None, min_length=1, max_length=LARGEST_PAGE, description="only these; all by default"
+    )
+    grid_id: GridId | None = Field(None, description="the grid of a what-if")
+    values: dict[GridId, Value] | None = Field(
+        None, min_length=1, max_length=MOST_VALUES, description="by feature, what it would be: open or overdue cases"
+    )
+
+    @model_validator(mode="after")
+    def _one_question(self) -> "ScoreRequest":
+        """A what-if needs a grid and values, and no list of grids."""
+        if (self.grid_id is None) != (self.values is None) or (self.grids is not None and self.grid_id is not None):
+            raise PydanticCustomError("one_question", "give grids, or grid_id and values")
+        return self
+
+
+_STEP: dict[str, JsonValue] = {"action": "feedback", "version": 4, "outcome": "O3"}
+
+
+class StepRequest(BaseModel):
+    """A step with an item: what is done, and which version of it was looked at."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_STEP]})
+    action: str = Field(pattern=r"^[a-z_]{1,32}$", description="of the workflow, as `actions` of the item names them")
+    version: int = Field(ge=1, le=1_000_000, description="the version that was looked at")
+    reason: str = Field("", pattern=r"^[A-Za-z0-9_]{0,32}$", description="code, where the step wants one")
+    outcome: str = Field("", pattern=r"^[A-Za-z0-9_]{0,32}$", description="code O1 to O8, where the step wants one")
+    area: str = Field("", max_length=64, description="to whom an item is assigned: code of an area or body")
+
+
+class ModeRequest(BaseModel):
+    """A switch of the mode of the centre."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"mode": "urgent", "why": "flood warning"}]}
+    )
+    mode: Literal["normal", "urgent", "war"]
+    why: str = Field(min_length=1, max_length=200, description="the reason, in a few words, without a person in them")

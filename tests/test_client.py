@@ -1,0 +1,207 @@
+"""The client asks the live application, reads frames, and says what went wrong in the library's own errors."""
+
+import asyncio
+import socket
+import threading
+import time
+
+import httpx
+import numpy as np
+import pandas as pd
+import pytest
+import uvicorn
+from ledger_rows import a_city, alert, day, publish
+from towns import web as web_town
+from visiting import as_visitor
+
+from riskwarn.client import AsyncClient, Client
+from riskwarn.client.calls import Call, members_of
+from riskwarn.errors import BusyError, ConflictError, DataError, ForbiddenError, NotFoundError, StepError
+from riskwarn.ledger import Ledger, enter
+from riskwarn.web import create_app
+
+
+class Live:
+    """An application behind a real socket."""
+
+    def __init__(self, app):
+        self.socket = socket.socket()
+        self.socket.bind(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        self.server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]})
+
+    def __enter__(self):
+        self.thread.start()
+        while not self.server.started:
+            time.sleep(0.01)
+        return self.url
+
+    def __exit__(self, *_):
+        self.server.should_exit = True
+        self.thread.join(10)
+        self.socket.close()
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory):
+    return web_town.build(tmp_path_factory.mktemp("client") / "town", columns=6, rows=4)
+
+
+@pytest.fixture(scope="module")
+def live(town):
+    with Live(create_app(town.path, clock=lambda: web_town.NOW)) as url:
+        yield url
+
+
+def both(url, question):
+    """The answers of the client that waits and of the one that does not."""
+
+    async def asked():
+        async with AsyncClient(url) as city:
+            return await question(city)
+
+    with Client(url) as city:
+        return question(city), asyncio.run(asked())
+
+
+QUESTIONS = {
+    "scores": lambda city: city.scores(sort="-expected", state="ok"),
+    "grid": lambda city: city.grid("G0001"),
+    "areas": lambda city: city.areas("township"),
+    "alerts": lambda city: city.alerts(),
+    "gaps": lambda city: city.gaps(kind="G08"),
+    "items": lambda city: city.items(kind="alert", open=True),
+    "get": lambda city: city.get("/feeds"),
+}
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_both_clients_say_the_same(live, name):
+    """Whatever is asked, waiting or not, the answer is one."""
+    waited, awaited = both(live, QUESTIONS[name])
+
+    if isinstance(waited, pd.DataFrame):
+        pd.testing.assert_frame_equal(waited, awaited)
+        assert waited.attrs == awaited.attrs
+    else:
+        assert waited == awaited
+    assert len(waited) or name == "items"
+
+
+def test_scores_are_those_published(live, town):
+    """All grids come at once, with their numbers to the last bit, missing ones missing, and the night in `attrs`."""
+    with Client(live) as city:
+        scores = city.scores()
+    wanted = town.night("2025-01-08").table("scores").set_index("grid_id").loc[scores["grid_id"]]
+
+    np.testing.assert_array_equal(scores["expected"], wanted["expected"])
+    assert scores["rank"].dtype == "Int64"
+    assert scores["rank"].isna().sum() == 1
+    assert (scores.attrs["as_of"], scores.attrs["stale"]) == ("2025-01-08", "false")
+
+
+@pytest.mark.parametrize(
+    ("question", "error"),
+    [
+        (lambda city: city.grid("none"), NotFoundError),
+        (lambda city: city.scores(as_of="2001-01-01"), NotFoundError),
+        (lambda city: city.scores(sort="colour"), DataError),
+        (lambda city: city.act("abcdef", "acknowledge", version=1), ForbiddenError),
+        (lambda city: city.switch_mode("war", "drill"), ForbiddenError),
+        (lambda city: city.what_if("G0001", {"x": 0}), ConflictError),
+    ],
+)
+def test_refusals_are_errors_of_the_library(live, question, error):
+    """What the server refuses is an error of its kind, with the server's sentence."""
+    with Client(live) as city, pytest.raises(error, match=r"\."):
+        question(city)
+
+
+def test_a_server_that_is_not_there():
+    """After some tries a silent address is told in one sentence."""
+    with (
+        Client("http://127.0.0.1:9", retries=1, timeout=0.5) as city,
+        pytest.raises(BusyError, match="does not answer"),
+    ):
+        city.get("/feeds")
+
+
+def answering(*answers):
+    """A transport that gives one answer after the other, and what it was sent."""
+    left, sent = list(answers), []
+
+    def handle(request):
+        sent.append(request)
+        answer = left.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return httpx.MockTransport(handle), sent
+
+
+def test_a_busy_server_is_asked_again():
+    """A 503 and a lost connection are tried again; the third answer holds."""
+    transport, sent = answering(httpx.Response(503), httpx.ConnectError("gone"), httpx.Response(200, json={"a": 1}))
+    with Client("http://city", transport=transport) as city:
+        assert city.get("/feeds") == {"a": 1}
+    assert len(sent) == 3
+
+
+def test_a_step_is_sent_again_under_one_key():
+    """A step whose answer was lost is sent again with the same key; something without a key is not sent twice."""
+    taken = {"item_id": "a", "state": "acknowledged", "version": 2, "transition": {}}
+    transport, sent = answering(httpx.ReadError("lost"), httpx.Response(201, json=taken))
+    with Client("http://city", transport=transport) as city:
+        assert city.act("a", "acknowledge", version=1).version == 2
+    assert len({request.headers["idempotency-key"] for request in sent}) == 1
+
+    transport, sent = answering(httpx.Response(503), httpx.Response(200, json={}))
+    with Client("http://city", transport=transport) as city, pytest.raises(BusyError):
+        city.ask(Call("POST", "/mode", members_of, body={}))
+    assert len(sent) == 1
+
+
+def test_how_long_is_waited_the_server_says(monkeypatch):
+    """`Retry-After` is kept to, within half a minute."""
+    waited = []
+    monkeypatch.setattr(time, "sleep", waited.append)
+    soon, late = httpx.Response(429, headers={"Retry-After": "7"}), httpx.Response(429, headers={"Retry-After": "9999"})
+    transport, _ = answering(soon, late, httpx.Response(200, json={}))
+    with Client("http://city", transport=transport) as city:
+        city.get("/feeds")
+
+    assert waited == [7.0, 30.0]
+
+
+def test_lists_are_read_to_their_end():
+    """A list of several pages is one frame."""
+    pages = [
+        httpx.Response(200, json={"total": 2500, "items": [{"n": n} for n in part]})
+        for part in (range(1000), range(1000, 2000), range(2000, 2500))
+    ]
+    transport, sent = answering(*pages)
+    with Client("http://city", transport=transport) as city:
+        assert city.alerts()["n"].tolist() == list(range(2500))
+    assert [request.url.params["offset"] for request in sent] == ["0", "1000", "2000"]
+
+
+def test_a_step_and_a_conflict(tmp_path, monkeypatch):
+    """A step is taken, sent again it is known, and who is slower reads who was faster."""
+    store = a_city(tmp_path)
+    publish(store, 0, alerts=[alert("G1")])
+    with Ledger(store) as ledger:
+        enter(ledger, at=day(0) + pd.Timedelta(hours=7.5))
+    as_visitor(monkeypatch, "shift_leader")
+    with Live(create_app(store.path, clock=lambda: day(0) + pd.Timedelta(hours=9))) as url, Client(url) as city:
+        item = city.alerts()["item_id"].iloc[0]
+        taken = [city.act(item, "acknowledge", version=1, key="key-00000001") for _ in range(2)]
+        with pytest.raises(ConflictError, match="shift_leader did acknowledge"):
+            city.act(item, "dismiss", version=1, reason="duplicate")
+        with pytest.raises(StepError, match="cannot be taken"):
+            city.act(item, "close", version=2)
+        work = city.item(item)
+
+    assert [(t.state, t.version, t.again) for t in taken] == [("acknowledged", 2, False), ("acknowledged", 2, True)]
+    assert [row["action"] for row in work["trail"]] == ["publish", "acknowledge"]
