@@ -37,7 +37,7 @@ STEPS = {
     "fingerprint": ("riskwarn.store", "Store.fingerprint"),
     "models": ("riskwarn.pipeline", "models_of"),
     "history": ("riskwarn.pipeline", "History.load"),
-    "panel": ("riskwarn.answer", "panel_of"),
+    "panel": ("riskwarn.answer", "night_panels"),
     "scores": ("riskwarn.answer", "score"),
     "gaps": ("riskwarn.pipeline", "find_gaps"),
     "rules": ("riskwarn.pipeline", "triggered"),

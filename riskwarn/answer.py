@@ -12,12 +12,12 @@ import pandas as pd
 from riskwarn import tracking
 from riskwarn.calling import checked
 from riskwarn.errors import NotFoundError, RiskwarnError
-from riskwarn.explanation import events_behind, explain, what_if_table
+from riskwarn.explanation import events_behind, pick_reasons, what_if_table
 from riskwarn.feature import Feature
 from riskwarn.history import History
 from riskwarn.level import level_of
 from riskwarn.model import RiskModel
-from riskwarn.panel import NORMAL, panel_of
+from riskwarn.panel import NORMAL, night_panels
 from riskwarn.plan import Plan, Question
 from riskwarn.scoring import score
 from riskwarn.store import Store
@@ -170,24 +170,25 @@ def answers(
 def _panels(
     history: History, models: Sequence[RiskModel], as_of: object
 ) -> Iterator[tuple[list[RiskModel], pd.DataFrame]]:
-    """The panel of all models; two where features of one name are defined in two ways."""
-    left = list(models)
+    """The panel of all models; several where features of one name are defined in several ways, each feature computed once."""
+    left, members, unions = list(models), [], []
     while left:
         union: dict[str, Feature] = {}
-        members = []
+        together = []
         for model in left:
             features_of_model = {feature.name: feature for feature in model.features}
             if all(union.get(name, feature) == feature for name, feature in features_of_model.items()):
                 union |= features_of_model
-                members.append(model)
-        left = [model for model in left if model not in members]
-        features = tuple(union.values())
-        yield members, panel_of(history, features, [as_of], normals=features)
+                together.append(model)
+        left = [model for model in left if model not in together]
+        members.append(together)
+        unions.append(tuple(union.values()))
+    yield from zip(members, night_panels(history, unions, as_of), strict=True)
 
 
 @checked
 def reasons_of(answer: Answer, history: History, grid_ids: Sequence[str] | None) -> pd.DataFrame:
-    """Why grids have their scores, with their sentences.
+    """Why grids have their scores.
 
     Parameters
     ----------
@@ -201,14 +202,14 @@ def reasons_of(answer: Answer, history: History, grid_ids: Sequence[str] | None)
     Returns
     -------
     reasons
-        As :func:`riskwarn.explain`.
+        As :func:`riskwarn.explain`, without the sentences.
     """
     scored = answer.scores.loc[answer.scores["state"] == "ok", "grid_id"]
     wanted = scored if grid_ids is None else scored[scored.isin(list(grid_ids))]
     names = answer.model.feature_names
     columns = ["grid_id", "as_of", *names, *(NORMAL.format(feature=name) for name in names)]
     rows = answer.panel.loc[answer.panel["grid_id"].astype("str").isin(wanted), columns]
-    return explain(answer.model, rows, history=history)
+    return pick_reasons(answer.model, rows, history=history)
 
 
 @checked
@@ -229,17 +230,19 @@ def levelled(answer: Answer) -> list[str]:
 
 
 @checked
-def beside(answer: Answer, history: History, reasons: pd.DataFrame, at: pd.Timestamp) -> dict[str, pd.DataFrame]:
-    """What pages show beside the reasons of a question: what-ifs, and the events behind each number.
+def beside(
+    answered: Sequence[Answer], history: History, reasons: pd.DataFrame, at: pd.Timestamp
+) -> dict[str, pd.DataFrame]:
+    """What pages show beside the reasons: what-ifs, and the events behind each number.
 
     Parameters
     ----------
-    answer
-        Of one question.
+    answered
+        Of all questions.
     history
         What was known.
     reasons
-        Its reasons.
+        Of all questions.
     at
         The night.
 
@@ -248,9 +251,13 @@ def beside(answer: Answer, history: History, reasons: pd.DataFrame, at: pd.Times
     tables
         `what_ifs` and `events_behind`.
     """
-    scored = answer.scores.loc[answer.scores["rank"].notna(), "grid_id"]
-    rows = answer.panel[answer.panel["grid_id"].astype("str").isin(scored)]
+    changes = [_what_ifs(answer).assign(as_of=at) for answer in answered]
     return {
-        "what_ifs": what_if_table(answer.model, rows).assign(as_of=at),
-        "events_behind": events_behind(history, answer.model, reasons, at),
+        "what_ifs": pd.concat([table for table in changes if len(table)] or changes[:1], ignore_index=True),
+        "events_behind": events_behind(history, [answer.model for answer in answered], reasons, at),
     }
+
+
+def _what_ifs(answer: Answer) -> pd.DataFrame:
+    scored = answer.scores.loc[answer.scores["rank"].notna(), "grid_id"]
+    return what_if_table(answer.model, answer.panel[answer.panel["grid_id"].astype("str").isin(scored)])

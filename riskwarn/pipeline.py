@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from riskwarn.calling import checked
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.experiment import Experiment
 from riskwarn.explanation import in_words, words_of_features
+from riskwarn.feature import Feature
 from riskwarn.gaps import Evidence, find_gaps
 from riskwarn.gaps.calendar import Workdays, workdays
 from riskwarn.gaps.states import feed_states
@@ -132,8 +134,10 @@ class Night:
     ----------
     as_of, run
         The night and the name of its run.
-    scores, reasons, gaps, alerts, triggers, marks, weeks, weekly_readings, what_ifs, events_behind
-        The tables, of all questions, reasons with their sentences; marks are what the monitors of the night measured.
+    scores, stored_reasons, gaps, alerts, triggers, marks, weeks, weekly_readings, what_ifs, events_behind
+        The tables, of all questions; marks are what the monitors of the night measured. `reasons` has the sentences too.
+    features
+        Of the model of each target, by which its reasons are told.
     facts
         What the page says of the run.
     done_before
@@ -143,7 +147,7 @@ class Night:
     as_of: pd.Timestamp
     run: str
     scores: pd.DataFrame
-    reasons: pd.DataFrame
+    stored_reasons: pd.DataFrame
     gaps: pd.DataFrame
     alerts: pd.DataFrame
     triggers: pd.DataFrame
@@ -152,8 +156,16 @@ class Night:
     weekly_readings: pd.DataFrame
     what_ifs: pd.DataFrame
     events_behind: pd.DataFrame
+    features: dict[str, tuple[Feature, ...]]
     facts: dict[str, Any]
     done_before: bool
+
+    @cached_property
+    def reasons(self) -> pd.DataFrame:
+        """The stored reasons with their sentences, which are made when they are first asked for."""
+        of_targets = self.stored_reasons.groupby("target", sort=False)
+        parts = [in_words(rows, self.features[str(target)]) for target, rows in of_targets]
+        return pd.concat(parts).loc[self.stored_reasons.index] if parts else in_words(self.stored_reasons, ())
 
 
 @checked
@@ -329,7 +341,8 @@ def _compute(job: _Job, models: dict[str, RiskModel], failed: dict[str, str]) ->
         force=job.force,
     )
     job.say(f"{len(alerts):,} alerts published in {folder}")
-    return Night(at, job.run, reasons=reasons, facts=facts, done_before=False, **plain)
+    features = {answer.target: answer.model.features for answer in answered}
+    return Night(at, job.run, stored_reasons=stored, features=features, facts=facts, done_before=False, **plain)
 
 
 def _late(job: _Job, models: Mapping[str, RiskModel], history: History) -> Night:
@@ -396,12 +409,8 @@ def _beside(
 ) -> dict[str, pd.DataFrame]:
     """What pages show beside the lists, so that they need neither model nor history."""
     weeks = weekly_counts(history, at)
-    parts = [beside(answer, history, reasons[reasons["target"] == answer.target], at) for answer in answered]
-    together = {
-        name: pd.concat([part[name] for part in parts if len(part[name])] or [parts[0][name]], ignore_index=True)
-        for name in parts[0]
-    }
-    return {"weeks": weeks, "weekly_readings": weekly_readings(weeks, history.sources, at), **together}
+    readings = weekly_readings(weeks, history.sources, at)
+    return {"weeks": weeks, "weekly_readings": readings, **beside(answered, history, reasons, at)}
 
 
 @checked
@@ -474,6 +483,6 @@ def _published(store: Store, models: Mapping[str, RiskModel], at: pd.Timestamp, 
     facts = store.facts(at)
     night = store.night(at)
     tables = {name: degraded.night_table(night, name) for name in NIGHT_TABLES}
-    features = {feature.name: feature for model in models.values() for feature in model.features}
-    tables["reasons"] = in_words(tables["reasons"], features.values())
-    return Night(at, run, facts=facts, done_before=True, **tables)
+    features = {target: model.features for target, model in models.items()}
+    stored = tables.pop("reasons")
+    return Night(at, run, stored_reasons=stored, features=features, facts=facts, done_before=True, **tables)

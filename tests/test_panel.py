@@ -22,6 +22,7 @@ from riskwarn.panel import (
     build_panel,
     fill,
     grids_of,
+    night_panels,
     panel_of,
     read_panel,
     write_panel,
@@ -488,3 +489,25 @@ def test_another_content_of_an_event_rewrites_the_folder(events, tmp_path, colum
     other.loc[first, column] = value
 
     assert write_panel(History.of(other, GRIDS, until=events["known_at"].max()), EXPERIMENT, tmp_path).written == 10
+
+
+def test_panels_of_one_night_are_those_of_each_group(events):
+    """Groups in which one name means two features have the panels they have alone, and what they share is computed once."""
+    history = History.of(events, GRIDS)
+    calls, disputes = Own((Stream("police_call"),), 4), Own((Stream("dispute"),), 4)
+    groups = [(*FEATURES, disputes), (calls, *FEATURES[:3])]
+    together = night_panels(history, groups, "2025-04-07")
+
+    assert calls.name == disputes.name
+    for features, panel in zip(groups, together, strict=True):
+        pd.testing.assert_frame_equal(panel, panel_of(history, features, ["2025-04-07"], normals=features))
+
+
+def test_a_feature_of_several_groups_is_computed_once(events, monkeypatch):
+    """However many questions of a night read it."""
+    history, computed = History.of(events, GRIDS), []
+    monkeypatch.setattr(Open, "compute", lambda self, at: computed.append(self) or np.zeros(at.shape, np.float32))
+    monkeypatch.setattr(Open, "normal", lambda self, at: np.zeros(at.shape, np.float32))
+    night_panels(history, [(Open("dispute"), Count("dispute", days=7)), (Open("dispute"),)], "2025-04-07")
+
+    assert computed == [Open("dispute")]

@@ -310,7 +310,7 @@ def test_events_behind_many_numbers_are_those_behind_each(made, panel):
     history = History.load(store, as_of=town.NIGHT)
     some = panel.iloc[::7].assign(grid_id=lambda frame: frame["grid_id"].astype("str"))
     numbers = some.melt("grid_id", model.feature_names, "feature", "value").assign(target=TARGET)
-    found = events_behind(history, model, numbers, town.NIGHT)
+    found = events_behind(history, [model], numbers, town.NIGHT)
     behind = found.groupby(["grid_id", "feature"])["adds"].agg(["size", "sum"])
     n_found = 0
     for grid_id in some["grid_id"]:
@@ -322,6 +322,24 @@ def test_events_behind_many_numbers_are_those_behind_each(made, panel):
             if len(events) < MOST_EVENTS:
                 assert total == pytest.approx(events["adds"].sum())
     assert n_found == len(behind) > 60
+
+
+def test_events_behind_two_models_are_those_behind_each(made, panel):
+    """Models that share features have behind their numbers what each has alone, one after the other."""
+    store, model = made
+    history = History.load(store, as_of=town.NIGHT)
+    other = dataclasses.replace(
+        model, label=dataclasses.replace(model.label, name="other"), features=model.features[::-2]
+    )
+    some = panel.assign(grid_id=panel["grid_id"].astype("str"))
+    numbers = [
+        some.iloc[rows].melt("grid_id", one.feature_names, "feature", "value").assign(target=one.label.name)
+        for one, rows in ((model, slice(0, None, 3)), (other, slice(1, None, 2)))
+    ]
+    together = events_behind(history, [model, other], pd.concat(numbers, ignore_index=True), town.NIGHT)
+    alone = [events_behind(history, [m], n, town.NIGHT) for m, n in zip((model, other), numbers, strict=True)]
+
+    pd.testing.assert_frame_equal(together, pd.concat(alone, ignore_index=True), check_exact=True)
 
 
 def test_rows_of_what_is_no_reason(client, busy):

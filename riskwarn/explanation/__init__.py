@@ -4,13 +4,14 @@ Contributions add up: the families of a grid and the base make the log of its ex
 Wording says "possible reason", never cause; the text is made when it is read and never stored.
 """
 
+from riskwarn.explanation.behind import MOST_EVENTS, events_behind
 from riskwarn.explanation.changes import change_sentences, changes
 from riskwarn.explanation.closings import read_what_ifs, what_if_table
 from riskwarn.explanation.overview import dependence, importance, model_card, shap_explanation, stability
 from riskwarn.explanation.phrases import denied
-from riskwarn.explanation.reasons import explain, families_of, family_contributions, in_words
+from riskwarn.explanation.reasons import explain, families_of, family_contributions, in_words, pick_reasons
 from riskwarn.explanation.review import Review, review, review_sentences
-from riskwarn.explanation.rows import MOST_EVENTS, events_behind, rows
+from riskwarn.explanation.rows import rows
 from riskwarn.explanation.sentences import lead, remedies, sentence, sentences, words_of_features
 from riskwarn.explanation.whatif import CAVEAT, WhatIf, actionable, seen_ranges, what_if, what_ifs
 
@@ -32,6 +33,7 @@ __all__ = [
     "in_words",
     "lead",
     "model_card",
+    "pick_reasons",
     "read_what_ifs",
     "remedies",
     "review",

@@ -64,6 +64,37 @@ def explain(
     --------
     ``explain(model, build_panel(store, experiment, as_of="2025-03-03"))``
     """
+    rows = pick_reasons(model, night, grids=grids, raising=raising, lowering=lowering, history=history)
+    return in_words(rows, model.features)
+
+
+@checked
+def pick_reasons(
+    model: RiskModel,
+    night: pd.DataFrame,
+    *,
+    grids: Iterable[str] | None = None,
+    raising: int = 3,
+    lowering: int = 1,
+    history: History | None = None,
+) -> pd.DataFrame:
+    """The strongest reasons of every grid as a night stores them: without words, which are made when they are read.
+
+    Parameters
+    ----------
+    model, night, grids, raising, lowering, history
+        As for :func:`explain`.
+
+    Returns
+    -------
+    reasons
+        Table `reasons`; :func:`in_words` tells them.
+
+    Raises
+    ------
+    DataError
+        As :func:`explain`.
+    """
     rows = _chosen(night, grids)
     total, pulls = family_contributions(model, rows)
     values, normals = _numbers(rows, model.feature_names)
@@ -72,7 +103,7 @@ def explain(
     reasons = _picked(rows, model, np.where(mute, 0, total.to_numpy()), teller, values, normals, raising, lowering)
     if history is not None:
         reasons["n_nearby"] = _n_nearby(history).reindex(reasons["grid_id"]).fillna(0).astype(int).to_numpy()
-    return in_words(reasons, model.features)
+    return reasons
 
 
 @checked
@@ -144,7 +175,8 @@ def family_contributions(model: RiskModel, rows: pd.DataFrame) -> tuple[pd.DataF
     pulled = model.contributions(rows)[model.feature_names].to_numpy()
     parts = credited(model.features, pulled, rows[model.feature_names].to_numpy(dtype=float))
     names = families_of(model)
-    member = np.array([[f.family == name for name in names] for f in model.features], dtype=float)
+    families = [f.family for f in model.features]
+    member = np.array([[family == name for name in names] for family in families], dtype=float)
     total = pd.DataFrame(parts @ member, columns=names, index=rows.index)
     return total, parts @ _spokesmen(model.features)
 
@@ -228,14 +260,14 @@ def _parts_of_wholes(features: Sequence[Feature]) -> list[tuple[int, list[int]]]
 
 def _spokesmen(features: Sequence[Feature]) -> np.ndarray:
     """(n, n) 0/1 matrix that credits each feature's pull to the one of its family that says the same in easier words."""
-    speaks = np.eye(len(features))
-    for k, feature in enumerate(features):
-        family = [i for i, other in enumerate(features) if other.family == feature.family]
-        cores = [features[i].core for i in family]
-        easier = feature.core.easier(cores)
+    speaks, families = np.eye(len(features)), np.array([feature.family for feature in features])
+    cores = [feature.core for feature in features]
+    for k, core in enumerate(cores):
+        family = np.flatnonzero(families == families[k])
+        easier = core.easier([cores[i] for i in family])
         if easier is not None:
             speaks[k] = 0
-            speaks[k, next(i for i, core in zip(family, cores, strict=True) if core is easier)] = 1
+            speaks[k, next(i for i in family if cores[i] is easier)] = 1
     return speaks
 
 

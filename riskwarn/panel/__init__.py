@@ -4,7 +4,7 @@ Training asks for many dates, the night for one: the same function.
 """
 
 from riskwarn.panel.block import Block, blocks
-from riskwarn.panel.build import GRID, NORMAL, build_panel, dates_of, fill, grids_of, panel_of
+from riskwarn.panel.build import GRID, NORMAL, build_panel, dates_of, fill, grids_of, night_panels, panel_of
 from riskwarn.panel.files import Progress, read_panel, write_panel
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "dates_of",
     "fill",
     "grids_of",
+    "night_panels",
     "panel_of",
     "read_panel",
     "write_panel",

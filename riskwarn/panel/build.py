@@ -135,6 +135,45 @@ def panel_of(
 
 
 @checked
+def night_panels(history: History, groups: Sequence[Sequence[Feature]], as_of: object) -> list[pd.DataFrame]:
+    """The panels of several groups of features at one date, with normals; a feature of several groups is computed once.
+
+    Parameters
+    ----------
+    history
+        What was known, and the grids.
+    groups
+        Of each panel its features, which differ in name; between groups one name may mean two features.
+    as_of
+        The night.
+
+    Returns
+    -------
+    panels
+        Of each group what :func:`panel_of` gives for its features as columns and as `normals`.
+
+    Raises
+    ------
+    StaleDataError, DataError, DefinitionError
+        As :func:`panel_of`.
+    """
+    for features in groups:
+        check_names(features, audit=True)
+    distinct = {feature: row for row, feature in enumerate(dict.fromkeys(f for group in groups for f in group))}
+    snapshot, n = _looked(history, list(distinct), [as_of]), len(distinct)
+    matrix = np.empty((2 * n, *snapshot.shape), dtype=np.float32)
+    fill(snapshot, list(distinct), matrix[:n])
+    for row, feature in zip(matrix[n:], distinct, strict=True):
+        row[:] = feature.normal(snapshot)
+    panels = []
+    for features in groups:
+        rows = np.array([distinct[feature] for feature in features], dtype=np.intp)
+        names = [*(f.name for f in features), *(NORMAL.format(feature=f.name) for f in features)]
+        panels.append(_frame(snapshot, names, matrix[np.r_[rows, n + rows]]))
+    return panels
+
+
+@checked
 def dates_of(as_of: object) -> list[Any]:
     """The dates that one date or any iterable of dates names, in order, each once.
 
@@ -249,6 +288,10 @@ def fill(snapshot: Snapshot, features: Sequence[Feature], matrix: np.ndarray) ->
 def snapshot_of(history: History, features: Sequence[Feature], dates: Iterable[object]) -> Snapshot:
     """A history at some dates, after a look whether the features can be computed there."""
     check_names(features, audit=True)
+    return _looked(history, features, dates)
+
+
+def _looked(history: History, features: Sequence[Feature], dates: Iterable[object]) -> Snapshot:
     check_streams(features, history)
     circle = circular_parents(history.grids)
     if circle:
