@@ -52,7 +52,7 @@ def _is_place_name(name: str, intake: Intake) -> bool:
 def _unknown_texts(name: str, values: pd.Series, intake: Intake) -> pd.Series:
     """Values that no list knows, as a person's data would be among them."""
     if name in {"grid_id", "near_grid_id"}:
-        return values.mask(values.isin(intake.atlas.versions["grid_id"])).mask(values == "")
+        return values.mask(intake.atlas.has(values) | (values == "").to_numpy(dtype=bool))
     if name in {"category", FEEDBACK}:
         known = {*CATEGORIES, *intake.crosswalk.get("code", ())}
         return values.mask(values.isin(known)).str.replace("_", " ")

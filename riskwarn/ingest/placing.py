@@ -6,6 +6,8 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.grid import locate, polygons
@@ -67,17 +69,26 @@ class Atlas:
         """Instants at which the set of drawn grids changes, oldest first."""
         return sorted({*self.drawn["valid_from"], *self.drawn["valid_to"].dropna()})
 
+    def has(self, ids: pd.Series) -> np.ndarray:
+        """(n,) Whether there is a version of each grid, at whatever time."""
+        return pc.is_in(pa.array(ids, pa.string(), from_pandas=True), self._ids).to_numpy(zero_copy_only=False)
+
+    @cached_property
+    def _ids(self) -> pa.Array:
+        return pa.array(self.versions["grid_id"].unique(), pa.string())
+
     def holds(self, ids: pd.Series, at: pd.Series) -> np.ndarray:
         """(n,) Whether a version of each grid holds on the local day of each instant; true where the instant is missing."""
         spans = self.versions.reindex(columns=["grid_id", "valid_from", "valid_to"])
-        day = pd.DatetimeIndex(at).tz_convert(self.store.timezone).tz_localize(None).floor("D")
-        asked = pd.DataFrame({"grid_id": ids.to_numpy(dtype=object), "day": day.as_unit("us")}).drop_duplicates()
-        first, last = (_local(spans[name], self.store.timezone) for name in ("valid_from", "valid_to"))
-        both = asked.merge(spans.assign(first=first, last=last), on="grid_id")
-        next_day = both["day"] + pd.Timedelta(days=1)
-        held = both[(both["first"] < next_day) & ~(both["last"] <= both["day"])]
-        known = pd.MultiIndex.from_frame(held[["grid_id", "day"]].drop_duplicates())
-        return day.isna() | pd.MultiIndex.from_arrays([ids.to_numpy(dtype=object), day.as_unit("us")]).isin(known)
+        first, last = (_local(spans[name], self.store.timezone).to_numpy() for name in ("valid_from", "valid_to"))
+        day = pd.DatetimeIndex(at).tz_convert(self.store.timezone).tz_localize(None).floor("D").to_numpy()
+        codes, names = pd.factorize(ids)
+        held = np.isnat(day)
+        for version in spans.groupby(spans.groupby("grid_id").cumcount().to_numpy()).indices.values():
+            place = pd.Index(spans["grid_id"].iloc[version]).get_indexer(pd.Index(names))[codes]
+            row = version[place]
+            held |= (place >= 0) & (first[row] < day + np.timedelta64(1, "D")) & ~(last[row] <= day)
+        return held
 
     def valid(self, at: pd.Timestamp) -> pd.DataFrame:
         """The drawn grids that hold at an instant."""
@@ -100,7 +111,7 @@ def by_id(
     ids = ids.fillna("")
     if rule.grid_width:
         ids = ids.where(ids == "", ids.str.zfill(rule.grid_width))
-    known = ids.isin(atlas.versions["grid_id"]).to_numpy()
+    known = atlas.has(ids)
     given = (ids != "").to_numpy()
     damaged &= ~known
     several = given & ~known & ~damaged

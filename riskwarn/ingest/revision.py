@@ -42,7 +42,9 @@ def revisions(rows: pd.DataFrame, *, single: bool) -> pd.DataFrame:
         (closed, ((closed > opened) & ((closed != handled) | handled.isna())).to_numpy()),
     )
     parts = [_as_known(rows, plain, at, handled, closed)[there] for at, there in moments]
-    return pd.concat(parts).sort_values("known_at", kind="stable").sort_index(kind="stable")
+    revised = pd.concat(parts)
+    known = revised["known_at"].dt.tz_convert(None).to_numpy()
+    return revised.iloc[np.lexsort((known, revised.index))]
 
 
 def _handled(rows: pd.DataFrame, opened: pd.Series) -> pd.Series:

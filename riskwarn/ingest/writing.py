@@ -145,7 +145,7 @@ class Stage:
             new |= self._later(rows)
         self.account.accepted.append(part["row"].to_numpy()[new if one_to_one else np.full(len(part), new.any())])
         source = part["source"].to_numpy(dtype=object) if one_to_one else np.full(len(rows), name, dtype=object)
-        for feed in np.unique(source):
+        for feed in sorted(pd.unique(source)):
             self.account.write(str(feed), *_put(self.store, name, rows[source == feed]))
 
     def _later(self, rows: pd.DataFrame) -> np.ndarray:
