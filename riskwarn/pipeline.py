@@ -317,7 +317,7 @@ def _compute(job: _Job, models: dict[str, RiskModel], failed: dict[str, str]) ->
     reasons = _reasons(answered, history, listed.alerts)
     job.say(f"{len(reasons):,} reasons, {len(gaps):,} gaps")
     alerts = filled(listed.alerts, reasons, gaps)
-    marks = monitoring.check_all(history, [answer.model for answer in answered], at)
+    marks = monitoring.check_all(history, [answer.model for answer in answered], at, store=job.store)
     job.say(f"{len(marks):,} monitors: {monitoring.summary(marks)}")
     feeds = feed_states(history, gaps, at)
     counted = {stream.source for answer in answered for stream in answer.model.label.streams}

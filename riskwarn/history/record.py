@@ -19,8 +19,9 @@ from riskwarn.history.coverage import Coverage
 from riskwarn.history.facts import Facts
 from riskwarn.history.log import Log
 from riskwarn.history.silences import Silence
-from riskwarn.history.tables import CLOCKS, LATER, Frames, Tables, framed, known
+from riskwarn.history.tables import CLOCKS, Frames, Tables, framed, known
 from riskwarn.notebook import text_html
+from riskwarn.store.parts import LATER
 
 
 @dataclass(frozen=True, eq=False)

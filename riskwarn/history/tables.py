@@ -25,8 +25,6 @@ CLOCKS: dict[str, tuple[str, ...]] = {
 }
 """Columns that must all lie before an instant for a row to be known; an empty one is the first."""
 _KINDS = {"time": pa.timestamp("us", "UTC"), "integer": pa.int64(), "number": pa.float64(), "flag": pa.bool_()}
-LATER = {"diversions": ("received_at", "closed_at")}
-"""Columns that become known at the time they tell."""
 
 
 class Tables(Protocol):

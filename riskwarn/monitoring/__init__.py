@@ -21,7 +21,7 @@ Drifts of features, scores, ranks and calibration warn above the largest one wit
 ::
 
     mark ─┬ volume ── category
-          ├ drift
+          ├ drift ── usual
           └ phrases
 """
 
@@ -38,6 +38,7 @@ from riskwarn.monitoring.category import category_marks
 from riskwarn.monitoring.drift import calibration_marks, drift_marks, panels_of, rank_marks, training_dates
 from riskwarn.monitoring.mark import COLUMNS, STATES, counts, summary, worst
 from riskwarn.monitoring.phrases import in_words
+from riskwarn.monitoring.usual import Memory, Usual
 from riskwarn.monitoring.volume import flows, replay, volume_marks
 from riskwarn.store import Store
 
@@ -97,7 +98,9 @@ def check(store: Store | History, model: RiskModel | None, as_of: object) -> pd.
 
 
 @checked
-def check_all(history: History, models: Sequence[RiskModel], as_of: object) -> pd.DataFrame:
+def check_all(
+    history: History, models: Sequence[RiskModel], as_of: object, *, store: Store | None = None
+) -> pd.DataFrame:
     """The monitors of a night of several questions: feeds once, a feature that several models read once, and the scores of each model.
 
     Parameters
@@ -108,6 +111,8 @@ def check_all(history: History, models: Sequence[RiskModel], as_of: object) -> p
         Those of the night; none where only feeds are looked at.
     as_of
         The night.
+    store
+        The city's, whose lock is held: what was usual is kept there between nights (:class:`riskwarn.monitoring.usual.Memory`).
 
     Returns
     -------
@@ -120,7 +125,7 @@ def check_all(history: History, models: Sequence[RiskModel], as_of: object) -> p
         As :func:`check`.
     """
     tables = [check_feeds(history, as_of).assign(target="")]
-    tables += _checked(history, models, as_of) if models else []
+    tables += _checked(history, models, as_of, Memory(store, history)) if models else []
     table = pd.concat(tables, ignore_index=True)
     order = table.assign(
         loud=[-STATES.index(s) for s in table["state"]], odd=-(table["value"] / table["alarm"]).replace(np.inf, np.nan)
@@ -160,35 +165,60 @@ def check_feeds(history: History, as_of: object) -> pd.DataFrame:
     return pd.concat([volume_marks(feeds), category_marks(feeds)], ignore_index=True)
 
 
-def _checked(history: History, models: Sequence[RiskModel], as_of: object) -> Iterator[pd.DataFrame]:
+def _checked(history: History, models: Sequence[RiskModel], as_of: object, memory: Memory) -> Iterator[pd.DataFrame]:
     """What the monitors of scores say of each model; features that an earlier one reads are not looked at again."""
     at = history.at([as_of]).local[0]
-    trained = [training_dates(model, history.timezone) for model in models]
-    recent = [_settling(history, model, at) for model in models]
-    wanted = [
-        {*usual, *(d + _DAY for d in usual), *settling, at - _DAY, at}
-        for usual, settling in zip(trained, recent, strict=True)
-    ]
-    seen: set[str] = set()
-    for model, usual, settling, days in zip(models, trained, recent, panels_of(history, wanted, models), strict=True):
-        names = [name for name in model.feature_names if name not in seen]
-        seen.update(names)
+    looked, recent = _looked_at(models), [_settling(history, model, at) for model in models]
+    known = _usual(history, models, looked, memory)
+    panels = panels_of(history, [{at - _DAY, at, *settling} for settling in recent], models)
+    for model, names, usual, settling, days in zip(models, looked, known, recent, panels, strict=True):
         yield _score_marks(names, usual, settling, days, at, model.label.days).assign(target=model.label.name)
+
+
+def _usual(
+    history: History, models: Sequence[RiskModel], looked: Sequence[Sequence[str]], memory: Memory
+) -> list[Usual]:
+    """What was usual in the training time of each model, as it was kept; what was not, is worked out and kept."""
+    trained = [training_dates(model, history.timezone) for model in models]
+    known = [memory.recall(*of_model) for of_model in zip(models, looked, trained, strict=True)]
+    left: dict[tuple[pd.Timestamp, ...], list[int]] = {}
+    for number, (dates, usual) in enumerate(zip(trained, known, strict=True)):
+        if usual is None:
+            left.setdefault(tuple(dates), []).append(number)
+    # dates of one training time together and apart from all others: a fading count's last bit hangs on the dates it is made with
+    for dates, numbers in left.items():
+        wanted = [{*dates, *(d + _DAY for d in dates)}] * len(numbers)
+        panels = panels_of(history, wanted, [models[n] for n in numbers]) if dates else iter([{}] * len(numbers))
+        for number, days in zip(numbers, panels, strict=True):
+            usual = known[number] = Usual.of(looked[number], dates, days)
+            memory.keep(models[number], looked[number], trained[number], usual)
+    return [usual for usual in known if usual is not None]
+
+
+def _looked_at(models: Sequence[RiskModel]) -> list[list[str]]:
+    """Of each model the features that no earlier one reads."""
+    seen: set[str] = set()
+    looked = []
+    for model in models:
+        looked.append([name for name in model.feature_names if name not in seen])
+        seen.update(looked[-1])
+    return looked
 
 
 def _score_marks(
     names: list[str],
-    trained: pd.DatetimeIndex,
+    known: Usual,
     recent: list[pd.Timestamp],
     days: dict[pd.Timestamp, pd.DataFrame],
     at: pd.Timestamp,
     horizon_days: float,
 ) -> pd.DataFrame:
-    usual = [days[d] for d in trained]
+    usual = [*known.days.values()]
+    pairs = [*zip(usual, known.next_days.values(), strict=True)]
     return pd.concat(
         [
-            drift_marks(names, usual, days[at]),
-            rank_marks([(days[d], days[d + _DAY]) for d in trained], (days[at - _DAY], days[at])),
+            drift_marks(names, usual, days[at], apart=known.apart),
+            rank_marks(pairs, (days[at - _DAY], days[at])),
             calibration_marks(
                 [d.dropna(subset=["y"]) for d in usual],
                 [days[d].dropna(subset=["y"]) for d in recent],

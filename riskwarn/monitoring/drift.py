@@ -7,7 +7,7 @@ The customary marks of the population stability index, 0.1 and 0.25, know no siz
 them by chance, a large one not even by a fault.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -59,20 +59,19 @@ def panels_of(
     matrix = fill(snapshot, features, np.empty((len(features), *snapshot.shape), np.float32))
     for model, asked in zip(models, dates, strict=True):
         at = np.flatnonzero(snapshot.local.isin(list(asked)))
-        rows = matrix[[place[f] for f in model.features]][:, :, at]
-        outcome = model.label.outcome(snapshot)[:, at]
-        yield _said(model, rows, outcome, snapshot.local[at])
+        rows = np.ascontiguousarray(matrix[[place[f] for f in model.features]][:, :, at].transpose(2, 0, 1))
+        outcome = model.label.outcome(snapshot)
+        # a date at a time: what the model makes of all of them at once would be held several times over
+        yield {snapshot.local[t]: _said(model, of_date, outcome[:, t]) for t, of_date in zip(at, rows, strict=True)}
 
 
-def _said(model: RiskModel, rows: np.ndarray, outcome: np.ndarray, dates: pd.DatetimeIndex) -> Days:
-    """By date the rows of a model with what it says of them; no interval, which would cost more than all else."""
-    n, n_grids = rows.shape[:2]
-    panel = pd.DataFrame(rows.transpose(0, 2, 1).reshape(n, -1).T, columns=model.feature_names)
+def _said(model: RiskModel, rows: np.ndarray, outcome: np.ndarray) -> pd.DataFrame:
+    """The rows of a model at one date with what it says of them; no interval, which would cost more than all else."""
+    panel = pd.DataFrame(rows.T, columns=model.feature_names)
     score = model.margin(panel)
     expected = np.exp(score)
     chance = model.calibration.probability(expected) if model.label.is_count else np.minimum(expected, 1)
-    scored = panel.assign(y=outcome.T.ravel(), score=score, expected=expected, probability=chance)
-    return {at: scored.iloc[t * n_grids : (t + 1) * n_grids] for t, at in enumerate(dates)}
+    return panel.assign(y=outcome, score=score, expected=expected, probability=chance)
 
 
 def training_dates(model: RiskModel, timezone: str) -> pd.DatetimeIndex:
@@ -86,13 +85,19 @@ def training_dates(model: RiskModel, timezone: str) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(sorted({ends[1] - pd.Timedelta(days=int(d)) for d in np.linspace(0, span, N_DATES)}))
 
 
-def drift_marks(features: Sequence[str], usual: Panels, tonight: pd.DataFrame) -> pd.DataFrame:
+def drift_marks(
+    features: Sequence[str], usual: Panels, tonight: pd.DataFrame, *, apart: Mapping[str, float] | None = None
+) -> pd.DataFrame:
     """Population stability of every feature and of the score between the training time and tonight.
+
+    How far apart the dates of the training time are (:func:`dates_apart`) is worked out where it is not given.
 
     Features that are one number for all grids of a date, such as the month, are left out: they drift by design.
     """
     names = [n for n in features if any(_varies(rows[n]) for rows in (*usual, tonight))]
-    value, limit = np.array([_stability(usual, tonight, n) for n in (*names, "score")]).T
+    looked = (*names, "score")
+    limit = np.array([dates_apart(usual, n) if apart is None else apart[n] for n in looked])
+    value = np.array([_stability(usual, tonight, n) for n in looked])
     mean = float(tonight["expected"].mean()), float(pd.concat([*usual, tonight.iloc[:0]])["expected"].mean())
     feature_marks = drifted("feature", [f"feature:{n}" for n in names], value[:-1], usual=limit[:-1], floor=PSI_FLOOR)
     score = drifted(
@@ -175,13 +180,18 @@ def _varies(values: pd.Series) -> bool:
     return bool((values.fillna(np.inf) != values.fillna(np.inf).iloc[0]).any())
 
 
-def _stability(usual: Panels, tonight: pd.DataFrame, name: str) -> tuple[float, float]:
-    """Drift of tonight from all dates, and the largest of one date from the others."""
-    dates, now = ([rows[name].to_numpy(dtype=float) for rows in part] for part in (usual, [tonight]))
+def dates_apart(usual: Panels, name: str) -> float:
+    """The largest drift of one date from the others; unknown where there is but one."""
+    dates = [rows[name].to_numpy(dtype=float) for rows in usual]
     if len(dates) < 2:
-        return np.nan, np.nan
-    apart = [_psi(np.concatenate(dates[:i] + dates[i + 1 :]), one) for i, one in enumerate(dates)]
-    return _psi(np.concatenate(dates), now[0]), max(apart)
+        return np.nan
+    return max(_psi(np.concatenate(dates[:i] + dates[i + 1 :]), one) for i, one in enumerate(dates))
+
+
+def _stability(usual: Panels, tonight: pd.DataFrame, name: str) -> float:
+    """Drift of tonight from all dates."""
+    dates = [rows[name].to_numpy(dtype=float) for rows in usual]
+    return _psi(np.concatenate(dates), tonight[name].to_numpy(dtype=float)) if len(dates) > 1 else np.nan
 
 
 def _moves(first: pd.DataFrame, second: pd.DataFrame) -> tuple[float, float]:

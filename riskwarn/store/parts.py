@@ -33,6 +33,10 @@ MONTH_OF = {
     "roster": "day_at",
 }
 """Tables kept in a file a month, and the column that says which."""
+DATE_OF = {**MONTH_OF, "feed_log": "arrived_at"}
+"""The column before which nothing of a row is known."""
+LATER = {"diversions": ("received_at", "closed_at")}
+"""Columns that become known at the time they tell."""
 
 
 def check_columns(table: Table, columns: Sequence[str] | None) -> None:

@@ -4,7 +4,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ from riskwarn.errors import BusyError, DataError, NotFoundError
 from riskwarn.schema import TABLES, Table, table_of, typed
 from riskwarn.store.files import Files
 from riskwarn.store.parquet import column_bytes, full, to_frame
-from riskwarn.store.parts import MONTH_OF, NIGHT_TABLES, check_columns, joined, load, split
+from riskwarn.store.parts import DATE_OF, LATER, MONTH_OF, NIGHT_TABLES, check_columns, joined, load, split
 
 _ARRIVALS = ("arrived_at", "restated_at")
 """Columns of events that tell how they came, not what is known."""
@@ -245,6 +245,38 @@ class Tables(ABC):
         """SHA-256 over all a night reads: every table, the log of deliveries, and the city's own files such as ``calendar.csv``."""
         tables = [part for name in self.tables() for part in self._parts(name)]
         return self._digest([*tables, *self.files.names("*.csv")])
+
+    def digest_before(self, at: pd.Timestamp) -> str:
+        """SHA-256 over all that can have been known before an instant: records that become known later leave it as it is.
+
+        Parameters
+        ----------
+        at
+            Timezone-aware.
+
+        Returns
+        -------
+        digest
+            Of the records dated before it, and of tables and the city's own files that have no date.
+        """
+        month, whole, cut = f"{at.tz_convert('UTC'):%Y-%m}", self.files.names("*.csv"), []
+        for name in self.tables():
+            dated = [(name, part) for part in self._parts(name) if name not in MONTH_OF or Path(part).stem <= month]
+            for table, part in dated:
+                changing = table in DATE_OF and (table not in MONTH_OF or table in LATER or Path(part).stem == month)
+                cut.append((table, part)) if changing else whole.append(part)
+        digests = [self._digest(whole), *(self._looked(partial(self._before, *one, at)) for one in cut)]
+        return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+    def _before(self, name: str, part: str, at: pd.Timestamp) -> str:
+        """Digest of the rows of a file that are dated before an instant; empty where there are none."""
+        rows = self._load(part, None, []).to_pandas()
+        rows = rows[rows[DATE_OF[name]] < at].drop(columns=[*_ARRIVALS] if name == "events" else [], errors="ignore")
+        for column in LATER.get(name, ()):
+            rows[column] = rows[column].where(rows[column] < at)
+        if rows.empty:
+            return ""
+        return part + hashlib.sha256(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes()).hexdigest()
 
     def read_quarantine(self, name: str, *, batch: str | None = None) -> pd.DataFrame:
         """Rejected rows of a table, of one batch or all, with `reason`; empty when there are none.
