@@ -5,6 +5,7 @@
     records   init ingest check features simulate
     models    panel backtest tune train retrain promote
     nights    score find-gaps monitor raise-alerts nightly mode
+    papers    bulletin
     alerts    alerts ledger
     reasons   explain changes what-if review
     upkeep    rollback prune backup restore migrate
@@ -46,6 +47,7 @@ VERBS = {
     "raise-alerts": "nights",
     "nightly": "nights",
     "mode": "nights",
+    "bulletin": "papers",
     "alerts": "alerts",
     "ledger": "alerts",
     "changes": "reasons",

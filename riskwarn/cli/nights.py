@@ -1,6 +1,8 @@
 """The verbs of a night: scores, gaps, monitors, alerts, and all of them published together."""
 
 import contextlib
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,6 +37,8 @@ from riskwarn.errors import RiskwarnError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from riskwarn.store import Store
 
 app = verbs()
 LACKING = 3
@@ -165,6 +169,13 @@ def nightly(
     force: Annotated[
         str, typer.Option(metavar="REASON", help="Publish though the night cannot be right; the reason is logged.")
     ] = "",
+    bulletin: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Also write the bulletin there: .docx where it can be, .html, .xlsx, .json."
+        ),
+    ] = None,
+    language: Language = None,
     store: StoreFolder = None,
     json: Json = False,
 ) -> None:
@@ -185,6 +196,8 @@ def nightly(
     asked = "" if planned else target or only_target(store)
     night = nightly(opened, asked, as_of=as_of, plan=planned, capacity=capacity, alias=alias, force=force, say=tell)
     tell(enter_nights(opened))
+    if bulletin:
+        _write_bulletins(opened, night.as_of, bulletin, str(language), tell)
     counts = {"grids": night.scores["grid_id"].nunique(), "alerts": len(night.alerts), "gaps": len(night.gaps)}
     when = {"as_of": night.as_of.isoformat(), "run": night.run, "done_before": night.done_before}
     text = f"run {night.run}: {counts['grids']:,} grids, {counts['alerts']} alerts; gaps: {_by_state(night.gaps)}"
@@ -194,6 +207,23 @@ def nightly(
     say(body, f"{text}; {lacks}" if lacks else text, as_json=json)
     if failed or lacks:
         raise typer.Exit(LACKING)
+
+
+def _write_bulletins(
+    store: "Store", as_of: "pd.Timestamp", folder: Path, language: str, tell: Callable[[str], None]
+) -> None:
+    """The bulletin of the night in each form; what cannot be written is said and keeps no night back."""
+    from riskwarn.bulletin import ENDINGS, make_bulletin, write_bulletin
+
+    made = None
+    for ending in ENDINGS:
+        target = folder / f"bulletin-{as_of:%Y-%m-%d}{ending}"
+        try:
+            made = made or make_bulletin(store, as_of, language=language)
+            write_bulletin(made, target)
+            tell(f"bulletin: {target}")
+        except (RiskwarnError, OSError) as error:
+            print(f"bulletin: {target.name} is not written: {error}", file=sys.stderr)
 
 
 @app.command(epilog=example("riskwarn mode urgent --by shift_leader --why flood --store city"))

@@ -8,16 +8,21 @@ import pandas as pd
 
 from riskwarn.access import Visitor, in_area
 from riskwarn.access.area import COLUMNS
-from riskwarn.ledger import within
+from riskwarn.ledger import CITY, within
 from riskwarn.web.held import Night
 
 
 def narrowed(night: Night, visitor: Visitor) -> Night:
     """A night of the visitor's area; the night itself for who sees the whole city."""
-    if visitor.sees_all:
+    return night if visitor.sees_all else of_area(night, visitor.area)
+
+
+def of_area(night: Night, area: str) -> Night:
+    """A night of an area; the night itself for the whole city."""
+    if area == CITY:
         return night
-    made, key = night.made, ("narrowed", visitor.area)
-    return cast("Night", made[key] if key in made else made.setdefault(key, _Narrowed(night, visitor.area)))
+    made, key = night.made, ("narrowed", area)
+    return cast("Night", made[key] if key in made else made.setdefault(key, _Narrowed(night, area)))
 
 
 class _Narrowed:
