@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 import riskwarn
-from riskwarn import degraded, monitoring, tracking
+from riskwarn import degraded, monitoring, shadow, tracking
 from riskwarn.alerting import filled
 from riskwarn.answer import Answer, answers, beside, levelled, model_of, models_of, reasons_of
 from riskwarn.backtesting import Report
@@ -228,14 +228,15 @@ def nightly(
     at = store.instant(as_of)
     with store.lock():
         models, failed = models_of(store, planned, tracking_folder=tracking_folder)
-        run = run_key(store, models, at, planned)
+        rivals = shadow.challengers_of(tracking_folder or store.path, models)
+        run = run_key(store, models, at, planned, challengers=rivals.models)
         if store.run_of(at) == run:
             say(f"{at:%Y-%m-%d}: run {run} is published already")
             return _published(store, models, at, run)
         store.check_free(at)
         for name, why in failed.items():
             say(f"{name} is not answered: {why}")
-        return _compute(_Job(store, planned, mode_at(store, at), at, run, force, say), models, failed)
+        return _compute(_Job(store, planned, mode_at(store, at), at, run, force, say, rivals), models, failed)
 
 
 def _planned(target: str, plan: Plan | None, capacity: int | None, alias: str) -> Plan:
@@ -247,7 +248,14 @@ def _planned(target: str, plan: Plan | None, capacity: int | None, alias: str) -
 
 
 @checked
-def run_key(store: Store, models: Mapping[str, RiskModel], at: pd.Timestamp, plan: Plan) -> str:
+def run_key(
+    store: Store,
+    models: Mapping[str, RiskModel],
+    at: pd.Timestamp,
+    plan: Plan,
+    *,
+    challengers: Mapping[str, RiskModel] | None = None,
+) -> str:
     """Name of a run: sixteen hexadecimal digits of the SHA-256 of night, all that is read, models, plan, code version and tables published.
 
     What is read are the tables, the log of deliveries, the city's own files, the log of modes among them, and the nights before
@@ -257,6 +265,8 @@ def run_key(store: Store, models: Mapping[str, RiskModel], at: pd.Timestamp, pla
     ----------
     store, models, at, plan
         What the run reads, with what it scores, for which night, and what was planned.
+    challengers
+        Scored in the shadow, by target.
 
     Returns
     -------
@@ -272,6 +282,7 @@ def run_key(store: Store, models: Mapping[str, RiskModel], at: pd.Timestamp, pla
         plan.digest,
         riskwarn.__version__,
         NIGHT_TABLES,
+        *([{target: model.version for target, model in challengers.items()}] if challengers else []),
     ]
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
 
@@ -283,7 +294,7 @@ def _read_nights(store: Store, at: pd.Timestamp) -> list[pd.Timestamp]:
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    """What a night is asked for: the city, its plan and mode, the date, the name of the run, why it is forced, and to whom its steps are told."""
+    """What a night is asked for: the city, its plan and mode, the date, the run's name, why it is forced, who hears its steps, and the challengers."""
 
     store: Store
     plan: Plan
@@ -292,6 +303,7 @@ class _Job:
     run: str
     force: str
     say: Callable[[str], None]
+    rivals: shadow.Challengers
 
     @property
     def mode(self) -> Mode:
@@ -319,11 +331,13 @@ def _compute(job: _Job, models: dict[str, RiskModel], failed: dict[str, str]) ->
     alerts = filled(listed.alerts, reasons, gaps)
     marks = monitoring.check_all(history, [answer.model for answer in answered], at, store=job.store)
     job.say(f"{len(marks):,} monitors: {monitoring.summary(marks)}")
+    rivals = shadow.of_night(job.store, answered, job.rivals, history, capacity=job.mode.capacity, say=job.say)
     feeds = feed_states(history, gaps, at)
     counted = {stream.source for answer in answered for stream in answer.model.label.streams}
     facts = _facts(job, answered, failed | unanswered) | {
         **degraded.state_of(feeds, counted),
         "list": listed.facts,
+        **rivals,
         "feeds": feeds,
         "monitors": monitoring.counts(marks),
         "seconds": round(time.perf_counter() - started, 2),

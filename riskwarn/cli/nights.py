@@ -4,7 +4,7 @@ import contextlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -77,6 +77,12 @@ def find_gaps(
     opened = open_store(store)
     table = find_gaps(opened, as_of=opened.instant(as_of), kinds=listed(kinds))
     show(table, out=out, as_json=json, said=_by_state(table))
+
+
+def _shadow(facts: dict[str, Any]) -> dict[str, Any]:
+    """How the challengers compare, without their lists."""
+    told = facts.get("shadow", {})
+    return {target: {name: v for name, v in of.items() if name != "waiting"} for target, of in told.items()}
 
 
 def _by_state(gaps: "pd.DataFrame") -> str:
@@ -202,7 +208,12 @@ def nightly(
     when = {"as_of": night.as_of.isoformat(), "run": night.run, "done_before": night.done_before}
     text = f"run {night.run}: {counts['grids']:,} grids, {counts['alerts']} alerts; gaps: {_by_state(night.gaps)}"
     failed, lacks = night.facts.get("failed", {}), in_words(night.facts)
-    state = {"state": night.facts.get("state", "ok"), "degraded": night.facts.get("degraded"), "failed": failed}
+    state = {
+        "state": night.facts.get("state", "ok"),
+        "degraded": night.facts.get("degraded"),
+        "failed": failed,
+        "shadow": _shadow(night.facts),
+    }
     body = {**when, **counts, "model_version": night.facts["model_version"], **state}
     say(body, f"{text}; {lacks}" if lacks else text, as_json=json)
     if failed or lacks:
