@@ -486,6 +486,7 @@ def _question_facts(answer: Answer) -> dict[str, Any]:
         "model_version": model.version,
         "mlflow_run": model.facts.get("mlflow_run"),
         "alias": model.facts.get("alias"),
+        "baseline": model.facts.get("baseline"),
         "gate": model.facts.get("gate"),
         "gate_reason": model.facts.get("gate_reason"),
         "backtest": model.facts.get("backtest"),

@@ -230,11 +230,26 @@ def promote(
     version: Annotated[
         str | None, typer.Option("--version", help="A registered version, or challenger; the candidate by default.")
     ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Make a count the champion where the candidate did not pass: 'prior count 52 weeks'."
+        ),
+    ] = None,
     store: StoreFolder = None,
     json: Json = False,
 ) -> None:
     """Make the candidate the champion, if it passed the gate."""
     from riskwarn import tracking
+    from riskwarn.counted import promote_count
+
+    if baseline and version:
+        raise DataError("name a --version or a --baseline, not both.")
+    if baseline:
+        model = promote_count(open_store(store), target, baseline)
+        body = {"target": target, "champion": baseline, "model_version": model.version}
+        say(body, f"the {baseline} is @champion of {target}: every list says that it is a count", as_json=json)
+        return
 
     folder = store_path(store)
     champion = tracking.promote(target, uri=tracking.default_uri(folder), version=version, folder=folder)

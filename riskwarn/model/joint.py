@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lightgbm import Booster
 
 _YEAR_DAYS = 364
+_NOTHING = 1e-9
 _CALENDAR = "calendar"
 """Family of the features that tell the time of year."""
 
@@ -162,7 +163,14 @@ class Joint:
         """
         return self._trees(panel) + self.rate.margin(panel)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a count alone: it has no trees, and nothing is left for them to say."""
+        return not self.trees and bool(self.counts.weights) and abs(self.tree_share) < _NOTHING
+
     def _trees(self, panel: pd.DataFrame) -> np.ndarray:
+        if self.is_plain:
+            return np.zeros(len(forest.matrix(panel, self.feature_names)))
         return forest.margin(self._booster(), forest.matrix(panel, self.feature_names))
 
     @checked
@@ -191,7 +199,9 @@ class Joint:
         """
         if panel.empty:
             raise DataError("the panel has no rows: there is no grid to explain.")
-        parts = forest.contributions(self._booster(), forest.matrix(panel, self.feature_names))
+        values = forest.matrix(panel, self.feature_names)
+        shape = (len(values), len(self.feature_names) + 1)
+        parts = np.zeros(shape) if self.is_plain else forest.contributions(self._booster(), values)
         contributed = pd.DataFrame(parts, columns=[*self.feature_names, "base"], index=panel.index)
         contributed *= self.tree_share
         for part, share in self._parts:

@@ -118,7 +118,7 @@ class RiskModel(Joint):
 
     def __repr__(self) -> str:
         """Target and size at a glance."""
-        state = f"version {self.version}" if self.trees else "not fitted"
+        state = f"version {self.version}" if self.trees or self.is_plain else "not fitted"
         return f"RiskModel({self.label.name!r}, {len(self.features)} features, {state})"
 
     def _repr_html_(self) -> str:

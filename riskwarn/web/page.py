@@ -42,6 +42,7 @@ FACTS = (
     "made_at",
     "features",
     "feeds",
+    "baseline",
     "gate",
     "gate_reason",
     "backtest",
