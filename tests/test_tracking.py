@@ -22,7 +22,7 @@ import visiting
 import riskwarn as rw
 from riskwarn import tracking
 from riskwarn.errors import DataError, GateError, NotFoundError
-from riskwarn.model import RiskModel
+from riskwarn.model import RiskModel, check_golden
 from riskwarn.tracking.server import connected
 
 
@@ -384,6 +384,41 @@ def test_truncated_trees_do_not_end_the_process(tmp_path, share):
     (place / "SHA256SUMS").write_text("".join(lines))
     with pytest.raises(DataError, match="LightGBM cannot read its trees"):
         RiskModel.load(place)
+
+
+# --- before a model is swapped in
+
+
+def test_a_model_that_scores_otherwise_is_not_swapped_in(tmp_path):
+    """Its golden rows are scored in a process of its own: the same passes, one part in a million off is refused, and so is what ends the process."""
+    model = towns.street_model(towns.street())
+    check_golden(model.save(tmp_path / "same"))
+    moved = dataclasses.replace(model.calibration, level=model.calibration.level + 1e-6)
+    with pytest.raises(
+        DataError, match="otherwise than when it was trained, by up to 1e-06 in the log; it is not swapped in"
+    ):
+        check_golden(dataclasses.replace(model, calibration=moved).save(tmp_path / "moved"))
+    broken = model.trees[: len(model.trees) // 2]
+    with pytest.raises(DataError, match="ends the process that tries it"):
+        check_golden(dataclasses.replace(model, trees=broken).save(tmp_path / "broken"))
+
+
+def test_a_promotion_that_is_refused_changes_nothing(tracked, tmp_path, monkeypatch):
+    """The rows disagree: neither the registry's alias nor the kept champion moves."""
+    _, uri, good, _, _ = tracked
+    version = good.facts["mlflow_version"]
+    tracking.promote(towns.TARGET, uri=uri, version=version, folder=tmp_path)
+
+    def refuse(_):
+        raise DataError("otherwise")
+
+    monkeypatch.setattr("riskwarn.tracking.runs.check_golden", refuse)
+    before = tracking.fetch(towns.TARGET, uri=uri).facts["mlflow_version"]
+    with pytest.raises(DataError, match="otherwise"):
+        tracking.promote(towns.TARGET, uri=uri, version=version, folder=tmp_path)
+
+    assert tracking.fetch(towns.TARGET, uri=uri).facts["mlflow_version"] == before
+    assert tracking.kept(tmp_path, towns.TARGET, alias=tracking.CHAMPION).version == good.version
 
 
 # --- where the record lies

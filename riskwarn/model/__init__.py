@@ -5,12 +5,14 @@
     forest    the trees, grown by LightGBM
     joint     trees, rate, line and counts in one log rate: what is forecast
     fitting   how they learn, and how their shares are found
+    golden    rows by which one sees that it says elsewhere what it said here
     bundle    how a model is kept
     model     these together
 """
 
 from riskwarn.model.bundle import FILES, SUMS
 from riskwarn.model.forest import n_threads
+from riskwarn.model.golden import check_golden
 from riskwarn.model.model import RiskModel
 
-__all__ = ["FILES", "SUMS", "RiskModel", "n_threads"]
+__all__ = ["FILES", "SUMS", "RiskModel", "check_golden", "n_threads"]

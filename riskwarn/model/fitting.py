@@ -13,6 +13,7 @@ from riskwarn.errors import LabelError
 from riskwarn.feature import Faded, Feature, Nearby, Own
 from riskwarn.label import Label
 from riskwarn.model import forest
+from riskwarn.model.golden import FACT, golden_of
 from riskwarn.model.joint import Joint
 from riskwarn.stack import stack
 
@@ -43,7 +44,7 @@ def fitted(model: M, panel: pd.DataFrame, grids: pd.DataFrame | None) -> M:
         "last": str(rows["as_of"].max()),
         "ranges": _ranges(rows[model.feature_names]),
     }
-    return dataclasses.replace(learnt, facts={**learnt.facts, **facts})
+    return dataclasses.replace(learnt, facts={**learnt.facts, **facts, FACT: golden_of(learnt, rows)})
 
 
 def _parted(rows: pd.DataFrame, label: Label) -> tuple[pd.DataFrame, pd.DataFrame]:

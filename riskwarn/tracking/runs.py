@@ -14,7 +14,7 @@ from riskwarn.errors import GateError, NotFoundError
 from riskwarn.experiment import Experiment
 from riskwarn.gate import gate
 from riskwarn.language import in_every_language
-from riskwarn.model import RiskModel
+from riskwarn.model import RiskModel, check_golden
 from riskwarn.reporting import to_html
 from riskwarn.tracking import flavour
 from riskwarn.tracking.bundles import CANDIDATE, CHAMPION, keep
@@ -151,6 +151,8 @@ def promote(target: str, *, uri: str, version: str | None = None, folder: str | 
         No such model or version.
     GateError
         The model was not backtested, or did not beat the best baseline; the message says by how much.
+    DataError
+        The bundle is damaged, ends the process that tries it, or scores the rows kept with it otherwise than when it was trained.
     """
     check_there(uri, target)
     with connected(uri) as mlflow:
@@ -160,9 +162,14 @@ def promote(target: str, *, uri: str, version: str | None = None, folder: str | 
         if tags.get("gate") != "passed":
             why = tags.get("gate_reason", "it was not backtested; train it with a report")
             raise GateError(f"model {target!r} version {chosen.version} keeps out of @{CHAMPION}: {why}.")
+    model = fetch(target, uri=uri, alias=str(chosen.version))
+    with tempfile.TemporaryDirectory() as place:
+        check_golden(model.save(place))
+    with connected(uri) as mlflow:
+        client = mlflow.MlflowClient()
         client.set_registered_model_alias(target, CHAMPION, chosen.version)
     if folder is not None:
-        keep(fetch(target, uri=uri), folder, alias=CHAMPION)
+        keep(model, folder, alias=CHAMPION)
     return str(chosen.version)
 
 

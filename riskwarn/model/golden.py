@@ -1,0 +1,64 @@
+"""Golden rows: a few rows a model was fitted to, kept with what it said of them, by which one sees that it still says the same elsewhere."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from riskwarn.errors import DataError
+from riskwarn.model.joint import Joint
+
+FACT = "golden"
+_N_ROWS = 10
+_TOLERANCE = 1e-9
+_SECONDS = 120
+_CHILD = (
+    "import sys; from riskwarn.model import RiskModel; from riskwarn.model.golden import difference; "
+    "print(difference(RiskModel.load(sys.argv[1], trusted=True)))"
+)
+
+
+def golden_of(model: Joint, rows: pd.DataFrame) -> dict[str, Any]:
+    """Some of `rows`, spread over them, and the log of what the model expects of each; plain values."""
+    chosen = rows[model.feature_names].iloc[np.unique(np.linspace(0, len(rows) - 1, _N_ROWS).astype(int))]
+    values = chosen.astype(float).astype(object).where(chosen.notna(), None)
+    return {"rows": values.to_numpy().tolist(), "scores": model.margin(chosen).tolist()}
+
+
+def difference(model: Joint) -> float:
+    """The greatest difference between what the model says of its golden rows and what it said; 0 where it has none."""
+    golden = model.facts.get(FACT)
+    if golden is None:
+        return 0.0
+    rows = pd.DataFrame(golden["rows"], columns=model.feature_names).astype("float32")
+    return float(np.abs(model.margin(rows) - np.array(golden["scores"])).max())
+
+
+def check_golden(folder: Path) -> None:
+    """Load a bundle in a process of its own and let it score its golden rows.
+
+    Raises
+    ------
+    DataError
+        The process ended, took too long, or gave other scores than when the model was trained.
+    """
+    command = [sys.executable, "-c", _CHILD, str(folder)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise DataError(
+            f"the model takes over {_SECONDS} s to score {_N_ROWS} rows in a process of its own; it is not swapped in."
+        ) from None
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise DataError(
+            f"the model ends the process that tries it ({last[:200]}); it is not swapped in. Train it again."
+        )
+    differs = float(done.stdout.split()[-1])
+    if not differs <= _TOLERANCE:
+        raise DataError(
+            f"the model scores its golden rows otherwise than when it was trained, by up to {differs:.3g} in the log; it is not swapped in. Train it again with these versions."
+        )
