@@ -41,7 +41,7 @@ from riskwarn.schema import REASONS
 from riskwarn.store import LEAST_KEPT, NIGHT_TABLES, Store
 from riskwarn.weekly import weekly_counts, weekly_readings
 
-__all__ = ["Night", "model_of", "night_panel", "nightly", "run_key", "starter", "train", "trained_from"]
+__all__ = ["Night", "model_of", "night_panel", "nightly", "run_key", "starter", "train"]
 
 
 @checked
@@ -89,30 +89,11 @@ def train(
     digest = (
         data_digest or hashlib.sha256(pd.util.hash_pandas_object(panel, index=False).to_numpy().tobytes()).hexdigest()
     )
-    model.facts.update(_judged(report) | trained_from(experiment, digest))
+    model.facts.update(_judged(report) | tracking.trained_from(experiment, digest))
     uri = tracking.default_uri(tracking_folder)
     logged = tracking.log_training(model, experiment, panel, report=report, uri=uri, data_digest=digest, alias=alias)
     tracking.keep(logged, tracking_folder, alias=alias)
     return logged
-
-
-@checked
-def trained_from(experiment: Experiment, data_digest: str) -> dict[str, str]:
-    """What decides a training: two of equal digests and code give the same model.
-
-    Parameters
-    ----------
-    experiment
-        What was asked.
-    data_digest
-        Of the store.
-
-    Returns
-    -------
-    facts
-        As they stand in the model's facts.
-    """
-    return {"experiment_digest": experiment.digest, "data_digest": data_digest, "code": riskwarn.__version__}
 
 
 def _judged(report: Report | None) -> dict[str, Any]:

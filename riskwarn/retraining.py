@@ -15,7 +15,7 @@ from riskwarn.experiment import Experiment
 from riskwarn.language import SOURCE_LANGUAGE
 from riskwarn.model import RiskModel
 from riskwarn.panel import build_panel
-from riskwarn.pipeline import train, trained_from
+from riskwarn.pipeline import train
 from riskwarn.plan import Plan
 from riskwarn.store import Store
 
@@ -154,7 +154,7 @@ def retrain(
     folder = Path(tracking_folder or store.path)
     target = experiment.label.name
     champion = tracking.kept(folder, target, alias=tracking.CHAMPION)
-    wanted = trained_from(experiment, store.digest())
+    wanted = tracking.trained_from(experiment, store.digest())
     model = tracking.kept(folder, target, alias=alias)
     done_before = model is not None and wanted.items() <= model.facts.items()
     if model is None or not done_before:

@@ -12,7 +12,7 @@ so a night needs neither MLflow nor a network.
 """
 
 from riskwarn.tracking.bundles import CANDIDATE, CHALLENGER, CHAMPION, keep, kept, kept_targets
-from riskwarn.tracking.runs import fetch, log_training, log_tuning, promote
+from riskwarn.tracking.runs import fetch, log_training, log_tuning, promote, trained_from
 from riskwarn.tracking.server import check_answers, default_uri, sqlite_file
 
 __all__ = [
@@ -29,4 +29,5 @@ __all__ = [
     "log_tuning",
     "promote",
     "sqlite_file",
+    "trained_from",
 ]

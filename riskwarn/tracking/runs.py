@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from riskwarn import __version__
 from riskwarn.backtesting import Report
 from riskwarn.calling import checked
 from riskwarn.errors import GateError, NotFoundError
@@ -211,6 +212,25 @@ def fetch(target: str, *, uri: str, alias: str = CHAMPION) -> RiskModel:
         {"mlflow_run": chosen.run_id, "mlflow_version": str(chosen.version), "mlflow_uri": uri, "alias": alias}
     )
     return model
+
+
+@checked
+def trained_from(experiment: Experiment, data_digest: str) -> dict[str, str]:
+    """What decides a training: two of equal digests and code give the same model.
+
+    Parameters
+    ----------
+    experiment
+        What was asked.
+    data_digest
+        Of the store.
+
+    Returns
+    -------
+    facts
+        As they stand in the model's facts.
+    """
+    return {"experiment_digest": experiment.digest, "data_digest": data_digest, "code": __version__}
 
 
 def _experiment_id(mlflow: Any, uri: str, name: str) -> str:
