@@ -52,6 +52,7 @@ def test_a_run_holds_all_it_takes_to_judge_and_repeat_it(tracked):
         files = {f.path for f in client.list_artifacts(run.info.run_id)}
         registered = f"models:/{towns.TARGET}/{good.facts['mlflow_version']}/data/riskwarn"
         bundle = {f.path for f in mlflow.artifacts.list_artifacts(registered)}
+        card = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/model_card.md")
         learnt = run.inputs.dataset_inputs[0].dataset
         text = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/experiment.toml")
         features = mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/features.json")["features"]
@@ -72,8 +73,11 @@ def test_a_run_holds_all_it_takes_to_judge_and_repeat_it(tracked):
         "backtest.txt",
         "backtest.html",
         "gate.txt",
+        "model_card.md",
     }
     assert bundle == {f"data/riskwarn/{name}" for name in ("SHA256SUMS", "model.json", "trees.txt")}
+    assert card.startswith(f"# Model card: {towns.TARGET}\n")
+    assert "prior count" in card
     assert learnt.digest == "d1"
     read = [column["name"] for column in json.loads(learnt.schema)["mlflow_colspec"]]
     assert read == [*good.feature_names, "y"]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from riskwarn.calling import checked
 from riskwarn.errors import DataError
 from riskwarn.model.joint import Joint
 
@@ -37,8 +38,14 @@ def difference(model: Joint) -> float:
     return float(np.abs(model.margin(rows) - np.array(golden["scores"])).max())
 
 
+@checked
 def check_golden(folder: Path) -> None:
     """Load a bundle in a process of its own and let it score its golden rows.
+
+    Parameters
+    ----------
+    folder
+        Where the bundle is.
 
     Raises
     ------

@@ -13,6 +13,7 @@ from riskwarn.backtesting import Report
 from riskwarn.calling import checked
 from riskwarn.errors import GateError, NotFoundError
 from riskwarn.experiment import Experiment
+from riskwarn.explanation import model_card
 from riskwarn.gate import gate
 from riskwarn.language import in_every_language
 from riskwarn.model import RiskModel, check_golden
@@ -80,6 +81,7 @@ def log_training(
             mlflow.log_text(experiment.text, "experiment.toml")
             mlflow.log_dict({"features": [f.to_dict() for f in model.features]}, "features.json")
             mlflow.log_dict(_grid_counts(panel), "data.json")
+            mlflow.log_text(model_card(model, report), "model_card.md")
             if report is not None:
                 _log_report(mlflow, report)
             flavour.log_data(mlflow, model, panel, data_digest)
