@@ -1,13 +1,12 @@
 """The morning page: a list short enough to be read, the newest first, each place with why now and one step."""
 
-import copy
-import dataclasses
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
 from towns import web as web_town
+from towns.web import Altered
 
 from riskwarn.plan import LANES
 from riskwarn.web import listed, morning
@@ -109,19 +108,12 @@ def test_every_rule_has_its_sentence_and_step():
     assert set(listed.RULES) == set(listed.RULE_STEPS) == set(RULES)
 
 
-def with_alerts(night, alerts):
-    """The night with another list."""
-    held = copy.copy(night.held)
-    vars(held)["alerts"] = alerts
-    return dataclasses.replace(night, held=held)
-
-
 def test_what_left_the_list_is_named(night):
     """Alerts that came, grew and eased are counted as alerts; those that are no more are named by their places."""
     now = night.alerts.head(2).assign(trend=["new", "worse"])
     then = night.alerts.tail(len(night.alerts) - 1)
-    before = with_alerts(night, then)
-    moved = morning.turnover(with_alerts(night, now), before)
+    before = Altered(night, alerts=then)
+    moved = morning.turnover(Altered(night, alerts=now), before)
     leads = then[~then["alert_id"].isin(now["alert_id"])]["grid_ids"].str.split().str[0]
 
     assert (moved.new, moved.worse, moved.better) == (1, 1, 0)

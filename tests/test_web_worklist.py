@@ -1,12 +1,12 @@
 """The work list of gaps: one item for each kind and area, what saves most first, nothing that cannot be acted on."""
 
-import dataclasses
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
 from towns import web as web_town
+from towns.web import Altered
 
 from riskwarn.web import worklist
 from riskwarn.web.nights import Nights
@@ -20,7 +20,7 @@ def night(tmp_path_factory):
 def with_gaps(night, n, seed):
     """The night with `n` gaps of some kinds, states and places."""
     rng = np.random.default_rng(seed)
-    grids = night.grids["grid_id"].to_numpy()
+    grids = night.places.grids["grid_id"].to_numpy()
     scopes = [f"grid:{g}" for g in rng.choice(grids, n)]
     gaps = pd.DataFrame(
         {
@@ -36,7 +36,7 @@ def with_gaps(night, n, seed):
             "suppressed_by": rng.choice(["", "feed:x"], n, p=[0.9, 0.1]),
         }
     )
-    return dataclasses.replace(night, gaps=gaps)
+    return Altered(night, gaps=gaps)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -65,7 +65,7 @@ def test_what_saves_most_is_first_and_no_kind_fills_the_page(night, seed):
 
 def test_a_shared_place_is_named_by_its_grids(night):
     """A gap of a place that no table names is told by the grids in which its records lie, and leads to one of them."""
-    grid = night.grids["grid_id"].iloc[0]
+    grid = night.places.grids["grid_id"].iloc[0]
     gaps = with_gaps(night, 1, 0).gaps.assign(
         kind="G11",
         scope="place:0a1b2c",
@@ -75,7 +75,7 @@ def test_a_shared_place_is_named_by_its_grids(night):
             {"events": 4, "window_days": 28, "separate_cases": 2, "feeds": {"hotline": 4}, "grids": [grid]}
         ),
     )
-    (item,) = worklist.work_items(dataclasses.replace(night, gaps=gaps), "en")
+    (item,) = worklist.work_items(Altered(night, gaps=gaps), "en")
 
     assert item.worst["place"] == {"text": f"one place in {night.names[grid]}", "grid_id": grid}
     assert "0a1b2c" not in item.worst["proof"]

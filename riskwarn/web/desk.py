@@ -16,11 +16,12 @@ from riskwarn.ledger.words import word
 from riskwarn.ledger.workflow import Step, Workflow
 from riskwarn.taxonomy import ACTIONS
 from riskwarn.web import format as write
-from riskwarn.web.api.shared import nights_of
+from riskwarn.web.api.items import books_of
 from riskwarn.web.held import Night
 from riskwarn.web.lines import gap_lines
 from riskwarn.web.listed import Why
 from riskwarn.web.morning import LANE_NAMES, lines_of
+from riskwarn.web.problems import no_ledger
 
 SUPERVISION = "supervision"
 _BY_HAND = frozenset({"area"})
@@ -84,11 +85,16 @@ class Task:
 
 
 def ledger_of(request: Request) -> Ledger:
-    """The ledger of the application's store, opened when it is first asked for."""
-    state = request.app.state
-    if not hasattr(state, "ledger"):
-        state.ledger = Ledger(nights_of(request).store)
-    ledger: Ledger = state.ledger
+    """The ledger of the application.
+
+    Raises
+    ------
+    Problem
+        404 where no night was entered yet.
+    """
+    ledger = books_of(request).ledger()
+    if ledger is None:
+        raise no_ledger()
     return ledger
 
 
@@ -110,9 +116,11 @@ def at_hand(request: Request, night: Night) -> dict[str, Task]:
     visitor: Visitor | None = getattr(request.state, "visitor", None)
     if visitor is None or not visitor.may("alerts:act") or night.alerts is None:
         return {}
-    ids, ledger = set(night.alerts["alert_id"]), ledger_of(request)
-    rows = ledger.items(kind="alert", open_only=True)
-    items = [Item.of(row) for row in rows[rows["source_id"].isin(ids)].itertuples(index=False)]
+    ledger = books_of(request).ledger()
+    if ledger is None:
+        return {}
+    rows = ledger.items(kind="alert", source_ids=night.alerts["alert_id"].tolist(), open_only=True)
+    items = [Item.of(row) for row in rows.itertuples(index=False)]
     return {item.source_id: Task(item, "", "", "", choices_of(ledger.workflow, item, visitor)) for item in items}
 
 

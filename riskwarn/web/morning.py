@@ -172,7 +172,15 @@ def _n_nights(night: Night, since: str | None) -> int:
 
 
 def sections(night: Night, language: str) -> list[Section]:
-    """The list in its lanes: what is new or worse first, then lane by lane."""
+    """The list in its lanes: what is new or worse first, then lane by lane; made once for each language and kept with the night."""
+    key = ("sections", language)
+    if key not in night.made:
+        night.made[key] = _sections(night, language)
+    made: list[Section] = night.made[key]
+    return made
+
+
+def _sections(night: Night, language: str) -> list[Section]:
     if night.alerts is None or night.alerts.empty:
         return []
     lead = night.alerts["grid_ids"].str.split().str[0]

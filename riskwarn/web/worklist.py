@@ -122,6 +122,14 @@ def work_items(night: Night, language: str, *, most: int = MOST_ITEMS) -> list[I
     items
         What saves most for its effort first; none where the night looked for no gaps.
     """
+    key = ("work", language, most)
+    if key not in night.made:
+        night.made[key] = _items(night, language, most)
+    made: list[Item] = night.made[key]
+    return made
+
+
+def _items(night: Night, language: str, most: int) -> list[Item]:
     grouped = _grouped(night)
     if grouped.empty:
         return []

@@ -66,6 +66,17 @@ FEATURES = {
 }
 
 
+class Altered:
+    """A night of which some tables are others."""
+
+    def __init__(self, night, **tables):
+        self._night = night
+        vars(self).update({"made": {}} | tables)
+
+    def __getattr__(self, name):
+        return getattr(self._night, name)
+
+
 def build(path: Path, *, columns: int = 4, rows: int = 3, nights: tuple[str, ...] = NIGHTS) -> Store:
     """A store with `columns` × `rows` grids; the last grid has insufficient data, and one hotline feed has stopped."""
     shutil.copytree(_built(columns, rows, nights).path, path, symlinks=True, dirs_exist_ok=True)
