@@ -80,7 +80,7 @@ def take(client, item_id, action, form=None, **given):
 
 
 def state(site, item_id):
-    return site.state.ledger.item(item_id).state
+    return site.state.books.ledger().item(item_id).state
 
 
 def test_one_click_acknowledges_and_the_trail_says_by_which_role(site):
@@ -101,11 +101,11 @@ def test_a_form_sent_twice_takes_one_step(site):
     client = signed_in(site, "desk-1")
     item_id = items_on(client)[0]
     form = form_of(client, item_id)
-    before = len(site.state.ledger.trail(item_id))
+    before = len(site.state.books.ledger().trail(item_id))
     answers = [take(client, item_id, "acknowledge", form) for _ in range(2)]
 
     assert [a.headers["location"] for a in answers] == [f"/work/{item_id}?said=done"] * 2
-    assert len(site.state.ledger.trail(item_id)) == before + 1
+    assert len(site.state.books.ledger().trail(item_id)) == before + 1
 
 
 def test_of_two_people_one_wins_and_the_other_is_told(site):
@@ -125,7 +125,7 @@ def test_an_office_sees_and_acts_in_its_own_area_alone(site, town):
     """A township sees what lies in it; another's item is refused to its eyes and to its hand."""
     leader, office = signed_in(site, "desk-1"), signed_in(site, "town-1")
     everything, own = items_on(leader), items_on(office)
-    path = {item_id: site.state.ledger.item(item_id).path for item_id in everything}
+    path = {item_id: site.state.books.ledger().item(item_id).path for item_id in everything}
     area = area_of_town(town)
 
     assert set(own) == {item_id for item_id, p in path.items() if area in p.split("/")}
@@ -185,7 +185,7 @@ def test_the_story_of_an_alert_at_the_page(site):
     """Acknowledged and assigned by the leader, started and reported by the township, verified and closed: each step by its own form."""
     leader, office = signed_in(site, "desk-1"), signed_in(site, "town-1")
     item_id = items_on(office)[0]
-    area = site.state.ledger.item(item_id).path.split("/")[1]
+    area = site.state.books.ledger().item(item_id).path.split("/")[1]
     steps = [
         (leader, "acknowledge", {}),
         (leader, "assign", {"area": area}),
@@ -198,7 +198,7 @@ def test_the_story_of_an_alert_at_the_page(site):
         assert take(client, item_id, action, **given).headers["location"].endswith("said=done"), action
 
     assert state(site, item_id) == "closed"
-    assert site.state.ledger.verify().sound
+    assert site.state.books.ledger().verify().sound
 
 
 def test_today_offers_to_acknowledge_and_then_says_so(site):
