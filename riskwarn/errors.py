@@ -26,11 +26,19 @@
 import difflib
 from collections.abc import Iterable
 
+_LINE_ENDS = str.maketrans({end: repr(end)[1:-1] for end in "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"})
+
 
 class RiskwarnError(Exception):
-    """Base of all errors shown to the user without a traceback."""
+    """Base of all errors shown to the user without a traceback.
+
+    A message is one line: a line end in a name is written out.
+    """
 
     exit_code = 1
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(arg.translate(_LINE_ENDS) if isinstance(arg, str) else arg for arg in args))
 
 
 class DefinitionError(RiskwarnError):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from riskwarn import errors
-from riskwarn.errors import RiskwarnError, did_you_mean
+from riskwarn.errors import NotFoundError, RiskwarnError, did_you_mean
 
 KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, RiskwarnError)]
 
@@ -43,3 +43,12 @@ def test_did_you_mean_names_the_nearest_word():
     assert did_you_mean("occured_at", ["occurred_at", "known_at"]) == " (did you mean 'occurred_at'?)"
     assert did_you_mean("zzz", ["occurred_at"]) == ""
     assert did_you_mean("zzz", []) == ""
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\u2028", "\x85"])
+def test_a_message_is_one_line_whatever_it_tells(end):
+    """A name with a line end in it is told with the end written out, so that a log keeps one line an error."""
+    said = str(NotFoundError(f"no store at a{end}b."))
+
+    assert len(said.splitlines()) == 1
+    assert said.startswith("no store at a\\")
