@@ -9,7 +9,7 @@ import towns
 
 from riskwarn import audit, metrics
 from riskwarn.backtesting import Report, judged
-from riskwarn.errors import DataError
+from riskwarn.errors import DataError, NotFoundError
 from riskwarn.experiment import Dates, Experiment, Folds, Gate
 from riskwarn.level import level_of
 
@@ -215,5 +215,5 @@ def test_placement_as_drawn_is_the_plain_capture():
 )
 def test_a_question_that_cannot_be_answered_is_told(ask, said):
     """What is missing is named."""
-    with pytest.raises(DataError, match=said):
+    with pytest.raises((DataError, NotFoundError), match=said):
         ask(made())

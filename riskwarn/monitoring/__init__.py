@@ -91,7 +91,7 @@ def check(store: Store | History, model: RiskModel | None, as_of: object) -> pd.
     ...                        "grid_id": "G1", "category": "noise"})
     >>> history = History.of(events, pd.DataFrame({"grid_id": ["G1"], "valid_from": at[:1]}))
     >>> check(history, None, "2024-04-10")["state"].value_counts().to_dict()
-    {'ok': 4}
+    {'ok': 5}
     """
     history = store if isinstance(store, History) else History.load(store, as_of=as_of)
     return check_all(history, [] if model is None else [model], as_of)

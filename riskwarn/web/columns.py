@@ -124,7 +124,7 @@ def compact(rows: pa.Table) -> pa.Table:
 
     Examples
     --------
-    >>> compact(pa.table({"n": [1, 2, None], "x": [0.5, 2.0, None], "word": ["a", "b", "a"]})).schema.types
+    >>> compact(pa.table({"n": [1, 2, None, 4], "x": [0.5, 2.0, None, 4.0], "word": ["a", "b", "a", "b"]})).schema.types
     [DataType(int8), DataType(float), DictionaryType(dictionary<values=string, indices=int8, ordered=0>)]
     """
     return pa.table({name: _compact(rows[name]) for name in rows.column_names})
