@@ -80,6 +80,11 @@ class Step:
     outcomes: Names = ()
     wants: tuple[Wanted, ...] = ()
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing must be given but the action."""
+        return not (self.reasons or self.outcomes or self.wants)
+
     def after(self, state: str) -> str:
         """The state it leads to from `state`."""
         return state if self.to == SAME else self.to
@@ -303,7 +308,28 @@ class Workflow:
         >>> workflow().next_actions("published", role="township_centre", kind="alert", level="red")
         ('acknowledge', 'escalate')
         """
-        return tuple(a for a in self.actions if self.step(a, state, role=role, kind=kind, level=level))
+        return tuple(step.action for step in self.next_steps(state, role=role, kind=kind, level=level))
+
+    def next_steps(self, state: str, *, role: str, kind: str, level: str) -> tuple[Step, ...]:
+        """The steps that a role may take for an item now, one for each of :meth:`next_actions`.
+
+        Parameters
+        ----------
+        state, role, kind, level
+            As :meth:`next_actions` takes them.
+
+        Returns
+        -------
+        steps
+            In the order of the file.
+
+        Examples
+        --------
+        >>> [step.reasons[:2] for step in workflow().next_steps("published", role="township_centre", kind="alert", level="red")]
+        [(), ('beyond_powers', 'several_bodies')]
+        """
+        able = (self.step(action, state, role=role, kind=kind, level=level) for action in self.actions)
+        return tuple(step for step in able if step is not None)
 
     def check_action(self, action: str) -> None:
         """Refuse an action that is none.

@@ -199,14 +199,9 @@ class Books:
 
 def _actions(ledger: Ledger, item: Item, visitor: Visitor) -> dict[str, Any]:
     """What the visitor may do with an item, and which codes each action takes."""
-    flow, now = ledger.workflow, ledger.item(item.item_id)
-    who = {"role": visitor.actor.role, "kind": now.kind, "level": now.level}
-    able = {}
-    for action in flow.next_actions(now.state, **who):
-        step = flow.step(action, now.state, **who)
-        if step is not None:
-            able[action] = {"reasons": step.reasons, "outcomes": step.outcomes, "wants": step.wants}
-    return able
+    now = ledger.item(item.item_id)
+    able = ledger.workflow.next_steps(now.state, role=visitor.actor.role, kind=now.kind, level=now.level)
+    return {step.action: {"reasons": step.reasons, "outcomes": step.outcomes, "wants": step.wants} for step in able}
 
 
 def _again(done: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:

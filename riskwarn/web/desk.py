@@ -1,59 +1,35 @@
 """The desk: what lies before a visitor as work, who did what about it, and the steps that can be taken."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from fastapi import Request
+from pydantic import ValidationError
 
 from riskwarn.access import Visitor
-from riskwarn.errors import ConflictError, RiskwarnError
 from riskwarn.gaps.gap import KINDS
 from riskwarn.language import Spoken
-from riskwarn.ledger import Item, Ledger, within
+from riskwarn.ledger import Item, Ledger
 from riskwarn.ledger.words import word
 from riskwarn.ledger.workflow import Step, Workflow
 from riskwarn.taxonomy import ACTIONS
 from riskwarn.web import format as write
 from riskwarn.web.api.items import books_of
+from riskwarn.web.books import Books
 from riskwarn.web.held import Night
 from riskwarn.web.lines import gap_lines
 from riskwarn.web.listed import Why
 from riskwarn.web.morning import LANE_NAMES, lines_of
-from riskwarn.web.problems import no_ledger
+from riskwarn.web.page import language_of
+from riskwarn.web.problems import Problem, no_ledger, of_faults
+from riskwarn.web.schemas import StepRequest
 
 SUPERVISION = "supervision"
+NOTHING = Why((), "")
 _BY_HAND = frozenset({"area"})
 """What a form can give beside a code; evidence is the night's to give, and merging is done at the command line."""
-
-
-NOTHING = Why((), "")
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One step that the visitor may take now.
-
-    Attributes
-    ----------
-    action
-        Its code.
-    reasons, outcomes
-        Codes of which one must be given, where there are any.
-    wants_area
-        Whether it must be said to whom.
-    """
-
-    action: str
-    reasons: tuple[str, ...]
-    outcomes: tuple[str, ...]
-    wants_area: bool
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether one click takes it."""
-        return not (self.reasons or self.outcomes or self.wants_area)
 
 
 @dataclass(frozen=True)
@@ -70,7 +46,7 @@ class Task:
         Its lane, or its kind of gap.
     card
         Level of its open supervision card; empty where it is not overdue.
-    choices
+    steps
         What the visitor may do now.
     why
         Why it was listed, and the next step; empty where the night before the reader does not list it.
@@ -80,7 +56,7 @@ class Task:
     title: str
     about: str
     card: str
-    choices: tuple[Choice, ...]
+    steps: tuple[Step, ...]
     why: Why = NOTHING
 
 
@@ -99,7 +75,7 @@ def ledger_of(request: Request) -> Ledger:
 
 
 def at_hand(request: Request, night: Night) -> dict[str, Task]:
-    """By `alert_id`, the alerts of a night that the visitor may do something about; none for who only reads.
+    """By `alert_id`, the alerts of a night that are open in the ledger; none for who only reads.
 
     Parameters
     ----------
@@ -114,17 +90,17 @@ def at_hand(request: Request, night: Night) -> dict[str, Task]:
         As the ledger has them.
     """
     visitor: Visitor | None = getattr(request.state, "visitor", None)
-    if visitor is None or not visitor.may("alerts:act") or night.alerts is None:
-        return {}
     ledger = books_of(request).ledger()
-    if ledger is None:
+    if visitor is None or not visitor.may("alerts:act") or night.alerts is None or ledger is None:
         return {}
     rows = ledger.items(kind="alert", source_ids=night.alerts["alert_id"].tolist(), open_only=True)
     items = [Item.of(row) for row in rows.itertuples(index=False)]
-    return {item.source_id: Task(item, "", "", "", choices_of(ledger.workflow, item, visitor)) for item in items}
+    return {
+        item.source_id: task_of(ledger.workflow, item, visitor, night.names, language_of(request)) for item in items
+    }
 
 
-def choices_of(flow: Workflow, item: Item, visitor: Visitor) -> tuple[Choice, ...]:
+def steps_by_hand(flow: Workflow, item: Item, visitor: Visitor) -> tuple[Step, ...]:
     """The steps a visitor may take with an item by hand, in the order of the workflow.
 
     Parameters
@@ -138,29 +114,13 @@ def choices_of(flow: Workflow, item: Item, visitor: Visitor) -> tuple[Choice, ..
 
     Returns
     -------
-    choices
+    steps
         None where the item lies in another area, or the visitor only reads.
     """
-    actor = visitor.actor
-    if not visitor.may("alerts:act") or not concerns(item.path, item.owner, actor.area):
+    if not visitor.may("alerts:act") or not Books.sees(visitor, item.path, item.owner):
         return ()
-    return tuple(
-        Choice(step.action, step.reasons, step.outcomes, "area" in step.wants)
-        for step in _steps(flow, item, actor.role)
-        if set(step.wants) <= _BY_HAND
-    )
-
-
-def concerns(path: str, owner: str, area: str) -> bool:
-    """Whether an item lies in an area, or was assigned to it."""
-    return within(path, area) or (owner != "" and within(owner, area))
-
-
-def _steps(flow: Workflow, item: Item, role: str) -> Iterator[Step]:
-    for action in flow.next_actions(item.state, role=role, kind=item.kind, level=item.level):
-        step = flow.step(action, item.state, role=role, kind=item.kind, level=item.level)
-        if step is not None:
-            yield step
+    able = flow.next_steps(item.state, role=visitor.actor.role, kind=item.kind, level=item.level)
+    return tuple(step for step in able if set(step.wants) <= _BY_HAND)
 
 
 def tasks(
@@ -187,25 +147,30 @@ def tasks(
         Those that have not ended.
     """
     every = ledger.items(open_only=True)
-    mine = [concerns(path, owner, visitor.area) for path, owner in zip(every["path"], every["owner"], strict=True)]
+    mine = [Books.sees(visitor, path, owner) for path, owner in zip(every["path"], every["owner"], strict=True)]
     frame = every[np.array(mine, dtype=bool)]
     cards = frame[frame["kind"] == SUPERVISION].set_index("parent")["level"].to_dict()
     chosen = frame[(frame["kind"] == kind) & ((frame["state"] == state) | (state == ""))]
     rows = [Item.of(row) for row in chosen.itertuples(index=False)]
     rank = {level: n for n, level in enumerate(ledger.workflow.levels)}
     rows.sort(
-        key=lambda i: (rank.get(cards.get(i.item_id, ""), len(rank)), rank.get(i.level, 9), i.first_night, i.item_id)
+        key=lambda i: (
+            rank.get(cards.get(i.item_id, ""), len(rank)),
+            rank.get(i.level, len(rank)),
+            i.first_night,
+            i.item_id,
+        )
     )
-    return [task_of(ledger, item, visitor, names, language, card=cards.get(item.item_id, "")) for item in rows]
+    flow = ledger.workflow
+    return [task_of(flow, item, visitor, names, language, card=cards.get(item.item_id, "")) for item in rows]
 
 
 def task_of(
-    ledger: Ledger, item: Item, visitor: Visitor, names: Mapping[str, str], language: str, *, card: str = ""
+    flow: Workflow, item: Item, visitor: Visitor, names: Mapping[str, str], language: str, *, card: str = ""
 ) -> Task:
     """One item as it lies on a visitor's desk."""
-    return Task(
-        item, _title(item, names, language), _about(item)[language], card, choices_of(ledger.workflow, item, visitor)
-    )
+    steps = steps_by_hand(flow, item, visitor)
+    return Task(item, _title(item, names, language), _about(item)[language], card, steps)
 
 
 def with_why(listed: Sequence[Task], night: Night, language: str) -> list[Task]:
@@ -300,13 +265,15 @@ def _why(code: str, language: str) -> str:
     return word("outcome" if code[:1] == "O" and code[1:].isdigit() else "reason", code)[language]
 
 
-def act(ledger: Ledger, visitor: Visitor, item_id: str, form: Mapping[str, str]) -> Item:
+def act(books: Books, visitor: Visitor, item_id: str, form: Mapping[str, str]) -> None:
     """Take the step that a form asks for; sent twice it is taken once.
+
+    A form is known again by who sends it, the version that was looked at and the action.
 
     Parameters
     ----------
-    ledger
-        The ledger.
+    books
+        The ledger behind the pages.
     visitor
         Who acts.
     item_id
@@ -314,41 +281,26 @@ def act(ledger: Ledger, visitor: Visitor, item_id: str, form: Mapping[str, str])
     form
         `action`, the `version` that was looked at, and `reason`, `outcome` or `area` where the step wants one.
 
-    Returns
-    -------
-    item
-        As it stands now.
-
     Raises
     ------
-    ConflictError
-        Someone else was faster.
-    ForbiddenError, StepError, NotFoundError, DataError
-        As :meth:`riskwarn.ledger.Ledger.act` raises them.
+    Problem
+        404 where the visitor sees no such item, 422 where the form is none of ours; else as :meth:`riskwarn.web.books.Books.take`.
     """
-    seen = int(form["version"]) if form.get("version", "").isdecimal() else None
-    given = {name: form.get(name, "").strip() for name in ("reason", "outcome", "area")}
+    item = books.item(item_id, visitor)
+    given = {name: form[name].strip() for name in ("action", "version", "reason", "outcome", "area") if name in form}
     try:
-        return ledger.act(item_id, form.get("action", ""), visitor.actor, version=seen, **given)
-    except ConflictError:
-        item = ledger.item(item_id)
-        if seen is not None and item.version == seen + 1 and _did(ledger, item, visitor, form.get("action", "")):
-            return item
-        raise
+        step = StepRequest.model_validate(given)
+    except ValidationError as error:
+        raise of_faults([dict(fault) for fault in error.errors()]) from None
+    books.take(item, step, visitor, f"page-{step.version}-{step.action}")
 
 
-def _did(ledger: Ledger, item: Item, visitor: Visitor, action: str) -> bool:
-    """Whether the visitor's own last step was this one."""
-    last = ledger.trail(item.item_id).iloc[-1]
-    return bool(last["action"] == action and last["account"] == visitor.actor.account and visitor.actor.account)
-
-
-def act_on_many(ledger: Ledger, visitor: Visitor, action: str, versions: Mapping[str, str]) -> Sequence[str]:
+def act_on_many(books: Books, visitor: Visitor, action: str, versions: Mapping[str, str]) -> Sequence[str]:
     """Take one plain step with several items; those that refuse it are left, and named.
 
     Parameters
     ----------
-    ledger, visitor
+    books, visitor
         As in :func:`act`.
     action
         The step.
@@ -363,7 +315,7 @@ def act_on_many(ledger: Ledger, visitor: Visitor, action: str, versions: Mapping
     refused = []
     for item_id, version in versions.items():
         try:
-            act(ledger, visitor, item_id, {"action": action, "version": version})
-        except RiskwarnError:
+            act(books, visitor, item_id, {"action": action, "version": version})
+        except Problem:
             refused.append(item_id)
     return refused

@@ -7,15 +7,14 @@ from typing import Any
 import pandas as pd
 
 from riskwarn.web import format as write
-from riskwarn.web.api.alerts import alert_rows
 from riskwarn.web.api.gaps import evidence
 from riskwarn.web.held import Night
+from riskwarn.web.listed import N_REASONS
 from riskwarn.web.nights import Nights
 from riskwarn.web.reasons import sentences
 
 ROWS_PER_PAGE = 100
 ROWS_TODAY = 40
-N_REASONS = 3
 _FEED = {"org_code": "*", "state": "unknown", "last_at": None}
 
 
@@ -27,25 +26,15 @@ def sentences_of(night: Night, grid_ids: list[str], language: str) -> dict[str, 
     return {str(grid): list(lines) for grid, lines in texts.groupby(reasons["grid_id"])}
 
 
-def entries(nights: Nights, night: Night, alerts: pd.DataFrame | None, language: str) -> list[dict[str, Any]]:
-    """Lines of the list: an alert each, or a grid each where no alerts were made."""
-    bare: dict[str, Any] = {"level": None, "alert_id": None, "gap_kinds": []}
-    riskiest: list[dict[str, Any]] = [bare | {"grid_ids": [g]} for g in night.grids_listed[:ROWS_TODAY]]
-    lines = riskiest if alerts is None else alert_rows(alerts)
-    told_of = sentences_of(night, [line["grid_ids"][0] for line in lines if line["grid_ids"]], language)
+def riskiest(nights: Nights, night: Night, language: str) -> list[dict[str, Any]]:
+    """The riskiest grids, a line each, for a night that made no alerts."""
+    listed = night.grids_listed[:ROWS_TODAY]
+    told_of = sentences_of(night, listed, language)
     before = nights.before(night)
     moves = _moves(night, before) if before else {}
     return [
-        line
-        | {
-            "grid": score_row(night.by_grid, g),
-            "grid_id": g,
-            "others": line["grid_ids"][1:],
-            "reasons": told_of.get(g, []),
-            "move": moves.get(g),
-        }
-        for line in lines
-        for g in line["grid_ids"][:1]
+        {"grid_id": g, "grid": score_row(night.by_grid, g), "reasons": told_of.get(g, []), "move": moves.get(g)}
+        for g in listed
     ]
 
 
@@ -116,8 +105,8 @@ def feed_lines(night: Night) -> list[dict[str, Any]]:
     return lines
 
 
-def pager(n_rows: int, page: int) -> dict[str, int]:
+def pager(n_rows: int, page: int, per_page: int = ROWS_PER_PAGE) -> dict[str, int]:
     """Numbers of a pager; a page past the end is the last."""
-    last = max(1, math.ceil(n_rows / ROWS_PER_PAGE))
+    last = max(1, math.ceil(n_rows / per_page))
     page = min(page, last)
-    return {"page": page, "last": last, "start": (page - 1) * ROWS_PER_PAGE, "end": page * ROWS_PER_PAGE, "n": n_rows}
+    return {"page": page, "last": last, "start": (page - 1) * per_page, "end": page * per_page, "n": n_rows}

@@ -11,6 +11,7 @@ import pandas as pd
 from riskwarn.explanation.phrases import REMEDIES
 from riskwarn.language import Spoken, phrase
 from riskwarn.taxonomy import ACTIONS, words_of
+from riskwarn.unusual import PAST_WEEKS
 from riskwarn.web.held import Night
 from riskwarn.web.reasons import sentences
 
@@ -19,18 +20,17 @@ RECENT_DAYS = 35
 """A reason whose window is no longer than this speaks of what is new."""
 _NEW = frozenset({"rise", "rung", "climb", "since", "place", "standing", "during", "festival"})
 """Kinds of sentences that speak of tonight, whatever their window."""
-_USUAL_WEEKS = 15
 _LEAST_NEW = 2
 """Fewer records in a week than this are no news, however rare they are."""
 _STEPS_FIRST = ("overdue", "open", "place", "places")
 """Remedies that name a matter go before a plain visit."""
 RULES = {
     "weapon_call": phrase("Dispute call with a weapon, not closed"),
-    "calls_at_one_place": phrase("{n} dispute calls at one place in a fortnight"),
+    "calls_at_one_place": phrase("Dispute calls at one place again and again"),
     "ladder_overdue": phrase("Reached the police, its case overdue"),
     "wages_before_festival": phrase("Open wage dispute of many people before Spring Festival"),
-    "place_with_open_case": phrase("Repeated calls at one place, its case open"),
-    "county_overdue": phrase("Case at the county overdue by a working week or more"),
+    "place_with_open_case": phrase("Calls at one place again, its case still open"),
+    "county_overdue": phrase("Case at the county long overdue"),
 }
 """What each rule found, as a reason."""
 RULE_STEPS = {
@@ -106,22 +106,15 @@ def _why(
     ordered = _newest_first(reasons, features)
     texts = [_sentence(text) for text in sentences(ordered, features, language)]
     if lane == "triggered":
-        rules = _rules_of(alert)
-        first = [RULES[rule].filled(n=n)[language] for rule, n in rules if rule in RULES]
-        step = next((RULE_STEPS[rule][language] for rule, _ in rules if rule in RULE_STEPS), "")
-        return Why(tuple([*first, *texts][:N_REASONS]), step or _step(alert, ordered, features, language))
+        rules = [rule for rule in RULES if rule in json.loads(alert.get("parts") or "{}")]
+        step = RULE_STEPS[rules[0]][language] if rules else _step(alert, ordered, features, language)
+        return Why(tuple([*(RULES[rule][language] for rule in rules), *texts][:N_REASONS]), step)
     surge = _surge(night, alert["grid_ids"][0], language) if alert["grid_ids"] else []
     return Why(tuple([*surge, *texts][:N_REASONS]), _step(alert, ordered, features, language))
 
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _rules_of(alert: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """Rules that hold and the records behind each, in the order in which rules are declared."""
-    parts = json.loads(alert.get("parts") or "{}")
-    return [(rule, int(parts[rule])) for rule in (*RULES, *(set(parts) - set(RULES))) if rule in parts]
 
 
 def _newest_first(reasons: pd.DataFrame, features: Mapping[str, Any]) -> pd.DataFrame:
@@ -155,7 +148,7 @@ def _surge(night: Night, grid_id: str, language: str) -> list[str]:
     counts = night.weeks.of_grid(grid_id) if night.weeks else {}
     best: tuple[float, Spoken] | None = None
     for source, weeks in counts.items():
-        last, usual = weeks[-1], float(np.mean(weeks[-1 - _USUAL_WEEKS : -1] or [0]))
+        last, usual = weeks[-1], float(np.mean(weeks[-1 - PAST_WEEKS : -1] or [0]))
         if last >= _LEAST_NEW and last >= 2 * usual and source != "grid_report":
             how_far = (last - usual) / np.sqrt(usual + 1)
             told = SURGE.filled(n=last, noun=words_of(source), usual=f"{usual:.1f}")

@@ -16,7 +16,6 @@ from riskwarn.web.schemas import rows
 
 MOST_OF_CITY, MOST_OF_COUNTY, LEAST_OF_LANE = 40, 8, 3
 """Alerts on the page, and how many of each lane come before more of another; the rest stands behind "more"."""
-_USUAL_WEEKS = 15
 LANE_NAMES: dict[str, Spoken] = {
     "triggered": phrase("By rule", context="lane"),
     "escalating": phrase("Escalating", context="lane"),
@@ -67,8 +66,8 @@ class Line:
         Score and place of the leading grid.
     why
         Reasons and next step.
-    n_nights
-        For how many nights it is listed without a break, tonight included; 0 where that is not known.
+    since
+        The night from which on it is listed without a break; None where that is not known.
     """
 
     alert: Mapping[str, Any]
@@ -76,7 +75,7 @@ class Line:
     others: tuple[str, ...]
     grid: Mapping[str, Any]
     why: Why
-    n_nights: int
+    since: pd.Timestamp | None
 
 
 @dataclass(frozen=True)
@@ -100,10 +99,10 @@ class Section:
 
 def ordered(alerts: pd.DataFrame) -> pd.DataFrame:
     """Alerts in the order they are read: new and worse first, then the first of each lane, then the gravest, then by lane, then as listed."""
-    place, lane = np.arange(len(alerts)), _filled(alerts, "lane")
+    place, lane = np.arange(len(alerts)), filled(alerts, "lane")
     level = alerts["level"].map({name: i for i, name in enumerate(LEVELS)}).to_numpy()
     lane_place = lane.map({name: i for i, name in enumerate(LANES)}).fillna(len(LANES)).to_numpy()
-    old = ~_filled(alerts, "trend").isin(["new", "worse"]).to_numpy()
+    old = ~filled(alerts, "trend").isin(["new", "worse"]).to_numpy()
     by_lane = np.lexsort((place, level, lane_place, old))
     within = np.empty(len(alerts), dtype=int)
     within[by_lane] = alerts.iloc[by_lane].groupby([old[by_lane], lane_place[by_lane]]).cumcount()
@@ -111,7 +110,8 @@ def ordered(alerts: pd.DataFrame) -> pd.DataFrame:
     return alerts.iloc[np.lexsort((place, lane_place, level, later, old))]
 
 
-def _filled(alerts: pd.DataFrame, column: str) -> pd.Series:
+def filled(alerts: pd.DataFrame, column: str) -> pd.Series:
+    """A column of words, empty where the list does not tell it."""
     return alerts[column].fillna("") if column in alerts else pd.Series("", index=alerts.index)
 
 
@@ -155,7 +155,7 @@ def lines_of(night: Night, alerts: pd.DataFrame, language: str) -> list[Line]:
             tuple(alert["grid_ids"][1:]),
             score_row(night.by_grid, alert["grid_ids"][0]),
             why[alert["alert_id"]],
-            _n_nights(night, alert["since"]),
+            None if alert["since"] is None else pd.Timestamp(alert["since"]),
         )
         for alert in listed
         if alert["grid_ids"]
@@ -165,10 +165,6 @@ def lines_of(night: Night, alerts: pd.DataFrame, language: str) -> list[Line]:
 def _taken_apart(alert: dict[str, Any]) -> dict[str, Any]:
     split = {name: str(alert[name] or "").split() for name in ("grid_ids", "gap_kinds")}
     return alert | split | {"lane": alert["lane"] or ""}
-
-
-def _n_nights(night: Night, since: str | None) -> int:
-    return 0 if since is None else (night.as_of - pd.Timestamp(since)).days + 1
 
 
 def sections(night: Night, language: str) -> list[Section]:
@@ -194,7 +190,7 @@ def _sections(night: Night, language: str) -> list[Section]:
 
 def lane_counts(alerts: pd.DataFrame) -> dict[str, int]:
     """How many alerts each lane has, in the order of lanes; empty where the list has no lanes."""
-    counts = _filled(alerts, "lane").value_counts()
+    counts = filled(alerts, "lane").value_counts()
     return {lane: int(counts[lane]) for lane in LANES if lane in counts}
 
 
@@ -209,8 +205,8 @@ def _section(alert: Mapping[str, Any]) -> str:
 
 
 def _section_of(alerts: pd.DataFrame) -> pd.Series:
-    lane = _filled(alerts, "lane")
-    return lane.mask(_filled(alerts, "trend").isin(["new", "worse"]), "news")
+    lane = filled(alerts, "lane")
+    return lane.mask(filled(alerts, "trend").isin(["new", "worse"]), "news")
 
 
 @dataclass(frozen=True)
@@ -238,12 +234,17 @@ def turnover(night: Night, before: Night | None) -> Turnover | None:
     """What came, went and changed since the night before; None where there is none, or a night made no list."""
     if before is None or before.alerts is None or night.alerts is None:
         return None
-    left = before.alerts[~before.alerts["alert_id"].isin(night.alerts["alert_id"])]
-    leads = left["grid_ids"].str.split().str[0]
-    trends = _filled(night.alerts, "trend")
-    fresh = trends.eq("new") if "trend" in night.alerts else ~night.alerts["alert_id"].isin(before.alerts["alert_id"])
+    now, then = _identity(night.alerts), _identity(before.alerts)
+    leads = before.alerts.loc[~then.isin(now), "grid_ids"].str.split().str[0]
+    trends = filled(night.alerts, "trend")
+    fresh = trends.eq("new") if "trend" in night.alerts else ~now.isin(then)
     gone = tuple(night.names.get(grid, grid) for grid in leads)
     return Turnover(before.date, int(fresh.sum()), int(trends.eq("worse").sum()), int(trends.eq("better").sum()), gone)
+
+
+def _identity(alerts: pd.DataFrame) -> pd.Series:
+    """What of an alert lasts from night to night: its name where lists have lanes, before that its leading grid."""
+    return alerts["alert_id"] if "lane" in alerts else alerts["grid_ids"].str.split().str[0]
 
 
 @dataclass(frozen=True)
@@ -260,7 +261,7 @@ class FeedChange:
         Relative change against the ``week`` before, the ``usual`` of fifteen weeks and the same week a ``year`` before; NaN where
         there is nothing to compare with.
     word
-        The plain word for it, a key of the page's phrases.
+        The plain word for it, a key of the page's phrases; ``no_reading`` where the feed is not normal.
     """
 
     source: str
@@ -274,12 +275,20 @@ def feed_changes(night: Night) -> list[FeedChange]:
     weeks = night.weeks
     if weeks is None:
         return []
+    odd = {feed["source"] for feed in night.facts.get("feeds") or [] if feed["state"] != "ok"}
     return [
-        FeedChange(source, counts[-1], _against(counts, weeks.year_ago[source]), str(weeks.readings[source]["reading"]))
+        FeedChange(
+            source,
+            counts[-1],
+            _against(counts, weeks.readings[source]["change"], weeks.year_ago[source]),
+            "no_reading" if source in odd else str(weeks.readings[source]["reading"]),
+        )
         for source, counts in weeks.of_city().items()
     ]
 
 
-def _against(counts: list[int], year_ago: float) -> dict[str, float]:
-    before = {"week": counts[-2], "usual": float(np.mean(counts[-1 - _USUAL_WEEKS : -1])), "year": year_ago}
-    return {name: counts[-1] / n - 1 if n > 0 else float("nan") for name, n in before.items()}
+def _against(counts: list[int], on_usual: Any, year_ago: float) -> dict[str, float]:
+    before = {"week": counts[-2], "year": year_ago}
+    return {"usual": float(on_usual)} | {
+        name: counts[-1] / n - 1 if n > 0 else float("nan") for name, n in before.items()
+    }

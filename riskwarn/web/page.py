@@ -53,7 +53,7 @@ FACTS = (
 """What a page may say of a night, each "not stated" where the night does not state it."""
 MENU = (
     ("/", "today"),
-    ("/work", "work"),
+    ("/desk", "work"),
     ("/alerts", "alerts"),
     ("/gaps", "gaps"),
     ("/grids", "grids"),
@@ -127,6 +127,7 @@ def _common(request: Request) -> dict[str, Any]:
         "root": root,
         "path": path,
         "link": link,
+        "here": _link("", {"lang": language} if "lang" in request.query_params else {}, path, **here),
         "tongue": _tag(language),
         "tongues": [
             (quote(root + path) + "?" + urlencode(here | {"lang": other}), _tag(other), name_of(other))

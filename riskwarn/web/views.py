@@ -22,15 +22,15 @@ from riskwarn.web.geojson import has_map
 from riskwarn.web.held import Night
 from riskwarn.web.lines import (
     by_kind,
-    entries,
     feed_lines,
     found_gaps,
     gap_lines,
     pager,
+    riskiest,
     sentences_of,
     untold,
 )
-from riskwarn.web.morning import feed_changes, lane_counts, lines_of, ordered, sections, turnover
+from riskwarn.web.morning import feed_changes, filled, lane_counts, lines_of, ordered, sections, turnover
 from riskwarn.web.narrow import narrowed
 from riskwarn.web.nights import Nights
 from riskwarn.web.page import PageQuery, language_of, page_of_night
@@ -81,11 +81,12 @@ def today(
         night,
         sections=sections(night, language),
         at_hand=at_hand(request, night),
-        entries=entries(nights, night, None, language) if night.alerts is None else [],
+        entries=riskiest(nights, night, language) if night.alerts is None else [],
         feed_changes=feed_changes(night),
         turnover=turnover(night, _before(nights, night, visitor)),
         feeds=feed_lines(night),
         drawn=visitor.sees_all and has_map(night),
+        of_city=visitor.sees_all,
         items=None if gaps is None else work_items(night, language, most=ITEMS_TODAY),
         gap_counts=by_kind(gaps),
         gaps_untold=untold(night.gaps),
@@ -181,8 +182,9 @@ def gaps(
     if query.area is not None:
         chosen = chosen[area_of(chosen, night) == query.area]
     whole = not query.kind and query.area is None
+    if whole:
+        chosen = chosen.iloc[:0]
     pages = pager(len(chosen), query.page)
-    lines = gap_lines(chosen.iloc[pages["start"] : pages["end"]], night.names, language_of(request))
     return page_of_night(
         request,
         "gaps.html",
@@ -194,7 +196,7 @@ def gaps(
         area=query.area,
         items=work_items(night, language_of(request)) if whole else [],
         pages=pages,
-        lines=[] if whole else lines,
+        lines=gap_lines(chosen.iloc[pages["start"] : pages["end"]], night.names, language_of(request)),
     )
 
 
@@ -221,7 +223,7 @@ def alerts(
         pages=pages,
         at_hand=at_hand(request, night),
         lines=lines_of(night, chosen.iloc[pages["start"] : pages["end"]], language_of(request)),
-        entries=entries(nights, night, None, language_of(request)) if night.alerts is None else [],
+        entries=riskiest(nights, night, language_of(request)) if night.alerts is None else [],
     )
 
 
@@ -230,9 +232,7 @@ def _like(alerts: pd.DataFrame, query: AlertsPageQuery) -> pd.Series:
     like = pd.Series(data=True, index=alerts.index)
     for column, value in (("level", query.level), ("lane", query.lane), ("trend", query.trend)):
         if value:
-            like &= (alerts[column] if column in alerts else pd.Series("", index=alerts.index)).isin(
-                ["new", "worse"] if value == "news" else [value]
-            )
+            like &= filled(alerts, column).isin(["new", "worse"] if value == "news" else [value])
     return like
 
 

@@ -9,17 +9,19 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import Field
 
 from riskwarn.access import Visitor
-from riskwarn.errors import ConflictError, ForbiddenError, RiskwarnError
-from riskwarn.ledger import Item, Ledger
+from riskwarn.web.api.items import books_of
 from riskwarn.web.api.shared import nights_of
-from riskwarn.web.desk import act, act_on_many, concerns, ledger_of, task_of, tasks, trail_of, with_why
+from riskwarn.web.desk import act, act_on_many, ledger_of, task_of, tasks, trail_of, with_why
 from riskwarn.web.lines import pager
 from riskwarn.web.page import PageQuery, language_of, page_of_night, root_of
 from riskwarn.web.policy import form_of, may
-from riskwarn.web.problems import of_error
+from riskwarn.web.problems import Problem
 from riskwarn.web.signing import local_path
 
 MOST_AT_ONCE = 40
+"""Items on a page of the desk, and so those that can be ticked at once."""
+_SAID = {403: "refused", 409: "conflict", 422: "refused"}
+"""What a page says of a step that was not taken, by the status a program would get."""
 work = APIRouter(include_in_schema=False)
 ItemId = Annotated[str, InPath(pattern=r"^[0-9a-f]{16}$")]
 Reader = Annotated[Visitor, may("alerts:read", "own")]
@@ -32,7 +34,7 @@ class WorkQuery(PageQuery):
     page: int = Field(1, ge=1, le=1_000_000)
     kind: Literal["alert", "gap", "supervision"] = "alert"
     state: str = Field("", pattern=r"^[a-z_]{0,40}$")
-    refused: int = Field(0, ge=0, le=MOST_AT_ONCE, description="items whose step was not taken")
+    refused: int = Field(0, ge=0, le=50, description="items whose step was not taken")
 
 
 class TaskQuery(PageQuery):
@@ -41,17 +43,20 @@ class TaskQuery(PageQuery):
     said: Literal["", "conflict", "refused", "done"] = ""
 
 
-@work.get("/work")
+@work.get("/desk")
 def desk(request: Request, visitor: Reader, query: Annotated[WorkQuery, Query()]) -> Response:
     """What lies before the visitor, overdue first."""
     night, ledger = nights_of(request).newest(), ledger_of(request)
     listed = tasks(ledger, visitor, night.names, language_of(request), kind=query.kind, state=query.state)
-    pages = pager(len(listed), query.page)
+    pages = pager(len(listed), query.page, MOST_AT_ONCE)
+    shown = with_why(listed[pages["start"] : pages["end"]], night, language_of(request))
+    able = {step.action for task in shown for step in task.steps if step.is_plain}
     return page_of_night(
         request,
-        "work.html",
+        "desk.html",
         night,
-        tasks=with_why(listed[pages["start"] : pages["end"]], night, language_of(request)),
+        tasks=shown,
+        plain=[action for action in ledger.workflow.actions if action in able],
         pages=pages,
         asked=query,
         kinds=ledger.workflow.kinds,
@@ -59,51 +64,41 @@ def desk(request: Request, visitor: Reader, query: Annotated[WorkQuery, Query()]
     )
 
 
-@work.get("/work/{item_id}")
+@work.get("/desk/{item_id}")
 def task(request: Request, visitor: Reader, item_id: ItemId, query: Annotated[TaskQuery, Query()]) -> Response:
     """One item: where it stands, who did what, and what can be done now."""
     night, ledger, language = nights_of(request).newest(), ledger_of(request), language_of(request)
-    item = _seen(ledger, visitor, item_id)
+    item = books_of(request).item(item_id, visitor)
     return page_of_night(
         request,
         "task.html",
         night,
-        task=with_why([task_of(ledger, item, visitor, night.names, language)], night, language)[0],
+        task=with_why([task_of(ledger.workflow, item, visitor, night.names, language)], night, language)[0],
         trail=trail_of(ledger, item_id, language),
         said=query.said,
     )
 
 
-def _seen(ledger: Ledger, visitor: Visitor, item_id: str) -> Item:
-    item = ledger.item(item_id)
-    if not concerns(item.path, item.owner, visitor.area):
-        raise of_error(ForbiddenError("the item lies in another area."))
-    return item
-
-
-@work.post("/work/{item_id}")
+@work.post("/desk/{item_id}")
 async def step(request: Request, visitor: Doer, item_id: ItemId) -> Response:
     """Take one step, and go back to where one was."""
     form = await form_of(request)
     try:
-        await to_thread.run_sync(act, ledger_of(request), visitor, item_id, form)
-    except ConflictError:
-        return _to(request, f"/work/{item_id}?said=conflict")
-    except RiskwarnError as error:
-        if of_error(error).status >= 500:
+        await to_thread.run_sync(act, books_of(request), visitor, item_id, form)
+    except Problem as problem:
+        if problem.status not in _SAID:
             raise
-        return _to(request, f"/work/{item_id}?said=refused")
-    return _to(request, local_path(form.get("next", "")) or f"/work/{item_id}?said=done")
+        return _to(request, f"/desk/{item_id}?said={_SAID[problem.status]}")
+    return _to(request, local_path(form.get("next", "")) or f"/desk/{item_id}?said=done")
 
 
-@work.post("/work")
+@work.post("/desk")
 async def steps(request: Request, visitor: Doer) -> Response:
     """Take one plain step with all that were ticked."""
     form = await form_of(request)
-    ticked = [name.removeprefix("item-") for name in form if name.startswith("item-")][:MOST_AT_ONCE]
-    versions = {item_id: form[f"item-{item_id}"] for item_id in ticked}
-    refused = await to_thread.run_sync(act_on_many, ledger_of(request), visitor, form.get("action", ""), versions)
-    return _to(request, f"/work?refused={len(refused)}" if refused else "/work")
+    versions = {name.removeprefix("item-"): version for name, version in form.items() if name.startswith("item-")}
+    refused = await to_thread.run_sync(act_on_many, books_of(request), visitor, form.get("action", ""), versions)
+    return _to(request, f"/desk?refused={len(refused)}" if refused else "/desk")
 
 
 def _to(request: Request, path: str) -> Response:

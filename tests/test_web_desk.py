@@ -6,20 +6,20 @@ import shutil
 import pytest
 from argon2 import PasswordHasher
 from towns import web as web_town
-from visiting import NAMED, from_elsewhere
+from visiting import NAMED, at_the_machine, from_elsewhere
 
 from riskwarn.access import password
 from riskwarn.ledger import Ledger, enter
 from riskwarn.store import Store
-from riskwarn.web import create_app
+from riskwarn.web import create_app, work
 
 GOOD = "a sentence nobody guesses"
-ITEM = re.compile(r'href="/work/([0-9a-f]{16})')
+ITEM = re.compile(r'href="/desk/([0-9a-f]{16})')
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    return web_town.build(tmp_path_factory.mktemp("work") / "town")
+    return web_town.build(tmp_path_factory.mktemp("desk") / "town")
 
 
 @pytest.fixture
@@ -57,14 +57,14 @@ def signed_in(app, name):
     return client
 
 
-def items_on(client, path="/work"):
+def items_on(client, path="/desk"):
     """Items on a page, and the version each form looks at."""
     return list(dict.fromkeys(ITEM.findall(client.get(path).text)))
 
 
 def form_of(client, item_id):
     """What the forms of an item's page send along."""
-    text = client.get(f"/work/{item_id}").text
+    text = client.get(f"/desk/{item_id}").text
     return {
         "csrf": re.search(r'name="csrf" value="([0-9a-f]+)"', text)[1],
         "version": re.search(r'name="version" value="(\d+)"', text)[1],
@@ -73,7 +73,7 @@ def form_of(client, item_id):
 
 def take(client, item_id, action, form=None, **given):
     return client.post(
-        f"/work/{item_id}",
+        f"/desk/{item_id}",
         data={**(form or form_of(client, item_id)), "action": action, **given},
         follow_redirects=False,
     )
@@ -91,7 +91,7 @@ def test_one_click_acknowledges_and_the_trail_says_by_which_role(site):
 
     assert answer.status_code == 303
     assert state(site, item_id) == "acknowledged"
-    text = client.get(f"/work/{item_id}").text
+    text = client.get(f"/desk/{item_id}").text
     assert "shift leader" in text
     assert text.count("desk-1") == 1  # the title of the button that signs out
 
@@ -104,7 +104,7 @@ def test_a_form_sent_twice_takes_one_step(site):
     before = len(site.state.books.ledger().trail(item_id))
     answers = [take(client, item_id, "acknowledge", form) for _ in range(2)]
 
-    assert [a.headers["location"] for a in answers] == [f"/work/{item_id}?said=done"] * 2
+    assert [a.headers["location"] for a in answers] == [f"/desk/{item_id}?said=done"] * 2
     assert len(site.state.books.ledger().trail(item_id)) == before + 1
 
 
@@ -116,7 +116,7 @@ def test_of_two_people_one_wins_and_the_other_is_told(site):
     take(first, item_id, "acknowledge")
     answer = take(second, item_id, "dismiss", form, reason="duplicate")
 
-    assert answer.headers["location"] == f"/work/{item_id}?said=conflict"
+    assert answer.headers["location"] == f"/desk/{item_id}?said=conflict"
     assert state(site, item_id) == "acknowledged"
     assert "Somebody else was faster" in second.get(answer.headers["location"]).text
 
@@ -131,19 +131,32 @@ def test_an_office_sees_and_acts_in_its_own_area_alone(site, town):
     assert set(own) == {item_id for item_id, p in path.items() if area in p.split("/")}
     other = next(item_id for item_id in everything if item_id not in own)
     form = form_of(leader, other) | {"csrf": form_of(office, own[0])["csrf"]}
-    assert office.get(f"/work/{other}").status_code == 403
-    assert take(office, other, "acknowledge", form).headers["location"].endswith("said=refused")
+    assert office.get(f"/desk/{other}").status_code == 404
+    assert take(office, other, "acknowledge", form).status_code == 404
     assert state(site, other) == "published"
 
 
-def test_who_only_reads_is_given_no_button(site):
-    """An analyst sees the list without a form, and a step sent by hand is refused."""
-    client = signed_in(site, "analyst")
+def test_who_only_reads_is_given_no_button(town):
+    """Who sits at the machine while there is no account reads the list, is offered no step, and takes none that is sent by hand."""
+    with Ledger(town) as ledger:
+        enter(ledger)
+        item_id = ledger.items(kind="alert")["item_id"].iloc[0]
+    client = at_the_machine(create_app(town.path, language="en", clock=lambda: web_town.NOW))
     text = client.get("/").text
+
+    assert 'class="line red"' in text
+    assert 'class="quick"' not in text
+    assert "There is no step for you to take now." in client.get(f"/desk/{item_id}").text
+    assert client.post(f"/desk/{item_id}", data={"action": "acknowledge", "version": "1"}).status_code == 403
+
+
+def test_an_analyst_sees_no_desk(site):
+    """Who may not know small counts is shown neither the list nor the desk, and takes no step."""
+    client = signed_in(site, "analyst")
     item_id = items_on(signed_in(site, "desk-1"))[0]
 
-    assert 'class="quick"' not in text
-    assert client.post(f"/work/{item_id}", data={"action": "acknowledge"}).status_code == 403
+    assert [client.get(path).status_code for path in ("/", "/desk", f"/desk/{item_id}")] == [403] * 3
+    assert client.post(f"/desk/{item_id}", data={"action": "acknowledge"}).status_code == 403
     assert state(site, item_id) == "published"
 
 
@@ -166,11 +179,53 @@ def test_many_are_acknowledged_at_once_and_those_that_refuse_are_counted(site):
     take(other, chosen[0], "acknowledge")
     ticked = {f"item-{item_id}": form["version"] for item_id, form in forms.items()}
     answer = client.post(
-        "/work", data={"csrf": forms[chosen[0]]["csrf"], "action": "acknowledge", **ticked}, follow_redirects=False
+        "/desk", data={"csrf": forms[chosen[0]]["csrf"], "action": "acknowledge", **ticked}, follow_redirects=False
     )
 
-    assert answer.headers["location"] == "/work?refused=1"
+    assert answer.headers["location"] == "/desk?refused=1"
     assert {state(site, item_id) for item_id in chosen} == {"acknowledged"}
+
+
+def test_a_step_that_is_none_is_refused_in_words(site):
+    """An action that cannot be taken from here, a code that is none and a version that is no number change nothing and are told."""
+    client = signed_in(site, "desk-1")
+    item_id = items_on(client)[0]
+    for action, given in (("close", {}), ("dismiss", {"reason": "boredom"}), ("dismiss", {}), ("<b>", {})):
+        assert take(client, item_id, action, **given).headers["location"] == f"/desk/{item_id}?said=refused", action
+    form = form_of(client, item_id) | {"version": "one"}
+    assert take(client, item_id, "acknowledge", form).headers["location"] == f"/desk/{item_id}?said=refused"
+
+    assert state(site, item_id) == "published"
+    assert "That step cannot be taken from here" in client.get(f"/desk/{item_id}", params={"said": "refused"}).text
+
+
+def test_one_goes_back_to_the_list_one_came_from(site):
+    """Whoever acknowledges from a filtered list sees that list again, at the same line."""
+    client = signed_in(site, "desk-1")
+    text = client.get("/alerts", params={"level": "red", "lang": "en"}).text
+
+    assert re.search(r'name="next" value="/alerts\?level=red&amp;lang=en#A-', text)
+
+
+def test_what_wants_a_code_is_not_ticked(site):
+    """An acknowledged alert must be told to whom it goes: it stands on the desk without a box, and the list can be read."""
+    client = signed_in(site, "desk-1")
+    item_id = items_on(client)[0]
+    take(client, item_id, "acknowledge")
+    answer = client.get("/desk")
+
+    assert answer.status_code == 200
+    assert f'href="/desk/{item_id}"' in answer.text
+    assert f'name="item-{item_id}"' not in answer.text
+
+
+def test_more_items_than_can_be_ticked_stand_on_pages(monkeypatch, site):
+    """A page of the desk holds no more than one form may send, so that nothing ticked is left out in silence."""
+    monkeypatch.setattr(work, "MOST_AT_ONCE", 2)
+    client = signed_in(site, "desk-1")
+    shown = [client.get("/desk", params={"page": page}).text.count('type="checkbox"') for page in (1, 2)]
+
+    assert shown == [2, 2]
 
 
 def test_the_way_back_leads_to_our_own_pages_alone(site):
@@ -178,7 +233,7 @@ def test_the_way_back_leads_to_our_own_pages_alone(site):
     client = signed_in(site, "desk-1")
     item_id = items_on(client)[0]
 
-    assert take(client, item_id, "acknowledge", next="https://evil.example/").headers["location"].startswith("/work/")
+    assert take(client, item_id, "acknowledge", next="https://evil.example/").headers["location"].startswith("/desk/")
 
 
 def test_the_story_of_an_alert_at_the_page(site):
@@ -211,4 +266,4 @@ def test_today_offers_to_acknowledge_and_then_says_so(site):
 
     assert n > 0
     assert after.count('class="quick"') == n - 1
-    assert f'href="/work/{item_id}">acknowledged' in after
+    assert f'href="/desk/{item_id}">acknowledged' in after
