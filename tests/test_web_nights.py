@@ -143,21 +143,27 @@ def test_a_request_keeps_the_night_it_began_with(store):
 
 
 def test_in_the_background_nobody_waits_for_a_new_night(store, monkeypatch):
-    """The night before is shown until the new one is read; then the new one, whole."""
+    """The night before, and any other at hand, is given while the new one is read; then the new one, whole."""
     nights = Nights(store, background=True)
-    assert nights.at().run == "run1"
-    gate, arrow = threading.Event(), PublishedNight.arrow
+    assert (nights.at().run, nights.at("2025-01-07").run) == ("run1", "run0")
+    begun, gate, arrow, let_in = threading.Event(), threading.Event(), PublishedNight.arrow, []
 
     def slow(self, name):
-        gate.wait(10)
+        begun.set()
+        let_in.append(gate.wait(10))
         return arrow(self, name)
 
     monkeypatch.setattr(PublishedNight, "arrow", slow)
     web_town.publish(store, "2025-01-08", seed=5, run="again")
 
+    assert nights.at().run == "run1"
+    assert begun.wait(10)
     assert {nights.at().run for _ in range(20)} == {"run1"}
+    assert nights.at("2025-01-07").run == "run0"
+    assert let_in == []
     gate.set()
     assert waited(lambda: nights.at().run == "again")
+    assert all(let_in)
 
 
 def test_few_nights_are_held(store):

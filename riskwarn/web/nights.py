@@ -78,6 +78,7 @@ class Nights:
         self.background = background
         self._said: set[str] = set()
         self._lock = RLock()
+        self._one_reads = RLock()
         self._reader: Thread | None = None
         self._held: OrderedDict[tuple[pd.Timestamp, str], Held] = OrderedDict()
         self._places: Places | None = None
@@ -194,7 +195,7 @@ class Nights:
         if found is not None and found.held is not None and self.background:
             self._read_beside()
             return self._found or found
-        with self._lock:
+        with self._one_reads:
             if self._found is found or self._found is None:
                 self._found = self._search()
             return self._found
@@ -254,14 +255,26 @@ class Nights:
     def _kept(self, published: PublishedNight) -> Held:
         """The tables of a run, read once while it is among the last few asked for."""
         key = published.as_of, published.run
+        held = self._at_hand(key)
+        if held is not None:
+            return held
+        with self._one_reads:  # who asks for another night that is held already does not wait for it
+            return self._at_hand(key) or self._read(key, published)
+
+    def _at_hand(self, key: tuple[pd.Timestamp, str]) -> Held | None:
         with self._lock:
-            if key not in self._held:
-                self._held[key] = Held(published, self._places_of(published.as_of))
-                while len(self._held) > KEPT_NIGHTS:
-                    self._held.popitem(last=False)
-                _give_back()
-            self._held.move_to_end(key)
-            return self._held[key]
+            if key in self._held:
+                self._held.move_to_end(key)
+            return self._held.get(key)
+
+    def _read(self, key: tuple[pd.Timestamp, str], published: PublishedNight) -> Held:
+        held = Held(published, self._places_of(published.as_of))
+        with self._lock:
+            self._held[key] = held
+            while len(self._held) > KEPT_NIGHTS:
+                self._held.popitem(last=False)
+        _give_back()
+        return held
 
     def _places_of(self, as_of: pd.Timestamp) -> Places:
         """The grids of a night; one object where they are those of the night read before."""
