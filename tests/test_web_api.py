@@ -381,6 +381,32 @@ def test_small_counts_are_for_who_goes_there(client, monkeypatch):
     assert desk["total"]["n_grids"] == 24
 
 
+@pytest.fixture
+def all_red(tmp_path):
+    """A city of which every grid leads a red alert: many enough for anyone to be told how many."""
+    store = web_town.build(tmp_path / "red", columns=6, rows=4, nights=("2025-01-08",))
+    night = store.night("2025-01-08")
+    scores, one = night.table("scores"), night.table("alerts").iloc[[0]]
+    alerts = one.loc[one.index.repeat(len(scores))].assign(
+        alert_id=[f"a{n:03d}" for n in range(len(scores))], grid_ids=scores["grid_id"].to_numpy(), level="red"
+    )
+    store.publish("2025-01-08", {"scores": scores, "alerts": alerts}, run="red", facts=night.facts)
+    return client_of(store)
+
+
+@pytest.mark.parametrize("by", ["city", "county"])
+def test_a_part_of_an_area_has_not_the_count_of_the_whole(all_red, monkeypatch, by):
+    """Where only half of an area is added up an analyst is not shown the alerts of all of it beside the grids of the half."""
+    as_visitor(monkeypatch, "city_analyst")
+    whole = get(all_red, "/areas", by=by).json()
+    half = get(all_red, "/areas", by=by, parent=WEST).json()
+    own = get(all_red, "/areas", by="township", parent=WEST).json()
+
+    assert [(a["n_grids"], a["n_red"]) for a in (*whole["items"], whole["total"])] == [(24, 24)] * 2
+    assert [(a["n_grids"], a["n_red"]) for a in (*half["items"], half["total"])] == [(12, None)] * 2
+    assert [(a["n_grids"], a["n_red"]) for a in (*own["items"], own["total"])] == [(12, 12)] * 2
+
+
 @pytest.mark.parametrize("by", ["community", "township", "county"])
 def test_larger_areas_are_drawn_from_their_grids(client, by):
     """A township is the union of its grids, tells how many it has, and all together cover what the grids cover."""

@@ -90,12 +90,15 @@ def without_small(night: Night, by: str, items: list[dict[str, Any]], total: dic
     by
         What the items are.
     items, total
-        Areas and all of them together; null is put for what is left out.
+        Areas and all of them together; null is put for what is left out, and for an area of which only a part was added up.
     """
+    scores, column = night.scores, f"{by}_id"
+    sizes = {"*": len(scores)} if by == "city" else scores[column].value_counts().to_dict() if column in scores else {}
     for level in _LEVELS:
         name, shown = f"n_{level}", _shown(night, level)
         for item in items:
-            item[name] = shown.get((f"{by}_id" if by != "city" else "city", item["area_id"]))
+            is_whole = item["n_grids"] == sizes.get(item["area_id"])
+            item[name] = shown.get((column if by != "city" else "city", item["area_id"])) if is_whole else None
         total[name] = None if any(item[name] is None for item in items) else sum(item[name] for item in items)
 
 
