@@ -16,7 +16,7 @@ from visiting import as_visitor
 
 from riskwarn.client import AsyncClient, Client
 from riskwarn.client.calls import Call, members_of
-from riskwarn.errors import BusyError, ConflictError, DataError, ForbiddenError, NotFoundError, StepError
+from riskwarn.errors import BusyError, ConflictError, DataError, ForbiddenError, NotFoundError, RiskwarnError, StepError
 from riskwarn.ledger import Ledger, enter
 from riskwarn.web import create_app
 
@@ -185,6 +185,51 @@ def test_lists_are_read_to_their_end():
     with Client("http://city", transport=transport) as city:
         assert city.alerts()["n"].tolist() == list(range(2500))
     assert [request.url.params["offset"] for request in sent] == ["0", "1000", "2000"]
+
+
+def test_pages_of_two_runs_are_not_one_list():
+    """Where another night is published between two pages the list is refused, not patched together."""
+    pages = [httpx.Response(200, json={"run": run, "total": 1500, "items": [{"n": 1}]}) for run in ("a", "b")]
+    with (
+        Client("http://city", transport=answering(*pages)[0]) as city,
+        pytest.raises(ConflictError, match="another night was published"),
+    ):
+        city.gaps()
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (httpx.Response(200, text="<html>a portal</html>"), DataError),
+        (httpx.Response(200, json=[1, 2]), DataError),
+        (httpx.Response(301, headers={"Location": "https://city/"}, text="moved"), DataError),
+        (httpx.Response(400, json=["no problem document"]), DataError),
+        (httpx.Response(500, text="oops"), RiskwarnError),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("question", ["scores", "areas", "what_if"])
+def test_what_is_no_answer_of_the_api_is_told(question, answer, error):
+    """A page of something else, a redirect or a problem without a document is an error of the library, whatever was asked."""
+    ask = {
+        "scores": lambda city: city.scores(),
+        "areas": lambda city: city.areas(),
+        "what_if": lambda city: city.what_if("G0001", {"x": 0}),
+    }
+    with (
+        Client("http://city", transport=answering(answer)[0]) as city,
+        pytest.raises(error, match=r"(is no riskwarn server|answered \d+)"),
+    ):
+        ask[question](city)
+
+
+def test_further_headers_leave_the_token():
+    """Headers of one's own stand beside the token."""
+    transport, sent = answering(httpx.Response(200, json={}))
+    with Client("http://city", token="rw_x", transport=transport, headers={"X-Trace": "1"}) as city:
+        city.get("/feeds")
+
+    assert (sent[0].headers["authorization"], sent[0].headers["x-trace"]) == ("Bearer rw_x", "1")
 
 
 def test_a_step_and_a_conflict(tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ import io
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote
 
@@ -129,11 +129,18 @@ def found(path: str, *parts: str, **asked: Any) -> Call[dict[str, Any]]:
     return Call("GET", path.format(*(quote(part, safe="") for part in parts)), members_of, asked)
 
 
+def areas(**asked: Any) -> Call[pd.DataFrame]:
+    """Roll-ups as a frame."""
+    return Call("GET", "/areas", lambda body, headers: table_of(members_of(body, headers)), asked)
+
+
 def step(item_id: str, action: str, version: int, *, key: str | None, **given: str) -> Call[Taken]:
     """A step with an item; sent again it is not taken again."""
 
     def read(body: bytes, headers: Mapping[str, str]) -> Taken:
-        return Taken(**members_of(body, headers), again=headers.get("idempotency-replayed") == "true")
+        taken = members_of(body, headers)
+        members = {name: taken[name] for name in ("item_id", "state", "version", "transition")}
+        return Taken(**members, again=headers.get("idempotency-replayed") == "true")
 
     path = f"/items/{quote(item_id, safe='')}/transitions"
     sent = {"action": action, "version": version, **{name: value for name, value in given.items() if value}}
@@ -143,6 +150,52 @@ def step(item_id: str, action: str, version: int, *, key: str | None, **given: s
 def posted(path: str, **body: Any) -> Call[dict[str, Any]]:
     """Something posted, answered in JSON."""
     return Call("POST", path, members_of, body={k: v for k, v in body.items() if v is not None})
+
+
+def what_if(grid_id: str, values: Mapping[str, float], *, as_of: str | None) -> Call[dict[str, Any]]:
+    """One grid's score as it would be."""
+
+    def read(body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
+        told: dict[str, Any] = members_of(body, headers)["what_if"]
+        return told
+
+    return replace(posted("/score", grid_id=grid_id, values=dict(values), as_of=as_of), read=read)
+
+
+class Leafing:
+    """A list that is read page by page.
+
+    Parameters
+    ----------
+    path, asked
+        Below ``/api/v1``, and the parameters of the address.
+    """
+
+    def __init__(self, path: str, asked: Mapping[str, Any]) -> None:
+        self.path, self.asked = path, dict(asked)
+        self.offset, self.total = 0, 1
+        self.run: str | None = None
+
+    def next(self) -> Call[dict[str, Any]] | None:
+        """The next page; None after the last."""
+        if self.offset >= self.total:
+            return None
+        return found(self.path, **self.asked, limit=PAGE, offset=self.offset)
+
+    def turned(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """An answer, counted.
+
+        Raises
+        ------
+        ConflictError
+            It is of another run than the page before.
+        """
+        if self.offset and answer.get("run") != self.run:
+            raise ConflictError(
+                "another night was published while this list was read; read it again from the beginning."
+            )
+        self.run, self.offset, self.total = answer.get("run"), self.offset + PAGE, answer["total"]
+        return answer
 
 
 _KINDS: Mapping[int, type[RiskwarnError]] = {
@@ -169,6 +222,7 @@ def error_of(status: int, body: bytes) -> RiskwarnError:
         problem = json.loads(body)
     except ValueError:
         problem = {}
+    problem = problem if isinstance(problem, dict) else {}
     code = str(problem.get("type", "")).rpartition(":")[2]
     kind = StepError if code == "refused_step" else _KINDS.get(status, DataError if status < 500 else RiskwarnError)
     return kind(str(problem.get("detail") or f"the server answered {status}."))

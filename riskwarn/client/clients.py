@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -12,7 +12,7 @@ import pandas as pd
 from riskwarn.client import calls
 from riskwarn.client.calls import Call, Taken
 from riskwarn.client.questions import Questions
-from riskwarn.errors import BusyError, NotFoundError
+from riskwarn.errors import BusyError, DataError, NotFoundError
 
 if TYPE_CHECKING:
     import httpx
@@ -51,17 +51,23 @@ class _Asked:
 def _read(call: Call[T], response: "httpx.Response | None") -> T:
     if response is None:
         raise BusyError("the server does not answer; is `riskwarn serve` running, and the address right?")
-    if response.status_code >= 400:
+    if not response.is_success:
         raise calls.error_of(response.status_code, response.content)
-    return call.read(response.content, response.headers)
+    try:
+        return call.read(response.content, response.headers)
+    except (ValueError, TypeError, KeyError):
+        raise DataError(
+            "what answers is no riskwarn server, or one of another version; is the address right?"
+        ) from None
 
 
 def _options(url: str, token: str, timeout: float, options: Mapping[str, Any]) -> dict[str, Any]:
-    headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
-    return {"base_url": url, "headers": headers, "timeout": timeout, **options}
+    said = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    headers = said | dict(options.get("headers", {}))
+    return {"base_url": url, "timeout": timeout, **options, "headers": headers}
 
 
-class Client(Questions):
+class Client(Questions[pd.DataFrame, dict[str, Any], Taken]):
     """A client that waits for each answer.
 
     Parameters
@@ -105,18 +111,7 @@ class Client(Questions):
         self.http.close()
 
     def ask(self, call: Call[T]) -> T:
-        """Send a request, again where that helps, and read its answer; what the server refuses is the library's error of that kind.
-
-        Parameters
-        ----------
-        call
-            What is asked.
-
-        Returns
-        -------
-        answer
-            As the call reads it.
-        """
+        """See :class:`~riskwarn.client.questions.Questions`."""
         asked = _Asked(call, self.retries)
         while True:
             response: httpx.Response | None = None
@@ -128,104 +123,16 @@ class Client(Questions):
             time.sleep(pause)
 
     def pages(self, path: str, **asked: Any) -> Iterator[dict[str, Any]]:
-        """The answers of a list, page by page.
+        """See :class:`~riskwarn.client.questions.Questions`."""
+        leaf = calls.Leafing(path, asked)
+        while (call := leaf.next()) is not None:
+            yield leaf.turned(self.ask(call))
 
-        Parameters
-        ----------
-        path
-            Below ``/api/v1``.
-        asked
-            Parameters of the address.
-
-        Yields
-        ------
-        answer
-            A dictionary.
-        """
-        offset, total = 0, 1
-        while offset < total:
-            answer = self.ask(calls.found(path, **asked, limit=calls.PAGE, offset=offset))
-            yield answer
-            offset, total = offset + calls.PAGE, answer["total"]
-
-    def _table(self, path: str, **asked: Any) -> pd.DataFrame:
+    def _listed(self, path: str, **asked: Any) -> pd.DataFrame:
         return calls.joined(list(self.pages(path, **asked)))
 
-    # -- reading ------------------------------------------------------------------------------------------------------
 
-    def scores(
-        self,
-        *,
-        as_of: str | None = None,
-        target: str | None = None,
-        level: str | None = None,
-        lane: str | None = None,
-        parent: str | None = None,
-        state: str | None = None,
-        min_probability: float | None = None,
-        sort: str = "rank",
-        limit: int | None = None,
-    ) -> pd.DataFrame:
-        """See :class:`~riskwarn.client.questions.Questions`."""
-        narrowed = {"level": level, "lane": lane, "parent": parent, "state": state, "min_probability": min_probability}
-        return self.ask(calls.scores(as_of=as_of, target=target, **narrowed, sort=sort, limit=limit))
-
-    def grid(self, grid_id: str, *, as_of: str | None = None, target: str | None = None) -> dict[str, Any]:
-        """See :class:`~riskwarn.client.questions.Questions`."""
-        return self.ask(calls.found("/grids/{}", grid_id, as_of=as_of, target=target))
-
-    def areas(self, by: str = "county", *, parent: str | None = None, as_of: str | None = None) -> pd.DataFrame:
-        """See :class:`~riskwarn.client.questions.Questions`."""
-        return calls.table_of(self.ask(calls.found("/areas", by=by, parent=parent, as_of=as_of)))
-
-    def alerts(self, *, level: str | None = None, lane: str | None = None, as_of: str | None = None) -> pd.DataFrame:
-        """See :class:`~riskwarn.client.questions.Questions`."""
-        return self._table("/alerts", level=level, lane=lane, as_of=as_of)
-
-    def gaps(self, *, kind: str | None = None, as_of: str | None = None) -> pd.DataFrame:
-        """See :class:`~riskwarn.client.questions.Questions`."""
-        return self._table("/gaps", kind=kind, as_of=as_of)
-
-    def items(self, *, kind: str | None = None, open: bool = False, area: str | None = None) -> pd.DataFrame:  # noqa: A002 - the API's word
-        """See :class:`~riskwarn.client.questions.Questions`."""
-        return self._table("/items", kind=kind, open=open, area=area)
-
-    def item(self, item_id: str) -> dict[str, Any]:
-        """See :class:`~riskwarn.client.questions.Questions`."""
-        return self.ask(calls.found("/items/{}", item_id))
-
-    def get(self, path: str, **asked: Any) -> dict[str, Any]:
-        """Whatever else the API answers in JSON, as ``get("/feeds")``."""
-        return self.ask(calls.found(path, **asked))
-
-    # -- asking and acting ---------------------------------------------------------------------------------------------
-
-    def what_if(self, grid_id: str, values: Mapping[str, float], *, as_of: str | None = None) -> dict[str, Any]:
-        """See :class:`~riskwarn.client.questions.Questions`."""
-        answer = self.ask(calls.posted("/score", grid_id=grid_id, values=dict(values), as_of=as_of))
-        told: dict[str, Any] = answer["what_if"]
-        return told
-
-    def act(
-        self,
-        item_id: str,
-        action: str,
-        *,
-        version: int,
-        reason: str = "",
-        outcome: str = "",
-        area: str = "",
-        key: str | None = None,
-    ) -> Taken:
-        """See :class:`~riskwarn.client.questions.Questions`."""
-        return self.ask(calls.step(item_id, action, version, key=key, reason=reason, outcome=outcome, area=area))
-
-    def switch_mode(self, mode: str, why: str) -> dict[str, Any]:
-        """See :class:`~riskwarn.client.questions.Questions`."""
-        return self.ask(calls.posted("/mode", mode=mode, why=why))
-
-
-class AsyncClient(Questions):
+class AsyncClient(Questions[Awaitable[pd.DataFrame], Awaitable[dict[str, Any]], Awaitable[Taken]]):
     """A client that does not wait: the questions of :class:`Client`, each to be awaited.
 
     Parameters
@@ -256,18 +163,7 @@ class AsyncClient(Questions):
         await self.http.aclose()
 
     async def ask(self, call: Call[T]) -> T:
-        """Send a request, again where that helps, and read its answer.
-
-        Parameters
-        ----------
-        call
-            What is asked.
-
-        Returns
-        -------
-        answer
-            As the call reads it.
-        """
+        """See :class:`~riskwarn.client.questions.Questions`."""
         asked = _Asked(call, self.retries)
         while True:
             response: httpx.Response | None = None
@@ -279,96 +175,10 @@ class AsyncClient(Questions):
             await asyncio.sleep(pause)
 
     async def pages(self, path: str, **asked: Any) -> AsyncIterator[dict[str, Any]]:
-        """The answers of a list, page by page.
+        """See :class:`~riskwarn.client.questions.Questions`."""
+        leaf = calls.Leafing(path, asked)
+        while (call := leaf.next()) is not None:
+            yield leaf.turned(await self.ask(call))
 
-        Parameters
-        ----------
-        path
-            Below ``/api/v1``.
-        asked
-            Parameters of the address.
-
-        Yields
-        ------
-        answer
-            A dictionary.
-        """
-        offset, total = 0, 1
-        while offset < total:
-            answer = await self.ask(calls.found(path, **asked, limit=calls.PAGE, offset=offset))
-            yield answer
-            offset, total = offset + calls.PAGE, answer["total"]
-
-    async def _table(self, path: str, **asked: Any) -> pd.DataFrame:
+    async def _listed(self, path: str, **asked: Any) -> pd.DataFrame:
         return calls.joined([answer async for answer in self.pages(path, **asked)])
-
-    async def scores(
-        self,
-        *,
-        as_of: str | None = None,
-        target: str | None = None,
-        level: str | None = None,
-        lane: str | None = None,
-        parent: str | None = None,
-        state: str | None = None,
-        min_probability: float | None = None,
-        sort: str = "rank",
-        limit: int | None = None,
-    ) -> pd.DataFrame:
-        """See :class:`~riskwarn.client.questions.Questions`."""
-        narrowed = {"level": level, "lane": lane, "parent": parent, "state": state, "min_probability": min_probability}
-        return await self.ask(calls.scores(as_of=as_of, target=target, **narrowed, sort=sort, limit=limit))
-
-    async def grid(self, grid_id: str, *, as_of: str | None = None, target: str | None = None) -> dict[str, Any]:
-        """See :class:`~riskwarn.client.questions.Questions`."""
-        return await self.ask(calls.found("/grids/{}", grid_id, as_of=as_of, target=target))
-
-    async def areas(self, by: str = "county", *, parent: str | None = None, as_of: str | None = None) -> pd.DataFrame:
-        """See :class:`~riskwarn.client.questions.Questions`."""
-        return calls.table_of(await self.ask(calls.found("/areas", by=by, parent=parent, as_of=as_of)))
-
-    async def alerts(
-        self, *, level: str | None = None, lane: str | None = None, as_of: str | None = None
-    ) -> pd.DataFrame:
-        """See :class:`~riskwarn.client.questions.Questions`."""
-        return await self._table("/alerts", level=level, lane=lane, as_of=as_of)
-
-    async def gaps(self, *, kind: str | None = None, as_of: str | None = None) -> pd.DataFrame:
-        """See :class:`~riskwarn.client.questions.Questions`."""
-        return await self._table("/gaps", kind=kind, as_of=as_of)
-
-    async def items(self, *, kind: str | None = None, open: bool = False, area: str | None = None) -> pd.DataFrame:  # noqa: A002 - the API's word
-        """See :class:`~riskwarn.client.questions.Questions`."""
-        return await self._table("/items", kind=kind, open=open, area=area)
-
-    async def item(self, item_id: str) -> dict[str, Any]:
-        """See :class:`~riskwarn.client.questions.Questions`."""
-        return await self.ask(calls.found("/items/{}", item_id))
-
-    async def get(self, path: str, **asked: Any) -> dict[str, Any]:
-        """See :class:`~riskwarn.client.questions.Questions`."""
-        return await self.ask(calls.found(path, **asked))
-
-    async def what_if(self, grid_id: str, values: Mapping[str, float], *, as_of: str | None = None) -> dict[str, Any]:
-        """See :class:`~riskwarn.client.questions.Questions`."""
-        answer = await self.ask(calls.posted("/score", grid_id=grid_id, values=dict(values), as_of=as_of))
-        told: dict[str, Any] = answer["what_if"]
-        return told
-
-    async def act(
-        self,
-        item_id: str,
-        action: str,
-        *,
-        version: int,
-        reason: str = "",
-        outcome: str = "",
-        area: str = "",
-        key: str | None = None,
-    ) -> Taken:
-        """See :class:`~riskwarn.client.questions.Questions`."""
-        return await self.ask(calls.step(item_id, action, version, key=key, reason=reason, outcome=outcome, area=area))
-
-    async def switch_mode(self, mode: str, why: str) -> dict[str, Any]:
-        """See :class:`~riskwarn.client.questions.Questions`."""
-        return await self.ask(calls.posted("/mode", mode=mode, why=why))

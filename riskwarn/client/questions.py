@@ -1,14 +1,58 @@
-"""What can be asked of a city: the questions of both clients, described once."""
+"""What can be asked of a city: the questions of both clients, written once."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+from riskwarn.client import calls
+from riskwarn.client.calls import Call
+
+FrameT = TypeVar("FrameT")
+MembersT = TypeVar("MembersT")
+TakenT = TypeVar("TakenT")
 
 
-class Questions(ABC):
+class Questions(ABC, Generic[FrameT, MembersT, TakenT]):
     """The questions of a client. :class:`~riskwarn.client.Client` gives answers, :class:`~riskwarn.client.AsyncClient` what is awaited for them."""
 
     @abstractmethod
+    def ask(self, call: Call[Any]) -> Any:
+        """Send a request, again where that helps, and read its answer; what the server refuses is the library's error of that kind.
+
+        Parameters
+        ----------
+        call
+            What is asked.
+
+        Returns
+        -------
+        answer
+            As the call reads it.
+        """
+
+    @abstractmethod
+    def pages(self, path: str, **asked: Any) -> Any:
+        """The answers of a list, page by page.
+
+        Parameters
+        ----------
+        path
+            Below ``/api/v1``.
+        asked
+            Parameters of the address.
+
+        Yields
+        ------
+        answer
+            A dictionary.
+        """
+
+    @abstractmethod
+    def _listed(self, path: str, **asked: Any) -> FrameT:
+        """All pages of a list as one frame."""
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
     def scores(
         self,
         *,
@@ -21,7 +65,7 @@ class Questions(ABC):
         min_probability: float | None = None,
         sort: str = "rank",
         limit: int | None = None,
-    ) -> Any:
+    ) -> FrameT:
         """Scores, one row a grid, all that fit by default.
 
         Parameters
@@ -38,9 +82,11 @@ class Questions(ABC):
         scores
             A frame; its `attrs` hold `as_of`, `model_version`, `data_until`, `run`, `state` and `stale`.
         """
+        narrowed = {"level": level, "lane": lane, "parent": parent, "state": state, "min_probability": min_probability}
+        answer: FrameT = self.ask(calls.scores(as_of=as_of, target=target, **narrowed, sort=sort, limit=limit))
+        return answer
 
-    @abstractmethod
-    def grid(self, grid_id: str, *, as_of: str | None = None, target: str | None = None) -> Any:
+    def grid(self, grid_id: str, *, as_of: str | None = None, target: str | None = None) -> MembersT:
         """Everything a night says of one grid.
 
         Parameters
@@ -55,9 +101,10 @@ class Questions(ABC):
         answer
             A dictionary: `scores`, `reasons`, `nights`, `weeks`, `gaps`, `alerts` and what it says of itself.
         """
+        answer: MembersT = self.ask(calls.found("/grids/{}", grid_id, as_of=as_of, target=target))
+        return answer
 
-    @abstractmethod
-    def areas(self, by: str = "county", *, parent: str | None = None, as_of: str | None = None) -> Any:
+    def areas(self, by: str = "county", *, parent: str | None = None, as_of: str | None = None) -> FrameT:
         """Grids added up by area.
 
         Parameters
@@ -74,9 +121,10 @@ class Questions(ABC):
         areas
             A frame; its `attrs` hold the `total`.
         """
+        answer: FrameT = self.ask(calls.areas(by=by, parent=parent, as_of=as_of))
+        return answer
 
-    @abstractmethod
-    def alerts(self, *, level: str | None = None, lane: str | None = None, as_of: str | None = None) -> Any:
+    def alerts(self, *, level: str | None = None, lane: str | None = None, as_of: str | None = None) -> FrameT:
         """Alerts of a night with the state of their work items.
 
         Parameters
@@ -91,9 +139,9 @@ class Questions(ABC):
         alerts
             A frame with `item_id`, `item_state` and `version` of each.
         """
+        return self._listed("/alerts", level=level, lane=lane, as_of=as_of)
 
-    @abstractmethod
-    def gaps(self, *, kind: str | None = None, as_of: str | None = None) -> Any:
+    def gaps(self, *, kind: str | None = None, as_of: str | None = None) -> FrameT:
         """Gaps of a night with the state of their work items.
 
         Parameters
@@ -108,9 +156,9 @@ class Questions(ABC):
         gaps
             A frame.
         """
+        return self._listed("/gaps", kind=kind, as_of=as_of)
 
-    @abstractmethod
-    def items(self, *, kind: str | None = None, open: bool = False, area: str | None = None) -> Any:  # noqa: A002 - the API's word
+    def items(self, *, kind: str | None = None, open: bool = False, area: str | None = None) -> FrameT:  # noqa: A002 - the API's word
         """Work items of the ledger, of whatever night.
 
         Parameters
@@ -127,9 +175,9 @@ class Questions(ABC):
         items
             A frame, the gravest first.
         """
+        return self._listed("/items", kind=kind, open=open, area=area)
 
-    @abstractmethod
-    def item(self, item_id: str) -> Any:
+    def item(self, item_id: str) -> MembersT:
         """One work item with its trail, the clocks that run, and what may be done next.
 
         Parameters
@@ -142,9 +190,10 @@ class Questions(ABC):
         work
             A dictionary: `item`, `trail`, `clocks`, `actions`.
         """
+        answer: MembersT = self.ask(calls.found("/items/{}", item_id))
+        return answer
 
-    @abstractmethod
-    def get(self, path: str, **asked: Any) -> Any:
+    def get(self, path: str, **asked: Any) -> MembersT:
         """Whatever else the API answers in JSON, as ``get("/feeds")``.
 
         Parameters
@@ -159,9 +208,12 @@ class Questions(ABC):
         answer
             A dictionary.
         """
+        answer: MembersT = self.ask(calls.found(path, **asked))
+        return answer
 
-    @abstractmethod
-    def what_if(self, grid_id: str, values: Mapping[str, float], *, as_of: str | None = None) -> Any:
+    # -- asking and acting ---------------------------------------------------------------------------------------------
+
+    def what_if(self, grid_id: str, values: Mapping[str, float], *, as_of: str | None = None) -> MembersT:
         """Where a grid would stand with other numbers of open and overdue cases.
 
         Parameters
@@ -178,8 +230,9 @@ class Questions(ABC):
         answer
             A dictionary with ranks, expected counts and sentences.
         """
+        answer: MembersT = self.ask(calls.what_if(grid_id, values, as_of=as_of))
+        return answer
 
-    @abstractmethod
     def act(
         self,
         item_id: str,
@@ -190,7 +243,7 @@ class Questions(ABC):
         outcome: str = "",
         area: str = "",
         key: str | None = None,
-    ) -> Any:
+    ) -> TakenT:
         """Take one step with a work item: once, however often it is sent. What is refused is an error of the library.
 
         Parameters
@@ -209,9 +262,11 @@ class Questions(ABC):
         taken
             A :class:`~riskwarn.client.Taken`: how the item stands now.
         """
+        step = calls.step(item_id, action, version, key=key, reason=reason, outcome=outcome, area=area)
+        taken: TakenT = self.ask(step)
+        return taken
 
-    @abstractmethod
-    def switch_mode(self, mode: str, why: str) -> Any:
+    def switch_mode(self, mode: str, why: str) -> MembersT:
         """Switch the mode of the centre.
 
         Parameters
@@ -226,3 +281,5 @@ class Questions(ABC):
         switched
             A dictionary: `mode`, `at`, `by`, `why`.
         """
+        answer: MembersT = self.ask(calls.posted("/mode", mode=mode, why=why))
+        return answer
