@@ -368,6 +368,11 @@ def test_areas_add_up(client):
     assert get(client, "/areas", by="community", parent=WEST).json()["total"]["n_grids"] == 12
 
 
+def test_areas_have_one_form(client):
+    """A form that areas do not come in is refused, not passed over."""
+    assert get(client, "/areas", format="csv").status_code == 422
+
+
 def test_small_counts_are_for_who_goes_there(client, monkeypatch):
     """An analyst is not shown a count of 1 to 4; the shift leader is."""
     as_visitor(monkeypatch, "shift_leader")

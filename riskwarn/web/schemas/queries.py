@@ -55,15 +55,10 @@ class ListQuery(Paging, NightQuery):
     """Parameters of a list of a night."""
 
 
-class FormQuery(NightQuery):
-    """Parameters of what can be had in several forms."""
-
-    format: Form | None = Field(None, description="goes before the header `Accept`")
-
-
-class ScoresQuery(FormQuery, ListQuery):
+class ScoresQuery(ListQuery):
     """Parameters of the scores."""
 
+    format: Form | None = Field(None, description="goes before the header `Accept`")
     limit: int | None = Field(None, ge=1, le=LARGEST_PAGE, description="rows at most; 100, of a file all")  # type: ignore[assignment]
     min_probability: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
     state: Literal["ok", "stale", "insufficient_data", "not_asked"] | None = None
@@ -85,7 +80,7 @@ class ChangesQuery(NightQuery):
     limit: int = Field(100, ge=1, le=LARGEST_PAGE, description="grids at most whose rank moved")
 
 
-class AreasQuery(FormQuery):
+class AreasQuery(NightQuery):
     """Parameters of roll-ups."""
 
     by: AreaKind = Field("county", description="areas the grids are added up by")
@@ -142,23 +137,17 @@ class ReviewQuery(Paging):
     source: str | None = Field(None, pattern=r"^[a-z][a-z0-9_]{0,49}$", description="one feed; all by default")
 
 
-GridId = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 Value = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class ScoreRequest(BaseModel):
+class ScoreRequest(NightQuery):
     """What is posted for scores: some grids, or for one grid the values of a what-if."""
 
-    model_config = ConfigDict(extra="forbid")
-    as_of: str | None = Field(None, pattern=DATE, description="the night, the newest by default", max_length=19)
-    target: str | None = Field(
-        None, pattern=r"^[\w.\-]+$", description="the question, the first of the night by default", max_length=100
+    grids: list[Code] | None = Field(
+        None, min_length=1, max_length=LARGEST_PAGE, description="only these; the riskiest 10,000 by default"
     )
-    grids: list[GridId] | None = Field(
-        None, min_length=1, max_length=LARGEST_PAGE, description="only these; all by default"
-    )
-    grid_id: GridId | None = Field(None, description="the grid of a what-if")
-    values: dict[GridId, Value] | None = Field(
+    grid_id: Code | None = Field(None, description="the grid of a what-if")
+    values: dict[Code, Value] | None = Field(
         None, min_length=1, max_length=MOST_VALUES, description="by feature, what it would be: open or overdue cases"
     )
 
