@@ -49,11 +49,11 @@ class Held:
         self.targets = targets_of(published)
         self.timezone = str(published.as_of.tz)
         self._lock = Lock()
-        self.numbers = _numbered(places, published.arrow("scores"))
+        self.numbers = _numbered(places, self.scores)
         self._frames: dict[str, pd.DataFrame] = {}
         self._ranked: dict[str, Ranked] = {}
         self._nights: dict[str, Night] = {}
-        _ = self.scores, self.alerts, self.gaps
+        _ = self.alerts, self.gaps
 
     def night(self, target: str) -> "Night":
         """The answers to one question.

@@ -1,11 +1,12 @@
 """The model behind the scores, its card, and the feeds they rest on."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from riskwarn.language import LANGUAGES, Words
+from riskwarn.language import LANGUAGES, Words, in_every_language
 from riskwarn.web import schemas
 from riskwarn.web.api.shared import answer, finite, nights_of
 from riskwarn.web.policy import may
@@ -42,19 +43,19 @@ def card(request: Request, query: Annotated[NightQuery, Query()]) -> Response:
         trained=finite(facts.get("trained")),
         backtest=finite(facts.get("backtest")),
         features=features,
-        meant_for={language: PHRASES["note"][language] for language in LANGUAGES},
-        not_for={language: PHRASES["not_for_list"][language] for language in LANGUAGES},
+        meant_for=in_every_language(PHRASES["note"]),
+        not_for=in_every_language(PHRASES["not_for_list"]),
     )
 
 
-def _every(said: Any) -> dict[str, str] | None:
+def _every(said: Any) -> Mapping[str, str] | None:
     """A text in every language; None where there is none."""
     if not said:
         return None
     words = (
         Words(**{k: v for k, v in said.items() if k in LANGUAGES}) if isinstance(said, dict) else Words(en=str(said))
     )
-    return {language: words[language] for language in LANGUAGES}
+    return in_every_language(words)
 
 
 @router.get("/feeds", response_model=schemas.Feeds, dependencies=[may("feeds:read", "any", "safe")])

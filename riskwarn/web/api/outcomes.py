@@ -13,6 +13,7 @@ from riskwarn.web import schemas
 from riskwarn.web.api.items import books_of
 from riskwarn.web.api.shared import api_answer, finite
 from riskwarn.web.policy import may
+from riskwarn.web.schemas import rows
 
 router = APIRouter(prefix="/api/v1")
 _TOLD = {"precision": precision, "acknowledgement": acknowledgement, "hours_per_hit": hours_per_hit, "missed": missed}
@@ -34,5 +35,5 @@ def _told(ledger: Ledger, table: Callable[[Ledger], pd.DataFrame]) -> list[dict[
         told = table(ledger)
     except DataError:
         return None
-    rows: list[dict[str, Any]] = finite(told.astype(object).where(told.notna(), None).to_dict("records"))
-    return rows
+    listed: list[dict[str, Any]] = finite(rows(told, list(told.columns)))
+    return listed
