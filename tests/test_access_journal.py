@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import re
 from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 
 import pytest
 from argon2 import PasswordHasher
@@ -126,6 +127,43 @@ def test_a_writer_that_died_loses_no_line(tmp_path, torn):
     assert journal.verify().sound
 
 
+def test_a_clock_that_is_set_back_leaves_no_hole(tmp_path):
+    """A second before midnight again, in the new month: the log goes on where it was, and is sound."""
+    now = [NOW]
+    journal = Journal(tmp_path, clock=lambda: now[0])
+    for seconds in (50, 61, 55, 70):
+        now[0] = NOW + dt.timedelta(seconds=seconds)
+        journal.record({"route": f"/{seconds}"})
+
+    assert [row["route"] for row in journal.rows()] == ["/50", "/61", "/55", "/70"]
+    assert journal.verify().faults == ()
+
+
+def test_who_writes_does_not_wait_for_who_proves(tmp_path, monkeypatch):
+    """A line written while the log is read is no fault of it, and does not wait until it is read."""
+    journal = written(tmp_path)
+    digest = journal._digest
+    other = Thread(
+        target=Journal(tmp_path, clock=lambda: NOW + dt.timedelta(days=9)).record, args=({"route": "/late"},)
+    )
+    waited = []
+
+    def slowly(row):
+        if row["n"] == 12 and not waited:
+            other.start()
+            other.join(5)
+            waited.append(other.is_alive())
+        return digest(row)
+
+    monkeypatch.setattr(journal, "_digest", slowly)
+    proof = journal.verify()
+    other.join()
+
+    assert waited == [False]
+    assert (proof.n_rows, proof.faults) == (12, ())
+    assert (journal.verify().n_rows, journal.verify().faults) == (13, ())
+
+
 def _write_many(folder):
     journal = Journal(folder)
     for _ in range(100):
@@ -230,6 +268,22 @@ def test_a_step_that_cannot_be_recorded_is_not_answered_as_done(site, monkeypatc
     assert "probability" not in step.text
     assert client.get("/api/v1/scores", headers=head).status_code == 200
     assert "No space left" in caplog.text
+
+
+def test_a_step_that_fails_is_recorded(site, monkeypatch):
+    """What breaks behind a step may have been taken before it broke: the log has its line, with 500."""
+    head = bearer(site, "desk-1")
+
+    def broken(*_, **__):
+        raise RuntimeError
+
+    monkeypatch.setattr(site.state.nights, "at", broken)
+    client = from_elsewhere(site, raise_server_exceptions=False)
+
+    assert client.post("/api/v1/score", json={"grids": ["G0001"]}, headers=head).status_code == 500
+    assert [(r["method"], r["route"], r["status"]) for r in site.state.journal.rows()] == [
+        ("POST", "/api/v1/score", 500)
+    ]
 
 
 def test_the_request_log_is_lines_of_json(site, tmp_path):

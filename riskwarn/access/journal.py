@@ -97,7 +97,7 @@ class Journal:
         with self._held() as handle:
             head = _read_head(handle)
             head = head if head == self._mine and self._is_whole(head) else self._recovered(head)
-            file = f"{now:%Y-%m}.jsonl"
+            file = max(f"{now:%Y-%m}.jsonl", head.file)  # a clock that is set back begins no earlier month anew
             row = {name: facts[name] for name in FIELDS if name in facts}
             row = {"n": head.n + 1, "at": now.isoformat(timespec="milliseconds"), **row, "before": head.digest}
             digest = self._digest(row)
@@ -114,7 +114,7 @@ class Journal:
         row
             As it was written.
         """
-        for _, row in self._lines():
+        for _, row in self._lines(self._sizes()):
             if row is not None:
                 yield row
 
@@ -132,7 +132,7 @@ class Journal:
             As they were written; one that cannot be read is passed over.
         """
         newest: list[dict[str, Any]] = []
-        for path in sorted(self.folder.glob("*.jsonl"), reverse=True):
+        for path in reversed(self._files()):
             with path.open("rb") as file:
                 lines = deque(file, maxlen=n - len(newest))
             newest += [row for line in reversed(lines) if (row := _row(line)) is not None]
@@ -149,16 +149,16 @@ class Journal:
             With the first twenty faults.
         """
         if not (self.folder / HEAD).exists():
-            there = any(self.folder.glob("*.jsonl"))
-            return Proof(0, START, ("the head of the log is missing",) if there else ())
+            return Proof(0, START, ("the head of the log is missing",) if self._files() else ())
         with self._held() as handle:
             head = self._recovered(_read_head(handle))
-            return self._proof(head)
+            sizes = self._sizes()
+        return self._proof(head, sizes)  # nobody who writes waits for what is read
 
-    def _proof(self, head: _Head) -> Proof:
+    def _proof(self, head: _Head, sizes: Mapping[Path, int]) -> Proof:
         faults: list[str] = []
         n, before = 0, START
-        for place, row in self._lines():
+        for place, row in self._lines(sizes):
             n += 1
             if row is None:
                 faults.append(f"{place} is no line of a log")
@@ -175,10 +175,21 @@ class Journal:
             faults.append(f"the log ends with line {n}, its head is line {head.n}")
         return Proof(n, before, tuple(faults[:_FEW]))
 
-    def _lines(self) -> Iterator[tuple[str, dict[str, Any] | None]]:
-        for path in sorted(self.folder.glob("*.jsonl")):
+    def _files(self) -> list[Path]:
+        return sorted(self.folder.glob("*.jsonl"))
+
+    def _sizes(self) -> dict[Path, int]:
+        return {path: path.stat().st_size for path in self._files()}
+
+    @staticmethod
+    def _lines(sizes: Mapping[Path, int]) -> Iterator[tuple[str, dict[str, Any] | None]]:
+        """The lines of files as they were when they had these sizes."""
+        for path, size in sizes.items():
             with path.open("rb") as file:
                 for number, line in enumerate(file, 1):
+                    size -= len(line)  # noqa: PLW2901 - what is left of it
+                    if size < 0:
+                        break
                     yield f"{path.name}:{number}", _row(line)
 
     def _digest(self, row: Mapping[str, Any]) -> str:
@@ -208,7 +219,7 @@ class Journal:
 
     def _recovered(self, head: _Head) -> _Head:
         """The head, brought on over lines whose writer died before the head was written; half a line is taken away."""
-        for path in sorted(p for p in self.folder.glob("*.jsonl") if p.name >= head.file):
+        for path in (p for p in self._files() if p.name >= head.file):
             begin = head.size if path.name == head.file else 0
             if path.stat().st_size > begin:
                 head = self._brought_on(head, path, begin)

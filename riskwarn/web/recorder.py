@@ -42,7 +42,7 @@ class Recorder:
     """Records requests.
 
     A reading is recorded when it was answered. A step is recorded before its answer is sent, and answered 503 where it could not be:
-    nobody is told that something was done of which no trace is kept.
+    nobody is told that something was done of which no trace is kept. One that fails is recorded as well: it may have been taken.
 
     Parameters
     ----------
@@ -61,13 +61,15 @@ class Recorder:
             await self.app(scope, receive, send)
             return
         begin = time.perf_counter()
-        status, lost = 500, False
+        reads = scope["method"] in READING
+        status, done, lost = 500, False, False
 
         async def recorded(message: Message) -> None:
-            nonlocal status, lost
+            nonlocal status, done, lost
             if message["type"] == "http.response.start":
                 status = message["status"]
-                if scope["method"] not in READING and _is_audited(scope):
+                if not reads and _is_audited(scope):
+                    done = True
                     lost = not await to_thread.run_sync(self._record, _facts(scope, status, begin), True)
                     if lost:
                         status = 503
@@ -79,8 +81,8 @@ class Recorder:
             await self.app(scope, receive, recorded)
         finally:
             facts = _facts(scope, status, begin)
-            if scope["method"] in READING and _is_audited(scope):
-                self._record(facts, surely=False)
+            if not done and _is_audited(scope):
+                self._record(facts, not reads)
             if REQUESTS.isEnabledFor(logging.INFO):
                 REQUESTS.info(json.dumps({"at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"), **facts}))
 
