@@ -6,30 +6,32 @@ What ought to be is worked out here from the table of roles and the policies tha
 import re
 
 import pytest
-from argon2 import PasswordHasher
 from towns import web as web_town
 from visiting import NAMED, from_elsewhere
 
-from riskwarn.access import make_token, password
+from riskwarn.access import make_token
 from riskwarn.access.role import ANYONE, roles
+from riskwarn.ledger import Ledger, enter
 from riskwarn.web import create_app
 from riskwarn.web.policy import policies
 
 TABLE = roles()
-AREAS = ("*", "T1", "320102")
+HERE, ELSEWHERE = "河西镇", "320102"
+"""A township of the town, and one of another."""
+AREAS = ("*", HERE, ELSEWHERE)
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "FOO")
-VALUES = {"grid_id": "G0001", "alert_id": "A-20250108-01"}
+NOBODY = {"grid_id": "G9999", "alert_id": "A-1", "gap_id": "gap-none", "item_id": "0" * 16}
+STEP = {"action": "acknowledge", "version": 1}
 READS_ALL = set(TABLE.role(TABLE.anonymous).may)
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The application with an account of each role in each area, and what their tokens are."""
-    folder = tmp_path_factory.mktemp("matrix")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("RISKWARN_LEDGER", f"sqlite:///{folder / 'ledger.db'}")
-    patch.setattr(password, "HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-    app = create_app(web_town.build(folder / "town").path, clock=lambda: web_town.NOW, serving=NAMED)
+    """The application of a town whose nights are in the ledger, with an account of each role in each area, and what their tokens are."""
+    town = web_town.build(tmp_path_factory.mktemp("matrix") / "town")
+    with Ledger(town) as ledger:
+        enter(ledger)
+    app = create_app(town.path, clock=lambda: web_town.NOW, serving=NAMED)
     accounts = app.state.doorman.accounts
     tokens = {}
     for role in TABLE.of_accounts:
@@ -40,12 +42,26 @@ def site(tmp_path_factory):
                 if set(purpose.may) & set(TABLE.role(role).may):
                     tokens[role, area, purpose.name] = make_token(accounts, name, purpose=purpose.name)[0]
     app.state.rates = None
-    patch.undo()
     return app, tokens
 
 
-def asked(path):
-    return re.sub(r"\{(\w+)\}", lambda m: VALUES.get(m[1], "x"), path)
+def names_of(app):
+    """What the newest night has in the township, by the parameter that names it."""
+    newest = app.state.nights.at()
+    items = app.state.books.ledger().items(area=HERE)
+    items = items[items["last_night"] == newest.as_of]
+    alert, gap = (items[items["kind"] == kind].iloc[0] for kind in ("alert", "gap"))
+    return {
+        "grid_id": alert["grid_ids"].split()[0],
+        "alert_id": alert["source_id"],
+        "gap_id": gap["source_id"],
+        "item_id": alert["item_id"],
+        "model": web_town.TARGET,
+    }
+
+
+def asked(path, names):
+    return re.sub(r"\{(\w+)\}", lambda m: names[m[1]], path)
 
 
 def open_to(policy, role, area, purpose):
@@ -62,18 +78,20 @@ def test_every_role_in_every_area_for_every_purpose_on_every_route(site):
     """Let in where role, purpose, area and counts permit it, 403 elsewhere; without a token 401, or to the sign-in where a page is read."""
     app, tokens = site
     client = from_elsewhere(app)
-    wrong, n = [], 0
+    wrong, n, names = [], 0, names_of(app)
     for method, path, policy in policies(app):
         if method == "*" or path in {"/sign-in", "/sign-out"}:
             continue
-        stranger = client.request(method, asked(path), follow_redirects=False).status_code
+        stranger = client.request(method, asked(path, names), follow_redirects=False).status_code
         page = method in {"GET", "HEAD"} and not path.startswith(("/api/", "/v2", "/openapi", "/metrics"))
         if policy.permission != ANYONE and stranger != (303 if page else 401):
             wrong.append((method, path, "nobody", stranger))
         for (role, area, purpose), secret in tokens.items():
             head = {"authorization": f"Bearer {secret}"}
             body = {"json": {"grids": ["G0001"]}} if method == "POST" else {}
-            status = client.request(method, asked(path), headers=head, follow_redirects=False, **body).status_code
+            status = client.request(
+                method, asked(path, names), headers=head, follow_redirects=False, **body
+            ).status_code
             n += 1
             if (status == 403) == open_to(policy, role, area, purpose) or status == 401 or status >= 500:
                 wrong.append((method, path, role, area, purpose, status))
@@ -82,13 +100,47 @@ def test_every_role_in_every_area_for_every_purpose_on_every_route(site):
     assert n > 2000
 
 
+def test_what_lies_in_another_area_is_as_what_is_not_there(site):
+    """A real name is there for who sees its area; for anyone else each word of the answer is as for a name nobody has."""
+    app, tokens = site
+    client, real, nobody = from_elsewhere(app), names_of(app), NOBODY
+    wrong, n = [], 0
+    for method, path, policy in policies(app):
+        if policy.area != "own" or "{" not in path:
+            continue
+        let_in = {(r, a): secret for (r, a, p), secret in tokens.items() if open_to(policy, r, a, p)}
+        for (role, area), secret in let_in.items():
+            if method == "POST" and area != ELSEWHERE:
+                continue
+            ask = {"headers": {"authorization": f"Bearer {secret}"}, "follow_redirects": False}
+            ask |= {"json": STEP} if "transitions" in path else {"data": STEP} if method == "POST" else {}
+            ask |= {"params": {"feature": "overdue_open"}} if path.endswith("/rows") else {}
+            one, other = (client.request(method, asked(path, names), **ask) for names in (real, nobody))
+            n += 1
+            same = (one.status_code, told(one, real)) == (other.status_code, told(other, nobody))
+            if same != (area == ELSEWHERE):
+                wrong.append((method, path, role, area, one.status_code, other.status_code))
+
+    assert wrong == []
+    assert n > 150
+    assert app.state.books.ledger().item(real["item_id"]).state == "published"
+
+
+def told(answer, names):
+    """What an answer says, and where it leads, without the names it was asked for."""
+    text = answer.text + answer.headers.get("location", "")
+    for name in names.values():
+        text = text.replace(name, "")
+    return text
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_no_method_opens_what_another_does_not(site, method):
     """A method that a route does not have is no way in: never 2xx for who has no token, never 5xx."""
     app, _ = site
-    client = from_elsewhere(app)
+    client, names = from_elsewhere(app), names_of(app)
     answers = {
-        path: client.request(method, asked(path), follow_redirects=False)
+        path: client.request(method, asked(path, names), follow_redirects=False)
         for _, path, policy in policies(app)
         if policy.permission != ANYONE
     }

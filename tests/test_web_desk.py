@@ -136,6 +136,37 @@ def test_an_office_sees_and_acts_in_its_own_area_alone(site, town):
     assert state(site, other) == "published"
 
 
+def test_an_item_across_a_border_is_shown_with_ones_own_grids(site, town):
+    """Whose it is by its first grid is shown no grid from outside, by page and by program; whoever it is assigned to sees it all."""
+    area = area_of_town(town)
+    township_of = site.state.nights.at().scores.set_index("grid_id")["township_id"]
+    ledger, accounts = site.state.books.ledger(), site.state.doorman.accounts
+    item = next(
+        item
+        for item in map(ledger.item, items_on(signed_in(site, "town-1")))
+        if {township_of[g] for g in item.grid_ids.split()} - {area}
+    )
+    outside = {g for g in item.grid_ids.split() if township_of[g] != area}
+    paths = (
+        f"/desk/{item.item_id}",
+        f"/api/v1/items/{item.item_id}",
+        "/api/v1/items",
+        f"/api/v1/alerts/{item.source_id}",
+    )
+    leader = ledger.actor("shift_leader", account="desk-1")
+    accounts.add("far", GOOD, role="grid_head", area="T9")
+
+    def shown(name):
+        return {g for path in paths for g in re.findall(r"G0\d{3}", signed_in(site, name).get(path).text)} & outside
+
+    assert shown("town-1") == set()
+    assert shown("desk-1") == outside
+    assert shown("far") == set()
+    ledger.act(item.item_id, "acknowledge", leader)
+    ledger.act(item.item_id, "assign", leader, area="T9")
+    assert shown("far") == outside
+
+
 def test_who_only_reads_is_given_no_button(town):
     """Who sits at the machine while there is no account reads the list, is offered no step, and takes none that is sent by hand."""
     with Ledger(town) as ledger:

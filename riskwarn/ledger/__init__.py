@@ -15,7 +15,7 @@
     listing    what a night lists; proof the rows that close a gap; entering brings a night in
 """
 
-from riskwarn.ledger.actor import CITY, MACHINE, Actor, account_digest, within
+from riskwarn.ledger.actor import CITY, MACHINE, Actor, account_digest, concerns, within
 from riskwarn.ledger.clocks import clocks, watch
 from riskwarn.ledger.effect import Effect, displacement, effect
 from riskwarn.ledger.entering import Entered, enter
@@ -39,6 +39,7 @@ __all__ = [
     "acknowledgement",
     "clocks",
     "code_of",
+    "concerns",
     "displacement",
     "effect",
     "enter",

@@ -90,6 +90,17 @@ def within(path: str, area: str) -> bool:
     return any(part == area or (prefix != "" and part.isdigit() and part.startswith(prefix)) for part in parts)
 
 
+def concerns(path: str, owner: str, area: str) -> bool:
+    """Whether an item that lies on a path of areas is the matter of an area: it lies in it, or was assigned to it.
+
+    Examples
+    --------
+    >>> concerns("C1/T10", "", "C1"), concerns("C1/T10", "T11", "T11"), concerns("C1/T10", "", "T11"), concerns("", "", "C1")
+    (True, True, False, False)
+    """
+    return within(path, area) or (owner != "" and within(owner, area))
+
+
 def _prefix(area: str) -> str:
     """The digits of a division code that say which it is; empty where it is none."""
     if not (area.isascii() and area.isdigit() and len(area) in _LENGTHS):

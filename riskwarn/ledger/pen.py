@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from riskwarn.errors import ConflictError, ForbiddenError, StepError, did_you_mean
-from riskwarn.ledger.actor import Actor, within
+from riskwarn.ledger.actor import Actor, concerns
 from riskwarn.ledger.chain import Head, digest_of
 from riskwarn.ledger.item import TOLD, Item, item_id_of
 from riskwarn.ledger.tables import ITEMS, OUTBOX, OUTCOMES, TRANSITIONS
@@ -57,7 +57,7 @@ def permitted(flow: Workflow, item: Item, action: str, actor: Actor, given: Give
     StepError
         The step cannot be taken from here, or wants what was not given.
     """
-    if not within(item.path, actor.area) and not (item.owner and within(item.owner, actor.area)):
+    if not concerns(item.path, item.owner, actor.area):
         raise ForbiddenError(f"item {item.item_id} lies outside the area {actor.area[:40]!r}.")
     if item.version != seen:
         raise ConflictError(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from riskwarn.access import Visitor
 from riskwarn.errors import ConflictError, DataError, ForbiddenError, NotFoundError, StepError
-from riskwarn.ledger import Ledger, clocks, within
+from riskwarn.ledger import Ledger, clocks, concerns
 from riskwarn.ledger.database import FILE, URL
 from riskwarn.ledger.item import Item
 from riskwarn.store import Store
@@ -72,7 +72,7 @@ class Books:
         last = items.drop_duplicates("source_id", keep="last").set_index("source_id")
         for row in listed:
             item = last.loc[row[name]] if row[name] in last.index else None
-            if item is not None and self.sees(visitor, item["path"], item["owner"]):
+            if item is not None and concerns(item["path"], item["owner"], visitor.area):
                 row |= {"item_id": item["item_id"], "item_state": item["state"], "version": int(item["version"])}
         return listed
 
@@ -105,14 +105,9 @@ class Books:
             item = ledger.item(item_id)
         except NotFoundError:
             raise unknown_item() from None
-        if (kind is not None and item.kind != kind) or not self.sees(visitor, item.path, item.owner):
+        if (kind is not None and item.kind != kind) or not concerns(item.path, item.owner, visitor.area):
             raise unknown_item()
         return item
-
-    @staticmethod
-    def sees(visitor: Visitor, path: str, owner: str = "") -> bool:
-        """Whether a visitor sees what lies on a path of areas, or is assigned to a body."""
-        return within(path, visitor.area) or (owner != "" and within(owner, visitor.area))
 
     def work(self, item: Item, visitor: Visitor) -> dict[str, Any]:
         """An item with its trail, the clocks that run, and what the visitor may do next.

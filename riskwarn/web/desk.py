@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from riskwarn.access import Visitor
 from riskwarn.gaps.gap import KINDS
 from riskwarn.language import Spoken
-from riskwarn.ledger import Item, Ledger
+from riskwarn.ledger import Item, Ledger, concerns
 from riskwarn.ledger.words import word
 from riskwarn.ledger.workflow import Step, Workflow
 from riskwarn.taxonomy import ACTIONS
@@ -117,7 +117,7 @@ def steps_by_hand(flow: Workflow, item: Item, visitor: Visitor) -> tuple[Step, .
     steps
         None where the item lies in another area, or the visitor only reads.
     """
-    if not visitor.may("alerts:act") or not Books.sees(visitor, item.path, item.owner):
+    if not visitor.may("alerts:act") or not concerns(item.path, item.owner, visitor.area):
         return ()
     able = flow.next_steps(item.state, role=visitor.actor.role, kind=item.kind, level=item.level)
     return tuple(step for step in able if set(step.wants) <= _BY_HAND)
@@ -147,7 +147,7 @@ def tasks(
         Those that have not ended.
     """
     every = ledger.items(open_only=True)
-    mine = [Books.sees(visitor, path, owner) for path, owner in zip(every["path"], every["owner"], strict=True)]
+    mine = [concerns(path, owner, visitor.area) for path, owner in zip(every["path"], every["owner"], strict=True)]
     frame = every[np.array(mine, dtype=bool)]
     cards = frame[frame["kind"] == SUPERVISION].set_index("parent")["level"].to_dict()
     chosen = frame[(frame["kind"] == kind) & ((frame["state"] == state) | (state == ""))]

@@ -1,6 +1,7 @@
 """A night as a visitor sees it: of one's own area and what lies below, while ranks and means stay those of the city."""
 
 import re
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, cast
 
@@ -8,7 +9,7 @@ import pandas as pd
 
 from riskwarn.access import Visitor, in_area
 from riskwarn.access.area import COLUMNS
-from riskwarn.ledger import CITY, within
+from riskwarn.ledger import CITY, Item, within
 from riskwarn.web.held import Night
 
 
@@ -23,6 +24,14 @@ def of_area(night: Night, area: str) -> Night:
         return night
     made, key = night.made, ("narrowed", area)
     return cast("Night", made[key] if key in made else made.setdefault(key, _Narrowed(night, area)))
+
+
+def narrowed_item(item: Item, night: Night, visitor: Visitor) -> Item:
+    """An item as a visitor sees it: of one across a border the grids of one's own area, and all of one that was assigned there."""
+    if visitor.sees_all or not within(item.path, visitor.area):
+        return item
+    inside = narrowed(night, visitor).by_grid.index
+    return replace(item, grid_ids=" ".join(g for g in item.grid_ids.split() if g == item.lead or g in inside))
 
 
 class _Narrowed:

@@ -13,6 +13,7 @@ from riskwarn.web.api.items import books_of
 from riskwarn.web.api.shared import nights_of
 from riskwarn.web.desk import act, act_on_many, ledger_of, task_of, tasks, trail_of, with_why
 from riskwarn.web.lines import pager
+from riskwarn.web.narrow import narrowed_item
 from riskwarn.web.page import PageQuery, language_of, page_of_night, root_of
 from riskwarn.web.policy import form_of, may
 from riskwarn.web.problems import Problem
@@ -68,7 +69,7 @@ def desk(request: Request, visitor: Reader, query: Annotated[WorkQuery, Query()]
 def task(request: Request, visitor: Reader, item_id: ItemId, query: Annotated[TaskQuery, Query()]) -> Response:
     """One item: where it stands, who did what, and what can be done now."""
     night, ledger, language = nights_of(request).newest(), ledger_of(request), language_of(request)
-    item = books_of(request).item(item_id, visitor)
+    item = narrowed_item(books_of(request).item(item_id, visitor), night, visitor)
     return page_of_night(
         request,
         "task.html",

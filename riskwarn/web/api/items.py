@@ -6,10 +6,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from riskwarn.access import Visitor
+from riskwarn.ledger import concerns
 from riskwarn.ledger.item import Item
 from riskwarn.web import schemas
-from riskwarn.web.api.shared import JSON, api_answer, encoded
+from riskwarn.web.api.shared import JSON, api_answer, encoded, nights_of
 from riskwarn.web.books import Books, item_row
+from riskwarn.web.narrow import narrowed_item
 from riskwarn.web.policy import may
 from riskwarn.web.schemas import ItemsQuery, StepRequest
 
@@ -42,7 +44,11 @@ def work_of(request: Request, item_id: str | None, visitor: Visitor) -> dict[str
     if item_id is None:
         return None
     books = books_of(request)
-    return books.work(books.item(item_id, visitor), visitor)
+    return books.work(_shown(request, books.item(item_id, visitor), visitor), visitor)
+
+
+def _shown(request: Request, item: Item, visitor: Visitor) -> Item:
+    return item if visitor.sees_all else narrowed_item(item, nights_of(request).newest(), visitor)
 
 
 @router.get("/items", response_model=schemas.Items)
@@ -59,10 +65,10 @@ def items(
         kind=query.kind, states=states, level=query.level, area=query.area or "*", open_only=query.open
     )
     if not visitor.sees_all:
-        seen = [Books.sees(visitor, path, owner) for path, owner in zip(found["path"], found["owner"], strict=True)]
-        found = found[seen]
-    page = found.iloc[query.offset : query.offset + query.limit]
-    rows = [item_row(Item(**row), ledger.store.timezone) for row in page.to_dict("records")]
+        mine = [concerns(path, owner, visitor.area) for path, owner in zip(found["path"], found["owner"], strict=True)]
+        found = found[mine]
+    page = [Item(**row) for row in found.iloc[query.offset : query.offset + query.limit].to_dict("records")]
+    rows = [item_row(_shown(request, item, visitor), ledger.store.timezone) for item in page]
     return api_answer(request, **told, total=len(found), items=rows)
 
 
@@ -70,7 +76,7 @@ def items(
 def item(request: Request, item_id: ItemId, visitor: Annotated[Visitor, may("alerts:read", "own")]) -> Response:
     """One work item with its trail, the clocks that run, and what may be done next."""
     books = books_of(request)
-    return api_answer(request, **books.work(books.item(item_id, visitor), visitor))
+    return api_answer(request, **books.work(_shown(request, books.item(item_id, visitor), visitor), visitor))
 
 
 def _route(kind: str | None) -> Callable[..., Response]:
