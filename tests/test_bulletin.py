@@ -27,6 +27,7 @@ from riskwarn.language import LANGUAGES
 from riskwarn.ledger import Ledger, enter
 from riskwarn.plan import LANES, STARTER, Plan
 from riskwarn.store import Store
+from riskwarn.taxonomy import words_of
 from riskwarn.web.morning import feed_changes
 from riskwarn.web.nights import Nights
 
@@ -176,12 +177,25 @@ def test_totals_are_those_of_the_morning_page(store):
     """Paper and page say the same of a feed: records, change against the week, the fifteen weeks and the year before, the word."""
     night = Nights(store).at(NIGHT)
     page = feed_changes(night)
-    paper = totals(night.published.table("weeks"), [f.source for f in page], night.as_of)
+    odd = [feed["source"] for feed in night.facts["feeds"] if feed["state"] != "ok"]
+    paper = totals(night.published.table("weeks"), [f.source for f in page], night.as_of, odd=odd)
 
     assert [(t.source, t.n, t.word) for t in paper] == [(f.source, f.n, f.word) for f in page]
     for total, feed in zip(paper, page, strict=True):
         changes = [feed.against[name] for name in ("week", "usual", "year")]
         np.testing.assert_allclose([total.on_week, total.on_usual, total.on_year], changes)
+
+
+def test_a_feed_that_is_not_normal_is_not_read_as_a_quiet_week(store):
+    """Its total stands without a word for how unusual it is, for its count tells of the feed: in the bulletin as on the page."""
+    odd = {feed["source"] for feed in Nights(store).at(NIGHT).facts["feeds"] if feed["state"] != "ok"}
+    bulletin = make_bulletin(store, NIGHT, language="en")
+    (table,) = [t for s in bulletin.sections for t in s.tables if t.name == "feeds"]
+    readings = {row.cells["feed"]: row.cells["reading"] for row in table.rows}
+    assert odd
+    assert {name for name, reading in readings.items() if reading == "no reading: see state"} == {
+        words_of(source)["en"] for source in odd
+    }
 
 
 def test_the_list_is_short_and_says_what_it_leaves_out(store):

@@ -90,6 +90,7 @@ class Line:
         run off with opposite signs. Logs, because what doubles a count of 1 and of 100 is the same news.
         """
         from scipy.linalg import LinAlgWarning  # noqa: PLC0415
+        from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415
         from sklearn.linear_model import PoissonRegressor  # noqa: PLC0415
 
         y = panel["y"].to_numpy(dtype=np.float32)
@@ -104,10 +105,10 @@ class Line:
             fitted.coef_ = (begun * scale).astype(np.float32)
             moved = centre - np.array([start.centres[n] for n in names])
             fitted.intercept_ = np.float32(start.constant + moved @ begun)
-        with (
-            warnings.catch_warnings()
-        ):  # where columns say the same, scikit-learn goes on with a slower search, and says so
+        with warnings.catch_warnings():
+            # where columns say the same, or a start is the optimum to the last digit, scikit-learn goes on with a slower search, and says so
             warnings.simplefilter("ignore", LinAlgWarning)
+            warnings.filterwarnings("ignore", "Line search of Newton solver", ConvergenceWarning)
             fitted.fit(logs, y)
         constant, best = _of_signs(logs, y, l2, np.asarray(signs), (float(fitted.intercept_), fitted.coef_))
         weights = np.where(scale > _TINY, best / scale, 0.0)

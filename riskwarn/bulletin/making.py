@@ -207,8 +207,7 @@ class _Desk:
     # -- 1 the data ---------------------------------------------------------------------------------------------------
 
     def data(self) -> list[str]:
-        feeds = [feed for feed in self.night.facts.get("feeds") or [] if self._concerns(feed)]
-        bad = [feed for feed in feeds if feed["state"] != "ok"]
+        feeds, bad = self._feeds()
         until = self._until()
         if not feeds:
             trust = told("trust_unstated", self.language, until=until)
@@ -218,6 +217,11 @@ class _Desk:
         else:
             trust = told("trust_ok", self.language, until=until, n=len(feeds))
         return [trust, *(self._bad_feed(feed) for feed in bad), *self._warnings()]
+
+    def _feeds(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Feeds of the city or that report on the area, and those of them that are not normal."""
+        feeds = [feed for feed in self.night.facts.get("feeds") or [] if self._concerns(feed)]
+        return feeds, [feed for feed in feeds if feed["state"] != "ok"]
 
     def _concerns(self, feed: dict[str, Any]) -> bool:
         body = str(feed.get("org_code") or "*")
@@ -271,7 +275,8 @@ class _Desk:
             return []
         sources = self.night.published.table("weekly_readings")["source"].astype("str").tolist()
         grids = None if self.area.kind == "city" else self.area.grid_ids
-        return totals(self.night.published.table("weeks"), sources, self.night.as_of, grid_ids=grids)
+        odd = {feed["source"] for feed in self._feeds()[1]}
+        return totals(self.night.published.table("weeks"), sources, self.night.as_of, grid_ids=grids, odd=odd)
 
     def _total(self, total: Total) -> str:
         changes = [

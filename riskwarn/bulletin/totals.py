@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from riskwarn.calling import checked
-from riskwarn.unusual import PAST_WEEKS, weekly_reading
+from riskwarn.unusual import weekly_reading
 from riskwarn.weekly import week_ends
 
 
@@ -22,11 +22,12 @@ class Total:
     n
         Records of the last seven days.
     usual
-        Their mean over fifteen weeks.
+        Their mean over fifteen weeks; NaN where there is too little history.
     on_week, on_usual, on_year
         Relative change against the week before, the fifteen weeks and the same week of the year before; NaN where there is nothing to compare with.
     word
-        How unusual it is: a word of :data:`riskwarn.unusual.WORDS`.
+        How unusual it is: a word of :data:`riskwarn.unusual.WORDS`, or ``no_reading`` where the feed itself is not normal, so that its
+        count tells of the feed and not of the city.
     """
 
     source: str
@@ -40,7 +41,12 @@ class Total:
 
 @checked
 def totals(
-    weeks: pd.DataFrame, sources: Collection[str], as_of: pd.Timestamp, *, grid_ids: Collection[str] | None = None
+    weeks: pd.DataFrame,
+    sources: Collection[str],
+    as_of: pd.Timestamp,
+    *,
+    grid_ids: Collection[str] | None = None,
+    odd: Collection[str] = (),
 ) -> list[Total]:
     """Totals of the feeds of a night.
 
@@ -54,6 +60,8 @@ def totals(
         The night.
     grid_ids
         Only events of these grids; all, those of no known grid too, by default.
+    odd
+        Feeds that are not normal.
 
     Returns
     -------
@@ -66,11 +74,12 @@ def totals(
         index="source", columns="week_ends_at", values="n", aggfunc="sum", fill_value=0.0
     )
     counts = counts.reindex(index=list(sources), columns=ends, fill_value=0.0)
-    return [_total(source, np.round(n)) for source, n in zip(sources, counts.to_numpy(), strict=True)]
+    rows = zip(sources, counts.to_numpy(), strict=True)
+    return [_total(source, np.round(n), odd=source in odd) for source, n in rows]
 
 
-def _total(source: str, weeks: np.ndarray) -> Total:
-    last, usual = weeks[-1], float(weeks[-1 - PAST_WEEKS : -1].mean())
-    on_week, on_usual, on_year = (last / n - 1 if n > 0 else float("nan") for n in (weeks[-2], usual, weeks[0]))
-    word = str(weekly_reading(weeks[None])["word"].iloc[0])
-    return Total(source, int(last), usual, on_week, on_usual, on_year, word)
+def _total(source: str, weeks: np.ndarray, *, odd: bool) -> Total:
+    last, reading = weeks[-1], weekly_reading(weeks[None]).iloc[0]
+    on_week, on_year = (last / n - 1 if n > 0 else float("nan") for n in (weeks[-2], weeks[0]))
+    word = "no_reading" if odd else str(reading["word"])
+    return Total(source, int(last), float(reading["mean"]), on_week, float(reading["change"]), on_year, word)

@@ -38,6 +38,7 @@ BULLETIN: Mapping[str, Phrase] = {
     "very_high": phrase("very high", context="week"),
     "low": phrase("low; first rule out missing records", context="week"),
     "no_history": phrase("too little history to compare"),
+    "no_reading": phrase("no reading: see state"),
     "no_weeks": phrase("This night states no weekly totals."),
     "levels": phrase("Alerts tonight: {n} ({levels})."),
     "level_count": phrase("{level} {n}"),

@@ -93,6 +93,20 @@ def within(path: str, area: str) -> bool:
 def concerns(path: str, owner: str, area: str) -> bool:
     """Whether an item that lies on a path of areas is the matter of an area: it lies in it, or was assigned to it.
 
+    Parameters
+    ----------
+    path
+        Areas the item lies in, the largest first, parted by ``/``; empty where it lies in none.
+    owner
+        The area it was assigned to; empty where none.
+    area
+        The area asked about.
+
+    Returns
+    -------
+    concerns
+        True where someone of that area may act on it.
+
     Examples
     --------
     >>> concerns("C1/T10", "", "C1"), concerns("C1/T10", "T11", "T11"), concerns("C1/T10", "", "T11"), concerns("", "", "C1")

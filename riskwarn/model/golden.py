@@ -54,13 +54,15 @@ def check_golden(folder: Path) -> None:
     """
     command = [sys.executable, "-c", _CHILD, str(folder)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+        done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
     except subprocess.TimeoutExpired:
         raise DataError(
             f"the model takes over {_SECONDS} s to score {_N_ROWS} rows in a process of its own; it is not swapped in."
         ) from None
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        # a model that is damaged says anything, not always in UTF-8
+        said = done.stderr.decode(errors="replace").strip()
+        last = (said.splitlines() or [f"exit code {done.returncode}"])[-1]
         raise DataError(
             f"the model ends the process that tries it ({last[:200]}); it is not swapped in. Train it again."
         )
