@@ -12,14 +12,12 @@ from riskwarn.errors import DataError, NotFoundError, did_you_mean
 from riskwarn.ledger import CITY, within
 from riskwarn.ledger.listing import Areas, areas_of
 from riskwarn.store import Store
+from riskwarn.web.places import names_in
 
 COLUMNS = {"county": "county_id", "township": "township_id"}
 """Kinds of area that have a bulletin of their own, and the column of `grids` that names each."""
-_PARTS = {"county_id": "township_id", "township_id": "community_id"}
-"""An area is named after what its grids' names begin with only where it has several parts: else that is a part's name."""
 _CODE = re.compile(r"[\x00-\x7f]*")
 _WORD = re.compile(r"[A-Za-z0-9_]{4,}")
-_CUT = re.compile(r"[\d\s·./-]*$")
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +198,7 @@ def city_of(store: Store, as_of: pd.Timestamp) -> Area:
     """
     grids = store.grids(as_of)
     table = grids.set_index(grids["grid_id"].astype("str"))
-    return Area("city", "", "", table, frozenset(table.index), _names(table), areas_of(store, as_of))
+    return Area("city", "", "", table, frozenset(table.index), names_in(table), areas_of(store, as_of))
 
 
 def _codes(grids: pd.DataFrame, kind: str) -> pd.Series:
@@ -210,24 +208,3 @@ def _codes(grids: pd.DataFrame, kind: str) -> pd.Series:
     if column not in grids or grids[column].isna().all():
         raise DataError(f"the grids do not say in which {kind} they lie: column {column} of table grids is empty.")
     return grids[column].dropna().astype("str")
-
-
-def _names(grids: pd.DataFrame) -> dict[str, str]:
-    """Names of grids, and of the counties and townships whose grids' names begin alike and unlike those of any other."""
-    own = grids["name"].fillna(grids["grid_id"]).astype("str") if "name" in grids else grids["grid_id"].astype("str")
-    named: dict[str, str] = {}
-    for column, parts in _PARTS.items():
-        if column in grids and parts in grids:
-            several = grids.groupby(column)[parts].agg(["min", "max"])
-            parted = several["min"] != several["max"]
-            shared = own.groupby(grids[column].astype("str")).agg(_shared)[list(parted.index[parted].astype("str"))]
-            clear = shared[(shared != "") & ~shared.duplicated(keep=False)]
-            named |= {str(code): name for code, name in clear.items()}
-    return named | dict(zip(grids["grid_id"].astype("str"), own, strict=True))
-
-
-def _shared(names: pd.Series) -> str:
-    """What names have in common from the first letter on, without a number begun."""
-    first, last = min(names), max(names)
-    n = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
-    return _CUT.sub("", first[:n])

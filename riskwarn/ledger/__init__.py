@@ -9,13 +9,14 @@
     chain      each transition carries the digest of the one before; the head is signed
     pen        permits a step and writes it
     ledger     opens, reads, acts, verifies
-    clocks     what is late, and the cards it raises
+    clocks     what is late, and the cards it raises; board with whom it lies, and the next step
     outcomes   how right, how soon, at what cost; effect whether handling helped
     sheet      the list on paper, and a trail in words
     listing    what a night lists; proof the rows that close a gap; entering brings a night in
 """
 
 from riskwarn.ledger.actor import CITY, MACHINE, Actor, account_digest, concerns, within
+from riskwarn.ledger.board import board, by_body, next_step, settled_cards
 from riskwarn.ledger.clocks import clocks, watch
 from riskwarn.ledger.effect import Effect, displacement, effect
 from riskwarn.ledger.entering import Entered, enter
@@ -37,6 +38,8 @@ __all__ = [
     "Workflow",
     "account_digest",
     "acknowledgement",
+    "board",
+    "by_body",
     "clocks",
     "code_of",
     "concerns",
@@ -45,8 +48,10 @@ __all__ = [
     "enter",
     "hours_per_hit",
     "missed",
+    "next_step",
     "outcomes",
     "precision",
+    "settled_cards",
     "trail_in_words",
     "watch",
     "weighted_labels",

@@ -148,10 +148,10 @@ def _running(ledger: Ledger, link: sa.Connection, now: pd.Timestamp, item_id: st
     for row in link.execute(steps.where(*open_items).order_by(TRANSITIONS.c.seq)):
         rows[row.item_id].append(row)
     plan = plan_in_force(ledger.store)
-    wall = working_time(ledger.store, plan.calendar, now)
+    timed = _Watch(working_time(ledger.store, plan.calendar, now), now)
     modes = [(s.at, s.mode) for s in switches(ledger.store) if s.at is not None]
     return [
-        _read(items[item_id], clock.name, begun, trail, mode, budget, now, wall, flow)
+        _read(items[item_id], clock.name, begun, trail, mode, budget, timed, flow)
         for item_id, trail in rows.items()
         for clock in flow.clocks
         if items[item_id].kind in clock.kinds
@@ -159,6 +159,23 @@ def _running(ledger: Ledger, link: sa.Connection, now: pd.Timestamp, item_id: st
         and (mode := _mode_at(modes, begun))
         and (budget := budget_of(plan.clocks, items[item_id].level, clock.limit, getattr(plan.modes, mode)))
     ]
+
+
+class _Watch:
+    """Working time read at one instant; what a night published at once is read once."""
+
+    def __init__(self, wall: WorkingTime, now: pd.Timestamp) -> None:
+        self.wall, self.now = wall, now
+        self._read: dict[tuple[pd.Timestamp, Budget, float], tuple[float, pd.Timestamp]] = {}
+
+    def read(self, begun: pd.Timestamp, budget: Budget, still: float) -> tuple[float, pd.Timestamp]:
+        """Share of a budget that is used, and when it is used up, for a clock that stood still for so much of its unit."""
+        key = (begun, budget, still)
+        if key not in self._read:
+            used = (self.wall.spent(begun, self.now, budget.unit) - still) / budget.amount
+            due = self.wall.due(begun, replace(budget, amount=budget.amount + still))
+            self._read[key] = (float(used), due.tz_convert(self.wall.timezone))
+        return self._read[key]
 
 
 def _begun(clock: Clock, trail: Sequence[Any], flow: Workflow) -> pd.Timestamp | None:
@@ -183,14 +200,12 @@ def _read(
     trail: Sequence[Any],
     mode: str,
     budget: Budget,
-    now: pd.Timestamp,
-    wall: WorkingTime,
+    watch: _Watch,
     flow: Workflow,
 ) -> Running:
-    still = sum(wall.spent(a, b, budget.unit) for a, b in _holds(trail, begun, now, flow))
-    used = (wall.spent(begun, now, budget.unit) - still) / budget.amount
-    due = wall.due(begun, replace(budget, amount=budget.amount + still)).tz_convert(wall.timezone)
-    return Running(item, clock, mode, begun.tz_convert(wall.timezone), due, float(used))
+    still = sum(watch.wall.spent(a, b, budget.unit) for a, b in _holds(trail, begun, watch.now, flow))
+    used, due = watch.read(begun, budget, still)
+    return Running(item, clock, mode, begun.tz_convert(watch.wall.timezone), due, used)
 
 
 def _holds(

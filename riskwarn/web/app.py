@@ -33,6 +33,7 @@ from riskwarn.web.rates import Rates
 from riskwarn.web.recorder import Recorder
 from riskwarn.web.serving import Entrance, Serving
 from riskwarn.web.signing import signing, to_sign_in
+from riskwarn.web.supervision import supervision
 from riskwarn.web.trail import trail
 from riskwarn.web.views import views
 from riskwarn.web.work import work
@@ -103,6 +104,7 @@ def create_app(
     app.include_router(signing)
     app.include_router(trail)
     app.include_router(work)
+    app.include_router(supervision)
     app.include_router(health)
     _add_errors(app)
     check_policies(app, accounts.roles)

@@ -170,7 +170,7 @@ def task_of(
 ) -> Task:
     """One item as it lies on a visitor's desk."""
     steps = steps_by_hand(flow, item, visitor)
-    return Task(item, _title(item, names, language), _about(item)[language], card, steps)
+    return Task(item, title_of(item, names, language), about_of(item)[language], card, steps)
 
 
 def with_why(listed: Sequence[Task], night: Night, language: str) -> list[Task]:
@@ -210,13 +210,15 @@ def _said_of_gaps(listed: Sequence[Task], night: Night, language: str) -> dict[s
     return {line["gap_id"]: Why((line["proof"],), ACTIONS[line["action"]][language]) for line in lines}
 
 
-def _title(item: Item, names: Mapping[str, str], language: str) -> str:
+def title_of(item: Item, names: Mapping[str, str], language: str) -> str:
+    """What an item is called: its place; that of the matter where it is a supervision card."""
     if item.kind == "gap" and "scope" in item.reading:
         return str(write.place(str(item.reading["scope"]), names, language, item.grid_ids.split())["text"])
     return names.get(item.lead, item.lead) or item.path.rpartition("/")[2] or item.item_id
 
 
-def _about(item: Item) -> Spoken:
+def about_of(item: Item) -> Spoken:
+    """Its lane, its kind of gap, or the clock of a card."""
     if item.kind == "gap" and item.topic in KINDS:
         return KINDS[item.topic].words
     return LANE_NAMES.get(item.lane, LANE_NAMES[""]) if item.kind == "alert" else word("clock", item.topic)

@@ -1,5 +1,6 @@
 """The grids of a night: their names, parents and polygons, shared by all nights that have the same."""
 
+import re
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +13,30 @@ PARENTS = ("community_id", "township_id", "county_id")
 """Areas a grid lies in, the smallest first."""
 SHOWN = ("name", *PARENTS, "area_km2", "households", "population")
 """What is said of a grid beside its score."""
+_PARTS = {"county_id": "township_id", "township_id": "community_id"}
+"""An area is named after what its grids' names begin with only where it has several parts: else that is a part's name."""
+_CUT = re.compile(r"[\d\s·./-]*$")
+
+
+def names_in(grids: pd.DataFrame) -> dict[str, str]:
+    """Names of grids, and of the counties and townships whose grids' names begin alike and unlike those of any other."""
+    own = grids["name"].fillna(grids["grid_id"]).astype("str") if "name" in grids else grids["grid_id"].astype("str")
+    named: dict[str, str] = {}
+    for column, parts in _PARTS.items():
+        if column in grids and parts in grids:
+            several = grids.groupby(column)[parts].agg(["min", "max"])
+            parted = several["min"] != several["max"]
+            shared = own.groupby(grids[column].astype("str")).agg(_shared)[list(parted.index[parted].astype("str"))]
+            clear = shared[(shared != "") & ~shared.duplicated(keep=False)]
+            named |= {str(code): name for code, name in clear.items()}
+    return named | dict(zip(grids["grid_id"].astype("str"), own, strict=True))
+
+
+def _shared(names: pd.Series) -> str:
+    """What names have in common from the first letter on, without a number begun."""
+    first, last = min(names), max(names)
+    n = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    return _CUT.sub("", first[:n])
 
 
 class Places:
@@ -56,6 +81,11 @@ class Places:
         ids = self.grids["grid_id"]
         named_grids = self.grids["name"].fillna(ids) if "name" in self.grids else ids
         return dict(zip(ids, named_grids, strict=True))
+
+    @cached_property
+    def called(self) -> dict[str, str]:
+        """Name of each grid, township and county, where it has one."""
+        return names_in(self.grids)
 
     @cached_property
     def drawn(self) -> np.ndarray:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from riskwarn.language import UNSAID, Phrase, Spoken, Words, measure_word, phrase
+from riskwarn.web.duty_words import DUTY
 
 LEVELS = {
     "red": phrase("red"),
@@ -363,6 +364,7 @@ PHRASES: dict[str, Phrase] = {
     "forbidden_more": phrase("Ask who keeps the accounts, or load the page anew if it stood open for long."),
     "printed": phrase("Map: Leaflet 1.9.4 (BSD-2), drawn offline."),
     "api": phrase("API"),
+    **DUTY,
 }
 
 

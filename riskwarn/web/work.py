@@ -12,9 +12,10 @@ from riskwarn.access import Visitor
 from riskwarn.web.api.items import books_of
 from riskwarn.web.api.shared import nights_of
 from riskwarn.web.desk import act, act_on_many, ledger_of, task_of, tasks, trail_of, with_why
+from riskwarn.web.duty import duty_page
 from riskwarn.web.lines import pager
 from riskwarn.web.narrow import narrowed_item
-from riskwarn.web.page import PageQuery, language_of, page_of_night, root_of
+from riskwarn.web.page import PageQuery, language_of, root_of
 from riskwarn.web.policy import form_of, may
 from riskwarn.web.problems import Problem
 from riskwarn.web.signing import local_path
@@ -52,7 +53,7 @@ def desk(request: Request, visitor: Reader, query: Annotated[WorkQuery, Query()]
     pages = pager(len(listed), query.page, MOST_AT_ONCE)
     shown = with_why(listed[pages["start"] : pages["end"]], night, language_of(request))
     able = {step.action for task in shown for step in task.steps if step.is_plain}
-    return page_of_night(
+    return duty_page(
         request,
         "desk.html",
         night,
@@ -70,7 +71,7 @@ def task(request: Request, visitor: Reader, item_id: ItemId, query: Annotated[Ta
     """One item: where it stands, who did what, and what can be done now."""
     night, ledger, language = nights_of(request).newest(), ledger_of(request), language_of(request)
     item = narrowed_item(books_of(request).item(item_id, visitor), night, visitor)
-    return page_of_night(
+    return duty_page(
         request,
         "task.html",
         night,

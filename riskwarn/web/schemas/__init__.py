@@ -48,6 +48,7 @@ from riskwarn.web.schemas.queries import (
     AlertsQuery,
     AreaKind,
     AreasQuery,
+    BoardQuery,
     ChangesQuery,
     Code,
     GapsQuery,
@@ -78,6 +79,8 @@ from riskwarn.web.schemas.totals import (
     Switched,
 )
 from riskwarn.web.schemas.work import (
+    Board,
+    BoardRow,
     Clock,
     Item,
     Items,
@@ -98,6 +101,9 @@ __all__ = [
     "AreaKind",
     "Areas",
     "AreasQuery",
+    "Board",
+    "BoardQuery",
+    "BoardRow",
     "Card",
     "Changed",
     "Changes",

@@ -107,6 +107,12 @@ class ItemsQuery(Paging):
     open: bool = Field(default=False, description="leave out what has ended")
 
 
+class BoardQuery(Paging):
+    """Parameters of the supervision board."""
+
+    body: Code | None = Field(None, description="only what lies with this organisation")
+
+
 class GapsQuery(ListQuery):
     """Parameters of the gaps."""
 

@@ -78,3 +78,39 @@ class Taken(BaseModel):
     state: str
     version: int
     transition: Step
+
+
+class BoardRow(BaseModel):
+    """A clock that is amber or overdue: with whom it lies, the next step and the roles that may take it, the open supervision card."""
+
+    item_id: str
+    kind: str
+    source_id: str
+    level: str
+    state: str
+    path: str
+    owner: str
+    body: str = Field(
+        description="whoever it was assigned to, else the township, else the county; empty for the whole city"
+    )
+    version: int
+    clock: str
+    mode: str
+    begun_at: str
+    due_at: str
+    used: float = Field(description="share of its time, above 1 where it is overdue")
+    light: Literal["amber", "red"]
+    step: str = Field(description="the action that leads on; empty where only the night can")
+    roles: list[str]
+    card_id: str
+    card_level: str
+
+
+class Board(BaseModel):
+    """What is overdue or soon will be, overdue first. `kept` is false where there is no ledger yet."""
+
+    kept: bool
+    total: int
+    limit: int
+    offset: int
+    items: list[BoardRow]
