@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 import riskwarn
-from riskwarn import degraded, monitoring, shadow, tracking
+from riskwarn import degraded, monitoring, register, shadow, tracking
 from riskwarn.alerting import filled
 from riskwarn.answer import Answer, answers, beside, levelled, model_of, models_of, reasons_of
 from riskwarn.backtesting import Report
@@ -210,6 +210,7 @@ def nightly(
     with store.lock():
         models, failed = models_of(store, planned, tracking_folder=tracking_folder)
         rivals = shadow.challengers_of(tracking_folder or store.path, models)
+        register.seal_missing(store)
         run = run_key(store, models, at, planned, challengers=rivals.models)
         if store.run_of(at) == run:
             say(f"{at:%Y-%m-%d}: run {run} is published already")
@@ -217,7 +218,10 @@ def nightly(
         store.check_free(at)
         for name, why in failed.items():
             say(f"{name} is not answered: {why}")
-        return _compute(_Job(store, planned, mode_at(store, at), at, run, force, say, rivals), models, failed)
+        night = _compute(_Job(store, planned, mode_at(store, at), at, run, force, say, rivals), models, failed)
+        for seal in register.seal_missing(store):
+            say(f"sealed as line {seal.n} of the register, {seal.digest[:16]}")
+        return night
 
 
 def _planned(target: str, plan: Plan | None, capacity: int | None, alias: str) -> Plan:

@@ -7,6 +7,7 @@
     nights    score find-gaps monitor raise-alerts nightly mode
     papers    bulletin
     alerts    alerts ledger
+    proofs    register
     reasons   explain changes what-if review
     upkeep    rollback prune backup restore migrate
     accounts  user token audit-log
@@ -50,6 +51,7 @@ VERBS = {
     "bulletin": "papers",
     "alerts": "alerts",
     "ledger": "alerts",
+    "register": "proofs",
     "changes": "reasons",
     "what-if": "reasons",
     "review": "reasons",

@@ -1,0 +1,478 @@
+"""The register of forecasts: what a night published is sealed at once, so that nobody can choose afterwards what it had said.
+
+::
+
+    register/register.jsonl           a line a seal, each with the hash of the line before
+    register/2025-03-03-RUN.parquet   what was sealed: the list, and the forecast of every grid and question
+
+A forecast is *prospective* if its run was the first to be sealed for its night and that happened within a day of the night; it is scored by what
+happened after its seal alone (:mod:`riskwarn.maturity`). Whatever was sealed later, a night made again or a past one, is scored too, and
+kept out of the prospective figures.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from riskwarn.calling import checked
+from riskwarn.errors import DataError, NotFoundError, RiskwarnError
+from riskwarn.store import PublishedNight, Store, signature
+from riskwarn.store.parquet import plain_arrow, write_bytes, write_table
+from riskwarn.store.parts import load
+
+FOLDER, LOG = "register", "register.jsonl"
+FIRST = "0" * 64
+"""What stands for the line before the first."""
+WITHIN_HOURS = 24.0
+"""A seal later than this after its night is not prospective."""
+_TEXTS = ("lane", "target", "grid_id", "level", "state", "model_version")
+_NUMBERS = ("expected", "probability", "rank")
+
+
+@dataclass(frozen=True)
+class Seal:
+    """One line of the register.
+
+    Parameters
+    ----------
+    n
+        Number of the line, from 1.
+    sealed_at, as_of
+        When it was sealed, and the night, as ISO 8601 in the city's zone.
+    run
+        The run that published it.
+    digest
+        SHA-256 of what was sealed (:func:`digest_of`).
+    n_listed, n_forecasts
+        Places on the list, each once a lane, and forecasts.
+    plan
+        Digest of the plan.
+    models
+        By target `version`, `trained_until` and `days`, the horizon.
+    before, hash
+        Hash of the line before, and of this one.
+    signed
+        HMAC of the hash under the store's key.
+    """
+
+    n: int
+    sealed_at: str
+    as_of: str
+    run: str
+    digest: str
+    n_listed: int
+    n_forecasts: int
+    plan: str
+    models: dict[str, dict[str, Any]] = field(hash=False)
+    before: str
+    hash: str = ""
+    signed: str = ""
+
+    @property
+    def hours_late(self) -> float:
+        """Hours from the night to the seal; below 0 where it was sealed before its window opened."""
+        return float((pd.Timestamp(self.sealed_at) - pd.Timestamp(self.as_of)) / pd.Timedelta(hours=1))
+
+    @property
+    def name(self) -> str:
+        """Of the file of what was sealed, without its ending."""
+        return f"{pd.Timestamp(self.as_of):%Y-%m-%dT%H%M}-{self.run}"
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What :func:`verify` found: the lines there are, the `head` (number and hash of the last) and each fault in a sentence."""
+
+    n: int
+    head: str
+    faults: tuple[str, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.faults
+
+
+# -- sealing ----------------------------------------------------------------------------------------------------------------
+
+
+@checked
+def seal_missing(store: Store) -> list[Seal]:
+    """Seal every published night that is not in the register yet, the oldest first; the caller holds the lock or takes it.
+
+    Parameters
+    ----------
+    store
+        The city.
+
+    Returns
+    -------
+    seals
+        The new lines. A night that is damaged, or that only showed the scores of another, has nothing to seal.
+
+    Raises
+    ------
+    BusyError
+        Another job holds the store.
+    DataError
+        The register cannot be read.
+    """
+    with store.lock():
+        known = {(seal.as_of, seal.run) for seal in seals(store)}
+        made = []
+        for at in store.nights():
+            if (at.isoformat(), store.run_of(at)) in known:
+                continue
+            content = _content_or_none(store.night(at))
+            if content is not None:
+                made.append(_append(store, store.night(at), content))
+        return made
+
+
+@checked
+def content_of(night: PublishedNight) -> pd.DataFrame:
+    """What of a night is sealed: its list and its forecasts, in one order whatever the order they were published in.
+
+    Parameters
+    ----------
+    night
+        A published night.
+
+    Returns
+    -------
+    content
+        One row a lane and grid listed, and one a target and grid forecast, whose `lane` is empty: `lane`, `target`, `grid_id`, `level`, `state`,
+        `model_version`, `expected`, `probability`, `rank`.
+
+    Raises
+    ------
+    NotFoundError
+        The night has no scores.
+    DataError
+        A file of it is damaged.
+    """
+    scores = night.table(
+        "scores", columns=["target", "grid_id", "state", "model_version", "expected", "probability", "rank"]
+    )
+    parts = [scores.assign(lane="", level="")]
+    if "alerts" in night.tables:
+        alerts = night.table("alerts", columns=["lane", "target", "grid_ids", "level", "model_version"])
+        listed = alerts.assign(grid_id=alerts["grid_ids"].astype("str").str.split()).explode("grid_id")
+        listed = listed.assign(lane=listed["lane"].fillna("").replace("", "standing"), state="listed")
+        parts.append(listed.assign(expected=np.nan, probability=np.nan, rank=np.nan))
+    rows = pd.concat([part[[*_TEXTS, *_NUMBERS]].astype(_KINDS) for part in parts if len(part)], ignore_index=True)
+    return rows.fillna(dict.fromkeys(_TEXTS, "")).sort_values(
+        ["lane", "target", "grid_id"], kind="stable", ignore_index=True
+    )
+
+
+_KINDS = dict.fromkeys(_TEXTS, "str") | dict.fromkeys(_NUMBERS, "float64")
+
+
+@checked
+def digest_of(content: pd.DataFrame) -> str:
+    """SHA-256 of what is sealed: column by column, words by line, numbers as the eight bytes they are.
+
+    Parameters
+    ----------
+    content
+        As :func:`content_of` gives it.
+
+    Returns
+    -------
+    digest
+        64 hexadecimal digits.
+    """
+    hashed = hashlib.sha256()
+    for column in _TEXTS:
+        hashed.update(f"{column}\n".encode() + "\n".join(content[column].astype("str")).encode() + b"\0")
+    for column in _NUMBERS:
+        values = content[column].to_numpy(dtype="<f8")
+        hashed.update(
+            f"{column}\n".encode() + np.where(np.isnan(values), np.nan, values).astype("<f8").tobytes() + b"\0"
+        )
+    return hashed.hexdigest()
+
+
+def _content_or_none(night: PublishedNight) -> pd.DataFrame | None:
+    """What of a night there is to seal; none where it is damaged, or says what another night said."""
+    try:
+        night.check()
+        content = content_of(night)
+    except RiskwarnError:
+        return None
+    return None if (content["state"] == "stale").any() else content
+
+
+def _append(store: Store, night: PublishedNight, content: pd.DataFrame) -> Seal:
+    """Write what is sealed, then its line: a line never speaks of a file that is not there."""
+    before = seals(store)
+    listed = content[content["lane"] != ""]
+    bare = Seal(
+        n=len(before) + 1,
+        sealed_at=pd.Timestamp.now(tz=store.timezone).isoformat(timespec="seconds"),
+        as_of=night.as_of.isoformat(),
+        run=night.run,
+        digest=digest_of(content),
+        n_listed=len(listed),
+        n_forecasts=len(content) - len(listed),
+        plan=_plan_digest(night.facts),
+        models=_models(night.facts, content),
+        before=before[-1].hash if before else FIRST,
+    )
+    hashed = _hash(bare)
+    line = Seal(**{**asdict(bare), "hash": hashed, "signed": signature(store.path, hashed.encode())})
+    write_table(store.path / FOLDER / f"{line.name}.parquet", plain_arrow(content))
+    write_bytes(store.path / FOLDER / LOG, b"".join(_written(seal) for seal in [*before, line]))
+    return line
+
+
+def _plan_digest(facts: Mapping[str, Any]) -> str:
+    """Digest of the plan of a night (:attr:`riskwarn.plan.Plan.digest`)."""
+    return hashlib.sha256(json.dumps(facts.get("plan") or {}, sort_keys=True).encode()).hexdigest()
+
+
+def _models(facts: Mapping[str, Any], content: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """By target the version that forecast, until when it was trained, and how far it looks."""
+    asked = facts.get("questions") or {str(facts.get("target")): facts}
+    versions = content[content["lane"] == ""].drop_duplicates("target").set_index("target")["model_version"]
+    return {
+        str(target): {
+            "version": str(version),
+            "trained_until": ((asked.get(target) or {}).get("trained") or {}).get("last"),
+            "days": (asked.get(target) or {}).get("horizon_days"),
+        }
+        for target, version in versions.items()
+    }
+
+
+def _written(seal: Seal) -> bytes:
+    return json.dumps(asdict(seal), sort_keys=True, default=str).encode() + b"\n"
+
+
+def _hash(seal: Seal) -> str:
+    """Of all that a line says but the hash and its signature."""
+    body = {name: value for name, value in asdict(seal).items() if name not in {"hash", "signed"}}
+    return hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------------
+
+
+@checked
+def seals(store: Store) -> list[Seal]:
+    """The lines of the register, oldest first.
+
+    Parameters
+    ----------
+    store
+        The city.
+
+    Returns
+    -------
+    seals
+        None where nothing was sealed yet.
+
+    Raises
+    ------
+    DataError
+        The register cannot be read.
+    """
+    place = store.path / FOLDER / LOG
+    try:
+        text = place.read_text("utf-8")
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise DataError(f"{place} cannot be read ({type(error).__name__}); {_REMEDY}") from None
+    try:
+        return [Seal(**json.loads(line)) for line in text.splitlines()]
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{place} is damaged ({type(error).__name__}); {_REMEDY}") from None
+
+
+_REMEDY = "put it back from a backup: a register that is begun anew proves nothing of what it held before."
+
+
+@checked
+def is_prospective(seal: Seal, among: list[Seal]) -> bool:
+    """Whether a seal speaks for a forecast of what was to come: the first of its night, and within a day of it.
+
+    Parameters
+    ----------
+    seal
+        A line.
+    among
+        All lines.
+
+    Returns
+    -------
+    prospective
+        False for a night made again, and for one made afterwards.
+    """
+    first = next((other.n for other in among if other.as_of == seal.as_of), seal.n)
+    return seal.n == first and seal.hours_late <= WITHIN_HOURS
+
+
+@checked
+def sealed_content(store: Store, seal: Seal) -> pd.DataFrame:
+    """What was sealed.
+
+    Parameters
+    ----------
+    store
+        The city.
+    seal
+        A line.
+
+    Returns
+    -------
+    content
+        As :func:`content_of` gave it then.
+
+    Raises
+    ------
+    NotFoundError
+        The file is not there any more.
+    DataError
+        The file does not give the digest that was sealed.
+    """
+    place = store.path / FOLDER / f"{seal.name}.parquet"
+    try:
+        rows = load(place).to_pandas().astype(_KINDS)
+        same = digest_of(rows.fillna(dict.fromkeys(_TEXTS, ""))) == seal.digest
+    except FileNotFoundError:
+        raise NotFoundError(f"what was sealed for {seal.as_of[:10]}, run {seal.run}, is not kept any more.") from None
+    except (KeyError, ValueError):
+        same = False
+    if not same:
+        raise DataError(f"{place} is not what was sealed for {seal.as_of[:10]}, run {seal.run}: its digest is another.")
+    return rows.fillna(dict.fromkeys(_TEXTS, ""))
+
+
+@checked
+def verify(store: Store, *, head: str = "") -> Verified:
+    """Whether the register is as it was written, and what was sealed is as it was sealed.
+
+    Parameters
+    ----------
+    store
+        The city.
+    head
+        A head that was kept elsewhere, as ``12:9f…``; it must still be in the register.
+
+    Returns
+    -------
+    verified
+        Number of lines, head, faults.
+
+    Raises
+    ------
+    DataError
+        The register cannot be read at all.
+    """
+    lines = seals(store)
+    faults = [*_faults_of_chain(store, lines), *_faults_of_head(lines, head), *_faults_of_contents(store, lines)]
+    last = f"{lines[-1].n}:{lines[-1].hash}" if lines else ""
+    return Verified(len(lines), last, tuple(faults))
+
+
+def _faults_of_chain(store: Store, lines: list[Seal]) -> Iterator[str]:
+    before, then = FIRST, ""
+    for number, line in enumerate(lines, start=1):
+        if line.n != number or line.before != before or line.hash != _hash(line):
+            yield f"line {number} of the register does not follow from the line before: it was changed, taken away or put in."
+            return
+        if line.signed != signature(store.path, line.hash.encode()):
+            yield f"line {number} of the register is not signed with the key of this store."
+            return
+        if then and pd.Timestamp(line.sealed_at) < pd.Timestamp(then):
+            yield f"line {number} of the register is older than the line before: a clock was put back."
+        before, then = line.hash, line.sealed_at
+
+
+def _faults_of_head(lines: list[Seal], head: str) -> Iterator[str]:
+    if head and head not in {f"{line.n}:{line.hash}" for line in lines}:
+        yield f"head {head[:20]}… is not in the register: lines were taken away or written anew since it was kept."
+
+
+def _faults_of_contents(store: Store, lines: list[Seal]) -> Iterator[str]:
+    """What was sealed, and what the night still shows of it, against the digest."""
+    for line in lines:
+        try:
+            sealed_content(store, line)
+        except NotFoundError:
+            pass  # grown old, and scored long ago
+        except DataError as error:
+            yield str(error)
+        if _published_otherwise(store, line):
+            yield f"the night of {line.as_of[:10]}, run {line.run}, does not show what was sealed for it."
+
+
+def _published_otherwise(store: Store, line: Seal) -> bool:
+    try:
+        return digest_of(content_of(store.night(line.as_of, line.run))) != line.digest
+    except RiskwarnError:
+        return False  # pruned, or damaged, which the doctor tells
+
+
+@checked
+def forget(store: Store, before: pd.Timestamp) -> int:
+    """Take away what was sealed for nights before an instant; the lines stay for ever.
+
+    Parameters
+    ----------
+    store
+        The city, whose lock is held.
+    before
+        Older nights have long been scored.
+
+    Returns
+    -------
+    n
+        Files taken away.
+    """
+    gone = [store.path / FOLDER / f"{line.name}.parquet" for line in seals(store) if pd.Timestamp(line.as_of) < before]
+    there = [place for place in gone if place.is_file()]
+    for place in there:
+        Path(place).unlink()
+    return len(there)
+
+
+@checked
+def table_of_seals(store: Store) -> pd.DataFrame:
+    """The register as a table, the newest first.
+
+    Parameters
+    ----------
+    store
+        The city.
+
+    Returns
+    -------
+    table
+        `n`, `as_of`, `run`, `sealed_at`, `hours_late`, `prospective`, `n_listed`, `n_forecasts`, `digest`.
+    """
+    lines = seals(store)
+    rows = [
+        {
+            "n": line.n,
+            "as_of": line.as_of[:16],
+            "run": line.run,
+            "sealed_at": line.sealed_at[:19],
+            "hours_late": round(line.hours_late, 1),
+            "prospective": is_prospective(line, lines),
+            "n_listed": line.n_listed,
+            "n_forecasts": line.n_forecasts,
+            "digest": line.digest,
+        }
+        for line in reversed(lines)
+    ]
+    columns = ["n", "as_of", "run", "sealed_at", "hours_late", "prospective", "n_listed", "n_forecasts", "digest"]
+    return pd.DataFrame(rows, columns=columns)
