@@ -19,8 +19,11 @@ from riskwarn.degraded import in_words
 from riskwarn.errors import RiskwarnError
 from riskwarn.gaps.calendar import basis_of, workdays
 from riskwarn.history import kernel
+from riskwarn.ledger import Ledger
 from riskwarn.store import FORMAT, Store
 from riskwarn.store.pruning import size
+from riskwarn.webhooks import Webhooks, has_ledger, load_webhooks, standings
+from riskwarn.webhooks.declaration import secret_of
 
 State = Literal["ok", "warn", "fail"]
 STATES: tuple[State, ...] = ("ok", "warn", "fail")
@@ -28,6 +31,7 @@ EXIT_CODES = {"ok": 0, "warn": 4, "fail": 5}
 """What the command line ends with, by the gravest finding."""
 STALE_HOURS = 26
 _QUIET_DAYS = 2
+_LATE_HOURS = 1
 _LEAST_FREE = 2.0
 _PACKAGES = ("numpy", "pandas", "pyarrow", "lightgbm", "mlflow", "scikit-learn", "geopandas", "fastapi", "holidays")
 
@@ -79,7 +83,7 @@ def examine(store: Store | None = None, *, now: pd.Timestamp | None = None) -> l
     looks: list[Callable[[], Iterator[Finding]]] = [_python, _packages, _kernel]
     if store is not None:
         of_store = (_format, _disk, _key, _champions, _tracker, _feeds, _calendar, _sound, _newest, _held)
-        looks += [*(partial(look, store) for look in of_store), partial(_age, store, at)]
+        looks += [*(partial(look, store) for look in of_store), partial(_age, store, at), partial(_webhooks, store, at)]
     return [finding for look in looks for finding in _safely(look)]
 
 
@@ -307,3 +311,34 @@ def _held(store: Store) -> Iterator[Finding]:
     for at, hold in store.holds().items():
         said = f"{at:%Y-%m-%d} is held at run {hold.run} since {hold.since[:16]}: {hold.why}"
         yield Finding("rollback", "warn", said, f"`riskwarn rollback {at:%Y-%m-%d} --release` when it is mended.")
+
+
+def _webhooks(store: Store, now: pd.Timestamp) -> Iterator[Finding]:
+    """Whether those who are to be told can be, and have been."""
+    declared = load_webhooks(store.path)
+    for webhook in declared.webhooks:
+        try:
+            secret_of(store.path, webhook)
+        except RiskwarnError as error:
+            yield Finding(
+                "webhooks", "fail", str(error), "put the secret where webhooks.toml says, as its owner alone."
+            )
+    if has_ledger(store):
+        yield from _told(store, declared, now)
+
+
+def _told(store: Store, declared: Webhooks, now: pd.Timestamp) -> Iterator[Finding]:
+    with Ledger(store) as ledger:
+        stands = standings(ledger, [webhook.name for webhook in declared.webhooks])
+    for it in stands:
+        name, said = f"webhook {it.name}", f"{it.waiting:,} wait, {it.given_up:,} given up"
+        why = f"; last: {it.fault}" if it.fault else ""
+        late = it.oldest_at is not None and now - pd.Timestamp(it.oldest_at) > timedelta(hours=_LATE_HOURS)
+        if it.given_up:
+            remedy = f"`riskwarn webhooks test {it.name}`, then `riskwarn webhooks send --again {it.name}`."
+            yield Finding(name, "fail", said + why, remedy)
+        elif late:
+            remedy = f"`riskwarn webhooks test {it.name}`; does `riskwarn webhooks send` or the server run?"
+            yield Finding(name, "warn", said + why, remedy)
+        else:
+            yield Finding(name, "ok", said)

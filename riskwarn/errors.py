@@ -19,6 +19,8 @@
      ├─ SignInError         23   name, password, session or token is not valid
      │   └─ LockedError     24   too many tries
      ├─ AddressError        25   the address cannot be listened at, or would be open to anyone
+ ├─ SignatureError      26   a message was not signed by who holds the secret, or is old
+ ├─ DeliveryError       27   a receiver does not take a message, or may not be spoken to
      ├─ HeldError           30   a rollback holds the night
      └─ UnsoundError        31   a night cannot be right and is set aside
 """
@@ -139,6 +141,18 @@ class AddressError(RiskwarnError):
     """The address cannot be listened at, or would be open to whoever comes."""
 
     exit_code = 25
+
+
+class SignatureError(RiskwarnError):
+    """A message was not signed by who holds the secret, or is old."""
+
+    exit_code = 26
+
+
+class DeliveryError(RiskwarnError):
+    """A receiver does not take a message, or may not be spoken to."""
+
+    exit_code = 27
 
 
 class HeldError(RiskwarnError):

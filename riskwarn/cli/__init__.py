@@ -11,6 +11,7 @@
     reasons   explain changes what-if review
     upkeep    rollback prune backup restore migrate
     accounts  user token audit-log
+    webhooks  webhooks
     service   serve demo doctor
 """
 
@@ -58,6 +59,7 @@ VERBS = {
     "user": "accounts",
     "token": "accounts",
     "audit-log": "accounts",
+    "webhooks": "webhooks",
     "serve": "service",
     "simulate": "records",
     "demo": "service",

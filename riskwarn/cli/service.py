@@ -67,10 +67,13 @@ def _serve(
 ) -> None:
     import pyarrow as pa
 
+    from riskwarn.store import Store
     from riskwarn.web import create_app, server
     from riskwarn.web.serving import LOOPBACK_NAMES, Serving
+    from riskwarn.webhooks import Sender, load_webhooks
 
     options = options or {}
+    load_webhooks(folder)  # a wrong file is said before anybody is served
     every = host in {"0.0.0.0", "::"}  # noqa: S104 - it is asked about, not listened at
     if every and not names:
         raise AddressError(
@@ -80,7 +83,7 @@ def _serve(
     pa.set_memory_pool(pa.system_memory_pool())  # gives back what reading a night took for a while
     app = create_app(folder, language=language, serving=Serving(hosts=hosts, **options), background=True)
     server.check_open(app, host)
-    with server.listen(host, port) as opened:
+    with server.listen(host, port) as opened, Sender(Store(folder)):
         url = f"http://{f'[{host}]' if ':' in host else host}:{opened.getsockname()[1]}{options.get('root_path', '')}/"
         say({"store": str(folder), "url": url}, f"serving {folder} at {url}  (Ctrl-C ends)", as_json=as_json)
         sys.stdout.flush()

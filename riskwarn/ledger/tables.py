@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0002"
+REVISION = "0003"
 """The revision of the schema that this code reads and writes."""
 ONLY_GROW = ("transitions", "outcomes", "nights")
 """Tables whose rows a trigger of the database keeps from change and removal."""
@@ -111,6 +111,21 @@ OUTBOX = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("delivered_at", Instant, nullable=True),
     sa.Index("ix_outbox_delivered_at", "delivered_at"),
+)
+DELIVERIES = sa.Table(
+    "deliveries",
+    METADATA,
+    sa.Column("delivery_id", sa.String(40), primary_key=True),
+    sa.Column("webhook", sa.String(64), nullable=False),
+    sa.Column("topic", sa.String(32), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("made_at", Instant, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_at", Instant, nullable=False),
+    sa.Column("taken_at", Instant, nullable=True),
+    sa.Column("given_up_at", Instant, nullable=True),
+    sa.Column("fault", sa.Text, nullable=False),
+    sa.Index("ix_deliveries_webhook", "webhook", "taken_at", "given_up_at"),
 )
 CHAIN = sa.Table(
     "chain",
