@@ -191,6 +191,25 @@ def test_two_items_of_one_place_become_one(ledger, store):
     assert items.loc["G2 G1", "state"] == "published"
 
 
+def test_what_people_merged_is_read_into_one_while_both_are_listed(ledger, store):
+    """The item they are worked as keeps its own grids and takes the gravest level of the two; from night to night it does not waver."""
+    publish(store, 1, alerts=[alert("G1 G2", "orange"), alert("G4", "red")])
+    entered(ledger, 1)
+    one, other = (ledger.items(kind="alert").set_index("grid_ids").loc[g, "item_id"] for g in ("G4", "G1 G2"))
+    when = day(1) + pd.Timedelta(hours=9)
+    ledger.act(one, "merge", ledger.actor("shift_leader"), into=other, reason="same_place", at=when)
+    versions = []
+    for n in (2, 3):
+        publish(store, n, alerts=[alert("G1 G2", "orange"), alert("G4", "red")])
+        entered(ledger, n)
+        versions.append((ledger.item(other).version, ledger.item(other).level, ledger.item(other).grid_ids))
+
+    assert versions[0][1:] == versions[1][1:] == ("red", "G1 G2")
+    assert versions[0] == versions[1]
+    assert ledger.item(one).state == "merged"
+    assert ledger.verify().sound
+
+
 def test_work_in_hand_is_not_begun_anew(ledger, store):
     """Where somebody has acted the new one is merged into it, and later nights are read into the one in hand."""
     first = ledger.items(level="red")["item_id"].iloc[0]

@@ -79,7 +79,7 @@ def test_dismissing_and_returning_want_a_reason_and_feedback_an_outcome():
     """What declines a matter or tells its result says why, by a code."""
     for step in FLOW.steps:
         assert bool(step.reasons) == (
-            step.action in {"dismiss", "return", "reject", "escalate", "reopen"}
+            step.action in {"dismiss", "return", "reject", "escalate", "reopen", "merge"}
             or (NIGHT in step.by and step.action != "verify")
         )
         assert bool(step.outcomes) == (step.action == "feedback")

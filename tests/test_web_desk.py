@@ -118,7 +118,7 @@ def test_of_two_people_one_wins_and_the_other_is_told(site):
 
     assert answer.headers["location"] == f"/desk/{item_id}?said=conflict"
     assert state(site, item_id) == "acknowledged"
-    assert "Somebody else was faster" in second.get(answer.headers["location"]).text
+    assert "Somebody was faster: shift leader, acknowledge, " in second.get(answer.headers["location"]).text
 
 
 def test_an_office_sees_and_acts_in_its_own_area_alone(site, town):
@@ -202,19 +202,93 @@ def test_a_step_from_another_page_is_refused(site, csrf):
     assert state(site, item_id) == "published"
 
 
-def test_many_are_acknowledged_at_once_and_those_that_refuse_are_counted(site):
-    """All that are ticked take the step; one that somebody else has taken on meanwhile is left and told."""
+def many(client, action, forms, **given):
+    """One step with all that are ticked: the report."""
+    ticked = {f"item-{item_id}": form["version"] for item_id, form in forms.items()}
+    csrf = next(iter(forms.values()))["csrf"]
+    return client.post("/desk", data={"csrf": csrf, "action": action, **ticked, **given})
+
+
+def test_many_take_a_step_at_once_and_the_report_says_which_did_not_and_why(site):
+    """All that are ticked take the step; of one that somebody else took meanwhile the report says who did what, and leaves it."""
     client, other = signed_in(site, "desk-1"), signed_in(site, "desk-2")
     chosen = items_on(client)[:3]
     forms = {item_id: form_of(client, item_id) for item_id in chosen}
-    take(other, chosen[0], "acknowledge")
-    ticked = {f"item-{item_id}": form["version"] for item_id, form in forms.items()}
-    answer = client.post(
-        "/desk", data={"csrf": forms[chosen[0]]["csrf"], "action": "acknowledge", **ticked}, follow_redirects=False
-    )
+    take(other, chosen[0], "dismiss", reason="duplicate")
+    report = many(client, "acknowledge", forms).text
 
-    assert answer.headers["location"] == "/desk?refused=1"
-    assert {state(site, item_id) for item_id in chosen} == {"acknowledged"}
+    assert "acknowledge: 2 of 3 done" in report
+    not_taken, taken = report.split("Taken <")
+    assert re.search(r"Somebody was faster: shift leader, dismiss, \d\d-\d\d", not_taken)
+    assert set(ITEM.findall(not_taken)) == {chosen[0]}
+    assert set(ITEM.findall(taken)) == set(chosen[1:])
+    assert [state(site, item_id) for item_id in chosen] == ["dismissed", "acknowledged", "acknowledged"]
+
+
+def test_many_sent_twice_take_one_step_each(site):
+    """The same form again takes nothing again, and says so."""
+    client = signed_in(site, "desk-1")
+    forms = {item_id: form_of(client, item_id) for item_id in items_on(client)[:2]}
+    before = len(site.state.books.ledger().trail())
+    reports = [many(client, "acknowledge", forms).text for _ in range(2)]
+
+    assert len(site.state.books.ledger().trail()) == before + 2
+    assert [text.count("It had been taken before.") for text in reports] == [0, 2]
+    assert "2 of 2 done" in reports[1]
+
+
+def test_many_are_assigned_or_dismissed_with_one_code(site):
+    """To whom, or why, is said once for all; without it none goes, and the report says what lacks."""
+    client = signed_in(site, "desk-1")
+    chosen = items_on(client)[:2]
+    many(client, "acknowledge", {i: form_of(client, i) for i in chosen})
+    forms = {i: form_of(client, i) for i in chosen}
+    assert "assign: 0 of 2 done" in many(client, "assign", forms).text
+    assert "assign: 2 of 2 done" in many(client, "assign", forms, **{"assign-area": "T9"}).text
+
+    assert {site.state.books.ledger().item(i).owner for i in chosen} == {"T9"}
+    rest = {i: form_of(client, i) for i in items_on(client)[2:4]}
+    assert "dismiss: 2 of 2 done" in many(client, "dismiss", rest, **{"dismiss-reason": "known_cause"}).text
+
+
+def test_what_lies_elsewhere_is_not_taken_with_many(site):
+    """An office that ticks an item of another area by hand is told that there is none, and nothing is done."""
+    leader, office = signed_in(site, "desk-1"), signed_in(site, "town-1")
+    own = items_on(office)
+    other = next(i for i in items_on(leader) if i not in own)
+    forms = {own[0]: form_of(office, own[0]), other: {"version": "1"}}
+    report = many(office, "acknowledge", forms).text
+
+    assert "acknowledge: 1 of 2 done" in report
+    assert "There is no such item before you." in report
+    assert state(site, other) == "published"
+
+
+def test_one_alert_is_merged_into_another_and_taken_out_again(site):
+    """Merged, it ends and names the one it is worked with; reopened, it stands for itself again."""
+    client, ledger = signed_in(site, "desk-1"), site.state.books.ledger()
+    one, other = items_on(client)[:2]
+    assert take(client, one, "merge", reason="same_place", into=other).headers["location"].endswith("done")
+    assert (ledger.item(one).state, ledger.item(one).parent) == ("merged", other)
+    assert one not in items_on(client)
+    assert one in items_on(client, "/desk?state=merged")
+
+    assert take(client, one, "merge", reason="same_place", into=one).headers["location"].endswith("refused")
+    assert take(client, one, "reopen", reason="closed_in_error").headers["location"].endswith("done")
+    assert (ledger.item(one).state, ledger.item(one).parent) == ("reopened", "")
+    assert take(client, one, "merge", reason="same_place", into=one).headers["location"].endswith("refused")
+    assert ledger.verify().sound
+
+
+def test_what_has_ended_is_found_and_reopened(site):
+    """A dismissed alert stands under what has ended, with the step that reopens it."""
+    client = signed_in(site, "desk-1")
+    item_id = items_on(client)[0]
+    take(client, item_id, "dismiss", reason="duplicate")
+
+    assert item_id in items_on(client, "/desk?state=dismissed")
+    assert take(client, item_id, "reopen", reason="happened_again").headers["location"].endswith("said=done")
+    assert item_id in items_on(client)
 
 
 def test_a_step_that_is_none_is_refused_in_words(site):
@@ -238,16 +312,19 @@ def test_one_goes_back_to_the_list_one_came_from(site):
     assert re.search(r'name="next" value="/alerts\?level=red&amp;lang=en#A-', text)
 
 
-def test_what_wants_a_code_is_not_ticked(site):
-    """An acknowledged alert must be told to whom it goes: it stands on the desk without a box, and the list can be read."""
-    client = signed_in(site, "desk-1")
-    item_id = items_on(client)[0]
-    take(client, item_id, "acknowledge")
-    answer = client.get("/desk")
+def test_what_can_take_no_step_is_not_ticked(site):
+    """A reported result waits for who verifies it: a supervisor sees it on the desk without a box."""
+    leader, office = signed_in(site, "desk-1"), signed_in(site, "town-1")
+    site.state.doorman.accounts.add("watcher", GOOD, role="supervisor", area="*")
+    item_id = items_on(office)[0]
+    take(leader, item_id, "acknowledge")
+    take(leader, item_id, "assign", area=area_of_town(site.state.books.store))
+    take(office, item_id, "feedback", outcome="O3")
+    text = signed_in(site, "watcher").get("/desk").text
 
-    assert answer.status_code == 200
-    assert f'href="/desk/{item_id}"' in answer.text
-    assert f'name="item-{item_id}"' not in answer.text
+    assert f'href="/desk/{item_id}"' in text
+    assert f'name="item-{item_id}"' not in text
+    assert f'name="item-{item_id}"' in leader.get("/desk").text
 
 
 def test_more_items_than_can_be_ticked_stand_on_pages(monkeypatch, site):

@@ -177,7 +177,7 @@ def test_a_refused_step_says_what_can_be_done(client, monkeypatch):
     as_visitor(monkeypatch, "shift_leader")
     actions = step(client, item, "close", 1).json()["actions"]
 
-    assert set(actions) == {"acknowledge", "dismiss", "escalate"}
+    assert set(actions) == {"acknowledge", "dismiss", "escalate", "merge"}
     assert actions["dismiss"]["reasons"]
 
 

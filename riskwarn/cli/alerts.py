@@ -270,6 +270,28 @@ _with_reason("escalate", "escalate", "Pass up a level, with a reason.", "several
 _with_reason("reopen", "reopen", "Reopen what had ended, with a reason.", "happened_again")
 
 
+@alerts.command(
+    epilog=example(
+        "riskwarn alerts merge 3f9c01ab --into 77aa02cd --reason same_place --role shift_leader --store city"
+    )
+)
+def merge(
+    *,
+    item: ItemId,
+    into: Annotated[str, typer.Option(metavar="ITEM", help="The open alert it is worked with from now on.")],
+    reason: Reason,
+    role: Role = "",
+    area: Area = "*",
+    account: Account = "",
+    version: Seen = None,
+    at: At = None,
+    store: StoreFolder = None,
+    json: Json = False,
+) -> None:
+    """Merge an alert into another of the same matter."""
+    _act(store, item, "merge", (role, area, account), into=into, reason=reason, version=version, at=at, json=json)
+
+
 @alerts.command("import", epilog=example("riskwarn alerts import today.xlsx --role township_centre --store city"))
 def import_(
     *,

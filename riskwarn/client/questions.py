@@ -242,6 +242,7 @@ class Questions(ABC, Generic[FrameT, MembersT, TakenT]):
         reason: str = "",
         outcome: str = "",
         area: str = "",
+        into: str = "",
         key: str | None = None,
     ) -> TakenT:
         """Take one step with a work item: once, however often it is sent. What is refused is an error of the library.
@@ -252,7 +253,7 @@ class Questions(ABC, Generic[FrameT, MembersT, TakenT]):
             The item, and one of its ``actions``.
         version
             The version that was looked at.
-        reason, outcome, area
+        reason, outcome, area, into
             What the step wants.
         key
             Chosen anew by default.
@@ -262,7 +263,7 @@ class Questions(ABC, Generic[FrameT, MembersT, TakenT]):
         taken
             A :class:`~riskwarn.client.Taken`: how the item stands now.
         """
-        step = calls.step(item_id, action, version, key=key, reason=reason, outcome=outcome, area=area)
+        step = calls.step(item_id, action, version, key=key, reason=reason, outcome=outcome, area=area, into=into)
         taken: TakenT = self.ask(step)
         return taken
 

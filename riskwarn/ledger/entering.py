@@ -13,7 +13,7 @@ two loses nothing, and enters each run once, so that a second try doubles nothin
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import pandas as pd
@@ -41,7 +41,7 @@ class Entered:
     as_of, run
         The night.
     counts
-        Steps by action, and ``new_reading`` and ``cooling_down`` for lines that made no step.
+        Steps by action, and ``new_reading``, ``cooling_down`` and ``joined`` (read into the item it was merged with) for lines that made no step.
     """
 
     as_of: pd.Timestamp
@@ -163,7 +163,7 @@ class _Entry:
         """Everything the night says."""
         tonight = {line.subject for line in self.listed}
         before = list(self.items.values())
-        for line in self.listed:
+        for line in self._gathered(tonight):
             self._line(line, tonight)
         for item in before:
             if item.subject not in tonight and item.state not in self.flow.final:
@@ -183,12 +183,24 @@ class _Entry:
         else:
             self._reading(item, line)
 
+    def _gathered(self, tonight: set[str]) -> list[Listing]:
+        """One line for each item: of several that people merged into one that is listed itself, its own, at the gravest of their levels."""
+        own = {line.subject: line for line in self.listed}
+        for line in self.listed:
+            item = self._followed(self.items.get(line.subject))
+            if item is not None and item.subject != line.subject and item.subject in tonight:
+                del own[line.subject]
+                kept = own[item.subject]
+                own[item.subject] = replace(kept, level=min(kept.level, line.level, key=self.flow.levels.index))
+                self.counts["joined"] += 1
+        return list(own.values())
+
     def _followed(self, item: Item | None) -> Item | None:
         """The item that stands for one that was merged; none where that has ended too."""
-        if item is None or item.state != "merged":
-            return item
-        into = next((i for i in self.items.values() if i.item_id == item.parent), None)
-        return into if into is not None and into.state not in self.flow.final else None
+        while item is not None and item.state == "merged":
+            into = next((i for i in self.items.values() if i.item_id == item.parent), None)
+            item = into if into is not None and (into.state == "merged" or into.state not in self.flow.final) else None
+        return item
 
     def _publish(self, line: Listing) -> Item:
         said = {k: v for k, v in vars(line).items() if k != "suppressed"}

@@ -4,6 +4,7 @@ import uuid
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Self
 
 import pandas as pd
@@ -15,7 +16,7 @@ from riskwarn.ledger import chain, database
 from riskwarn.ledger.actor import CITY, Actor, account_digest, within
 from riskwarn.ledger.item import Item, replayed, told_of
 from riskwarn.ledger.listing import check_area
-from riskwarn.ledger.pen import Given, Pen, permitted
+from riskwarn.ledger.pen import Given, Pen, check_joined, permitted
 from riskwarn.ledger.tables import CHAIN, ITEMS, OUTBOX, TRANSITIONS
 from riskwarn.ledger.workflow import SHIPPED, Workflow, workflow
 from riskwarn.store import Store, signature
@@ -232,6 +233,7 @@ class Ledger:
         reason: str = "",
         outcome: str = "",
         area: str = "",
+        into: str = "",
         key: str = "",
         at: object = None,
     ) -> Item:
@@ -251,6 +253,8 @@ class Ledger:
             Codes, where the step wants them.
         area
             To whom an item is assigned: code of an area or body.
+        into
+            With which open item of its kind one is merged, as :meth:`item` takes it.
         key
             Chosen by who acts; a digest of it is kept, and :meth:`taken` finds the step by it.
         at
@@ -270,7 +274,7 @@ class Ledger:
         ForbiddenError
             The role may not take the step, or the item lies in another area.
         StepError
-            The item cannot take the step from where it stands, or what it wants is missing or unknown.
+            The item cannot take the step from where it stands, or what it wants is missing, unknown or has ended.
         DataError
             The time lies in the future, or the area is no code.
         PrivacyError
@@ -282,11 +286,14 @@ class Ledger:
         looked = self.item(item_id)
         seen = looked.version if version is None else version
         given = Given(reason=reason, outcome=outcome, area=area, key=self._key(actor, key))
+        given = replace(given, item=self.item(into).item_id) if into else given
         if area:
             check_area(self.store, area)
         with self.writing(at) as pen:
             item = find_item(pen.link, looked.item_id)
             step = permitted(self.workflow, item, action, actor, given, seen=seen, last=pen.last_of(item))
+            if given.item:
+                check_joined(self.workflow, item, find_item(pen.link, given.item), actor)
             return pen.take(item, step, actor, given)
 
     @checked

@@ -95,6 +95,22 @@ def _check_given(step: Step, given: Given) -> None:
             raise StepError(f"{step.action} {'takes no' if value else 'wants an'} {want}.")
 
 
+def check_joined(flow: Workflow, item: Item, into: Item, actor: Actor) -> None:
+    """An item is merged with another that is open, of its kind, and in the actor's area.
+
+    Raises
+    ------
+    ForbiddenError
+        The other lies in another area.
+    StepError
+        It is the item itself, of another kind, or has ended.
+    """
+    if not concerns(into.path, into.owner, actor.area):
+        raise ForbiddenError(f"item {into.item_id} lies outside the area {actor.area[:40]!r}.")
+    if into.item_id == item.item_id or into.kind != item.kind or into.state in flow.final:
+        raise StepError(f"{item.kind} {item.item_id} can be merged with another open {item.kind} alone.")
+
+
 class Pen:
     """Writes within one transaction: items as they change, and their transitions, chained, when it is flushed."""
 
@@ -142,7 +158,7 @@ class Pen:
         changes = (
             dict(given.changes)
             | ({"owner": given.area} if given.area else {})
-            | ({"parent": given.item} if given.item else {})
+            | ({"parent": given.item} if given.item else _stands_alone(item))
         )
         new = replace(item, **changes, state=step.after(item.state), version=item.version + 1, changed_at=self.at)
         self._update(item, new)
@@ -224,3 +240,8 @@ class Pen:
             "at": self.at,
             "propensity": item.reading.get("propensity"),
         }
+
+
+def _stands_alone(item: Item) -> dict[str, str]:
+    """An item that was merged and goes on stands for itself again."""
+    return {"parent": ""} if item.parent and item.state == "merged" else {}

@@ -161,10 +161,11 @@ class Books:
         """
         ledger = self._opened()
         asked = {"action": step.action, "version": step.version, "code": step.reason or step.outcome, "area": step.area}
+        asked |= {"into": step.into}
         if key and (done := ledger.taken(item.item_id, visitor.actor, key)):
             return _again(done, asked), True
         try:
-            given = {"reason": step.reason, "outcome": step.outcome, "area": step.area, "key": key}
+            given = {"reason": step.reason, "outcome": step.outcome, "area": step.area, "into": step.into, "key": key}
             ledger.act(item.item_id, step.action, visitor.actor, version=step.version, **given)
         except ConflictError as error:
             if key and (done := ledger.taken(item.item_id, visitor.actor, key)):
@@ -172,7 +173,7 @@ class Books:
             raise self._conflict(item.item_id, error) from None
         except ForbiddenError as error:
             raise Problem(403, "forbidden_step", str(error)) from None
-        except (StepError, DataError) as error:
+        except (StepError, DataError, NotFoundError) as error:
             raise refused_step(type(error).__name__, _actions(ledger, item, visitor)) from None
         done = ledger.taken(item.item_id, visitor.actor, key, n=step.version + 1)
         if done is None:
@@ -206,6 +207,7 @@ def _again(done: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
         "version": done["n"] - 1,
         "code": done["code"],
         "area": done["detail"].get("owner", ""),
+        "into": done["detail"].get("parent", ""),
     }
     if before != asked:
         raise reused_key()

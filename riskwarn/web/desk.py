@@ -23,13 +23,16 @@ from riskwarn.web.lines import gap_lines
 from riskwarn.web.listed import Why
 from riskwarn.web.morning import LANE_NAMES, lines_of
 from riskwarn.web.page import language_of
-from riskwarn.web.problems import Problem, no_ledger, of_faults
+from riskwarn.web.problems import no_ledger, of_faults
 from riskwarn.web.schemas import StepRequest
 
 SUPERVISION = "supervision"
 NOTHING = Why((), "")
-_BY_HAND = frozenset({"area"})
-"""What a form can give beside a code; evidence is the night's to give, and merging is done at the command line."""
+_BY_HAND = frozenset({"area", "item"})
+"""What a form can give beside a code; evidence is the night's to give."""
+_GIVEN = ("action", "version", "reason", "outcome", "area", "into")
+_MOST_OTHERS = 60
+"""Items offered to merge one with."""
 
 
 @dataclass(frozen=True)
@@ -144,9 +147,10 @@ def tasks(
     Returns
     -------
     tasks
-        Those that have not ended.
+        Those that have not ended; those that ended so where `state` is a final one, the latest first.
     """
-    every = ledger.items(open_only=True)
+    ended = state in ledger.workflow.final
+    every = ledger.items(states=[state]) if ended else ledger.items(open_only=True)
     mine = [concerns(path, owner, visitor.area) for path, owner in zip(every["path"], every["owner"], strict=True)]
     frame = every[np.array(mine, dtype=bool)]
     cards = frame[frame["kind"] == SUPERVISION].set_index("parent")["level"].to_dict()
@@ -161,8 +165,35 @@ def tasks(
             i.item_id,
         )
     )
+    if ended:
+        rows.sort(key=lambda i: i.changed_at, reverse=True)
     flow = ledger.workflow
     return [task_of(flow, item, visitor, names, language, card=cards.get(item.item_id, "")) for item in rows]
+
+
+def others_of(ledger: Ledger, item: Item, visitor: Visitor, names: Mapping[str, str], language: str) -> list[Task]:
+    """Open items that one could be merged with: of its kind, those of its own township first.
+
+    Parameters
+    ----------
+    ledger
+        The ledger.
+    item
+        The one that would be merged.
+    visitor
+        Who asks.
+    names
+        Name of each grid.
+    language
+        Of the reader.
+
+    Returns
+    -------
+    others
+        A few dozen at most.
+    """
+    near = [t for t in tasks(ledger, visitor, names, language, kind=item.kind) if t.item.item_id != item.item_id]
+    return sorted(near, key=lambda t: t.item.path.split("/")[:2] != item.path.split("/")[:2])[:_MOST_OTHERS]
 
 
 def task_of(
@@ -267,7 +298,7 @@ def _why(code: str, language: str) -> str:
     return word("outcome" if code[:1] == "O" and code[1:].isdigit() else "reason", code)[language]
 
 
-def act(books: Books, visitor: Visitor, item_id: str, form: Mapping[str, str]) -> None:
+def act(books: Books, visitor: Visitor, item_id: str, form: Mapping[str, str]) -> bool:
     """Take the step that a form asks for; sent twice it is taken once.
 
     A form is known again by who sends it, the version that was looked at and the action.
@@ -281,7 +312,12 @@ def act(books: Books, visitor: Visitor, item_id: str, form: Mapping[str, str]) -
     item_id
         With what.
     form
-        `action`, the `version` that was looked at, and `reason`, `outcome` or `area` where the step wants one.
+        `action`, the `version` that was looked at, and `reason`, `outcome`, `area` or `into` where the step wants one.
+
+    Returns
+    -------
+    again
+        Whether it had been taken before.
 
     Raises
     ------
@@ -289,35 +325,9 @@ def act(books: Books, visitor: Visitor, item_id: str, form: Mapping[str, str]) -
         404 where the visitor sees no such item, 422 where the form is none of ours; else as :meth:`riskwarn.web.books.Books.take`.
     """
     item = books.item(item_id, visitor)
-    given = {name: form[name].strip() for name in ("action", "version", "reason", "outcome", "area") if name in form}
+    given = {name: form[name].strip() for name in _GIVEN if name in form}
     try:
         step = StepRequest.model_validate(given)
     except ValidationError as error:
         raise of_faults([dict(fault) for fault in error.errors()]) from None
-    books.take(item, step, visitor, f"page-{step.version}-{step.action}")
-
-
-def act_on_many(books: Books, visitor: Visitor, action: str, versions: Mapping[str, str]) -> Sequence[str]:
-    """Take one plain step with several items; those that refuse it are left, and named.
-
-    Parameters
-    ----------
-    books, visitor
-        As in :func:`act`.
-    action
-        The step.
-    versions
-        By item, the version that was looked at.
-
-    Returns
-    -------
-    refused
-        Items whose step was not taken.
-    """
-    refused = []
-    for item_id, version in versions.items():
-        try:
-            act(books, visitor, item_id, {"action": action, "version": version})
-        except Problem:
-            refused.append(item_id)
-    return refused
+    return books.take(item, step, visitor, f"page-{step.version}-{step.action}")[1]

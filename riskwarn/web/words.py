@@ -115,10 +115,6 @@ PHRASES: dict[str, Phrase] = {
     "overdue_red": phrase("long overdue"),
     "with_ticked": phrase("With all that are ticked:"),
     "tick": phrase("Choose {title}"),
-    "many_refused": phrase(
-        "{n} step was not taken: somebody was faster, or it cannot be done from there.",
-        plural="{n} steps were not taken: somebody was faster, or they cannot be done from there.",
-    ),
     "what_now": phrase("What can be done now"),
     "nothing_to_do": phrase("There is no step for you to take now."),
     "to_whom": phrase("To which area or body (its code)"),
@@ -130,9 +126,6 @@ PHRASES: dict[str, Phrase] = {
     "did": phrase("Step"),
     "role": phrase("Role"),
     "said_done": phrase("Done."),
-    "said_conflict": phrase(
-        "Somebody else was faster. Below is what was done and how it stands now; look again, then decide."
-    ),
     "said_refused": phrase("That step cannot be taken from here, or something it wants is missing."),
     "model": phrase("Model"),
     "feeds": phrase("Feeds"),

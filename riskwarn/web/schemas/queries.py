@@ -177,6 +177,7 @@ class StepRequest(BaseModel):
     reason: str = Field("", pattern=r"^[A-Za-z0-9_]{0,32}$", description="code, where the step wants one")
     outcome: str = Field("", pattern=r"^[A-Za-z0-9_]{0,32}$", description="code O1 to O8, where the step wants one")
     area: str = Field("", max_length=64, description="to whom an item is assigned: code of an area or body")
+    into: str = Field("", pattern=r"^([0-9a-f]{16})?$", description="the open item it is merged with")
 
 
 class ModeRequest(BaseModel):
