@@ -139,8 +139,10 @@ import os, sys, warnings
 sys.modules["fcntl"] = None
 def refused(*_, **__):
     raise AssertionError("not on every system")
-os.symlink = os.fork = refused
+os.symlink = os.fork = os.pread = os.pwrite = refused
 warnings.filterwarnings("ignore", message="only soft file lock")
+from pathlib import Path
+from riskwarn.access.journal import Journal
 from riskwarn.cli import main
 from riskwarn.errors import BusyError
 from riskwarn.store import Store
@@ -154,11 +156,15 @@ run(*night, "4")
 run(*night, "5")
 with Store(store).lock():
     assert main([*night, "6", "--store", store]) == 17
+journal = Journal(Path(store))
+for status in (200, 404):
+    journal.record({"route": "/api/v1/scores", "status": status})
+assert (journal.verify().n_rows, journal.verify().sound) == (2, True)
 """
 
 
 def test_nothing_is_needed_that_some_systems_lack(tmp_path):
-    """Without fcntl, symbolic links and forks a delivery, two nights and a lock that is held work as anywhere."""
+    """Without fcntl, symbolic links and forks a delivery, two nights, a lock that is held and the audit log work as anywhere."""
     town = towns.copy(towns.street(), tmp_path / "city")
     (tmp_path / "calls.csv").write_text(
         "id,at,grid,kind\nn1,2025-12-01 10:00,G01,纠纷\nn2,2025-12-02 11:00,G05,纠纷\n", "utf-8"

@@ -10,7 +10,6 @@ without the key no line can be written that does.
 """
 
 import datetime as dt
-import fcntl
 import hmac
 import json
 import os
@@ -19,17 +18,27 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any
+
+import filelock
 
 from riskwarn.calling import checked
 from riskwarn.store.key import KEY, key_at
 
-FOLDER, HEAD = "audit", "head"
+try:
+    import fcntl
+except ImportError:  # not on every system
+    fcntl = None  # type: ignore[assignment]
+
+FOLDER, HEAD, LOCK = "audit", "head", ".lock"
 START = "0" * 64
 FIELDS = ("at", "who", "role", "area", "way", "method", "route", "object", "as_of", "status", "ms")
 _HEAD_BYTES = 256
 _FEW = 20
+_BINARY = getattr(os, "O_BINARY", 0)
+"""What keeps Windows from writing two characters for the end of a line."""
 
 
 @dataclass(frozen=True)
@@ -199,23 +208,22 @@ class Journal:
         return hmac.new(self._key, text.encode("utf-8", "surrogatepass"), "sha256").hexdigest()
 
     @contextmanager
-    def _held(self) -> Iterator[int]:
+    def _held(self) -> Iterator[FileIO]:
         """The head, locked against other threads and processes."""
         with self._lock:
-            handle = self._opened()
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX)
-                yield handle
-            finally:
-                os.close(handle)
-
-    def _opened(self) -> int:
-        flags = os.O_RDWR | os.O_CREAT
-        try:
-            return os.open(self.folder / HEAD, flags, 0o600)
-        except FileNotFoundError:
             self.folder.mkdir(exist_ok=True, mode=0o700)
-            return os.open(self.folder / HEAD, flags, 0o600)
+            file = os.open(self.folder / HEAD, os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
+            with FileIO(file, "r+") as handle, self._kept_from_others(file):
+                yield handle
+
+    @contextmanager
+    def _kept_from_others(self, file: int) -> Iterator[None]:
+        if fcntl:  # on every request, and far quicker than the library; the lock goes with the file
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+        else:
+            with filelock.FileLock(self.folder / LOCK):
+                yield
 
     def _recovered(self, head: _Head) -> _Head:
         """The head, brought on over lines whose writer died before the head was written; half a line is taken away."""
@@ -257,7 +265,7 @@ def _row(line: bytes) -> dict[str, Any] | None:
 
 def _append(place: Path, line: bytes, *, surely: bool) -> int:
     """Append a line; the length of the file afterwards."""
-    handle = os.open(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    handle = os.open(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _BINARY, 0o600)
     try:
         os.write(handle, line)
         if surely:
@@ -267,14 +275,15 @@ def _append(place: Path, line: bytes, *, surely: bool) -> int:
         os.close(handle)
 
 
-def _read_head(handle: int) -> _Head:
+def _read_head(handle: FileIO) -> _Head:
     try:
-        return _Head(**json.loads(os.pread(handle, _HEAD_BYTES, 0)))
+        return _Head(**json.loads(handle.read(_HEAD_BYTES)))
     except (ValueError, TypeError):
         return _Head()
 
 
-def _write_head(handle: int, head: _Head, *, surely: bool) -> None:
-    os.pwrite(handle, json.dumps(vars(head)).encode().ljust(_HEAD_BYTES), 0)
+def _write_head(handle: FileIO, head: _Head, *, surely: bool) -> None:
+    handle.seek(0)
+    handle.write(json.dumps(vars(head)).encode().ljust(_HEAD_BYTES))
     if surely:
         os.fsync(handle)
