@@ -1,8 +1,12 @@
-"""Compile the counting kernel when the package is built, where a C compiler is at hand; elsewhere it counts in numpy."""
+"""Compile the counting kernel when the package is built, where a C compiler is at hand; elsewhere it counts in numpy.
+
+The kernel is plain C that ctypes loads: a wheel with it serves every Python of its system, one without it every system.
+"""
 
 import os
 import shutil
 import subprocess
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +27,11 @@ class KernelHook(BuildHookInterface):
         if self.target_name == "wheel" and self._compiled():
             build_data["artifacts"].append(LIBRARY)
             build_data["pure_python"] = False
-            build_data["infer_tag"] = True
+            build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
 
     def _compiled(self) -> bool:
+        if os.environ.get("RISKWARN_PURE") == "1":
+            return False
         compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
         if not compiler:
             self.app.display_info("no C compiler: the package will count in numpy")
