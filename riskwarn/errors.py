@@ -21,6 +21,7 @@
      ├─ AddressError        25   the address cannot be listened at, or would be open to anyone
  ├─ SignatureError      26   a message was not signed by who holds the secret, or is old
  ├─ DeliveryError       27   a receiver does not take a message, or may not be spoken to
+     ├─ UnreachableError    28   a service that is leaned on does not answer
      ├─ HeldError           30   a rollback holds the night
      └─ UnsoundError        31   a night cannot be right and is set aside
 """
@@ -153,6 +154,12 @@ class DeliveryError(RiskwarnError):
     """A receiver does not take a message, or may not be spoken to."""
 
     exit_code = 27
+
+
+class UnreachableError(RiskwarnError):
+    """A service that is leaned on does not answer, or not as it should."""
+
+    exit_code = 28
 
 
 class HeldError(RiskwarnError):

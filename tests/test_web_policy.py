@@ -19,7 +19,18 @@ from riskwarn.web.policy import Guarded, check_policies, may, policies
 from riskwarn.web.problems import Problem
 from riskwarn.web.serving import Serving
 
-OPEN = {"/static", "/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/sign-in", "/sign-out"}
+OPEN = {
+    "/static",
+    "/healthz",
+    "/readyz",
+    "/v2/health/live",
+    "/v2/health/ready",
+    "/sign-in",
+    "/sign-out",
+    "/sign-in/sso",
+    "/sign-in/sso/back",
+    "/sign-out/sso",
+}
 
 
 @pytest.fixture(scope="module")

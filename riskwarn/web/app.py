@@ -33,6 +33,7 @@ from riskwarn.web.rates import Rates
 from riskwarn.web.recorder import Recorder
 from riskwarn.web.serving import Entrance, Serving
 from riskwarn.web.signing import signing, to_sign_in
+from riskwarn.web.signon import signon, vouching_of
 from riskwarn.web.supervision import supervision
 from riskwarn.web.trail import trail
 from riskwarn.web.views import views
@@ -74,7 +75,9 @@ def create_app(
     Raises
     ------
     NotFoundError
-        There is no such folder.
+        There is no such folder, or what a declared single sign-on needs is not there.
+    DefinitionError
+        The roles or the single sign-on of the store are declared wrongly.
     """
     if not Path(store_path).is_dir():
         raise NotFoundError(f"there is no store at {store_path}; make one with `riskwarn init` or `riskwarn ingest`.")
@@ -91,6 +94,7 @@ def create_app(
     app.state.journal = Journal(store.path)
     app.state.rates = Rates(accounts.roles.per_minute)
     app.state.doorman = Doorman(accounts, serving)
+    app.state.vouching = vouching_of(accounts)
     app.state.metrics = registry_of(app.state.nights, app.state.clock)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=4)
     app.add_middleware(Body)
@@ -102,6 +106,7 @@ def create_app(
         app.include_router(router)
     app.include_router(views)
     app.include_router(signing)
+    app.include_router(signon)
     app.include_router(trail)
     app.include_router(work)
     app.include_router(supervision)

@@ -18,6 +18,7 @@ from riskwarn.errors import (
     SignInError,
     StaleDataError,
     StepError,
+    UnreachableError,
 )
 
 HEADERS = {
@@ -45,6 +46,7 @@ _STATUS_OF: tuple[tuple[type[RiskwarnError], int], ...] = (
     (NotFoundError, 404),
     (StaleDataError, 503),
     (BusyError, 503),
+    (UnreachableError, 503),
     (GateError, 409),
     (ConflictError, 409),
     (ForbiddenError, 403),
@@ -131,6 +133,11 @@ def of_faults(faults: Iterable[Mapping[str, Any]]) -> Problem:
         for f in faults
     ]
     return Problem(422, "bad_parameter", "A parameter is unknown or breaks its rule.", errors=errors)
+
+
+def not_found() -> Problem:
+    """There is no such page or route here."""
+    return Problem(404, "not_found", "There is nothing here.")
 
 
 def not_signed_in() -> Problem:

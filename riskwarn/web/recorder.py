@@ -61,14 +61,13 @@ class Recorder:
             await self.app(scope, receive, send)
             return
         begin = time.perf_counter()
-        reads = scope["method"] in READING
         status, done, lost = 500, False, False
 
         async def recorded(message: Message) -> None:
             nonlocal status, done, lost
             if message["type"] == "http.response.start":
                 status = message["status"]
-                if not reads and _is_audited(scope):
+                if _is_step(scope) and _is_audited(scope):
                     done = True
                     lost = not await to_thread.run_sync(self._record, _facts(scope, status, begin), True)
                     if lost:
@@ -82,7 +81,7 @@ class Recorder:
         finally:
             facts = _facts(scope, status, begin)
             if not done and _is_audited(scope):
-                self._record(facts, not reads)
+                self._record(facts, _is_step(scope))
             if REQUESTS.isEnabledFor(logging.INFO):
                 REQUESTS.info(json.dumps({"at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"), **facts}))
 
@@ -94,6 +93,11 @@ class Recorder:
             log.error("the audit log cannot be written: %s", error.strerror)  # noqa: TRY400 - no trace: it holds paths
             return False
         return True
+
+
+def _is_step(scope: Scope) -> bool:
+    """Whether a request may change something; a route that does so where browsers only read says it itself."""
+    return scope["method"] not in READING or bool(scope.get("state", {}).get("is_step"))
 
 
 def _is_audited(scope: Scope) -> bool:

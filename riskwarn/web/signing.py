@@ -50,7 +50,7 @@ async def sign_in_page(request: Request) -> Response:
     visitor = await identify(request)
     if visitor is not None and visitor.way != "machine":
         return RedirectResponse(_within(request, home_of(request, visitor)), 303)
-    return _form(request, "", request.query_params.get("next", ""))
+    return form_page(request, "", request.query_params.get("next", ""))
 
 
 @signing.post("/sign-in", dependencies=[may(ANYONE)])
@@ -62,23 +62,28 @@ async def sign_in(request: Request) -> Response:
         raise not_from_here()
     form, accounts = await form_of(request), accounts_of(request)
     if not await request.app.state.doorman.there_are():
-        return _form(request, "wrong_password", form.get("next", ""), 401)
+        return form_page(request, "wrong_password", form.get("next", ""), 401)
     try:
         account = await to_thread.run_sync(
             accounts.sign_in, form.get("name", ""), form.get("password", ""), limiter=_limiter(request)
         )
     except LockedError as error:
-        answer = _form(request, "locked", form.get("next", ""), 429, seconds=error.seconds)
+        answer = form_page(request, "locked", form.get("next", ""), 429, seconds=error.seconds)
         answer.headers["Retry-After"] = str(error.seconds)
         return answer
     except SignInError:
-        return _form(request, "wrong_password", form.get("next", ""), 401)
+        return form_page(request, "wrong_password", form.get("next", ""), 401)
     secret = await to_thread.run_sync(begin_session, accounts, account)
     request.state.visitor = accounts.visitor(account)
     home = local_path(form.get("next", "")) or home_of(request, request.state.visitor)
     answer = RedirectResponse(_within(request, home), 303, {"Cache-Control": "no-store"})
-    answer.set_cookie(COOKIE, secret, int(LASTS.total_seconds()), root_of(request) or "/", **_cookie(request))
+    keep_session(request, answer, secret)
     return answer
+
+
+def keep_session(request: Request, answer: Response, secret: str) -> None:
+    """Give the browser the secret of its session."""
+    answer.set_cookie(COOKIE, secret, int(LASTS.total_seconds()), path=root_of(request) or "/", **cookie_flags(request))
 
 
 @signing.post("/sign-out", dependencies=[may(ANYONE)])
@@ -90,8 +95,9 @@ async def sign_out(request: Request) -> Response:
         await check_same_page(request, visitor)
         await to_thread.run_sync(end_session, accounts_of(request), request.cookies.get(COOKIE, ""))
         request.app.state.doorman.forget()
-    answer = RedirectResponse(_within(request, "/sign-in"), 303, {"Cache-Control": "no-store"})
-    answer.delete_cookie(COOKIE, root_of(request) or "/", **_cookie(request))
+    shown = "/sign-in?out=1" if request.app.state.vouching else "/sign-in"  # where it says how to sign out there too
+    answer = RedirectResponse(_within(request, shown), 303, {"Cache-Control": "no-store"})
+    answer.delete_cookie(COOKIE, root_of(request) or "/", **cookie_flags(request))
     return answer
 
 
@@ -101,9 +107,11 @@ def to_sign_in(request: Request) -> Response:
     return RedirectResponse(_within(request, f"/sign-in?next={quote(wanted)}"), 303, {"Cache-Control": "no-store"})
 
 
-def _form(request: Request, key: str, wanted: str, status: int = 200, **values: object) -> Response:
+def form_page(request: Request, key: str, wanted: str, status: int = 200, **values: object) -> Response:
+    """The form of the sign-in, and above it what is to be said."""
     said = told(key, language_of(request), **values) if key else ""
-    answer = plain_page(request, "sign_in.html", status, said=said, wanted=local_path(wanted))
+    sso, out = request.app.state.vouching is not None, not key and "out" in request.query_params
+    answer = plain_page(request, "sign_in.html", status, said=said, wanted=local_path(wanted), sso=sso, out=out)
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
@@ -122,5 +130,6 @@ def _within(request: Request, path: str) -> str:
     return root_of(request) + path
 
 
-def _cookie(request: Request) -> dict[str, Any]:
+def cookie_flags(request: Request) -> dict[str, Any]:
+    """Out of reach for scripts and other sites, and behind TLS for plain connections."""
     return {"httponly": True, "samesite": "strict", "secure": request.url.scheme == "https"}

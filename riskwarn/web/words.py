@@ -349,6 +349,19 @@ PHRASES: dict[str, Phrase] = {
     "password": phrase("Password"),
     "wrong_password": phrase("The name or the password is wrong, or the account is closed."),
     "locked": phrase("Too many tries. Wait {seconds} seconds, or ask who keeps the accounts."),
+    "sign_in_sso": phrase("Sign in with the city's single sign-on"),
+    "or_local": phrase("Or with a local account:"),
+    "sso_down": phrase("The single sign-on does not answer. Try again in a minute, or use a local account."),
+    "sso_refused": phrase(
+        "The single sign-on did not let you in: it was broken off, took more than ten minutes, or its answer was not valid. Begin again."
+    ),
+    "sso_no_access": phrase(
+        "The single sign-on knows you, but none of your groups has access here, or your account here is closed. Ask who keeps the accounts."
+    ),
+    "signed_in": phrase("Signed in"),
+    "go_on": phrase("Go on"),
+    "signed_out": phrase("You are signed out here."),
+    "sign_out_sso": phrase("Sign out of the single sign-on too"),
     "not_signed_in": phrase("Nobody is signed in"),
     "not_signed_in_more": phrase(
         "There is no account yet: it is made at the command line of the server, by riskwarn user add."
