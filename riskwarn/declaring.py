@@ -264,7 +264,7 @@ def read(cls: type[T], values: Any, where: str, section: str = "") -> T:
         raise DefinitionError(f"{where}: {'; '.join(faults(error, cls, section))}.") from None
 
 
-def read_toml(path: str | Path, what: str) -> tuple[dict[str, Any], str]:
+def read_toml(path: str | Path, what: str, *, remedy: str = "") -> tuple[dict[str, Any], str]:
     """The values and the text of a TOML file.
 
     Parameters
@@ -273,6 +273,8 @@ def read_toml(path: str | Path, what: str) -> tuple[dict[str, Any], str]:
         The file, UTF-8, with or without a byte order mark.
     what
         What the file is, for messages: ``experiment``, ``mapping``.
+    remedy
+        What to do where there is no such file nor one of a like name, a clause.
 
     Returns
     -------
@@ -297,7 +299,8 @@ def read_toml(path: str | Path, what: str) -> tuple[dict[str, Any], str]:
     if not path.is_file():
         beside = [p.name for p in path.parent.glob("*.toml")] if path.parent.is_dir() else []
         said = " ".join(str(path).split())  # a name may hold a line feed; a message is one line
-        raise NotFoundError(f"no {what} {said}{did_you_mean(path.name, beside)}.")
+        near = did_you_mean(path.name, beside)
+        raise NotFoundError(f"no {what} {said}{near}{f'; {remedy}' if remedy and not near else ''}.")
     try:
         text = path.read_text("utf-8-sig")
         return tomllib.loads(text), text

@@ -236,7 +236,7 @@ class Experiment:
             The file is not TOML, or a key or value in it is wrong; the message names the place.
         """
         path = Path(path)
-        values, text = read_toml(path, "experiment")
+        values, text = read_toml(path, "experiment", remedy="riskwarn init FOLDER writes some to begin with")
         said = read(_File, values, str(path))
         folder = Path(features) if features else path.resolve().parent.parent / "features"
         loaded = tuple(f for g in said.features.groups for f in load_group(folder, g))

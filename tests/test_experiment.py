@@ -1,6 +1,8 @@
 """Experiments: what a file may say, and what is said of a slip."""
 
+import dataclasses
 import tomllib
+from pathlib import Path
 
 import pytest
 import towns
@@ -9,8 +11,10 @@ from hypothesis import strategies as st
 
 from riskwarn.declaring import read
 from riskwarn.errors import DefinitionError, NotFoundError
-from riskwarn.experiment import Experiment, _File
+from riskwarn.experiment import Baselines, Dates, Experiment, Folds, Gate, Judge, ModelSettings, _File
 from riskwarn.feature import Own
+from riskwarn.history import Stream
+from riskwarn.label import Label
 
 
 def load(tmp_path, **changes):
@@ -228,3 +232,20 @@ def test_any_value_in_any_section_is_taken_or_told(section, data):
     except DefinitionError as error:
         said = str(error)
     assert said == "" or (said.startswith("e.toml: ") and "\n" not in said)
+
+
+def test_every_key_stands_on_its_page():
+    """What a file may say is told where files are told: no key of a section, label or stream is missing from the page."""
+    page = (Path(__file__).parent.parent / "docs" / "experiments.md").read_text("utf-8")
+    kinds = (Label, Stream, Dates, Folds, ModelSettings, Baselines, Judge, Gate)
+
+    assert [f.name for kind in kinds for f in dataclasses.fields(kind) if f"`{f.name}`" not in page] == []
+
+
+def test_the_smallest_file_of_the_page_works(tmp_path):
+    """It is read as it stands there."""
+    page = (Path(__file__).parent.parent / "docs" / "experiments.md").read_text("utf-8")
+    text = page.split("```toml\n")[1].split("```")[0]
+    (tmp_path / "smallest.toml").write_text(text, "utf-8")
+
+    assert Experiment.load(tmp_path / "smallest.toml", features="features").label.settle_days == 7
