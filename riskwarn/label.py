@@ -180,20 +180,22 @@ class Label:
         """
         return np.stack([self.outcome(snapshot), self.n_events(snapshot)][: len(self.columns)])
 
-    def outcome(self, snapshot: Snapshot) -> np.ndarray:
+    def outcome(self, snapshot: Snapshot, *, from_days: float = 0) -> np.ndarray:
         """(n_grids, n_dates) counts, or 0 and 1; NaN where the outcome is not settled yet or the question does not arise.
 
         Parameters
         ----------
         snapshot
             What was known at the dates, and what came after them.
+        from_days
+            Days after each date before which nothing counts, less than the horizon: of a forecast that was sealed later than its date.
 
         Returns
         -------
         outcome
             (n_grids, n_dates) float32, at least 0.
         """
-        total = self.n_events(snapshot)
+        total = self.n_events(snapshot, from_days=from_days)
         if self.kind == "emergence":
             exceeded = self.normal.compute(snapshot)
             return np.where(np.isnan(total + exceeded), np.nan, total > exceeded).astype(np.float32)
@@ -201,20 +203,25 @@ class Label:
             return total
         return np.where(self.arises(snapshot) & ~np.isnan(total), total > 0, np.nan).astype(np.float32)
 
-    def n_events(self, snapshot: Snapshot) -> np.ndarray:
+    def n_events(self, snapshot: Snapshot, *, from_days: float = 0) -> np.ndarray:
         """(n_grids, n_dates) events within the horizon, whatever the kind; NaN where they are not settled yet.
 
         Parameters
         ----------
         snapshot
             What was known at the dates, and what came after them.
+        from_days
+            Days after each date before which nothing counts.
 
         Returns
         -------
         n_events
             (n_grids, n_dates) float32, at least 0.
         """
-        total = sum(snapshot.coming(s, days=self.days, settle_days=self.settle_days) for s in self.streams)
+        total = np.sum([snapshot.coming(s, days=self.days, settle_days=self.settle_days) for s in self.streams], axis=0)
+        if from_days:
+            wait = self.wait_days - from_days
+            total -= np.sum([snapshot.coming(s, days=from_days, settle_days=wait) for s in self.streams], axis=0)
         return np.where(self.settled(snapshot), total, np.float32(np.nan)).astype(np.float32)
 
     def settled(self, snapshot: Snapshot) -> np.ndarray:

@@ -31,6 +31,7 @@ from riskwarn.lane import Listed, Memory, list_night, triggered
 from riskwarn.lane import Night as LaneNight
 from riskwarn.lane.lasting import KEPT_NIGHTS
 from riskwarn.language import in_every_language, phrase
+from riskwarn.maturity import matured_of
 from riskwarn.mode import Switch, mode_at
 from riskwarn.model import RiskModel
 from riskwarn.panel import panel_of
@@ -115,8 +116,9 @@ class Night:
     ----------
     as_of, run
         The night and the name of its run.
-    scores, stored_reasons, gaps, alerts, triggers, marks, weeks, weekly_readings, what_ifs, events_behind
-        The tables, of all questions; marks are what the monitors of the night measured. `reasons` has the sentences too.
+    scores, stored_reasons, gaps, alerts, triggers, marks, weeks, weekly_readings, what_ifs, events_behind, matured
+        The tables, of all questions; marks are what the monitors of the night measured, `matured` how earlier nights came out. `reasons` has
+        the sentences too.
     features
         Of the model of each target, by which its reasons are told.
     facts
@@ -137,6 +139,7 @@ class Night:
     weekly_readings: pd.DataFrame
     what_ifs: pd.DataFrame
     events_behind: pd.DataFrame
+    matured: pd.DataFrame
     features: dict[str, tuple[Feature, ...]]
     facts: dict[str, Any]
     done_before: bool
@@ -317,17 +320,27 @@ def _compute(job: _Job, models: dict[str, RiskModel], failed: dict[str, str]) ->
     marks = monitoring.check_all(history, [answer.model for answer in answered], at, store=job.store)
     job.say(f"{len(marks):,} monitors: {monitoring.summary(marks)}")
     rivals = shadow.of_night(job.store, answered, job.rivals, history, capacity=job.mode.capacity, say=job.say)
+    matured = matured_of(job.store, answered, history, at)
+    job.say(f"{len(matured.table):,} rows of matured outcomes")
     feeds = feed_states(history, gaps, at)
     counted = {stream.source for answer in answered for stream in answer.model.label.streams}
     facts = _facts(job, answered, failed | unanswered) | {
         **degraded.state_of(feeds, counted),
         "list": listed.facts,
         **rivals,
+        **matured.facts,
         "feeds": feeds,
         "monitors": monitoring.counts(marks),
         "seconds": round(time.perf_counter() - started, 2),
     }
-    plain = {"scores": scores, "gaps": gaps, "alerts": alerts, "triggers": triggers, "marks": marks}
+    plain = {
+        "scores": scores,
+        "gaps": gaps,
+        "alerts": alerts,
+        "triggers": triggers,
+        "marks": marks,
+        "matured": matured.table,
+    }
     plain |= _beside(history, answered, reasons, at)
     stored = reasons[[c for c in reasons if c in REASONS.column_names]]
     folder = publish_night(

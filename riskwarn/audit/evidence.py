@@ -42,13 +42,12 @@ def verdict(report: Report, low: float, ratio: float, high: float, *, evidence: 
 def interval(
     report: Report, sums: pd.DataFrame, statistic: Callable[[np.ndarray], np.ndarray], *, parts: int
 ) -> tuple[float, float, float]:
-    """Lower bound, estimate and upper bound of a statistic of sums over dates, at level 1 - 0.05 / parts.
-
-    Each date's pseudo-value [1]_ is what it adds to the statistic; their mean has the interval of a difference, label windows
-    overlapping. A statistic that is undefined or infinite without one of the dates has no bounds.
+    """Lower bound, estimate and upper bound of a statistic of sums over dates, at level 1 - 0.05 / parts (:func:`riskwarn.metrics.statistic_interval`).
 
     Parameters
     ----------
+    report
+        Whose label says how windows overlap.
     sums
         (dates, k) Sums of each date, indexed by `as_of` in order of time.
     statistic
@@ -60,25 +59,9 @@ def interval(
     -------
     low, estimate, high
         Minus and plus infinity where there are no bounds.
-
-    References
-    ----------
-    .. [1] Tukey (1958), Annals of Mathematical Statistics 29, 614; Quenouille (1956), Biometrika 43, 353-360 (the jackknife of a ratio).
     """
-    values = sums.to_numpy(dtype=float)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        estimate, without = float(statistic(values.sum(axis=0))), statistic(values.sum(axis=0) - values)
-    if not np.isfinite(without).all() or not np.isfinite(estimate):
-        same = bool((without == estimate).all())
-        return (estimate if same else -np.inf), estimate, (estimate if same else np.inf)
-    pseudo = len(values) * estimate - (len(values) - 1) * without
-    tested = metrics.difference_interval(
-        pseudo,
-        np.zeros(len(pseudo)),
-        shared=shared_by(sums.index, report.experiment.label.days),
-        level=1 - 0.05 / parts,
-    )
-    return estimate + tested.low - tested.estimate, estimate, estimate + tested.high - tested.estimate
+    shared = shared_by(sums.index, report.experiment.label.days)
+    return metrics.statistic_interval(sums.to_numpy(dtype=float), statistic, shared=shared, level=1 - 0.05 / parts)
 
 
 def ratio(sums: np.ndarray) -> np.ndarray:

@@ -101,6 +101,9 @@ def monitor(
     as_of: Night,
     feeds: Annotated[bool, typer.Option("--feeds", help="Only the feeds; needs no model.")] = False,
     whole: Annotated[bool, typer.Option("--all", help="Also what is as usual.")] = False,
+    outcomes: Annotated[
+        bool, typer.Option("--outcomes", help="How earlier nights came out, as the night published it.")
+    ] = False,
     target: Target = "",
     alias: Alias = "champion",
     language: Language = None,
@@ -110,11 +113,15 @@ def monitor(
 ) -> None:
     """Say what is unlike what came before."""
     from riskwarn import monitoring
+    from riskwarn.maturity import lines_of
     from riskwarn.pipeline import model_of
 
     check_out(out)
     opened = open_store(store)
     at = opened.instant(as_of)
+    if outcomes:
+        _show_outcomes(opened, at, target, out=out, as_json=json, language=str(language))
+        return
     model = None if feeds else model_of(opened, target or only_target(store), alias=alias)
     marks = monitoring.check(opened, model, at)
     if out or json:
@@ -124,6 +131,36 @@ def monitor(
     texts = monitoring.in_words(shown, str(language))
     lines = [f"{state:<8}{text}" for state, text in zip(shown["state"], texts, strict=True)]
     print("\n".join([*lines, monitoring.summary(marks)]))
+    if not feeds and opened.run_of(at):
+        print("\n".join(lines_of(opened.facts(at).get("maturity") or {}, str(language))), end="")
+
+
+def _show_outcomes(
+    store: "Store", at: "pd.Timestamp", target: str, *, out: Path | None, as_json: bool, language: str
+) -> None:
+    """How earlier nights came out: a row a night and question, then the sentences."""
+    from riskwarn.degraded import night_table
+    from riskwarn.maturity import in_words, lines_of
+
+    night = store.night(at)
+    rows = night_table(night, "matured")
+    rows = rows[rows["target"] == target] if target else rows
+    city = rows[(rows["part"] == "city") & rows["holds"].astype(bool)].sort_values(["target", "night_at"])
+    told = {name: of for name, of in (night.facts.get("maturity") or {}).items() if not target or name == target}
+    columns = [
+        "target",
+        "night_at",
+        "prospective",
+        "n_listed",
+        "n_hit",
+        "n_events",
+        "expected",
+        "caught",
+        "caught_prior",
+    ]
+    lines = lines_of(told, language) or [said[language] for said in in_words({})]
+    broken = night.facts.get("unsealed") or []
+    show(rows, out=out, as_json=as_json, shown=city[columns].round(1), said="\n".join([*lines, *broken]))
 
 
 @app.command("raise-alerts", epilog=example("riskwarn raise-alerts --as-of 2025-03-03 --store city"))

@@ -17,6 +17,7 @@ from riskwarn.metrics.comparison import (
     Interval,
     difference_interval,
     shared_windows,
+    statistic_interval,
 )
 from riskwarn.metrics.count import (
     mean_absolute_error,
@@ -49,7 +50,7 @@ from riskwarn.metrics.field import (
 )
 from riskwarn.metrics.hotspot import best_capture, best_pai, capture, pai, pei, ppai
 from riskwarn.metrics.listing import listed
-from riskwarn.metrics.probability import brier, brier_skill, calibration_error, log_loss, reliability
+from riskwarn.metrics.probability import brier, brier_skill, calibration_error, log_loss, reliability, share_interval
 from riskwarn.metrics.ranking import average_precision, lift, ndcg_at, precision_at, recall_at, roc_auc
 from riskwarn.metrics.stability import jaccard, kolmogorov_smirnov, population_stability, rank_correlation
 
@@ -99,9 +100,11 @@ __all__ = [
     "recapture_rate",
     "reliability",
     "roc_auc",
+    "share_interval",
     "shared_windows",
     "silence_p",
     "skill_vs_prior",
+    "statistic_interval",
     "tweedie_deviance",
     "weighted_displacement",
 ]

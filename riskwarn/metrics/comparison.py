@@ -13,6 +13,7 @@ References
 .. [3] Hansen & Hodrick (1980), Journal of Political Economy 88, 829-853 (forecasts over q steps made at every step err as a moving average of order q - 1).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -150,6 +151,61 @@ def difference_interval(
         return Interval(estimate, estimate, estimate, 1.0 if estimate == 0 else 0.0, n, len(spread))
     half = _critical(gram, 1 - level) * error
     return Interval(estimate, estimate - half, estimate + half, _beyond(abs(estimate) / error, gram), n, len(spread))
+
+
+@checked
+def statistic_interval(
+    sums: ArrayLike,
+    statistic: Callable[[np.ndarray], np.ndarray],
+    *,
+    shared: ArrayLike | None = None,
+    level: float = 0.95,
+) -> tuple[float, float, float]:
+    """Lower bound, estimate and upper bound of a statistic of sums over dates, such as a ratio.
+
+    Each date's pseudo-value [1]_ is what it adds to the statistic; their mean has the interval of a difference, label windows
+    overlapping. A statistic that is undefined or infinite without one of the dates has no bounds.
+
+    Parameters
+    ----------
+    sums
+        (dates, k) Sums of each date, in the order of time; at least two dates.
+    statistic
+        From (..., k) sums to (...) values.
+    shared
+        (dates, dates) as in :func:`difference_interval`.
+    level
+        Of the interval, in (0, 1).
+
+    Returns
+    -------
+    low, estimate, high
+        Minus and plus infinity where there are no bounds.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two dates, or an input is out of range.
+
+    References
+    ----------
+    .. [1] Tukey (1958), Annals of Mathematical Statistics 29, 614; Quenouille (1956), Biometrika 43, 353-360 (the jackknife of a ratio).
+
+    Examples
+    --------
+    >>> low, ratio, high = statistic_interval([[3, 2], [5, 4], [4, 3], [4, 3]], lambda sums: sums[..., 0] / sums[..., 1])
+    >>> low < ratio < high, round(ratio, 2)
+    (True, 1.33)
+    """
+    values = np.asarray(sums, dtype=float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        estimate, without = float(statistic(values.sum(axis=0))), statistic(values.sum(axis=0) - values)
+    if not np.isfinite(without).all() or not np.isfinite(estimate):
+        same = bool((without == estimate).all())
+        return (estimate if same else -np.inf), estimate, (estimate if same else np.inf)
+    pseudo = len(values) * estimate - (len(values) - 1) * without
+    tested = difference_interval(pseudo, np.zeros(len(pseudo)), shared=shared, level=level)
+    return estimate + tested.low - tested.estimate, estimate, estimate + tested.high - tested.estimate
 
 
 def _terms(shared: np.ndarray) -> int:

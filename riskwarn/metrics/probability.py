@@ -144,7 +144,7 @@ def reliability(y: ArrayLike, probability: ArrayLike, *, bands: int | ArrayLike 
     edges = _edges(p, bands)
     rows = pd.DataFrame({"y": y, "p": p, "band": np.searchsorted(edges[1:-1], p, side="right")})
     table = rows.groupby("band").agg(n=("y", "size"), predicted=("p", "mean"), observed=("y", "mean"))
-    low, high = _wilson(table["observed"].to_numpy(), table["n"].to_numpy())
+    low, high = share_interval(table["observed"].to_numpy(), table["n"].to_numpy())
     table.insert(0, "low", edges[:-1][table.index])
     table.insert(1, "high", edges[1:][table.index])
     return table.assign(observed_low=low, observed_high=high, gap=table["observed"] - table["predicted"]).reset_index(
@@ -204,12 +204,36 @@ def _edges(p: np.ndarray, bands: int | ArrayLike) -> np.ndarray:
     return edges
 
 
-def _wilson(share: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bounds of the 95 % interval of a share seen in `n` rows (Wilson 1927, Journal of the American Statistical Association 22, 209-212).
+@checked
+def share_interval(share: ArrayLike, n: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds of the 95 % interval of a share seen in `n` rows [1]_.
 
     Unlike share ± 1.96 standard errors it does not shrink to a point where nothing was seen, as in most bands of a rare outcome.
+
+    Parameters
+    ----------
+    share
+        (...) In [0, 1].
+    n
+        (...) Rows, above 0; need not be whole, where rows overlap and count in part.
+
+    Returns
+    -------
+    low, high
+        (...) each, in [0, 1].
+
+    References
+    ----------
+    .. [1] Wilson (1927), Journal of the American Statistical Association 22, 209-212.
+
+    Examples
+    --------
+    >>> low, high = share_interval(0.0, 20)
+    >>> float(low.round(3)), float(high.round(3))
+    (0.0, 0.161)
     """
     z = 1.959963984540054
+    share, n = np.asarray(share, dtype=float), np.asarray(n, dtype=float)
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)

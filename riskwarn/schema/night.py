@@ -225,3 +225,51 @@ EVENTS_BEHIND = Table(
         time("closed_at", "when it was closed"),
     ),
 )
+MATURED = Table(
+    "matured",
+    "How forecasts of earlier nights came out, once their outcomes had settled: one row a night, run, question and part of the city.",
+    ("as_of", "night_at", "run", "target", "part", "part_id"),
+    (
+        AS_OF,
+        time("night_at", "the night that forecast", required=True),
+        text("run", "the run that forecast", required=True),
+        text("target", "name of the label", required=True),
+        text(
+            "part",
+            "what is summed up: the city, a lane of the list, or a column of the grids",
+            required=True,
+            values=("city", "lane", "county_id", "urban_class"),
+        ),
+        text("part_id", "which lane, county or class; empty for the city"),
+        Column("holds", "flag", "whether the run is the one that is shown for its night"),
+        Column(
+            "prospective", "flag", "whether it was sealed first and in time; then only what came after its seal counts"
+        ),
+        text("model_version", "digest of the model", required=True),
+        number(
+            "age_days",
+            "days from the end of what the model learnt from to the night; empty where it does not say",
+            least=0,
+        ),
+        number("horizon_days", "how far it looked", required=True, least=0),
+        integer("n_grids", "grids that were forecast and whose outcome has settled", required=True, least=0),
+        integer(
+            "n_listed",
+            "of those, listed: of a lane on the list, else among the riskiest, as many as the list has places",
+            required=True,
+            least=0,
+        ),
+        integer("n_hit", "listed ones that had an event", required=True, least=0),
+        number("n_events", "what happened", required=True, least=0),
+        number("expected", "what was expected", required=True, least=0),
+        number("caught", "events in the listed grids", required=True, least=0),
+        number(
+            "caught_prior",
+            "events in as many grids with the most events of the 52 weeks before",
+            required=True,
+            least=0,
+        ),
+        number("deviance", "sum of the Poisson deviance of what was expected", required=True, least=0),
+        number("deviance_prior", "the same of the count of 52 weeks", required=True, least=0),
+    ),
+)

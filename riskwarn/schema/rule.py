@@ -12,6 +12,7 @@ from riskwarn.schema.night import (
     EVENTS_BEHIND,
     GAPS,
     MARKS,
+    MATURED,
     REASONS,
     SCORES,
     TRIGGERS,
@@ -42,6 +43,7 @@ TABLES: dict[str, Table] = {
         WEEKLY_READINGS,
         WHAT_IFS,
         EVENTS_BEHIND,
+        MATURED,
     )
 }
 

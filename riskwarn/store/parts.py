@@ -23,6 +23,7 @@ NIGHT_TABLES = (
     "weekly_readings",
     "what_ifs",
     "events_behind",
+    "matured",
 )
 """Tables a night publishes together."""
 MONTH_OF = {

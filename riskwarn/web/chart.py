@@ -73,3 +73,51 @@ def spark(weekly: Sequence[float], *, width: int = 180, height: int = 28) -> str
     x = np.linspace(1, width - 1, len(values))
     y = height - 1 - values / max(values.max(initial=0), 1) * (height - 2)
     return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
+
+
+def intervals(
+    x: Sequence[float], values: Sequence[float], bounds: Sequence[tuple[float, float] | None]
+) -> dict[str, object]:
+    """Points with their intervals about a line at zero.
+
+    Parameters
+    ----------
+    x
+        Where each stands, rising; at least two.
+    values
+        One a point.
+    bounds
+        Lower and upper end of each, none where it has none.
+
+    Returns
+    -------
+    chart
+        `points`: x, y, and `top` and `bottom` of the interval; `line`: points of a polyline; `ticks`: value and y of three grid lines, zero among
+        them; `labels`: x and the number below.
+
+    Examples
+    --------
+    >>> chart = intervals([2, 6], [1.0, -1.0], [None, (-2.0, 0.5)])
+    >>> [tick["value"] for tick in chart["ticks"]], chart["points"][0]["top"] is None
+    ([2, 0, -2], True)
+    """
+    ends = [end for pair in bounds if pair for end in pair]
+    most = nice(max(abs(v) for v in (*values, *ends, 0.001)))
+
+    def height(value: float) -> float:
+        return round((1 - value / most) * HEIGHT / 2, 1)
+
+    span = max(x[-1] - x[0], 1e-9)
+    at = [round(20 + (each - x[0]) / span * (WIDTH - 40), 1) for each in x]
+    points = [
+        {"x": place, "y": height(v), "top": pair and height(pair[1]), "bottom": pair and height(pair[0]), "value": v}
+        for place, v, pair in zip(at, values, bounds, strict=True)
+    ]
+    return {
+        "points": points,
+        "line": " ".join(f"{point['x']},{point['y']}" for point in points),
+        "ticks": [{"value": value, "y": height(value)} for value in (most, 0, -most)],
+        "labels": [{"x": place, "text": f"{each:g}"} for place, each in zip(at, x, strict=True)],
+        "width": WIDTH,
+        "height": HEIGHT,
+    }

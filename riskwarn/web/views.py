@@ -33,6 +33,7 @@ from riskwarn.web.lines import (
 from riskwarn.web.morning import feed_changes, filled, lane_counts, lines_of, ordered, sections, turnover
 from riskwarn.web.narrow import narrowed
 from riskwarn.web.nights import Nights
+from riskwarn.web.outcomes import outcomes_of
 from riskwarn.web.page import PageQuery, language_of, page_of_night
 from riskwarn.web.policy import may
 from riskwarn.web.reasons import remedies, sentences
@@ -240,7 +241,9 @@ def _like(alerts: pd.DataFrame, query: AlertsPageQuery) -> pd.Series:
 def model(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
     """What the night says of its model."""
     night = nights_of(request).at(query.as_of, target=query.target)
-    return page_of_night(request, "model.html", night, backtest=_backtest(night.facts.get("backtest") or {}))
+    outcomes = outcomes_of(night, language_of(request))
+    backtest = _backtest(night.facts.get("backtest") or {})
+    return page_of_night(request, "model.html", night, backtest=backtest, outcomes=outcomes)
 
 
 def _backtest(table: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:

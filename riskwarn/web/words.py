@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from riskwarn.language import UNSAID, Phrase, Spoken, Words, measure_word, phrase
 from riskwarn.web.duty_words import DUTY
+from riskwarn.web.outcome_words import OUTCOME
 
 LEVELS = {
     "red": phrase("red"),
@@ -371,6 +372,7 @@ PHRASES: dict[str, Phrase] = {
     "printed": phrase("Map: Leaflet 1.9.4 (BSD-2), drawn offline."),
     "api": phrase("API"),
     **DUTY,
+    **OUTCOME,
 }
 
 
