@@ -776,13 +776,12 @@ def test_vendored_files_are_those_of_the_manifest():
 
 
 def test_scripts_run_on_old_browsers():
-    """Our script keeps to what browsers of 2012 read: no arrows, templates, let, const, promises or fetch."""
-    text = (PACKAGE / "static" / "map.js").read_text("utf-8")
+    """Our scripts keep to what browsers of 2012 read: no arrows, templates, let, const, promises or fetch."""
+    modern = re.compile(r"=>|`|\b(?:let|const|class|async|await|fetch|Promise)\b(?!\")")
+    scripts = {path.name: path.read_text("utf-8") for path in (PACKAGE / "static").glob("*.js")}
 
-    assert (
-        re.findall(r"=>|`|\b(?:let|const|class|async|await|fetch|Promise)\b(?!\")", re.sub(r"className", "", text))
-        == []
-    )
+    assert {"map.js", "filters.js", "lines.js"} <= set(scripts)
+    assert {name: found for name, text in scripts.items() if (found := modern.findall(text))} == {}
 
 
 # -- words and small parts -----------------------------------------------------------------------------------------------

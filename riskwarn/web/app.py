@@ -25,7 +25,9 @@ from riskwarn.web.body import Body
 from riskwarn.web.books import Books
 from riskwarn.web.doorman import READING, Doorman
 from riskwarn.web.health import health, registry_of
+from riskwarn.web.listing import listing
 from riskwarn.web.nights import Nights
+from riskwarn.web.outlines import outlines
 from riskwarn.web.page import error_page, path_of
 from riskwarn.web.policy import Guarded, check_policies, identify, policies
 from riskwarn.web.problems import Problem, headers_of, of_error, of_faults
@@ -105,6 +107,8 @@ def create_app(
     for router in routers:
         app.include_router(router)
     app.include_router(views)
+    app.include_router(listing)
+    app.include_router(outlines)
     app.include_router(signing)
     app.include_router(signon)
     app.include_router(trail)

@@ -1,10 +1,11 @@
 """The ledger behind the answers: opened when it is first asked for, never made by a look."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from riskwarn.access import Visitor
@@ -63,18 +64,37 @@ class Books:
         listed
             With `item_id`, `item_state` and `version`, nulls where there is no item.
         """
-        ledger = self.ledger() if listed else None
-        if ledger is None:
-            return listed
-        items = ledger.items(kind=kind, source_ids=[row[name] for row in listed]).sort_values(
-            "first_night", kind="stable"
-        )
-        last = items.drop_duplicates("source_id", keep="last").set_index("source_id")
+        last = self.last_items(kind, [row[name] for row in listed], visitor)
+        told = last[["item_id", "state", "version"]].to_dict("index")
         for row in listed:
-            item = last.loc[row[name]] if row[name] in last.index else None
-            if item is not None and concerns(item["path"], item["owner"], visitor.area):
+            if item := told.get(row[name]):
                 row |= {"item_id": item["item_id"], "item_state": item["state"], "version": int(item["version"])}
         return listed
+
+    def last_items(self, kind: str, names: Sequence[str], visitor: Visitor) -> pd.DataFrame:
+        """The work items that alerts or gaps of a night became.
+
+        Parameters
+        ----------
+        kind
+            ``alert`` or ``gap``.
+        names
+            As the night calls them.
+        visitor
+            Who asks; items that lie elsewhere are not told of.
+
+        Returns
+        -------
+        items
+            By the name that the night gave, the newest of each.
+        """
+        ledger = self.ledger() if names else None
+        if ledger is None:
+            return pd.DataFrame(columns=[*_ITEM, "source_id"]).set_index("source_id")
+        items = ledger.items(kind=kind, source_ids=names).sort_values("first_night", kind="stable")
+        last = items.drop_duplicates("source_id", keep="last").set_index("source_id", drop=False)
+        seen = [concerns(path, owner, visitor.area) for path, owner in zip(last["path"], last["owner"], strict=True)]
+        return last[np.array(seen, dtype=bool)]
 
     def item(self, item_id: str, visitor: Visitor, *, kind: str | None = None) -> Item:
         """A work item that the visitor sees.

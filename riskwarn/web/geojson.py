@@ -134,11 +134,29 @@ def outlines(places: Places, tolerance: float) -> np.ndarray:
     return texts
 
 
-def _drawn(shapes: np.ndarray, tolerance: float = TOLERANCE_DEGREES) -> pd.Series:
+def simplified(shapes: np.ndarray, tolerance: float) -> np.ndarray:
+    """Shapes with fewer corners, simplified together so that no border tears.
+
+    Parameters
+    ----------
+    shapes
+        (n,) Polygons; what is none stays as it is.
+    tolerance
+        Detail smaller than this is dropped, degrees.
+
+    Returns
+    -------
+    shapes
+        In their order.
+    """
     shapes = shapes.copy()
     areas = np.isin(shapely.get_type_id(shapes), (3, 6))
     shapes[areas] = shapely.coverage_simplify(shapes[areas], tolerance)
-    rounded = shapely.transform(shapes, lambda corners: corners.round(_DECIMALS))
+    return shapes
+
+
+def _drawn(shapes: np.ndarray, tolerance: float = TOLERANCE_DEGREES) -> pd.Series:
+    rounded = shapely.transform(simplified(shapes, tolerance), lambda corners: corners.round(_DECIMALS))
     return pd.Series(shapely.to_geojson(rounded), dtype="str")
 
 

@@ -1,7 +1,7 @@
 """Why a place is listed, in three short reasons of which the first says why now, and the one step that fits them."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,8 +79,25 @@ def why_of(night: Night, alerts: Iterable[Mapping[str, Any]], language: str) -> 
     why
         One an alert.
     """
+    alerts = list(alerts)
+    told = _told(night, [a for a in alerts if ("told", a["alert_id"], language) not in night.made], language)
+    night.made.update({("told", name, language): why for name, why in told.items()})
+    return {str(alert["alert_id"]): night.made["told", alert["alert_id"], language] for alert in alerts}
+
+
+def _told(night: Night, alerts: Sequence[Mapping[str, Any]], language: str) -> dict[str, Why]:
+    """Why some alerts are listed; the sentences of all of them are written together."""
+    if not alerts:
+        return {}
     features = night.facts.get("features", {})
-    return {str(alert["alert_id"]): _why(night, alert, _of_alert(alert, night), features, language) for alert in alerts}
+    parts = [_newest_first(_of_alert(alert, night), features).head(N_REASONS) for alert in alerts]
+    reasons = pd.concat(parts, keys=range(len(parts)))
+    texts = pd.Series(sentences(reasons.reset_index(drop=True), features, language).to_numpy(), index=reasons.index)
+    said = {n: [_sentence(text) for text in lines] for n, lines in texts.groupby(level=0)}
+    return {
+        str(alert["alert_id"]): _why(night, alert, part, said.get(n, []), features, language)
+        for n, (alert, part) in enumerate(zip(alerts, parts, strict=True))
+    }
 
 
 def _of_alert(alert: Mapping[str, Any], night: Night) -> pd.DataFrame:
@@ -98,19 +115,22 @@ def _of_alert(alert: Mapping[str, Any], night: Night) -> pd.DataFrame:
 
 
 def _why(
-    night: Night, alert: Mapping[str, Any], reasons: pd.DataFrame, features: Mapping[str, Any], language: str
+    night: Night,
+    alert: Mapping[str, Any],
+    reasons: pd.DataFrame,
+    texts: Sequence[str],
+    features: Mapping[str, Any],
+    language: str,
 ) -> Why:
     lane = alert.get("lane")
     if lane == "explore":
         return Why((DRAWN[language],), DRAWN_STEP[language])
-    ordered = _newest_first(reasons, features)
-    texts = [_sentence(text) for text in sentences(ordered, features, language)]
     if lane == "triggered":
         rules = [rule for rule in RULES if rule in json.loads(alert.get("parts") or "{}")]
-        step = RULE_STEPS[rules[0]][language] if rules else _step(alert, ordered, features, language)
+        step = RULE_STEPS[rules[0]][language] if rules else _step(alert, reasons, features, language)
         return Why(tuple([*(RULES[rule][language] for rule in rules), *texts][:N_REASONS]), step)
     surge = _surge(night, alert["grid_ids"][0], language) if alert["grid_ids"] else []
-    return Why(tuple([*surge, *texts][:N_REASONS]), _step(alert, ordered, features, language))
+    return Why(tuple([*surge, *texts][:N_REASONS]), _step(alert, reasons, features, language))
 
 
 def _sentence(text: str) -> str:

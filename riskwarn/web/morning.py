@@ -26,6 +26,8 @@ LANE_NAMES: dict[str, Spoken] = {
     "": phrase("Riskiest", context="lane"),
 }
 """Why a place is listed."""
+_SECTIONS = ("news", *LANES, "")
+"""What stands on the page, in its order."""
 NEWS: dict[str, Spoken] = {
     "new": phrase("new", context="trend"),
     "worse": phrase("worse", context="trend"),
@@ -176,16 +178,23 @@ def sections(night: Night, language: str) -> list[Section]:
     return made
 
 
+def shown_alerts(night: Night) -> pd.DataFrame:
+    """The alerts of the page, in its order: what is new or worse first, then lane by lane."""
+    if night.alerts is None or night.alerts.empty:
+        return pd.DataFrame({"grid_ids": [], "level": []}, dtype="str")
+    lead = night.alerts["grid_ids"].str.split().str[0]
+    shown = shortlist(night.alerts, _county_of(night, lead), of_city=MOST_OF_CITY, of_county=MOST_OF_COUNTY)
+    place = _section_of(shown).map({name: n for n, name in enumerate(_SECTIONS)})
+    return shown.iloc[np.argsort(place.to_numpy(), kind="stable")]
+
+
 def _sections(night: Night, language: str) -> list[Section]:
     if night.alerts is None or night.alerts.empty:
         return []
-    lead = night.alerts["grid_ids"].str.split().str[0]
-    shown = shortlist(night.alerts, _county_of(night, lead), of_city=MOST_OF_CITY, of_county=MOST_OF_COUNTY)
-    lines = lines_of(night, shown, language)
+    lines = lines_of(night, shown_alerts(night), language)
     totals = _section_of(night.alerts).value_counts()
-    names = ("news", *LANES, "")
-    by_name = {name: tuple(line for line in lines if _section(line.alert) == name) for name in names}
-    return [Section(name, by_name[name], int(totals[name])) for name in names if totals.get(name)]
+    by_name = {name: tuple(line for line in lines if _section(line.alert) == name) for name in _SECTIONS}
+    return [Section(name, by_name[name], int(totals[name])) for name in _SECTIONS if totals.get(name)]
 
 
 def lane_counts(alerts: pd.DataFrame) -> dict[str, int]:

@@ -62,6 +62,8 @@ MENU = (
     ("/audit", "audit"),
 )
 """Pages in the order of the menu, and the words of each."""
+_LASTING = frozenset("as_of target page kind level lane trend area gap owner state feature q since".split())
+"""Parameters that a page keeps when it is shown in another language, or come back to."""
 _COOKIE = "riskwarn_lang"
 _YEAR_SECONDS = 365 * 24 * 3600
 
@@ -84,6 +86,9 @@ def _environment() -> jinja2.Environment:
     made.globals.update(
         LEVELS=words.LEVELS,
         BANDS=words.BANDS,
+        TIMES=words.TIMES,
+        SEVERITIES=words.SEVERITIES,
+        SHARES=words.SHARES,
         STATES=words.STATES,
         FEED_STATES=words.FEED_STATES,
         UNITS=words.UNITS,
@@ -114,11 +119,7 @@ def _common(request: Request) -> dict[str, Any]:
     """What every page is given, with or without a night."""
     language, root, path = language_of(request), root_of(request), path_of(request)
     default: str = request.app.state.language
-    here = {
-        k: v
-        for k, v in request.query_params.items()
-        if k in {"as_of", "target", "page", "kind", "level", "lane", "trend", "area"}
-    }
+    here = {k: v for k, v in request.query_params.items() if k in _LASTING}
     link = partial(_link, root, {} if language == default else {"lang": language})
     store = nights_of(request).store  # an empty store knows no zone yet, and a page that says so writes no moment
     return {

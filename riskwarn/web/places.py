@@ -2,6 +2,7 @@
 
 import re
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,6 +54,7 @@ class Places:
         self.grids = grids.drop(columns="geometry", errors="ignore")
         self.wkb = shapely.to_wkb(shapely.make_valid(shapely.from_wkt(drawn.where(drawn.notna(), None).to_numpy())))
         self.outlines: np.ndarray | None = None
+        self.made: dict[Any, Any] = {}
         self.numbers = {str(grid_id): n for n, grid_id in enumerate(grids["grid_id"])}
 
     def same(self, other: "Places") -> bool:

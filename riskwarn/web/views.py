@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -16,9 +16,9 @@ from riskwarn.naming import LESS_IS_BETTER
 from riskwarn.web.api.alerts import alert_rows
 from riskwarn.web.api.gaps import touching
 from riskwarn.web.api.shared import nights_of, score_of
+from riskwarn.web.atlas import atlas
 from riskwarn.web.chart import stacked
 from riskwarn.web.desk import at_hand
-from riskwarn.web.geojson import has_map
 from riskwarn.web.held import Night
 from riskwarn.web.lines import (
     by_kind,
@@ -30,14 +30,13 @@ from riskwarn.web.lines import (
     sentences_of,
     untold,
 )
-from riskwarn.web.morning import feed_changes, filled, lane_counts, lines_of, ordered, sections, turnover
+from riskwarn.web.morning import feed_changes, sections, shown_alerts, turnover
 from riskwarn.web.narrow import narrowed
 from riskwarn.web.nights import Nights
 from riskwarn.web.outcomes import outcomes_of
 from riskwarn.web.page import PageQuery, language_of, page_of_night
 from riskwarn.web.policy import may
 from riskwarn.web.reasons import remedies, sentences
-from riskwarn.web.schemas import Level
 from riskwarn.web.worklist import area_of, work_items
 
 ITEMS_TODAY = 10
@@ -58,14 +57,6 @@ class GapsPageQuery(ListPageQuery):
     area: str | None = Field(None, max_length=200, description="township or body")
 
 
-class AlertsPageQuery(ListPageQuery):
-    """Parameters of the alert list."""
-
-    level: Level | None = None
-    lane: Literal["triggered", "escalating", "first", "rising", "standing", "explore"] | None = None
-    trend: Literal["news", "new", "worse", "same", "better"] | None = None
-
-
 @views.get("/")
 def today(
     request: Request,
@@ -81,12 +72,12 @@ def today(
         "today.html",
         night,
         sections=sections(night, language),
+        atlas=atlas(night, visitor, alerts=shown_alerts(night)),
         at_hand=at_hand(request, night),
         entries=riskiest(nights, night, language) if night.alerts is None else [],
         feed_changes=feed_changes(night),
         turnover=turnover(night, _before(nights, night, visitor)),
         feeds=feed_lines(night),
-        drawn=visitor.sees_all and has_map(night),
         of_city=visitor.sees_all,
         items=None if gaps is None else work_items(night, language, most=ITEMS_TODAY),
         gap_counts=by_kind(gaps),
@@ -142,7 +133,7 @@ def grid(
         score=score,
         reasons=reason_rows.to_dict("records"),
         alert=_alert_of(night, score),
-        drawn=visitor.sees_all and has_map(night),
+        atlas=atlas(night, visitor, focus=grid_id),
         gap_lines=None if mine is None else gap_lines(mine, night.names, language),
         weekly=weekly,
         ends=weeks.ends if weeks else [],
@@ -199,42 +190,6 @@ def gaps(
         pages=pages,
         lines=gap_lines(chosen.iloc[pages["start"] : pages["end"]], night.names, language_of(request)),
     )
-
-
-@views.get("/alerts")
-def alerts(
-    request: Request,
-    query: Annotated[AlertsPageQuery, Query()],
-    visitor: Annotated[Visitor, may("alerts:read", "own")],
-) -> Response:
-    """All alerts of the night."""
-    nights = nights_of(request)
-    night = narrowed(nights.at(query.as_of, target=query.target), visitor)
-    made = pd.DataFrame(columns=["level"]) if night.alerts is None else ordered(night.alerts)
-    chosen = made[_like(made, query)]
-    pages = pager(len(chosen), query.page)
-    return page_of_night(
-        request,
-        "alerts.html",
-        night,
-        made=night.alerts is not None,
-        counts=made["level"].value_counts().to_dict(),
-        lanes=lane_counts(made),
-        asked=query,
-        pages=pages,
-        at_hand=at_hand(request, night),
-        lines=lines_of(night, chosen.iloc[pages["start"] : pages["end"]], language_of(request)),
-        entries=riskiest(nights, night, language_of(request)) if night.alerts is None else [],
-    )
-
-
-def _like(alerts: pd.DataFrame, query: AlertsPageQuery) -> pd.Series:
-    """Which alerts are of the level, lane and trend asked for."""
-    like = pd.Series(data=True, index=alerts.index)
-    for column, value in (("level", query.level), ("lane", query.lane), ("trend", query.trend)):
-        if value:
-            like &= filled(alerts, column).isin(["new", "worse"] if value == "news" else [value])
-    return like
 
 
 @views.get("/model", dependencies=[may("model:read", "any", "safe")])

@@ -24,6 +24,36 @@ BANDS = {
 }
 """Bands of the map: share of scored grids by rank. Band 0 is not a low risk: nothing is known."""
 
+TIMES = {
+    1: phrase("twice the city mean or more"),
+    2: phrase("1.5 to 2 times"),
+    3: phrase("1.1 to 1.5 times"),
+    4: phrase("0.8 to 1.1 times"),
+    5: phrase("less than 0.8 times"),
+    0: phrase("insufficient data, no score"),
+}
+"""Classes of an area on the map: expected events a grid, in times the city's mean (:data:`riskwarn.web.atlas.TIMES_MEAN`)."""
+
+SEVERITIES = {
+    1: phrase("very severe"),
+    2: phrase("severe"),
+    3: phrase("moderate", context="gap"),
+    4: phrase("slight"),
+    5: phrase("none found"),
+    0: phrase("not scored"),
+}
+"""Classes of a grid on the map of a kind of gap (:data:`riskwarn.web.atlas.SEVERITIES`)."""
+
+SHARES = {
+    1: phrase("in a fifth of its grids or more"),
+    2: phrase("in 10–20% of its grids"),
+    3: phrase("in 5–10%"),
+    4: phrase("in fewer than 5%"),
+    5: phrase("none found"),
+    0: phrase("not scored"),
+}
+"""Classes of an area on the map of a kind of gap (:data:`riskwarn.web.atlas.SHARES`)."""
+
 STATES = {
     "ok": phrase("scored"),
     "stale": phrase("stale"),
@@ -107,7 +137,7 @@ PHRASES: dict[str, Phrase] = {
     "today": phrase("Today"),
     "grids": phrase("All grids"),
     "gaps": phrase("Gaps"),
-    "alerts": phrase("Alerts"),
+    "alerts": phrase("List and map"),
     "work": phrase("Work"),
     "work_list": phrase("What lies before you, overdue first"),
     "nothing_here": phrase("Nothing lies here."),
@@ -244,8 +274,32 @@ PHRASES: dict[str, Phrase] = {
     "all_gaps": phrase("See all {n}"),
     "all_grids": phrase("See the ranking of all {n} grids"),
     "map": phrase("Map"),
+    "map_more": phrase("filter and layers"),
+    "filters": phrase("Filters of list and map"),
+    "area_of": phrase("Area", context="filter"),
+    "lane": phrase("Lane"),
+    "trend": phrase("Against the night before"),
+    "gap_kind_of": phrase("Gap layer"),
+    "no_gap_layer": phrase("none: map of risk"),
+    "work_state": phrase("Work", context="filter"),
+    "map_layer": phrase("Question of the map"),
+    "fit": phrase("{n} alert fits", plural="{n} alerts fit"),
+    "fit_gaps": phrase("{n} gap", plural="{n} gaps"),
+    "fit_grids": phrase("{n} grids"),
+    "no_filter": phrase("show all"),
+    "skip_map": phrase("Skip the map"),
+    "map_keys": phrase(
+        "Arrow keys go from one place to the next, Enter opens it, plus and minus zoom, Escape leaves the place."
+    ),
+    "map_unfit": phrase("does not fit the filters"),
+    "map_here": phrase("in the list: no. {n}"),
+    "pins_more": phrase("{n} alerts here"),
+    "open_area": phrase("List and map of this area"),
+    "map_key_gap": phrase("Fill: gaps of this kind"),
+    "map_key_area": phrase("Fill: events expected a grid, beside the city mean"),
+    "map_key_share": phrase("Fill: share of grids with such a gap"),
     "map_key": phrase("Fill: band of rank by probability"),
-    "map_pins": phrase("Numbers: rank in the list of alerts"),
+    "map_pins": phrase("Numbers: place in the list"),
     "zoom_in": phrase("Zoom in"),
     "zoom_out": phrase("Zoom out"),
     "map_no_script": phrase("The map needs scripts; the list holds the same content."),
