@@ -714,6 +714,7 @@ def test_no_docs_page_but_the_document(client):
         "/gaps/{item_id}/transitions",
         "/cards/{item_id}/transitions",
         "/outcomes",
+        "/supervision",
         "/model/card",
         "/plan",
         "/mode",
