@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from towns import web as web_town
 from visiting import at_the_machine
@@ -63,6 +63,7 @@ asked = st.builds(
 )
 
 
+@settings(deadline=None, max_examples=60)
 @given(asked)
 def test_what_fits_fits_every_filter(night, alerts, query):
     """A place fits where each filter holds alone; one filter more never adds a place or an alert."""
@@ -73,6 +74,7 @@ def test_what_fits_fits_every_filter(night, alerts, query):
     assert all(set(fit.alerts["alert_id"]) <= set(one.alerts["alert_id"]) for one in alone)
 
 
+@settings(deadline=None, max_examples=60)
 @given(asked)
 def test_list_and_map_show_the_same(night, alerts, query):
     """Every alert of the list has a grid that the map fills, and where an alert is asked for every filled grid is of one."""
