@@ -207,3 +207,12 @@ def test_an_empty_store_is_said(tmp_path):
     """There is nothing to check."""
     with pytest.raises(NotFoundError, match="holds no events"):
         check(Store(tmp_path))
+
+
+def test_what_is_learnt_later_of_old_records_is_no_news_of_a_feed(tmp_path):
+    """An export that was cut at a day, and whose cases were closed weeks later, has not stopped."""
+    store = feed(Store(tmp_path, timezone=ZONE))
+    closed = store.read("events").tail(5)
+    store.write("events", closed.assign(known_at=closed["known_at"] + pd.Timedelta(days=60), status="closed_success"))
+
+    assert kinds(check(store)) == set()

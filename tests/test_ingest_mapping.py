@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from riskwarn.errors import DefinitionError, NotFoundError
-from riskwarn.ingest import Mapping, load_mapping
+from riskwarn.ingest import Mapping, ingest, load_mapping
 from riskwarn.ingest.mapping import mapping_of, preset_names
+from riskwarn.store import Store
 
 FOLDER = Path(__file__).parents[1] / "examples" / "mappings"
 EXAMPLES = [p for p in sorted(FOLDER.glob("*.toml")) if p.stem != "accounts"]
@@ -127,3 +128,31 @@ def test_a_mapping_that_is_not_there_is_told(tmp_path):
         load_mapping(tmp_path / "call.toml")
     with pytest.raises(NotFoundError, match="it is a folder; name a file in it"):
         load_mapping(tmp_path)
+
+
+def test_a_crosswalk_of_one_column_needs_no_keys(tmp_path):
+    """Its one column that is no target names what fills `category`; of two it is asked which."""
+    said = {"preset": "petition", "timezone": "UTC", "category": {"crosswalk": "kinds.csv"}}
+    (tmp_path / "kinds.csv").write_text("kind,code\nNoise,noise\n", "utf-8")
+    mapping = mapping_of(said, folder=str(tmp_path))
+    assert mapping.crosswalk().to_dict("list") == {"kind": ["Noise"], "code": ["noise"]}
+
+    (tmp_path / "kinds.csv").write_text("kind,subkind,code\nNoise,Party,noise\n", "utf-8")
+    with pytest.raises(
+        DefinitionError, match="which of its columns name a category\\? Found kind, subkind; state keys"
+    ):
+        mapping.crosswalk()
+
+
+def test_a_category_is_read_through_a_crosswalk_without_keys(tmp_path):
+    """The column that fills `category` is looked up in it."""
+    (tmp_path / "kinds.csv").write_text("kind,code\nNoise,loud\n", "utf-8")
+    (tmp_path / "calls.csv").write_text("id,at,type\n1,2025-01-02 10:00,Noise\n2,2025-01-02 11:00,Fire\n", "utf-8")
+    columns = {"event_id": "id", "occurred_at": "at", "category": "type"}
+    said = {"table": "events", "source": "petition", "timezone": "UTC", "columns": columns}
+    said["category"] = {"crosswalk": "kinds.csv", "unknown": "quarantine"}
+    store = Store(tmp_path / "city", timezone="UTC")
+    report = ingest(store, tmp_path / "calls.csv", mapping_of(said, folder=str(tmp_path)))
+
+    assert (report.accepted, report.quarantined) == (1, 1)
+    assert store.read("events")["category"].tolist() == ["loud"]

@@ -193,14 +193,14 @@ def check(store: Store) -> CheckReport:
 
 
 def _newest(store: Store) -> pd.Timestamp:
-    """When the store last learnt anything, of any feed."""
-    newest = pc.max(store.arrow("events", columns=["known_at"], dictionary=False)["known_at"]).as_py()
+    """When the last record of any feed occurred: what is learnt later of old ones, as that they were closed, tells of no feed that it still reports."""
+    newest = pc.max(store.arrow("events", columns=["occurred_at"], dictionary=False)["occurred_at"]).as_py()
     return pd.Timestamp(newest).tz_convert(store.timezone)
 
 
 def _silent_days(known: pd.Series, until: pd.Timestamp) -> float:
     """Days without a new record before `until`, where the feed has stopped (:func:`riskwarn.unusual.stopped`); else missing."""
-    ago = ((until - known) // pd.Timedelta(days=1)).to_numpy()
+    ago = ((until - known) // pd.Timedelta(days=1)).clip(lower=0).to_numpy()
     stop = stopped(np.bincount(ago)[::-1])
     return np.nan if stop is None else float(stop.days)
 

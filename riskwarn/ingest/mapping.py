@@ -106,8 +106,8 @@ Moment = Annotated[Text, AfterValidator(_dated)]
 class CategoryRule:
     """How the source's categories become canonical ones.
 
-    `keys` are the file's columns that together name a category; `crosswalk` is a CSV beside the mapping with these columns and
-    `code`, `source`, `leave_out` (a reason) as far as wanted; `codes` and `leave_out` say the same in the mapping, for one key.
+    `keys` are the file's columns that together name a category, by default the one that fills `category`; `crosswalk` is a CSV beside the
+    mapping with these columns and `code`, `source`, `leave_out` (a reason) as far as wanted; `codes` and `leave_out` say the same in the mapping, for one key.
     `vocabulary` adds the names or codes of the field: ``dispute``, ``petition``, ``hotline`` and ``police`` by name, ``gbt31000`` and
     ``mediation`` by number. There a path such as ``城乡建设_拆迁`` is cut at `separator` until a part is known, and endings such as 纠纷 do
     not count. A category that is in none becomes D99 with its name kept (`other`), a code made of its name (`slug`), or goes to quarantine.
@@ -326,10 +326,10 @@ def _over(base: dict[str, object], said: dict[str, object]) -> dict[str, object]
 
 def _read_crosswalk(path: Path, keys: tuple[str, ...]) -> pd.DataFrame:
     if not path.is_file():
-        raise DefinitionError(
-            f"crosswalk {path} does not exist; it is a CSV with the columns {', '.join(keys)} and category."
-        )
+        wanted = f"the columns {', '.join(keys)}" if keys else "a column of categories"
+        raise DefinitionError(f"crosswalk {path} does not exist; it is a CSV with {wanted} and code.")
     table = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig")
+    keys = keys or _only_key(path, table)
     lacking = [key for key in keys if key not in table]
     if lacking or not set(TARGETS) & set(table):
         wanted = f"the columns {', '.join(keys)} and one or more of {', '.join(TARGETS)}"
@@ -341,6 +341,16 @@ def _read_crosswalk(path: Path, keys: tuple[str, ...]) -> pd.DataFrame:
         first = " / ".join(twice.iloc[0][list(keys)])
         raise DefinitionError(f"crosswalk {path}: {len(twice)} rows repeat a category, first {first!r}.")
     return table
+
+
+def _only_key(path: Path, table: pd.DataFrame) -> tuple[str, ...]:
+    """The one column of a crosswalk that names a category, where the mapping does not say which do."""
+    names = [name for name in table if name not in TARGETS]
+    if len(names) != 1:
+        raise DefinitionError(
+            f"crosswalk {path}: which of its columns name a category? Found {', '.join(names) or 'none'}; state keys under [category]."
+        )
+    return (names[0],)
 
 
 def _unknown_columns(mapping: Mapping) -> Iterator[str]:
