@@ -434,9 +434,11 @@ class Tables(ABC):
         return load(place, columns, words)
 
     def _existing(self, table: Table, part: str) -> pd.DataFrame:
-        if self.files.find(part) is None:
+        try:
+            held = self._load(part, None, [])
+        except FileNotFoundError:
             return _no_rows(table.name)
-        return full(table, typed(table.name, self._load(part, None, []).to_pandas()))
+        return full(table, typed(table.name, held.to_pandas()))
 
     def _digest(self, names: list[str]) -> str:
         def look() -> str:

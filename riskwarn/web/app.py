@@ -40,6 +40,7 @@ from riskwarn.web.supervision import supervision
 from riskwarn.web.trail import trail
 from riskwarn.web.views import views
 from riskwarn.web.work import work
+from riskwarn.web.workbench import Workbench
 
 log = logging.getLogger(__name__)
 Clock = Callable[[], pd.Timestamp]
@@ -97,6 +98,7 @@ def create_app(
     app.state.rates = Rates(accounts.roles.per_minute)
     app.state.doorman = Doorman(accounts, serving)
     app.state.vouching = vouching_of(accounts)
+    app.state.workbench = Workbench()
     app.state.metrics = registry_of(app.state.nights, app.state.clock)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=4)
     app.add_middleware(Body)

@@ -1,7 +1,7 @@
 """What went wrong, as problem details (RFC 9457). A body names places and kinds of fault, never what the caller sent."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -128,16 +128,19 @@ def of_faults(faults: Iterable[Mapping[str, Any]]) -> Problem:
     >>> of_faults([{"loc": ("query", "<b>"), "type": "extra_forbidden", "input": "x"}]).extra
     {'errors': [{'loc': ['query'], 'type': 'extra_forbidden'}]}
     """
-    errors = [
-        {"loc": list(f["loc"][:1] if f["type"] == "extra_forbidden" else f["loc"][:2]), "type": f["type"]}
-        for f in faults
-    ]
+    errors = [{"loc": _place_of(f["loc"], unknown=f["type"] == "extra_forbidden"), "type": f["type"]} for f in faults]
     return Problem(422, "bad_parameter", "A parameter is unknown or breaks its rule.", errors=errors)
 
 
 def not_found() -> Problem:
     """There is no such page or route here."""
     return Problem(404, "not_found", "There is nothing here.")
+
+
+def _place_of(place: Sequence[Any], *, unknown: bool) -> list[Any]:
+    """Where a fault is, as far as no name of the caller's own can stand in it: members of a list by number, and declared members of those."""
+    named = list(place[:-1] if unknown else place)
+    return named[:4] if len(named) > 2 and isinstance(named[2], int) else named[:2]
 
 
 def not_signed_in() -> Problem:
@@ -304,3 +307,40 @@ def reused_key() -> Problem:
 def gone_run() -> Problem:
     """The run a list belongs to is not kept any more."""
     return Problem(410, "gone_run", "The run this list belongs to is not kept any more; begin the list anew.")
+
+
+def person_data(places: Iterable[tuple[int, str]]) -> Problem:
+    """Posted events in which something looks like person data; `places` are number and member of each."""
+    errors = [{"loc": ["body", "events", n, name], "type": "person_data"} for n, name in places]
+    detail = "A value looks as if it told a person. It was kept nowhere; send codes, and no names, numbers or text of people."
+    return Problem(422, "person_data", detail, errors=errors)
+
+
+def unknown_place(n: int, name: str) -> Problem:
+    """A posted event lies in a grid that there is not, or that the visitor does not see."""
+    errors = [{"loc": ["body", "events", n, name], "type": "unknown_grid"}]
+    return Problem(422, "unknown_place", "An event names a grid that this night does not have.", errors=errors)
+
+
+def no_model() -> Problem:
+    """The model of the question is not kept with the store."""
+    return Problem(409, "no_model", "The model of this question is not kept with the store; promote one.")
+
+
+def cannot_be_scored(kind: str) -> Problem:
+    """The model cannot score these events; `kind` says of which kind the fault is."""
+    detail = (
+        "The model cannot score this: a feed that it counts is left without any event, the events break a rule of their table, "
+        "or the night lies before the end of its training."
+    )
+    return Problem(422, "cannot_be_scored", detail, kind=kind)
+
+
+def took_too_long() -> Problem:
+    """What was asked was not computed in time."""
+    return Problem(503, "took_too_long", "This was not computed in time; ask again later, or for less.")
+
+
+def broke_down() -> Problem:
+    """What computes ended before it had answered."""
+    return Problem(503, "broke_down", "What computes this broke down; ask again, and see the log of the server.")

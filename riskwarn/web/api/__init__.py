@@ -2,7 +2,7 @@
 
 ::
 
-    shared → items → scores gaps alerts → grids areas maps changes outcomes model plan score review
+    shared → items → scores gaps alerts → grids areas maps changes outcomes model plan posted score review
 """
 
 from fastapi import APIRouter

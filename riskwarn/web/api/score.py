@@ -1,4 +1,4 @@
-"""Scores on demand: of some grids, or of one grid as it would be."""
+"""Scores on demand: of some grids, of one grid as it would be, or with events that are only supposed."""
 
 from typing import Annotated, Any
 
@@ -11,25 +11,40 @@ from riskwarn.access import Visitor
 from riskwarn.explanation import WhatIf, read_what_ifs
 from riskwarn.web import schemas
 from riskwarn.web.api.grids import scored_grid
+from riskwarn.web.api.posted import supposed
 from riskwarn.web.api.scores import head, lines
 from riskwarn.web.api.shared import JSON, answer, finite, nights_of, row_of, seen, tagged
 from riskwarn.web.held import Night
 from riskwarn.web.policy import may
-from riskwarn.web.problems import not_changeable, not_worked_out
+from riskwarn.web.problems import forbidden, not_changeable, not_worked_out
 from riskwarn.web.schemas import ScoreRequest
 
 router = APIRouter(prefix="/api/v1")
 
 
 @router.post("/score", response_model=schemas.ScoreAnswer)
-def score(request: Request, query: ScoreRequest, visitor: Annotated[Visitor, may("score:run", "own")]) -> Response:
-    """Scores of some grids of a night, or the score of one grid as it would be with other open and overdue cases."""
+def score(
+    request: Request, query: ScoreRequest, visitor: Annotated[Visitor, may("score:run", "own", "safe")]
+) -> Response:
+    """Scores of some grids of a night; of one grid with other open and overdue cases; or of some as they would be with posted events."""
+    if not (visitor.small_counts or _tells_no_count(query)):
+        raise forbidden()
     night = nights_of(request).at(query.as_of, target=query.target, said_in="body")
+    if query.events is not None:
+        told = supposed(request, night, query, visitor)
+        return answer(request, night, items=None, what_if=None, supposed=told)
     if query.grid_id is not None:
         values = query.model_dump(include={"values"})["values"]
-        return answer(request, night, items=None, what_if=_what_if(night, query.grid_id, values, visitor))
+        told = _what_if(night, query.grid_id, values, visitor)
+        return answer(request, night, items=None, what_if=told, supposed=None)
     items = lines(night).chosen(_rows(night, query, visitor)[: schemas.LARGEST_PAGE])
-    return tagged(request, b"".join([head(request, night), b',"items":[', items, b'],"what_if":null}']), JSON)
+    end = b'],"what_if":null,"supposed":null}'
+    return tagged(request, b"".join([head(request, night), b',"items":[', items, end]), JSON)
+
+
+def _tells_no_count(query: ScoreRequest) -> bool:
+    """Whether an answer lets nobody find out how many events or cases a grid has: by trying until a score is the published one, too."""
+    return query.grid_id is None and (query.events is None or query.in_place_of == "all")
 
 
 def _rows(night: Night, query: ScoreRequest, visitor: Visitor) -> np.ndarray:

@@ -248,11 +248,37 @@ class WhatIf(InWords):
     caveat: InWords
 
 
+class SupposedScore(BaseModel):
+    """One grid's score as it would be, beside the published one."""
+
+    grid_id: str
+    state: Literal["ok", "not_asked"]
+    rank: int | None
+    probability: float | None
+    expected: float | None
+    lower: float | None
+    upper: float | None
+    p_in_top: float | None
+    rank_published: int | None
+    expected_published: float | None
+
+
+class Supposed(BaseModel):
+    """Scores as they would be if the posted events were known."""
+
+    model_version: str = Field(description="digest of the model that was used")
+    in_place_of: Literal["grids", "all"] | None
+    n_events: int
+    n_known: int = Field(description="of these those known before the night; the others count for nothing")
+    items: list[SupposedScore]
+
+
 class ScoreAnswer(Envelope):
-    """What was posted for: scores in `items`, or the answer to a what-if; the other is null."""
+    """What was posted for: scores in `items`, the answer to a what-if, or scores with posted events; the others are null."""
 
     items: list[Score] | None
     what_if: WhatIf | None
+    supposed: Supposed | None
 
 
 class WhatIfs(Envelope):

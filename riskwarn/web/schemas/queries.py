@@ -1,8 +1,9 @@
 """What can be asked: the parameters of each route, any other is refused, and the bodies that are posted."""
 
+import datetime as dt
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
 from riskwarn.web.forms import Form
@@ -146,8 +147,68 @@ class ReviewQuery(Paging):
 Value = Annotated[float, Field(allow_inf_nan=False)]
 
 
+MOST_EVENTS = 500
+_LONGEST_TEXT = 64
+_ZONED = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})$"
+_YEARS = (1970, 2200)
+_EVENT: dict[str, JsonValue] = {
+    "source": "police_call",
+    "event_id": "try-1",
+    "known_at": "2025-03-01T09:30:00+08:00",
+    "occurred_at": "2025-03-01T09:10:00+08:00",
+    "grid_id": "330101002005",
+    "category": "P04",
+}
+
+
+def _instant(text: str) -> str:
+    """A time that there is, of years in which events can lie."""
+    try:
+        at = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise PydanticCustomError("datetime_invalid", "no such time") from None
+    if not _YEARS[0] <= at.year < _YEARS[1]:
+        raise PydanticCustomError("datetime_invalid", "no such time")
+    return text
+
+
+Word = Annotated[str, Field(min_length=1, max_length=_LONGEST_TEXT)]
+Instant = Annotated[str, Field(pattern=_ZONED, max_length=40), AfterValidator(_instant)]
+
+
+class PostedEvent(BaseModel):
+    """One event of table `events` that is only supposed; what features may count, and nothing else."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EVENT]})
+    source: str = Field(pattern=r"^[a-z][a-z0-9_]{0,49}$", description="the feed")
+    event_id: Word = Field(description="within its source; one that the store has is told anew by it")
+    known_at: Instant = Field(description="when the centre could know it, with a zone")
+    occurred_at: Instant = Field(description="when it happened, with a zone")
+    grid_id: str = Field(max_length=LONGEST_NAME, description="a grid of the night; empty where it cannot be placed")
+    category: Word
+    closed_at: Instant | None = None
+    due_at: Instant | None = None
+    severity: int | None = Field(None, ge=0, le=3, strict=True)
+    origin: Literal["citizen", "proactive", "unknown"] | None = None
+    near_grid_id: Word | None = None
+    place_key: Word | None = None
+    case_id: Word | None = None
+    org_code: Word | None = None
+    status: Word | None = None
+    outcome: Word | None = None
+    tags: Word | None = None
+    retracted: bool | None = Field(None, strict=True)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "PostedEvent":
+        """Nothing is closed before it happens."""
+        if self.closed_at and dt.datetime.fromisoformat(self.closed_at) < dt.datetime.fromisoformat(self.occurred_at):
+            raise PydanticCustomError("closed_before", "closed before it occurred")
+        return self
+
+
 class ScoreRequest(NightQuery):
-    """What is posted for scores: some grids, or for one grid the values of a what-if."""
+    """What is posted for scores: some grids, for one grid the values of a what-if, or events to try."""
 
     grids: list[Code] | None = Field(
         None, min_length=1, max_length=LARGEST_PAGE, description="only these; the riskiest 10,000 by default"
@@ -156,12 +217,23 @@ class ScoreRequest(NightQuery):
     values: dict[Code, Value] | None = Field(
         None, min_length=1, max_length=MOST_VALUES, description="by feature, what it would be: open or overdue cases"
     )
+    events: list[PostedEvent] | None = Field(
+        None,
+        min_length=1,
+        max_length=MOST_EVENTS,
+        description="events to try; `grids` are scored as if they were known, and nothing is stored",
+    )
+    in_place_of: Literal["grids", "all"] | None = Field(
+        None, description="whose events the posted ones replace: those of `grids`, or all; added by default"
+    )
 
     @model_validator(mode="after")
     def _one_question(self) -> "ScoreRequest":
-        """A what-if needs a grid and values, and no list of grids."""
+        """A what-if needs a grid and values, and no list of grids; events need the grids that are to be scored."""
         if (self.grid_id is None) != (self.values is None) or (self.grids is not None and self.grid_id is not None):
             raise PydanticCustomError("one_question", "give grids, or grid_id and values")
+        if (self.events is not None and self.grids is None) or (self.in_place_of is not None and self.events is None):
+            raise PydanticCustomError("one_question", "give events with the grids to score")
         return self
 
 
