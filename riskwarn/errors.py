@@ -23,7 +23,8 @@
  ├─ DeliveryError       27   a receiver does not take a message, or may not be spoken to
      ├─ UnreachableError    28   a service that is leaned on does not answer
      ├─ HeldError           30   a rollback holds the night
-     └─ UnsoundError        31   a night cannot be right and is set aside
+     ├─ UnsoundError        31   a night cannot be right and is set aside
+     └─ StoppedError        32   somebody has stopped publishing and showing scores
 """
 
 import difflib
@@ -172,6 +173,12 @@ class UnsoundError(RiskwarnError):
     """A night cannot be right: nothing of it is published, and it is set aside with the reasons."""
 
     exit_code = 31
+
+
+class StoppedError(RiskwarnError):
+    """Somebody has stopped publishing and showing scores; it goes on when it is released."""
+
+    exit_code = 32
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

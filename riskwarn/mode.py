@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from riskwarn.calling import checked
-from riskwarn.errors import DataError, PrivacyError, did_you_mean
+from riskwarn.errors import DataError, did_you_mean
 from riskwarn.plan import MODES
-from riskwarn.privacy import findings
+from riskwarn.privacy import reason_of
 from riskwarn.store import Store
 
 LOG = "modes.csv"
@@ -24,7 +24,6 @@ ROLES = (
 )
 """Who may be named: a role of the centre."""
 _COLUMNS = ("at", "mode", "by", "why")
-_LONGEST = 200
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,9 @@ def switch(store: Store, mode: str, *, by: str, why: str, at: object = None) -> 
         Another job holds the store.
     """
     instant = pd.Timestamp.now(tz=store.timezone).floor("s") if at is None else store.instant(at)
-    made = Switch(_one_of("mode", mode, MODES), instant, _one_of("role", by, ROLES), _reason(why))
+    made = Switch(
+        _one_of("mode", mode, MODES), instant, _one_of("role", by, ROLES), reason_of(why, "why the mode is switched")
+    )
     with store.transaction() as staged:
         before = switches(store)
         if before and before[-1].at is not None and before[-1].at > instant:
@@ -156,15 +157,3 @@ def _one_of(what: str, word: str, known: tuple[str, ...]) -> str:
     if word not in known:
         raise DataError(f"no {what} {word!r}{did_you_mean(word, known)}; wanted one of {', '.join(known)}.")
     return word
-
-
-def _reason(why: str) -> str:
-    said = " ".join(why.split())
-    if not said or len(said) > _LONGEST:
-        raise DataError(f"why the mode is switched: wanted 1 to {_LONGEST} letters, got {len(said)}.")
-    rule = findings(pd.Series([said]))[0]
-    if rule and rule != "narrative":
-        raise PrivacyError(
-            f"why the mode is switched may name a person ({rule}); say it without. The text was not kept."
-        )
-    return said

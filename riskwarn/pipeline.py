@@ -203,6 +203,8 @@ def nightly(
         Another job holds the store.
     HeldError
         A rollback holds the night.
+    StoppedError
+        Somebody has stopped publishing and showing scores.
     UnsoundError
         What was computed cannot be right; it is set aside.
     """
@@ -210,6 +212,7 @@ def nightly(
         raise DataError(f"capacity must be at least 1, got {capacity}.")
     planned = _planned(target, plan, capacity, alias)
     at = store.instant(as_of)
+    store.check_going()
     with store.lock():
         models, failed = models_of(store, planned, tracking_folder=tracking_folder)
         rivals = shadow.challengers_of(tracking_folder or store.path, models)

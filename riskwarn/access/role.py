@@ -15,6 +15,20 @@ from riskwarn.errors import NotFoundError, did_you_mean
 SHIPPED = Path(__file__).with_name("roles.toml")
 ANYONE = "anyone"
 """The permission that nobody needs to hold."""
+OF_NIGHTS = frozenset(
+    {
+        "scores:read",
+        "cases:read",
+        "totals:read",
+        "gaps:read",
+        "alerts:read",
+        "outcomes:read",
+        "review:read",
+        "score:run",
+        "export",
+    }
+)
+"""Permissions that show what was computed; while a stop holds they open nothing. Feeding back what was done stays open."""
 Permission = Annotated[Text, Field(pattern=r"^[a-z]+(:[a-z]+)?$")]
 
 

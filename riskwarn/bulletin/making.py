@@ -69,6 +69,8 @@ def make_bulletin(
         There is no such area.
     StaleDataError
         Nothing is published for the date, or it cannot be read.
+    StoppedError
+        Somebody has stopped the showing of scores.
     """
     if county and township:
         raise DataError("name a county or a township, not both: the township lies in its county.")
@@ -107,6 +109,8 @@ def make_bulletins(
         The grids do not say in which area of that kind they lie.
     StaleDataError
         Nothing is published for the date, or it cannot be read.
+    StoppedError
+        Somebody has stopped the showing of scores.
     """
     night, known = _night(store, as_of), handled(store)
     city = city_of(store, night.as_of)
@@ -115,6 +119,7 @@ def make_bulletins(
 
 
 def _night(store: Store, as_of: object) -> Night:
+    store.check_going()
     if as_of is not None and store.instant(as_of) not in store.nights():
         last = f"; the newest is {store.nights()[-1]:%Y-%m-%d}" if store.nights() else ""
         raise StaleDataError(f"no night is published for {as_of}{last}; run `riskwarn nightly --as-of DATE` first.")

@@ -9,7 +9,7 @@
     alerts    alerts ledger
     proofs    register
     reasons   explain changes what-if review
-    upkeep    rollback prune backup restore migrate
+    upkeep    rollback stop prune backup restore migrate
     accounts  user token audit-log
     webhooks  webhooks
     service   serve demo doctor
@@ -64,6 +64,7 @@ VERBS = {
     "simulate": "records",
     "demo": "service",
     "rollback": "upkeep",
+    "stop": "upkeep",
     "prune": "upkeep",
     "backup": "upkeep",
     "restore": "upkeep",

@@ -39,6 +39,24 @@ def rollback(
     say({"as_of": as_of, "run": run, "held": not release}, text, as_json=json)
 
 
+@app.command(epilog=example("riskwarn stop --by shift_leader --why half-the-calls-are-missing --store city"))
+def stop(
+    *,
+    by: Annotated[str, typer.Option(metavar="ROLE", help="Who does it: a role, never a person.")] = "",
+    why: Annotated[str, typer.Option(help="The reason, which every page says.")] = "",
+    release: Annotated[bool, typer.Option("--release", help="Let it go on.")] = False,
+    store: StoreFolder = None,
+    json: Json = False,
+) -> None:
+    """Stop publishing and showing scores, or say whether it is stopped."""
+    opened = open_store(store)
+    if by or why or release:
+        _ = opened.go_on(by=by, why=why) if release else opened.stop(by=by, why=why)
+    held = opened.stopped
+    text = f"stopped since {held.since[:16]} ({held.by}: {held.why})" if held else "not stopped"
+    say({"stopped": held is not None, **(vars(held) if held else {})}, text, as_json=json)
+
+
 @app.command(epilog=example("riskwarn prune --keep 60 --dry-run --store city"))
 def prune(
     *,

@@ -25,6 +25,7 @@ from riskwarn.store.key import signature
 from riskwarn.store.nights import PublishedNight
 from riskwarn.store.parts import NIGHT_TABLES
 from riskwarn.store.pruning import LEAST_KEPT, Pruned
+from riskwarn.store.stop import Stop
 from riskwarn.store.store import Store
 from riskwarn.store.tables import Written
 from riskwarn.store.transaction import Transaction
@@ -36,6 +37,7 @@ __all__ = [
     "Hold",
     "Pruned",
     "PublishedNight",
+    "Stop",
     "Store",
     "Transaction",
     "Written",

@@ -1,5 +1,6 @@
 """What is done to the nights of a store: published, set aside, held at an earlier run, released, pruned."""
 
+import re
 from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -9,14 +10,18 @@ from typing import Any
 import pandas as pd
 
 from riskwarn.calling import checked
-from riskwarn.errors import DataError, NotFoundError, did_you_mean
+from riskwarn.errors import DataError, NotFoundError, StoppedError, did_you_mean
+from riskwarn.privacy import reason_of
 from riskwarn.store.hold import Hold, release, write_hold
 from riskwarn.store.nights import ASIDE, Nights
 from riskwarn.store.operations import note, noted
 from riskwarn.store.parts import NIGHT_TABLES
 from riskwarn.store.pointer import point
 from riskwarn.store.pruning import LEAST_KEPT, Pruned, old_nights, remove, size
+from riskwarn.store.stop import Stop, append, stop_in, stops_in
 from riskwarn.store.transaction import Transaction
+
+_ROLE = re.compile(r"[a-z][a-z_]{1,31}")
 
 
 class Publication(Nights):
@@ -65,6 +70,8 @@ class Publication(Nights):
             A table breaks its contract, or is none of a night.
         HeldError
             A rollback holds the night at another run.
+        StoppedError
+            Somebody has stopped it.
         """
         at = self.instant(as_of)
         for name in tables:
@@ -75,6 +82,7 @@ class Publication(Nights):
         with self.transaction() as staged:
             staged.make()
         with self.lock():
+            self.check_going()
             if self.run_of(at) != run:
                 self.check_free(at)
             return self._publish(at, tables, run, facts or {})
@@ -170,6 +178,101 @@ class Publication(Nights):
             release(self._night(at))
             self.note("release", as_of=at.isoformat(), run=hold.run)
             return hold
+
+    @checked
+    def stop(self, *, by: str, why: str) -> Stop:
+        """Stop publishing and showing scores, at once and whoever holds the store, until :meth:`go_on`.
+
+        Parameters
+        ----------
+        by
+            The role of who stops it, never a person.
+        why
+            The reason, which every page then says.
+
+        Returns
+        -------
+        stop
+            As written.
+
+        Raises
+        ------
+        DataError
+            No role or no reason is given.
+        PrivacyError
+            The reason may name a person.
+        ConflictError
+            It is stopped already.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from riskwarn.store import Store
+        >>> store = Store(tempfile.mkdtemp() + "/city", timezone="Asia/Shanghai")
+        >>> _ = store.publish("2025-03-03", {}, run="a")
+        >>> _ = store.stop(by="admin", why="scores of one county doubled overnight")
+        >>> store.stopped.by, store.go_on(by="admin", why="the feed is mended").stopped, store.stopped
+        ('admin', False, None)
+        """
+        return self._switch(by, why, stopped=True)
+
+    @checked
+    def go_on(self, *, by: str, why: str) -> Stop:
+        """Let publishing and showing go on.
+
+        Parameters
+        ----------
+        by
+            The role of who releases it.
+        why
+            The reason.
+
+        Returns
+        -------
+        release
+            As written.
+
+        Raises
+        ------
+        DataError
+            No role or no reason is given.
+        PrivacyError
+            The reason may name a person.
+        ConflictError
+            Nothing is stopped.
+        """
+        return self._switch(by, why, stopped=False)
+
+    def _switch(self, by: str, why: str, *, stopped: bool) -> Stop:
+        if not _ROLE.fullmatch(by):
+            raise DataError("say who does it: a role such as shift_leader, never a person.")
+        made = Stop(stopped, _now(self.timezone), by, reason_of(why, "why it is stopped or released"))
+        append(self.path, made)
+        return made
+
+    @property
+    def stopped(self) -> Stop | None:
+        """The stop that holds; None where none does."""
+        return stop_in(self.path)
+
+    def stops(self) -> list[Stop]:
+        """Every stop and release, oldest first."""
+        return stops_in(self.path)
+
+    def check_going(self) -> None:
+        """Refuse what a stop forbids.
+
+        Raises
+        ------
+        StoppedError
+            Somebody has stopped it; the message says who, when and why.
+        """
+        stop = self.stopped
+        if stop is not None:
+            raise StoppedError(
+                f"{stop.by or 'somebody'} has stopped publishing and showing scores since {stop.since[:16] or 'a time that cannot be read'} "
+                f"({stop.why or 'the log of stops is damaged'}). Release it with `riskwarn stop --release --by ROLE --why …`."
+            )
 
     @checked
     def prune(self, *, keep: int = LEAST_KEPT, dry_run: bool = False) -> list[Pruned]:

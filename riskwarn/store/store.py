@@ -12,6 +12,7 @@
       nights/2025-03-03/hold.json             a rollback, which holds until it is released
       aside/2025-03-03/<run>/                 a run that could not be right, never shown
       operations.jsonl                        what people did by hand: rollbacks, prunings, forced publications
+      stops.jsonl                             who stopped publishing and showing scores, and let it go on
       ledger.sqlite                           alerts and their transitions
       calendar.csv                            the city's own working days
       journal.json                            the last delivery committed

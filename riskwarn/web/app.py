@@ -29,7 +29,7 @@ from riskwarn.web.listing import listing
 from riskwarn.web.nights import Nights
 from riskwarn.web.outlines import outlines
 from riskwarn.web.page import error_page, path_of
-from riskwarn.web.policy import Guarded, check_policies, identify, policies
+from riskwarn.web.policy import Guarded, StopWatch, check_policies, identify, policies
 from riskwarn.web.problems import Problem, headers_of, of_error, of_faults
 from riskwarn.web.rates import Rates
 from riskwarn.web.recorder import Recorder
@@ -94,6 +94,7 @@ def create_app(
     app.state.clock = clock or (lambda: pd.Timestamp.now("UTC"))
     app.state.books = Books(store, app.state.clock)
     accounts = Accounts(store, clock=lambda: app.state.clock().to_pydatetime())
+    app.state.stops = StopWatch(store)
     app.state.journal = Journal(store.path)
     app.state.rates = Rates(accounts.roles.per_minute)
     app.state.doorman = Doorman(accounts, serving)

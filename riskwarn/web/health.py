@@ -117,6 +117,8 @@ class NightGauges(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """The gauges as they are now."""
+        stopped = self.nights.store.stopped is not None
+        yield GaugeMetricFamily("riskwarn_stopped", "1 while publishing and showing scores is stopped.", float(stopped))
         night = self.nights.at()
         yield GaugeMetricFamily(
             "riskwarn_night_age_seconds", "Time since the newest night.", age_hours(night, self.clock()) * 3600

@@ -27,7 +27,7 @@ from riskwarn.web.doorman import COOKIE
 from riskwarn.web.held import Night, targets_of
 from riskwarn.web.morning import LANE_NAMES, NEWS
 from riskwarn.web.nights import STALE_HOURS, Nights
-from riskwarn.web.policy import Policy
+from riskwarn.web.policy import Policy, stop_of
 from riskwarn.web.problems import Problem
 from riskwarn.web.schemas import NightQuery
 
@@ -150,6 +150,17 @@ def _common(request: Request) -> dict[str, Any]:
     }
 
 
+def stop_said(request: Request) -> str:
+    """Who has stopped the showing of scores, when and why, in one sentence; empty where nobody has."""
+    stop, language = stop_of(request), language_of(request)
+    if stop is None:
+        return ""
+    if not stop.since:
+        return words.told("stopped_unread", language)
+    who, at = ledger_word("role", stop.by)[language], write.moment(stop.since, nights_of(request).store.timezone)
+    return words.told("stopped", language, who=who, at=at, why=stop.why)
+
+
 def _of_visitor(request: Request) -> dict[str, Any]:
     """What depends on who looks: the pages that may be seen, and what signs out."""
     visitor: Visitor | None = getattr(request.state, "visitor", None)
@@ -157,6 +168,7 @@ def _of_visitor(request: Request) -> dict[str, Any]:
     return {
         "menu": [(path, key) for path, key in MENU if visitor is not None and opens(request, path, visitor)],
         "may": lambda permission: visitor is not None and visitor.may(permission),
+        "stopped": stop_said(request) if visitor else "",
         "account": visitor.account if visitor else "",
         "csrf": csrf_of(request.app.state.doorman.accounts, request.cookies.get(COOKIE, "")) if signed_in else "",
     }
@@ -254,9 +266,12 @@ def error_page(request: Request, problem: Problem) -> Response:
     """A problem as a page."""
     common = _common(request)
     key = {401: "not_signed_in", 403: "forbidden", 404: "not_found", 422: "bad_request"}.get(problem.status, "failed")
-    key = {"nothing_published": "nothing", "unknown_night": "no_night", "damaged_night": "damaged_night"}.get(
-        problem.code, key
-    )
+    key = {
+        "nothing_published": "nothing",
+        "unknown_night": "no_night",
+        "damaged_night": "damaged_night",
+        "stopped": "stopped_title",
+    }.get(problem.code, key)
     nearest = problem.extra.get("nearest")
     more = ("failed_more", "not_signed_in_more", "forbidden_more")
     given = common | {"key": key, "nearest": nearest, "problem": problem, "more": more}

@@ -22,10 +22,12 @@ from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from riskwarn.access import Visitor, csrf_of
-from riskwarn.access.role import ANYONE, Roles
+from riskwarn.access.role import ANYONE, OF_NIGHTS, Roles
 from riskwarn.errors import DefinitionError
+from riskwarn.store import Stop, Store
+from riskwarn.store.stop import LOG
 from riskwarn.web.doorman import COOKIE, READING, is_same_origin
-from riskwarn.web.problems import forbidden, not_from_here, not_signed_in, of_faults, too_many
+from riskwarn.web.problems import forbidden, not_from_here, not_signed_in, of_faults, stopped, too_many
 from riskwarn.web.rates import Rates
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(T[\d:.+-]{1,30})?")
@@ -84,7 +86,8 @@ async def admit(request: Request, policy: Policy) -> Visitor | None:
     Raises
     ------
     Problem
-        401 where nobody is signed in, 403 where the permission is not held, or not for the whole city where that is wanted.
+        401 where nobody is signed in, 403 where the permission is not held, or not for the whole city where that is wanted; 503 where
+        somebody has stopped the showing of scores.
     """
     if policy.permission == ANYONE:
         return None
@@ -98,8 +101,42 @@ async def admit(request: Request, policy: Policy) -> Visitor | None:
         check_rate(request, visitor.token_id or visitor.actor.account, policy.permission)
     if not policy.fits(visitor):
         raise forbidden()
+    if policy.permission in OF_NIGHTS and (stop := stop_of(request)) is not None:
+        raise stopped(stop.by, stop.since, stop.why)
     await check_same_page(request, visitor)
     return visitor
+
+
+def stop_of(request: Request) -> Stop | None:
+    """The stop that holds; None where scores are shown."""
+    watch: StopWatch | None = getattr(request.app.state, "stops", None)
+    return None if watch is None else watch.now()
+
+
+class StopWatch:
+    """Whether a store is stopped, asked for each request; its log is read anew when it has changed.
+
+    Parameters
+    ----------
+    store
+        The city.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store, self._place = store, store.path / LOG
+        self._read: tuple[tuple[int, int] | None, Stop | None] = (None, None)
+
+    def now(self) -> Stop | None:
+        """The stop that holds."""
+        try:
+            told = self._place.stat()
+        except FileNotFoundError:
+            return None
+        mark, (read, stop) = (told.st_mtime_ns, told.st_size), self._read
+        if mark != read:
+            stop = self._store.stopped
+            self._read = (mark, stop)
+        return stop
 
 
 def _note(request: Request) -> None:

@@ -18,6 +18,7 @@ from riskwarn.errors import (
     SignInError,
     StaleDataError,
     StepError,
+    StoppedError,
     UnreachableError,
 )
 
@@ -47,6 +48,7 @@ _STATUS_OF: tuple[tuple[type[RiskwarnError], int], ...] = (
     (StaleDataError, 503),
     (BusyError, 503),
     (UnreachableError, 503),
+    (StoppedError, 503),
     (GateError, 409),
     (ConflictError, 409),
     (ForbiddenError, 403),
@@ -271,6 +273,12 @@ def not_scored() -> Problem:
 def not_acceptable(forms: Iterable[str]) -> Problem:
     """The answer has none of the forms that are accepted; `forms` are those it has."""
     return Problem(406, "not_acceptable", "The answer has no form that is accepted.", forms=list(forms))
+
+
+def stopped(by: str, since: str, why: str) -> Problem:
+    """Somebody has stopped the showing of scores; `by` is a role, `why` the reason that was given."""
+    detail = "Publishing and showing scores is stopped; `by`, `since` and `why` say who stopped it, when and for what reason."
+    return Problem(503, "stopped", detail, by=by, since=since, why=why)
 
 
 def unknown_gap() -> Problem:

@@ -404,6 +404,12 @@ PHRASES: dict[str, Phrase] = {
     "password": phrase("Password"),
     "wrong_password": phrase("The name or the password is wrong, or the account is closed."),
     "locked": phrase("Too many tries. Wait {seconds} seconds, or ask who keeps the accounts."),
+    "stopped": phrase("The {who} stopped publishing and showing scores at {at}: {why}."),
+    "stopped_unread": phrase("Scores are not shown: the log of stops is damaged, and the last line may be a stop."),
+    "stopped_title": phrase("Scores are stopped"),
+    "stopped_more": phrase(
+        "Neither list nor scores are shown until it is released. Work that was begun goes on; feeds, model and plan can be read."
+    ),
     "sign_in_sso": phrase("Sign in with the city's single sign-on"),
     "or_local": phrase("Or with a local account:"),
     "sso_down": phrase("The single sign-on does not answer. Try again in a minute, or use a local account."),

@@ -1,0 +1,101 @@
+"""A stop: nothing is published and no score is shown until somebody lets it go on; a log that only grows, and its last line holds.
+
+::
+
+    {"since": "2025-03-03T06:40:00+08:00", "stopped": true, "by": "admin", "why": "scores of one county doubled overnight"}
+
+Stopping does not wait for the job that holds the store: it is meant for the moment in which that job goes wrong.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from riskwarn.errors import ConflictError
+
+LOG = "stops.jsonl"
+"""Beside the tables of a store."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A line of the log.
+
+    Parameters
+    ----------
+    stopped
+        True where it was stopped, False where it was let go on.
+    since
+        When, as ISO 8601 in the city's zone.
+    by
+        The role of who did it, never a person.
+    why
+        The reason.
+    """
+
+    stopped: bool
+    since: str
+    by: str
+    why: str
+
+
+UNREADABLE = Stop(True, "", "", "")
+"""What a damaged last line is read as: it may have been a stop."""
+
+
+def stops_in(root: Path) -> list[Stop]:
+    """Every stop and release of a store, oldest first; a line that cannot be read is one that stops."""
+    try:
+        lines = (root / LOG).read_bytes().splitlines()
+    except OSError:
+        return []
+    return [_read(line) for line in lines if line.strip()]
+
+
+def stop_in(root: Path) -> Stop | None:
+    """The stop that holds; None where none does."""
+    made = stops_in(root)
+    return made[-1] if made and made[-1].stopped else None
+
+
+def append(root: Path, made: Stop) -> None:
+    """Write a line, whoever holds the store; on the disk when this returns.
+
+    Raises
+    ------
+    ConflictError
+        It is stopped already, or nothing is: somebody was faster.
+    """
+    with _locked(root / LOG) as handle:
+        if (stop_in(root) is not None) == made.stopped:
+            raise ConflictError(
+                "it is stopped already; see `riskwarn stop`."
+                if made.stopped
+                else "nothing is stopped; see `riskwarn stop`."
+            )
+        whole = os.pread(handle, 1, max(os.fstat(handle).st_size - 1, 0))
+        line = json.dumps(asdict(made), ensure_ascii=False).encode() + b"\n"
+        os.write(handle, line if whole in {b"", b"\n"} else b"\n" + line)
+        os.fsync(handle)
+
+
+@contextmanager
+def _locked(place: Path) -> Iterator[int]:
+    handle = os.open(place, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _read(line: bytes) -> Stop:
+    try:
+        body = json.loads(line)
+        return Stop(bool(body["stopped"]), str(body["since"]), str(body["by"]), str(body["why"]))
+    except (ValueError, KeyError, TypeError):
+        return UNREADABLE
