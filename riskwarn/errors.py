@@ -19,8 +19,8 @@
      ├─ SignInError         23   name, password, session or token is not valid
      │   └─ LockedError     24   too many tries
      ├─ AddressError        25   the address cannot be listened at, or would be open to anyone
- ├─ SignatureError      26   a message was not signed by who holds the secret, or is old
- ├─ DeliveryError       27   a receiver does not take a message, or may not be spoken to
+     ├─ SignatureError      26   a message was not signed by who holds the secret, or is old
+     ├─ DeliveryError       27   a receiver does not take a message, or may not be spoken to
      ├─ UnreachableError    28   a service that is leaned on does not answer
      ├─ HeldError           30   a rollback holds the night
      ├─ UnsoundError        31   a night cannot be right and is set aside
@@ -109,6 +109,10 @@ class ForbiddenError(RiskwarnError):
     """The role or area may not do this."""
 
     exit_code = 20
+
+    def __init__(self, *args: object, kind: str = "") -> None:
+        super().__init__(*args)
+        self.kind = kind
 
 
 class StepError(RiskwarnError):

@@ -119,8 +119,14 @@ def running(clock):
             self.wfile.write(content)
 
         def do_GET(self):
-            path = urlsplit(self.path).path
+            path, query = urlsplit(self.path).path, urlsplit(self.path).query
             issuer.asked.append(path)
+            if path == "/authorize" and issuer.status == 200:  # somebody is signed in there already
+                self.send_response(303)
+                self.send_header("Location", issuer.authorize(query))
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             known = {
                 "/.well-known/openid-configuration": issuer.discovery,
                 "/jwks": lambda: {"keys": [k.jwk() for k in issuer.keys]},

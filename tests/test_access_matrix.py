@@ -9,9 +9,9 @@ import pytest
 from towns import web as web_town
 from visiting import NAMED, from_elsewhere
 
-from riskwarn.access import make_token
+from riskwarn.access import listed_tokens, make_token
 from riskwarn.access.role import ANYONE, roles
-from riskwarn.ledger import Ledger, enter
+from riskwarn.ledger import Ledger, account_digest, enter
 from riskwarn.web import create_app
 from riskwarn.web.policy import policies
 
@@ -20,7 +20,14 @@ HERE, ELSEWHERE = "河西镇", "320102"
 """A township of the town, and one of another."""
 AREAS = ("*", HERE, ELSEWHERE)
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "FOO")
-NOBODY = {"grid_id": "G9999", "alert_id": "A-1", "gap_id": "gap-none", "item_id": "0" * 16}
+NOBODY = {
+    "grid_id": "G9999",
+    "alert_id": "A-1",
+    "gap_id": "gap-none",
+    "item_id": "0" * 16,
+    "user_id": "0" * 16,
+    "token_id": "0" * 8,
+}
 STEP = {"action": "acknowledge", "version": 1}
 READS_ALL = set(TABLE.role(TABLE.anonymous).may)
 
@@ -41,6 +48,8 @@ def site(tmp_path_factory):
             for purpose in TABLE.purposes:
                 if set(purpose.may) & set(TABLE.role(role).may):
                     tokens[role, area, purpose.name] = make_token(accounts, name, purpose=purpose.name)[0]
+    accounts.add("spare", "", role="grid_head", area=HERE)
+    make_token(accounts, "spare", purpose="handling")
     app.state.rates = None
     return app, tokens
 
@@ -56,6 +65,8 @@ def names_of(app):
         "alert_id": alert["source_id"],
         "gap_id": gap["source_id"],
         "item_id": alert["item_id"],
+        "user_id": account_digest(app.state.nights.store.path, "spare"),
+        "token_id": next(t.token_id for t in listed_tokens(app.state.doorman.accounts) if t.account == "spare"),
         "model": web_town.TARGET,
     }
 
@@ -114,6 +125,7 @@ def test_what_lies_in_another_area_is_as_what_is_not_there(site):
                 continue
             ask = {"headers": {"authorization": f"Bearer {secret}"}, "follow_redirects": False}
             ask |= {"json": STEP} if "transitions" in path else {"data": STEP} if method == "POST" else {}
+            ask |= {"json": {"version": 1}} if method == "PATCH" else {}
             ask |= {"params": {"feature": "overdue_open"}} if path.endswith("/rows") else {}
             one, other = (client.request(method, asked(path, names), **ask) for names in (real, nobody))
             n += 1
@@ -197,6 +209,7 @@ def test_nothing_acts_by_itself_and_nothing_reaches_a_person(site):
         "tokens:make",
         "webhooks:admin",
         "users:admin",
+        "scores:stop",
     }
 
 

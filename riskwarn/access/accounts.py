@@ -4,7 +4,7 @@ import datetime as dt
 import re
 import uuid
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Self
@@ -17,10 +17,18 @@ from riskwarn.access.lockout import Lockout
 from riskwarn.access.role import SHIPPED, Roles, roles
 from riskwarn.access.visitor import Visitor, Way, visitor_of
 from riskwarn.calling import checked
-from riskwarn.errors import DataError, NotFoundError, PrivacyError, SignInError, did_you_mean
+from riskwarn.errors import (
+    ConflictError,
+    DataError,
+    ForbiddenError,
+    NotFoundError,
+    PrivacyError,
+    SignInError,
+    did_you_mean,
+)
 from riskwarn.ledger import database
-from riskwarn.ledger.actor import CITY, Actor, account_digest
-from riskwarn.ledger.listing import check_area
+from riskwarn.ledger.actor import CITY, Actor, account_digest, within
+from riskwarn.ledger.listing import areas_of, check_area
 from riskwarn.ledger.tables import ACCOUNTS
 from riskwarn.privacy import findings
 from riskwarn.store import Store
@@ -207,6 +215,27 @@ class Accounts:
         actor = Actor(account.role, account.area, account_digest(self.store.path, account.name))
         return visitor_of(self.roles, actor, way=way, account=account.name)
 
+    def areas_within(self, areas: Iterable[str], area: str) -> set[str]:
+        """Which of some areas lie in another.
+
+        Parameters
+        ----------
+        areas
+            Codes; ``*`` lies in itself alone.
+        area
+            A code, or ``*``.
+
+        Returns
+        -------
+        inside
+            Those that are it, or lie below it.
+        """
+        asked = set(areas)
+        if area == CITY or not asked:
+            return asked
+        path_of = areas_of(self.store, pd.Timestamp(self.clock())).of_body
+        return {code for code in asked if within(path_of.get(code, code), area)}
+
     # -- writing ------------------------------------------------------------------------------------------------------
 
     @checked
@@ -260,6 +289,8 @@ class Accounts:
         role: str | None = None,
         area: str | None = None,
         disabled: bool | None = None,
+        version: int | None = None,
+        leaving: str = "",
     ) -> Account:
         """Change an account. Its sessions and tokens end, whatever was changed, and its failed tries are forgotten.
 
@@ -269,6 +300,10 @@ class Accounts:
             Of the account.
         password, role, area, disabled
             What it shall have from now on; None leaves it.
+        version
+            Its `epoch` when it was looked at; any by default.
+        leaving
+            A permission that an open account of the whole city must still hold afterwards; none by default.
 
         Returns
         -------
@@ -281,6 +316,10 @@ class Accounts:
             There is no such account or role.
         DataError
             The password is weak, or the area is no code.
+        ConflictError
+            Somebody has changed it since it was looked at.
+        ForbiddenError
+            Nobody would be left who holds the permission.
         """
         before = self.account(name)
         if password is not None:
@@ -290,14 +329,28 @@ class Accounts:
         changes = {"role": role, "area": area, "disabled": disabled}
         changes["password"] = None if password is None else passwords.hashed(password)
         values = {k: v for k, v in changes.items() if v is not None} | {"changed_at": self.clock()}
+        looked_at = ACCOUNTS.c.epoch == (ACCOUNTS.c.epoch if version is None else version)
+        changed = sa.update(ACCOUNTS).where(ACCOUNTS.c.account_id == before.account_id, looked_at)
         with self.linked(writes=True) as link:
-            link.execute(
-                sa.update(ACCOUNTS)
-                .where(ACCOUNTS.c.account_id == before.account_id)
-                .values(epoch=ACCOUNTS.c.epoch + 1, **values)
-            )
+            if link.execute(changed.values(epoch=ACCOUNTS.c.epoch + 1, **values)).rowcount != 1:
+                raise ConflictError("somebody has changed the account meanwhile; look at it again.")
+            self._check_left(link, leaving)
             self.lockout.forget(link, name)
         return self.account(name)
+
+    def _check_left(self, link: sa.Connection, permission: str) -> None:
+        """Refuse what leaves nobody for the whole city who holds a permission."""
+        if not permission:
+            return
+        holders = [role.name for role in self.roles.roles if permission in role.may]
+        open_ones = sa.select(ACCOUNTS.c.name).where(
+            ACCOUNTS.c.role.in_(holders), ACCOUNTS.c.area == CITY, ACCOUNTS.c.disabled.is_(False)
+        )
+        if link.execute(open_ones.limit(1).with_for_update()).first() is None:
+            raise ForbiddenError(
+                "it is the last open account of the whole city that keeps accounts; make another first.",
+                kind="last_keeper",
+            )
 
     def _check_role(self, role: str) -> None:
         if self.roles.role(role).name == self.roles.anonymous:

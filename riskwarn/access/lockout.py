@@ -57,6 +57,12 @@ class Lockout:
             raise LockedError("too many tries; wait and try again, or ask who keeps the accounts.", int(left) + 1)
         link.execute(sa.update(TRIES).where(TRIES.c.digest == digest).values(n=row.n + 1, last_at=now))
 
+    def left(self, link: sa.Connection, name: str) -> int:
+        """Seconds for which a name is still locked; 0 where it is not."""
+        row = link.execute(sa.select(TRIES).where(TRIES.c.digest == self._digest(name))).first()
+        left = locked_seconds(row.n) - (self.clock() - row.last_at).total_seconds() if row else 0
+        return max(int(left), 0)
+
     def forget(self, link: sa.Connection, name: str) -> None:
         """Forget the tries of a name."""
         link.execute(sa.delete(TRIES).where(TRIES.c.digest == self._digest(name)))

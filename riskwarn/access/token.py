@@ -4,8 +4,8 @@ import datetime as dt
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-import pandas as pd
 import sqlalchemy as sa
 
 from riskwarn.access.accounts import Account, Accounts
@@ -13,8 +13,8 @@ from riskwarn.access.session import digest_of
 from riskwarn.access.visitor import Visitor, visitor_of
 from riskwarn.calling import checked
 from riskwarn.errors import DataError, ForbiddenError, NotFoundError, SignInError
-from riskwarn.ledger.actor import Actor, account_digest, within
-from riskwarn.ledger.listing import areas_of, check_area
+from riskwarn.ledger.actor import Actor, account_digest
+from riskwarn.ledger.listing import check_area
 from riskwarn.ledger.tables import ACCOUNTS, TOKENS
 
 PREFIX = "rw_"
@@ -46,6 +46,23 @@ class Token:
     made_at: dt.datetime
     expires_at: dt.datetime
     revoked_at: dt.datetime | None
+
+    def state_at(self, now: dt.datetime) -> Literal["holds", "expired", "revoked"]:
+        """Whether it holds at an instant.
+
+        Parameters
+        ----------
+        now
+            The instant.
+
+        Returns
+        -------
+        state
+            ``holds``, ``expired`` or ``revoked``.
+        """
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at <= now else "holds"
 
 
 @checked
@@ -91,7 +108,7 @@ def make_token(
     """
     account = accounts.account(name)
     if account.disabled:
-        raise ForbiddenError(f"the account {name} is closed; see `riskwarn user enable`.")
+        raise ForbiddenError("the account is closed; see `riskwarn user enable`.", kind="closed_account")
     if not 0 < days <= MOST_DAYS:
         raise DataError(f"a token holds for more than 0 and at most {MOST_DAYS} days, got {days:g}.")
     held = _scopes(accounts, account, purpose, scopes)
@@ -123,9 +140,8 @@ def _check_within(accounts: Accounts, account: Account, area: str) -> None:
     if not area:
         return
     check_area(accounts.store, area)
-    path = areas_of(accounts.store, pd.Timestamp(accounts.clock())).of_body.get(area, area)
-    if not within(path, account.area):
-        raise ForbiddenError(f"area {area} lies outside that of the account, {account.area}.")
+    if not accounts.areas_within({area}, account.area):
+        raise ForbiddenError(f"area {area} lies outside that of the account, {account.area}.", kind="outside_area")
 
 
 @checked

@@ -179,7 +179,7 @@ def list_tokens(*, store: StoreFolder = None, json: Json = False) -> None:
     with _opened(store) as accounts:
         there = listed_tokens(accounts) if accounts.there_are else []
         now = accounts.clock()
-    states = ["revoked" if t.revoked_at else "expired" if t.expires_at <= now else "holds" for t in there]
+    states = [t.state_at(now) for t in there]
     rows = [{**vars(t), "state": state} for t, state in zip(there, states, strict=True)]
     lines = [
         f"{t.token_id}  {state:<8}{t.account:<24}{t.purpose:<12}{t.area:<16}{t.expires_at:%Y-%m-%d}  {t.scopes}"

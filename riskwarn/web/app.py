@@ -20,6 +20,7 @@ from riskwarn.access.role import ANYONE
 from riskwarn.errors import NotFoundError, RiskwarnError
 from riskwarn.language import LANGUAGES
 from riskwarn.store import Store
+from riskwarn.web.admin import admin
 from riskwarn.web.api import routers
 from riskwarn.web.body import Body
 from riskwarn.web.books import Books
@@ -115,6 +116,7 @@ def create_app(
     app.include_router(signing)
     app.include_router(signon)
     app.include_router(trail)
+    app.include_router(admin)
     app.include_router(work)
     app.include_router(supervision)
     app.include_router(health)

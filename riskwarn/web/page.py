@@ -60,6 +60,7 @@ MENU = (
     ("/feeds", "feeds"),
     ("/model", "model"),
     ("/audit", "audit"),
+    ("/admin", "admin"),
 )
 """Pages in the order of the menu, and the words of each."""
 _LASTING = frozenset("as_of target page kind level lane trend area gap owner state feature q since".split())
@@ -167,6 +168,7 @@ def _of_visitor(request: Request) -> dict[str, Any]:
     signed_in = visitor is not None and visitor.way == "page"
     return {
         "menu": [(path, key) for path, key in MENU if visitor is not None and opens(request, path, visitor)],
+        "opens": lambda path: visitor is not None and opens(request, path, visitor),
         "may": lambda permission: visitor is not None and visitor.may(permission),
         "stopped": stop_said(request) if visitor else "",
         "account": visitor.account if visitor else "",

@@ -281,6 +281,17 @@ def stopped(by: str, since: str, why: str) -> Problem:
     return Problem(503, "stopped", detail, by=by, since=since, why=why)
 
 
+def not_kept(kind: str) -> Problem:
+    """An account or token that may not be kept so; `kind` says which rule forbids it."""
+    detail = "This may not be done with the account: `kind` is own_account, outside_area, last_keeper, closed_account or token_of_itself."
+    return Problem(403, "not_kept", detail, kind=kind)
+
+
+def unknown_account() -> Problem:
+    """No such account, token, role or purpose in the area of whoever asks."""
+    return Problem(404, "unknown_account", "There is no such account, token, role or purpose in your area.")
+
+
 def unknown_gap() -> Problem:
     """The night holds no such gap."""
     return Problem(404, "unknown_gap", "There is no such gap in this night.")

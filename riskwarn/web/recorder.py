@@ -120,7 +120,7 @@ def _facts(scope: Scope, status: int, begin: float) -> dict[str, Any]:
         "way": visitor.way if visitor else "",
         "method": scope["method"] if scope["method"].isalpha() else "",
         "route": state.get("route", ""),
-        "object": " ".join(map(str, scope.get("path_params", {}).values())) if there else "",
+        "object": state.get("object") or " ".join(map(str, scope.get("path_params", {}).values())) if there else "",
         "as_of": state.get("as_of", "") if there else "",
         "status": status,
         "ms": round((time.perf_counter() - begin) * 1000, 1),

@@ -19,10 +19,10 @@ from fastapi.responses import RedirectResponse, Response
 
 from riskwarn.access import Account, Accounts, Issuer, begin_session, read_sign_on
 from riskwarn.access.role import ANYONE
-from riskwarn.access.session import digest_of
 from riskwarn.access.signon import account_of, secret_of
 from riskwarn.errors import ForbiddenError, SignInError, UnreachableError
 from riskwarn.store.key import signature
+from riskwarn.web.once import Once
 from riskwarn.web.page import plain_page, root_of
 from riskwarn.web.policy import check_rate, may
 from riskwarn.web.problems import not_found
@@ -31,7 +31,7 @@ from riskwarn.web.signing import accounts_of, cookie_flags, form_page, home_of, 
 COOKIE = "riskwarn_sso"
 LASTS_SECONDS = 600
 """In which one must have come back from the issuer."""
-_MOST_USED, _AT_ONCE, _LONGEST = 10_000, 4, 4096
+_AT_ONCE, _LONGEST = 4, 4096
 _PATH = "/sign-in/sso"
 signon = APIRouter(include_in_schema=False)
 
@@ -50,17 +50,7 @@ class Vouching:
     def __init__(self, issuer: Issuer, *, ticking: Callable[[], float] = time.time) -> None:
         self.issuer, self.ticking = issuer, ticking
         self.limiter = CapacityLimiter(_AT_ONCE)  # an issuer that does not answer holds four threads at most
-        self._used: dict[str, float] = {}
-
-    def take(self, state: str, until: float) -> bool:
-        """Take a state, once; False where it was taken before."""
-        now, digest = self.ticking(), digest_of(state)
-        if len(self._used) >= _MOST_USED:
-            self._used = {known: end for known, end in self._used.items() if end > now}
-        if digest in self._used or len(self._used) >= _MOST_USED:
-            return False
-        self._used[digest] = until
-        return True
+        self.once = Once(self.ticking)
 
 
 def vouching_of(accounts: Accounts) -> Vouching | None:
@@ -191,7 +181,7 @@ def _code(request: Request, vouching: Vouching, flow: _Flow | None) -> str | Non
     given = request.query_params
     if flow is None or not hmac.compare_digest(given.get("state", "").encode(), flow.state.encode()):
         return None
-    if vouching.ticking() >= flow.until or not vouching.take(flow.state, flow.until):
+    if vouching.ticking() >= flow.until or not vouching.once.take(flow.state, flow.until):
         return None
     if given.get("iss", vouching.issuer.sign_on.issuer) != vouching.issuer.sign_on.issuer:  # RFC 9207
         return None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from riskwarn.language import UNSAID, Phrase, Spoken, Words, measure_word, phrase
+from riskwarn.web.admin_words import ADMIN
 from riskwarn.web.duty_words import DUTY
 from riskwarn.web.outcome_words import OUTCOME
 
@@ -433,6 +434,7 @@ PHRASES: dict[str, Phrase] = {
     "api": phrase("API"),
     **DUTY,
     **OUTCOME,
+    **ADMIN,
 }
 
 

@@ -3,11 +3,13 @@
 ::
 
     shared → items → scores gaps alerts → grids areas maps changes outcomes model plan posted score review
+    shared → items → scores gaps alerts → grids areas maps changes outcomes model plan score review admin
 """
 
 from fastapi import APIRouter
 
 from riskwarn.web.api import (
+    admin,
     alerts,
     areas,
     changes,
@@ -25,7 +27,7 @@ from riskwarn.web.api import (
 
 routers: tuple[APIRouter, ...] = tuple(
     noun.router
-    for noun in (scores, maps, grids, changes, areas, gaps, alerts, items, outcomes, model, plan, score, review)
+    for noun in (scores, maps, grids, changes, areas, gaps, alerts, items, outcomes, model, plan, score, review, admin)
 )
 
 __all__ = ["routers"]
