@@ -50,13 +50,15 @@ STEPS = {
 """Step, and where the function stands that does it."""
 
 
-def experiment(name, days):
-    """The question over a panel of four-weekly dates: enough to train a model that costs what a real one costs."""
+def experiment(name, days, until=None):
+    """The question over a panel of four-weekly dates: enough to train a model that costs what a real one costs; the last ten weeks are left to nights."""
     from riskwarn.experiment import Experiment
 
     asked = Experiment.load(ROOT / "experiments" / f"{name}.toml")
     asked = asked if days is None else asked.over(days)
-    dates = dataclasses.replace(asked.dates, first=dt.date(2024, 6, 3), last=dt.date(2025, 9, 1), every_days=28)
+    last = dt.date(2025, 9, 1) if until is None else min(dt.date(2025, 9, 1), until.date() - dt.timedelta(days=70))
+    first = min(dt.date(2024, 6, 3), last - dt.timedelta(days=200))
+    dates = dataclasses.replace(asked.dates, first=first, last=last, every_days=28)
     return dataclasses.replace(asked, dates=dates)
 
 
@@ -69,7 +71,7 @@ def prepare(store):
 
     history = None
     for name, days, _ in ASKED:
-        asked = experiment(name, days)
+        asked = experiment(name, days, store.known_until())
         if asked.label.name not in tracking.kept_targets(store.path):
             history = history or History.load(store)
             tracking.keep(RiskModel.of(asked).fit(build_panel(history, asked)), store.path, alias="champion")

@@ -317,6 +317,8 @@ def _compute(job: _Job, models: dict[str, RiskModel], failed: dict[str, str]) ->
     gaps = find_gaps(evidence, answered[0].scores)
     triggers = triggered(evidence, job.plan.triggers).assign(as_of=at)
     listed = _list(job, history, evidence, answered, scores, triggers)
+    for rule, told in listed.facts["rules"].items():
+        job.say(f"rule {rule}: {told['places']} places, {told['new']} new, the oldest since {told['oldest'][:10]}")
     reasons = _reasons(answered, history, listed.alerts)
     job.say(f"{len(reasons):,} reasons, {len(gaps):,} gaps")
     alerts = filled(listed.alerts, reasons, gaps)

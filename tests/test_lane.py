@@ -137,6 +137,21 @@ def test_a_night_made_again_is_equal(nights):
     pd.testing.assert_frame_equal(again, found[-1])
 
 
+def test_a_night_without_a_list_makes_nothing_new():
+    """A degraded night lists nothing and says nothing of what stood before: afterwards a standing state is as old as it was."""
+    rule = triggers([("G001", "ladder_overdue", "red", "dispute", "e1")])
+    quiet = [1.0] * 12
+    first = listed(quiet, found=rule)
+    broken = {FIRST: first.alerts, FIRST + DAY: pd.DataFrame()}
+    third = listed(quiet, FIRST + 2 * DAY, broken, found=rule)
+    none_held = {FIRST: first.alerts, FIRST + DAY: first.alerts.iloc[:0]}
+    again = listed(quiet, FIRST + 2 * DAY, none_held, found=rule)
+    of_rule = [listed_.alerts.query("lane == 'triggered'").iloc[0] for listed_ in (first, third, again)]
+
+    assert [row["trend"] for row in of_rule] == ["new", "same", "new"]
+    assert third.facts["rules"] == {"ladder_overdue": {"places": 1, "new": 0, "oldest": FIRST.isoformat()}}
+
+
 # --- coming and going
 
 

@@ -115,6 +115,27 @@ def test_a_case_of_the_county_is_late(days, held):
     assert found([late]) == {}
 
 
+def test_one_matter_across_a_border_is_one_alert():
+    """Three calls at one place, two of them written to the next grid, and its case: all in the grid where most lie, under each rule."""
+    calls = [
+        event(n, days_ago=d, place_key="p", grid=g) for n, d, g in (("a", 9, "G1"), ("b", 5, "G2"), ("c", 3, "G2"))
+    ]
+    still_open = case("k", days_ago=30, place_key="p", grid="G1")
+    told_closed = case("z", days_ago=60, closed_at=due(50))
+    found_rules = found([*calls, still_open, told_closed])
+
+    assert {grid for grid, _ in found_rules} == {"G2"}
+    assert found_rules["G2", "calls_at_one_place"] == ("red", ["a", "b", "c"])
+    assert found_rules["G2", "place_with_open_case"] == ("orange", ["a", "b", "c", "k"])
+
+
+def test_two_matters_stay_two():
+    """Places that share no record are listed each in its own grid."""
+    armed = [event(n, days_ago=3, tags="weapon", grid=g, place_key=n) for n, g in (("a", "G1"), ("b", "G2"))]
+
+    assert found(armed) == {(g, "weapon_call"): ("red", [n]) for n, g in (("a", "G1"), ("b", "G2"))}
+
+
 def test_only_what_was_known_counts():
     """A record that became known at the night or after it raises nothing."""
     late = event("a", days_ago=3, tags="weapon") | {"known_at": NIGHT}

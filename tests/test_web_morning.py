@@ -9,7 +9,7 @@ from towns import web as web_town
 from towns.web import Altered
 
 from riskwarn.plan import LANES
-from riskwarn.web import listed, morning
+from riskwarn.web import listed, morning, standing
 from riskwarn.web.nights import Nights
 
 
@@ -51,6 +51,53 @@ def test_no_county_has_more_than_its_share_of_the_page(of_county):
     assert short.index.is_unique
     assert len(short) <= 40
     assert county[short.index].value_counts().max() <= of_county
+
+
+def ruled(n, rule="ladder_overdue", *, trend="same", level="red", **more):
+    """So many alerts of one rule."""
+    told = {"lane": "triggered", "level": level, "trend": trend, "parts": json.dumps({rule: 2})}
+    return pd.DataFrame({**told, "since": pd.Timestamp("2025-01-03", tz=web_town.ZONE), **more}, index=range(n))
+
+
+def test_a_rule_that_holds_everywhere_is_one_line():
+    """Where it stands as it stood; what is new or of another rule is read by itself, and nobody is left out of the count."""
+    many = pd.concat(
+        [ruled(30), ruled(2, trend="new"), ruled(3, "county_overdue", level="orange"), ruled(9, level="orange")],
+        ignore_index=True,
+    )
+    both = ruled(1).assign(parts='{"county_overdue": 1, "ladder_overdue": 2}')
+    alone, groups = standing.folded(pd.concat([many, both], ignore_index=True))
+
+    assert [(g.rule, g.level, g.n) for g in groups] == [("ladder_overdue", "red", 30), ("ladder_overdue", "orange", 9)]
+    assert len(alone) + sum(g.n for g in groups) == len(many) + 1
+    assert set(alone["trend"]) == {"new", "same"}
+    assert (
+        groups[0].text("en")
+        == "Reached the police, its case overdue: 30 places, as the night before; the oldest listed since 3 Jan"
+    )
+    assert "30处，与上一期相同" in groups[0].text("zh")
+
+
+@pytest.mark.parametrize("n", [1, standing.GROUP_FROM - 1])
+def test_a_rare_rule_is_read_place_by_place(n):
+    """Below the mark each place has its own line, and so it has on a list without lanes."""
+    assert len(standing.folded(ruled(n))[0]) == n
+    assert standing.folded(ruled(20).drop(columns="lane"))[1] == ()
+
+
+def test_a_group_stands_on_the_page(night):
+    """The section of the rules shows the group with its count, and counts nobody twice as more."""
+    many = ruled(20, alert_id=[f"x{i}" for i in range(20)], grid_ids="G0001", action="A1", target="", gap_kinds="")
+    sections = morning._sections(
+        Altered(
+            night, alerts=many.assign(state="published", owner=None, due_at=pd.NaT, probability=np.nan, rank=pd.NA)
+        ),
+        "en",
+    )
+
+    assert [(s.lane, s.total, len(s.lines), s.n_more, [g.n for g in s.groups]) for s in sections] == [
+        ("triggered", 20, 0, 0, [20])
+    ]
 
 
 def test_sections_hold_each_alert_once(night):
@@ -96,9 +143,9 @@ def test_a_rule_is_told_by_what_it_found(night, language):
 
 def test_chance_is_told_as_chance(night):
     """A place drawn at random is not given reasons that would make it look like trouble."""
-    alert = {"alert_id": "A", "grid_ids": ["G0001"], "lane": "explore", "target": None, "action": "A1"}
+    alert = {"alert_id": "drawn", "grid_ids": ["G0001"], "lane": "explore", "target": None, "action": "A1"}
 
-    assert listed.why_of(night, [alert], "en")["A"].reasons == (listed.DRAWN["en"],)
+    assert listed.why_of(night, [alert], "en")["drawn"].reasons == (listed.DRAWN["en"],)
 
 
 def test_every_rule_has_its_sentence_and_step():

@@ -22,6 +22,7 @@ from riskwarn.web.morning import (
     lines_of,
     shortlist,
 )
+from riskwarn.web.standing import Group, folded
 from riskwarn.web.words import LEVELS, word
 from riskwarn.working import WorkingTime, budget_of
 
@@ -75,32 +76,40 @@ class Listing:
         """One table a lane, in the order of lanes."""
         lanes = self.alerts["lane"].fillna("") if "lane" in self.alerts else pd.Series("", self.alerts.index)
         totals = lanes.value_counts()
+        of = {lane: [line for line in self._lines if line.alert["lane"] == lane] for lane in (*LANES, "")}
+        groups = {"triggered": self._folded[1]}
         return tuple(
-            self._table(lane, rows, int(totals[lane]))
-            for lane in (*LANES, "")
-            if (rows := [line for line in self._lines if line.alert["lane"] == lane])
+            self._table(lane, rows, int(totals[lane]), groups.get(lane, ()))
+            for lane, rows in of.items()
+            if rows or groups.get(lane)
         )
 
     @property
     def n_cut(self) -> int:
-        """Alerts that are not printed."""
-        return len(self.alerts) - len(self._lines)
+        """Alerts that are neither printed nor told together with others."""
+        return len(self._folded[0]) - len(self._lines)
+
+    @cached_property
+    def _folded(self) -> tuple[pd.DataFrame, tuple[Group, ...]]:
+        return folded(self.alerts)
 
     @cached_property
     def _lines(self) -> list[Line]:
         if self.alerts.empty:
             return []
-        lead = self.alerts["grid_ids"].str.split().str[0]
+        alone = self._folded[0]
+        lead = alone["grid_ids"].str.split().str[0]
         county = lead.map(lambda grid: self._area.parent(grid, "county") or None)
-        shown = shortlist(self.alerts, county, of_city=MOST_OF_CITY, of_county=MOST_OF_COUNTY)
+        shown = shortlist(alone, county, of_city=MOST_OF_CITY, of_county=MOST_OF_COUNTY)
         return lines_of(self._night, shown, self._language)
 
-    def _table(self, lane: str, lines: list[Line], total: int) -> Table:
-        key = "lane_of" if len(lines) == total else "lane_cut"
+    def _table(self, lane: str, lines: list[Line], total: int, groups: tuple[Group, ...]) -> Table:
+        key = "lane_of" if len(lines) + sum(group.n for group in groups) == total else "lane_cut"
         name = word(LANE_NAMES, lane, self._language)
+        together = [group.text(self._language) for group in groups]
         return Table(
             lane,
-            said(key, self._language, lane=name, n=total, shown=len(lines)),
+            " · ".join([said(key, self._language, lane=name, n=total, shown=len(lines)), *together]),
             {column: said(column, self._language) for column in COLUMNS},
             tuple(self._row(line) for line in lines),
         )

@@ -293,6 +293,21 @@ def _facts(
         "extended_by": n_over,
         "by_lane": {str(lane): int(n) for lane, n in alerts["lane"].value_counts().items()},
         "trends": {str(trend): int(n) for trend, n in alerts["trend"].value_counts().items()},
+        "rules": _rules_of(alerts),
         "crowded_out": crowded_out,
         "propensity": propensity,
+    }
+
+
+def _rules_of(alerts: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """By rule in how many places it holds, how many of them are new tonight, and since when the oldest has been listed."""
+    ruled = alerts[alerts["lane"] == "triggered"]
+    held = ruled.assign(rule=[[*json.loads(parts)] for parts in ruled["parts"]]).explode("rule")
+    return {
+        str(rule): {
+            "places": len(of),
+            "new": int((of["trend"] == "new").sum()),
+            "oldest": of["since"].min().isoformat(),
+        }
+        for rule, of in held.groupby("rule", sort=True)
     }

@@ -91,7 +91,8 @@ class Memory:
         ----------
         lists
             Table `alerts` of each night at hand. A night that listed nothing has a table without rows: on it, what was listed before was not.
-            Alerts of no lane are of an older version, and are passed over.
+            A night that made no list, as a degraded one, and alerts of no lane, of an older version, are passed over: what stood before
+            them still stands after them.
         as_of
             Tonight.
 
@@ -101,8 +102,8 @@ class Memory:
             Of the last :data:`KEPT_NIGHTS` nights, none of them so old that pruning may have taken it away.
         """
         oldest = as_of - pd.Timedelta(days=LEAST_KEPT - 1)
-        nights = [at for at in sorted(lists, reverse=True) if oldest <= at < as_of][:KEPT_NIGHTS]
-        tables = [lists[at].assign(night=n) for n, at in enumerate(nights, start=1) if "lane" in lists[at]]
+        told = [at for at in sorted(lists, reverse=True) if oldest <= at < as_of and "lane" in lists[at]]
+        tables = [lists[at].assign(night=n) for n, at in enumerate(told[:KEPT_NIGHTS], start=1)]
         listed = [table[table["lane"].fillna("") != ""] for table in tables]
         if not any(map(len, listed)):
             return cls(pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _REMEMBERED.items()}))

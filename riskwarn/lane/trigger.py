@@ -12,12 +12,15 @@ county_overdue         orange  an open case that reached the county is overdue b
 =====================  ======  ==========================================================================================
 
 A rule whose table or column the city does not have holds nowhere; the numbers are the plan's.
+Records of one matter, a case or a place, are listed together in one grid, though some of them lie across a border: one matter is one alert.
 """
 
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from riskwarn.calling import checked
 from riskwarn.feature.calendar import spring_festivals
@@ -48,18 +51,43 @@ def triggered(evidence: Evidence, triggers: Triggers) -> pd.DataFrame:
     triggered
         One row a grid, rule and record: `grid_id`, `rule`, `level`, `source`, `event_id`, `occurred_at`; no rows where no rule holds.
     """
-    parts = [_rows(evidence, rule, _RULES[rule](evidence, triggers)) for rule in triggers.rules]
-    holding = pd.concat([part for part in parts if len(part)] or [_rows(evidence, "", np.zeros(0, np.int64))])
+    found = {rule: _placed(evidence.events, _RULES[rule](evidence, triggers)) for rule in triggers.rules}
+    home = _homes(evidence.events, np.unique(np.concatenate([np.zeros(0, np.int64), *found.values()])))
+    parts = [_rows(evidence, rule, rows, home) for rule, rows in found.items()]
+    holding = pd.concat([part for part in parts if len(part)] or [_rows(evidence, "", np.zeros(0, np.int64), home)])
     return holding.drop_duplicates(["grid_id", "rule", "source", "event_id"]).sort_values(
         ["grid_id", "rule", "source", "event_id"], ignore_index=True
     )
 
 
-def _rows(evidence: Evidence, rule: str, rows: np.ndarray) -> pd.DataFrame:
-    events = evidence.events
-    placed = rows[events.grid[rows] >= 0]
-    records = events.take(placed).frame(("grid_id", "source", "event_id", "occurred_at"))
-    records["grid_id"] = evidence.grid_ids[events.grid[placed]]
+def _placed(events: Events, rows: np.ndarray) -> np.ndarray:
+    return np.asarray(rows[events.grid[rows] >= 0])
+
+
+def _homes(events: Events, rows: np.ndarray) -> pd.Series:
+    """By record the grid its matter is listed in: where most of the matter's records lie, of equally many where the newest does.
+
+    Records that share a case or a place are of one matter, and so are those they share one with.
+    """
+    keys = np.r_[
+        np.where(events.case[rows] >= 0, 2 * events.case[rows], -1),
+        np.where(events.place[rows] >= 0, 2 * events.place[rows] + 1, -1),
+    ]
+    of = np.tile(np.arange(len(rows)), 2)[keys >= 0]
+    nodes = len(rows) + pd.factorize(keys[keys >= 0])[0]
+    n = len(rows) + len(np.unique(nodes))
+    matter = connected_components(coo_array((np.ones(len(of)), (of, nodes)), shape=(n, n)), directed=False)[1][
+        : len(rows)
+    ]
+    records = pd.DataFrame({"matter": matter, "grid": events.grid[rows], "at": events.occurred[rows]})
+    by = records.groupby(["matter", "grid"], as_index=False).agg(n=("at", "size"), at=("at", "max"))
+    first = by.sort_values(["n", "at", "grid"], ascending=[False, False, True]).drop_duplicates("matter")
+    return pd.Series(pd.Series(matter).map(first.set_index("matter")["grid"]).to_numpy(), index=rows)
+
+
+def _rows(evidence: Evidence, rule: str, rows: np.ndarray, home: pd.Series) -> pd.DataFrame:
+    records = evidence.events.take(rows).frame(("grid_id", "source", "event_id", "occurred_at"))
+    records["grid_id"] = evidence.grid_ids[home.reindex(rows).to_numpy(dtype=np.int64)]
     return records.assign(rule=rule, level="red" if rule in RED else "orange")[list(COLUMNS)]
 
 

@@ -13,6 +13,7 @@ from riskwarn.web.held import Night
 from riskwarn.web.lines import score_row
 from riskwarn.web.listed import Why, why_of
 from riskwarn.web.schemas import rows
+from riskwarn.web.standing import Group, folded
 
 MOST_OF_CITY, MOST_OF_COUNTY, LEAST_OF_LANE = 40, 8, 3
 """Alerts on the page, and how many of each lane come before more of another; the rest stands behind "more"."""
@@ -92,11 +93,19 @@ class Section:
         The gravest first.
     total
         Alerts of the lane, shown or not.
+    groups
+        Standing states told together (:mod:`riskwarn.web.standing`).
     """
 
     lane: str
     lines: tuple[Line, ...]
     total: int
+    groups: tuple[Group, ...] = ()
+
+    @property
+    def n_more(self) -> int:
+        """Alerts that are neither shown nor counted in a group."""
+        return self.total - len(self.lines) - sum(group.n for group in self.groups)
 
 
 def ordered(alerts: pd.DataFrame) -> pd.DataFrame:
@@ -179,11 +188,12 @@ def sections(night: Night, language: str) -> list[Section]:
 
 
 def shown_alerts(night: Night) -> pd.DataFrame:
-    """The alerts of the page, in its order: what is new or worse first, then lane by lane."""
+    """The alerts of the page that have a line of their own, in its order: what is new or worse first, then lane by lane."""
     if night.alerts is None or night.alerts.empty:
         return pd.DataFrame({"grid_ids": [], "level": []}, dtype="str")
-    lead = night.alerts["grid_ids"].str.split().str[0]
-    shown = shortlist(night.alerts, _county_of(night, lead), of_city=MOST_OF_CITY, of_county=MOST_OF_COUNTY)
+    alone, _ = folded(night.alerts)
+    lead = alone["grid_ids"].str.split().str[0]
+    shown = shortlist(alone, _county_of(night, lead), of_city=MOST_OF_CITY, of_county=MOST_OF_COUNTY)
     place = _section_of(shown).map({name: n for n, name in enumerate(_SECTIONS)})
     return shown.iloc[np.argsort(place.to_numpy(), kind="stable")]
 
@@ -194,7 +204,12 @@ def _sections(night: Night, language: str) -> list[Section]:
     lines = lines_of(night, shown_alerts(night), language)
     totals = _section_of(night.alerts).value_counts()
     by_name = {name: tuple(line for line in lines if _section(line.alert) == name) for name in _SECTIONS}
-    return [Section(name, by_name[name], int(totals[name])) for name in _SECTIONS if totals.get(name)]
+    groups = folded(night.alerts)[1]
+    return [
+        Section(name, by_name[name], int(totals[name]), groups if name == "triggered" else ())
+        for name in _SECTIONS
+        if totals.get(name)
+    ]
 
 
 def lane_counts(alerts: pd.DataFrame) -> dict[str, int]:

@@ -432,6 +432,11 @@ PHRASES: dict[str, Phrase] = {
     "forbidden_more": phrase("Ask who keeps the accounts, or load the page anew if it stood open for long."),
     "printed": phrase("Map: Leaflet 1.9.4 (BSD-2), drawn offline."),
     "api": phrase("API"),
+    "standing_rule": phrase("{rule}: {n} place, as the night before", plural="{rule}: {n} places, as the night before"),
+    "standing_rule_since": phrase(
+        "{rule}: {n} place, as the night before; the oldest listed since {day}",
+        plural="{rule}: {n} places, as the night before; the oldest listed since {day}",
+    ),
     **DUTY,
     **OUTCOME,
     **ADMIN,
