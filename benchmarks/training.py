@@ -3,7 +3,7 @@
     python benchmarks/training.py [EXPERIMENT.toml PANEL.pkl]
 
 Without arguments on the shipped Boston example. One thread each. `raw` builds one dataset and grows the same number of trees with the same options;
-`line` fits the line alone; `fit` is all of RiskModel.fit: two forests (a rehearsal and the final one), lines, stack and calibration.
+`line` fits the line alone; `fit` is all of RiskModel.fit: rate, forest, lines, stack, calibration and the level of the city.
 """
 
 import json
@@ -56,13 +56,13 @@ def measure(what: str, experiment: str, panel: str) -> dict[str, float]:
 
     before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     if what == "raw":
-        options = options_for(model.features, model.settings, len(rows)) | {"objective": "poisson"}
+        options = options_for(model.shape_features, model.settings, len(rows)) | {"objective": "poisson"}
         matrix = lightgbm.Dataset(
-            rows[model.feature_names].to_numpy(dtype="float32"), rows["y"].to_numpy(), params=options
+            rows[model.shape_names].to_numpy(dtype="float32"), rows["y"].to_numpy(), params=options
         )
         lightgbm.train(options, matrix, asked.model.n_trees)
     elif what == "line":
-        Line.fit(rows, model.feature_names, l2=asked.model.line_l2)
+        Line.fit(rows, model.shape_names, l2=asked.model.line_l2)
     else:
         model.fit(rows)
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -42,7 +42,7 @@ from riskwarn.declaring import (
 )
 from riskwarn.errors import DefinitionError, did_you_mean
 from riskwarn.feature import Faded, Feature, Own, check_names, load_group
-from riskwarn.label import Label
+from riskwarn.label import HALF_LIVES, Label
 from riskwarn.objective import size_of
 
 _FIRST, _LAST = dt.date(1900, 1, 1), dt.date(2200, 1, 1)
@@ -52,8 +52,7 @@ Part = Annotated[Number, Field(gt=0, le=1)]
 TIES = Literal["mean", "worst", "best", "order"]
 OBJECTIVES = Literal["poisson", "tweedie", "negative_binomial", "binary", "lambdarank"]
 GAIN_PER = Literal["grid", "household", "area"]
-_HALF_LIVES = (7, 28, 91, 364)
-"""Days, from a week to a year."""
+CITY_LEVEL = Literal["forecast", "latest"]
 SLICES = ("urban_class", "county_id", "township_id", "community_id")
 """Columns of the grids that part a city."""
 
@@ -114,6 +113,9 @@ class ModelSettings:
 
     With ``objective = "lambdarank"``, `gain_per` says what a grid is worth at the head of a night: its events (``grid``), or those per
     ``household`` or per km² of its ``area``, so that a ranking does not merely find large grids.
+
+    `city_level` says how many events the city as a whole is expected to have: what is ``forecast`` from its own totals at each date, which
+    moves every night, or what the ``latest`` quarter of the training dates had. Of an outcome that is 1 or 0 it is always the latter.
     """
 
     n_trees: AtLeastOne = 150
@@ -128,6 +130,7 @@ class ModelSettings:
     seed: AtLeastZero = 7
     objective: OBJECTIVES = "poisson"
     gain_per: GAIN_PER = "grid"
+    city_level: CITY_LEVEL = "forecast"
 
     @model_validator(mode="after")
     def _gain_of_a_ranking(self) -> "ModelSettings":
@@ -265,9 +268,9 @@ class Experiment:
 
     @property
     def features(self) -> tuple[Feature, ...]:
-        """What a model reads: the declared features, the signs of the label's kind, and the label's own counts, plain and faded."""
+        """What a model reads: the declared features, the signs of the label's kind, the label's own counts, plain and faded, and totals of the city."""
         declared = {feature.name for feature in self.declared}
-        derived = (*self.priors, *(f for f in self.faded if f.name not in declared))
+        derived = (*self.priors, *(f for f in (*self.faded, *self.totals) if f.name not in declared))
         named = declared | {feature.name for feature in derived}
         return (*self.declared, *(sign for sign in self.label.signs if sign.name not in named), *derived)
 
@@ -281,8 +284,13 @@ class Experiment:
         """The label's own events fading with time, in the grid and around it, of which a rate is made; none without prior counts."""
         if not self.baselines.weeks:
             return ()
-        counts = [Faded(self.label.streams, half_life) for half_life in _HALF_LIVES]
+        counts = [Faded(self.label.streams, half_life) for half_life in HALF_LIVES]
         return tuple(feature for one in counts for feature in (one, one.nearby()))
+
+    @property
+    def totals(self) -> tuple[Feature, ...]:
+        """Totals of the city of which its level is forecast; none without prior counts, or where the latest level is to stay."""
+        return self.label.totals if self.faded and self.model.city_level == "forecast" else ()
 
     @property
     def feature_names(self) -> list[str]:

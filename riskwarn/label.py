@@ -15,8 +15,10 @@ from riskwarn.feature import (
     Cusum,
     DaysSince,
     Ewma,
+    Faded,
     Feature,
     LastYear,
+    OfCity,
     Own,
     OwnNormal,
     Part,
@@ -32,6 +34,8 @@ PAST_DAYS = {"count": 0.0, "emergence": float(YEAR_DAYS), "first": 182.0, "escal
 _BLOCKS = 3
 """Horizons a normal must look back for (:class:`riskwarn.feature.OwnNormal`)."""
 _WEEKS = (4, 15, 52, 104)
+HALF_LIVES = (7, 28, 91, 364)
+"""Days, from a week to a year, after which an event of the label's own past counts half."""
 _HEARD = 0.9
 """Least share of those days for which the feeds must have spoken, before silence counts as calm."""
 
@@ -159,6 +163,11 @@ class Label:
         counts = tuple(Own(self.streams, weeks) for weeks in _WEEKS)
         signs = [*normals, *counts, *(sign for s in (*self.streams, *self.lower) for sign in _signs(s, self.days))]
         return tuple(dict.fromkeys(signs))
+
+    @property
+    def totals(self) -> tuple[OfCity, ...]:
+        """Totals of the city that tell its level, the shortest memory first: its own events fading with :data:`HALF_LIVES`; none but for a count."""
+        return tuple(OfCity(Faded(self.streams, half_life)) for half_life in HALF_LIVES if self.is_count)
 
     @property
     def columns(self) -> tuple[str, ...]:

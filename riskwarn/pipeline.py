@@ -20,7 +20,7 @@ from riskwarn.backtesting import Report
 from riskwarn.calling import checked
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.experiment import Experiment
-from riskwarn.explanation import in_words, words_of_features
+from riskwarn.explanation import in_words, tide_facts, words_of_features
 from riskwarn.feature import Feature
 from riskwarn.gaps import Evidence, find_gaps
 from riskwarn.gaps.calendar import Workdays, workdays
@@ -313,6 +313,8 @@ def _compute(job: _Job, models: dict[str, RiskModel], failed: dict[str, str]) ->
     scores = pd.concat([answer.scores for answer in answered], ignore_index=True)
     for answer in answered:
         job.say(f"{len(answer.scores):,} grids scored by {answer.model}")
+        if level := tide_facts(answer.model, answer.panel):
+            job.say(level["said"]["en"])
     evidence = Evidence(history, at, answered[0].scores)
     gaps = find_gaps(evidence, answered[0].scores)
     triggers = triggered(evidence, job.plan.triggers).assign(as_of=at)
@@ -494,6 +496,7 @@ def _question_facts(answer: Answer) -> dict[str, Any]:
         "gate_reason": model.facts.get("gate_reason"),
         "backtest": model.facts.get("backtest"),
         "trained": {k: model.facts.get(k) for k in ("first", "last", "n_rows", "n_events")},
+        "city_level": tide_facts(model, answer.panel),
     }
 
 

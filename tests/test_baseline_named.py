@@ -347,7 +347,7 @@ def test_an_experiment_carries_what_its_rules_need():
     plain, named = question(), question("ewma", "kde", "fifteen_week_mean")
 
     assert named.features == plain.features
-    read = ["prior_4w", "prior_15w", *(f.name for f in plain.faded)]
+    read = ["prior_4w", "prior_15w", *(f.name for f in (*plain.faded, *plain.totals))]
     assert RiskModel.of(named).feature_names == RiskModel.of(plain).feature_names == read
     assert [r.name for r in named.rivals] == ["prior count 4 weeks", "prior count 15 weeks", "ewma", "kernel density"]
     assert {f.name for r in named.rivals for f in r.needs} <= {f.name for f in named.columns}

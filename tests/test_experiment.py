@@ -32,9 +32,9 @@ def test_a_file_says_everything(tmp_path):
     assert len(found.dates.index()) == 42
     assert found.groups == ("police_calls", "disputes")
     assert [w.weeks for w in found.priors] == [4, 15, 52]
-    assert found.feature_names[-11:-8] == ["prior_4w", "prior_15w", "prior_52w"]
-    assert found.feature_names[-8:] == [f.name for f in found.faded]
-    assert all(isinstance(f, Own) for f in found.features[-11:-8])
+    assert found.feature_names[-15:-12] == ["prior_4w", "prior_15w", "prior_52w"]
+    assert found.feature_names[-12:] == [f.name for f in (*found.faded, *found.totals)]
+    assert all(isinstance(f, Own) for f in found.features[-15:-12])
     assert found.text == towns.EXPERIMENT
     assert found.name == "e"
 

@@ -302,7 +302,7 @@ def test_shares_make_one_log_rate():
     assert min(shares) > -1e-12
     assert sum(shares) == pytest.approx(1)
     assert set(model.counts.weights) <= {"prior_4w", "prior_15w", "prior_52w"}
-    assert np.allclose(model.margin(night), model.calibration.level + model.calibration.slope * raw)
+    assert np.allclose(model.shape_margin(night), model.calibration.level + model.calibration.slope * raw)
 
 
 @pytest.mark.parametrize(("kind", "held_to"), [("count", [2, 3, 4]), ("first", []), ("emergence", [])])

@@ -76,7 +76,8 @@ def test_a_panel_has_a_row_a_grid_and_date(events):
     assert len(panel) == 3 * 10
     assert list(panel)[:2] == ["grid_id", "as_of"]
     columns = [name for name in panel if not name.startswith(GRID)]
-    assert columns[-11:] == ["prior_4w", "prior_15w", *(f.name for f in EXPERIMENT.faded), "y"]
+    own = [*EXPERIMENT.faded, *EXPERIMENT.totals]
+    assert columns[-15:] == ["prior_4w", "prior_15w", *(f.name for f in own), "y"]
     assert list(panel)[: len(columns)] == columns
     assert panel.sort_values(["grid_id", "as_of"]).index.tolist() == panel.index.tolist()
     assert (panel[EXPERIMENT.feature_names].dtypes == np.float32).all()
@@ -257,7 +258,7 @@ def test_other_definitions_rewrite_the_folder(events, tmp_path):
 
     assert write_panel(history, other, tmp_path).written == 10
     columns = [name for name in read_panel(tmp_path) if not name.startswith(GRID)]
-    assert columns[2:] == ["dispute_n_14d", "prior_4w", *(f.name for f in other.faded), "y"]
+    assert columns[2:] == ["dispute_n_14d", "prior_4w", *(f.name for f in (*other.faded, *other.totals)), "y"]
 
 
 def test_an_empty_folder_is_no_panel(tmp_path):

@@ -319,6 +319,16 @@ def test_model_stands_beside_every_prior_count(client):
     assert "<b>0.3610</b>" not in text
 
 
+def test_the_level_of_the_city_is_said_on_the_page_of_its_model(client):
+    """How far the night's totals move the level of the whole city, in one sentence of the reader's language; a night that says nothing of it has none."""
+    assert "Level of the whole city tonight: 8 % above" in client.get("/model", params={"lang": "en"}).text
+    assert "今晚全市总体水平：比模型校准时期高8%" in client.get("/model", params={"lang": "zh"}).text
+    before = client.get("/model", params={"lang": "en", "as_of": "2025-01-07"})
+    assert before.status_code == 200
+    assert "Level of the whole city" not in before.text
+    assert api(client, "/model").json()["facts"]["city_level"]["factor"] == pytest.approx(1.08, abs=0.01)
+
+
 def test_records_after_the_night_are_not_its_cut_off(tmp_path):
     """A store that holds later records does not move the cut-off of a night past its as_of."""
     store = Store(tmp_path, timezone=web_town.ZONE)

@@ -102,7 +102,8 @@ def contenders_of(experiment: Experiment) -> list[Model]:
     >>> [model.name for model in contenders_of(Experiment.load("experiments/weekly.toml"))][:4]
     ['riskwarn', 'poisson regression', 'prior count 4 weeks', 'prior count 15 weeks']
     """
-    return [RiskModel.of(experiment), Linear(tuple(experiment.feature_names)), *experiment.rivals]
+    model = RiskModel.of(experiment)
+    return [model, Linear(tuple(model.shape_names)), *experiment.rivals]
 
 
 def _forecast(rows: pd.DataFrame, part: tuple[int | str, np.ndarray, np.ndarray], model: Model) -> pd.DataFrame:

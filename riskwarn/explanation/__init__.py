@@ -13,6 +13,7 @@ from riskwarn.explanation.reasons import explain, families_of, family_contributi
 from riskwarn.explanation.review import Review, review, review_sentences
 from riskwarn.explanation.rows import rows
 from riskwarn.explanation.sentences import lead, remedies, sentence, sentences, words_of_features
+from riskwarn.explanation.tide import tide_facts
 from riskwarn.explanation.whatif import CAVEAT, WhatIf, actionable, seen_ranges, what_if, what_ifs
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "sentences",
     "shap_explanation",
     "stability",
+    "tide_facts",
     "what_if",
     "what_if_table",
     "what_ifs",

@@ -2,7 +2,7 @@
 
 The score is evaluated along one fixed path from the night before to this night, one thing at a time::
 
-    yesterday ─ aged_out ─ new_events ─ neighbours ─ calendar ─ model ─ today
+    yesterday ─ aged_out ─ new_events ─ neighbours ─ city ─ calendar ─ model ─ today
 
 Each part is the difference between two neighbouring steps, so the parts sum to the whole change whatever the model does between
 its inputs. In another order the parts would differ; the sum would not.
@@ -26,6 +26,7 @@ PARTS = {
     "aged_out": phrase("older events ageing out"),
     "new_events": phrase("new events"),
     "neighbours": phrase("neighbouring grids"),
+    "city": phrase("the level of the city"),
     "calendar": phrase("time of year"),
     "model": phrase("the new model"),
 }
@@ -63,7 +64,8 @@ def changes(
         One row a grid scored on both nights, by rank: `status` (entered, left, stayed, off: beside the list on both), `rank_before`,
         `rank`, `moved` (places, up is positive), `expected_before`, `expected`, `change` of the log of the expected count; one column
         a part, summing to `change`, and one ``places_…``, summing to `moved`. `aged_out` is the passing of time over what was known
-        at the earlier night; `new_events` what became known since; `neighbours` all features of the grids around; `calendar` the date.
+        at the earlier night; `new_events` what became known since; `neighbours` all features of the grids around; `city` the totals of
+        the whole city; `calendar` the date.
 
     Raises
     ------
@@ -115,6 +117,7 @@ def _path(
         ("aged_out", aged, "own"),
         ("new_events", end, "own"),
         ("neighbours", end, "neighbours"),
+        ("city", end, "city"),
         ("calendar", end, "calendar"),
     ):
         columns = [name for name in current if group[name] == wanted]
@@ -125,7 +128,7 @@ def _path(
 
 def _group(feature: Feature) -> str:
     if feature.around:
-        return "neighbours"
+        return "city" if feature.around == "city" else "neighbours"
     return "calendar" if feature.dated else "own"
 
 
@@ -197,7 +200,7 @@ def change_sentences(changed: pd.DataFrame, language: str) -> pd.Series:
     Examples
     --------
     >>> one = pd.DataFrame({"status": ["entered"], "rank_before": [31], "rank": [4], "aged_out": [-0.05], "new_events": [0.62],
-    ...                     "neighbours": [0.0], "calendar": [0.0], "model": [0.0]})
+    ...                     "neighbours": [0.0], "city": [0.0], "calendar": [0.0], "model": [0.0]})
     >>> change_sentences(one, "en").iloc[0]
     'Entered the list, up from rank 31 to 4: new events +86 %, older events ageing out −5 %'
     >>> change_sentences(one, "zh").iloc[0]

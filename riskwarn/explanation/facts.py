@@ -251,6 +251,7 @@ KINDS: dict[str, Callable[[Fact], Phrase]] = {
     "share": lambda fact: phrases.SHARE["above" if fact.value >= fact.normal else "below"],
     "attribute": lambda fact: phrases.ATTRIBUTE[fact.clause.key],
     "season": lambda fact: phrases.SEASON[_busy(fact)],
+    "level": lambda fact: phrases.LEVEL["more" if fact.raising else "fewer"],
     "festival": _festival,
     "place": _place,
     "places": _places,

@@ -372,8 +372,15 @@ def _data(model: RiskModel) -> str:
         f"each outcome counts events of the {model.label.days:g} days after its date, read {model.label.settle_days:g} days after they ended.\n"
         f"{len(model.features)} features in {len(families)} families: {', '.join(families)}.\n"
         f"Calibration: log expected count = {model.calibration.level:.3f} + {model.calibration.slope:.3f} × raw log rate, clumping {model.calibration.clumping:.3f}, dispersion {model.calibration.dispersion:.3f}.\n"
-        f"Raw log rate: {_shares(model)}."
+        f"Raw log rate: {_shares(model)}.{_level(model)}"
     )
+
+
+def _level(model: RiskModel) -> str:
+    if not model.tide.weights:
+        return "\nLevel of the city: that of the latest dates."
+    off = 100 * model.tide.variance**0.5
+    return f"\nLevel of the city: forecast at each date from its own totals, without new training, at most to half or double; commonly off by {off:.0f} %."
 
 
 def _shares(model: RiskModel) -> str:

@@ -136,6 +136,11 @@ SEASON = {
     "calm": phrase("{when} is usually a quieter time of year"),
 }
 """The time of year, by the direction in which it moves the score."""
+LEVEL = {
+    "more": phrase("The city as a whole has had more {many} of late than when the model was calibrated"),
+    "fewer": phrase("The city as a whole has had fewer {many} of late than when the model was calibrated"),
+}
+"""The level of the whole city, by the direction in which it moves the score."""
 FESTIVAL = {
     "before_busy": phrase("{value} {day_s} before Spring Festival, usually a busier time"),
     "before_calm": phrase("{value} {day_s} before Spring Festival, usually a quieter time"),
@@ -275,6 +280,7 @@ ALL: dict[str, Mapping[str, Phrase]] = {
     "ATTRIBUTE": ATTRIBUTE,
     "PLACES": PLACES,
     "SEASON": SEASON,
+    "LEVEL": LEVEL,
     "FESTIVAL": FESTIVAL,
     "PLACE": PLACE,
     "MEASURE": MEASURE,

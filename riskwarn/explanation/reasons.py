@@ -302,7 +302,7 @@ def _says_nothing(
 ) -> np.ndarray:
     """(n_rows, n_families) whether what would be told of a family is no reason.
 
-    That is a fact of the grid as it is everywhere else; what lowers a score and is no fact but an absence of records, or not low; and
+    That is a fact of the grid as it is everywhere else, and the level of the city, which is told once for all grids; what lowers a score and is no fact but an absence of records, or not low; and
     what raises a score although nothing was recorded.
     """
     value, normal = (np.take_along_axis(numbers, teller, axis=1) for numbers in (values, normals))
@@ -313,7 +313,7 @@ def _says_nothing(
         lowers = (total <= 0) & ~tells(clause, value, normal, np.False_)
         quiet = silent(clause, value) | ((clause.kind == "since") & ~tells(clause, value, normal, np.True_))
         raises = (total > 0) & quiet
-        mute |= here & (usual | lowers | raises)
+        mute |= here & (usual | lowers | raises | (clause.kind == "level"))
     return mute
 
 

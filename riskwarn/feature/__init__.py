@@ -5,7 +5,7 @@ A feature is a frozen value: it names itself, says its unit and its words in Chi
 added here as a class of a few lines; the sentences made of these words stand in ``features/*.py``.
 """
 
-from riskwarn.feature.around import Nearby, OfParent, Spread
+from riskwarn.feature.around import Nearby, OfCity, OfParent, Spread
 from riskwarn.feature.base import Feature, measured
 from riskwarn.feature.calendar import (
     DatePart,
@@ -83,6 +83,7 @@ __all__ = [
     "NewKinds",
     "Noun",
     "Observed",
+    "OfCity",
     "OfParent",
     "Open",
     "OpenAge",

@@ -69,7 +69,7 @@ class Nearby(_Around):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.of, Nearby | OfParent):
+        if isinstance(self.of, Nearby | OfParent | OfCity):
             raise DefinitionError(
                 f"nearby: {self.of.name!r} looks around already; neighbours of neighbours are not a feature."
             )
@@ -139,7 +139,7 @@ class OfParent(_Around):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.of, OfParent | Nearby):
+        if isinstance(self.of, OfParent | Nearby | OfCity):
             raise DefinitionError(
                 f"of_parent: {self.of.name!r} looks around already; a parent of a parent would come back to itself."
             )
@@ -171,6 +171,62 @@ class OfParent(_Around):
 
 
 @dataclass(frozen=True)
+class OfCity(_Around):
+    """Another feature, as the total over all grids of the city: one number for all of them, which ranks none.
+
+    Grids of which nothing is known count as the mean of the others; NaN where nothing is known of any.
+
+    Examples
+    --------
+    >>> from riskwarn.feature import Faded
+    >>> feature = OfCity(Faded(("dispute",), half_life=28))
+    >>> feature.name, feature.words["en"]
+    ('prior_faded_28d_city', 'total of the city: disputes, weighted with a half-life of 28 days')
+    """
+
+    looks: ClassVar[Reach] = "city"
+    monotone: ClassVar[int] = 0
+    remedy: ClassVar[str] = "A10"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.of, _Around):
+            raise DefinitionError(f"OfCity: wanted a feature that does not look around already, got {self.of.name!r}.")
+
+    @property
+    def name(self) -> str:
+        return f"{self.of.name}_city"
+
+    @property
+    def family(self) -> str:
+        return f"{self.of.family}_city"
+
+    @property
+    def words(self) -> Spoken:
+        return phrase("total of the city: {number}", number=self.of.words)
+
+    @property
+    def around(self) -> str:
+        return "city"
+
+    @property
+    def clause(self) -> Clause:
+        return Clause("level", self.of.clause.noun, self.of.window, side=0, eases="always", remedy="calendar")
+
+    def weights(self, history: History, row: int) -> sparse.csr_matrix:
+        del row
+        return sparse.csr_matrix(np.ones((1, len(history.grids))))
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        values = self.of.compute(snapshot)
+        held = np.isfinite(values)
+        total = np.where(held, values, 0).sum(axis=0, dtype=float)
+        known = held.sum(axis=0)
+        whole = np.where(known > 0, total * len(values) / np.maximum(known, 1), np.nan)
+        return np.broadcast_to(whole.astype(np.float32), snapshot.shape)
+
+
+@dataclass(frozen=True)
 class Spread(_Around):
     """Another feature, spread over the map by the distance between centres: ``sum_j w(d_ij) * value_j``.
 
@@ -192,7 +248,7 @@ class Spread(_Around):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.of, Spread | Nearby | OfParent):
+        if isinstance(self.of, Spread | Nearby | OfParent | OfCity):
             raise DefinitionError(f"Spread: wanted a feature that does not look around already, got {self.of!r}.")
 
     @property

@@ -3,7 +3,8 @@
 ::
 
     forest    the trees, grown by LightGBM
-    joint     trees, rate, line and counts in one log rate: what is forecast
+    tide      the level of the whole city, forecast from its own totals
+    joint     trees, rate, line and counts in one log rate, on the tide: what is forecast
     fitting   how they learn, and how their shares are found
     golden    rows by which one sees that it says elsewhere what it said here
     bundle    how a model is kept

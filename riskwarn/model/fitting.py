@@ -8,11 +8,11 @@ import pandas as pd
 
 from riskwarn.baseline import Additive, Line, settled
 from riskwarn.calibration import Calibration
-from riskwarn.draws import CITY, common_factors, parents_of
+from riskwarn.draws import CITY, INDEPENDENT, common_factors, parents_of
 from riskwarn.errors import LabelError
-from riskwarn.feature import Faded, Feature, Nearby, Own
-from riskwarn.label import Label
-from riskwarn.model import forest
+from riskwarn.feature import Faded, Feature, Nearby, Own, Season
+from riskwarn.label import HALF_LIVES, Label
+from riskwarn.model import forest, tide
 from riskwarn.model.golden import FACT, golden_of
 from riskwarn.model.joint import Joint
 from riskwarn.stack import stack
@@ -20,6 +20,8 @@ from riskwarn.stack import stack
 M = TypeVar("M", bound=Joint)
 _CALIBRATION_SHARE = 0.25
 """Share of the training dates, the latest, on which the calibration is fitted."""
+_ASKED, _ASKED_ROWS, _LEAST_ASKED = 32, 65_000, 12
+"""Dates of which the shape is asked how much it expects in all: at most so many, or so many rows, but no fewer than the last."""
 
 
 def fitted(model: M, panel: pd.DataFrame, grids: pd.DataFrame | None) -> M:
@@ -36,7 +38,7 @@ def fitted(model: M, panel: pd.DataFrame, grids: pd.DataFrame | None) -> M:
     rows = _in_order(settled(panel))
     early, late = _parted(rows, model.label)
     judged = dataclasses.replace(_grown(model, early), seen_days=(rows["as_of"].max() - rows["as_of"].min()).days)
-    learnt = _renewed(_joined(judged, late, grids), rows)
+    learnt = _on_its_tide(_renewed(_joined(judged, late, grids), rows), rows)
     facts = {
         "n_rows": len(rows),
         "n_events": float(rows["y"].sum()),
@@ -65,16 +67,63 @@ def _parted(rows: pd.DataFrame, label: Label) -> tuple[pd.DataFrame, pd.DataFram
 def _grown(model: M, rows: pd.DataFrame) -> M:
     """Rate, trees and line fitted to `rows`, without shares and calibration."""
     learnt = _renewed(model, rows)
-    return dataclasses.replace(learnt, trees=forest.grown(model.features, model.settings, rows, learnt.rate))
+    return dataclasses.replace(learnt, trees=forest.grown(model.shape_features, model.settings, rows, learnt.rate))
 
 
 def _renewed(model: M, rows: pd.DataFrame) -> M:
     """`model` with rate and line fitted to `rows`."""
     rate = Additive.fit(rows, _adding(model.features), exceeds=_exceeds(model))
     begun = model.line if model.line.weights else None
-    signs = [f.monotone for f in model.features]
-    line = Line.fit(rows, model.feature_names, l2=model.settings.line_l2, signs=signs, start=begun)
+    signs = [f.monotone for f in model.shape_features]
+    line = Line.fit(rows, model.shape_names, l2=model.settings.line_l2, signs=signs, start=begun)
     return dataclasses.replace(model, rate=rate, line=line)
+
+
+def _on_its_tide(model: M, rows: pd.DataFrame) -> M:
+    """`model` with the level of the city as its totals forecast it, and with its doubt in place of that about a level that stays."""
+    names = [f.name for f in model.label.totals]
+    if not names or not {*names, _longest(model)} <= {*model.feature_names}:
+        return model
+    totals = dict(zip(names, map(float, HALF_LIVES), strict=True))
+    waves = [f.name for f in model.features if isinstance(f, Season)]
+    label, overlap = model.label, _overlap(rows, model.label)
+    found = tide.fitted(
+        _nights(model, rows, [*totals, *waves]),
+        totals,
+        waves,
+        days=label.days,
+        wait_days=label.wait_days,
+        overlap=overlap,
+    )
+    if not found.weights:
+        return model
+    before = model.common[CITY]
+    spread = max(model.calibration.dispersion - before, 0.0) + found.variance
+    return dataclasses.replace(
+        model,
+        tide=found,
+        calibration=dataclasses.replace(model.calibration, dispersion=spread),
+        common={**model.common, CITY: found.variance, INDEPENDENT: found.independent},
+    )
+
+
+def _longest(model: Joint) -> str:
+    """The grid's own events with the longest memory."""
+    return Faded(model.label.streams, HALF_LIVES[-1]).name
+
+
+def _nights(model: Joint, rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """A row a date: what came, what the same grids had, what the shape expects at some of the dates, and the city's columns."""
+    code, dates = pd.factorize(rows["as_of"], sort=True)
+    first = np.unique(code, return_index=True)[1]
+    nights = rows.iloc[first][names].reset_index(drop=True).assign(as_of=dates)
+    n_asked = np.clip(_ASKED_ROWS * len(dates) // len(rows), _LEAST_ASKED, _ASKED)
+    asked = np.unique(np.linspace(0, len(dates) - 1, n_asked).astype(int))
+    some = rows[np.isin(code, asked)]
+    shape = np.full(len(dates), np.nan)
+    shape[asked] = np.bincount(code[np.isin(code, asked)], np.exp(model.shape_margin(some)), len(dates))[asked]
+    own = np.bincount(code, rows[_longest(model)].to_numpy(dtype=float), len(dates))
+    return nights.assign(y=np.bincount(code, rows["y"].to_numpy(dtype=float)), own=own, shape=shape)
 
 
 def _joined(grown: M, late: pd.DataFrame, grids: pd.DataFrame | None) -> M:

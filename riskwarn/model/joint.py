@@ -16,6 +16,7 @@ from riskwarn.experiment import ModelSettings
 from riskwarn.feature import Feature
 from riskwarn.label import Label
 from riskwarn.model import forest
+from riskwarn.model.tide import Tide
 
 if TYPE_CHECKING:
     from lightgbm import Booster
@@ -43,11 +44,23 @@ class Joint:
     common: dict[str, float] = dataclasses.field(default_factory=dict)
     seen_days: int = 0
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)
+    tide: Tide = dataclasses.field(default_factory=Tide)
 
     @property
     def feature_names(self) -> list[str]:
         """Columns it reads, in order."""
         return [f.name for f in self.features]
+
+    @property
+    def shape_names(self) -> list[str]:
+        """Those of which trees, rate, line and counts are made: all but the totals of the city, which are the tide's."""
+        return [f.name for f in self.shape_features]
+
+    @property
+    def shape_features(self) -> tuple[Feature, ...]:
+        """The features of :attr:`shape_names`."""
+        totals = {f.name for f in self.label.totals}
+        return tuple(f for f in self.features if f.name not in totals)
 
     @checked
     def predict(self, panel: pd.DataFrame) -> pd.DataFrame:
@@ -106,7 +119,7 @@ class Joint:
         Returns
         -------
         margin
-            ``level + slope * raw`` of the calibration; in `raw` the trees count by :attr:`tree_share`, the other parts by theirs.
+            ``level + slope * raw`` of the calibration, and the tide; in `raw` the trees count by :attr:`tree_share`, the other parts by theirs.
 
         Raises
         ------
@@ -117,6 +130,22 @@ class Joint:
         """
         if panel.empty:
             raise DataError("the panel has no rows: there is no grid to score.")
+        return self.shape_margin(panel) + self.tide.margin(panel)
+
+    @checked
+    def shape_margin(self, panel: pd.DataFrame) -> np.ndarray:
+        """(n,) log of the expected count with the level of the dates that calibrated it, before the tide.
+
+        Parameters
+        ----------
+        panel
+            Rows with the features.
+
+        Returns
+        -------
+        margin
+            ``level + slope * raw``.
+        """
         raw = self.tree_share * self._trees(panel)
         for part, share in self._parts:
             raw += share * part.margin(panel)
@@ -170,15 +199,15 @@ class Joint:
 
     def _trees(self, panel: pd.DataFrame) -> np.ndarray:
         if self.is_plain:
-            return np.zeros(len(forest.matrix(panel, self.feature_names)))
-        return forest.margin(self._booster(), forest.matrix(panel, self.feature_names))
+            return np.zeros(len(forest.matrix(panel, self.shape_names)))
+        return forest.margin(self._booster(), forest.matrix(panel, self.shape_names))
 
     @checked
     def contributions(self, panel: pd.DataFrame) -> pd.DataFrame:
         """What each feature adds to :meth:`margin`: a column a feature, and `base`; rows add up to the margin.
 
         Exact Shapley values of the trees given their paths (Lundberg et al. 2020, Nature Machine Intelligence 2, 56–67), and
-        :meth:`riskwarn.baseline.Additive.parts` of the rate.
+        :meth:`riskwarn.baseline.Additive.parts` of the rate; the level of the city is what its totals add.
 
         Parameters
         ----------
@@ -199,16 +228,18 @@ class Joint:
         """
         if panel.empty:
             raise DataError("the panel has no rows: there is no grid to explain.")
-        values = forest.matrix(panel, self.feature_names)
-        shape = (len(values), len(self.feature_names) + 1)
+        values = forest.matrix(panel, self.shape_names)
+        shape = (len(values), len(self.shape_names) + 1)
         parts = np.zeros(shape) if self.is_plain else forest.contributions(self._booster(), values)
-        contributed = pd.DataFrame(parts, columns=[*self.feature_names, "base"], index=panel.index)
+        contributed = pd.DataFrame(parts, columns=[*self.shape_names, "base"], index=panel.index)
         contributed *= self.tree_share
         for part, share in self._parts:
             contributed[part.columns] += share * part.parts(panel)
             contributed["base"] += share * part.constant
         contributed *= self.calibration.slope
         contributed["base"] += self.calibration.level
+        contributed = contributed.reindex(columns=[*self.feature_names, "base"], fill_value=0.0)
+        contributed[self.tide.columns] += self.tide.parts(panel)
         return contributed
 
     @checked

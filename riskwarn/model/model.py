@@ -19,8 +19,12 @@ from riskwarn.label import Label
 from riskwarn.model import bundle
 from riskwarn.model.fitting import fitted
 from riskwarn.model.joint import Joint
+from riskwarn.model.tide import Tide
 from riskwarn.notebook import text_html
 from riskwarn.panel import grids_of
+
+FORMAT = 2
+"""Of ``model.json``: 2 has a tide. One without a format is of the first, has none, and scores as it did."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +54,8 @@ class RiskModel(Joint):
         Days from the first to the last date it learnt from: in less than a year growth cannot be told from a season.
     facts
         Where it comes from: digests, dates, numbers of rows.
+    tide
+        What the city's own totals add to the log rate of all grids alike, at each date anew (:mod:`riskwarn.model.tide`).
 
     Examples
     --------
@@ -112,6 +118,7 @@ class RiskModel(Joint):
             json.dumps([self.rate, self.line, self.counts], default=vars),
             json.dumps([self.rate_share, self.line_share, self.seen_days]),
             json.dumps([vars(self.calibration), self.common]),
+            *([json.dumps(vars(self.tide))] if self.tide.weights else []),
         ]
         parts.append(json.dumps(self._declared(), sort_keys=True))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
@@ -179,6 +186,8 @@ class RiskModel(Joint):
             "calibration": vars(self.calibration),
             "common": self.common,
             "facts": self.facts,
+            "tide": vars(self.tide),
+            "format": FORMAT,
         }
         return bundle.write(folder, body, self.trees)
 
@@ -217,11 +226,13 @@ class RiskModel(Joint):
     @classmethod
     def _of_body(cls, body: dict[str, Any], trees: str) -> "RiskModel":
         """From what :meth:`save` wrote."""
+        if body.get("format", 1) > FORMAT:
+            raise ValueError(f"format {body['format']}, known up to {FORMAT}")
         features = tuple(from_dict(f) for f in body["features"])
         return cls(
             features,
             Label.from_dict(body["label"]),
-            ModelSettings(**body["settings"]),
+            ModelSettings(**{"city_level": "latest", **body["settings"]}),
             trees,
             Additive(**body["rate"]),
             body["rate_share"],
@@ -232,6 +243,7 @@ class RiskModel(Joint):
             body["common"],
             body["seen_days"],
             body["facts"],
+            Tide(**body.get("tide", {})),
         )
 
     def _declared(self) -> dict[str, Any]:

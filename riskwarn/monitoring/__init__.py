@@ -16,7 +16,8 @@ rank         order, list                     1 - rank correlation with the night
 calibration  count, probability              abs(log(events / forecast)) of the newest settled date, calibration error of the settled ones
 ===========  ==============================  ==============================================================================
 
-Drifts of features, scores, ranks and calibration warn above the largest one within the training time, and alarm above 2.5 times that.
+Drifts of features, scores, ranks and calibration warn above the largest one within the training time, and alarm above 2.5 times that. Of a
+model that forecasts the level of the city, the count warns above twice what the model says it is commonly off, where that is less.
 
 ::
 
@@ -172,7 +173,7 @@ def _checked(history: History, models: Sequence[RiskModel], as_of: object, memor
     known = _usual(history, models, looked, memory)
     panels = panels_of(history, [{at - _DAY, at, *settling} for settling in recent], models)
     for model, names, usual, settling, days in zip(models, looked, known, recent, panels, strict=True):
-        yield _score_marks(names, usual, settling, days, at, model.label.days).assign(target=model.label.name)
+        yield _score_marks(names, usual, settling, days, at, model).assign(target=model.label.name)
 
 
 def _usual(
@@ -211,7 +212,7 @@ def _score_marks(
     recent: list[pd.Timestamp],
     days: dict[pd.Timestamp, pd.DataFrame],
     at: pd.Timestamp,
-    horizon_days: float,
+    model: RiskModel,
 ) -> pd.DataFrame:
     usual = [*known.days.values()]
     pairs = [*zip(usual, known.next_days.values(), strict=True)]
@@ -222,7 +223,8 @@ def _score_marks(
             calibration_marks(
                 [d.dropna(subset=["y"]) for d in usual],
                 [days[d].dropna(subset=["y"]) for d in recent],
-                days=horizon_days,
+                days=model.label.days,
+                doubt=model.tide.variance if model.tide.weights else np.inf,
             ),
         ],
         ignore_index=True,

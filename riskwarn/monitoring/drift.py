@@ -127,7 +127,7 @@ def rank_marks(usual: Sequence[Pair], tonight: Pair) -> pd.DataFrame:
     )
 
 
-def calibration_marks(usual: Panels, settled: Panels, *, days: float) -> pd.DataFrame:
+def calibration_marks(usual: Panels, settled: Panels, *, days: float, doubt: float = np.inf) -> pd.DataFrame:
     """Whether as much happened as was forecast, at dates since the training whose outcome has settled.
 
     The value of scope ``count`` is |log(events / forecast)| at the newest of them, that of ``probability`` the calibration error over
@@ -141,6 +141,9 @@ def calibration_marks(usual: Panels, settled: Panels, *, days: float) -> pd.Data
         Those since, the newest first; without rows where a date has not settled.
     days
         The horizon.
+    doubt
+        Variance of the log of the city's total that the model itself states: two standard deviations, the luck of single events among them,
+        are usual, however far the training time was off.
     """
     since = [rows for rows in settled if len(rows)]
     if not since:
@@ -151,13 +154,14 @@ def calibration_marks(usual: Panels, settled: Panels, *, days: float) -> pd.Data
     off = [_off(rows) for rows in before]
     errors = [_error(before[i : i + n]) for i in range(0, len(before) - n + 1, n)]
     newest = since[0]
+    stated = 2 * np.sqrt(doubt + 1 / (float(newest["expected"].sum()) + 0.5))
     return pd.concat(
         [
             drifted(
                 "calibration",
                 ["count"],
                 [_off(newest)],
-                usual=max(off, default=0.0),
+                usual=min(max(off, default=0.0), stated),
                 floor=COUNT_FLOOR,
                 days=days,
                 observed=newest["y"].sum(),

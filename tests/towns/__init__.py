@@ -224,7 +224,7 @@ def drawn_panel(n_grids: int = 30, n_dates: int = 40, *, seed: int = 3, effect: 
 
 
 def _faded(y: np.ndarray) -> dict[str, np.ndarray]:
-    """Weekly counts fading with time, before each week, of each grid and of the next one, as after a long past at the same level."""
+    """Weekly counts fading with time, before each week, of each grid, of the next one and of all, as after a long past at the same level."""
     found = {}
     for half_life in (7, 28, 91, 364):
         kept = 0.5 ** (7 / half_life)
@@ -232,7 +232,9 @@ def _faded(y: np.ndarray) -> dict[str, np.ndarray]:
         faded[:, 0] = y.mean(axis=1) * kept / (1 - kept)
         for week in range(y.shape[1]):
             faded[:, week + 1] = (faded[:, week] + y[:, week]) * kept
-        found |= {f"prior_faded_{half_life}d": faded, f"prior_faded_{half_life}d_nearby": np.roll(faded, 1, axis=0)}
+        city = np.broadcast_to(faded.sum(axis=0), faded.shape)
+        name = f"prior_faded_{half_life}d"
+        found |= {name: faded, f"{name}_nearby": np.roll(faded, 1, axis=0), f"{name}_city": city}
     return found
 
 

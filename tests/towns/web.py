@@ -10,9 +10,13 @@ import pandas as pd
 import shapely
 
 import towns
+from riskwarn.explanation import tide_facts
 from riskwarn.feature import Clause, Noun
-from riskwarn.history import History
+from riskwarn.history import History, Stream
+from riskwarn.label import Label
 from riskwarn.language import Words, in_every_language, phrase
+from riskwarn.model import RiskModel
+from riskwarn.model.tide import Tide
 from riskwarn.naming import named
 from riskwarn.store import Store
 from riskwarn.weekly import weekly_counts, weekly_readings
@@ -243,6 +247,13 @@ def _gaps(scores, as_of):
     )
 
 
+def _city_level():
+    """What a model says whose tide is eight per cent up."""
+    tide = Tide({"calls_city": 1.0}, {"calls_city": 7.0}, start=np.log(1.08) - np.log(1 + 1 / 56), variance=0.0036)
+    model = RiskModel((), Label(TARGET, (Stream("petition"),), days=28), tide=tide)
+    return tide_facts(model, pd.DataFrame({"calls_city": [7 / np.log(2)]}))
+
+
 def _facts(as_of):
     ok_until = (as_of - pd.Timedelta(minutes=11)).isoformat()
     feeds = [{"source": s, "org_code": "甲县", "state": "ok", "last_at": ok_until} for s in SOURCES]
@@ -268,6 +279,7 @@ def _facts(as_of):
         "monitors": {"alarm": 2, "ok": 40},
         "gate": True,
         "gate_reason": in_every_language(GATE_REASON),
+        "city_level": _city_level() if str(as_of.date()) == NIGHTS[-1] else None,
         "trained": {"first": "2024-03-04", "last": "2024-12-02", "n_rows": 480, "n_events": 900},
         "backtest": {
             "riskwarn": {"capture_5": 0.412, "brier": 0.081, "calibration_error": 0.019},
