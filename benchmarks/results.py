@@ -52,6 +52,13 @@ PUBLIC = {
         "America/New_York",
         [("nyc_zones", "nyc_grid/zones.geojson"), ("nyc_grid", "nyc_grid/felony_complaints.parquet")],
     ),
+    "portland": (
+        "America/Los_Angeles",
+        [
+            ("portland_districts", "portland_nij/police_districts.geojson"),
+            ("portland_burglary_vehicle_theft", "portland_nij/burglary_vehicle_theft_calls.parquet"),
+        ],
+    ),
     "sweden": (
         "Europe/Stockholm",
         [
@@ -70,6 +77,8 @@ QUESTIONS = {
     "philadelphia_disputes": "philadelphia",
     "philadelphia_violence": "philadelphia",
     "philadelphia_burglary": "philadelphia",
+    "philadelphia_vehicle_theft": "philadelphia",
+    "portland_vehicle_theft": "portland",
     "nyc_assault": "nyc",
     "sweden_assault": "sweden",
     "town_calls": "town",
