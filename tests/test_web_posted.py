@@ -12,6 +12,7 @@ from visiting import NAMED, as_visitor, at_the_machine, from_elsewhere
 
 from riskwarn import tracking
 from riskwarn.access import make_token
+from riskwarn.client import calls
 from riskwarn.pipeline import nightly
 from riskwarn.sandbox import events_of, sandbox_scores
 from riskwarn.web import create_app
@@ -87,6 +88,17 @@ def test_the_answer_is_that_of_the_library(client, store, grids, in_place_of):
         }
     assert store.fingerprint() == before
     assert {row["rank_published"] for row in found["supposed"]["items"]} <= set(range(1, len(grids) + 1))
+
+
+def test_the_client_asks_with_a_table(app, grids):
+    """A frame of events goes out with its zones, and comes back as a frame of scores."""
+    rows = [event(n, grids[0], severity=2 if n else None) for n in range(3)]
+    call = calls.supposed(grids[:2], events_of(rows).assign(origin=None), in_place_of="grids")
+    answer = at_the_machine(app).request(**call.sent())
+    table = call.read(answer.content, answer.headers)
+
+    assert sorted(table["grid_id"]) == sorted(grids[:2])
+    assert (table.attrs["n_known"], table.attrs["in_place_of"]) == (3, "grids")
 
 
 def test_an_event_known_too_late_changes_nothing(client, grids):

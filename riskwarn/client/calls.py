@@ -162,6 +162,25 @@ def what_if(grid_id: str, values: Mapping[str, float], *, as_of: str | None) -> 
     return replace(posted("/score", grid_id=grid_id, values=dict(values), as_of=as_of), read=read)
 
 
+def supposed(grids: Sequence[str], events: pd.DataFrame, **asked: Any) -> Call[pd.DataFrame]:
+    """Scores with events that are tried."""
+
+    def read(body: bytes, headers: Mapping[str, str]) -> pd.DataFrame:
+        return table_of(members_of(body, headers)["supposed"])
+
+    return replace(posted("/score", grids=list(grids), events=_rows_of(events), **asked), read=read)
+
+
+def _rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table as JSON knows them, times with their zone; what is missing is left out."""
+    rows = frame.to_dict("records")
+    return [{str(k): _plain(v) for k, v in row.items() if not pd.isna(v)} for row in rows]
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value.item() if hasattr(value, "item") else value
+
+
 class Leafing:
     """A list that is read page by page.
 

@@ -1,8 +1,10 @@
 """What can be asked of a city: the questions of both clients, written once."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, Literal, TypeVar
+
+import pandas as pd
 
 from riskwarn.client import calls
 from riskwarn.client.calls import Call
@@ -231,6 +233,40 @@ class Questions(ABC, Generic[FrameT, MembersT, TakenT]):
             A dictionary with ranks, expected counts and sentences.
         """
         answer: MembersT = self.ask(calls.what_if(grid_id, values, as_of=as_of))
+        return answer
+
+    def supposed(
+        self,
+        grids: Sequence[str],
+        events: pd.DataFrame,
+        *,
+        in_place_of: Literal["grids", "all"] | None = None,
+        as_of: str | None = None,
+        target: str | None = None,
+    ) -> FrameT:
+        """Scores of some grids as they would be if events were known. Nothing is stored.
+
+        Parameters
+        ----------
+        grids
+            Ids of the grids.
+        events
+            Table `events`, times with a zone.
+        in_place_of
+            Whose events they replace: those of `grids`, or all; added by default.
+        as_of
+            The night.
+        target
+            The question.
+
+        Returns
+        -------
+        scores
+            One row a grid, beside it the published rank and expected count; `attrs` say by which model, and how many events were known
+            before the night.
+        """
+        asked = {"in_place_of": in_place_of, "as_of": as_of, "target": target}
+        answer: FrameT = self.ask(calls.supposed(grids, events, **asked))
         return answer
 
     def act(

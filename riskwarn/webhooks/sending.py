@@ -176,7 +176,7 @@ class Sender:
         self, store: Store, *, every_seconds: float = EVERY_SECONDS, sender: Callable[[Ledger, Webhooks], object] = send
     ) -> None:
         self.store, self.every_seconds, self.sender = store, every_seconds, sender
-        self._ended = threading.Event()
+        self._ended, self._last = threading.Event(), ""
         self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
 
     def __enter__(self) -> Self:
@@ -193,8 +193,12 @@ class Sender:
         while not self._ended.wait(self.every_seconds):
             try:
                 self._look()
+                self._last = ""
             except Exception as error:  # noqa: BLE001 - a fault of a webhook ends no server
-                log.warning("webhooks: %s", " ".join(str(error).split()) or type(error).__name__)
+                said = " ".join(str(error).split()) or type(error).__name__
+                if said != self._last:  # told once while it lasts
+                    log.warning("webhooks: %s", said)
+                self._last = said
 
     def _look(self) -> None:
         declared = load_webhooks(self.store.path)
