@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from riskwarn.access.role import ANYONE
 from riskwarn.web.api.shared import nights_of
+from riskwarn.web.described import described
 from riskwarn.web.nights import STALE_HOURS, Nights, age_hours
 from riskwarn.web.policy import may
 
@@ -55,10 +56,7 @@ def metrics(request: Request) -> Response:
 @health.get("/openapi.json", include_in_schema=False, dependencies=[may("docs:read", "any", "safe")])
 def openapi(request: Request) -> JSONResponse:
     """The description of the API; a caller sends a token with it."""
-    document = request.app.openapi()
-    parts = document.setdefault("components", {})
-    parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "description": "riskwarn token make"}}
-    return JSONResponse(document | {"security": [{"token": []}]}, headers={"Cache-Control": "private, no-cache"})
+    return JSONResponse(described(request.app), headers={"Cache-Control": "private, no-cache"})
 
 
 @health.get("/v2/health/live", dependencies=[may(ANYONE)])

@@ -18,6 +18,8 @@ from riskwarn.web.doorman import is_loopback
 
 HEAD_SECONDS = 10.0
 """In which the head of a request must have arrived, counted from its first byte or from the connection."""
+REFUSED_SECONDS = 2.0
+"""How long a body that was refused is still taken and dropped, so that a client that sends it reads the answer."""
 _LARGEST_HEAD = 16 << 10
 _IDLE_SECONDS, _END_SECONDS, _MOST_AT_ONCE = 15, 10, 2048
 _SHORTEST_KEY = 32
@@ -38,6 +40,16 @@ class Patient(H11Protocol):  # type: ignore[misc]
         """Wait on, or no longer."""
         super().data_received(data)
         self._watch()
+
+    def on_response_complete(self) -> None:
+        """Read no more of a body that was refused unread, but for the moment that the answer needs to arrive."""
+        super().on_response_complete()
+        if self.conn.their_state is h11.SEND_BODY:
+            self.loop.call_later(REFUSED_SECONDS, self._cut, self.cycle)
+
+    def _cut(self, cycle: Any) -> None:
+        if self.cycle is cycle and self.conn.their_state is h11.SEND_BODY:
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""

@@ -13,7 +13,7 @@ from riskwarn.web import schemas
 from riskwarn.web.api.alerts import alert_rows
 from riskwarn.web.api.gaps import gap_rows, touching
 from riskwarn.web.api.scores import COLUMNS
-from riskwarn.web.api.shared import answer, answer_page, finite, nights_of, page_of, row_of
+from riskwarn.web.api.shared import NOT_WORKED_OUT, answer, answer_page, finite, nights_of, page_of, row_of
 from riskwarn.web.held import Night, named
 from riskwarn.web.narrow import narrowed
 from riskwarn.web.nights import Nights
@@ -148,7 +148,7 @@ def week_rows(night: Night, grid_id: str) -> list[dict[str, Any]] | None:
     ]
 
 
-@router.get("/grids/{grid_id}/what-if", response_model=schemas.WhatIfs)
+@router.get("/grids/{grid_id}/what-if", response_model=schemas.WhatIfs, responses=NOT_WORKED_OUT)
 def whatever_can_be_done(
     request: Request,
     grid_id: GridId,
@@ -178,7 +178,7 @@ def scored_grid(night: Night, grid_id: str, visitor: Visitor) -> str:
     return grid_id
 
 
-@router.get("/grids/{grid_id}/rows", response_model=schemas.Rows)
+@router.get("/grids/{grid_id}/rows", response_model=schemas.Rows, responses=NOT_WORKED_OUT)
 def rows_behind(
     request: Request,
     grid_id: GridId,

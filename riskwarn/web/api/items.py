@@ -25,7 +25,8 @@ Key = Annotated[
         description="chosen by who sends it: sent again under the same key the step is not taken again",
     ),
 ]
-_REFUSED: dict[int | str, dict[str, Any]] = {
+_OTHERWISE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "the step was taken before, under the same key", "model": schemas.Taken},
     403: {"description": "the role or area may not take this step"},
     404: {"description": "there is no such item in the area of whoever asks"},
     409: {"description": "someone was faster: `version`, `state` and `last` say who did what when"},
@@ -103,6 +104,6 @@ for _kind, _path in ((None, "items"), ("alert", "alerts"), ("gap", "gaps"), ("su
         f"/{_path}/{{item_id}}/transitions",
         response_model=schemas.Taken,
         status_code=201,
-        responses=_REFUSED,
+        responses=_OTHERWISE,
         name=f"step_with_{_path}",
     )(_route(_kind))

@@ -13,7 +13,7 @@ from riskwarn.web import schemas
 from riskwarn.web.api.grids import scored_grid
 from riskwarn.web.api.posted import supposed
 from riskwarn.web.api.scores import head, lines
-from riskwarn.web.api.shared import JSON, answer, finite, nights_of, row_of, seen, tagged
+from riskwarn.web.api.shared import JSON, NOT_WORKED_OUT, answer, finite, nights_of, row_of, seen, tagged
 from riskwarn.web.held import Night
 from riskwarn.web.policy import may
 from riskwarn.web.problems import forbidden, not_changeable, not_worked_out
@@ -22,7 +22,7 @@ from riskwarn.web.schemas import ScoreRequest
 router = APIRouter(prefix="/api/v1")
 
 
-@router.post("/score", response_model=schemas.ScoreAnswer)
+@router.post("/score", response_model=schemas.ScoreAnswer, responses=NOT_WORKED_OUT)
 def score(
     request: Request, query: ScoreRequest, visitor: Annotated[Visitor, may("score:run", "own", "safe")]
 ) -> Response:

@@ -28,7 +28,11 @@ PAGE = 100
 """Rows of a page where nobody says how many."""
 COLUMNS = fields(schemas.Score)
 router = APIRouter(prefix="/api/v1")
-_FORMS: dict[int | str, dict[str, Any]] = {200: {"content": {media: {} for media in MEDIA.values() if media != JSON}}}
+_FORMS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {media: {} for media in MEDIA.values() if media != JSON}},
+    406: {"description": "none of the forms accepted is there; `forms` names those that are"},
+    410: {"description": "the run that a cursor belongs to is gone"},
+}
 
 
 def lines(night: Night) -> Lines:

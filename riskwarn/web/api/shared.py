@@ -19,6 +19,9 @@ from riskwarn.web.schemas import ListQuery, Paging, stated
 from riskwarn.web.words import PHRASES
 
 JSON = "application/json"
+NOT_WORKED_OUT: dict[int | str, dict[str, Any]] = {
+    409: {"description": "the night did not work out what is asked, or what it would be worked out with is not there"}
+}
 _VARY = "Accept, Accept-Encoding, Authorization, Cookie"
 
 
