@@ -81,5 +81,6 @@ def evidence(text: object) -> dict[str, Any]:
 
 def touching(scope: pd.Series, grid_id: str) -> pd.Series:
     """Which scopes name the grid, alone or in a pair."""
-    named = [grid_id in re.split(r"[/|, ]", str(text).partition(":")[2]) for text in scope]
+    texts = [str(text) for text in scope.tolist()]
+    named = [grid_id in text and grid_id in re.split(r"[/|, ]", text.partition(":")[2]) for text in texts]
     return pd.Series(named, index=scope.index, dtype=bool)

@@ -87,7 +87,8 @@ def _gaps(night: Night, grid_id: str) -> list[dict[str, Any]] | None:
 def _alerts(night: Night, grid_id: str) -> list[dict[str, Any]] | None:
     if night.alerts is None:
         return None
-    return alert_rows(night.alerts[[grid_id in ids.split() for ids in night.alerts["grid_ids"]]])
+    listed = night.alerts["grid_ids"].tolist()
+    return alert_rows(night.alerts[[grid_id in ids and grid_id in ids.split() for ids in listed]])
 
 
 @router.get("/grids/{grid_id}/reasons", response_model=schemas.Reasons)
@@ -138,13 +139,11 @@ def week_rows(night: Night, grid_id: str) -> list[dict[str, Any]] | None:
     if weeks is None:
         return None
     counts = weeks.of_grid(grid_id)
+    if "spans" not in night.made:
+        night.made["spans"] = [(named(end - pd.DateOffset(weeks=1)), named(end)) for end in weeks.ends]
     return [
-        {
-            "from": named(end - pd.DateOffset(weeks=1)),
-            "until": named(end),
-            "counts": {source: counted[week] for source, counted in counts.items()},
-        }
-        for week, end in enumerate(weeks.ends)
+        {"from": begin, "until": end, "counts": {source: counted[week] for source, counted in counts.items()}}
+        for week, (begin, end) in enumerate(night.made["spans"])
     ]
 
 

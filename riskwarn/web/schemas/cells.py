@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
@@ -15,10 +16,16 @@ def rows(frame: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]]:
     >>> rows(pd.DataFrame({"a": [1.5, float("nan")]}), ["a", "b"])
     [{'a': 1.5, 'b': None}, {'a': None, 'b': None}]
     """
-    wanted = frame.reindex(columns=list(columns))
-    times = {c: _iso(wanted[c]) for c in wanted if isinstance(wanted[c].dtype, pd.DatetimeTZDtype)}
-    plain = wanted.assign(**times).astype(object)
-    return plain.where(plain.notna(), None).to_dict("records")
+    told = {name: _cells(frame[name]) if name in frame else [None] * len(frame) for name in columns}
+    return [dict(zip(told, row, strict=True)) for row in zip(*told.values(), strict=True)]
+
+
+def _cells(column: pd.Series) -> list[Any]:
+    """The cells of a column as plain values."""
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        column = _iso(column)
+    pairs = zip(column.tolist(), column.isna().tolist(), strict=True)
+    return [None if absent else value.item() if isinstance(value, np.generic) else value for value, absent in pairs]
 
 
 def fields(model: type[BaseModel]) -> list[str]:
