@@ -700,6 +700,13 @@ def test_no_docs_page_but_the_document(client):
     assert [client.get(p).status_code for p in ("/docs", "/redoc")] == [404, 404]
     paths = client.get("/openapi.json").json()["paths"]
     assert {p.removeprefix("/api/v1") for p in paths if p.startswith("/api/v1")} == {
+        "/admin/users",
+        "/admin/users/{user_id}",
+        "/admin/users/{user_id}/reset",
+        "/admin/users/{user_id}/unlock",
+        "/admin/tokens",
+        "/admin/tokens/{token_id}",
+        "/admin/stop",
         "/scores",
         "/scores/{grid_id}",
         "/grids/{grid_id}/reasons",

@@ -13,7 +13,7 @@ from riskwarn.access.keeping import Keeper
 from riskwarn.ledger.actor import CITY
 from riskwarn.ledger.words import word as role_word
 from riskwarn.mode import mode_at, switches
-from riskwarn.web.admin_words import PURPOSES, TOKEN_STATES
+from riskwarn.web.admin_words import PURPOSES, SAID, SIGNS_IN, SURE, TOKEN_STATES
 from riskwarn.web.api.admin import (
     KeeperVisitor,
     Stopper,
@@ -84,7 +84,7 @@ async def add(request: Request, visitor: KeeperVisitor) -> Response:
     form = await form_of(request)
     name, role, area = (form.get(key, "").strip() for key in ("name", "role", "area"))
     if not _is_sure(form):
-        text = {"key": "sure_add", "name": name, "role": role, "area": area or visitor.area}
+        text = {"key": "add", "name": name, "role": role, "area": area or visitor.area}
         return _confirm(request, text, {"name": name, "role": role, "area": area})
 
     def make(keeper: Keeper) -> tuple[str, str]:
@@ -120,7 +120,7 @@ async def change(request: Request, user_id: UserId, visitor: KeeperVisitor) -> R
         with refusals():
             kept = await to_thread.run_sync(keeper.user, user_id)
         account = kept.account
-        text = {"key": f"sure_{action}", "name": account.name, "role": account.role, "area": account.area} | given
+        text = {"key": action, "name": account.name, "role": account.role, "area": account.area} | given
         return _confirm(request, text, {"action": action, "version": version, **given})
 
     def step(keeper: Keeper) -> tuple[str, str]:
@@ -156,7 +156,7 @@ async def add_token(request: Request, visitor: KeeperVisitor) -> Response:
                 kept = await to_thread.run_sync(keeper.user, user_id)
         except Problem as problem:
             return _to(request, _word_of(problem))
-        text = {"key": "sure_token", "name": kept.account.name, "purpose": purpose, "days": days}
+        text = {"key": "token", "name": kept.account.name, "purpose": purpose, "days": days}
         return _confirm(request, text, {"user_id": user_id, "purpose": purpose, "days": days})
 
     def make(keeper: Keeper) -> tuple[str, str]:
@@ -174,7 +174,7 @@ async def end_token(request: Request, token_id: TokenId, visitor: KeeperVisitor)
     if not _is_sure(form):
         with refusals():
             await to_thread.run_sync(keeper.owner_of, token_id)
-        return _confirm(request, {"key": "sure_revoke", "token": token_id}, {})
+        return _confirm(request, {"key": "revoke", "token": token_id}, {})
 
     def end(keeper: Keeper) -> tuple[str, str]:
         note_object(request, token_id, keeper.revoke(token_id))
@@ -198,7 +198,7 @@ async def stop(request: Request, visitor: Stopper) -> Response:
     if action not in {"stop", "release"} or not why:
         return _to(request, "bad_parameter", "/admin/stop")
     if not _is_sure(form):
-        return _confirm(request, {"key": f"sure_{action}", "why": why}, {"action": action, "why": why}, "/admin/stop")
+        return _confirm(request, {"key": action, "why": why}, {"action": action, "why": why}, "/admin/stop")
     try:
         await to_thread.run_sync(lambda: switched(request, store, visitor, stopped=action == "stop", why=why))
     except Problem as problem:
@@ -217,7 +217,7 @@ def _confirm(request: Request, text: Mapping[str, str], fields: Form, back: str 
     """The step in one sentence, with a button that takes it and a link that does not."""
     note_object(request, "asked")
     once = {"once": secrets.token_urlsafe(16), "shown": text.get("name", "")}
-    said = told(text["key"], language_of(request), **_in_words(text, language_of(request)))
+    said = SURE[text["key"]].filled(**_in_words(text, language_of(request)))[language_of(request)]
     return _page(request, "confirm.html", text=said, fields={**fields, **once, "sure": "1"}, back=back)
 
 
@@ -272,6 +272,8 @@ def _to(request: Request, said: str, path: str = "/admin") -> Response:
 
 
 def _page(request: Request, template: str, **context: Any) -> Response:
-    answer = plain_page(request, template, PURPOSES=PURPOSES, TOKEN_STATES=TOKEN_STATES, **context)
+    answer = plain_page(
+        request, template, PURPOSES=PURPOSES, TOKEN_STATES=TOKEN_STATES, SAID=SAID, SIGNS_IN=SIGNS_IN, **context
+    )
     answer.headers["Cache-Control"] = "no-store"
     return answer

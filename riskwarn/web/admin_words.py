@@ -12,9 +12,6 @@ ADMIN: dict[str, Phrase] = {
     "of_area": phrase("Area", context="account"),
     "user_number": phrase("Number"),
     "signs_in_by": phrase("Signs in by"),
-    "by_password": phrase("password"),
-    "by_issuer": phrase("single sign-on"),
-    "by_proxy": phrase("proxy"),
     "is_open": phrase("open", context="account"),
     "is_closed": phrase("closed", context="account"),
     "is_locked": phrase("locked for {n} seconds"),
@@ -30,7 +27,6 @@ ADMIN: dict[str, Phrase] = {
     "open_user": phrase("Open the account"),
     "reset_user": phrase("Give it another password"),
     "unlock_user": phrase("Let it try again"),
-    "to_user": phrase("Change"),
     "tokens": phrase("Tokens"),
     "tokens_more": phrase("A token lets a program in. It is shown once, when it is made."),
     "no_tokens": phrase("There is no token."),
@@ -60,42 +56,54 @@ ADMIN: dict[str, Phrase] = {
     "sure_head": phrase("Do this?"),
     "sure_yes": phrase("Yes, do it"),
     "sure_no": phrase("No, go back"),
-    "sure_add": phrase(
-        "Make the account {name} with the role {role} for {area}. Its password is shown once, on the next page."
-    ),
-    "sure_change": phrase("Give the account {name} the role {role} for {area}. Its sessions and tokens end."),
-    "sure_close": phrase("Close the account {name} ({role}, {area}). Its sessions and tokens end."),
-    "sure_open": phrase("Open the account {name} ({role}, {area})."),
-    "sure_reset": phrase(
-        "Give the account {name} another password. The old one, its sessions and its tokens end; the new one is shown once, on the next page."
-    ),
-    "sure_unlock": phrase("Let the account {name} try passwords again at once."),
-    "sure_token": phrase(
-        "Make a token of the account {name} for {purpose}, for {days} days. It is shown once, on the next page."
-    ),
-    "sure_revoke": phrase("Revoke the token {token}. The program that uses it is refused at once."),
-    "sure_stop": phrase("Stop publishing and showing scores for everybody, now. Everybody reads the reason: {why}"),
-    "sure_release": phrase("Let publishing and showing scores go on. The reason is kept: {why}"),
     "new_password": phrase("Password of {name}"),
     "new_token": phrase("Token of {name}"),
     "shown_once": phrase("It is shown this once and kept nowhere. Write it down or hand it over now."),
     "back_to_admin": phrase("Back to the administration"),
-    "kept_done": phrase("Done."),
-    "kept_again": phrase("This form was sent already; it is not done twice. What was shown once is not shown again."),
-    "kept_conflict": phrase("Not done: somebody has changed it meanwhile. This is how it stands now."),
-    "kept_unknown_account": phrase("Not done: there is no such account, token, role or purpose in your area."),
-    "kept_bad_parameter": phrase(
-        "Not done: something is missing, taken or none; a name has 2 to 64 small letters, digits, . _ -, and neither name nor reason tells a person."
-    ),
-    "kept_own_account": phrase("Not done: nobody changes the own account."),
-    "kept_outside_area": phrase("Not done: the area lies outside your own, or outside that of the account."),
-    "kept_last_keeper": phrase(
-        "Not done: it is the last open account of the whole city that keeps accounts. Make another first."
-    ),
-    "kept_closed_account": phrase("Not done: the account is closed."),
-    "kept_token_of_itself": phrase("Not done: no token makes another of its own account."),
 }
 """Phrases by key, as the templates ask for them."""
+SIGNS_IN: dict[str, Phrase] = {
+    "password": phrase("password"),
+    "issuer": phrase("single sign-on"),
+    "proxy": phrase("proxy"),
+}
+"""By what an account signs in."""
+SURE: dict[str, Phrase] = {
+    "add": phrase(
+        "Make the account {name} with the role {role} for {area}. Its password is shown once, on the next page."
+    ),
+    "change": phrase("Give the account {name} the role {role} for {area}. Its sessions and tokens end."),
+    "close": phrase("Close the account {name} ({role}, {area}). Its sessions and tokens end."),
+    "open": phrase("Open the account {name} ({role}, {area})."),
+    "reset": phrase(
+        "Give the account {name} another password. The old one, its sessions and its tokens end; the new one is shown once, on the next page."
+    ),
+    "unlock": phrase("Let the account {name} try passwords again at once."),
+    "token": phrase(
+        "Make a token of the account {name} for {purpose}, for {days} days. It is shown once, on the next page."
+    ),
+    "revoke": phrase("Revoke the token {token}. The program that uses it is refused at once."),
+    "stop": phrase("Stop publishing and showing scores for everybody, now. Everybody reads the reason: {why}"),
+    "release": phrase("Let publishing and showing scores go on. The reason is kept: {why}"),
+}
+"""What a step will do, as it is shown before it is taken."""
+SAID: dict[str, Phrase] = {
+    "done": phrase("Done."),
+    "again": phrase("This form was sent already; it is not done twice. What was shown once is not shown again."),
+    "conflict": phrase("Not done: somebody has changed it meanwhile. This is how it stands now."),
+    "unknown_account": phrase("Not done: there is no such account, token, role or purpose in your area."),
+    "bad_parameter": phrase(
+        "Not done: something is missing, taken or none; a name has 2 to 64 small letters, digits, . _ -, and neither name nor reason tells a person."
+    ),
+    "own_account": phrase("Not done: nobody changes the own account."),
+    "outside_area": phrase("Not done: the area lies outside your own, or outside that of the account."),
+    "last_keeper": phrase(
+        "Not done: it is the last open account of the whole city that keeps accounts. Make another first."
+    ),
+    "closed_account": phrase("Not done: the account is closed."),
+    "token_of_itself": phrase("Not done: no token makes another of its own account."),
+}
+"""What came of a step."""
 PURPOSES: dict[str, Phrase] = {
     "handling": phrase("handling", context="purpose"),
     "analysis": phrase("analysis", context="purpose"),

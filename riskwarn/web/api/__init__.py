@@ -2,8 +2,7 @@
 
 ::
 
-    shared → items → scores gaps alerts → grids areas maps changes outcomes model plan posted score review
-    shared → items → scores gaps alerts → grids areas maps changes outcomes model plan score review admin
+    shared → items → scores gaps alerts → grids areas maps changes outcomes model plan posted score review admin
 """
 
 from fastapi import APIRouter
