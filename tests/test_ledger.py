@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ledger_rows import NOW, AnyLedger, a_ledger, an_item, walk
+from ledger_rows import NIGHT, NOW, AnyLedger, a_ledger, an_item, walk
 
 from riskwarn.errors import (
     ConflictError,
@@ -23,7 +23,7 @@ from riskwarn.errors import (
     StepError,
     TamperedError,
 )
-from riskwarn.ledger import Ledger, chain, database
+from riskwarn.ledger import Ledger, chain, database, keep_note, shift
 from riskwarn.ledger.tables import METADATA, ONLY_GROW, REVISION, TRANSITIONS
 
 ENGINES = ("sqlite", "postgresql")
@@ -165,9 +165,10 @@ def test_actions_on_different_items_at_once_make_one_chain(tmp_path, url):
 @pytest.mark.parametrize("table", ONLY_GROW)
 @pytest.mark.parametrize("change", ["UPDATE {} SET {} = {}", "DELETE FROM {}"])
 def test_the_database_refuses_to_change_what_only_grows(ledger: AnyLedger, table, change):
-    """No row of transitions, outcomes or nights can be changed or removed while the guards stand."""
+    """No row of transitions, outcomes, nights or notes can be changed or removed while the guards stand."""
     walk(ledger, ledger.first)
-    column = {"transitions": "code", "outcomes": "code", "nights": "run"}[table]
+    keep_note(ledger, shift(ledger, NIGHT, NOW), ledger.actor("shift_leader"), remarks="", language="en", body=[])
+    column = {"transitions": "code", "outcomes": "code", "nights": "run", "notes": "remarks"}[table]
     with pytest.raises(TamperedError, match="only grows"), database.linked(ledger.engine, writes=True) as link:
         link.execute(sa.text(change.format(table, column, column)))
 

@@ -1,5 +1,7 @@
 """The pages of the duty: who sees what, in which words, and what is written by whom."""
 
+import json
+import re
 import shutil
 
 import pandas as pd
@@ -7,12 +9,14 @@ import pytest
 from argon2 import PasswordHasher
 from test_web_desk import GOOD, items_on, signed_in, take
 from towns import web as web_town
+from towns.web import Altered
 from visiting import NAMED
 
-from riskwarn.access import password
+from riskwarn.access import at_the_machine, password, roles
 from riskwarn.ledger import Ledger, enter, watch
 from riskwarn.store import Store
 from riskwarn.web import create_app
+from riskwarn.web.meeting import meeting_paper
 
 MORNING, LATER = "2025-01-08 07:30", pd.Timestamp("2025-01-09 16:00", tz=web_town.ZONE)
 DESKS = (
@@ -37,7 +41,7 @@ def town(built, tmp_path):
     town = Store(shutil.copytree(built.path, tmp_path / "town"))
     with Ledger(town) as ledger:
         enter(ledger, at=MORNING)
-        watch(ledger, at=LATER)
+        watch(ledger, at=LATER - pd.Timedelta(hours=1))
     return town
 
 
@@ -93,7 +97,7 @@ def test_a_settled_card_stays_on_the_board_for_a_week(site):
     assert f'href="/desk/{cards["item_id"].iloc[0]}"' in text.partition("Cards settled")[2]
 
 
-@pytest.mark.parametrize("path", ["/supervision"])
+@pytest.mark.parametrize("path", ["/supervision", "/handover", "/meeting"])
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_a_page_of_the_duty_is_for_those_on_duty_and_holds_the_caution(site, path, language):
     """An analyst is refused; who is on duty reads it in either language, with the sentence that it is a lead to verify, and takes no step by reading."""
@@ -104,3 +108,105 @@ def test_a_page_of_the_duty_is_for_those_on_duty_and_holds_the_caution(site, pat
     assert answer.status_code == 200
     assert {"zh": "线索", "en": "A lead to verify"}[language] in answer.text
     assert len(site.state.books.ledger().trail()) == before
+
+
+def hand_over(client, remarks):
+    """Keep a handover by its form."""
+    csrf = re.search(r'name="csrf" value="([0-9a-f]+)"', client.get("/handover").text)[1]
+    return client.post("/handover", data={"csrf": csrf, "hours": "60", "remarks": remarks}, follow_redirects=False)
+
+
+def test_a_handover_says_what_came_what_was_done_what_is_due_and_which_feed_is_not_normal(site):
+    """It is generated from the ledger and the night: counts, results, matters with whom they lie, and the hotline that stopped."""
+    leader = signed_in(site, "desk-1")
+    text = leader.get("/handover", params={"hours": 60}).text
+
+    assert re.search(r"\d+ alerts? came: ", text)
+    assert "supervision cards were opened" in text
+    assert "(overdue)" in text
+    assert "hotline" in text.partition("5. Feeds that are not normal")[2]
+    assert "No step was taken." in text
+
+
+def test_a_handover_is_kept_with_remarks_and_read_again_as_it_was(site):
+    """Kept, it has an address of its own with the remarks and who wrote them; later steps do not change it."""
+    leader = signed_in(site, "desk-1")
+    where = hand_over(leader, "Watch the <b>hotline</b>").headers["location"]
+    kept = leader.get(where).text
+    take(leader, items_on(leader)[0], "acknowledge")
+
+    assert where.endswith("?said=kept")
+    assert "Watch the &lt;b&gt;hotline&lt;/b&gt;" in kept
+    assert "shift leader, whole city" in kept
+    assert (
+        leader.get(where).text.partition("<main")[2].partition("<details")[0]
+        == kept.partition("<main")[2].partition("<details")[0]
+    )
+    assert signed_in(site, "town-1").get(where).status_code == 404
+
+
+def test_a_person_in_the_remarks_is_refused_in_words(site):
+    """A telephone number keeps nothing and is not repeated."""
+    leader = signed_in(site, "desk-1")
+    where = hand_over(leader, "ring 13812345678").headers["location"]
+
+    assert where == "/handover?said=person"
+    text = leader.get(where).text
+    assert "nothing was kept" in text
+    assert "13812345678" not in text
+
+
+def test_a_township_hands_over_its_own_matters(site):
+    """What another township has is in neither its page nor its file."""
+    office = signed_in(site, "town-1")
+    for path in ("/handover?hours=60", "/handover.html?hours=60"):
+        text = office.get(path).text
+        assert "城关街道" in text
+        assert "河西镇" not in text
+
+
+@pytest.mark.parametrize("paper", ["handover", "meeting"])
+@pytest.mark.parametrize("ending", ["docx", "xlsx", "html"])
+def test_a_paper_is_taken_as_a_file_by_who_may_export(site, paper, ending):
+    """The same paper as a document, a workbook or a page, with the caution in it; a grid head reads it on the screen alone."""
+    site.state.doorman.accounts.add("grid-1", GOOD, role="grid_head", area="城关街道")
+    answer = signed_in(site, "desk-1").get(f"/{paper}.{ending}")
+
+    assert answer.status_code == 200
+    assert answer.content[:2] == (b"<!" if ending == "html" else b"PK")
+    assert "attachment" in answer.headers["content-disposition"]
+    assert signed_in(site, "grid-1").get(f"/{paper}.{ending}").status_code == 403
+    assert signed_in(site, "grid-1").get(f"/{paper}").status_code == 200
+
+
+def test_the_meeting_names_places_and_bodies_in_words(site):
+    """A matter of several agencies: the place by its grid, the agencies by their words, what is to be decided; a seam by its two townships."""
+    night = site.state.nights.newest()
+    one, other = "G0001", "G0003"
+    gaps = night.gaps.head(2).assign(
+        kind=["G11", "G10"],
+        scope=["place:0a1b", f"pair:{one}|{other}"],
+        state="open",
+        suppressed_by="",
+        action=["A3", "A5"],
+        evidence=[
+            json.dumps(
+                {
+                    "events": 4,
+                    "window_days": 28,
+                    "separate_cases": 2,
+                    "feeds": {"hotline": 2, "police_call": 2},
+                    "grids": [one],
+                }
+            ),
+            json.dumps({"near_border": 40, "expected": 9.0, "places": 6, "coded_to_both": 2, "window_days": 730}),
+        ],
+    )
+    text = meeting_paper(Altered(night, gaps=gaps), None, at_the_machine(roles()), "en")
+    cross, seam, bounce, _ = text.sections
+
+    assert "0a1b" not in json.dumps([row.cells for s in text.sections for t in s.tables for row in t.rows])
+    assert night.names[one] in cross.tables[0].rows[0].cells["place"]
+    assert "城关街道" in cross.tables[0].rows[0].cells["who"]
+    assert seam.tables[0].rows[0].cells["who"] == "城关街道, 河西镇"
+    assert bounce.lines == ("None this week.",)

@@ -2,21 +2,18 @@
 
 ::
 
-    form       title, sections, tables and rows: what every kind of file is written from
     words      what it says
     area       which grids it is of, and how places are called
     totals     the last week of each feed beside what is usual
     listing    the list in its lanes, with why now, step, owner and times
     answers    what became of the alerts of the night before
     days       holidays and the festival ahead
-    making     the seven sections
-    writing    .docx, .xlsx, .html or .json; document, workbook and page each know one
+    making     the seven sections; riskwarn.paper writes them as .docx, .xlsx, .html or .json
 """
 
 from riskwarn.bulletin.area import Area
-from riskwarn.bulletin.form import Bulletin, Row, Section, Table
 from riskwarn.bulletin.making import make_bulletin, make_bulletins
-from riskwarn.bulletin.writing import ENDINGS, check_bulletin_file, write_bulletin
+from riskwarn.paper import ENDINGS, Bulletin, Row, Section, Table, check_bulletin_file, write_bulletin
 
 __all__ = [
     "ENDINGS",

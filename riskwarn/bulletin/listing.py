@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from riskwarn.bulletin.area import Area
-from riskwarn.bulletin.form import Row, Table
 from riskwarn.bulletin.words import ARROWS, clock, joined, said
 from riskwarn.ledger.words import word as ledger_word
+from riskwarn.paper.form import Row, Table
 from riskwarn.plan import LANES, Plan
 from riskwarn.web.format import number, percent, short_day
 from riskwarn.web.held import Night

@@ -10,7 +10,6 @@ import pandas as pd
 from riskwarn.bulletin.answers import Handled, answered, handled
 from riskwarn.bulletin.area import Area, city_of
 from riskwarn.bulletin.days import days_ahead
-from riskwarn.bulletin.form import Bulletin, Row, Section, Table
 from riskwarn.bulletin.listing import Listing
 from riskwarn.bulletin.totals import Total, totals
 from riskwarn.bulletin.words import BULLETIN, SECTIONS, clock, joined
@@ -19,6 +18,7 @@ from riskwarn.calling import checked
 from riskwarn.errors import DataError, StaleDataError
 from riskwarn.gaps import KINDS
 from riskwarn.ledger import CITY
+from riskwarn.paper.form import Bulletin, Row, Section, Table
 from riskwarn.plan import Plan
 from riskwarn.store import Store
 from riskwarn.taxonomy import ACTIONS, words_of

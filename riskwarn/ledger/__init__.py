@@ -10,6 +10,7 @@
     pen        permits a step and writes it
     ledger     opens, reads, acts, verifies
     clocks     what is late, and the cards it raises; board with whom it lies, and the next step
+    shift      what came, was done and is due, handed over and kept
     outcomes   how right, how soon, at what cost; effect whether handling helped
     sheet      the list on paper, and a trail in words
     listing    what a night lists; proof the rows that close a gap; entering brings a night in
@@ -24,6 +25,7 @@ from riskwarn.ledger.item import Item
 from riskwarn.ledger.ledger import Ledger
 from riskwarn.ledger.outcomes import acknowledgement, hours_per_hit, missed, outcomes, precision, weighted_labels
 from riskwarn.ledger.sheet import trail_in_words
+from riskwarn.ledger.shift import Note, Shift, keep_note, notes, shift
 from riskwarn.ledger.words import code_of, word
 from riskwarn.ledger.workflow import Workflow, workflow
 
@@ -35,6 +37,8 @@ __all__ = [
     "Entered",
     "Item",
     "Ledger",
+    "Note",
+    "Shift",
     "Workflow",
     "account_digest",
     "acknowledgement",
@@ -47,11 +51,14 @@ __all__ = [
     "effect",
     "enter",
     "hours_per_hit",
+    "keep_note",
     "missed",
     "next_step",
+    "notes",
     "outcomes",
     "precision",
     "settled_cards",
+    "shift",
     "trail_in_words",
     "watch",
     "weighted_labels",

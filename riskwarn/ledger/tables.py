@@ -6,9 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0003"
+REVISION = "0004"
 """The revision of the schema that this code reads and writes."""
-ONLY_GROW = ("transitions", "outcomes", "nights")
+ONLY_GROW = ("transitions", "outcomes", "nights", "notes")
 """Tables whose rows a trigger of the database keeps from change and removal."""
 
 
@@ -100,6 +100,21 @@ NIGHTS = sa.Table(
     sa.Column("entered_at", Instant, nullable=False),
     sa.Column("n_items", sa.Integer, nullable=False),
     sa.Column("passed", sa.Boolean, nullable=False),
+)
+NOTES = sa.Table(
+    "notes",
+    METADATA,
+    sa.Column("note_id", sa.String(16), primary_key=True),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("until", Instant, nullable=False),
+    sa.Column("made_at", Instant, nullable=False),
+    sa.Column("area", sa.Text, nullable=False),
+    sa.Column("remarks", sa.Text, nullable=False),
+    sa.Column("role", sa.String(32), nullable=False),
+    sa.Column("account", sa.String(16), nullable=False),
+    sa.Column("language", sa.String(16), nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),
+    sa.Column("signature", sa.String(64), nullable=False),
 )
 OUTBOX = sa.Table(
     "outbox",

@@ -25,8 +25,10 @@ from riskwarn.web.api import routers
 from riskwarn.web.body import Body
 from riskwarn.web.books import Books
 from riskwarn.web.doorman import READING, Doorman
+from riskwarn.web.handover import handovers
 from riskwarn.web.health import health, registry_of
 from riskwarn.web.listing import listing
+from riskwarn.web.meeting import meetings
 from riskwarn.web.nights import Nights
 from riskwarn.web.outlines import outlines
 from riskwarn.web.page import error_page, path_of
@@ -119,6 +121,8 @@ def create_app(
     app.include_router(admin)
     app.include_router(work)
     app.include_router(supervision)
+    app.include_router(handovers)
+    app.include_router(meetings)
     app.include_router(health)
     _add_errors(app)
     check_policies(app, accounts.roles)

@@ -1,5 +1,6 @@
 """What the pages of the duty share: their tabs, and how organisations and matters are called."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,8 +15,10 @@ from riskwarn.web.held import Night
 from riskwarn.web.page import language_of, opens, page_of_night
 from riskwarn.web.words import told
 
-TABS = (("/desk", "work"), ("/supervision", "supervision"))
+TABS = (("/desk", "work"), ("/supervision", "supervision"), ("/handover", "handover"), ("/meeting", "meeting"))
 """Pages in the order of the tabs, and the words of each."""
+_CODE = re.compile(r"\b\d{6,15}(-[A-Z]\w*)?\b")
+_CASE = re.compile(r"\bcase:(\w+)")
 
 
 def duty_page(request: Request, template: str, night: Night, **context: Any) -> Response:
@@ -67,6 +70,35 @@ def bodies_of(night: Night, language: str) -> Callable[[str], str]:
     return called
 
 
+def in_words(text: str, night: Night, language: str) -> str:
+    """A text with the codes of areas and bodies in it told by their names, and cases as cases.
+
+    Parameters
+    ----------
+    text
+        Words and codes.
+    night
+        Whose grids name the areas.
+    language
+        Of the reader.
+
+    Returns
+    -------
+    text
+        Codes without a name stay.
+    """
+    named = _CODE.sub(lambda code: org_name(code[0], night, language), text)
+    return _CASE.sub(lambda case: told("case_of", language, name=case[1]), named)
+
+
+def org_name(code: str, night: Night, language: str) -> str:
+    """A body in words: its area, and the department after the dash."""
+    area, dash, department = code.partition("-")
+    known = next((a for a in (area, f"{area:0<12}") if a in night.places.called), area)
+    called = bodies_of(night, language)(known)
+    return told("department", language, body=called, name=department) if dash else called
+
+
 def matters_of(rows: pd.DataFrame, night: Night, language: str) -> list[dict[str, Any]]:
     """Rows of items with their `title` and what they are `about`, in words.
 
@@ -84,6 +116,9 @@ def matters_of(rows: pd.DataFrame, night: Night, language: str) -> list[dict[str
     matters
         One dictionary a row.
     """
-    items = [Item.of(row) for row in rows.itertuples(index=False)]
-    said = [{"title": title_of(item, night.names, language), "about": about_of(item)[language]} for item in items]
+    items, names = [Item.of(row) for row in rows.itertuples(index=False)], night.places.called
+    said = [
+        {"title": in_words(title_of(item, names, language), night, language), "about": about_of(item)[language]}
+        for item in items
+    ]
     return [row | words for row, words in zip(rows.to_dict("records"), said, strict=True)]

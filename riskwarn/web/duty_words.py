@@ -1,6 +1,7 @@
 """What the pages of the duty say: the supervision board, the shift, the meeting, the summary, the visits and the centres."""
 
 from riskwarn.language import Phrase, phrase
+from riskwarn.web.shift_words import SHIFT
 
 DUTY: dict[str, Phrase] = {
     "duty_nav": phrase("Duty"),
@@ -45,5 +46,6 @@ DUTY: dict[str, Phrase] = {
     "about_item": phrase("about"),
     "ended": phrase("ended"),
     "by_clock": phrase("all clocks"),
+    **SHIFT,
 }
 """Phrases of these pages by their key."""

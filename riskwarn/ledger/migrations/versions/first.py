@@ -30,7 +30,7 @@ def upgrade() -> None:
     for name, table, column in _INDEXES:
         op.create_index(name, table, [column])
     for table in _ONLY_GROW:
-        _guard(table)
+        guard(table)
 
 
 def downgrade() -> None:
@@ -119,7 +119,7 @@ def _chain() -> None:
     )
 
 
-def _guard(table: str) -> None:
+def guard(table: str) -> None:
     """Let the database itself refuse to change or remove a row of a table."""
     if op.get_bind().dialect.name == "sqlite":
         for what in ("UPDATE", "DELETE"):

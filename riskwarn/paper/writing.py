@@ -9,9 +9,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from riskwarn.bulletin.form import Bulletin, Row, Section, Table
 from riskwarn.calling import checked
 from riskwarn.errors import DataError, DefinitionError
+from riskwarn.paper.form import Bulletin, Row, Section, Table
 
 ENDINGS = (".docx", ".xlsx", ".html", ".json")
 
@@ -59,7 +59,7 @@ def write_bulletin(bulletin: Bulletin, target: Path) -> None:
         It is a .docx, and the package that writes one is not installed.
     """
     check_bulletin_file(target)
-    body = _WRITERS[target.suffix](_plain(bulletin))
+    body = bulletin_bytes(bulletin, target.suffix)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
     try:
@@ -67,6 +67,25 @@ def write_bulletin(bulletin: Bulletin, target: Path) -> None:
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@checked
+def bulletin_bytes(bulletin: Bulletin, ending: str) -> bytes:
+    """What a file of a bulletin holds; the same for the same bulletin.
+
+    Parameters
+    ----------
+    bulletin
+        What to write.
+    ending
+        One of :data:`ENDINGS`.
+
+    Returns
+    -------
+    body
+        Of the whole file.
+    """
+    return _WRITERS[ending](_plain(bulletin))
 
 
 def _json(bulletin: Bulletin) -> bytes:
@@ -77,19 +96,19 @@ def _json(bulletin: Bulletin) -> bytes:
 
 
 def _html(bulletin: Bulletin) -> bytes:
-    from riskwarn.bulletin.page import page  # noqa: PLC0415 - each kind of file needs its own library
+    from riskwarn.paper.page import page  # noqa: PLC0415 - each kind of file needs its own library
 
     return page(bulletin)
 
 
 def _xlsx(bulletin: Bulletin) -> bytes:
-    from riskwarn.bulletin.workbook import workbook  # noqa: PLC0415
+    from riskwarn.paper.workbook import workbook  # noqa: PLC0415
 
     return workbook(bulletin)
 
 
 def _docx(bulletin: Bulletin) -> bytes:
-    from riskwarn.bulletin.document import document  # noqa: PLC0415
+    from riskwarn.paper.document import document  # noqa: PLC0415
 
     return document(bulletin)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from riskwarn.bulletin.form import Bulletin
+from riskwarn.paper.form import Bulletin
 
 
 def page(bulletin: Bulletin) -> bytes:
@@ -13,4 +13,4 @@ def page(bulletin: Bulletin) -> bytes:
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     pages.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
-    return pages.get_template("bulletin.html").render(b=bulletin).encode()
+    return pages.get_template("paper.html").render(b=bulletin).encode()

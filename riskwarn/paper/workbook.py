@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 import xlsxwriter
 
-from riskwarn.bulletin.form import Bulletin, Section
+from riskwarn.paper.form import Bulletin, Section
 
 _OPTIONS = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-_A4 = 9
+_A4, _LONGEST = 9, 31
 _LEVELS = {"red": "#c62828", "orange": "#d9730d", "yellow": "#9a7b00", "blue": "#1f5fa8"}
 _WIDTHS = {"place": 30, "proof": 60, "expected": 26, "do": 28, "who": 26}
 _REASON_WIDTH, _WIDTH, _READING_WIDTH = 34, 12, 110
@@ -40,16 +40,22 @@ def _made(bulletin: Bulletin) -> datetime:
 
 
 def _sheet(book: Any, bulletin: Bulletin, name: str) -> Any:
-    sheet = book.add_worksheet(name)
+    sheet = book.add_worksheet(_fitting(name, {sheet.name.casefold() for sheet in book.worksheets()}))
     sheet.set_paper(_A4)
     sheet.fit_to_pages(1, 0)
     sheet.set_footer(f"&L{bulletin.caution.replace('&', '&&')}&R&P/&N")
     return sheet
 
 
+def _fitting(name: str, taken: set[str]) -> str:
+    """A name as sheets may have it: at most 31 letters, none of seven signs, and unlike any other."""
+    plain = name[:_LONGEST].translate(str.maketrans("[]:*?/\\'", "        ")).strip()
+    return plain if plain.casefold() not in taken else f"{plain[: _LONGEST - 3]} {len(taken) + 1}"
+
+
 def _read(book: Any, bulletin: Bulletin, formats: dict[str, Any]) -> None:
     """All of it as text, as the document has it."""
-    sheet = _sheet(book, bulletin, bulletin.title[:31].translate(str.maketrans("[]:*?/\\'", "        ")).strip())
+    sheet = _sheet(book, bulletin, bulletin.title)
     sheet.set_column(0, 0, _READING_WIDTH)
     lines = [(bulletin.title, "title"), (bulletin.subtitle, "wrap"), (bulletin.caution, "wrap")]
     for section in bulletin.sections:

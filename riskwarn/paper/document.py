@@ -11,7 +11,7 @@ from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Mm, Pt, RGBColor
 
-from riskwarn.bulletin.form import Bulletin, Row, Section
+from riskwarn.paper.form import Bulletin, Row, Section
 
 _LATIN, _EAST_ASIAN = "Arial", "SimSun"
 _BODY, _SMALL, _HEADING, _TITLE = Pt(7), Pt(6.5), Pt(8.5), Pt(13)

@@ -1,4 +1,4 @@
-"""What a bulletin is made of, whatever kind of file it becomes."""
+"""What a paper is made of, whatever kind of file it becomes: the bulletin of a night, a handover, a meeting, a summary."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -83,11 +83,11 @@ class Bulletin:
     caution
         The sentence that stands on every page.
     sections
-        The seven, in order.
+        In order.
     language
         In which it is written.
     facts
-        What programs ask for: `as_of`, `run`, `area`, `model_version`, `data_until`.
+        What programs ask for; `as_of`, an instant, is always there. A bulletin has `run`, `area`, `model_version` and `data_until` too.
     page_words
         How pages are numbered, with ``{page}`` and ``{n}``.
     """

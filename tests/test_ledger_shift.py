@@ -1,0 +1,105 @@
+"""The handover of a shift: what it counts, what is kept, and what is refused."""
+
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+from ledger_rows import a_city, alert, day, gap, publish
+
+from riskwarn.errors import DataError, NotFoundError, PrivacyError
+from riskwarn.ledger import Ledger, enter, keep_note, notes, shift
+from riskwarn.ledger.tables import NOTES
+
+BODY = [{"name": "came", "heading": "1. What came", "lines": ["2 alerts came."]}]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger(tmp_path, request):
+    """Two red alerts in two townships, published on a Monday at half past seven, on either database."""
+    url = None if request.param == "sqlite" else request.getfixturevalue("postgres_database")
+    store = a_city(tmp_path)
+    publish(store, 0, alerts=[alert("G1"), alert("G4")], gaps=[gap("G03", "grid:G1")])
+    with Ledger(store, url=url) as made:
+        enter(made, at="2025-03-03 07:30")
+        yield made
+
+
+def test_a_shift_counts_what_lies_within_it(ledger):
+    """What came and what people did from the first instant on and before the last; what the night did is no step of the shift."""
+    leader = ledger.actor("shift_leader", account="a")
+    first = ledger.items(kind="alert")["item_id"].iloc[0]
+    ledger.act(first, "acknowledge", leader, at="2025-03-03 08:00")
+    ledger.act(first, "dismiss", leader, reason="duplicate", at="2025-03-03 20:00")
+    made = shift(ledger, "2025-03-03 07:30", "2025-03-03 20:00")
+
+    assert made.came["kind"].value_counts().to_dict() == {"alert": 2, "gap": 1}
+    assert made.done["action"].tolist() == ["acknowledge"]
+    assert shift(ledger, "2025-03-03 08:00", "2025-03-03 20:00").came.empty
+    assert shift(ledger, "2025-03-03 20:00", "2025-03-03 21:00").done["action"].tolist() == ["dismiss"]
+
+
+def test_what_is_due_next_is_named_once_and_by_the_most_urgent_clock(ledger):
+    """An item stands once, with what is due first; what is due after the next shift is left out."""
+    assert shift(ledger, "2025-03-03 07:00", "2025-03-03 08:00", hours=1).due.empty
+    due = shift(ledger, "2025-03-03 07:00", "2025-03-03 08:00", hours=12).due
+
+    assert not due["item_id"].duplicated().any()
+    assert set(due.loc[due["kind"] == "alert", "light"]) == {"green"}
+    assert (due["due_at"] < pd.Timestamp("2025-03-03 20:00", tz="Asia/Shanghai")).all()
+
+
+def test_a_township_hands_over_its_own(ledger):
+    """Nothing of another township is in it, and its notes are not another's to read."""
+    made = shift(ledger, "2025-03-03 07:00", "2025-03-03 20:00", area="T2")
+    note = keep_note(ledger, made, ledger.actor("township_centre", area="T2"), remarks="", language="en", body=BODY)
+
+    assert set(made.open_items["grid_ids"]) == {"G4"}
+    assert [n.note_id for n in notes(ledger, area="T2")] == [n.note_id for n in notes(ledger)] == [note]
+    assert notes(ledger, area="T1") == []
+    with pytest.raises(NotFoundError, match="no handover"):
+        notes(ledger, area="T1", note_id=note)
+
+
+def test_a_note_is_kept_once_as_it_was_read_with_who_wrote_it(ledger):
+    """Kept twice it is one; it holds remarks, role and area, a digest and no name, and only grows."""
+    made = shift(ledger, "2025-03-03 07:00", "2025-03-03 20:00")
+    leader = ledger.actor("shift_leader", account="desk-1")
+    kept = {keep_note(ledger, made, leader, remarks="Watch T1 tonight", language="en", body=BODY) for _ in range(2)}
+    (note,) = notes(ledger)
+
+    assert kept == {note.note_id}
+    assert (note.remarks, note.role, note.area, note.sound) == ("Watch T1 tonight", "shift_leader", "*", True)
+    assert note.account
+    assert "desk" not in note.account
+    assert note.body == BODY
+    with pytest.raises(sa.exc.DBAPIError, match="only grows"), ledger.engine.begin() as link:
+        link.execute(sa.update(NOTES).values(remarks="nothing"))
+
+
+def test_a_note_that_was_changed_says_so(ledger):
+    """Behind the database's back a word was changed: the note is not sound."""
+    if ledger.engine.dialect.name != "sqlite":
+        pytest.skip("the trigger of one database is enough to take away")
+    made = shift(ledger, "2025-03-03 07:00", "2025-03-03 20:00")
+    keep_note(ledger, made, ledger.actor("shift_leader"), remarks="as it was", language="en", body=BODY)
+    with ledger.engine.begin() as link:
+        link.execute(sa.text("DROP TRIGGER notes_no_update"))
+        link.execute(sa.update(NOTES).values(remarks="as it was not"))
+
+    assert [note.sound for note in notes(ledger)] == [False]
+    assert not ledger.verify().sound
+
+
+@pytest.mark.parametrize("remarks", ["call 13812345678", "ok\nID 11010519491231002X", "x" * 1001])
+def test_a_person_in_the_remarks_is_not_kept(ledger, remarks):
+    """A number of a person in any line, or more letters than are read, keeps nothing."""
+    made = shift(ledger, "2025-03-03 07:00", "2025-03-03 20:00")
+    with pytest.raises((PrivacyError, DataError)):
+        keep_note(ledger, made, ledger.actor("shift_leader"), remarks=remarks, language="en", body=BODY)
+
+    assert notes(ledger) == []
+
+
+def test_a_shift_ends_after_it_begins(ledger):
+    """Whatever the order of the instants, only a span is a shift."""
+    with pytest.raises(DataError, match="ends after it begins"):
+        shift(ledger, day(1), day(0))
