@@ -13,6 +13,8 @@ from towns.web import Altered
 from visiting import NAMED
 
 from riskwarn.access import at_the_machine, password, roles
+from riskwarn.cli import main
+from riskwarn.errors import DataError
 from riskwarn.ledger import Ledger, enter, watch
 from riskwarn.store import Store
 from riskwarn.web import create_app
@@ -97,7 +99,7 @@ def test_a_settled_card_stays_on_the_board_for_a_week(site):
     assert f'href="/desk/{cards["item_id"].iloc[0]}"' in text.partition("Cards settled")[2]
 
 
-@pytest.mark.parametrize("path", ["/supervision", "/handover", "/meeting"])
+@pytest.mark.parametrize("path", ["/supervision", "/handover", "/meeting", "/summary"])
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_a_page_of_the_duty_is_for_those_on_duty_and_holds_the_caution(site, path, language):
     """An analyst is refused; who is on duty reads it in either language, with the sentence that it is a lead to verify, and takes no step by reading."""
@@ -165,7 +167,7 @@ def test_a_township_hands_over_its_own_matters(site):
         assert "河西镇" not in text
 
 
-@pytest.mark.parametrize("paper", ["handover", "meeting"])
+@pytest.mark.parametrize("paper", ["handover", "meeting", "summary"])
 @pytest.mark.parametrize("ending", ["docx", "xlsx", "html"])
 def test_a_paper_is_taken_as_a_file_by_who_may_export(site, paper, ending):
     """The same paper as a document, a workbook or a page, with the caution in it; a grid head reads it on the screen alone."""
@@ -176,7 +178,7 @@ def test_a_paper_is_taken_as_a_file_by_who_may_export(site, paper, ending):
     assert answer.content[:2] == (b"<!" if ending == "html" else b"PK")
     assert "attachment" in answer.headers["content-disposition"]
     assert signed_in(site, "grid-1").get(f"/{paper}.{ending}").status_code == 403
-    assert signed_in(site, "grid-1").get(f"/{paper}").status_code == 200
+    assert signed_in(site, "grid-1").get(f"/{paper}").status_code == (403 if paper == "summary" else 200)
 
 
 def test_the_meeting_names_places_and_bodies_in_words(site):
@@ -210,3 +212,40 @@ def test_the_meeting_names_places_and_bodies_in_words(site):
     assert "城关街道" in cross.tables[0].rows[0].cells["who"]
     assert seam.tables[0].rows[0].cells["who"] == "城关街道, 河西镇"
     assert bounce.lines == ("None this week.",)
+
+
+def test_the_summary_tells_of_organisations_with_too_few_as_too_few(site):
+    """Of a month: the response by organisation, no share of few, the note that it is of no person; another month is as empty as it was."""
+    leader = signed_in(site, "desk-1")
+    text = leader.get("/summary", params={"period": "2025-01"}).text
+
+    assert re.search(r"\d+ alerts? (was|were) published", text)
+    assert "too few (" in text
+    assert "Never of people" in text
+    assert "Not for ranking" in text
+    assert "No alert was published in this period." in leader.get("/summary", params={"period": "2024-Q2"}).text
+    assert leader.get("/summary", params={"period": "2025-13"}).status_code == 422
+
+
+def test_a_township_is_told_its_own_summary(site):
+    """No other organisation's response stands in it, on the page or in the file."""
+    office = signed_in(site, "town-1")
+    for path in ("/summary", "/summary.html"):
+        text = office.get(path, params={"period": "2025-01"}).text
+        assert "城关街道" in text
+        assert "河西镇" not in text
+
+
+@pytest.mark.parametrize("ending", ["docx", "xlsx", "html", "json"])
+def test_the_summary_is_written_at_the_command_line(town, tmp_path, capsys, ending):
+    """The same summary as a file of each kind, in the language asked for; a period that is none writes nothing."""
+    target = tmp_path / f"january.{ending}"
+    asked = ["--out", str(target), "--language", "en", "--store", str(town.path)]
+
+    assert main(["summary", "2025-01", *asked]) == 0
+    assert target.stat().st_size > 1000
+    if ending == "json":
+        assert "Response by organisation" in target.read_text("utf-8")
+    assert main(["summary", "January", *asked[:1], str(tmp_path / "no.json"), *asked[2:]]) == DataError.exit_code
+    assert not (tmp_path / "no.json").exists()
+    assert "a period is a month" in capsys.readouterr().err

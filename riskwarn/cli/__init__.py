@@ -5,7 +5,7 @@
     records   init ingest check features simulate
     models    panel backtest tune train retrain promote
     nights    score find-gaps monitor raise-alerts nightly mode
-    papers    bulletin
+    papers    bulletin summary
     alerts    alerts ledger
     proofs    register
     reasons   explain changes what-if review
@@ -50,6 +50,7 @@ VERBS = {
     "nightly": "nights",
     "mode": "nights",
     "bulletin": "papers",
+    "summary": "papers",
     "alerts": "alerts",
     "ledger": "alerts",
     "register": "proofs",

@@ -11,7 +11,7 @@
     ledger     opens, reads, acts, verifies
     clocks     what is late, and the cards it raises; board with whom it lies, and the next step
     shift      what came, was done and is due, handed over and kept
-    outcomes   how right, how soon, at what cost; effect whether handling helped
+    outcomes   how right, how soon, at what cost; effect whether handling helped; response how organisations answered in a period
     sheet      the list on paper, and a trail in words
     listing    what a night lists; proof the rows that close a gap; entering brings a night in
 """
@@ -24,6 +24,7 @@ from riskwarn.ledger.entering import Entered, enter
 from riskwarn.ledger.item import Item
 from riskwarn.ledger.ledger import Ledger
 from riskwarn.ledger.outcomes import acknowledgement, hours_per_hit, missed, outcomes, precision, weighted_labels
+from riskwarn.ledger.response import Period, cases, hits, of_bodies, period_of
 from riskwarn.ledger.sheet import trail_in_words
 from riskwarn.ledger.shift import Note, Shift, keep_note, notes, shift
 from riskwarn.ledger.words import code_of, word
@@ -38,24 +39,29 @@ __all__ = [
     "Item",
     "Ledger",
     "Note",
+    "Period",
     "Shift",
     "Workflow",
     "account_digest",
     "acknowledgement",
     "board",
     "by_body",
+    "cases",
     "clocks",
     "code_of",
     "concerns",
     "displacement",
     "effect",
     "enter",
+    "hits",
     "hours_per_hit",
     "keep_note",
     "missed",
     "next_step",
     "notes",
+    "of_bodies",
     "outcomes",
+    "period_of",
     "precision",
     "settled_cards",
     "shift",

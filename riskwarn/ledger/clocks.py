@@ -148,7 +148,7 @@ def _running(ledger: Ledger, link: sa.Connection, now: pd.Timestamp, item_id: st
     for row in link.execute(steps.where(*open_items).order_by(TRANSITIONS.c.seq)):
         rows[row.item_id].append(row)
     plan = plan_in_force(ledger.store)
-    timed = _Watch(working_time(ledger.store, plan.calendar, now), now)
+    timed = Watch(working_time(ledger.store, plan.calendar, now), now)
     modes = [(s.at, s.mode) for s in switches(ledger.store) if s.at is not None]
     return [
         _read(items[item_id], clock.name, begun, trail, mode, budget, timed, flow)
@@ -156,12 +156,12 @@ def _running(ledger: Ledger, link: sa.Connection, now: pd.Timestamp, item_id: st
         for clock in flow.clocks
         if items[item_id].kind in clock.kinds
         and (begun := _begun(clock, trail, flow)) is not None
-        and (mode := _mode_at(modes, begun))
+        and (mode := mode_at(modes, begun))
         and (budget := budget_of(plan.clocks, items[item_id].level, clock.limit, getattr(plan.modes, mode)))
     ]
 
 
-class _Watch:
+class Watch:
     """Working time read at one instant; what a night published at once is read once."""
 
     def __init__(self, wall: WorkingTime, now: pd.Timestamp) -> None:
@@ -189,7 +189,8 @@ def _begun(clock: Clock, trail: Sequence[Any], flow: Workflow) -> pd.Timestamp |
     return begun
 
 
-def _mode_at(modes: Sequence[tuple[pd.Timestamp, str]], at: pd.Timestamp) -> str:
+def mode_at(modes: Sequence[tuple[pd.Timestamp, str]], at: pd.Timestamp) -> str:
+    """The mode of the centre at an instant, by its switches in order."""
     return next((mode for since, mode in reversed(modes) if since <= at), "normal")
 
 
@@ -200,15 +201,15 @@ def _read(
     trail: Sequence[Any],
     mode: str,
     budget: Budget,
-    watch: _Watch,
+    watch: Watch,
     flow: Workflow,
 ) -> Running:
-    still = sum(watch.wall.spent(a, b, budget.unit) for a, b in _holds(trail, begun, watch.now, flow))
+    still = sum(watch.wall.spent(a, b, budget.unit) for a, b in holds(trail, begun, watch.now, flow))
     used, due = watch.read(begun, budget, still)
     return Running(item, clock, mode, begun.tz_convert(watch.wall.timezone), due, used)
 
 
-def _holds(
+def holds(
     trail: Sequence[Any], begun: pd.Timestamp, now: pd.Timestamp, flow: Workflow
 ) -> Iterator[tuple[pd.Timestamp, pd.Timestamp]]:
     """From when to when an item was on hold since a clock began."""

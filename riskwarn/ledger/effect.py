@@ -11,8 +11,9 @@ matched; 0 before, 1 after. Below zero is fewer events; what merely moved next d
 .. [2] Bowers & Johnson (2003), Journal of Quantitative Criminology 19, 275-301: the weighted displacement quotient it comes from.
 """
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
@@ -24,10 +25,14 @@ from riskwarn.history import History
 from riskwarn.label import Label
 from riskwarn.ledger.ledger import Ledger
 from riskwarn.ledger.outcomes import outcomes
+from riskwarn.ledger.response import Period
 from riskwarn.metrics import weighted_displacement
 from riskwarn.panel import panel_of
+from riskwarn.store import Store
+from riskwarn.store.parquet import write_bytes
 
 _Z = 1.959963984540054
+_FOLDER = "effects"
 _ARMS = ("treated", "matched", "near_treated", "near_matched")
 
 
@@ -60,6 +65,76 @@ class Effect:
     dispersion: tuple[float, float]
     n_places: int
     counts: Mapping[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An effect that was worked out for a period, and kept beside the ledger.
+
+    Attributes
+    ----------
+    period
+        Name of the period.
+    days
+        Length of the windows before and after.
+    n_places, estimate, lower, upper
+        As of :class:`Effect`; with no place the others are 0.
+    """
+
+    period: str
+    days: float
+    n_places: int
+    estimate: float = 0.0
+    lower: float = 0.0
+    upper: float = 0.0
+
+
+@checked
+def keep_effect(store: Store, period: Period, label: Label, found: Effect | None) -> Kept:
+    """Keep an effect where the summary of its period finds it.
+
+    Parameters
+    ----------
+    store
+        The city.
+    period
+        Of which.
+    label
+        What was counted.
+    found
+        None where no place could be compared.
+
+    Returns
+    -------
+    kept
+        As it was written.
+    """
+    figures = {} if found is None else {name: getattr(found, name) for name in ("estimate", "lower", "upper")}
+    kept = Kept(period.name, float(label.days), 0 if found is None else found.n_places, **figures)
+    folder = store.path / _FOLDER
+    folder.mkdir(exist_ok=True)
+    write_bytes(folder / f"{period.name}.json", json.dumps(asdict(kept)).encode())
+    return kept
+
+
+@checked
+def kept_effect(store: Store, period: Period) -> Kept | None:
+    """The effect that was kept for a period.
+
+    Parameters
+    ----------
+    store
+        The city.
+    period
+        Of which.
+
+    Returns
+    -------
+    kept
+        None where it was not worked out.
+    """
+    file = store.path / _FOLDER / f"{period.name}.json"
+    return Kept(**json.loads(file.read_text("utf-8"))) if file.is_file() else None
 
 
 @checked
@@ -131,7 +206,7 @@ def _quotient(counts: Mapping[str, tuple[float, float]]) -> float:
 
 
 @checked
-def effect(ledger: Ledger, history: History, label: Label) -> Effect:
+def effect(ledger: Ledger, history: History, label: Label, *, period: Period | None = None) -> Effect:
     """The effect of handling confirmed alerts: events of a label in as many days before and after the result was reported.
 
     Each handled grid is matched with the grid most like it in its counts of the last window and the one before, which was not handled
@@ -145,6 +220,8 @@ def effect(ledger: Ledger, history: History, label: Label) -> Effect:
         Of the same store.
     label
         Which events, and over how many days; a count.
+    period
+        Only alerts first listed within it; all by default.
 
     Returns
     -------
@@ -160,6 +237,8 @@ def effect(ledger: Ledger, history: History, label: Label) -> Effect:
         raise DataError(f"the effect is measured in events; {label.name} is no count.")
     answered = outcomes(ledger)
     handled = answered[answered["counts"] == "confirmed"]
+    if period is not None:
+        handled = handled[(handled["as_of"] >= period.since) & (handled["as_of"] < period.until)]
     days = pd.Timedelta(days=label.days)
     at = handled["at"].dt.normalize() + pd.Timedelta(days=1)
     dates = sorted({t + k * days for t in at for k in (-2, -1, 0)})

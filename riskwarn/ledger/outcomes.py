@@ -70,12 +70,33 @@ def precision(ledger: Ledger) -> pd.DataFrame:
     n = {c: answered[answered["counts"] == c].groupby(_LISTED).size() for c in ("confirmed", "not_found", "excluded")}
     table = pd.DataFrame({"n_listed": listed, **{f"n_{c}": s for c, s in n.items()}}).fillna(0).astype("int64")
     judged = zip(table["n_confirmed"], table["n_confirmed"] + table["n_not_found"], strict=True)
-    bounds = np.array([_share(int(k), int(m)) for k, m in judged]).reshape(-1, 3)
+    bounds = np.array([share_of(int(k), int(m)) for k, m in judged]).reshape(-1, 3)
     return table.assign(**dict(zip(("precision", "lower", "upper"), bounds.T, strict=True))).reset_index(names=_LISTED)
 
 
-def _share(k: int, n: int) -> tuple[float, float, float]:
-    """A share with its Wilson interval; NaN of nothing."""
+@checked
+def share_of(k: int, n: int) -> tuple[float, float, float]:
+    """A share with its 95 % interval [1]_; NaN of nothing.
+
+    Parameters
+    ----------
+    k, n
+        So many of so many.
+
+    Returns
+    -------
+    share, lower, upper
+        In [0, 1].
+
+    References
+    ----------
+    .. [1] Wilson (1927), Journal of the American Statistical Association 22, 209-212.
+
+    Examples
+    --------
+    >>> [round(x, 3) for x in share_of(2, 3)]
+    [0.667, 0.208, 0.939]
+    """
     from scipy.stats import binomtest  # noqa: PLC0415 - a server that only shows has no use for it
 
     if n == 0:

@@ -39,6 +39,7 @@ from riskwarn.web.recorder import Recorder
 from riskwarn.web.serving import Entrance, Serving
 from riskwarn.web.signing import signing, to_sign_in
 from riskwarn.web.signon import signon, vouching_of
+from riskwarn.web.summaries import summaries
 from riskwarn.web.supervision import supervision
 from riskwarn.web.trail import trail
 from riskwarn.web.views import views
@@ -123,6 +124,7 @@ def create_app(
     app.include_router(supervision)
     app.include_router(handovers)
     app.include_router(meetings)
+    app.include_router(summaries)
     app.include_router(health)
     _add_errors(app)
     check_policies(app, accounts.roles)

@@ -15,7 +15,13 @@ from riskwarn.web.held import Night
 from riskwarn.web.page import language_of, opens, page_of_night
 from riskwarn.web.words import told
 
-TABS = (("/desk", "work"), ("/supervision", "supervision"), ("/handover", "handover"), ("/meeting", "meeting"))
+TABS = (
+    ("/desk", "work"),
+    ("/supervision", "supervision"),
+    ("/handover", "handover"),
+    ("/meeting", "meeting"),
+    ("/summary", "summary"),
+)
 """Pages in the order of the tabs, and the words of each."""
 _CODE = re.compile(r"\b\d{6,15}(-[A-Z]\w*)?\b")
 _CASE = re.compile(r"\bcase:(\w+)")

@@ -2,6 +2,7 @@
 
 from riskwarn.language import Phrase, phrase
 from riskwarn.web.shift_words import SHIFT
+from riskwarn.web.summary_words import SUMMARY
 
 DUTY: dict[str, Phrase] = {
     "duty_nav": phrase("Duty"),
@@ -47,5 +48,6 @@ DUTY: dict[str, Phrase] = {
     "ended": phrase("ended"),
     "by_clock": phrase("all clocks"),
     **SHIFT,
+    **SUMMARY,
 }
 """Phrases of these pages by their key."""

@@ -1,0 +1,174 @@
+"""How organisations responded in a period: what counts, when it is told, and that it is never of people."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from ledger_rows import a_city, an_item
+
+from riskwarn.errors import DataError
+from riskwarn.history import Stream
+from riskwarn.label import Label
+from riskwarn.language import LANGUAGES
+from riskwarn.ledger import MACHINE, Ledger, cases, hits, of_bodies, period_of
+from riskwarn.ledger.effect import Effect, keep_effect, kept_effect
+from riskwarn.ledger.response import CLOCKS, FEW
+from riskwarn.web.summary import effect_lines
+
+MARCH = period_of("2025-03", "Asia/Shanghai")
+LATER = "2025-03-12 09:00"
+
+
+def published(ledger, n, *, at="2025-03-03 07:30", path="C1/T1", start=0, **more):
+    """Red alerts of a township, published at once."""
+    with ledger.writing(at) as pen:
+        return [pen.publish(an_item(start + i, path=path, **more), MACHINE, "listed").item_id for i in range(n)]
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    with Ledger(a_city(tmp_path)) as made:
+        yield made
+
+
+def answer(ledger, item_id, outcome="O3", at="2025-03-03 08:30"):
+    """Acknowledged, assigned and reported on the same day."""
+    leader = ledger.actor("shift_leader")
+    ledger.act(item_id, "acknowledge", leader, at=at)
+    ledger.act(item_id, "assign", leader, area="T1", at=at)
+    ledger.act(item_id, "feedback", ledger.actor("township_centre"), outcome=outcome, at="2025-03-03 16:00")
+
+
+@pytest.mark.parametrize(
+    ("name", "since", "until"),
+    [
+        ("2025-03", "2025-03-01", "2025-04-01"),
+        ("2025-12", "2025-12-01", "2026-01-01"),
+        ("2025-Q4", "2025-10-01", "2026-01-01"),
+        ("2025", "2025-01-01", "2026-01-01"),
+    ],
+)
+def test_a_period_is_whole_days_of_the_city(name, since, until):
+    """From its first instant to the first of the next, on the city's clock."""
+    made = period_of(name, "Asia/Shanghai")
+    assert (made.since, made.until) == tuple(pd.Timestamp(t, tz="Asia/Shanghai") for t in (since, until))
+
+
+@pytest.mark.parametrize("name", ["", "2025-13", "2025-00", "2025-Q5", "march", "2025-3", "2025-03-01", "0000"])
+def test_what_is_no_period_is_refused(name):
+    """Nothing is guessed."""
+    with pytest.raises(DataError, match="a period is"):
+        period_of(name, "Asia/Shanghai")
+
+
+def test_a_period_holds_the_alerts_first_published_in_it(ledger):
+    """One of the month before and one merged into another are left out; one that still waits is in."""
+    published(ledger, 1, at="2025-02-28 07:30", start=50)
+    first, second, _ = published(ledger, 3)
+    ledger.act(second, "merge", ledger.actor("shift_leader"), into=first, reason="duplicate", at="2025-03-03 09:00")
+
+    assert len(cases(ledger, MARCH, at=LATER)) == 2
+    assert len(cases(ledger, period_of("2025-Q1", "Asia/Shanghai"), at=LATER)) == 3
+
+
+def test_a_clock_counts_once_it_is_known(ledger):
+    """Kept is 1; past its limit is 0 whether somebody came later or never; what still runs counts neither way."""
+    quick, late, never = published(ledger, 3)
+    answer(ledger, quick)
+    ledger.act(late, "acknowledge", ledger.actor("shift_leader"), at="2025-03-03 15:00")
+    early = cases(ledger, MARCH, at="2025-03-03 09:00").set_index("item_id")["acknowledge"]
+    told = cases(ledger, MARCH, at=LATER).set_index("item_id")
+
+    assert np.isnan(early[never])
+    assert told.loc[[quick, late, never], "acknowledge"].tolist() == [1, 0, 0]
+    assert told.loc[quick, "hours"] == 0.5
+    assert np.isinf(told.loc[never, "hours"])
+    assert np.isnan(told.loc[never, "feedback"])
+    assert (told.loc[quick, "code"], told.loc[quick, "counts"]) == ("O3", "confirmed")
+
+
+def test_of_few_no_share_and_no_median_is_told(ledger):
+    """One case fewer than are enough: the counts stand, the shares are unknown; with one more they are told, with an interval around them."""
+    ids = published(ledger, FEW - 1)
+    for item_id in ids:
+        answer(ledger, item_id)
+    few = of_bodies(cases(ledger, MARCH, at=LATER)).iloc[-1]
+    answer(ledger, published(ledger, 1, start=60)[0])
+    enough = of_bodies(cases(ledger, MARCH, at=LATER)).iloc[-1]
+
+    assert (few["acknowledge_n"], few["acknowledge_kept"]) == (FEW - 1, FEW - 1)
+    assert np.isnan([few["median_hours"], *(few[f"{c}_share"] for c in CLOCKS)]).all()
+    assert enough["acknowledge_share"] == 1
+    assert enough["acknowledge_lower"] < 1
+    assert enough["median_hours"] == 0.5
+
+
+def test_the_bodies_add_up_to_the_whole(ledger):
+    """Counts of organisations sum to the last row; each names an area or body, and no column names who acted."""
+    for n, path in enumerate(("C1/T1", "C1/T2", "C1/T2")):
+        answer(ledger, published(ledger, 1, path=path, start=10 * n)[0], outcome=f"O{n + 4}")
+    table = of_bodies(cases(ledger, MARCH, at=LATER))
+    counted = ["n", "n_confirmed", "n_not_found", "n_excluded", "n_open_result", "returned", "acknowledge_n"]
+
+    assert (table[counted].iloc[:-1].sum() == table[counted].iloc[-1]).all()
+    assert set(table["body"]) <= {"T1", "T2", "*"}
+    assert not {"account", "role"} & set(cases(ledger, MARCH, at=LATER).columns) & set(table.columns)
+
+
+def test_half_that_nobody_acknowledged_have_no_median(ledger):
+    """Forgotten alerts come later than all others: when most are, no hour is told."""
+    ids = published(ledger, 3 * FEW)
+    for item_id in ids[:FEW]:
+        answer(ledger, item_id)
+
+    assert np.isnan(of_bodies(cases(ledger, MARCH, at=LATER)).iloc[-1]["median_hours"])
+
+
+def test_the_list_is_right_of_what_was_judged(ledger):
+    """Ten judged of a lane and level have a precision with an interval; data faults count for neither."""
+    for n, item_id in enumerate(published(ledger, FEW + 2)):
+        answer(ledger, item_id, outcome="O6" if n >= FEW else "O1" if n < 4 else "O5")
+    row = hits(cases(ledger, MARCH, at=LATER), ledger.workflow.levels).iloc[0]
+
+    assert (row["n_listed"], row["n_judged"], row["n_confirmed"], row["precision"]) == (FEW + 2, FEW, 4, 0.4)
+    assert row["lower"] < 0.4 < row["upper"]
+
+
+def test_a_township_reads_its_own_response(ledger):
+    """Of another township nothing is counted."""
+    published(ledger, 2, path="C1/T1")
+    published(ledger, 3, path="C1/T2", start=10)
+
+    assert of_bodies(cases(ledger, MARCH, area="T2", at=LATER))["n"].tolist() == [3, 3]
+
+
+def test_an_empty_period_adds_up_to_nothing(ledger):
+    """No alert: one row of zeros, no share."""
+    table = of_bodies(cases(ledger, period_of("2024", "Asia/Shanghai"), at=LATER))
+
+    assert table["n"].tolist() == [0]
+    assert hits(cases(ledger, period_of("2024", "Asia/Shanghai"), at=LATER), ledger.workflow.levels).empty
+
+
+def an_effect(n, estimate, half):
+    return Effect(estimate, estimate - half, estimate + half, estimate / n, np.nan, (1, 1), n, {})
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (None, "Too few handled places"),
+        (an_effect(9, -5.0, 1.0), "Too few handled places"),
+        (an_effect(40, -12.0, 20.0), "The interval holds 0"),
+        (an_effect(40, -12.0, 5.0), "Fewer than without handling"),
+        (an_effect(40, 12.0, 5.0), "More than without handling"),
+    ],
+)
+def test_an_effect_is_told_with_its_interval_or_not_at_all(ledger, found, said):
+    """Kept beside the ledger and read again; of few places none is told, and an interval that holds 0 claims nothing."""
+    label = Label("police_call_28d", (Stream("police_call"),), days=28)
+    assert kept_effect(ledger.store, MARCH) is None
+    keep_effect(ledger.store, MARCH, label, found)
+    kept = kept_effect(ledger.store, MARCH)
+
+    assert said in " ".join(effect_lines(kept, "en"))
+    assert all(effect_lines(kept, language) for language in LANGUAGES)
