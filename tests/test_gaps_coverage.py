@@ -150,6 +150,26 @@ def test_more_risk_gets_no_fewer_visits():
         gaps.redistribute(table, budget=0)
 
 
+@given(st.integers(2, 30), st.integers(1, 8), st.floats(0.2, 1), st.integers(0, 9))
+def test_no_grid_is_planned_more_visits_than_the_bound(n, most, used, seed):
+    """Whatever the risk, the whole budget is spent and no grid's plan exceeds the bound; what cannot be spent is refused."""
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame(
+        {
+            "grid_id": [f"G{i}" for i in range(n)],
+            "risk": rng.pareto(0.7, n) + 0.01,
+            "visits": rng.integers(0, 9, n) + (np.arange(n) == 0),
+            "township_id": [f"T{i % 3}" for i in range(n)],
+        }
+    )
+    budget = max(int(used * most * n), 1)
+    spread = gaps.redistribute(table, budget=budget, random_share=0, most=most)["visits_suggested"]
+    assert spread.sum() == budget
+    assert spread.max() <= most
+    with pytest.raises(DataError, match="cannot be spread"):
+        gaps.redistribute(table, budget=most * n + 1, random_share=0, most=most)
+
+
 def test_the_delay_curve_recovers_a_known_law():
     """With delays of 0 to 4 nights equally likely and the last days cut off, the curve is a fifth a night."""
     rng = np.random.default_rng(2)

@@ -79,3 +79,29 @@ def test_a_shared_place_is_named_by_its_grids(night):
 
     assert item.worst["place"] == {"text": f"one place in {night.names[grid]}", "grid_id": grid}
     assert "0a1b2c" not in item.worst["proof"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("hands", [1, 3, 10])
+def test_no_area_is_given_more_than_its_hands(night, seed, hands):
+    """What is to be done today in an area, visits by place and talks by matter, takes no more than it can do; the best comes first."""
+    items = worklist.day_items(with_gaps(night, 400, seed), "en", hands=hands, most=200)
+    spent = {}
+    for item in items:
+        effort = worklist.EFFORT[item.worst["action"]]
+        n = item.today if item.worst["action"] in worklist.EACH else 1
+        spent[item.area] = spent.get(item.area, 0) + n * effort
+
+    assert all(1 <= item.today <= item.n for item in items)
+    assert max(spent.values(), default=0) <= hands
+    assert [item.gain for item in items] == sorted((item.gain for item in items), reverse=True)
+
+
+def test_a_talk_is_about_all_of_a_group_and_a_visit_is_to_one_place(night):
+    """With hands for ten calls one body's overdue cases are done by one talk, and three places can be visited."""
+    gaps = with_gaps(night, 60, 1).gaps.assign(state="open", suppressed_by="", scope="grid:G0001")
+    gaps = gaps.assign(kind=["G06", "G01"] * 30, action=["A4", "A1"] * 30)
+    items = {item.kind: item for item in worklist.day_items(Altered(night, gaps=gaps), "en", hands=10)}
+
+    assert (items["G06"].today, items["G06"].n) == (30, 30)
+    assert (items["G01"].today, items["G01"].n) == (3, 30)

@@ -304,7 +304,13 @@ def _standard(values: np.ndarray) -> np.ndarray:
 
 @checked
 def redistribute(
-    table: pd.DataFrame, *, budget: int, random_share: float = 0.08, most_change: float = 0.5, seed: int = 0
+    table: pd.DataFrame,
+    *,
+    budget: int,
+    random_share: float = 0.08,
+    most_change: float = 0.5,
+    most: int | None = None,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """A suggested spread of visits under a fixed budget.
 
@@ -318,6 +324,9 @@ def redistribute(
         Share drawn at random over all grids, in [0, 1]; they keep the data honest, and `propensity` says how likely each grid was.
     most_change
         A township's visits change by at most this share of what it would get at the present spread: workers do not move freely.
+    most
+        Visits planned for one grid at most, the random ones aside; what is over goes to the other grids of its township, then to all. No
+        bound by default.
     seed
         Of the random visits: one seed, one spread.
 
@@ -329,7 +338,7 @@ def redistribute(
     Raises
     ------
     DataError
-        A budget below 1, or a share out of range.
+        A budget below 1, a share out of range, or a bound by which the budget cannot be spent.
 
     Examples
     --------
@@ -346,7 +355,8 @@ def redistribute(
     now = now / now.sum() * budget if now.sum() > 0 else np.full(len(table), budget / len(table))
     town = pd.factorize(table["township_id"])[0]
     share = _capped(table["risk"].to_numpy(dtype=float), now, town, most_change)
-    planned = _whole(share * (budget - n_random), budget - n_random)
+    wanted = share * (budget - n_random)
+    planned = _whole(wanted if most is None else _bounded(wanted, town, float(most)), budget - n_random)
     drawn = np.random.default_rng(seed).multinomial(n_random, np.full(len(table), 1 / len(table)))
     return pd.DataFrame(
         {
@@ -357,6 +367,26 @@ def redistribute(
             "propensity": n_random / len(table),
         }
     )
+
+
+def _bounded(wanted: np.ndarray, town: np.ndarray, most: float) -> np.ndarray:
+    """Visits of which no grid has more than `most`: what is over is spread over its township by what they have, then over all."""
+    if most * len(wanted) < wanted.sum():
+        raise DataError(
+            f"{wanted.sum():.0f} visits cannot be spread over {len(wanted)} grids with at most {most:.0f} each."
+        )
+    for groups in (town, np.zeros_like(town)):
+        for _ in range(len(wanted)):
+            kept = np.minimum(wanted, most)
+            over = np.bincount(groups, wanted - kept)
+            room = np.where(kept < most, kept + 1e-9, 0.0)
+            by_group = np.bincount(groups, room)
+            if not (over[by_group > 0] > 1e-9).any():
+                break
+            gain = np.where(by_group > 0, over / np.maximum(by_group, 1e-12), 0.0)
+            stuck = (by_group == 0)[groups] & (wanted > most)
+            wanted = np.where(stuck, wanted, kept + room * gain[groups])
+    return np.minimum(wanted, most)
 
 
 def _capped(risk: np.ndarray, now: np.ndarray, town: np.ndarray, most_change: float) -> np.ndarray:

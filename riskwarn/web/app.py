@@ -24,6 +24,7 @@ from riskwarn.web.admin import admin
 from riskwarn.web.api import routers
 from riskwarn.web.body import Body
 from riskwarn.web.books import Books
+from riskwarn.web.capacity import capacities
 from riskwarn.web.doorman import READING, Doorman
 from riskwarn.web.handover import handovers
 from riskwarn.web.health import health, registry_of
@@ -125,6 +126,7 @@ def create_app(
     app.include_router(handovers)
     app.include_router(meetings)
     app.include_router(summaries)
+    app.include_router(capacities)
     app.include_router(health)
     _add_errors(app)
     check_policies(app, accounts.roles)

@@ -8,7 +8,7 @@ import pandas as pd
 from fastapi import Request
 from fastapi.responses import Response
 
-from riskwarn.ledger import Item
+from riskwarn.ledger import Item, within
 from riskwarn.taxonomy import words_of
 from riskwarn.web.desk import about_of, title_of
 from riskwarn.web.held import Night
@@ -17,9 +17,11 @@ from riskwarn.web.words import told
 
 TABS = (
     ("/desk", "work"),
+    ("/worklist", "worklist"),
     ("/supervision", "supervision"),
     ("/handover", "handover"),
     ("/meeting", "meeting"),
+    ("/visits", "visits"),
     ("/summary", "summary"),
 )
 """Pages in the order of the tabs, and the words of each."""
@@ -67,10 +69,13 @@ def bodies_of(night: Night, language: str) -> Callable[[str], str]:
         A function of the code.
     """
     names: Mapping[str, str] = night.places.called
+    counties = [path for path in night.places.areas.of_body.values() if "/" not in path]
 
     def called(code: str) -> str:
         if code in {"", "*"}:
             return told("with_city", language)
+        if code not in names and counties and all(within(county, code) for county in counties):
+            return told("whole_city", language)
         return names.get(code) or words_of(code)[language]
 
     return called

@@ -1,6 +1,7 @@
 """What the pages of the duty say: the supervision board, the shift, the meeting, the summary, the visits and the centres."""
 
 from riskwarn.language import Phrase, phrase
+from riskwarn.web.hand_words import HANDS
 from riskwarn.web.shift_words import SHIFT
 from riskwarn.web.summary_words import SUMMARY
 
@@ -47,6 +48,7 @@ DUTY: dict[str, Phrase] = {
     "about_item": phrase("about"),
     "ended": phrase("ended"),
     "by_clock": phrase("all clocks"),
+    **HANDS,
     **SHIFT,
     **SUMMARY,
 }

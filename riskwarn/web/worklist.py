@@ -14,6 +14,10 @@ MOST_ITEMS, MOST_OF_KIND = 30, 4
 """Items on the page, and of one kind: the rest stands behind the list of its kind."""
 EFFORT = {"A1": 3.0, "A2": 1.0, "A3": 2.0, "A4": 1.0, "A5": 1.0, "A6": 2.0, "A7": 1.0, "A8": 1.0, "A9": 5.0, "A10": 2.0}
 """What an action takes, beside a telephone call: house defaults, a visit is three calls and another worker five."""
+HANDS = 10
+"""What one area or body can do in a day, in telephone calls: a house default, about three visits."""
+EACH = frozenset({"A1", "A2", "A6", "A7"})
+"""Actions that go to each place by itself; any other is one talk about all of a group."""
 _AREAS = ("township_id", "county_id")
 _DETAILS = frozenset({"calendar"})
 """Evidence that is told once on the page of a grid, and not beside every item."""
@@ -35,6 +39,8 @@ class Item:
         Severity times confidence of its gravest gap, over the effort of its action.
     worst
         Its gravest gap, in words.
+    today
+        Of its gaps, those that can be done today; the rest waits.
     """
 
     kind: str
@@ -42,6 +48,7 @@ class Item:
     n: int
     gain: float
     worst: Mapping[str, Any]
+    today: int = 0
 
 
 def area_of(gaps: pd.DataFrame, night: Night) -> pd.Series:
@@ -136,3 +143,43 @@ def _items(night: Night, language: str, most: int) -> list[Item]:
     shown = grouped[grouped.groupby("kind").cumcount() < MOST_OF_KIND].head(most)
     worst = gap_lines(shown, night.names, language, without=_DETAILS)
     return [Item(line["kind"], line["area"], line["n"], line["gain"], line) for line in worst]
+
+
+def day_items(night: Night, language: str, *, hands: float = HANDS, most: int = MOST_ITEMS) -> list[Item]:
+    """What can be done about gaps today with so many hands: what saves most for its effort first, until each area's hands are full.
+
+    Parameters
+    ----------
+    night
+        The night.
+    language
+        Of the reader.
+    hands
+        What one area or body can do in a day, in telephone calls.
+    most
+        Items at most.
+
+    Returns
+    -------
+    items
+        Each with how many of its gaps can be done `today`; none where not one can.
+    """
+    grouped = _grouped(night)
+    if grouped.empty:
+        return []
+    shown = grouped.assign(today=_within_hands(grouped, hands))
+    shown = shown[(shown["today"] > 0) & (shown.groupby("kind").cumcount() < MOST_OF_KIND * 2)].head(most)
+    worst = gap_lines(shown, night.names, language, without=_DETAILS)
+    return [Item(line["kind"], line["area"], line["n"], line["gain"], line, int(line["today"])) for line in worst]
+
+
+def _within_hands(grouped: pd.DataFrame, hands: float) -> list[int]:
+    """How many gaps of each group fit the hands of its area, in the order of the groups."""
+    left: dict[str, float] = {}
+    fits = []
+    for area, action, n in zip(grouped["area"], grouped["action"], grouped["n"], strict=True):
+        effort, free = EFFORT.get(action, 1.0), left.get(area, hands)
+        n_fit = min(int(free // effort), int(n)) if action in EACH else int(n) if free >= effort else 0
+        left[area] = free - (n_fit * effort if action in EACH else effort * (n_fit > 0))
+        fits.append(n_fit)
+    return fits
