@@ -60,7 +60,8 @@ def list_webhooks(*, store: StoreFolder = None, json: Json = False) -> None:
         rows.append({"name": stands.name, **told, "secret": secret, **vars(stands)})
         where = f"{told['url']}  {' '.join(told['events'])}  area {told['area']}" if webhook else "declared no more"
         lines.append(f"{stands.name:<16}{stands.waiting:>5} wait {stands.given_up:>5} given up  {where}")
-        lines += [f"{'':<16}{said}" for said in (stands.fault, "" if secret == "there" else secret) if said]  # noqa: S105 - it is none
+        faults = dict.fromkeys((stands.fault, "" if secret == "there" else secret))  # noqa: S105 - it is none
+        lines += [f"{'':<16}{said}" for said in faults if said]
     say(rows, "\n".join(lines) or "nobody is told; see docs/webhooks.md.", as_json=json)
 
 

@@ -114,11 +114,11 @@ class Webhook:
     def _sound(self) -> "Webhook":
         if target_of(self.url) is None:
             raise ValueError(
-                "url: wanted https://HOST[:PORT]/PATH in small letters, without user, query, fragment, '%', '//' or '..'"
+                f"url: wanted https://HOST[:PORT]/PATH in small letters, without user, query, fragment, '%', '//' or '..' (webhook {self.name!r})"
             )
         if bool(self.secret_env) == bool(self.secret_file):
             raise ValueError(
-                "secret_env: name one place of the secret, here or in secret_file; the secret itself never stands here"
+                f"secret_env: name one place of the secret, here or in secret_file; the secret itself never stands here (webhook {self.name!r})"
             )
         return self
 
