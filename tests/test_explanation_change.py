@@ -250,6 +250,16 @@ def test_rows_hold_nothing_personal_nor_anything_from_later(town, history, model
     assert (found["days_ago"] > 0).all()
 
 
+def test_rows_of_the_whole_city_are_shown_when_asked_for(town, history, model):
+    """Every event of the city is behind its totals, so they stay out unless they are named."""
+    read = {f.name: f for f in (*model.features, *model.label.totals)}
+    wide = RiskModel(tuple(read.values()), model.label)
+    name = model.label.totals[0].name
+
+    assert name not in set(rows(town, wide, "G00", NIGHT, history=history)["feature"])
+    assert len(set(rows(town, wide, "G00", NIGHT, features=[name], history=history)["grid_id"])) > 1
+
+
 def test_rows_of_chosen_features(town, history, model):
     """Only the features asked for; unknown grids and features are named."""
     assert set(rows(town, model, "G00", NIGHT, features=["dispute_n_28d"])["feature"]) == {"dispute_n_28d"}

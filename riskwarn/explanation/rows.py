@@ -55,7 +55,7 @@ def rows(
     as_of
         The night; a date means its local midnight.
     features
-        Only these; all by default.
+        Only these; by default all but the totals of the city, which every event of it is in.
     history
         The city's history, where it is at hand.
 
@@ -88,7 +88,7 @@ def rows(
 
 def _chosen(model: RiskModel, names: Iterable[str] | None) -> list[Feature]:
     if names is None:
-        return list(model.features)
+        return list(model.shape_features)
     wanted = list(dict.fromkeys(names))
     unknown = [n for n in wanted if n not in model.feature_names]
     if unknown:
