@@ -25,6 +25,7 @@ from riskwarn.web.api import routers
 from riskwarn.web.body import Body
 from riskwarn.web.books import Books
 from riskwarn.web.capacity import capacities
+from riskwarn.web.centres import centres
 from riskwarn.web.doorman import READING, Doorman
 from riskwarn.web.handover import handovers
 from riskwarn.web.health import health, registry_of
@@ -127,6 +128,7 @@ def create_app(
     app.include_router(meetings)
     app.include_router(summaries)
     app.include_router(capacities)
+    app.include_router(centres)
     app.include_router(health)
     _add_errors(app)
     check_policies(app, accounts.roles)

@@ -23,6 +23,7 @@ TABS = (
     ("/meeting", "meeting"),
     ("/visits", "visits"),
     ("/summary", "summary"),
+    ("/centres", "centres"),
 )
 """Pages in the order of the tabs, and the words of each."""
 _CODE = re.compile(r"\b\d{6,15}(-[A-Z]\w*)?\b")
@@ -69,12 +70,13 @@ def bodies_of(night: Night, language: str) -> Callable[[str], str]:
         A function of the code.
     """
     names: Mapping[str, str] = night.places.called
-    counties = [path for path in night.places.areas.of_body.values() if "/" not in path]
+    bodies = night.places.areas.of_body
+    counties = [path for path in bodies.values() if "/" not in path]
 
     def called(code: str) -> str:
         if code in {"", "*"}:
             return told("with_city", language)
-        if code not in names and counties and all(within(county, code) for county in counties):
+        if code not in bodies and counties and all(within(county, code) for county in counties):
             return told("whole_city", language)
         return names.get(code) or words_of(code)[language]
 

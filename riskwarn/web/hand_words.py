@@ -9,6 +9,14 @@ HANDS: dict[str, Phrase] = {
     "today_of": phrase("today {today} of {n}"),
     "today_all": phrase("all {n} by one talk"),
     "nothing_today": phrase("With so few hands nothing can be done today."),
+    "centres": phrase("Centres"),
+    "centre": phrase("Centre"),
+    "centres_dek": phrase(
+        "Every county and township with what lies before it tonight; each has a morning page of its own."
+    ),
+    "queued": phrase("No line: kept on this phone, and sent when the line is back."),
+    "sent_late": phrase("Sent, now that the line is back."),
+    "not_sent": phrase("The line is back, and it was not taken: open the item and look who was faster."),
     "visits": phrase("Visits"),
     "visits_dek": phrase(
         "A proposal under the same {budget} visits a week: by risk, within townships, at most {most} for a grid, a few at random. Change what you know better."
