@@ -32,8 +32,8 @@ slow: $(STAMP)  ## run every test, also the slow ones
 faults: $(STAMP)  ## faults on purpose, the long form; prints one table (an hour on 2 cores)
 	@PYTHONPATH=tests $(BIN)/python -m faults
 
-security: $(STAMP)  ## who may what: roles x routes x areas, guessing, bytes, paths, proxies, webhooks, small counts, the audit log
-	@$(BIN)/python -m pytest -n auto --dist loadfile -v tests/test_access*.py tests/test_web_policy.py tests/test_web_signing.py tests/test_web_server.py tests/test_web_body.py tests/test_web_bytes.py tests/test_web_described.py tests/test_web_narrow.py tests/test_web_posted.py tests/test_webhooks*.py
+security: $(STAMP)  ## what is tried against each fault of access, input and supply (R19 to R35); prints one table with the figures of this run
+	@PYTHONPATH=tests $(BIN)/python -m security -n auto --dist loadfile
 
 lint: $(STAMP)  ## style, with every rule on
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .

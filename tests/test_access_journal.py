@@ -93,11 +93,12 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_every_damage_shows(tmp_path, damage):
+def test_every_damage_shows(tmp_path, damage, record_property):
     """Flipped, dropped, swapped, cut, repeated, made up: verify says so."""
     journal = written(tmp_path)
     harm, said = DAMAGE[damage]
     harm(tmp_path)
+    record_property("damages", 1)
 
     assert re.search(said, "; ".join(journal.verify().faults))
 
@@ -170,7 +171,7 @@ def _write_many(folder):
         journal.record({"route": "/p"})
 
 
-def test_threads_and_processes_write_one_log(tmp_path):
+def test_threads_and_processes_write_one_log(tmp_path, record_property):
     """Two processes and four threads at once: every line once, in one chain."""
     others = [multiprocessing.get_context("spawn").Process(target=_write_many, args=(tmp_path,)) for _ in range(2)]
     for other in others:
@@ -180,6 +181,7 @@ def test_threads_and_processes_write_one_log(tmp_path):
         list(pool.map(lambda _: journal.record({"route": "/t"}), range(100)))
     for other in others:
         other.join(60)
+    record_property("lines by six writers", journal.verify().n_rows)
 
     assert journal.verify().faults == ()
     assert journal.verify().n_rows == 300
@@ -203,7 +205,7 @@ def bearer(app, name, purpose="handling"):
     return {"authorization": f"Bearer {make_token(app.state.doorman.accounts, name, purpose=purpose)[0]}"}
 
 
-def test_each_request_of_an_account_is_one_line(site):
+def test_each_request_of_an_account_is_one_line(site, record_property):
     """Readings, steps, refusals and tries; who asked stands as a digest, what was sent in no line, an unknown name in none."""
     client = from_elsewhere(site)
     head = bearer(site, "desk-1")
@@ -215,6 +217,7 @@ def test_each_request_of_an_account_is_one_line(site):
     client.post("/sign-in", data={"name": "desk-1", "password": "wrong-password"})
     client.get("/healthz")
     rows = list(site.state.journal.rows())
+    record_property("requests logged", len(rows))
 
     assert [(r["method"], r["route"], r["object"], r["as_of"], r["status"]) for r in rows] == [
         ("GET", "/api/v1/scores/{grid_id}", "G0001", "2025-01-08", 200),
@@ -332,7 +335,7 @@ def test_the_log_at_the_command_line(tmp_path, capsys, monkeypatch):
 # -- how often -----------------------------------------------------------------------------------------------------------
 
 
-def test_who_asks_too_often_waits_and_others_do_not(site):
+def test_who_asks_too_often_waits_and_others_do_not(site, record_property):
     """Ten times the limit in a minute: 99 in 100 of the excess is 429 and says how long; another token of the same account is not touched."""
     now = [0.0]
     site.state.rates = Rates({"*": 60, "failed": 60, "sign_in": 30}, ticking=lambda: now[0])
@@ -343,6 +346,8 @@ def test_who_asks_too_often_waits_and_others_do_not(site):
         now[0] += 0.1
         answers.append(client.get("/api/v1/feeds", headers=one))
     refused = [a for a in answers if a.status_code == 429]
+    record_property("requests", len(answers))
+    record_property("of them 429", len(refused))
 
     assert 119 <= 600 - len(refused) <= 121
     assert all(1 <= int(a.headers["retry-after"]) <= 60 for a in refused)
@@ -351,12 +356,14 @@ def test_who_asks_too_often_waits_and_others_do_not(site):
     assert client.get("/api/v1/feeds", headers=one).status_code == 200
 
 
-def test_guessing_tokens_and_passwords_is_slow(site):
+def test_guessing_tokens_and_passwords_is_slow(site, record_property):
     """From one address: sixty tokens a minute, thirty passwords, whatever names they are for."""
     site.state.rates.ticking = lambda: 0.0
     client = from_elsewhere(site)
     tokens = [client.get("/api/v1/feeds", headers={"authorization": f"Bearer rw_{n}"}).status_code for n in range(70)]
     names = [client.post("/sign-in", data={"name": f"n{n}", "password": "x"}).status_code for n in range(35)]
+    record_property("guesses", len(tokens) + len(names))
+    record_property("guesses refused unread", tokens.count(429) + names.count(429))
 
     assert (tokens.count(401), tokens.count(429)) == (60, 10)
     assert names.count(429) == 5

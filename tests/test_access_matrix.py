@@ -89,7 +89,7 @@ def open_to(policy, role, area, purpose):
     )
 
 
-def test_every_role_in_every_area_for_every_purpose_on_every_route(site):
+def test_every_role_in_every_area_for_every_purpose_on_every_route(site, record_property):
     """Let in where role, purpose, area and counts permit it, 403 elsewhere; without a token 401, or to the sign-in where a page is read."""
     app, tokens = site
     client = from_elsewhere(app)
@@ -111,11 +111,13 @@ def test_every_role_in_every_area_for_every_purpose_on_every_route(site):
             if (status == 403) == open_to(policy, role, area, purpose) or status == 401 or status >= 500:
                 wrong.append((method, path, role, area, purpose, status))
 
+    record_property("cells of roles, routes, areas and purposes", n)
+    record_property("wrong", len(wrong))
     assert wrong == []
     assert n > 2000
 
 
-def test_what_lies_in_another_area_is_as_what_is_not_there(site):
+def test_what_lies_in_another_area_is_as_what_is_not_there(site, record_property):
     """A real name is there for who sees its area; for anyone else each word of the answer is as for a name nobody has."""
     app, tokens = site
     client, real, nobody = from_elsewhere(app), names_of(app), NOBODY
@@ -137,6 +139,7 @@ def test_what_lies_in_another_area_is_as_what_is_not_there(site):
             if same != (area == ELSEWHERE):
                 wrong.append((method, path, role, area, one.status_code, other.status_code))
 
+    record_property("pairs of a real and an unknown name", n)
     assert wrong == []
     assert n > 150
     assert app.state.books.ledger().item(real["item_id"]).state == "published"
@@ -151,7 +154,7 @@ def told(answer, names):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_no_method_opens_what_another_does_not(site, method):
+def test_no_method_opens_what_another_does_not(site, method, record_property):
     """A method that a route does not have is no way in: never 2xx for who has no token, never 5xx."""
     app, _ = site
     client, names = from_elsewhere(app), names_of(app)
@@ -160,6 +163,7 @@ def test_no_method_opens_what_another_does_not(site, method):
         for _, path, policy in policies(app)
         if policy.permission != ANYONE
     }
+    record_property("requests without a token", len(answers))
 
     assert {path: a.status_code for path, a in answers.items() if a.status_code < 300 or a.status_code >= 500} == {}
 

@@ -1,6 +1,7 @@
 """Rolling back and pruning: a rollback stays until it is released, and what must be kept is kept, wherever a job breaks off."""
 
 import json
+import time
 
 import interrupted
 import pandas as pd
@@ -29,10 +30,12 @@ def published(path, days=1, first=DAY):
     return store
 
 
-def test_a_rollback_stays_until_it_is_released(tmp_path):
+def test_a_rollback_stays_until_it_is_released(tmp_path, record_property):
     """Who reads sees the earlier run; nobody publishes over it; released, it stays until the next run is published."""
     store = published(tmp_path / "city")
+    begin = time.monotonic()
     store.roll_back(DAY, "first", why="half a feed")
+    record_property("most seconds for a rollback", time.monotonic() - begin)
 
     assert store.run_of(DAY) == store.night(DAY).run == store.newest_night().run == "first"
     with pytest.raises(

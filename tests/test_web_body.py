@@ -106,10 +106,11 @@ def sent(client, body, **headers):
     return client.post("/api/v1/score", content=body, headers={"content-type": "application/json"} | headers)
 
 
-def test_the_corpus_is_refused_by_its_kinds(client):
+def test_the_corpus_is_refused_by_its_kinds(client, record_property):
     """Each broken body is 422 with its kind and nothing else of it; the whole corpus takes seconds."""
     begin = time.monotonic()
     answers = {body: sent(client, body) for body in CORPUS}
+    record_property("bodies", len(answers))
 
     assert len(CORPUS) >= 60
     assert {body[:40]: a.status_code for body, a in answers.items() if a.status_code != 422} == {}
@@ -120,8 +121,9 @@ def test_the_corpus_is_refused_by_its_kinds(client):
     assert time.monotonic() - begin < 20
 
 
-def test_json_that_no_route_takes_is_refused_too(client):
+def test_json_that_no_route_takes_is_refused_too(client, record_property):
     """Other kinds, unknown members, empty and odd names: 4xx, never 5xx."""
+    record_property("bodies", len(TAKEN))
     assert {body: s for body in TAKEN if not 400 <= (s := sent(client, body).status_code) < 500} == {}
 
 
@@ -158,10 +160,11 @@ def test_a_body_that_is_not_read(client, content, headers, status):
     assert sent(client, content, **headers).status_code == status
 
 
-def test_a_large_body_is_refused_soon(client):
+def test_a_large_body_is_refused_soon(client, record_property):
     """Ten times the limit costs no more than the limit."""
     begin = time.monotonic()
     answer = sent(client, b'{"grids": ["' + b"x" * (10 * LARGEST) + b'"]}')
+    record_property("most seconds for ten times the limit", time.monotonic() - begin)
 
     assert (answer.status_code, len(answer.content) < 400) == (413, True)
     assert time.monotonic() - begin < 2

@@ -1,0 +1,356 @@
+"""What no single test measures: swaps under load, odd input on every route, crafted archives, the lock, licences, secrets in the repository."""
+
+import ast
+import functools
+import importlib.metadata
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import tomllib
+import zipfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from security.report import Found
+
+ROOT = Path(__file__).parent.parent.parent
+LOCK = ROOT / "requirements.lock"
+MOST_DEPENDENCIES = 12
+_SECRETS = {
+    "a private key": r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----",
+    "a token of ours": r"\brw_[A-Za-z0-9_-]{43}\b",
+    "a key of a cloud": r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bLTAI[A-Za-z0-9]{16,}\b",
+    "a token of a host of code": r"\bgh[pousr]_[A-Za-z0-9]{36}\b|\bglpat-[A-Za-z0-9_-]{20}\b",
+    "a signed token": r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\b",
+    "a password in an address": r"[a-z]+://[^\s:/@\"'<>{}]+:(?!\*\*\*)[^\s:/@\"'<>{}$]{6,}@[a-z0-9.-]+\.[a-z]{2,}",
+}
+_ODD = (
+    "",
+    "\x00",
+    "%00",
+    "../../etc/passwd",
+    "..%2f..%2fetc",
+    "'; DROP TABLE x",
+    "<script>",
+    "9" * 400,
+    "-1",
+    "1e999",
+    "NaN",
+)
+_ODD += ("\ud83d\ude00", "A" * 3000, "{{7*7}}", "${7*7}", "%s%n", "\u202e", "null", "true", "[]", "2025-13-45", "0x10")
+
+
+# -- the application ------------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def _town() -> Path:
+    from towns import web
+
+    return web.build(Path(tempfile.mkdtemp()) / "town").path
+
+
+def _app(path: Path):
+    from towns import web
+
+    from riskwarn.web import create_app
+
+    app = create_app(path, clock=lambda: web.NOW)
+    app.state.rates = None
+    return app
+
+
+def registry() -> Found:
+    """A registry that refuses, hangs and lies, while a night is made."""
+    from faults.trial import TRIALS
+
+    trial, n, _ = TRIALS["registry"]
+    with tempfile.TemporaryDirectory() as folder:
+        lines = trial(Path(folder), n)
+    wrong = [line.fault for line in lines if line.passed is False]
+    return Found(not wrong, {"registries": len(lines)}, ", ".join(wrong))
+
+
+def swaps(n: int = 40, clients: int = 8) -> Found:
+    """The pointer of the newest night goes to and fro between two runs while clients ask for scores."""
+    from visiting import at_the_machine
+
+    from riskwarn.store import Store
+
+    path = Path(tempfile.mkdtemp()) / "town"
+    shutil.copytree(_town(), path)
+    night = Store(path).newest_night()
+    other = night.path.with_name(night.run[:-1] + ("0" if night.run[-1] != "0" else "1"))
+    shutil.copytree(night.path, other)
+    app, ended = _app(path), threading.Event()
+    known = {
+        run: at_the_machine(_pointed(app, night.path.parent, run)).get("/api/v1/scores").json()
+        for run in (night.run, other.name)
+    }
+
+    def ask(_: int) -> list[bool]:
+        client, good = at_the_machine(app), []
+        while not ended.is_set():
+            answer = client.get("/api/v1/scores")
+            body = answer.json() if answer.status_code == 200 else {}
+            good.append(body.get("items") == known.get(body.get("run"), {}).get("items", ()) != ())
+        return good
+
+    with ThreadPoolExecutor(clients) as pool:
+        asking = [pool.submit(ask, k) for k in range(clients)]
+        for k in range(n):
+            _pointed(app, night.path.parent, (other.name, night.run)[k % 2])
+            ended.wait(0.05)
+        ended.set()
+        good = [one for task in asking for one in task.result()]
+    return Found(
+        all(good) and len(good) > n,
+        {"swaps": n, "clients": clients, "answers": len(good), "failed or mixed": good.count(False)},
+    )
+
+
+def _pointed(app, folder: Path, run: str):
+    """The application, with the pointer of the night at a run."""
+    beside = folder / ".current.swap"
+    beside.write_text(run)
+    beside.replace(folder / "current")
+    return app
+
+
+def malformed() -> Found:
+    """Odd words in every parameter of every route that is described, and in its path."""
+    from visiting import at_the_machine
+
+    app = _app(_town())
+    client = at_the_machine(app, raise_server_exceptions=False)
+    n, failed, echoed, unknown = 0, [], [], []
+    for path, calls in app.openapi()["paths"].items():
+        for method, call in calls.items():
+            said = {int(status) for status in call["responses"]}
+            for ask in _asks(path, call):
+                answer = client.request(method, ask["path"], params=ask["params"], follow_redirects=False)
+                n += 1
+                failed += [f"{method} {path}"] if answer.status_code >= 500 else []
+                echoed += [path] if "<script>" in answer.text or "7*7" in answer.text else []
+                unknown += [path] if answer.status_code < 300 and answer.status_code not in said else []
+    figures = {"requests": n, "5xx": len(failed), "echoed": len(echoed), "undocumented 2xx": len(unknown)}
+    return Found(
+        not failed and not echoed and not unknown, figures, ", ".join(sorted({*failed, *echoed, *unknown})[:3])
+    )
+
+
+def _asks(path: str, call: dict) -> list[dict]:
+    """A request for each odd word in each place that takes one."""
+    from urllib.parse import quote
+
+    named = re.findall(r"\{(\w+)\}", path)
+    plain = re.sub(r"\{\w+\}", "G0001", path)
+    within = (
+        [
+            {"path": re.sub(r"\{\w+\}", quote(odd.encode("utf-8", "replace").decode(), safe=""), path), "params": {}}
+            for odd in _ODD
+        ]
+        if named
+        else []
+    )
+    params = [p["name"] for p in call.get("parameters", ()) if p["in"] == "query"] + ["no_such_parameter"]
+    return within + [
+        {"path": plain, "params": {name: odd.encode("utf-8", "replace")}} for name in params for odd in _ODD
+    ]
+
+
+def scripts() -> Found:
+    """Forty strings of script wherever a word of a user is shown again, in a browser: dialogs, CSP reports, errors of the console."""
+    from security.browser import shown
+
+    return shown()
+
+
+# -- archives and code ----------------------------------------------------------------------------------------------------
+
+
+def archives() -> Found:
+    """Backups whose members lead out of the folder, are links, or are ten thousand times as large as they say."""
+    from riskwarn.errors import RiskwarnError
+    from riskwarn.store.backup import restore
+
+    refused, outside = 0, []
+    crafted = {
+        "up": "../outside",
+        "absolute": "/tmp/riskwarn-outside",
+        "windows": "..\\outside",
+        "deep": "a/../../outside",
+        "link": "link",
+    }
+    for kind, name in crafted.items():
+        with tempfile.TemporaryDirectory() as folder:
+            source, target = Path(folder) / "b.zip", Path(folder) / "in" / "city"
+            with zipfile.ZipFile(source, "w") as made:
+                member = zipfile.ZipInfo(name)
+                member.external_attr = (0o120777 if kind == "link" else 0o100644) << 16
+                made.writestr(member, "/etc/passwd")
+                made.writestr("manifest.json", json.dumps({"format": 1, "sha256": {name: "0" * 64}}))
+            try:
+                restore(source, target)
+            except RiskwarnError:
+                refused += 1
+            outside += [kind] if list(Path(folder).rglob("outside")) or Path("/tmp/riskwarn-outside").exists() else []
+    return Found(
+        refused == len(crafted) and not outside,
+        {"archives": len(crafted), "refused": refused, "files outside": len(outside)},
+    )
+
+
+def imports() -> Found:
+    """Imports of what runs what it reads, and calls of eval and exec, in the package."""
+    meant = {"riskwarn/feature/group.py"}  # features are declared in Python, by who owns the store
+    banned = {"pickle", "joblib", "cloudpickle", "dill", "marshal", "shelve"}
+    found = []
+    files = sorted((ROOT / "riskwarn").rglob("*.py"))
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = (
+                [a.name for a in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
+            called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+            if {name.partition(".")[0] for name in names} & banned or called in {"eval", "exec"}:
+                found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    odd = [place for place in found if place.partition(":")[0] not in meant]
+    return Found(
+        not odd,
+        {"modules": len(files), "imports and calls": len(odd), "meant": len(found) - len(odd)},
+        ", ".join(odd[:3]),
+    )
+
+
+# -- what it is built of --------------------------------------------------------------------------------------------------
+
+
+def locked(text: str) -> dict[str, int]:
+    """How many digests each package of a lock has."""
+    hashes: dict[str, int] = {}
+    name = ""
+    for line in text.splitlines():
+        if begun := re.match(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?==", line):
+            name = begun[1].lower()
+            hashes[name] = 0
+        hashes[name] = hashes.get(name, 0) + line.count("--hash=sha256:") if name else 0
+    return hashes
+
+
+def declared() -> list[str]:
+    """Names of what the package needs to run."""
+    return [
+        Requirement(word).name.lower()
+        for word in tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+    ]
+
+
+def lock() -> Found:
+    """Every package of the lock has a digest, every dependency stands in it, and they are few."""
+    packages, needed = locked(LOCK.read_text("utf-8")), declared()
+    bare = [name for name, n in packages.items() if n == 0]
+    missing = sorted(set(needed) - set(packages))
+    figures = {
+        "locked": len(packages),
+        "without digest": len(bare),
+        "not locked": len(missing),
+        "runtime dependencies": len(needed),
+    }
+    many = (
+        f"{len(needed)} runtime dependencies, wanted at most {MOST_DEPENDENCIES}"
+        if len(needed) > MOST_DEPENDENCIES
+        else ""
+    )
+    return Found(
+        not bare and not missing and not many, figures, ", ".join([*bare[:3], *missing[:3], *([many] if many else [])])
+    )
+
+
+def advisories() -> Found:
+    """Known faults of the locked packages, as pip-audit tells them; audited must be as many as are locked."""
+    n = len(locked(LOCK.read_text("utf-8")))
+    program = shutil.which("pip-audit") or shutil.which("pip-audit", path=str(Path(sys.executable).parent))
+    if program is None:
+        return Found(None, {"audited": 0}, "pip-audit is not installed")
+    asked = [program, "--strict", "--require-hashes", "--disable-pip", "-f", "json", "-r", str(LOCK)]
+    try:
+        run = subprocess.run(asked, capture_output=True, text=True, timeout=300, check=False)
+        told = json.loads(run.stdout)["dependencies"]
+    except (ValueError, KeyError, subprocess.TimeoutExpired):
+        return Found(None, {"audited": 0}, "not run offline")
+    audited = [package for package in told if "vulns" in package]
+    known = sum(len(package["vulns"]) for package in audited)
+    enough = len(audited) >= n
+    return Found(
+        enough and not known,
+        {"audited": len(audited), "known faults": known},
+        "" if enough else f"audited {len(audited)} of {n}",
+    )
+
+
+def licences() -> Found:
+    """The licence of each installed package of the lock; one that says none is named."""
+    unknown, told = [], 0
+    for name in locked(LOCK.read_text("utf-8")):
+        try:
+            about = importlib.metadata.metadata(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        said = (
+            about.get("License-Expression")
+            or about.get("License")
+            or any("License ::" in c for c in about.get_all("Classifier") or ())
+        )
+        files = importlib.metadata.distribution(name).files or ()
+        known = bool(said) or any("licen" in str(place).lower() for place in files)
+        told += known
+        unknown += [] if known else [name]
+    return Found(not unknown and told > 0, {"licences told": told, "not told": len(unknown)}, ", ".join(unknown[:5]))
+
+
+def secrets() -> Found:
+    """What looks like a secret in the files of the repository and in all that was ever added to it."""
+    git = ["git", "-C", str(ROOT)]
+    listed = subprocess.run([*git, "ls-files", "-z"], capture_output=True, check=False)
+    if listed.returncode:
+        return Found(None, {}, "no repository")
+    files = [ROOT / name for name in listed.stdout.decode().split("\0") if name]
+    texts = [
+        (str(path.relative_to(ROOT)), path.read_text("utf-8", "replace"))
+        for path in files
+        if path.is_file() and path.stat().st_size < 5_000_000
+    ]
+    log = subprocess.run(
+        [*git, "log", "-p", "--no-color", "--unified=0", "--no-textconv"], capture_output=True, check=False
+    )
+    added = "\n".join(line for line in log.stdout.decode("utf-8", "replace").splitlines() if line.startswith("+"))
+    found = [
+        f"{what} in {name}"
+        for name, text in [*texts, ("history", added)]
+        for what, rule in _SECRETS.items()
+        if re.search(rule, text)
+    ]
+    return Found(
+        not found,
+        {"files": len(texts), "lines of history": added.count("\n"), "findings": len(found)},
+        "; ".join(found[:3]),
+    )
+
+
+PROBES: dict[str, Callable[[], Found]] = {
+    probe.__name__: probe
+    for probe in (registry, swaps, malformed, scripts, archives, imports, lock, advisories, licences, secrets)
+}
+"""By name, as ``faults.toml`` has them."""
