@@ -308,6 +308,9 @@ def _newest(store: Store) -> Iterator[Finding]:
 
 
 def _held(store: Store) -> Iterator[Finding]:
+    if (stop := store.stopped) is not None:
+        said = f"{stop.by or 'somebody'} has stopped publishing and showing scores since {stop.since[:16]}: {stop.why}"
+        yield Finding("stop", "warn", said, "`riskwarn stop --release --by ROLE --why …` when it may go on.")
     for at, hold in store.holds().items():
         said = f"{at:%Y-%m-%d} is held at run {hold.run} since {hold.since[:16]}: {hold.why}"
         yield Finding("rollback", "warn", said, f"`riskwarn rollback {at:%Y-%m-%d} --release` when it is mended.")

@@ -89,6 +89,10 @@ def held(store):
     store.roll_back(towns.STREET_NIGHT, store.run_of(towns.STREET_NIGHT), why="half a feed")
 
 
+def stopped(store):
+    store.stop(by="admin", why="half a feed")
+
+
 def aside(store):
     store.set_aside("2025-12-16", {}, run="x")
 
@@ -119,6 +123,7 @@ def old_format(store):
         (swapped, f"champion {towns.TARGET}", "fail", "names no bundle"),
         (damaged, "nights", "fail", "scores.parquet is damaged"),
         (held, "rollback", "warn", "half a feed"),
+        (stopped, "stop", "warn", "admin has stopped publishing"),
         (aside, "aside", "warn", "1 runs could not be right"),
         (forced, "forced", "warn", "units; x."),
         (degraded, "degraded", "warn", "police_call has stopped"),

@@ -84,7 +84,7 @@ def _statuses(path: str, method: str, operation: dict[str, Any], policy: Policy 
         yield 422
     if "requestBody" in operation:
         yield from (408, 413, 415)
-    if method == "post":
+    if method in {"post", "patch"}:
         yield 409  # who was slower
     if method == "get" and path.startswith("/api/"):
         yield 304
