@@ -246,6 +246,7 @@ FORGED = {
     "nobody": {"claims": {"sub": None}},
     "an empty name": {"claims": {"sub": ""}},
     "a name that is a number": {"claims": {"sub": 17}},
+    "a name beyond measure": {"claims": {"sub": "x" * 256}},
     "no algorithm": {"head": {"alg": "none"}},
     "the public key as a shared secret": {"head": {"alg": "HS256"}},
     "an algorithm that is not declared": {"head": {"alg": "RS512"}},

@@ -27,6 +27,7 @@ SKEW_SECONDS = 60
 """How far the clocks of issuer and server may stand apart."""
 OLDEST_SECONDS = 600
 """How long ago an ID token may have been issued: it answers a question that was asked just now."""
+LONGEST_SUBJECT = 255
 _KEPT_SECONDS, _NOT_AGAIN_SECONDS, _DOWN_SECONDS = 3600.0, 10.0, 5.0
 _ASK_SECONDS, _ALL_SECONDS, _LARGEST = 5.0, 10.0, 256 << 10
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
@@ -209,6 +210,8 @@ class Issuer:
         for_others = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
         if claims.get("azp", None if for_others else me) != me:
             raise SignInError("the ID token was made for another service.")
+        if len(claims["sub"]) > LONGEST_SUBJECT:  # section 2: cut off, two could be one
+            raise SignInError("the ID token names somebody at greater length than is permitted.")
         if claims["iat"] < now - OLDEST_SECONDS:
             raise SignInError("the ID token was issued long ago.")
         if not isinstance(claims.get("nonce"), str) or not same(claims["nonce"], nonce):

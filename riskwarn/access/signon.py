@@ -25,7 +25,7 @@ PREFIX = "sso-"
 """With which the name of an account that an issuer vouches for begins."""
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _SHORTEST_SECRET, _FEWEST_LETTERS = 16, 8
-_LONGEST_SUBJECT, _MOST_GROUPS = 255, 1000
+_MOST_GROUPS = 1000
 Address = Annotated[Text, Field(min_length=1, max_length=500)]
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"]
 """Signatures with a key of which the issuer alone holds the private half."""
@@ -289,8 +289,7 @@ def account_of(accounts: Accounts, sign_on: SignOn, claims: Mapping[str, Any]) -
     ForbiddenError
         None of the groups has access, and what the account had before has ended; or the account is closed here.
     """
-    subject = str(claims["sub"])[:_LONGEST_SUBJECT]
-    name = PREFIX + signature(accounts.store.path, f"sso|{sign_on.issuer}|{subject}".encode())[:16]
+    name = PREFIX + signature(accounts.store.path, f"sso|{sign_on.issuer}|{claims['sub']}".encode())[:16]
     group, known = group_of(sign_on, claims), _known(accounts, name)
     if known is not None and known.disabled:
         raise ForbiddenError("the account is closed here.")
