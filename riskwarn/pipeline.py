@@ -20,7 +20,7 @@ from riskwarn.backtesting import Report
 from riskwarn.calling import checked
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.experiment import Experiment
-from riskwarn.explanation import in_words, tide_facts, words_of_features
+from riskwarn.explanation import in_words, serious_events, tide_facts, words_of_features
 from riskwarn.feature import Feature
 from riskwarn.gaps import Evidence, find_gaps
 from riskwarn.gaps.calendar import Workdays, workdays
@@ -40,7 +40,7 @@ from riskwarn.publishing import publish_night
 from riskwarn.scaffold import starter
 from riskwarn.schema import REASONS
 from riskwarn.store import LEAST_KEPT, NIGHT_TABLES, Store
-from riskwarn.weekly import weekly_counts, weekly_readings
+from riskwarn.weekly import category_counts, weekly_counts, weekly_readings
 
 __all__ = ["Night", "model_of", "night_panel", "nightly", "run_key", "starter", "train"]
 
@@ -116,7 +116,8 @@ class Night:
     ----------
     as_of, run
         The night and the name of its run.
-    scores, stored_reasons, gaps, alerts, triggers, marks, weeks, weekly_readings, what_ifs, events_behind, matured
+    scores, stored_reasons, gaps, alerts, triggers, marks, weeks, weekly_readings, category_counts, serious_events, what_ifs,
+    events_behind, matured
         The tables, of all questions; marks are what the monitors of the night measured, `matured` how earlier nights came out. `reasons` has
         the sentences too.
     features
@@ -137,6 +138,8 @@ class Night:
     marks: pd.DataFrame
     weeks: pd.DataFrame
     weekly_readings: pd.DataFrame
+    category_counts: pd.DataFrame
+    serious_events: pd.DataFrame
     what_ifs: pd.DataFrame
     events_behind: pd.DataFrame
     matured: pd.DataFrame
@@ -429,7 +432,14 @@ def _beside(
     """What pages show beside the lists, so that they need neither model nor history."""
     weeks = weekly_counts(history, at)
     readings = weekly_readings(weeks, history.sources, at)
-    return {"weeks": weeks, "weekly_readings": readings, **beside(answered, history, reasons, at)}
+    counts = category_counts(history, at)
+    return {
+        "weeks": weeks,
+        "weekly_readings": readings,
+        "category_counts": counts,
+        "serious_events": serious_events(history, at),
+        **beside(answered, history, reasons, at),
+    }
 
 
 @checked

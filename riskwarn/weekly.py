@@ -4,10 +4,14 @@ import numpy as np
 import pandas as pd
 
 from riskwarn.history import History, Stream
+from riskwarn.taxonomy import CATEGORIES, NEVER_FEATURES
 from riskwarn.unusual import weekly_reading
 
 N_WEEKS = 53
 """A year of weeks, and before it the week that last week is compared with."""
+
+PERIOD_WEEKS, N_PERIODS = 4, 13
+"""Weeks of a period in which categories are counted, and how many of them: a year."""
 
 
 def week_ends(as_of: pd.Timestamp) -> list[pd.Timestamp]:
@@ -50,6 +54,55 @@ def weekly_counts(history: History, as_of: pd.Timestamp) -> pd.DataFrame:
     known = history.at(ends)
     parts = [_of_feed(history, source, known.count(Stream(source), days=7), ends) for source in history.sources]
     return pd.concat(parts, ignore_index=True).assign(as_of=as_of)
+
+
+def period_ends(as_of: pd.Timestamp) -> list[pd.Timestamp]:
+    """Ends of the periods of four weeks before a night, oldest first; the last is the night itself.
+
+    Parameters
+    ----------
+    as_of
+        The night.
+
+    Returns
+    -------
+    ends
+        :data:`N_PERIODS` instants, at the same time of day.
+
+    Examples
+    --------
+    >>> [at.strftime("%Y-%m-%d") for at in period_ends(pd.Timestamp("2025-01-08", tz="Asia/Shanghai"))[-2:]]
+    ['2024-12-11', '2025-01-08']
+    """
+    return [as_of - pd.DateOffset(weeks=PERIOD_WEEKS * back) for back in range(N_PERIODS - 1, -1, -1)]
+
+
+def category_counts(history: History, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Events by category in each of the last :data:`N_PERIODS` periods of four weeks, as known when it ended: table `category_counts`.
+
+    Parameters
+    ----------
+    history
+        What was known.
+    as_of
+        The night, timezone-aware.
+
+    Returns
+    -------
+    counts
+        One row a grid, feed, category and period with an event, grid by grid.
+    """
+    ends = period_ends(as_of)
+    known = history.at(ends)
+    counted = [
+        (source, category, known.count(Stream(source, categories=(category,)), days=7 * PERIOD_WEEKS))
+        for source in history.sources
+        for category in sorted(set(CATEGORIES) - NEVER_FEATURES)
+    ]
+    parts = [_of_feed(history, source, n, ends).assign(category=category) for source, category, n in counted]
+    whole = pd.concat(parts, ignore_index=True).rename(columns={"week_ends_at": "period_ends_at"})
+    by = ["grid_id", "source", "category", "period_ends_at"]
+    return whole[[*by, "n"]].sort_values(by, ignore_index=True).assign(as_of=as_of)
 
 
 def _of_feed(history: History, source: str, counts: np.ndarray, ends: list[pd.Timestamp]) -> pd.DataFrame:

@@ -132,7 +132,7 @@ def test_what_lies_in_another_area_is_as_what_is_not_there(site, record_property
             ask = {"headers": {"authorization": f"Bearer {secret}"}, "follow_redirects": False}
             ask |= {"json": STEP} if "transitions" in path else {"data": STEP} if method == "POST" else {}
             ask |= {"json": {"version": 1}} if method == "PATCH" else {}
-            ask |= {"params": {"feature": "overdue_open"}} if path.endswith("/rows") else {}
+            ask |= {"params": {"feature": "overdue_open"}} if path.endswith(("/rows", "/events")) else {}
             one, other = (client.request(method, asked(path, names), **ask) for names in (real, nobody))
             n += 1
             same = (one.status_code, told(one, real)) == (other.status_code, told(other, nobody))

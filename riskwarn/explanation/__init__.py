@@ -10,7 +10,7 @@ from riskwarn.explanation.closings import read_what_ifs, what_if_table
 from riskwarn.explanation.overview import dependence, importance, model_card, shap_explanation, stability
 from riskwarn.explanation.phrases import denied
 from riskwarn.explanation.reasons import explain, families_of, family_contributions, in_words, pick_reasons
-from riskwarn.explanation.review import Review, review, review_sentences
+from riskwarn.explanation.review import LEAST_SEVERITY, REACH_DAYS, Review, review, review_sentences, serious_events
 from riskwarn.explanation.rows import rows
 from riskwarn.explanation.sentences import lead, remedies, sentence, sentences, words_of_features
 from riskwarn.explanation.tide import tide_facts
@@ -18,7 +18,9 @@ from riskwarn.explanation.whatif import CAVEAT, WhatIf, actionable, seen_ranges,
 
 __all__ = [
     "CAVEAT",
+    "LEAST_SEVERITY",
     "MOST_EVENTS",
+    "REACH_DAYS",
     "Review",
     "WhatIf",
     "actionable",
@@ -43,6 +45,7 @@ __all__ = [
     "seen_ranges",
     "sentence",
     "sentences",
+    "serious_events",
     "shap_explanation",
     "stability",
     "tide_facts",

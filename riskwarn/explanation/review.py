@@ -4,6 +4,7 @@ Read from what was published, so it judges the nights as they were, not as a new
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,15 @@ from riskwarn.calling import checked
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.history import History
 from riskwarn.language import listed, phrase
-from riskwarn.store import Store
+from riskwarn.store import PublishedNight, Store
 from riskwarn.taxonomy import NEVER_FEATURES
 
 REACH = 0.15
 """Share of the grids that can reach a level, however long the list: the largest of :data:`riskwarn.level.LEVELS`."""
+LEAST_SEVERITY, REACH_DAYS = 2, 400
+"""What a night publishes for the look back: events of this severity and more, of so many days before it."""
+_KEPT_LISTS = 90
+_STANDING = ("grid_id", "as_of", "target", "rank", "expected", "state")
 VERDICTS = {
     "listed": phrase("on the list"),
     "score": phrase("its score was too low"),
@@ -100,6 +105,7 @@ def review(
     source: str | None = None,
     severity: int = 2,
     horizon_days: float | None = None,
+    events: pd.DataFrame | None = None,
 ) -> Review:
     """The missed-event autopsy over published nights.
 
@@ -115,6 +121,8 @@ def review(
         Least severity, 0 to 3.
     horizon_days
         How long before an event a list still warns of it; by default as the nights say.
+    events
+        What a night published of serious events (:func:`serious_events`), so that the history need not be read; read from the store by default.
 
     Returns
     -------
@@ -132,21 +140,57 @@ def review(
     if not nights:
         raise NotFoundError(f"store {store.path}: no night is published; run `riskwarn nightly` first.")
     horizon = horizon_days or float(str(store.facts(nights[-1]).get("horizon_days", 28)))
-    events = _serious(store, nights[0], since, until, source, severity)
+    known = _today(store) if events is None else events
+    events = _serious(store, known, nights[0], since, until, source, severity)
     lists = _lists(store, nights, events["occurred_at"].max(), events["occurred_at"].min() - pd.Timedelta(days=horizon))
     return Review(_with_lead(_judged(_in_lists(events, lists), lists), lists, horizon), horizon)
 
 
-def _serious(
-    store: Store, first: pd.Timestamp, since: object, until: object, source: str | None, severity: int
-) -> pd.DataFrame:
-    """The events of the span as they are known today, in the grids under which they were written."""
-    history = History.load(store)
-    events = history.events_at(store.known_until() + pd.Timedelta(microseconds=1)).largest()
+@checked
+def serious_events(history: History, at: pd.Timestamp) -> pd.DataFrame:
+    """The events that a look back asks about, as they are known on a night: table `serious_events`.
+
+    Parameters
+    ----------
+    history
+        What was known.
+    at
+        The night, timezone-aware.
+
+    Returns
+    -------
+    events
+        Of severity :data:`LEAST_SEVERITY` and more in the last :data:`REACH_DAYS` days: `source`, `event_id`, `occurred_at`, `grid_id`,
+        the grid it was `written` under, `category`, `severity`.
+    """
+    events = _frame(history, at)
+    near = events["occurred_at"] >= at - pd.Timedelta(days=REACH_DAYS)
+    return events[near & (events["severity"] >= LEAST_SEVERITY)].reset_index(drop=True).assign(as_of=at)
+
+
+def _today(store: Store) -> pd.DataFrame:
+    return _frame(History.load(store), store.known_until() + pd.Timedelta(microseconds=1))
+
+
+def _frame(history: History, at: pd.Timestamp) -> pd.DataFrame:
+    """The events known by then, with the grids under which they were written; those that are never told of are left out."""
+    events = history.events_at(at).largest()
     frame = events.frame(("source", "event_id", "occurred_at", "grid_id", "category", "severity"))
     frame = frame.assign(written=events.words["grid_id"][events.raw_grid])
+    return frame[(frame["written"] != "") & ~frame["category"].isin(NEVER_FEATURES)]
+
+
+def _serious(
+    store: Store,
+    frame: pd.DataFrame,
+    first: pd.Timestamp,
+    since: object,
+    until: object,
+    source: str | None,
+    severity: int,
+) -> pd.DataFrame:
+    """The events of the span that follow a published night."""
     mask = frame["occurred_at"] >= max(store.instant(since), first)
-    mask &= (frame["written"] != "") & ~frame["category"].isin(NEVER_FEATURES)
     mask &= frame["source"] == source if source else True
     mask &= frame["occurred_at"] < store.instant(until) if until is not None else True
     mask &= frame["severity"] >= severity
@@ -156,7 +200,8 @@ def _serious(
             f"store {store.path}: no event of severity {severity} or more since {store.instant(since).date()} that follows a published night; "
             "choose an earlier date or a lower severity."
         )
-    return serious.sort_values("occurred_at", kind="stable", ignore_index=True)
+    columns = ["source", "event_id", "occurred_at", "grid_id", "category", "severity", "written"]
+    return serious[columns].sort_values("occurred_at", kind="stable", ignore_index=True)
 
 
 def _in_lists(events: pd.DataFrame, lists: pd.DataFrame) -> pd.DataFrame:
@@ -174,36 +219,42 @@ def _lists(store: Store, nights: list[pd.Timestamp], last: pd.Timestamp, first: 
 
 
 def _list(store: Store, night: pd.Timestamp) -> pd.DataFrame:
-    scores, facts = store.read("scores", as_of=night), store.facts(night)
-    listed = _listed(store, night)
+    return _list_of(store, night, store.night(night).run)
+
+
+@lru_cache(maxsize=_KEPT_LISTS)
+def _list_of(store: Store, night: pd.Timestamp, run: str) -> pd.DataFrame:
+    """The scored grids of a run by its first question, and what became of each."""
+    published = store.night(night, run)
+    facts = published.facts
+    target = next(iter(facts.get("questions", {})), None)
+    scores = _of(published.table("scores", columns=_STANDING), target)
+    alerts = published.table("alerts", columns=["grid_ids", "target"]) if "alerts" in published.tables else None
+    listed = [] if alerts is None else " ".join(alerts["grid_ids"]).split()
+    ranked = [] if alerts is None else " ".join(_of(alerts, target)["grid_ids"]).split()
     standing = scores[["grid_id", "as_of", "rank", "expected", "state"]].assign(
         listed=scores["grid_id"].isin(listed), capacity=int(str(facts.get("capacity") or 0))
     )
-    n_listed = int(standing["listed"].sum())
-    cut = standing.loc[standing["listed"], "expected"].min()
-    first = _first_reasons(store, night).reindex(standing["grid_id"]).to_numpy()
+    cut = standing.loc[standing["grid_id"].isin(ranked), "expected"].min()
     kept_off: Any = facts.get("kept_off") or {}
     return standing.assign(
-        n_listed=n_listed,
+        n_listed=int(standing["listed"].sum()),
         short_by=cut / standing["expected"],
-        reason=first,
+        reason=_first_reasons(published, target).reindex(standing["grid_id"]).to_numpy(),
         kept_off=standing["grid_id"].map(dict(kept_off)).astype("object"),
     )
 
 
-def _listed(store: Store, night: pd.Timestamp) -> list[str]:
-    try:
-        alerts = store.read("alerts", as_of=night)
-    except (NotFoundError, DataError):
-        return []
-    return [g for grids in alerts["grid_ids"] for g in str(grids).split()]
+def _of(rows: pd.DataFrame, target: str | None) -> pd.DataFrame:
+    """The rows of one question; all of a run that asked but one."""
+    return rows if target is None or "target" not in rows else rows[rows["target"] == target]
 
 
-def _first_reasons(store: Store, night: pd.Timestamp) -> pd.Series:
-    try:
-        reasons = store.read("reasons", as_of=night)
-    except (NotFoundError, DataError):
+def _first_reasons(published: PublishedNight, target: str | None) -> pd.Series:
+    """The feature told first of each grid."""
+    if "reasons" not in published.tables:
         return pd.Series(dtype="str")
+    reasons = _of(published.table("reasons", columns=["grid_id", "target", "place", "feature"]), target)
     return reasons[reasons["place"] == 1].drop_duplicates("grid_id").set_index("grid_id")["feature"]
 
 

@@ -108,6 +108,7 @@ class Ledger:
         area: str = CITY,
         open_only: bool = False,
         source_ids: Sequence[str] | None = None,
+        grid_id: str | None = None,
     ) -> pd.DataFrame:
         """Items, the gravest first.
 
@@ -121,6 +122,8 @@ class Ledger:
             Only what has not ended.
         source_ids
             Only items with one of the names that nights gave them.
+        grid_id
+            Only what concerns this grid.
 
         Returns
         -------
@@ -133,8 +136,10 @@ class Ledger:
         asked = asked if level is None else asked.where(ITEMS.c.level == level)
         asked = asked.where(ITEMS.c.state.not_in(self.workflow.final)) if open_only else asked
         asked = asked if source_ids is None else asked.where(ITEMS.c.source_id.in_(list(source_ids)))
+        asked = asked if grid_id is None else asked.where(ITEMS.c.grid_ids.contains(grid_id, autoescape=True))
         with database.linked(self.engine) as link:
             rows = [row._asdict() for row in link.execute(asked) if within(row.path, area)]
+        rows = [row for row in rows if grid_id is None or grid_id in row["grid_ids"].split()]
         rank = {level: n for n, level in enumerate(self.workflow.levels)}
         ordered = sorted(
             rows, key=lambda r: (rank.get(r["level"], len(rank)), r["kind"], r["first_night"], r["item_id"])

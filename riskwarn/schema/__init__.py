@@ -20,12 +20,14 @@ from riskwarn.schema.city import (
 from riskwarn.schema.column import Column, Kind, Table
 from riskwarn.schema.night import (
     ALERTS,
+    CATEGORY_COUNTS,
     EVENTS_BEHIND,
     GAPS,
     MARKS,
     MATURED,
     REASONS,
     SCORES,
+    SERIOUS_EVENTS,
     TRIGGERS,
     WEEKLY_READINGS,
     WEEKS,
@@ -35,6 +37,7 @@ from riskwarn.schema.rule import TABLES, conform, sift, table_of, typed
 
 __all__ = [
     "ALERTS",
+    "CATEGORY_COUNTS",
     "CROSSWALK",
     "DIVERSIONS",
     "EVENTS",
@@ -50,6 +53,7 @@ __all__ = [
     "REASONS",
     "ROSTER",
     "SCORES",
+    "SERIOUS_EVENTS",
     "TABLES",
     "TRIGGERS",
     "VISITS",

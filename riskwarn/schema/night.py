@@ -160,6 +160,34 @@ WEEKS = Table(
         number("n", "events that occurred in the week and were known when it ended", required=True, least=0),
     ),
 )
+SERIOUS_EVENTS = Table(
+    "serious_events",
+    "Serious events before a night, as known then: what a look back asks about.",
+    ("as_of", "source", "event_id"),
+    (
+        AS_OF,
+        text("source", "the feed", required=True),
+        text("event_id", "its name in the feed", required=True),
+        time("occurred_at", "when it happened", required=True),
+        text("grid_id", "the grid it lies in; empty where that is not known"),
+        text("written", "the grid it was written under", required=True),
+        text("category", "canonical category"),
+        integer("severity", "2 or 3", required=True, least=0),
+    ),
+)
+CATEGORY_COUNTS = Table(
+    "category_counts",
+    "Events by category and four weeks before a night: one row a grid, feed, category and period in which there was one.",
+    ("grid_id", "as_of", "source", "category", "period_ends_at"),
+    (
+        GRID,
+        AS_OF,
+        text("source", "the feed", required=True),
+        text("category", "canonical category; those that are never a feature are left out", required=True),
+        time("period_ends_at", "end of the period's 28 days; that of the last one is the night", required=True),
+        number("n", "events that occurred in the period and were known when it ended", required=True, least=0),
+    ),
+)
 WEEKLY_READINGS = Table(
     "weekly_readings",
     "How unusual the last week of each feed is against the weeks before, in the whole city.",

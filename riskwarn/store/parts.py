@@ -21,6 +21,8 @@ NIGHT_TABLES = (
     "marks",
     "weeks",
     "weekly_readings",
+    "category_counts",
+    "serious_events",
     "what_ifs",
     "events_behind",
     "matured",

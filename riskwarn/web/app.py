@@ -27,6 +27,7 @@ from riskwarn.web.books import Books
 from riskwarn.web.capacity import capacities
 from riskwarn.web.centres import centres
 from riskwarn.web.doorman import READING, Doorman
+from riskwarn.web.grid_page import grid_page
 from riskwarn.web.handover import handovers
 from riskwarn.web.health import health, registry_of
 from riskwarn.web.listing import listing
@@ -38,6 +39,8 @@ from riskwarn.web.policy import Guarded, StopWatch, check_policies, identify, po
 from riskwarn.web.problems import Problem, headers_of, of_error, of_faults
 from riskwarn.web.rates import Rates
 from riskwarn.web.recorder import Recorder
+from riskwarn.web.review_page import review_page
+from riskwarn.web.search import search
 from riskwarn.web.serving import Entrance, Serving
 from riskwarn.web.signing import signing, to_sign_in
 from riskwarn.web.signon import signon, vouching_of
@@ -117,6 +120,9 @@ def create_app(
         app.include_router(router)
     app.include_router(views)
     app.include_router(listing)
+    app.include_router(search)
+    app.include_router(review_page)
+    app.include_router(grid_page)
     app.include_router(outlines)
     app.include_router(signing)
     app.include_router(signon)

@@ -1,12 +1,15 @@
 """Small charts as numbers for inline SVG; templates draw them, so that text is escaped and no script is needed."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 WIDTH, HEIGHT = 640, 120
 """Drawing area of a weekly chart, SVG units; axes lie outside."""
-_GAP = 0.25
+SMALL_WIDTH, SMALL_HEIGHT = 130, 30
+"""Drawing area of one of several small charts."""
+_GAP, _MARGIN = 0.25, 15
 
 
 def stacked(series: Mapping[str, Sequence[int]]) -> dict[str, object]:
@@ -121,3 +124,83 @@ def intervals(
         "width": WIDTH,
         "height": HEIGHT,
     }
+
+
+def course(
+    days: Sequence[float], expected: Sequence[float], lower: Sequence[float], upper: Sequence[float]
+) -> dict[str, Any]:
+    """A line over nights with the interval around it; a night without a score breaks it.
+
+    Parameters
+    ----------
+    days
+        (n,) When each night was, oldest first, days.
+    expected, lower, upper
+        (n,) Of each night; NaN where there is none.
+
+    Returns
+    -------
+    chart
+        `x`: middle of each night; `y`: height of each value, None where there is none; `band`: corners of each part of the interval,
+        `line`: corners of each part of the line, as SVG reads them; `top`: value of the upper grid line.
+
+    Examples
+    --------
+    >>> course([0, 7], [1.0, 2.0], [0.0, 1.0], [2.0, 4.0])["line"]
+    ['15.0,90.0 625.0,60.0']
+    """
+    values = np.array([expected, lower, upper], dtype=float)
+    n = values.shape[1]
+    top = nice(float(np.nan_to_num(values).max(initial=0)))
+    since = np.asarray(days, dtype=float) - min(days, default=0)
+    x = _MARGIN + since / max(since.max(initial=0), 1) * (WIDTH - 2 * _MARGIN)
+    y = HEIGHT - values / top * HEIGHT
+    known = np.isfinite(values).all(axis=0)
+    cuts = np.flatnonzero(np.diff(known.astype(int))) + 1
+    parts = [part for part in np.split(np.arange(n), cuts) if len(part) and known[part[0]]]
+    return {
+        "x": x.round(1).tolist(),
+        "y": [None if not ok else round(float(at), 1) for ok, at in zip(known, y[0], strict=True)],
+        "line": [_corners(x[part], y[0, part]) for part in parts],
+        "band": [_corners(np.r_[x[part], x[part][::-1]], np.r_[y[1, part], y[2, part][::-1]]) for part in parts],
+        "top": top,
+        "width": WIDTH,
+        "height": HEIGHT,
+    }
+
+
+def _corners(x: np.ndarray, y: np.ndarray) -> str:
+    return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
+
+
+def small_bars(counts: Sequence[float], top: float) -> list[dict[str, float]]:
+    """Bars of one of several small charts that share a scale.
+
+    Parameters
+    ----------
+    counts
+        (n,) Oldest first.
+    top
+        What a full bar stands for.
+
+    Returns
+    -------
+    bars
+        `x`, `y`, `width` and `height` of each count above zero, in a box of 130 by 30.
+
+    Examples
+    --------
+    >>> small_bars([0, 2], 4)
+    [{'x': 66.0, 'y': 15.0, 'width': 63.0, 'height': 15.0}]
+    """
+    step = SMALL_WIDTH / len(counts)
+    return [
+        {
+            "x": n * step + 1,
+            "y": SMALL_HEIGHT * (1 - count / top),
+            "width": step - 2,
+            "height": SMALL_HEIGHT * count / top,
+        }
+        for n, count in enumerate(counts)
+        if count > 0
+    ]

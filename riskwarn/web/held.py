@@ -106,6 +106,11 @@ class Held:
         return self._columns("what_ifs")
 
     @cached_property
+    def serious_events(self) -> pd.DataFrame | None:
+        """Serious events, for the look back; None where the run published none."""
+        return self._frame("serious_events")
+
+    @cached_property
     def weeks(self) -> Weeks | None:
         """Events by week; None where the run published none."""
         readings = self._frame("weekly_readings")
@@ -379,6 +384,12 @@ class Night:
         events = self.published.rows("events_behind", **wanted)
         days_ago = (self.as_of - events["occurred_at"]) / pd.Timedelta(days=1)
         return events.assign(grid_id=events["event_grid_id"], days_ago=days_ago)
+
+    def categories_of(self, grid_id: str) -> pd.DataFrame | None:
+        """Rows of table `category_counts` of a grid; None where the run published none."""
+        if "category_counts" not in self.published.tables:
+            return None
+        return self.published.rows("category_counts", grid_id=grid_id)
 
     @cached_property
     def grids_listed(self) -> list[str]:

@@ -38,7 +38,8 @@ STALE_HOURS = 26
 KEPT_NIGHTS = 3
 """Runs held in memory."""
 _KEPT_SCORES = 128
-_PAST = ("probability", "expected", "rank", "state", "model_version")
+_PAST = ("probability", "expected", "lower", "upper", "rank", "state", "model_version", "level")
+_INTERVAL = ("lower", "upper")
 _LOOK_AGAIN_SECONDS = 2.0
 """How long what was found is believed while no pointer moves; then every night is looked at again, for files may be damaged."""
 _TICK_NS = 50_000_000
@@ -167,7 +168,9 @@ class Nights:
         return [date for date in self.dates() if date <= night.as_of][-n:]
 
     def past_scores(self, dates: list[pd.Timestamp], grid_id: str, target: str) -> pd.DataFrame:
-        """Score of one grid for a question on each of `dates` that can be read: `as_of`, `probability`, `expected`, `rank`, `state`, `model_version`."""
+        """Score of one grid for a question on each of `dates` that can be read: `as_of`, `probability`, `expected` with its interval, `rank`, `state`,
+        `model_version`, and the `level` at which the list of that night had it.
+        """
         rows = []
         for date in dates:
             try:
@@ -177,7 +180,7 @@ class Nights:
                 continue
             rows += [{"as_of": date, **score} for score in [scores.of(grid_id)] if score is not None]
         past = pd.DataFrame(rows, columns=["as_of", *_PAST])
-        return past.astype({"rank": "Int64", "probability": "float64", "expected": "float64"})
+        return past.astype({"rank": "Int64"} | dict.fromkeys(("probability", "expected", "lower", "upper"), "float64"))
 
     # -- the newest -----------------------------------------------------------------------------------------------------
 
@@ -313,16 +316,29 @@ class _PastScores:
 
     grids: pa.Array
     values: dict[str, np.ndarray]
+    levels: dict[str, str]
 
     def of(self, grid_id: str) -> dict[str, Any] | None:
         at = pc.index(self.grids, grid_id).as_py()
-        return None if at < 0 else {name: values[at] for name, values in self.values.items()}
+        told = {"level": self.levels.get(grid_id)}
+        return None if at < 0 else {name: values[at] for name, values in self.values.items()} | told
 
 
 def _past_scores(store: Store, as_of: pd.Timestamp, run: str, target: str) -> _PastScores:
     published = store.night(as_of, run)
     rows = published.rows("scores", **({"target": target} if target else {}))
-    small = {"probability": np.float64, "expected": np.float64, "rank": np.float32}
+    small = {"probability": np.float64, "expected": np.float64, "rank": np.float32} | dict.fromkeys(
+        _INTERVAL, np.float64
+    )
     values = {name: rows[name].to_numpy(dtype=kind, na_value=np.nan) for name, kind in small.items()}
     values |= {n: np.asarray(pd.Categorical(rows[n]), dtype=object) for n in ("state", "model_version")}
-    return _PastScores(pa.array(rows["grid_id"], pa.string()), values)
+    return _PastScores(pa.array(rows["grid_id"], pa.string()), values, _levels(published))
+
+
+def _levels(published: PublishedNight) -> dict[str, str]:
+    """Level of each grid that the list of a night had."""
+    if "alerts" not in published.tables:
+        return {}
+    listed = published.table("alerts", columns=["grid_ids", "level"])
+    members = listed.assign(grid_id=listed["grid_ids"].str.split()).explode("grid_id").drop_duplicates("grid_id")
+    return dict(zip(members["grid_id"], members["level"], strict=True))

@@ -7,17 +7,13 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 from fastapi import APIRouter, Query, Request
-from fastapi import Path as InPath
 from fastapi.responses import Response
 from pydantic import Field
 
 from riskwarn.access import Visitor, is_small
 from riskwarn.naming import LESS_IS_BETTER
-from riskwarn.web.api.alerts import alert_rows
-from riskwarn.web.api.gaps import touching
-from riskwarn.web.api.shared import nights_of, score_of
+from riskwarn.web.api.shared import nights_of
 from riskwarn.web.atlas import atlas
-from riskwarn.web.chart import stacked
 from riskwarn.web.desk import at_hand
 from riskwarn.web.held import Night
 from riskwarn.web.lines import (
@@ -36,12 +32,10 @@ from riskwarn.web.nights import Nights
 from riskwarn.web.outcomes import outcomes_of
 from riskwarn.web.page import PageQuery, language_of, page_of_night
 from riskwarn.web.policy import may
-from riskwarn.web.reasons import remedies, sentences
 from riskwarn.web.worklist import area_of, work_items
 
 ITEMS_TODAY = 10
 views = APIRouter(include_in_schema=False)
-GridId = Annotated[str, InPath(max_length=200)]
 
 
 class ListPageQuery(PageQuery):
@@ -104,61 +98,6 @@ def grids(
     explained = shown["grid_id"].tolist() if visitor.small_counts else []
     told_of = sentences_of(night, explained, language_of(request))
     return page_of_night(request, "grids.html", night, pages=pages, lines=shown.to_dict("records"), told=told_of)
-
-
-@views.get("/grids/{grid_id}")
-def grid(
-    request: Request,
-    grid_id: GridId,
-    query: Annotated[PageQuery, Query()],
-    visitor: Annotated[Visitor, may("scores:read", "own")],
-) -> Response:
-    """One grid: score, reasons, gaps, weeks, nights and neighbours."""
-    nights, language = nights_of(request), language_of(request)
-    night = narrowed(nights.at(query.as_of, target=query.target), visitor)
-    score = score_of(night, grid_id).iloc[0].to_dict()
-    reasons = night.reasons_of([grid_id])
-    reason_rows = reasons.assign(
-        text=sentences(reasons, night.facts.get("features", {}), language),
-        step=remedies(reasons, night.facts.get("features", {}), language),
-        factor=np.exp(reasons["contribution"].astype(float)),
-    )
-    weeks = night.weeks
-    weekly = weeks.of_grid(grid_id) if weeks else {}
-    mine = None if night.gaps is None else night.gaps[touching(night.gaps["scope"], grid_id)]
-    return page_of_night(
-        request,
-        "grid.html",
-        night,
-        score=score,
-        reasons=reason_rows.to_dict("records"),
-        alert=_alert_of(night, score),
-        atlas=atlas(night, visitor, focus=grid_id),
-        gap_lines=None if mine is None else gap_lines(mine, night.names, language),
-        weekly=weekly,
-        ends=weeks.ends if weeks else [],
-        chart=stacked(weekly) if weekly else None,
-        past=nights.past_scores(nights.upto(night, 14), grid_id, night.target).iloc[::-1].to_dict("records"),
-        neighbours=_neighbours(night, grid_id),
-        possible=_possible(night, score, language),
-    )
-
-
-def _possible(night: Night, score: Mapping[str, Any], language: str) -> list[str] | None:
-    """What could be done for a grid and where it would stand then, a line each; none where the night worked nothing out."""
-    answers = None if pd.isna(score["rank"]) else night.what_ifs_of(str(score["grid_id"]))
-    return None if answers is None else [answer.sentence(language) for answer in answers]
-
-
-def _alert_of(night: Night, score: Mapping[str, Any]) -> dict[str, Any] | None:
-    if night.alerts is None or pd.isna(score["alert_id"]):
-        return None
-    return alert_rows(night.alerts[night.alerts["alert_id"] == score["alert_id"]])[0]
-
-
-def _neighbours(night: Night, grid_id: str) -> list[dict[str, Any]]:
-    """Scores of the grids that touch one, riskiest first; none where its polygon is not known."""
-    return night.scores[night.scores["grid_id"].isin(night.places.beside(grid_id))].to_dict("records")
 
 
 @views.get("/gaps")

@@ -113,6 +113,34 @@ UNITS = {
 }
 
 
+EVENT_STATES = {
+    "open": phrase("open", context="case"),
+    "accepted": phrase("accepted", context="case"),
+    "assigned": phrase("assigned"),
+    "in_progress": phrase("in progress"),
+    "paused": phrase("paused", context="case"),
+    "returned": phrase("returned", context="words"),
+    "closed_success": phrase("closed, settled", context="case"),
+    "closed_fail": phrase("closed, not settled", context="case"),
+    "withdrawn": phrase("withdrawn", context="case"),
+    "archived": phrase("archived", context="case"),
+}
+"""Where the record of an event stands (:data:`riskwarn.taxonomy.STATUSES`)."""
+
+CLOSERS = {
+    "A1": phrase("the grid worker, with the township centre"),
+    "A2": phrase("the township centre, by telephone"),
+    "A3": phrase("the township centre, which calls the agencies together"),
+    "A4": phrase("the county centre"),
+    "A5": phrase("the county centre, which names the owner"),
+    "A6": phrase("the organisation that keeps the record"),
+    "A7": phrase("the township centre, with the data desk"),
+    "A8": phrase("the data desk, with the provider"),
+    "A9": phrase("the county centre, which plans staff"),
+    "A10": phrase("the agency of the line"),
+}
+"""Who can close a gap, by the code of its action."""
+
 PUNCTUATION = {
     "colon": phrase(": ", context="punctuation"),
     "comma": phrase(", ", context="punctuation"),
@@ -161,6 +189,25 @@ PHRASES: dict[str, Phrase] = {
     "said_refused": phrase("That step cannot be taken from here, or something it wants is missing."),
     "model": phrase("Model"),
     "feeds": phrase("Feeds"),
+    "review": phrase("Look back"),
+    "since_day": phrase("events since {day}"),
+    "last_days": phrase("last {n} days"),
+    "severity_2": phrase("serious and very serious"),
+    "severity_3": phrase("very serious alone"),
+    "review_nothing": phrase("No event of that severity followed a published night in this time."),
+    "was_listed": phrase("On the list before"),
+    "what_list_said": phrase("What the list said, and why not"),
+    "yes": phrase("yes"),
+    "no": phrase("no"),
+    "review_note": phrase(
+        "Read from the lists as they were published. A place off the list is a question to the list, never to those who work there."
+    ),
+    "search": phrase("Search"),
+    "search_hint": phrase("grid, place, number"),
+    "search_what": phrase("A grid by its code or name, a township or county, or the number of an alert."),
+    "search_nothing": phrase("Nothing of that name or number in your area."),
+    "search_more": phrase("The first {n} are shown; say more of the name."),
+    "alert_one": phrase("Alert"),
     "note": phrase("A lead to verify; not grounds for punishment, appraisal or restricting any person."),
     "note_more": phrase(
         "Results speak of places, never of people. Asking for help and petitioning are lawful; a score stands for unmet need."
@@ -340,6 +387,41 @@ PHRASES: dict[str, Phrase] = {
     "reasons_note": phrase("Reasons are associations, not causes."),
     "grid_gaps": phrase("Gaps of this grid"),
     "no_grid_gaps": phrase("No gaps were found for this grid."),
+    "counts_withheld": phrase(
+        "Reasons, gaps and events of a single grid hold small counts and are shown to those on duty. What stands here is what the model says."
+    ),
+    "not_listed": phrase("not on the list"),
+    "course": phrase("Expected events by night"),
+    "course_note": phrase("line: expected; shade: 90% interval; large dots: on the list that night"),
+    "in_list": phrase("On the list"),
+    "events_behind": phrase("Events behind this number"),
+    "events_behind_of": phrase("Events behind this number: {text}"),
+    "events_n": phrase("{n} event, newest first.", plural="{n} events, newest first."),
+    "events_cut": phrase("There are more; the newest are shown."),
+    "no_events_behind": phrase("No single events stand behind this number."),
+    "occurred": phrase("Occurred"),
+    "ago": phrase("Days ago"),
+    "category": phrase("Category"),
+    "event_no": phrase("Record number"),
+    "outside_area": phrase("a neighbouring grid of another area"),
+    "changed_since": phrase("What is told otherwise than on {as_of}"),
+    "reasons_same": phrase("The reasons are those of {as_of}."),
+    "came": phrase("new", context="reason told"),
+    "went": phrase("no more", context="reason told"),
+    "can_close": phrase("can be closed by {who}"),
+    "in_hand": phrase("In hand"),
+    "nothing_in_hand": phrase("Nothing is open in the ledger for this grid."),
+    "before": phrase("What became of it before"),
+    "nothing_before": phrase("Nothing that was listed here has ended yet."),
+    "clock_due": phrase("{what} due by {at}"),
+    "clock_late": phrase("{what} was due by {at}"),
+    "listed_first": phrase("First listed"),
+    "about_what": phrase("What"),
+    "ended_as": phrase("Ended as"),
+    "by_category": phrase("A year of events by category"),
+    "category_alt": phrase("{what}, by four weeks, oldest first: {counts}"),
+    "category_note": phrase("Each bar is four weeks, the rightmost the last; a full bar is {top}."),
+    "category_rest": phrase("{n} further event of other categories.", plural="{n} further events of other categories."),
     "history": phrase("Events of the last 52 weeks"),
     "history_note": phrase("As known at the time; the rightmost bar is the last 7 days. Recent weeks may still grow."),
     "no_record": phrase("Not one record in 52 weeks. That is not calm: check the data and visit."),

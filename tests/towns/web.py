@@ -19,7 +19,7 @@ from riskwarn.model import RiskModel
 from riskwarn.model.tide import Tide
 from riskwarn.naming import named
 from riskwarn.store import Store
-from riskwarn.weekly import weekly_counts, weekly_readings
+from riskwarn.weekly import category_counts, weekly_counts, weekly_readings
 
 ZONE = "Asia/Shanghai"
 NIGHTS = ("2025-01-06", "2025-01-07", "2025-01-08")
@@ -106,6 +106,7 @@ def publish(store: Store, night: str, *, seed: int = 0, run: str = "", **facts: 
     if store.has("events"):
         history = History.load(store, as_of=as_of)
         tables["weeks"] = weekly_counts(history, as_of)
+        tables["category_counts"] = category_counts(history, as_of)
         tables["weekly_readings"] = weekly_readings(tables["weeks"], history.sources, as_of)
     store.publish(as_of, tables, run=run or f"run{seed}", facts=_facts(as_of) | facts)
 

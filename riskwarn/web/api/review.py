@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from riskwarn.access import Visitor
 from riskwarn.errors import DataError, NotFoundError
-from riskwarn.explanation import Review, review, review_sentences
+from riskwarn.explanation import LEAST_SEVERITY, REACH_DAYS, Review, review, review_sentences
 from riskwarn.language import LANGUAGES
 from riskwarn.web import schemas
 from riskwarn.web.api.shared import api_answer, finite, nights_of, page_of, seen
@@ -29,13 +29,7 @@ def look_back(
     request: Request, query: Annotated[ReviewQuery, Query()], visitor: Annotated[Visitor, may("review:read", "own")]
 ) -> Response:
     """Serious events after the first published night: was the grid on the list, how early, and what kept it off."""
-    nights = nights_of(request)
-    since, until = _span(nights, query)
-    try:
-        reviewed = review(nights.store, since=since, until=until, source=query.source, severity=query.severity)
-    except (DataError, NotFoundError):
-        raise no_events() from None
-    reviewed = _seen(nights, reviewed, visitor)
+    reviewed = reviewed_of(nights_of(request), query, visitor)
     page = page_of(reviewed.frame, query)
     texts = {language: review_sentences(reviewed, language).reindex(page.index) for language in LANGUAGES}
     return api_answer(
@@ -52,6 +46,44 @@ def look_back(
         offset=query.offset,
         items=rows(page.assign(**texts), fields(schemas.ReviewedEvent)),
     )
+
+
+def reviewed_of(nights: Nights, query: ReviewQuery, visitor: Visitor) -> Review:
+    """What the nights made of the events asked for, in the visitor's area.
+
+    Parameters
+    ----------
+    nights
+        Of the store.
+    query
+        Which events.
+    visitor
+        Who asks.
+
+    Returns
+    -------
+    review
+        Of the events that the newest night published, as far as they reach; else of those of the store.
+
+    Raises
+    ------
+    Problem
+        404 where there is no such event.
+    """
+    since, until = _span(nights, query)
+    asked = {"since": since, "until": until, "source": query.source, "severity": query.severity}
+    try:
+        found = review(nights.store, **asked, events=_published(nights, since, query.severity))
+    except (DataError, NotFoundError):
+        raise no_events() from None
+    return _seen(nights, found, visitor)
+
+
+def _published(nights: Nights, since: pd.Timestamp, severity: int) -> pd.DataFrame | None:
+    """Serious events as the newest night published them; None where they do not reach as far, or it published none."""
+    night = nights.newest()
+    reaches = severity >= LEAST_SEVERITY and since >= night.as_of - pd.Timedelta(days=REACH_DAYS)
+    return night.held.serious_events if reaches else None
 
 
 def _seen(nights: Nights, reviewed: Review, visitor: Visitor) -> Review:
