@@ -145,6 +145,34 @@ class Label:
         return events
 
     @property
+    def question(self) -> Spoken:
+        """What is asked of the grids, for staff."""
+        events, days = _joined(self.streams), f"{self.days:g}"
+        past = f"{self.past_days:g}"
+        if self.kind == "emergence":
+            return phrase(
+                "Which grids will go furthest beyond their usual number of {events} in the next {days} days",
+                events=events,
+                days=days,
+            )
+        if self.kind == "first":
+            return phrase(
+                "Which grids will see {events} again in the next {days} days after {past} days without",
+                events=events,
+                days=days,
+                past=past,
+            )
+        if self.kind == "escalation":
+            return phrase(
+                "In which grids will {lower} of the last {past} days grow into {events} in the next {days} days",
+                lower=_joined(self.lower),
+                events=events,
+                days=days,
+                past=past,
+            )
+        return phrase("Which grids will see the most {events}", events=self.words)
+
+    @property
     def normal(self) -> OwnNormal:
         """The count above which an emergence begins, known at `as_of`."""
         return OwnNormal(

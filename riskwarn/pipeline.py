@@ -493,7 +493,7 @@ def _question_facts(answer: Answer) -> dict[str, Any]:
     model = answer.model
     return {
         "target": answer.target,
-        "question": in_every_language(phrase("Which grids will see most {events}", events=model.label.words)),
+        "question": in_every_language(model.label.question),
         "lane": answer.question.lane,
         "weight": answer.question.weight,
         "weight_source": answer.question.source,

@@ -126,7 +126,7 @@ class Trend(Windowed):
     --------
     >>> feature = Trend(Stream("police_call"), days=28, over=364)
     >>> feature.name, feature.words["en"]
-    ('police_call_trend_28d_in_364d', 'police calls a day over 28 days, as a multiple of 364 days')
+    ('police_call_trend_28d_in_364d', 'police calls a day over 28 days, in times the daily mean of 364 days')
     """
 
     over: Days = 84
@@ -149,7 +149,7 @@ class Trend(Windowed):
     @property
     def words(self) -> Spoken:
         return phrase(
-            "{events}{where} a day over {days:g} days, as a multiple of {over:g} days",
+            "{events}{where} a day over {days:g} days, in times the daily mean of {over:g} days",
             events=self.stream.words,
             where=self._where,
             days=self.days,
@@ -164,7 +164,7 @@ class Trend(Windowed):
     @property
     def clause(self) -> Clause:
         name = phrase(
-            "{events} a day{where} over {days:g} days, as a multiple of {over:g} days",
+            "{events} a day{where} over {days:g} days, in times the daily mean of {over:g} days",
             events=noun_of(self.stream).many,
             where=self._where,
             days=self.days,

@@ -1,6 +1,6 @@
 """A grid's own normal: what its past lets one expect of the next days, and the count that would be more than that."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Annotated, ClassVar, Literal, get_args
 
@@ -9,12 +9,15 @@ from pydantic import Field
 
 from riskwarn.declaring import AtLeastOne, Days, Number, Share
 from riskwarn.errors import DefinitionError
+from riskwarn.feature.base import measured
+from riskwarn.feature.clause import Clause
 from riskwarn.feature.observing import divided, unless_silent
 from riskwarn.feature.own import _OfLabel
 from riskwarn.feature.reach import Reach
+from riskwarn.feature.telling import unit_of
 from riskwarn.feature.windowed import Windowed
 from riskwarn.history import Snapshot
-from riskwarn.language import Spoken, phrase
+from riskwarn.language import Spoken, measure_word, phrase
 
 Part = Literal["expected", "threshold", "tail"]
 YEAR_DAYS = 364
@@ -23,9 +26,9 @@ _FEWEST_BLOCKS = 3
 _FULL = 0.99
 _TINY = 1e-6
 _PARTS = {
-    "expected": phrase("own normal of"),
-    "threshold": phrase("own 95 % normal of"),
-    "tail": phrase("chance of more than the own normal of"),
+    "expected": phrase("usual number of {nouns} in this grid in {days:g} days"),
+    "threshold": phrase("most {nouns} still usual in this grid in {days:g} days"),
+    "tail": phrase("chance of more {nouns} than usual in this grid in {days:g} days"),
 }
 
 
@@ -73,8 +76,13 @@ class OwnNormal(_OfLabel):
 
     @property
     def words(self) -> Spoken:
-        nouns, what = self._nouns, _PARTS[self.part]
-        return phrase("{what} {nouns} over {days:g} days", what=what, nouns=nouns, days=self.days)
+        return _PARTS[self.part].filled(nouns=self._nouns, days=self.days)
+
+    @property
+    def clause(self) -> Clause:
+        if self.part == "tail":
+            return replace(measured(self), unit=unit_of("share"), scale="percent")
+        return replace(measured(self), unit=measure_word("event"))
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         key = ("normal", self.streams, self.days, self.past_days, self.quantile, self.at_least)
@@ -157,7 +165,7 @@ class LastYear(Windowed):
     >>> from riskwarn.history import Stream
     >>> feature = LastYear(Stream("petition"), days=28)
     >>> feature.name, feature.words["en"]
-    ('petition_last_year_28d', "petitions in the same 28 days a year before, as a multiple of the year's mean")
+    ('petition_last_year_28d', "petitions in the same 28 days of last year, in times that year's mean")
     """
 
     unit: ClassVar[str] = "ratio"
@@ -171,10 +179,14 @@ class LastYear(Windowed):
     @property
     def words(self) -> Spoken:
         return phrase(
-            "{events} in the same {days:g} days a year before, as a multiple of the year's mean",
+            "{events} in the same {days:g} days of last year, in times that year's mean",
             events=self.stream.words,
             days=self.days,
         )
+
+    @property
+    def clause(self) -> Clause:
+        return replace(measured(self), unit=measure_word("multiple"))
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
         ago = YEAR_DAYS - self.days

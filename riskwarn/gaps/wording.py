@@ -199,7 +199,12 @@ SENTENCES: dict[str, tuple[Clause, ...]] = {
             phrase(
                 "most events fall between {events_by_4_hours}, most visits between {visits_by_4_hours}",
                 context="evidence",
-            )
+            ),
+            lambda evidence: _peak(evidence["events_by_4_hours"]) != _peak(evidence["visits_by_4_hours"]),
+        ),
+        Clause(
+            phrase("events and visits are both most between {events_by_4_hours}", context="evidence"),
+            lambda evidence: _peak(evidence["events_by_4_hours"]) == _peak(evidence.get("visits_by_4_hours") or [0]),
         ),
         Clause(
             phrase(
@@ -413,7 +418,7 @@ def _number(key: str, value: float) -> Spoken | str:
     rounded = round(value, 1) if abs(value) < 10 else round(value)
     shown = int(rounded) if float(rounded).is_integer() else rounded
     unit = _CASES if key == "cases" else COUNTED.get(key)
-    return f"{shown:,}" if unit is None else unit.filled(n=shown)
+    return str(shown) if unit is None else unit.filled(n=shown)
 
 
 def _peak(by_4_hours: list[int]) -> str:

@@ -192,7 +192,7 @@ class Stream:
     def _notes(self) -> list[Spoken]:
         """What else the events must be, each as words to stand in brackets."""
         notes: list[Spoken] = [_TAGS[self.tag]] if self.tag else []
-        notes += [phrase("without {tag}", tag=_TAGS[self.without])] if self.without else []
+        notes += [phrase("leaving out: {tag}", tag=_TAGS[self.without])] if self.without else []
         notes += [_OUTCOMES[self.outcome]] if self.outcome else []
         notes += [phrase("near a border")] if self.border else []
         notes += [phrase("linked across feeds")] if self.linked else []

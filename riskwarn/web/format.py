@@ -13,6 +13,8 @@ from riskwarn.taxonomy import words_of
 from riskwarn.web.words import PHRASES, PUNCTUATION
 
 UNKNOWN = "—"
+_ORGANISATION = re.compile(r"(?<![0-9A-Za-z])(\d{12})(?:-(D\d+))?(?![0-9A-Za-z])")
+"""Code of an area, with that of a department of it."""
 
 
 def percent(share: object) -> str:
@@ -171,15 +173,49 @@ def place(scope: str, names: Mapping[str, str], language: str, grids: Sequence[s
     kind, _, rest = scope.partition(":")
     if kind == "grid":
         grid_id, _, source = rest.partition("/")
-        text = (names.get(grid_id) or grid_id) + (f" · {words_of(source)[language]}" if source else "")
+        text = (names.get(grid_id) or grid_id) + (f" · {_part(source, names, language)}" if source else "")
         return {"text": text, "grid_id": grid_id if grid_id in names else None}
     if kind == "place":
         shown = PUNCTUATION["comma"][language].join(names.get(grid, grid) for grid in grids)
         text = PHRASES["one_place"].filled(grids=shown)[language] if shown else PHRASES["one_place_unknown"][language]
         return {"text": text, "grid_id": next((grid for grid in grids if grid in names), None)}
     parts = [p for p in re.split(r"[/|,: ]+", rest or kind) if p]
-    texts = [PHRASES["whole_city"][language] if p == "*" else names.get(p) or words_of(p)[language] for p in parts]
+    texts = [PHRASES["whole_city"][language] if p == "*" else _part(p, names, language) for p in parts]
     return {"text": " · ".join(texts), "grid_id": None}
+
+
+def _part(code: str, names: Mapping[str, str], language: str) -> str:
+    """A part of a scope in words: an area by its name, a case by its number, anything else by its words."""
+    if code.startswith("case:"):
+        return PHRASES["case_no"].filled(code=code.removeprefix("case:"))[language]
+    return named_codes(names.get(code) or words_of(code)[language], names, language)
+
+
+def named_codes(text: str, names: Mapping[str, str], language: str) -> str:
+    """A text whose codes of areas are their names, and those of the departments of an area say whose they are.
+
+    Examples
+    --------
+    >>> named_codes("last between 990102009000-D1, 990102009000", {"990102009000": "Ninth Township"}, "en")
+    'last between department D1 of Ninth Township, Ninth Township'
+    >>> named_codes("990100000000", {}, "en")
+    'whole city'
+    """
+
+    def called(match: re.Match[str]) -> str:
+        area, department = match[1], match[2]
+        township = f"{area[:9]}000"
+        if area in names:
+            name = names[area]
+        elif area.endswith("00000000"):
+            name = PHRASES["whole_city"][language]
+        elif township in names:
+            name = PHRASES["community_of"].filled(area=names[township], code=area[9:])[language]
+        else:
+            name = area
+        return PHRASES["department_of"].filled(area=name, code=department)[language] if department else name
+
+    return _ORGANISATION.sub(called, text)
 
 
 def proof(kind: str, evidence: Mapping[str, Any], language: str) -> str:

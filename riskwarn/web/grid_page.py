@@ -29,6 +29,7 @@ from riskwarn.web.policy import may
 from riskwarn.web.problems import not_worked_out, unknown_feature
 from riskwarn.web.reasons import remedies, sentences
 from riskwarn.web.record import record_of
+from riskwarn.web.worklist import DETAILS
 from riskwarn.weekly import period_ends
 
 N_PAST_NIGHTS = 28
@@ -86,7 +87,7 @@ def _counted(
         "reasons": _reason_rows(night, reasons, language),
         "moved": _moved(nights, night, grid_id, language),
         "possible": _possible(night, score, language),
-        "gap_lines": None if mine is None else gap_lines(mine, night.names, language),
+        "gap_lines": None if mine is None else gap_lines(mine, night.places.called, language, without=DETAILS),
         "weekly": weekly,
         "ends": night.weeks.ends if night.weeks else [],
         "chart": stacked(weekly) if weekly else None,

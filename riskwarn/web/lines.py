@@ -65,7 +65,7 @@ def _gap_in_words(
     numbers = {key: value for key, value in evidence(line["evidence"]).items() if key not in without}
     return {
         "place": write.place(line["scope"], names, language, numbers.get("grids", ())),
-        "proof": write.proof(line["kind"], numbers, language),
+        "proof": write.named_codes(write.proof(line["kind"], numbers, language), names, language),
     }
 
 

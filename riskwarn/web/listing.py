@@ -25,6 +25,7 @@ from riskwarn.web.narrow import narrowed
 from riskwarn.web.page import language_of, page_of_night
 from riskwarn.web.policy import may
 from riskwarn.web.words import LEVELS, PHRASES, STATES, said
+from riskwarn.web.worklist import DETAILS
 
 PER_PAGE = 40
 """Alerts on a page, and gaps below them."""
@@ -112,7 +113,10 @@ def filters_of(
         In the order of the form.
     """
     areas = {
-        group: [(str(code), words_of(str(code))[language]) for code in sorted(night.scores[column].dropna().unique())]
+        group: [
+            (str(code), night.places.called.get(str(code)) or words_of(str(code))[language])
+            for code in sorted(night.scores[column].dropna().unique())
+        ]
         for group, column in _AREAS.items()
         if column in night.scores
     }
@@ -151,4 +155,6 @@ def _question(night: Night, target: str, language: str) -> str:
 
 
 def _gap_lines(fit: Fit, night: Night, language: str) -> list[dict[str, Any]]:
-    return [] if fit.gaps is None else gap_lines(fit.gaps.head(PER_PAGE), night.names, language)
+    return (
+        [] if fit.gaps is None else gap_lines(fit.gaps.head(PER_PAGE), night.places.called, language, without=DETAILS)
+    )

@@ -127,7 +127,7 @@ def gaps(
         area=query.area,
         items=work_items(night, language_of(request)) if whole else [],
         pages=pages,
-        lines=gap_lines(chosen.iloc[pages["start"] : pages["end"]], night.names, language_of(request)),
+        lines=gap_lines(chosen.iloc[pages["start"] : pages["end"]], night.places.called, language_of(request)),
     )
 
 

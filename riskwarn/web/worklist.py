@@ -19,8 +19,8 @@ HANDS = 10
 EACH = frozenset({"A1", "A2", "A6", "A7"})
 """Actions that go to each place by itself; any other is one talk about all of a group."""
 _AREAS = ("township_id", "county_id")
-_DETAILS = frozenset({"calendar"})
-"""Evidence that is told once on the page of a grid, and not beside every item."""
+DETAILS = frozenset({"calendar"})
+"""Evidence that is told in the table of a kind, and not beside every item."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def _items(night: Night, language: str, most: int) -> list[Item]:
     if grouped.empty:
         return []
     shown = grouped[grouped.groupby("kind").cumcount() < MOST_OF_KIND].head(most)
-    worst = gap_lines(shown, night.names, language, without=_DETAILS)
+    worst = gap_lines(shown, night.places.called, language, without=DETAILS)
     return [Item(line["kind"], line["area"], line["n"], line["gain"], line) for line in worst]
 
 
@@ -169,7 +169,7 @@ def day_items(night: Night, language: str, *, hands: float = HANDS, most: int = 
         return []
     shown = grouped.assign(today=_within_hands(grouped, hands))
     shown = shown[(shown["today"] > 0) & (shown.groupby("kind").cumcount() < MOST_OF_KIND * 2)].head(most)
-    worst = gap_lines(shown, night.names, language, without=_DETAILS)
+    worst = gap_lines(shown, night.names, language, without=DETAILS)
     return [Item(line["kind"], line["area"], line["n"], line["gain"], line, int(line["today"])) for line in worst]
 
 
