@@ -35,7 +35,7 @@ ASKED = (
 """Experiment, horizon where it is another, lane."""
 STEPS = {
     "fingerprint": ("riskwarn.store", "Store.fingerprint"),
-    "models": ("riskwarn.pipeline", "models_of"),
+    "models": ("riskwarn.pipeline", "sound_models"),
     "history": ("riskwarn.pipeline", "History.load"),
     "panel": ("riskwarn.answer", "night_panels"),
     "scores": ("riskwarn.answer", "score"),
@@ -45,7 +45,9 @@ STEPS = {
     "reasons": ("riskwarn.pipeline", "_reasons"),
     "monitors": ("riskwarn.monitoring", "check_all"),
     "beside": ("riskwarn.pipeline", "_beside"),
+    "matured": ("riskwarn.pipeline", "matured_of"),
     "publish": ("riskwarn.store", "Store.publish"),
+    "seal": ("riskwarn.register", "seal_missing"),
 }
 """Step, and where the function stands that does it."""
 

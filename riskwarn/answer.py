@@ -11,7 +11,7 @@ import pandas as pd
 
 from riskwarn import tracking
 from riskwarn.calling import checked
-from riskwarn.errors import NotFoundError, RiskwarnError
+from riskwarn.errors import NotFoundError
 from riskwarn.explanation import events_behind, pick_reasons, what_if_table
 from riskwarn.feature import Feature
 from riskwarn.history import History
@@ -76,47 +76,6 @@ def model_of(
             f"no model {target!r} @{alias} in {folder}: train one with `riskwarn train`, then `riskwarn promote`."
         )
     return tracking.fetch(target, uri=uri, alias=alias)
-
-
-@checked
-def models_of(
-    store: Store, plan: Plan, *, tracking_folder: str | Path | None = None
-) -> tuple[dict[str, RiskModel], dict[str, str]]:
-    """The models of a plan, and why those that are missing or broken are.
-
-    Parameters
-    ----------
-    store
-        The city.
-    plan
-        Its questions.
-    tracking_folder
-        Where MLflow's file lies; the store's folder by default.
-
-    Returns
-    -------
-    models, failed
-        By target, in the order of the plan.
-
-    Raises
-    ------
-    NotFoundError, DataError
-        None of the questions has a sound model: what the first one lacks.
-    """
-    models: dict[str, RiskModel] = {}
-    failed: dict[str, str] = {}
-    errors = []
-    for question in plan.questions:
-        try:
-            models[question.target] = model_of(
-                store, question.target, alias=question.alias, tracking_folder=tracking_folder
-            )
-        except RiskwarnError as error:
-            failed[question.target] = str(error)
-            errors.append(error)
-    if not models:
-        raise errors[0]
-    return models, failed
 
 
 @checked

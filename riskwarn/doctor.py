@@ -290,6 +290,9 @@ def _newest(store: Store) -> Iterator[Finding]:
         yield Finding(
             "degraded", "warn", f"{night.as_of:%Y-%m-%d}: {lacks}", "bring the data in and run the night again."
         )
+    for target, why in (night.facts.get("fallen") or {}).items():
+        said = f"{night.as_of:%Y-%m-%d}: {target} was answered by the model before its champion: {why}"
+        yield Finding("fallen", "warn", said, "`riskwarn retrain` with these libraries, or promote a sound version.")
     if forced := night.facts.get("forced"):
         yield Finding(
             "forced",

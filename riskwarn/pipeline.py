@@ -15,7 +15,7 @@ import pandas as pd
 import riskwarn
 from riskwarn import degraded, monitoring, register, shadow, tracking
 from riskwarn.alerting import filled
-from riskwarn.answer import Answer, answers, beside, levelled, model_of, models_of, reasons_of
+from riskwarn.answer import Answer, answers, beside, levelled, model_of, reasons_of
 from riskwarn.backtesting import Report
 from riskwarn.calling import checked
 from riskwarn.errors import DataError, NotFoundError
@@ -39,6 +39,7 @@ from riskwarn.plan import Mode, Plan
 from riskwarn.publishing import publish_night
 from riskwarn.scaffold import starter
 from riskwarn.schema import REASONS
+from riskwarn.standby import Sound, sound_models
 from riskwarn.store import LEAST_KEPT, NIGHT_TABLES, Store
 from riskwarn.weekly import category_counts, weekly_counts, weekly_readings
 
@@ -217,7 +218,8 @@ def nightly(
     at = store.instant(as_of)
     store.check_going()
     with store.lock():
-        models, failed = models_of(store, planned, tracking_folder=tracking_folder)
+        found = sound_models(store, planned, tracking_folder=tracking_folder)
+        models, failed = found.models, found.failed
         rivals = shadow.challengers_of(tracking_folder or store.path, models)
         register.seal_missing(store)
         run = run_key(store, models, at, planned, challengers=rivals.models)
@@ -227,7 +229,9 @@ def nightly(
         store.check_free(at)
         for name, why in failed.items():
             say(f"{name} is not answered: {why}")
-        night = _compute(_Job(store, planned, mode_at(store, at), at, run, force, say, rivals), models, failed)
+        for name, why in found.fallen.items():
+            say(f"{name} is answered by the model before, {models[name].version}: {why}")
+        night = _compute(_Job(store, planned, mode_at(store, at), at, run, force, say, rivals), found)
         for seal in register.seal_missing(store):
             say(f"sealed as line {seal.n} of the register, {seal.digest[:16]}")
         return night
@@ -305,9 +309,9 @@ class _Job:
         return mode
 
 
-def _compute(job: _Job, models: dict[str, RiskModel], failed: dict[str, str]) -> Night:
+def _compute(job: _Job, found: Sound) -> Night:
     started = time.perf_counter()
-    at = job.at
+    at, models = job.at, found.models
     history = History.load(job.store, as_of=at)
     job.say(f"{at:%Y-%m-%d}: {history}")
     if degraded.is_late(history, at):
@@ -334,7 +338,8 @@ def _compute(job: _Job, models: dict[str, RiskModel], failed: dict[str, str]) ->
     job.say(f"{len(matured.table):,} rows of matured outcomes")
     feeds = feed_states(history, gaps, at)
     counted = {stream.source for answer in answered for stream in answer.model.label.streams}
-    facts = _facts(job, answered, failed | unanswered) | {
+    facts = _facts(job, answered, found.failed | unanswered) | {
+        "fallen": found.fallen,
         **degraded.state_of(feeds, counted),
         "list": listed.facts,
         **rivals,

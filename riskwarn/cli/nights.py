@@ -244,16 +244,17 @@ def nightly(
     counts = {"grids": night.scores["grid_id"].nunique(), "alerts": len(night.alerts), "gaps": len(night.gaps)}
     when = {"as_of": night.as_of.isoformat(), "run": night.run, "done_before": night.done_before}
     text = f"run {night.run}: {counts['grids']:,} grids, {counts['alerts']} alerts; gaps: {_by_state(night.gaps)}"
-    failed, lacks = night.facts.get("failed", {}), in_words(night.facts)
+    failed, fallen, lacks = night.facts.get("failed", {}), night.facts.get("fallen", {}), in_words(night.facts)
     state = {
         "state": night.facts.get("state", "ok"),
         "degraded": night.facts.get("degraded"),
         "failed": failed,
+        "fallen": fallen,
         "shadow": _shadow(night.facts),
     }
     body = {**when, **counts, "model_version": night.facts["model_version"], **state}
     say(body, f"{text}; {lacks}" if lacks else text, as_json=json)
-    if failed or lacks:
+    if failed or fallen or lacks:
         raise typer.Exit(LACKING)
 
 

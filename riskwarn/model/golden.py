@@ -17,8 +17,8 @@ _N_ROWS = 10
 _TOLERANCE = 1e-9
 _SECONDS = 120
 _CHILD = (
-    "import sys; from riskwarn.model import RiskModel; from riskwarn.model.golden import difference; "
-    "print(difference(RiskModel.load(sys.argv[1], trusted=True)))"
+    "import sys; from riskwarn.model import RiskModel; from riskwarn.model.golden import difference\n"
+    "for place in sys.argv[1:]: print(difference(RiskModel.load(place, trusted=True)), flush=True)"
 )
 
 
@@ -39,20 +39,20 @@ def difference(model: Joint) -> float:
 
 
 @checked
-def check_golden(folder: Path) -> None:
-    """Load a bundle in a process of its own and let it score its golden rows.
+def check_golden(*folders: Path) -> None:
+    """Load bundles in a process of its own and let each score its golden rows.
 
     Parameters
     ----------
-    folder
-        Where the bundle is.
+    folders
+        Where the bundles are; all of them share one process.
 
     Raises
     ------
     DataError
-        The process ended, took too long, or gave other scores than when the model was trained.
+        The process ended, took too long, or one gave other scores than when the model was trained.
     """
-    command = [sys.executable, "-c", _CHILD, str(folder)]
+    command = [sys.executable, "-c", _CHILD, *map(str, folders)]
     try:
         done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
     except subprocess.TimeoutExpired:
@@ -66,7 +66,7 @@ def check_golden(folder: Path) -> None:
         raise DataError(
             f"the model ends the process that tries it ({last[:200]}); it is not swapped in. Train it again."
         )
-    differs = float(done.stdout.split()[-1])
+    differs = max(map(abs, map(float, done.stdout.split()[-len(folders) :])))
     if not differs <= _TOLERANCE:
         raise DataError(
             f"the model scores its golden rows otherwise than when it was trained, by up to {differs:.3g} in the log; it is not swapped in. Train it again with these versions."

@@ -11,7 +11,7 @@ so a night needs neither MLflow nor a network.
     runs     what MLflow records
 """
 
-from riskwarn.tracking.bundles import CANDIDATE, CHALLENGER, CHAMPION, keep, kept, kept_targets
+from riskwarn.tracking.bundles import CANDIDATE, CHALLENGER, CHAMPION, keep, kept, kept_before, kept_targets
 from riskwarn.tracking.runs import fetch, log_training, log_tuning, promote, trained_from
 from riskwarn.tracking.server import check_answers, default_uri, sqlite_file
 
@@ -24,6 +24,7 @@ __all__ = [
     "fetch",
     "keep",
     "kept",
+    "kept_before",
     "kept_targets",
     "log_training",
     "log_tuning",

@@ -4,10 +4,11 @@ import hashlib
 import hmac
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from riskwarn.calling import checked
-from riskwarn.errors import DataError
+from riskwarn.errors import DataError, RiskwarnError
 from riskwarn.model import FILES, SUMS, RiskModel
 from riskwarn.store import signature
 from riskwarn.store.pointer import point, pointed
@@ -102,19 +103,49 @@ def kept(folder: str | Path, target: str, *, alias: str) -> RiskModel | None:
         The bundle is damaged, or is not signed with the folder's key.
     """
     bundle = _bundle(Path(folder) / "models" / target, alias)
-    if bundle is None:
-        return None
+    return None if bundle is None else _read(Path(folder), bundle)
+
+
+def _read(folder: Path, bundle: Path) -> RiskModel:
+    """A bundle whose digests and signature are right."""
     missing = next((name for name in (SUMS, _SIGNATURE) if not (bundle / name).is_file()), None)
     if missing is not None:
         raise DataError(
             f"the model in {bundle} is damaged or was swapped: {missing} is missing. Promote or train it again."
         )
-    signed = signature(Path(folder), (bundle / SUMS).read_bytes())
+    signed = signature(folder, (bundle / SUMS).read_bytes())
     if not hmac.compare_digest(signed.encode(), (bundle / _SIGNATURE).read_bytes()):
         raise DataError(
             f"the model in {bundle} is damaged or was swapped: it is not signed with the key of {folder}. Promote or train it again."
         )
     return RiskModel.load(bundle, trusted=True)
+
+
+@checked
+def kept_before(folder: str | Path, target: str, *, alias: str) -> RiskModel | None:
+    """The bundle that an alias named before the one it names now, none where there is none or it cannot be read either.
+
+    Parameters
+    ----------
+    folder
+        Of the store.
+    target
+        Name of the label.
+    alias
+        ``champion``, ``candidate`` or ``challenger``.
+
+    Returns
+    -------
+    model
+        Its digest and signature have been checked.
+    """
+    place = Path(folder) / "models" / target
+    with suppress(RiskwarnError):
+        now = _bundle(place, alias)
+        for bundle in sorted(place.glob(f".{alias}-*")):
+            if now is not None and bundle != now:
+                return _read(Path(folder), bundle)
+    return None
 
 
 @checked

@@ -245,7 +245,7 @@ def _degraded(nights: Nights, night: Night, language: str) -> str:
     """What a degraded night lacks, empty for any other."""
     why = night.facts.get("degraded")
     if not why:
-        return ""
+        return words.told("fallen", language) if night.target in (night.facts.get("fallen") or {}) else ""
     if "until" not in why:
         names = [words_of(str(source))[language] for source in why["feeds"]]
         return words.told("stopped_feeds", language, names=words.PUNCTUATION["comma"][language].join(names))

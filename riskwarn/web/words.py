@@ -517,6 +517,9 @@ PHRASES: dict[str, Phrase] = {
     "forbidden_more": phrase("Ask who keeps the accounts, or load the page anew if it stood open for long."),
     "printed": phrase("Map: Leaflet 1.9.4 (BSD-2), drawn offline."),
     "api": phrase("API"),
+    "fallen": phrase(
+        "The model in use is damaged, or gives other numbers than when it was trained; the one before it answers tonight."
+    ),
     "standing_rule": phrase("{rule}: {n} place, as the night before", plural="{rule}: {n} places, as the night before"),
     "standing_rule_since": phrase(
         "{rule}: {n} place, as the night before; the oldest listed since {day}",
