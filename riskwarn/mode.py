@@ -137,9 +137,7 @@ def switch(store: Store, mode: str, *, by: str, why: str, at: object = None) -> 
         Another job holds the store.
     """
     instant = pd.Timestamp.now(tz=store.timezone).floor("s") if at is None else store.instant(at)
-    made = Switch(
-        _one_of("mode", mode, MODES), instant, _one_of("role", by, ROLES), reason_of(why, "why the mode is switched")
-    )
+    made = Switch(_one_of("mode", mode, MODES), instant, role_given(by), reason_of(why, "why the mode is switched"))
     with store.transaction() as staged:
         before = switches(store)
         if before and before[-1].at is not None and before[-1].at > instant:
@@ -157,3 +155,25 @@ def _one_of(what: str, word: str, known: tuple[str, ...]) -> str:
     if word not in known:
         raise DataError(f"no {what} {word!r}{did_you_mean(word, known)}; wanted one of {', '.join(known)}.")
     return word
+
+
+@checked
+def role_given(by: str) -> str:
+    """A role in which somebody acts by hand.
+
+    Parameters
+    ----------
+    by
+        One of :data:`ROLES`, never a person.
+
+    Returns
+    -------
+    role
+        As given.
+
+    Raises
+    ------
+    DataError
+        There is no such role.
+    """
+    return _one_of("role", by, ROLES)

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 import riskwarn
-from riskwarn import degraded, monitoring, register, shadow, tracking
+from riskwarn import degraded, holds, monitoring, register, shadow, tracking
 from riskwarn.alerting import filled
 from riskwarn.answer import Answer, answers, beside, levelled, model_of, reasons_of
 from riskwarn.backtesting import Report
@@ -366,6 +366,8 @@ def _compute(job: _Job, found: Sound) -> Night:
         facts=facts,
         grids=[*history.grids["grid_id"]],
         force=job.force,
+        bounds=job.plan.holds,
+        held=holds.of_night(job.store, job.plan.holds, marks=marks, matured=matured.table, fallen=found.fallen),
     )
     job.say(f"{len(alerts):,} alerts published in {folder}")
     features = {answer.target: answer.model.features for answer in answered}

@@ -10,6 +10,7 @@
     [clocks.red]    hours to acknowledge and to visit, days to report and to verify; so for each level
     [calendar]      working days and hours
     [modes.normal]  capacity, horizon, cadence and clocks; so for `urgent` and `war`
+    [holds]         beyond which bounds nothing is published or promoted before somebody has looked
 
 A plan knows no model and no table; :mod:`riskwarn.pipeline` carries it out.
 """
@@ -34,6 +35,7 @@ from riskwarn.declaring import (
     NotNegative,
     Number,
     Positive,
+    Share,
     Text,
     declared,
     one_of,
@@ -59,6 +61,8 @@ RULES = (
     "county_overdue",
 )
 """Rules that raise an alert by themselves (:mod:`riskwarn.lane.trigger`)."""
+HOLDS = ("churn", "level", "unseen", "drift", "calibration", "golden")
+"""What may stop a publication or a promotion (:mod:`riskwarn.holds`)."""
 STARTER = Path(__file__).with_name("plan.toml")
 """The plan a new city starts from."""
 Part = Annotated[Number, Field(ge=0, lt=1)]
@@ -247,6 +251,37 @@ class Modes:
 
 
 @declared
+class Holds:
+    """Beyond which bounds nothing is published, or promoted, before somebody has looked (:mod:`riskwarn.holds`).
+
+    Parameters
+    ----------
+    publication, promotion
+        Which holds stop a night from being published, and a model from becoming champion.
+    replaced, level
+        Of ``churn`` and ``level``: share of the list that may be new from one night to the next, in (0, 1], and factor, above 1, by which the mean of what is
+        expected may move either way, for a model that stays the same. The most measured was 0.35 of the list from one night to the next and 0.60 over seven
+        nights (Boston with 926 grids and two questions, a simulated town of 200; lists of 5 to 50), and a factor of 1.15 over seven nights.
+    unseen
+        Of ``unseen``: share of a feed's week in categories not seen in a year.
+    stability
+        Of ``drift``: population stability of the scores, where it is also beyond what was usual in the training time.
+    ratio_least, ratio_most, ratio_weeks
+        Of ``calibration``: events over expected, over the last so many weeks of nights that have matured, its whole interval outside.
+    """
+
+    publication: tuple[Annotated[Text, one_of(HOLDS)], ...] = ("churn", "level")
+    promotion: tuple[Annotated[Text, one_of(HOLDS)], ...] = ("unseen", "drift", "calibration", "golden")
+    replaced: Share = 0.8
+    level: Annotated[Number, Field(gt=1)] = 2.0
+    unseen: Share = 0.01
+    stability: Positive = 0.2
+    ratio_least: Annotated[Number, Field(gt=0, le=1)] = 0.8
+    ratio_most: Annotated[Number, Field(ge=1)] = 1.25
+    ratio_weeks: AtLeastOne = 4
+
+
+@declared
 class Plan:
     """What a night asks, and what its list may hold.
 
@@ -268,6 +303,7 @@ class Plan:
     clocks: Clocks = field(default_factory=Clocks)
     calendar: Calendar = field(default_factory=Calendar)
     modes: Modes = field(default_factory=Modes)
+    holds: Holds = field(default_factory=Holds)
 
     @model_validator(mode="after")
     def _each_once(self) -> "Plan":

@@ -5,7 +5,6 @@ numbers and their ranges, ranks that are a permutation, and how much of the list
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +13,12 @@ import pandas as pd
 
 from riskwarn.calling import checked
 from riskwarn.errors import DataError, RiskwarnError, UnsoundError
+from riskwarn.plan import Holds
 from riskwarn.schema import conform
 from riskwarn.store import Store
 
 _NUMBERS = ("probability", "expected", "lower", "upper", "p_in_top")
 _DAYS_BACK = 7
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """How much may change from one night to the next, for a model that stays the same.
-
-    Parameters
-    ----------
-    replaced
-        Share of the list that may be new. The most measured was 0.35 from one night to the next and 0.60 over seven nights (Boston with
-        926 grids and two questions, a simulated town of 200; lists of 5 to 50).
-    level
-        Factor by which the mean of what is expected may move either way; the most measured was 1.15, over seven nights.
-    """
-
-    replaced: float = 0.8
-    level: float = 2.0
 
 
 @checked
@@ -46,7 +29,7 @@ def faults_of(
     grids: Collection[str],
     before: pd.DataFrame | None = None,
     capacity: int = 50,
-    bounds: Bounds | None = None,
+    bounds: Holds | None = None,
 ) -> list[str]:
     """What cannot be right in the tables of a night, a sentence each.
 
@@ -63,7 +46,7 @@ def faults_of(
     capacity
         Grids of the list.
     bounds
-        How much may change; :class:`Bounds` by default.
+        How much may change; what a plan says by default.
 
     Returns
     -------
@@ -91,7 +74,7 @@ def faults_of(
             for fault in _of_target(str(target), scores, grids)
         ),
         *_strangers(tables, grids),
-        *(_changes(tables["scores"], before, capacity, bounds or Bounds()) if before is not None else ()),
+        *(_changes(tables["scores"], before, capacity, bounds or Holds()) if before is not None else ()),
     ]
 
 
@@ -135,15 +118,15 @@ def _strangers(tables: Mapping[str, pd.DataFrame], grids: Collection[str]) -> It
             yield f"{name}: {len(strange):,} grids are not among the {len(grids):,} there are, first {strange[0]}."
 
 
-def _changes(scores: pd.DataFrame, before: pd.DataFrame, capacity: int, bounds: Bounds) -> Iterator[str]:
+def _changes(scores: pd.DataFrame, before: pd.DataFrame, capacity: int, bounds: Holds) -> Iterator[str]:
     """Targets whose list or level is another than the night before, though the model is the same."""
     for target, changed in changes(scores, before, capacity).items():
-        if changed["replaced"] > bounds.replaced:
+        if "churn" in bounds.publication and changed["replaced"] > bounds.replaced:
             yield (
                 f"scores of {target}: {changed['replaced']:.0%} of the first {capacity} are others than the night before, "
                 f"at most {bounds.replaced:.0%} is believed."
             )
-        if not 1 / bounds.level <= changed["level"] <= bounds.level:
+        if "level" in bounds.publication and not 1 / bounds.level <= changed["level"] <= bounds.level:
             yield f"scores of {target}: the mean expected is {changed['level']:.2f} times that of the night before, at most {bounds.level:g} either way is believed."
 
 
@@ -187,6 +170,8 @@ def publish_night(
     facts: Mapping[str, Any],
     grids: Collection[str],
     force: str = "",
+    bounds: Holds | None = None,
+    held: Collection[str] = (),
 ) -> Path:
     """Publish a night that is sound; set one aside that cannot be right.
 
@@ -198,6 +183,10 @@ def publish_night(
         Ids of the grids there are that night.
     force
         Why a night with faults is to be published all the same; kept in its facts and in the log of operations.
+    bounds
+        How much may change; what a plan says by default.
+    held
+        What else holds it, a sentence each (:mod:`riskwarn.holds`).
 
     Returns
     -------
@@ -211,7 +200,7 @@ def publish_night(
     """
     before = _scores_before(store, as_of)
     capacity = int(facts.get("capacity") or 50)
-    faults = faults_of(tables, as_of=as_of, grids=grids, before=before, capacity=capacity)
+    faults = [*faults_of(tables, as_of=as_of, grids=grids, before=before, capacity=capacity, bounds=bounds), *held]
     if not faults:
         return store.publish(as_of, tables, run=run, facts=facts)
     if force.strip():

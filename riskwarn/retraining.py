@@ -12,11 +12,12 @@ from riskwarn.backtesting import backtest
 from riskwarn.calling import checked
 from riskwarn.errors import DefinitionError, GateError, NotFoundError
 from riskwarn.experiment import Experiment
+from riskwarn.holds import check_promotion
 from riskwarn.language import SOURCE_LANGUAGE
 from riskwarn.model import RiskModel
 from riskwarn.panel import build_panel
 from riskwarn.pipeline import train
-from riskwarn.plan import Plan
+from riskwarn.plan import STARTER, Plan
 from riskwarn.store import Store
 
 
@@ -123,6 +124,7 @@ def retrain(
     alias: str = tracking.CANDIDATE,
     promote: bool = False,
     tracking_folder: str | Path | None = None,
+    plan: Plan | None = None,
 ) -> Retraining:
     """Train a question again on what the store has now: backtest, gate, train, register. The champion stays unless one asks.
 
@@ -138,6 +140,8 @@ def retrain(
         Make it the champion if it passed the gate.
     tracking_folder
         Where MLflow's file lies; the store's folder by default.
+    plan
+        Whose holds stop a promotion (:mod:`riskwarn.holds`); the starter's by default.
 
     Returns
     -------
@@ -162,16 +166,19 @@ def retrain(
         report = backtest(experiment, panel)
         digest = wanted["data_digest"]
         model = train(experiment, panel, report=report, tracking_folder=folder, data_digest=digest, alias=alias)
-    promoted, kept_back = _promoted(model, champion, folder) if promote else ("", "")
+    promoted, kept_back = _promoted(store, plan, model, champion, folder) if promote else ("", "")
     return Retraining(model, champion, alias, done_before, promoted, kept_back)
 
 
-def _promoted(model: RiskModel, champion: RiskModel | None, folder: Path) -> tuple[str, str]:
+def _promoted(
+    store: Store, plan: Plan | None, model: RiskModel, champion: RiskModel | None, folder: Path
+) -> tuple[str, str]:
     """The version promoted, or why it was not; neither where the champion is this very model."""
     version = str(model.facts["mlflow_version"])
     if champion is not None and champion.version == model.version:
         return "", ""
     try:
+        check_promotion(store, plan or Plan.load(STARTER), model.label.name)
         uri = tracking.default_uri(folder)
         return tracking.promote(model.label.name, uri=uri, version=version, folder=folder), ""
     except GateError as error:

@@ -11,7 +11,8 @@ from riskwarn import answer
 from riskwarn.cli import main
 from riskwarn.errors import UnsoundError
 from riskwarn.pipeline import nightly
-from riskwarn.publishing import Bounds, changes, faults_of
+from riskwarn.plan import Holds
+from riskwarn.publishing import changes, faults_of
 
 AT = pd.Timestamp("2025-03-03", tz=towns.ZONE)
 GRIDS = [f"G{i:02d}" for i in range(20)]
@@ -125,7 +126,7 @@ def test_the_level_may_change_within_bounds(level, n_faults):
 
     assert len(found) == n_faults
     assert all("the mean expected is" in fault for fault in found)
-    assert Bounds().level == 2.0
+    assert Holds().level == 2.0
 
 
 # --- the night's job

@@ -7,7 +7,7 @@
     nights    score find-gaps monitor raise-alerts nightly mode
     papers    bulletin summary
     alerts    alerts ledger
-    proofs    register
+    proofs    register holds
     reasons   explain changes what-if review
     upkeep    rollback stop prune backup restore migrate
     accounts  user token audit-log
@@ -54,6 +54,7 @@ VERBS = {
     "alerts": "alerts",
     "ledger": "alerts",
     "register": "proofs",
+    "holds": "proofs",
     "changes": "reasons",
     "what-if": "reasons",
     "review": "reasons",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from riskwarn.cli.options import ExperimentFile, Horizon, Json, StoreFolder, example, verbs
-from riskwarn.cli.shared import check_out, experiment_of, listed, open_store, say, store_path
+from riskwarn.cli.shared import check_out, experiment_of, listed, open_store, plan_in_force, say, store_path
 from riskwarn.errors import DataError
 
 if TYPE_CHECKING:
@@ -199,11 +199,14 @@ def retrain(
     """Train again on what there is now, beside the champion."""
     from riskwarn import tracking
     from riskwarn.errors import GateError
+    from riskwarn.plan import Plan
     from riskwarn.retraining import retrain
 
     opened = open_store(store)
     alias = tracking.CHALLENGER if challenger else tracking.CANDIDATE
-    done = [retrain(opened, asked, alias=alias, promote=promote) for asked in _asked(experiment, plan)]
+    questions = _asked(experiment, plan)
+    bounds = Plan.load(plan) if plan else plan_in_force(store)
+    done = [retrain(opened, asked, alias=alias, promote=promote, plan=bounds) for asked in questions]
     texts = "\n\n".join(repr(retraining) for retraining in done)
     say({"retrained": [retraining.to_dict() for retraining in done]}, texts, as_json=json)
     if any(retraining.kept_back for retraining in done):
@@ -242,6 +245,7 @@ def promote(
     """Make the candidate the champion, if it passed the gate."""
     from riskwarn import tracking
     from riskwarn.counted import promote_count
+    from riskwarn.holds import check_promotion
 
     if baseline and version:
         raise DataError("name a --version or a --baseline, not both.")
@@ -252,5 +256,6 @@ def promote(
         return
 
     folder = store_path(store)
+    check_promotion(open_store(store), plan_in_force(store), target)
     champion = tracking.promote(target, uri=tracking.default_uri(folder), version=version, folder=folder)
     say({"target": target, "champion": champion}, f"version {champion} of {target} is @champion", as_json=json)

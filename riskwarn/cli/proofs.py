@@ -1,12 +1,15 @@
-"""The verbs that prove: what was forecast before it could be known."""
+"""The verbs that prove and stop: what was forecast before it could be known, and what holds a publication or promotion."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from riskwarn.cli.options import Json, Out, StoreFolder, example, verbs
-from riskwarn.cli.shared import check_out, open_store, say, show
+from riskwarn.cli.shared import check_out, open_store, plan_in_force, say, show
 from riskwarn.errors import TamperedError
+
+if TYPE_CHECKING:
+    from riskwarn.holds import Held
 
 app = verbs()
 register = verbs()
@@ -40,3 +43,45 @@ def show_register(*, out: Out = None, store: StoreFolder = None, json: Json = Fa
     shown = table.assign(digest=table["digest"].astype("str").str[:12])
     n = int(table["prospective"].sum())
     show(table, out=out, as_json=json, shown=shown, said=f"{len(table):,} seals, {n:,} of them prospective")
+
+
+@app.command("holds", epilog=example("riskwarn holds --release unseen --by batch_operator --why mapped --store city"))
+def holds(
+    *,
+    release: Annotated[str, typer.Option(metavar="HOLD", help="Release this hold.")] = "",
+    target: Annotated[str, typer.Option(help="Of which question; every one by default.")] = "",
+    by: Annotated[str, typer.Option(metavar="ROLE", help="Who releases: a role, never a person.")] = "",
+    why: Annotated[str, typer.Option(help="The reason, in a few words.")] = "",
+    days: Annotated[int, typer.Option(help="How long it is released, 30 at most.")] = 7,
+    out: Out = None,
+    store: StoreFolder = None,
+    json: Json = False,
+) -> None:
+    """Say what stops a publication or promotion, why, and what lifts it; or release a hold for some days."""
+    from riskwarn.holds import holds_of, standing, table_of_holds
+    from riskwarn.holds import release as release_hold
+
+    check_out(out)
+    opened = open_store(store)
+    if release:
+        line = release_hold(opened, release, by=by, why=why, target=target, days=days)
+        of = f" of {target}" if target else ""
+        say(line, f"{release}{of} is released by {line['by']} until {line['until'][:16]}", as_json=json)
+        return
+    held = [h for h in holds_of(opened, plan_in_force(store)) if not target or h.target in {"", target}]
+    table = table_of_holds(held)
+    if out or json:
+        show(table, out=out, as_json=json)
+        return
+    lines = [line for h in held for line in _lines(h)]
+    n = {what: len(standing(held, what)) for what in ("publication", "promotion")}
+    print("\n".join([*lines, f"{n['publication']} stop a publication, {n['promotion']} a promotion"]))
+
+
+def _lines(hold: "Held") -> list[str]:
+    head = f"{hold.name:<12}{', '.join(hold.stops) or 'stops nothing':<26}{hold.said}"
+    return [
+        head,
+        f"{'':<12}to lift it: {hold.lift}",
+        *([f"{'':<12}released by {hold.released}"] if hold.released else []),
+    ]

@@ -1,0 +1,381 @@
+"""What stops a publication or a promotion until somebody has looked, why, and what lifts it.
+
+===========  ==========================================================================================  ===========================
+hold         holds where                                                                                 stops, by default
+===========  ==========================================================================================  ===========================
+churn        more of the list than believable is new since the night before                              publication
+level        the mean of what is expected moved by more than a factor                                    publication
+unseen       a feed's week lies to more than a share in categories not seen in a year                    promotion
+drift        the scores moved beyond a population stability, and beyond what was usual in training       promotion
+calibration  events over expected of the last weeks that have matured lie clearly outside their bounds   promotion
+golden       the model in use differs on its golden rows, and the one before answers                     promotion
+gate         a candidate has not passed its gate (:mod:`riskwarn.gate`)                                  its promotion; no release
+rollback     an operator holds a night at an earlier run                                                 publication of that night
+===========  ==========================================================================================  ===========================
+
+Bounds, and what stops which, are the plan's (:class:`riskwarn.plan.Holds`). An operator may release a hold by role and reason; that is
+written down and ends by itself.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from riskwarn import tracking
+from riskwarn.calling import checked
+from riskwarn.degraded import night_table
+from riskwarn.errors import DataError, GateError, RiskwarnError, StaleDataError, did_you_mean
+from riskwarn.language import SOURCE_LANGUAGE
+from riskwarn.maturity.pooling import pooled
+from riskwarn.mode import role_given
+from riskwarn.plan import HOLDS, Holds, Plan
+from riskwarn.privacy import reason_of
+from riskwarn.store import Store
+
+RELEASED = "release hold"
+"""Verb of a release in the log of operations."""
+DAYS, MOST_DAYS = 7, 30
+"""How long a release lasts, and at most."""
+_WEEK = pd.Timedelta(days=7)
+_LIFTS = {
+    "churn": "see what changed in the data; if the list is right, `riskwarn nightly --force REASON`",
+    "level": "see what changed in the data; if the level is right, `riskwarn nightly --force REASON`",
+    "unseen": "map the new categories (`riskwarn ingest --mapping`) and run the night again, or release it",
+    "drift": "see which feature moved (`riskwarn monitor`); train on dates after the change, then release it",
+    "calibration": "see whether the world or the recording changed; train on dates after the change, then release it",
+    "golden": "train again with these libraries, or put the former libraries back, and run the night again",
+    "gate": "train a better model; where none beats the count, `riskwarn promote TARGET --baseline …`",
+    "rollback": "`riskwarn rollback DATE --release`",
+}
+
+
+@dataclass(frozen=True)
+class Held:
+    """One hold.
+
+    Parameters
+    ----------
+    name
+        Which, as in the table above.
+    target
+        Name of the label; empty where it is of no question.
+    stops
+        ``publication``, ``promotion``, both or none.
+    said
+        What was found against which bound, in a sentence.
+    released
+        Who released it, why and until when; empty where nobody did.
+    """
+
+    name: str
+    target: str
+    stops: tuple[str, ...]
+    said: str
+    released: str = ""
+
+    @property
+    def lift(self) -> str:
+        """What lifts it."""
+        return _LIFTS[self.name]
+
+
+@checked
+def found(bounds: Holds, *, marks: pd.DataFrame, matured: pd.DataFrame, fallen: Mapping[str, str]) -> list[Held]:
+    """The holds that follow from what a night measured.
+
+    Parameters
+    ----------
+    bounds
+        Of the plan.
+    marks, matured
+        Tables of the night.
+    fallen
+        By target why the model in use did not answer.
+
+    Returns
+    -------
+    held
+        Released or not.
+    """
+    told = [*_unseen(bounds, marks), *_drifted(bounds, marks), *_miscalibrated(bounds, matured)]
+    told += [("golden", target, f"{target}: {why}") for target, why in fallen.items()]
+    return [Held(name, target, _stops(bounds, name), said) for name, target, said in told]
+
+
+def _stops(bounds: Holds, name: str) -> tuple[str, ...]:
+    return tuple(what for what in ("publication", "promotion") if name in getattr(bounds, what))
+
+
+_Told = tuple[str, str, str]
+
+
+def _unseen(bounds: Holds, marks: pd.DataFrame) -> Iterator[_Told]:
+    new = marks[(marks["monitor"] == "category") & marks["scope"].astype("str").str.endswith("@new")]
+    for row in new[new["observed"].astype(float) > bounds.unseen].itertuples():
+        yield (
+            "unseen",
+            "",
+            f"{row.scope}: {row.observed:.1%} of the week's records lie in categories not seen in a year, at most {bounds.unseen:.1%} is let pass.",
+        )
+
+
+def _drifted(bounds: Holds, marks: pd.DataFrame) -> Iterator[_Told]:
+    scores = marks[(marks["monitor"] == "score") & marks["state"].isin(["warn", "alarm"])]
+    for row in scores[scores["value"].astype(float) > bounds.stability].itertuples():
+        yield (
+            "drift",
+            str(row.target),
+            f"scores of {row.target} moved by {row.value:.2f}, at most {bounds.stability:g} is let pass, {row.warn:.2f} was usual in training.",
+        )
+
+
+def _miscalibrated(bounds: Holds, matured: pd.DataFrame) -> Iterator[_Told]:
+    """Questions whose last weeks of matured nights lie outside with their whole interval."""
+    city = matured[(matured["part"] == "city") & matured["holds"].astype(bool) & (matured["n_grids"] > 0)]
+    for target, rows in city.groupby("target"):
+        last = rows["night_at"].max()
+        recent = rows[rows["night_at"] > last - bounds.ratio_weeks * _WEEK]
+        whole = last - recent["night_at"].min() >= (bounds.ratio_weeks - 1) * _WEEK
+        ratio = pooled(recent)["ratio"]
+        if whole and ratio and (ratio["upper"] < bounds.ratio_least or ratio["lower"] > bounds.ratio_most):
+            said = (
+                f"events of {target} over expected were {ratio['value']:.2f} ({ratio['lower']:.2f} to {ratio['upper']:.2f}) over the "
+                f"{bounds.ratio_weeks} weeks of nights to {last:%Y-%m-%d}, wanted {bounds.ratio_least:g} to {bounds.ratio_most:g}."
+            )
+            yield "calibration", str(target), said
+
+
+@checked
+def holds_of(store: Store, plan: Plan) -> list[Held]:
+    """All that holds now, of the newest night, of candidates and of rollbacks.
+
+    Parameters
+    ----------
+    store
+        The city.
+    plan
+        Whose bounds hold.
+
+    Returns
+    -------
+    held
+        Those that were released name who did.
+    """
+    held = [*_of_newest(store, plan), *_of_aside(store), *_of_candidates(store), *_of_rollbacks(store)]
+    released = releases(store)
+    return [_marked(hold, released) for hold in held]
+
+
+def _of_newest(store: Store, plan: Plan) -> list[Held]:
+    try:
+        night = store.newest_night()
+    except StaleDataError:
+        return []
+    tables = {name: night_table(night, name) for name in ("marks", "matured")}
+    return found(plan.holds, **tables, fallen=night.facts.get("fallen") or {})
+
+
+def _of_aside(store: Store) -> Iterator[Held]:
+    """Runs set aside for nights after the newest one that is published."""
+    nights = store.nights()
+    for folder in store.aside():
+        with suppress(RiskwarnError, ValueError):
+            at = store.instant(folder.parent.name.replace("_", ":"))
+            if not nights or at > nights[-1]:
+                yield Held(
+                    "churn",
+                    "",
+                    ("publication",),
+                    f"the run {folder.name} of {at:%Y-%m-%d} is set aside; its facts.json in {folder} says why.",
+                )
+
+
+def _of_candidates(store: Store) -> Iterator[Held]:
+    for target in tracking.kept_targets(store.path):
+        with suppress(RiskwarnError):
+            model = tracking.kept(store.path, target, alias=tracking.CANDIDATE)
+            if model is not None and model.facts.get("gate") is not True:
+                why = (model.facts.get("gate_reason") or {}).get(SOURCE_LANGUAGE, "not judged")
+                yield Held(
+                    "gate", target, ("promotion",), f"the candidate of {target}, version {model.version}: {why}."
+                )
+
+
+def _of_rollbacks(store: Store) -> Iterator[Held]:
+    for at, hold in store.holds().items():
+        yield Held(
+            "rollback",
+            "",
+            ("publication",),
+            f"{at:%Y-%m-%d} is held at run {hold.run} since {hold.since[:16]}: {hold.why}",
+        )
+
+
+# -- releases ---------------------------------------------------------------------------------------------------------------
+
+
+@checked
+def release(store: Store, name: str, *, by: str, why: str, target: str = "", days: int = DAYS) -> dict[str, Any]:
+    """Release a hold for some days, and write down who did and why.
+
+    Parameters
+    ----------
+    store
+        The city.
+    name
+        Which hold; ``gate`` and ``rollback`` have ways of their own.
+    by
+        A role (:data:`riskwarn.mode.ROLES`), never a person.
+    why
+        The reason, without a person in it.
+    target
+        The question it is released for; every one by default.
+    days
+        After so many it holds again, at most 30.
+
+    Returns
+    -------
+    release
+        As it is written in the log of operations.
+
+    Raises
+    ------
+    DataError
+        There is no such hold or role, no reason, or too long a time.
+    PrivacyError
+        The reason may name a person.
+    BusyError
+        Another job holds the store.
+    """
+    if name not in HOLDS:
+        raise DataError(
+            f"no hold {name!r} can be released{did_you_mean(name, HOLDS)}; wanted one of {', '.join(HOLDS)}."
+        )
+    if not 1 <= days <= MOST_DAYS:
+        raise DataError(f"a release lasts 1 to {MOST_DAYS} days, got {days}.")
+    until = pd.Timestamp.now(tz=store.timezone).floor("s") + pd.Timedelta(days=days)
+    said = {"hold": name, "target": target, "by": role_given(by), "why": reason_of(why, "why the hold is released")}
+    line = said | {"until": until.isoformat()}
+    store.note(RELEASED, **line)
+    return line
+
+
+@checked
+def releases(store: Store, *, now: pd.Timestamp | None = None) -> list[dict[str, Any]]:
+    """The releases that have not ended.
+
+    Parameters
+    ----------
+    store
+        The city.
+    now
+        The present instant; that of the clock by default.
+
+    Returns
+    -------
+    releases
+        Lines of the log of operations, oldest first.
+    """
+    at = pd.Timestamp.now(tz=store.timezone) if now is None else now
+    return [line for line in store.noted() if line.get("verb") == RELEASED and pd.Timestamp(str(line["until"])) > at]
+
+
+def _marked(hold: Held, released: Iterable[Mapping[str, Any]]) -> Held:
+    """A hold with the release that ends it, if there is one."""
+    for line in released:
+        if line["hold"] == hold.name and line["target"] in {"", hold.target}:
+            said = f"{line['by']} until {str(line['until'])[:10]}: {line['why']}"
+            return Held(hold.name, hold.target, hold.stops, hold.said, said)
+    return hold
+
+
+@checked
+def standing(held: Iterable[Held], what: str, *, target: str = "") -> list[Held]:
+    """The holds that stop something and that nobody released.
+
+    Parameters
+    ----------
+    held
+        As :func:`holds_of` gives them.
+    what
+        ``publication`` or ``promotion``.
+    target
+        Of which question; holds of no question stop each.
+
+    Returns
+    -------
+    standing
+        In their order.
+    """
+    return [h for h in held if what in h.stops and not h.released and (not target or h.target in {"", target})]
+
+
+@checked
+def of_night(store: Store, bounds: Holds, **measured: Any) -> list[str]:
+    """Why a night that was computed is not to be published, a sentence each.
+
+    Parameters
+    ----------
+    store
+        The city.
+    bounds
+        Of the plan.
+    measured
+        As for :func:`found`.
+
+    Returns
+    -------
+    held
+        Of the holds that the plan says stop a publication, those nobody released. Churn and level are looked at by :mod:`riskwarn.publishing`.
+    """
+    released = releases(store)
+    held = [_marked(hold, released) for hold in found(bounds, **measured)]
+    return [f"hold {h.name}: {h.said} To lift it: {h.lift}." for h in standing(held, "publication")]
+
+
+@checked
+def check_promotion(store: Store, plan: Plan, target: str) -> None:
+    """Refuse to promote a model of a question that is held.
+
+    Parameters
+    ----------
+    store
+        The city.
+    plan
+        Whose bounds hold.
+    target
+        Name of the label.
+
+    Raises
+    ------
+    GateError
+        It is held; the message says by what, and what lifts it.
+    """
+    held = [hold for hold in standing(holds_of(store, plan), "promotion", target=target) if hold.name != "gate"]
+    if held:
+        first, more = held[0], f" And {len(held) - 1} more." if len(held) > 1 else ""
+        raise GateError(
+            f"a hold stops the promotion of {target}: {first.name}: {first.said} To lift it: {first.lift}; "
+            f"`riskwarn holds --release {first.name} --by ROLE --why REASON`.{more}"
+        )
+
+
+@checked
+def table_of_holds(held: Iterable[Held]) -> pd.DataFrame:
+    """Holds as a table.
+
+    Parameters
+    ----------
+    held
+        As :func:`holds_of` gives them.
+
+    Returns
+    -------
+    table
+        `hold`, `target`, `stops`, `said`, `lift`, `released`.
+    """
+    rows = [(h.name, h.target, " ".join(h.stops), h.said, h.lift, h.released) for h in held]
+    return pd.DataFrame(rows, columns=["hold", "target", "stops", "said", "lift", "released"])
