@@ -101,5 +101,20 @@ def test_one_bad_model_among_good_ones_is_found(street):
     model = tracking.kept(street.path, towns.TARGET, alias=tracking.CANDIDATE)
     places = {name: which.save(street.path / name) for name, which in (("good", model), ("bad", moved(model)))}
 
-    assert [*standby._tried(places)] == ["bad"]
-    assert standby._tried({"good": places["good"]}) == {}
+    tried = standby._tried(places)
+
+    assert tried["good"] is None
+    assert "otherwise than when it was trained" in str(tried["bad"])
+    assert standby._tried({"good": places["good"]}) == {"good": None}
+
+
+def test_a_busy_machine_is_no_fault_of_the_model(street, monkeypatch):
+    """A process that takes too long says nothing of the model: it is used, and asked again the next night."""
+    monkeypatch.setattr(golden, "_SECONDS", 0.001)
+    found = standby.sound_models(street, PLAN)
+    monkeypatch.undo()
+    tried = counted(monkeypatch)
+    standby.sound_models(street, PLAN)
+
+    assert ([*found.models], found.fallen, found.failed) == ([towns.TARGET], {}, {})
+    assert tried == [1]

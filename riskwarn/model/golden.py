@@ -55,10 +55,10 @@ def check_golden(*folders: Path) -> None:
     command = [sys.executable, "-c", _CHILD, *map(str, folders)]
     try:
         done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
-    except subprocess.TimeoutExpired:
+    except subprocess.TimeoutExpired as slow:
         raise DataError(
             f"the model takes over {_SECONDS} s to score {_N_ROWS} rows in a process of its own; it is not swapped in."
-        ) from None
+        ) from slow
     if done.returncode:
         # a model that is damaged says anything, not always in UTF-8
         said = done.stderr.decode(errors="replace").strip()
