@@ -314,7 +314,7 @@ def test_events_behind_many_numbers_are_those_behind_each(made, panel):
     behind = found.groupby(["grid_id", "feature"])["adds"].agg(["size", "sum"])
     n_found = 0
     for grid_id in some["grid_id"]:
-        wanted = rows(store, model, grid_id, town.NIGHT, history=history)
+        wanted = rows(store, model, grid_id, town.NIGHT, features=model.feature_names, history=history)
         for feature, events in wanted.groupby("feature"):
             n_found += 1
             size, total = behind.loc[(grid_id, feature)]
