@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: demo test slow faults security lint types docs lock clean help bench-api
+.PHONY: demo test slow faults security lint types docs lock clean help bench-api screenshots
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -46,6 +46,9 @@ docs: $(STAMP)  ## run every snippet of README and docs
 
 bench-api: $(STAMP)  ## speed of the API beside mlflow models serve and a bare FastAPI route (STORE=… with nights and a kept model)
 	@$(BIN)/python benchmarks/api.py $(or $(STORE),demo/boston) $(ARGS)
+
+screenshots: $(STAMP)  ## redraw the screenshots of the pages into docs/img/pages (STORE=… with nights; needs Chromium)
+	@$(BIN)/python docs/screenshots.py $(or $(STORE),demo/boston)
 
 lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --all-extras --generate-hashes --universal --python-version 3.11 --no-header --no-annotate -o requirements.lock
