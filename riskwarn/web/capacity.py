@@ -31,7 +31,16 @@ ROWS = 40
 """Grids on a page, and so those whose visits can be edited at once."""
 capacities = APIRouter(include_in_schema=False)
 Reader = Annotated[Visitor, may("gaps:read", "own")]
-_COLUMNS = ("grid_id", "name", "body", "now", "proposed", "drawn", "change")
+_COLUMNS = {
+    "grid_id": "v_grid_id",
+    "name": "v_name",
+    "body": "v_body",
+    "now": "v_now",
+    "proposed": "v_proposed",
+    "drawn": "v_drawn",
+    "change": "v_change",
+}
+"""Columns of the file, and the phrase above each."""
 _SHEETS = {"csv": "text/csv; charset=utf-8", "xlsx": MEDIA[".xlsx"]}
 
 
@@ -136,7 +145,9 @@ def _file(request: Request, visitor: Visitor, form: dict[str, str], ending: str)
         name=[names.get(g, g) for g in rows.get("grid_id", ())],
         body=[names.get(t, t) for t in rows.get("township_id", ())],
     ).reindex(columns=list(_COLUMNS))
-    table = told_rows.astype(object).map(defused).rename(columns={c: told(f"v_{c}", language) for c in _COLUMNS})
+    table = (
+        told_rows.astype(object).map(defused).rename(columns={c: told(key, language) for c, key in _COLUMNS.items()})
+    )
     note = pd.DataFrame([[PHRASES["note"][language], *[""] * (len(_COLUMNS) - 1)]], columns=table.columns)
     whole = pd.concat([table, note], ignore_index=True)
     if ending == "csv":

@@ -30,6 +30,7 @@ _BODIES = {
 }
 _HITS = {"lane": "col_lane", "level": "col_level", "n": "col_n", "judged": "col_judged", "right": "col_right"}
 _CODES = {"code": "col_code", "n": "col_times"}
+_HOW = ("s_how_1", "s_how_2", "s_how_3")
 
 
 def summary_paper(
@@ -77,7 +78,7 @@ def summary_paper(
         Section("outcomes", told("s_outcomes", language), tuple(_unanswered(rows, language)), _codes(rows, language)),
         Section("hits", told("s_hits", language), (), _hits(rows, ledger, language)),
         Section("effect", told("s_effect", language), tuple(effect_lines(effect, language))),
-        Section("how", told("s_how", language), tuple(told(f"s_how_{n}", language, n=FEW) for n in (1, 2, 3))),
+        Section("how", told("s_how", language), tuple(told(key, language, n=FEW) for key in _HOW)),
     )
     return paper_of(title, told("s_dek", language), sections, language=language, at=at, name=f"summary-{period.name}")
 
