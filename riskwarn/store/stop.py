@@ -7,17 +7,16 @@
 Stopping does not wait for the job that holds the store: it is meant for the moment in which that job goes wrong.
 """
 
-import fcntl
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import filelock
+
 from riskwarn.errors import ConflictError
 
-LOG = "stops.jsonl"
+LOG, LOCK = "stops.jsonl", ".stops.lock"
 """Beside the tables of a store."""
 
 
@@ -70,27 +69,19 @@ def append(root: Path, made: Stop) -> None:
     ConflictError
         It is stopped already, or nothing is: somebody was faster.
     """
-    with _locked(root / LOG) as handle:
+    with filelock.FileLock(root / LOCK), (root / LOG).open("a+b") as file:
         if (stop_in(root) is not None) == made.stopped:
             raise ConflictError(
                 "it is stopped already; see `riskwarn stop`."
                 if made.stopped
                 else "nothing is stopped; see `riskwarn stop`."
             )
-        whole = os.pread(handle, 1, max(os.fstat(handle).st_size - 1, 0))
+        file.seek(max(file.seek(0, os.SEEK_END) - 1, 0))
+        whole = file.read(1) in {b"", b"\n"}
         line = json.dumps(asdict(made), ensure_ascii=False).encode() + b"\n"
-        os.write(handle, line if whole in {b"", b"\n"} else b"\n" + line)
-        os.fsync(handle)
-
-
-@contextmanager
-def _locked(place: Path) -> Iterator[int]:
-    handle = os.open(place, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield handle
-    finally:
-        os.close(handle)
+        file.write(line if whole else b"\n" + line)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _read(line: bytes) -> Stop:
