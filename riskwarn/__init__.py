@@ -17,7 +17,7 @@ _HOME = {
     "build_panel": "panel",
     "backtest": "backtesting",
     "backtest_plan": "replaying",
-    "train": "pipeline",
+    "train": "training",
     "score": "scoring",
     "explain": "explanation",
     "find_gaps": "gaps",
@@ -94,10 +94,10 @@ if TYPE_CHECKING:
     from riskwarn.label import Label as Label
     from riskwarn.model import RiskModel as RiskModel
     from riskwarn.panel import build_panel as build_panel
-    from riskwarn.pipeline import train as train
     from riskwarn.replaying import backtest_plan as backtest_plan
     from riskwarn.scoring import score as score
     from riskwarn.store import Store as Store
+    from riskwarn.training import train as train
 
 
 def __getattr__(name: str) -> Any:

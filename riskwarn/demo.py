@@ -13,10 +13,11 @@ from riskwarn.explanation import sentences
 from riskwarn.gaps import KINDS
 from riskwarn.language import LANGUAGES
 from riskwarn.panel import build_panel
-from riskwarn.pipeline import Night, nightly, train
+from riskwarn.pipeline import Night, nightly
 from riskwarn.scaffold import starter
 from riskwarn.store import Store
 from riskwarn.taxonomy import words_of
+from riskwarn.training import train
 
 NIGHT = "2015-12-28"
 CAPACITY = 40

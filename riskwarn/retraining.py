@@ -16,9 +16,9 @@ from riskwarn.holds import check_promotion
 from riskwarn.language import SOURCE_LANGUAGE
 from riskwarn.model import RiskModel
 from riskwarn.panel import build_panel
-from riskwarn.pipeline import train
 from riskwarn.plan import STARTER, Plan
 from riskwarn.store import Store
+from riskwarn.training import train
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,11 +14,12 @@ from riskwarn import answer, pipeline, tracking
 from riskwarn.cli import main
 from riskwarn.errors import BusyError, DataError, NotFoundError, StaleDataError
 from riskwarn.mode import switch
-from riskwarn.pipeline import nightly, train
+from riskwarn.pipeline import nightly
 from riskwarn.plan import Lanes, Mode, Modes, Plan, Question, Stay
 from riskwarn.scaffold import STARTER, init
 from riskwarn.schema import TABLES, conform
 from riskwarn.store import NIGHT_TABLES, Store
+from riskwarn.training import train
 
 ALIAS = tracking.CANDIDATE
 

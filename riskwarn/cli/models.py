@@ -163,7 +163,7 @@ def train(
     """Backtest, train, log to MLflow and register as @candidate."""
     from riskwarn.backtesting import backtest
     from riskwarn.panel import build_panel
-    from riskwarn.pipeline import train
+    from riskwarn.training import train
 
     opened, asked = open_store(store), experiment_of(experiment, horizon)
     rows = build_panel(opened, asked)

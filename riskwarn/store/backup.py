@@ -136,7 +136,7 @@ def _files(root: Path, *, with_keys: bool) -> Iterator[tuple[str, Path]]:
     """Name and place of each file that belongs to a store; not what a job holds or has left half done."""
     for place in sorted(root.rglob("*")):
         name = place.relative_to(root).as_posix()
-        passing = name.split("/")[0] in {".lock", ".staged"} or ".partial" in name or name.endswith(("-wal", "-shm"))
+        passing = name.split("/")[0] == ".staged" or ".partial" in name or name.endswith((".lock", "-wal", "-shm"))
         if place.is_file() and not passing and (with_keys or name not in KEYS):
             yield name, place
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from riskwarn.language import UNSAID, Phrase, Spoken, Words, measure_word, phrase
 from riskwarn.web.admin_words import ADMIN
+from riskwarn.web.atlas_words import ATLAS
+from riskwarn.web.door_words import DOOR
 from riskwarn.web.duty_words import DUTY
 from riskwarn.web.outcome_words import OUTCOME
 
@@ -327,36 +329,6 @@ PHRASES: dict[str, Phrase] = {
     "map": phrase("Map"),
     "map_more": phrase("filter and layers"),
     "filters": phrase("Filters of list and map"),
-    "area_of": phrase("Area", context="filter"),
-    "lane": phrase("Lane"),
-    "trend": phrase("Against the night before"),
-    "gap_kind_of": phrase("Gap layer"),
-    "no_gap_layer": phrase("none: map of risk"),
-    "work_state": phrase("Work", context="filter"),
-    "map_layer": phrase("Question of the map"),
-    "fit": phrase("{n} alert fits", plural="{n} alerts fit"),
-    "fit_gaps": phrase("{n} gap", plural="{n} gaps"),
-    "fit_grids": phrase("{n} grids"),
-    "no_filter": phrase("show all"),
-    "skip_map": phrase("Skip the map"),
-    "map_keys": phrase(
-        "Arrow keys go from one place to the next, Enter opens it, plus and minus zoom, Escape leaves the place."
-    ),
-    "map_unfit": phrase("does not fit the filters"),
-    "map_here": phrase("in the list: no. {n}"),
-    "pins_more": phrase("{n} alerts here"),
-    "open_area": phrase("List and map of this area"),
-    "map_key_gap": phrase("Fill: gaps of this kind"),
-    "map_key_area": phrase("Fill: events expected a grid, beside the city mean"),
-    "map_key_share": phrase("Fill: share of grids with such a gap"),
-    "map_key": phrase("Fill: band of rank by probability"),
-    "map_pins": phrase("Numbers: place in the list"),
-    "zoom_in": phrase("Zoom in"),
-    "zoom_out": phrase("Zoom out"),
-    "map_no_script": phrase("The map needs scripts; the list holds the same content."),
-    "map_none": phrase("The grids have no polygons, so there is no map; the list holds the same content."),
-    "map_failed": phrase("The map could not be loaded."),
-    "map_alt": phrase("Map of grids by risk; the list holds the same content"),
     "open_grid": phrase("Open the grid"),
     "gap_list": phrase("Where we may be blind"),
     "gap_kind": phrase("Kind"),
@@ -476,45 +448,6 @@ PHRASES: dict[str, Phrase] = {
     "failed": phrase("Something went wrong"),
     "failed_more": phrase("Ask the administrator to look at the log."),
     "back": phrase("Back to today"),
-    "audit": phrase("Audit log"),
-    "audit_more": phrase(
-        "The newest lines. An account stands as a digest; riskwarn audit-log verify proves that no line was changed."
-    ),
-    "audit_at": phrase("Time (UTC)"),
-    "audit_role": phrase("Role, area, way"),
-    "audit_asked": phrase("Asked for"),
-    "audit_answer": phrase("Answer"),
-    "sign_in": phrase("Sign in"),
-    "sign_out": phrase("Sign out"),
-    "account": phrase("Account"),
-    "password": phrase("Password"),
-    "wrong_password": phrase("The name or the password is wrong, or the account is closed."),
-    "locked": phrase("Too many tries. Wait {seconds} seconds, or ask who keeps the accounts."),
-    "stopped": phrase("The {who} stopped publishing and showing scores at {at}: {why}."),
-    "stopped_unread": phrase("Scores are not shown: the log of stops is damaged, and the last line may be a stop."),
-    "stopped_title": phrase("Scores are stopped"),
-    "stopped_more": phrase(
-        "Neither list nor scores are shown until it is released. Work that was begun goes on; feeds, model and plan can be read."
-    ),
-    "sign_in_sso": phrase("Sign in with the city's single sign-on"),
-    "or_local": phrase("Or with a local account:"),
-    "sso_down": phrase("The single sign-on does not answer. Try again in a minute, or use a local account."),
-    "sso_refused": phrase(
-        "The single sign-on did not let you in: it was broken off, took more than ten minutes, or its answer was not valid. Begin again."
-    ),
-    "sso_no_access": phrase(
-        "The single sign-on knows you, but none of your groups has access here, or your account here is closed. Ask who keeps the accounts."
-    ),
-    "signed_in": phrase("Signed in"),
-    "go_on": phrase("Go on"),
-    "signed_out": phrase("You are signed out here."),
-    "sign_out_sso": phrase("Sign out of the single sign-on too"),
-    "not_signed_in": phrase("Nobody is signed in"),
-    "not_signed_in_more": phrase(
-        "There is no account yet: it is made at the command line of the server, by riskwarn user add."
-    ),
-    "forbidden": phrase("Your account may not see or do this"),
-    "forbidden_more": phrase("Ask who keeps the accounts, or load the page anew if it stood open for long."),
     "printed": phrase("Map: Leaflet 1.9.4 (BSD-2), drawn offline."),
     "api": phrase("API"),
     "fallen": phrase(
@@ -525,6 +458,8 @@ PHRASES: dict[str, Phrase] = {
         "{rule}: {n} place, as the night before; the oldest listed since {day}",
         plural="{rule}: {n} places, as the night before; the oldest listed since {day}",
     ),
+    **ATLAS,
+    **DOOR,
     **DUTY,
     **OUTCOME,
     **ADMIN,
