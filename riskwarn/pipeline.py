@@ -252,16 +252,12 @@ def _compute(job: _Job, found: Sound) -> Night:
         return _late(job, models, history)
     answered, unanswered = answers(history, job.plan, models, at, capacity=job.mode.capacity)
     scores = pd.concat([answer.scores for answer in answered], ignore_index=True)
-    for answer in answered:
-        job.say(f"{len(answer.scores):,} grids scored by {answer.model}")
-        if level := tide_facts(answer.model, answer.panel):
-            job.say(level["said"]["en"])
+    _say_answers(job, answered)
     evidence = Evidence(history, at, answered[0].scores)
     gaps = find_gaps(evidence, answered[0].scores)
     triggers = triggered(evidence, job.plan.triggers).assign(as_of=at)
     listed = _list(job, history, evidence, answered, scores, triggers)
-    for rule, told in listed.facts["rules"].items():
-        job.say(f"rule {rule}: {told['places']} places, {told['new']} new, the oldest since {told['oldest'][:10]}")
+    _say_rules(job, listed)
     reasons = _reasons(answered, history, listed.alerts)
     job.say(f"{len(reasons):,} reasons, {len(gaps):,} gaps")
     alerts = filled(listed.alerts, reasons, gaps)
@@ -271,10 +267,9 @@ def _compute(job: _Job, found: Sound) -> Night:
     matured = matured_of(job.store, answered, history, at)
     job.say(f"{len(matured.table):,} rows of matured outcomes")
     feeds = feed_states(history, gaps, at)
-    counted = {stream.source for answer in answered for stream in answer.model.label.streams}
     facts = _facts(job, answered, found.failed | unanswered) | {
         "fallen": found.fallen,
-        **degraded.state_of(feeds, counted),
+        **degraded.state_of(feeds, _counted(answered)),
         "list": listed.facts,
         **rivals,
         **matured.facts,
@@ -292,6 +287,7 @@ def _compute(job: _Job, found: Sound) -> Night:
     }
     plain |= _beside(history, answered, reasons, at)
     stored = reasons[[c for c in reasons if c in REASONS.column_names]]
+    held = holds.of_night(job.store, job.plan.holds, marks=marks, matured=matured.table, fallen=found.fallen)
     folder = publish_night(
         job.store,
         at,
@@ -301,11 +297,28 @@ def _compute(job: _Job, found: Sound) -> Night:
         grids=[*history.grids["grid_id"]],
         force=job.force,
         bounds=job.plan.holds,
-        held=holds.of_night(job.store, job.plan.holds, marks=marks, matured=matured.table, fallen=found.fallen),
+        held=held,
     )
     job.say(f"{len(alerts):,} alerts published in {folder}")
     features = {answer.target: answer.model.features for answer in answered}
     return Night(at, job.run, stored_reasons=stored, features=features, facts=facts, done_before=False, **plain)
+
+
+def _say_answers(job: _Job, answered: list[Answer]) -> None:
+    for answer in answered:
+        job.say(f"{len(answer.scores):,} grids scored by {answer.model}")
+        if level := tide_facts(answer.model, answer.panel):
+            job.say(level["said"]["en"])
+
+
+def _say_rules(job: _Job, listed: Listed) -> None:
+    for rule, told in listed.facts["rules"].items():
+        job.say(f"rule {rule}: {told['places']} places, {told['new']} new, the oldest since {told['oldest'][:10]}")
+
+
+def _counted(answered: list[Answer]) -> set[str]:
+    """Feeds that the questions count."""
+    return {stream.source for answer in answered for stream in answer.model.label.streams}
 
 
 def _late(job: _Job, models: Mapping[str, RiskModel], history: History) -> Night:

@@ -38,6 +38,7 @@ from riskwarn.errors import RiskwarnError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from riskwarn.pipeline import Night as PublishedAnswer
     from riskwarn.store import Store
 
 app = verbs()
@@ -223,7 +224,6 @@ def nightly(
     json: Json = False,
 ) -> None:
     """Do it all for a date and publish; safe to run twice."""
-    from riskwarn.degraded import in_words
     from riskwarn.pipeline import nightly
 
     opened = open_store(store)
@@ -241,6 +241,13 @@ def nightly(
     tell(enter_nights(opened))
     if bulletin:
         _write_bulletins(opened, night.as_of, bulletin, str(language), tell)
+    _say_night(night, as_json=json)
+
+
+def _say_night(night: "PublishedAnswer", *, as_json: bool) -> None:
+    """What was published, as text or JSON; ends with its own exit code where the night lacks something."""
+    from riskwarn.degraded import in_words
+
     counts = {"grids": night.scores["grid_id"].nunique(), "alerts": len(night.alerts), "gaps": len(night.gaps)}
     when = {"as_of": night.as_of.isoformat(), "run": night.run, "done_before": night.done_before}
     text = f"run {night.run}: {counts['grids']:,} grids, {counts['alerts']} alerts; gaps: {_by_state(night.gaps)}"
@@ -253,7 +260,7 @@ def nightly(
         "shadow": _shadow(night.facts),
     }
     body = {**when, **counts, "model_version": night.facts["model_version"], **state}
-    say(body, f"{text}; {lacks}" if lacks else text, as_json=json)
+    say(body, f"{text}; {lacks}" if lacks else text, as_json=as_json)
     if failed or fallen or lacks:
         raise typer.Exit(LACKING)
 

@@ -55,6 +55,29 @@ log = logging.getLogger(__name__)
 Clock = Callable[[], pd.Timestamp]
 
 
+_PAGES = (
+    views,
+    listing,
+    search,
+    review_page,
+    grid_page,
+    outlines,
+    signing,
+    signon,
+    trail,
+    admin,
+    work,
+    supervision,
+    handovers,
+    meetings,
+    summaries,
+    capacities,
+    centres,
+    health,
+)
+"""The pages, in the order in which their addresses are tried."""
+
+
 def create_app(
     store_path: str | Path,
     *,
@@ -116,26 +139,8 @@ def create_app(
     app.add_middleware(Recorder, journal=app.state.journal)
     app.add_middleware(Entrance, serving=serving)
     app.mount("/static", Guarded(StaticFiles(directory=Path(__file__).parent / "static"), ANYONE), name="static")
-    for router in routers:
+    for router in (*routers, *_PAGES):
         app.include_router(router)
-    app.include_router(views)
-    app.include_router(listing)
-    app.include_router(search)
-    app.include_router(review_page)
-    app.include_router(grid_page)
-    app.include_router(outlines)
-    app.include_router(signing)
-    app.include_router(signon)
-    app.include_router(trail)
-    app.include_router(admin)
-    app.include_router(work)
-    app.include_router(supervision)
-    app.include_router(handovers)
-    app.include_router(meetings)
-    app.include_router(summaries)
-    app.include_router(capacities)
-    app.include_router(centres)
-    app.include_router(health)
     _add_errors(app)
     check_policies(app, accounts.roles)
     app.state.policies = {path: policy for method, path, policy in policies(app) if method == "GET"}
