@@ -212,6 +212,7 @@ def test_nothing_acts_by_itself_and_nothing_reaches_a_person(site):
     assert {policy.permission for method, _, policy in policies(app) if method not in {"GET", "HEAD", "*"}} <= {
         ANYONE,
         "score:run",
+        "export",  # a form with the numbers of a file
         "alerts:act",
         "plan:switch",
         "tokens:make",

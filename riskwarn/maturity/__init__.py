@@ -94,7 +94,8 @@ def matured_of(store: Store, answers: Sequence[Answer], history: History, at: pd
         )
         for answer in answers
     ]
-    parts = [rows for rows in (carried, *fresh) if len(rows)]
+    # what was sealed says its night with an offset, what was published in the zone of the city
+    parts = [_full(rows, store.timezone) for rows in (carried, *fresh) if len(rows)]
     rows = pd.concat(parts, ignore_index=True).assign(as_of=at) if parts else carried
     told = {target: summary(rows, target) for target in labels}
     return Matured(_full(rows, store.timezone), {"maturity": {t: s for t, s in told.items() if s}, "unsealed": broken})

@@ -222,6 +222,11 @@ def share_interval(share: ArrayLike, n: ArrayLike) -> tuple[np.ndarray, np.ndarr
     low, high
         (...) each, in [0, 1].
 
+    Raises
+    ------
+    ValueError
+        A share outside 0 to 1, or no rows.
+
     References
     ----------
     .. [1] Wilson (1927), Journal of the American Statistical Association 22, 209-212.
@@ -234,6 +239,8 @@ def share_interval(share: ArrayLike, n: ArrayLike) -> tuple[np.ndarray, np.ndarr
     """
     z = 1.959963984540054
     share, n = np.asarray(share, dtype=float), np.asarray(n, dtype=float)
+    if (share < 0).any() or (share > 1).any() or (n <= 0).any():
+        raise ValueError("share must lie in 0 to 1 and n above 0.")
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
