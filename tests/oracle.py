@@ -470,6 +470,10 @@ class Oracle:
         near = [v for v in near if not math.isnan(v)]
         return (sum(near) if f.total else sum(near) / len(near)) if near else (0.0 if f.total else math.nan)
 
+    def _OfCity(self, f, g, at):
+        found = [v for other in self.grids if (v := self.value(f.of, other, at)) == v]
+        return math.fsum(found) / len(found) * len(self.grids) if found else math.nan
+
     def _OfParent(self, f, g, at):
         alike = [self.value(f.of, h, at) for h, row in self.grids.items() if row[f.level] == self.grids[g][f.level]]
         alike = [v for v in alike if not math.isnan(v)]
