@@ -111,6 +111,17 @@ def test_a_log_that_cannot_be_read_stops(store, torn):
     assert store.stopped is None
 
 
+def test_a_log_that_may_not_be_read_stops_and_is_not_written(store):
+    """Rights that were lost, or a folder in its place, are no release; whoever would write it is told in a line."""
+    (store.path / LOG).mkdir()
+
+    with pytest.raises(StoppedError, match="log of stops"):
+        store.publish(DAY, {}, run="second")
+    for switch in (store.stop, store.go_on):
+        with pytest.raises(DataError, match=r"stops.jsonl cannot be written .* nothing was changed"):
+            switch(by="admin", why=WHY)
+
+
 def test_the_night_refuses_with_an_exit_code_of_its_own(store, capsys):
     """32, and one line; `riskwarn stop` says what holds, and lets it go on."""
     at = ["--store", str(store.path)]

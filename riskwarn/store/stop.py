@@ -11,10 +11,11 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import filelock
 
-from riskwarn.errors import ConflictError
+from riskwarn.errors import ConflictError, DataError
 
 LOG, LOCK = "stops.jsonl", ".stops.lock"
 """Beside the tables of a store."""
@@ -43,15 +44,17 @@ class Stop:
 
 
 UNREADABLE = Stop(True, "", "", "")
-"""What a damaged last line is read as: it may have been a stop."""
+"""What a damaged last line, or a log that may not be read, is taken for: it may have been a stop."""
 
 
 def stops_in(root: Path) -> list[Stop]:
-    """Every stop and release of a store, oldest first; a line that cannot be read is one that stops."""
+    """Every stop and release of a store, oldest first; a line that cannot be read is one that stops, and so is a log that cannot be."""
     try:
         lines = (root / LOG).read_bytes().splitlines()
-    except OSError:
+    except FileNotFoundError:
         return []
+    except OSError:
+        return [UNREADABLE]
     return [_read(line) for line in lines if line.strip()]
 
 
@@ -68,20 +71,33 @@ def append(root: Path, made: Stop) -> None:
     ------
     ConflictError
         It is stopped already, or nothing is: somebody was faster.
+    DataError
+        The log cannot be written.
     """
-    with filelock.FileLock(root / LOCK), (root / LOG).open("a+b") as file:
-        if (stop_in(root) is not None) == made.stopped:
-            raise ConflictError(
-                "it is stopped already; see `riskwarn stop`."
-                if made.stopped
-                else "nothing is stopped; see `riskwarn stop`."
-            )
-        file.seek(max(file.seek(0, os.SEEK_END) - 1, 0))
-        whole = file.read(1) in {b"", b"\n"}
-        line = json.dumps(asdict(made), ensure_ascii=False).encode() + b"\n"
-        file.write(line if whole else b"\n" + line)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with filelock.FileLock(root / LOCK), (root / LOG).open("a+b") as file:
+            if (stop_in(root) is not None) == made.stopped:
+                raise ConflictError(
+                    "it is stopped already; see `riskwarn stop`."
+                    if made.stopped
+                    else "nothing is stopped; see `riskwarn stop`."
+                )
+            _write(file, made)
+    except OSError as error:
+        raise DataError(
+            f"{root / LOG} cannot be written ({type(error).__name__}), and nothing was changed; "
+            "let the account that runs riskwarn write the files of the store."
+        ) from None
+
+
+def _write(file: BinaryIO, made: Stop) -> None:
+    """A line of its own, also after one that was cut short."""
+    file.seek(max(file.seek(0, os.SEEK_END) - 1, 0))
+    whole = file.read(1) in {b"", b"\n"}
+    line = json.dumps(asdict(made), ensure_ascii=False).encode() + b"\n"
+    file.write(line if whole else b"\n" + line)
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _read(line: bytes) -> Stop:
