@@ -86,6 +86,20 @@ def test_a_clock_counts_once_it_is_known(ledger):
     assert (told.loc[quick, "code"], told.loc[quick, "counts"]) == ("O3", "confirmed")
 
 
+def test_a_clock_without_a_limit_is_neither_kept_nor_missed(ledger):
+    """The starter plan gives the verification of a blue alert no time: nobody kept to it, and none of it is in a share."""
+    (blue,) = published(ledger, 1, level="blue")
+    (red,) = published(ledger, 1, start=1)
+    for item_id in (blue, red):
+        answer(ledger, item_id)
+        ledger.act(item_id, "verify", ledger.actor("county_centre"), at="2025-03-04 09:00")
+    told = cases(ledger, MARCH, at=LATER).set_index("item_id")
+
+    assert np.isnan(told.loc[blue, "verify"])
+    assert told.loc[red, "verify"] == 1
+    assert of_bodies(cases(ledger, MARCH, at=LATER)).iloc[-1]["verify_n"] == 1
+
+
 def test_of_few_no_share_and_no_median_is_told(ledger):
     """One case fewer than are enough: the counts stand, the shares are unknown; with one more they are told, with an interval around them."""
     ids = published(ledger, FEW - 1)

@@ -17,7 +17,7 @@ import pandas as pd
 
 from riskwarn.calling import checked
 from riskwarn.errors import DataError
-from riskwarn.ledger.actor import CITY, concerns
+from riskwarn.ledger.actor import CITY, concerning
 from riskwarn.ledger.board import body_of
 from riskwarn.ledger.clocks import holds, mode_at
 from riskwarn.ledger.item import Item
@@ -113,9 +113,7 @@ def cases(ledger: Ledger, period: Period, *, area: str = CITY, at: object = None
     """
     now = pd.Timestamp.now(tz=ledger.store.timezone) if at is None else ledger.store.instant(at)
     items = ledger.items(kind="alert")
-    items = items[(items["state"] != "merged").to_numpy()]
-    mine = [concerns(path, owner, area) for path, owner in zip(items["path"], items["owner"], strict=True)]
-    mine = items[pd.array(mine, dtype=bool)]
+    mine = concerning(items[(items["state"] != "merged").to_numpy()], area)
     trails = _trails(ledger, set(mine["item_id"]))
     reader = _Reader(ledger, now)
     rows = [
@@ -167,12 +165,13 @@ class _Reader:
         return np.inf if first is None else self.wall.spent(steps[0].at, first, "wh")
 
     def _kept(self, item: Item, clock: Clock, steps: Sequence[Any]) -> float:
-        """Whether every run of a clock was kept; NaN while that is not known."""
-        known = [used <= 1 for used, ended in self._runs(item, clock, steps) if ended or used > 1]
+        """Whether every run of a clock was kept; NaN while that is not known, and where the plan gives it no time."""
+        runs = ((used, ended) for used, ended in self._runs(item, clock, steps) if not np.isnan(used))
+        known = [used <= 1 for used, ended in runs if ended or used > 1]
         return float(all(known)) if known else np.nan
 
     def _runs(self, item: Item, clock: Clock, steps: Sequence[Any]) -> Iterator[tuple[float, bool]]:
-        """Share of its budget that each run of a clock used, and whether it has ended."""
+        """Share of its budget that each run of a clock used, NaN where it has none, and whether it has ended."""
         begun: pd.Timestamp | None = None
         for step in steps:
             if begun is not None and step.action in clock.ends:
@@ -187,7 +186,7 @@ class _Reader:
         mode = getattr(self.plan.modes, mode_at(self.modes, begun))
         budget: Budget | None = budget_of(self.plan.clocks, item.level, clock.limit, mode)
         if budget is None:
-            return 0.0
+            return np.nan
         still = sum(
             self.wall.spent(a, min(b, end), budget.unit) for a, b in holds(steps, begun, end, self.flow) if a < end
         )
