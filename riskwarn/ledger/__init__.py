@@ -16,7 +16,7 @@
     listing    what a night lists; proof the rows that close a gap; entering brings a night in
 """
 
-from riskwarn.ledger.actor import CITY, MACHINE, Actor, account_digest, concerns, within
+from riskwarn.ledger.actor import CITY, MACHINE, Actor, account_digest, concerning, concerns, within
 from riskwarn.ledger.board import board, by_body, next_step, settled_cards
 from riskwarn.ledger.clocks import clocks, watch
 from riskwarn.ledger.effect import Effect, displacement, effect
@@ -49,6 +49,7 @@ __all__ = [
     "cases",
     "clocks",
     "code_of",
+    "concerning",
     "concerns",
     "displacement",
     "effect",

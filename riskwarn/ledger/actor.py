@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from riskwarn.calling import checked
 from riskwarn.ledger.workflow import NIGHT
 from riskwarn.store.key import signature
@@ -113,6 +115,32 @@ def concerns(path: str, owner: str, area: str) -> bool:
     (True, True, False, False)
     """
     return within(path, area) or (owner != "" and within(owner, area))
+
+
+def concerning(items: pd.DataFrame, area: str) -> pd.DataFrame:
+    """The items that are the matter of an area (:func:`concerns`), in their order.
+
+    Parameters
+    ----------
+    items
+        With columns ``path`` and ``owner``.
+    area
+        The area asked about; ``*`` takes all.
+
+    Returns
+    -------
+    items
+        With the index they had.
+
+    Examples
+    --------
+    >>> items = pd.DataFrame({"path": ["C1/T10", "C1/T11", ""], "owner": ["", "T10", ""]})
+    >>> concerning(items, "T10").index.tolist(), concerning(items, "C2").index.tolist(), len(concerning(items, "*"))
+    ([0, 1], [], 3)
+    """
+    places = zip(items["path"], items["owner"], strict=True)
+    mine = [concerns(path, owner, area) for path, owner in places]
+    return items[pd.array(mine, dtype="bool").to_numpy()]
 
 
 def _prefix(area: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import fields
 import pandas as pd
 
 from riskwarn.calling import checked
-from riskwarn.ledger.actor import CITY, concerns
+from riskwarn.ledger.actor import CITY, concerning
 from riskwarn.ledger.clocks import CARD, clocks
 from riskwarn.ledger.item import Item
 from riskwarn.ledger.ledger import Ledger
@@ -106,9 +106,8 @@ def board(ledger: Ledger, *, at: object = None, area: str = CITY) -> pd.DataFram
     running = clocks(ledger, at=at).rename(columns={"state": "light"})
     late = running.loc[running["light"] != "green", list(_CLOCK)]
     every = ledger.items(open_only=True)
-    rows = late.merge(every, on="item_id")
-    mine = [concerns(path, owner, area) for path, owner in zip(rows["path"], rows["owner"], strict=True)]
-    return _with_steps(ledger.workflow, rows[pd.array(mine, dtype=bool)], _open_cards(every))
+    rows = concerning(late.merge(every, on="item_id"), area)
+    return _with_steps(ledger.workflow, rows, _open_cards(every))
 
 
 def _open_cards(items: pd.DataFrame) -> dict[tuple[str, str], tuple[str, str]]:
@@ -178,6 +177,5 @@ def settled_cards(ledger: Ledger, *, since: object, area: str = CITY) -> pd.Data
         Items of kind ``supervision`` that are verified or have ended.
     """
     cards = ledger.items(kind=CARD, states=["verified", *ledger.workflow.final])
-    mine = [concerns(path, owner, area) for path, owner in zip(cards["path"], cards["owner"], strict=True)]
-    of_late = cards[pd.array(mine, dtype=bool) & (cards["changed_at"] >= ledger.store.instant(since)).to_numpy()]
-    return of_late.sort_values("changed_at", ascending=False, ignore_index=True)
+    of_late = cards[cards["changed_at"] >= ledger.store.instant(since)]
+    return concerning(of_late, area).sort_values("changed_at", ascending=False, ignore_index=True)

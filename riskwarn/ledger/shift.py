@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from riskwarn.calling import checked
 from riskwarn.errors import DataError, NotFoundError, PrivacyError
 from riskwarn.ledger import database
-from riskwarn.ledger.actor import CITY, Actor, concerns, within
+from riskwarn.ledger.actor import CITY, Actor, concerning, within
 from riskwarn.ledger.clocks import CARD, clocks
 from riskwarn.ledger.ledger import Ledger
 from riskwarn.ledger.tables import NOTES
@@ -85,9 +85,7 @@ def shift(ledger: Ledger, since: object, until: object, *, area: str = CITY, hou
     begun, ended = ledger.store.instant(since), ledger.store.instant(until)
     if ended <= begun:
         raise DataError(f"a shift ends after it begins, got {begun} to {ended}.")
-    items = ledger.items()
-    mine = [concerns(path, owner, area) for path, owner in zip(items["path"], items["owner"], strict=True)]
-    items = items[pd.array(mine, dtype=bool)].reset_index(drop=True)
+    items = concerning(ledger.items(), area).reset_index(drop=True)
     trail = ledger.trail()
     within_it = trail[(trail["at"] >= begun) & (trail["at"] < ended) & trail["item_id"].isin(items["item_id"])]
     published = within_it.loc[(within_it["action"] == "publish") & (within_it["from_state"] == "draft"), "item_id"]

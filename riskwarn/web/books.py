@@ -5,12 +5,11 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from riskwarn.access import Visitor
 from riskwarn.errors import ConflictError, DataError, ForbiddenError, NotFoundError, StepError
-from riskwarn.ledger import Ledger, clocks, concerns
+from riskwarn.ledger import Ledger, clocks, concerning, concerns
 from riskwarn.ledger.database import FILE, URL
 from riskwarn.ledger.item import Item
 from riskwarn.store import Store
@@ -93,8 +92,7 @@ class Books:
             return pd.DataFrame(columns=[*_ITEM, "source_id"]).set_index("source_id")
         items = ledger.items(kind=kind, source_ids=names).sort_values("first_night", kind="stable")
         last = items.drop_duplicates("source_id", keep="last").set_index("source_id", drop=False)
-        seen = [concerns(path, owner, visitor.area) for path, owner in zip(last["path"], last["owner"], strict=True)]
-        return last[np.array(seen, dtype=bool)]
+        return concerning(last, visitor.area)
 
     def item(self, item_id: str, visitor: Visitor, *, kind: str | None = None) -> Item:
         """A work item that the visitor sees.

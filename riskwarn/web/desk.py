@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
 from fastapi import Request
 from pydantic import ValidationError
@@ -11,7 +10,7 @@ from pydantic import ValidationError
 from riskwarn.access import Visitor
 from riskwarn.gaps.gap import KINDS
 from riskwarn.language import Spoken
-from riskwarn.ledger import Item, Ledger, concerns
+from riskwarn.ledger import Item, Ledger, concerning, concerns
 from riskwarn.ledger.words import word
 from riskwarn.ledger.workflow import Step, Workflow
 from riskwarn.taxonomy import ACTIONS
@@ -151,8 +150,7 @@ def tasks(
     """
     ended = state in ledger.workflow.final
     every = ledger.items(states=[state]) if ended else ledger.items(open_only=True)
-    mine = [concerns(path, owner, visitor.area) for path, owner in zip(every["path"], every["owner"], strict=True)]
-    frame = every[np.array(mine, dtype=bool)]
+    frame = concerning(every, visitor.area)
     cards = frame[frame["kind"] == SUPERVISION].set_index("parent")["level"].to_dict()
     chosen = frame[(frame["kind"] == kind) & ((frame["state"] == state) | (state == ""))]
     rows = [Item.of(row) for row in chosen.itertuples(index=False)]

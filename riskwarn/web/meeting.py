@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from riskwarn.access import Visitor
-from riskwarn.ledger import Item, Ledger, concerns
+from riskwarn.ledger import Item, Ledger, concerning
 from riskwarn.ledger.words import word
 from riskwarn.paper import Bulletin, Section
 from riskwarn.taxonomy import ACTIONS, words_of
@@ -133,9 +133,8 @@ def _passed_up(night: Night, ledger: Ledger | None, visitor: Visitor, language: 
         return Section("passed", heading, (told("m_none", language),))
     trail = ledger.trail()
     asked = trail.loc[(trail["action"] == "escalate") & (trail["code"] == "several_bodies"), "item_id"]
-    items = ledger.items(open_only=True)
-    seen = [concerns(path, owner, visitor.area) for path, owner in zip(items["path"], items["owner"], strict=True)]
-    mine = items[pd.array(seen, dtype=bool) & items["item_id"].isin(asked).to_numpy()].head(MOST)
+    items = concerning(ledger.items(open_only=True), visitor.area)
+    mine = items[items["item_id"].isin(asked).to_numpy()].head(MOST)
     grids = [narrowed_item(Item.of(row), night, visitor).grid_ids for row in mine.itertuples(index=False)]
     called = bodies_of(night, language)
     lines = [

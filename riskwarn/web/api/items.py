@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from riskwarn.access import Visitor
-from riskwarn.ledger import concerns
+from riskwarn.ledger import concerning
 from riskwarn.ledger.item import Item
 from riskwarn.web import schemas
 from riskwarn.web.api.shared import JSON, api_answer, encoded, nights_of
@@ -65,9 +65,7 @@ def items(
     found = ledger.items(
         kind=query.kind, states=states, level=query.level, area=query.area or "*", open_only=query.open
     )
-    if not visitor.sees_all:
-        mine = [concerns(path, owner, visitor.area) for path, owner in zip(found["path"], found["owner"], strict=True)]
-        found = found[mine]
+    found = concerning(found, visitor.area)
     page = [Item(**row) for row in found.iloc[query.offset : query.offset + query.limit].to_dict("records")]
     rows = [item_row(_shown(request, item, visitor), ledger.store.timezone) for item in page]
     return api_answer(request, **told, total=len(found), items=rows)
