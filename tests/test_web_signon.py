@@ -6,15 +6,18 @@ import tomllib
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import pandas as pd
 import pytest
 from issuer import CLIENT, SECRET, Key, running
 from towns import web as web_town
 from visiting import NAMED, from_elsewhere
 
 from riskwarn.access import Accounts, Journal, make_token, password, read_sign_on
-from riskwarn.access.signon import FILE, SignOn, secret_of
+from riskwarn.access.signon import FILE, SignOn, account_of, name_of, secret_of
 from riskwarn.declaring import read
-from riskwarn.errors import DefinitionError, NotFoundError
+from riskwarn.errors import DataError, DefinitionError, NotFoundError
+from riskwarn.privacy import findings
+from riskwarn.store.key import signature
 from riskwarn.web import create_app
 
 GOOD = "a sentence nobody guesses"
@@ -115,7 +118,7 @@ def test_who_is_in_a_group_comes_in_with_its_role_and_area(site, issuer):
     assert 'content="0;url=/gaps?kind=G08"' in answer.text
     assert client.get("/gaps").status_code == 200
     assert (made.role, made.area, made.password) == ("shift_leader", "*", "")
-    assert re.fullmatch(r"sso-[0-9a-f]{16}", made.name)
+    assert re.fullmatch(r"sso-[a-p]{16}", made.name)
 
 
 def test_what_is_asked_of_the_issuer(site, issuer):
@@ -190,6 +193,40 @@ def test_an_account_that_was_closed_here_stays_closed(site, issuer):
     accounts.change(next(a.name for a in accounts.listed() if a.name != "chief"), disabled=True)
 
     assert came_back(from_elsewhere(site), issuer).status_code == 403
+
+
+def test_nobody_is_kept_out_by_the_digest_of_the_own_name(site, town):
+    """Digits of a digest may look like a telephone number, by which no account is named; so it is told in letters, and each comes in."""
+    accounts = site.state.doorman.accounts
+    sign_on = read_sign_on(accounts)
+    digests = {f"u-{n}": signature(town.path, f"sso|{sign_on.issuer}|u-{n}".encode())[:16] for n in range(4000)}
+    hits = pd.Series(findings(pd.Series([f"sso-{digest}" for digest in digests.values()])), index=[*digests])
+    subject = hits[hits != ""].index[0]
+    made = account_of(accounts, sign_on, {"sub": subject, "groups": ["duty"]})
+
+    assert account_of(accounts, sign_on, {"sub": subject, "groups": ["duty"]}) == made
+    assert not findings(pd.Series([name_of(town.path, sign_on, name) for name in digests])).any()
+
+
+def test_only_an_account_that_is_there_was_made_by_another_sign_in(site, monkeypatch):
+    """Two sign-ins at once come to one account; what else keeps an account from being made is said."""
+    accounts = site.state.doorman.accounts
+    sign_on, claims = read_sign_on(accounts), {"sub": "u-1", "groups": ["duty"]}
+    add = type(accounts).add
+
+    def refuse(*_, **__):
+        raise DataError("the area is none.")
+
+    def faster(self, name, word, **of):
+        add(self, name, word, **of)
+        return add(self, name, word, **of)
+
+    monkeypatch.setattr(type(accounts), "add", refuse)
+    with pytest.raises(DataError, match="the area is none"):
+        account_of(accounts, sign_on, claims)
+    monkeypatch.setattr(type(accounts), "add", faster)
+
+    assert account_of(accounts, sign_on, claims).role == "shift_leader"
 
 
 def test_nobody_takes_over_a_local_account_by_calling_oneself_so(site, issuer):

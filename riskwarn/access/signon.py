@@ -23,6 +23,8 @@ SECRET = "RISKWARN_OIDC_SECRET"  # noqa: S105 - the name of a variable
 """Variable that holds the secret of the client, where no file does."""
 PREFIX = "sso-"
 """With which the name of an account that an issuer vouches for begins."""
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
+"""Digits of a digest in letters: a run of digits may look like a telephone number, which no account is named by."""
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _SHORTEST_SECRET, _FEWEST_LETTERS = 16, 8
 _MOST_GROUPS = 1000
@@ -264,6 +266,11 @@ def group_of(sign_on: SignOn, claims: Mapping[str, Any]) -> Group | None:
     return next((group for group in sign_on.groups if group.name in there), None)
 
 
+def name_of(folder: Path, sign_on: SignOn, subject: str) -> str:
+    """The name of the account of a subject of the issuer: sixteen letters of a digest under the key of the folder."""
+    return PREFIX + signature(folder, f"sso|{sign_on.issuer}|{subject}".encode())[:16].translate(_LETTERS)
+
+
 @checked
 def account_of(accounts: Accounts, sign_on: SignOn, claims: Mapping[str, Any]) -> Account:
     """The account of somebody for whom the issuer vouches, made or brought to the role and area of the group.
@@ -289,7 +296,7 @@ def account_of(accounts: Accounts, sign_on: SignOn, claims: Mapping[str, Any]) -
     ForbiddenError
         None of the groups has access, and what the account had before has ended; or the account is closed here.
     """
-    name = PREFIX + signature(accounts.store.path, f"sso|{sign_on.issuer}|{claims['sub']}".encode())[:16]
+    name = name_of(accounts.store.path, sign_on, claims["sub"])
     group, known = group_of(sign_on, claims), _known(accounts, name)
     if known is not None and known.disabled:
         raise ForbiddenError("the account is closed here.")
@@ -314,5 +321,7 @@ def _known(accounts: Accounts, name: str) -> Account | None:
 def _made(accounts: Accounts, name: str, group: Group) -> Account:
     try:
         return accounts.add(name, "", role=group.role, area=group.area)
-    except DataError:  # who signs in twice at once has been made by the other
-        return accounts.account(name)
+    except DataError:
+        if (made := _known(accounts, name)) is None:
+            raise
+        return made  # who signs in twice at once has been made by the other
