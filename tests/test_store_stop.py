@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from test_store import GRIDS, ZONE
@@ -13,7 +14,7 @@ from riskwarn.bulletin import make_bulletin
 from riskwarn.cli import main
 from riskwarn.errors import ConflictError, DataError, PrivacyError, StoppedError
 from riskwarn.store import Store
-from riskwarn.store.stop import LOG
+from riskwarn.store.stop import LOG, UNREADABLE
 from riskwarn.web import create_app
 from riskwarn.web.policy import policies
 
@@ -228,6 +229,28 @@ def test_work_that_was_begun_can_be_fed_back(town, monkeypatch):
     )
 
     assert answer.status_code == 404
+
+
+def test_a_log_that_cannot_be_read_stops_until_it_can(town, monkeypatch):
+    """Neither a folder that refuses nor a file that does is read as no stop; and what was not read is not kept as read."""
+    client = at_the_machine(create_app(town.path, clock=lambda: web_town.NOW))
+    town.stop(by="admin", why=WHY)
+    town.go_on(by="admin", why="mended")
+    stat, refusing = Path.stat, [True]
+
+    def refused(self, **of):
+        if self.name == LOG and refusing[0]:
+            raise PermissionError(13, "Permission denied")
+        return stat(self, **of)
+
+    monkeypatch.setattr(Path, "stat", refused)
+    hidden = client.get("/api/v1/scores").status_code
+    refusing[0] = False
+    monkeypatch.setattr(type(town), "stopped", property(lambda _: UNREADABLE))
+    shut = client.get("/api/v1/scores").status_code
+    monkeypatch.undo()
+
+    assert (hidden, shut, client.get("/api/v1/scores").status_code) == (503, 503, 200)
 
 
 def test_the_monitoring_sees_it(town):

@@ -25,7 +25,7 @@ from riskwarn.access import Visitor, csrf_of
 from riskwarn.access.role import ANYONE, OF_NIGHTS, Roles
 from riskwarn.errors import DefinitionError
 from riskwarn.store import Stop, Store
-from riskwarn.store.stop import LOG
+from riskwarn.store.stop import LOG, UNREADABLE
 from riskwarn.web.doorman import COOKIE, READING, is_same_origin
 from riskwarn.web.problems import forbidden, not_from_here, not_signed_in, of_faults, stopped, too_many
 from riskwarn.web.rates import Rates
@@ -127,15 +127,17 @@ class StopWatch:
         self._read: tuple[tuple[int, int] | None, Stop | None] = (None, None)
 
     def now(self) -> Stop | None:
-        """The stop that holds."""
+        """The stop that holds. A log that cannot be read stops, and is looked at again by the next request."""
         try:
             told = self._place.stat()
         except FileNotFoundError:
             return None
+        except OSError:
+            return UNREADABLE
         mark, (read, stop) = (told.st_mtime_ns, told.st_size), self._read
         if mark != read:
             stop = self._store.stopped
-            self._read = (mark, stop)
+            self._read = (None if stop == UNREADABLE else mark, stop)
         return stop
 
 
