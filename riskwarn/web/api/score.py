@@ -43,8 +43,8 @@ def score(
 
 
 def _tells_no_count(query: ScoreRequest) -> bool:
-    """Whether an answer lets nobody find out how many events or cases a grid has: by trying until a score is the published one, too."""
-    return query.grid_id is None and (query.events is None or query.in_place_of == "all")
+    """Whether nothing is tried: whoever tries until a score is the published one knows how many events or cases a grid has."""
+    return query.grid_id is None and query.events is None
 
 
 def _rows(night: Night, query: ScoreRequest, visitor: Visitor) -> np.ndarray:
