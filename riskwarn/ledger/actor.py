@@ -117,6 +117,7 @@ def concerns(path: str, owner: str, area: str) -> bool:
     return within(path, area) or (owner != "" and within(owner, area))
 
 
+@checked
 def concerning(items: pd.DataFrame, area: str) -> pd.DataFrame:
     """The items that are the matter of an area (:func:`concerns`), in their order.
 

@@ -49,7 +49,7 @@ def test_a_grid_of_the_map_leads_to_its_page(tab, address):
 
     card = tab.locator(".card")
     assert "red" in card.inner_text()
-    assert "Probability" in card.inner_text()
+    assert "highest 1%" in card.inner_text()
     # the map slides to show the whole card; a click on what moves under the pointer is a drag
     tab.wait_for_function("() => !document.querySelector('.leaflet-pan-anim')")
     card.locator("a").click()
