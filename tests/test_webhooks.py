@@ -200,6 +200,23 @@ def test_what_is_never_taken_is_given_up_and_said(ledger, clock, capsys):
     assert len({h["webhook-id"] for _, h, _ in board.got}) == 1
 
 
+def test_while_scores_are_stopped_no_night_is_told(ledger, clock):
+    """A stop keeps the nights that wait, and nothing else: what is overdue is told; let go on, the night is told once."""
+    ledger.store.stop(by="admin", why="scores of one county doubled overnight")
+    watch(ledger, at=day(0) + pd.Timedelta(hours=16))
+    types = []
+    with receiving() as board:
+        declared = declare(ledger.store, board.port)
+        for _ in range(2):
+            send(ledger, declared, clock=clock.on(hours=9), resolver=here)
+            types.append(sorted({json.loads(body)["type"] for *_, body in board.got}))
+            board.got.clear()
+            if ledger.store.stopped:
+                ledger.store.go_on(by="admin", why="the feed is mended")
+
+    assert types == [["item.overdue"], ["night.published"]]
+
+
 def test_a_receiver_that_is_gone_is_not_asked_again(ledger, clock):
     """410 gives a message up at once."""
     with receiving(b"HTTP/1.1 410 Gone\r\n\r\n") as board:

@@ -146,8 +146,10 @@ _WAITS = sa.and_(DELIVERIES.c.taken_at.is_(None), DELIVERIES.c.given_up_at.is_(N
 
 
 def claim(ledger: Ledger, webhook: Webhook, now: dt.datetime) -> Claimed | None:
-    """The oldest message that is due, which no other process sends for a while; None where none is."""
+    """The oldest message that is due, which no other process sends for a while; None where none is. A stop keeps those of nights."""
     due = sa.select(DELIVERIES).where(_WAITS, DELIVERIES.c.webhook == webhook.name, DELIVERIES.c.next_at <= now)
+    if ledger.store.stopped is not None:
+        due = due.where(DELIVERIES.c.topic != "night")
     due = due.order_by(DELIVERIES.c.made_at, DELIVERIES.c.delivery_id).limit(1).with_for_update(skip_locked=True)
     with database.linked(ledger.engine, writes=True) as link:
         row = link.execute(due).first()
