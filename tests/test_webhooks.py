@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pandas as pd
@@ -435,11 +436,11 @@ def test_the_server_sends_beside(ledger, clock):
     faults = iter([ValueError("once")])
     passes = []
 
-    def sender(opened, declared):
+    def sender(opened, declared, **of):
         passes.append(len(declared.webhooks))
         for fault in faults:
             raise fault
-        send(opened, declared, clock=clock, resolver=here)
+        send(opened, declared, clock=clock, resolver=here, **of)
 
     with receiving() as board:
         declare(ledger.store, board.port)
@@ -450,3 +451,67 @@ def test_the_server_sends_beside(ledger, clock):
 
     assert len(board.got) == 1
     assert passes[:2] == [1, 1]
+
+
+@pytest.fixture
+def three(ledger):
+    """The ledger with three messages that are due in the afternoon of the second day."""
+    for n in (1, 2):
+        publish(ledger.store, n, alerts=[alert("G1"), alert("G2")])
+    enter(ledger, at=day(2))
+    return ledger
+
+
+@pytest.mark.parametrize(("status", "asked"), [(429, 1), (500, 1), (503, 1), (401, 1), (302, 1), (400, 3), (422, 3)])
+def test_who_refuses_whatever_comes_is_asked_once_a_pass(three, clock, status, asked):
+    """An overloaded, broken or misdirected receiver gets no second message in the pass; who dislikes one message gets the others."""
+    with receiving(b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status) as board:
+        declared = declare(three.store, board.port, events=["night"])
+        clock.now = day(2).to_pydatetime()
+        done = send(three, declared, clock=clock, resolver=here)[0]
+
+    assert (len(board.got), done.later) == (asked, asked)
+
+
+def test_a_slow_receiver_holds_no_pass(three, clock):
+    """Who takes each message, but slowly, gets no further one when the time of a pass is over; the next pass goes on."""
+    with receiving(lambda link: (time.sleep(0.3), link.sendall(OK))) as board:
+        declared = declare(three.store, board.port, events=["night"])
+        clock.now = day(2).to_pydatetime()
+        taken = [send(three, declared, clock=clock, resolver=here, seconds=s)[0].taken for s in (0.2, 0.2, 60)]
+
+    assert taken == [1, 1, 1]
+
+
+def test_once_it_is_to_end_nobody_gets_a_further_message(three, clock):
+    """A pass that is told to end while a message is sent sends that one alone."""
+    ended = threading.Event()
+    with receiving(lambda link: (ended.set(), link.sendall(OK))) as board:
+        declared = declare(three.store, board.port, events=["night"])
+        clock.now = day(2).to_pydatetime()
+        done = send(three, declared, clock=clock, resolver=here, ended=ended)[0]
+
+    assert (done.taken, len(board.got)) == (1, 1)
+
+
+def test_a_silent_receiver_keeps_no_server_from_ending(ledger, clock):
+    """A process whose sender waits for an answer ends at once, not after the minute that the receiver is given."""
+    code = """
+import sys, time
+from riskwarn.store import Store
+from riskwarn.webhooks import Sender
+with Sender(Store(sys.argv[1]), every_seconds=0.01):
+    sys.stdin.readline()
+"""
+    asked = threading.Event()
+    with receiving(lambda link: (asked.set(), time.sleep(60))) as board:
+        declare(ledger.store, board.port, seconds=60, give_up_hours=720)
+        ledger.delivered(ledger.outbox()["message_id"].tolist())
+        publish(ledger.store, 1, alerts=[alert("G2")])
+        enter(ledger)
+        with subprocess.Popen([sys.executable, "-c", code, str(ledger.store.path)], stdin=subprocess.PIPE) as process:
+            began = asked.wait(60)
+            process.stdin.close()
+            ended = process.wait(20)
+
+    assert (began, ended) == (True, 0)

@@ -2,9 +2,12 @@
 
 import datetime as dt
 import logging
+import queue
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Self
@@ -25,8 +28,12 @@ from riskwarn.webhooks.posting import Answer, Resolve, post, resolve
 log = logging.getLogger(__name__)
 EVERY_SECONDS = 15.0
 """How often the server looks whether something waits."""
+PASS_SECONDS = 60.0
+"""After which a receiver gets no further message in a pass, however quickly it takes them."""
 _AT_ONCE = 8
 _GONE = 410
+_OF_THE_MESSAGE = frozenset({400, 409, 413, 415, 422})
+"""Answers that speak of one message; any other refusal is one of the receiver, which gets no further message in the pass."""
 _MOST = 1000
 """Messages that one receiver gets in a pass."""
 
@@ -57,7 +64,15 @@ def _utc() -> dt.datetime:
 
 
 @checked
-def send(ledger: Ledger, declared: Webhooks, *, clock: Clock = _utc, resolver: Resolve = resolve) -> list[Sent]:
+def send(
+    ledger: Ledger,
+    declared: Webhooks,
+    *,
+    clock: Clock = _utc,
+    resolver: Resolve = resolve,
+    seconds: float = PASS_SECONDS,
+    ended: threading.Event | None = None,
+) -> list[Sent]:
     """Send what waits and is due. Safe to run at any time, and by several at once.
 
     Parameters
@@ -70,22 +85,59 @@ def send(ledger: Ledger, declared: Webhooks, *, clock: Clock = _utc, resolver: R
         Tells the present instant in UTC.
     resolver
         Gives the addresses of a name.
+    seconds
+        After which a receiver gets no further message; what is being sent then is sent.
+    ended
+        Once it is set nobody gets a further message; none by default.
 
     Returns
     -------
     sent
-        One for each webhook, in their order. A receiver that does not answer costs its own pass its seconds, and no other anything.
+        One for each webhook, in their order. A receiver that does not answer, or refuses whatever comes, costs its own pass the seconds
+        of one message, and no other anything; what else waits for it is sent in a later pass.
     """
     hand_over(ledger, declared, clock())
-    one = partial(_pass, ledger, declared, clock=clock, resolver=resolver)
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="webhook") as pool:
-        return list(pool.map(one, declared.webhooks))
+    ended = threading.Event() if ended is None else ended
+    one = partial(_pass, ledger, declared, clock=clock, resolver=resolver, seconds=seconds, ended=ended)
+    return _side_by_side(one, declared.webhooks)
 
 
-def _pass(ledger: Ledger, declared: Webhooks, webhook: Webhook, *, clock: Clock, resolver: Resolve) -> Sent:
-    """Send to one receiver until nothing is due, or it does not answer."""
-    counts, fault = {"taken": 0, "later": 0, "given_up": 0}, ""
-    while sum(counts.values()) < _MOST and (claimed := claim(ledger, webhook, clock())) is not None:
+def _side_by_side(one: Callable[[Webhook], Sent], webhooks: Sequence[Webhook]) -> list[Sent]:
+    """What each gives, some at once; on threads that keep no process from ending, as those of a pool would."""
+    waiting: queue.SimpleQueue[tuple[Webhook, Future[Sent]]] = queue.SimpleQueue()
+    futures: list[Future[Sent]] = [Future() for _ in webhooks]
+    for pair in zip(webhooks, futures, strict=True):
+        waiting.put(pair)
+
+    def work() -> None:
+        with suppress(queue.Empty):
+            while True:
+                webhook, future = waiting.get_nowait()
+                try:
+                    future.set_result(one(webhook))
+                except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
+                    future.set_exception(error)
+
+    for n in range(min(_AT_ONCE, len(webhooks))):
+        threading.Thread(target=work, name=f"webhook-{n}", daemon=True).start()
+    return [future.result() for future in futures]
+
+
+def _pass(
+    ledger: Ledger,
+    declared: Webhooks,
+    webhook: Webhook,
+    *,
+    clock: Clock,
+    resolver: Resolve,
+    seconds: float,
+    ended: threading.Event,
+) -> Sent:
+    """Send to one receiver until nothing is due, its time is over, or it does not answer or refuses whatever comes."""
+    counts, fault, until = {"taken": 0, "later": 0, "given_up": 0}, "", time.monotonic() + seconds
+    while sum(counts.values()) < _MOST and time.monotonic() < until and not ended.is_set():
+        if (claimed := claim(ledger, webhook, clock())) is None:
+            break
         try:
             answer = _post(ledger.store, declared, webhook, claimed.delivery_id, claimed.body, clock(), resolver)
         except RiskwarnError as error:
@@ -98,7 +150,7 @@ def _pass(ledger: Ledger, declared: Webhooks, webhook: Webhook, *, clock: Clock,
         wait, gone = (answer.retry_after, answer.status == _GONE) if answer is not None else (0, False)
         dead = note_fault(ledger, webhook, claimed, fault, clock(), wait=wait, gone=gone)
         counts["given_up" if dead else "later"] += 1
-        if answer is None:
+        if answer is None or answer.status not in _OF_THE_MESSAGE:
             break
     return Sent(webhook.name, **counts, fault=fault)
 
@@ -169,11 +221,11 @@ class Sender:
     every_seconds
         How often it looks.
     sender
-        Makes one pass.
+        Makes one pass, as :func:`send` does.
     """
 
     def __init__(
-        self, store: Store, *, every_seconds: float = EVERY_SECONDS, sender: Callable[[Ledger, Webhooks], object] = send
+        self, store: Store, *, every_seconds: float = EVERY_SECONDS, sender: Callable[..., object] = send
     ) -> None:
         self.store, self.every_seconds, self.sender = store, every_seconds, sender
         self._ended, self._last = threading.Event(), ""
@@ -185,7 +237,7 @@ class Sender:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End; what is being sent has its lease, and is sent again by the next who looks."""
+        """End, and wait for no receiver; what is being sent has its lease, and is sent again by the next who looks."""
         self._ended.set()
         self._thread.join(timeout=1.0)
 
@@ -205,4 +257,4 @@ class Sender:
         if not declared.webhooks or not has_ledger(self.store):
             return
         with Ledger(self.store) as ledger:
-            self.sender(ledger, declared)
+            self.sender(ledger, declared, ended=self._ended)
