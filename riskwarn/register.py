@@ -12,7 +12,7 @@ kept out of the prospective figures.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -423,23 +423,22 @@ def _published_otherwise(store: Store, line: Seal) -> bool:
 
 
 @checked
-def forget(store: Store, before: pd.Timestamp) -> int:
-    """Take away what was sealed for nights before an instant; the lines stay for ever.
+def forget(store: Store, gone: Iterable[Seal]) -> int:
+    """Take away what was sealed; the lines stay for ever.
 
     Parameters
     ----------
     store
         The city, whose lock is held.
-    before
-        Older nights have long been scored.
+    gone
+        Lines whose forecasts have been scored.
 
     Returns
     -------
     n
         Files taken away.
     """
-    gone = [store.path / FOLDER / f"{line.name}.parquet" for line in seals(store) if pd.Timestamp(line.as_of) < before]
-    there = [place for place in gone if place.is_file()]
+    there = [place for line in gone if (place := store.path / FOLDER / f"{line.name}.parquet").is_file()]
     for place in there:
         Path(place).unlink()
     return len(there)

@@ -8,9 +8,14 @@ import pandas as pd
 import pytest
 import towns
 
+import riskwarn as rw
 from riskwarn import maturity, metrics, register, tracking
+from riskwarn.answer import Answer
+from riskwarn.feature import Own
 from riskwarn.history import History
+from riskwarn.maturity.scoring import Forecast, scored
 from riskwarn.pipeline import nightly
+from riskwarn.plan import Question
 
 EARLY = ("2025-12-01", "2025-12-02", "2025-12-05")
 """Nights after the training whose fortnight and settling week are over by the late one."""
@@ -30,11 +35,18 @@ def longer(path):
 
 
 @pytest.fixture(scope="module")
-def ripe(tmp_path_factory):
-    """A street whose early nights have matured by its late one."""
-    store = longer(tmp_path_factory.mktemp("maturity") / "street")
+def early(tmp_path_factory):
+    """A street with its early nights alone."""
+    store = longer(tmp_path_factory.mktemp("early") / "street")
     for night in EARLY:
         run(store, night)
+    return store
+
+
+@pytest.fixture(scope="module")
+def ripe(early, tmp_path_factory):
+    """A street whose early nights have matured by its late one."""
+    store = towns.copy(early, tmp_path_factory.mktemp("maturity") / "street")
     return store, run(store, LATE)
 
 
@@ -42,6 +54,29 @@ def ripe(tmp_path_factory):
 def street(ripe, tmp_path):
     """A copy to write in."""
     return towns.copy(ripe[0], tmp_path / "street")
+
+
+@pytest.fixture
+def young(early, tmp_path):
+    """A copy of the early nights to write in."""
+    return towns.copy(early, tmp_path / "young")
+
+
+def matured(store, as_of, **changes):
+    """What has matured by a night that nobody publishes, of the street's question or one changed."""
+    label = dataclasses.replace(towns.street_experiment().label, **changes)
+    model = rw.RiskModel.of(dataclasses.replace(towns.street_experiment(), label=label))
+    answer = Answer(Question(label.name), model, pd.DataFrame(), pd.DataFrame())
+    return maturity.matured_of(store, [answer], History.load(store), store.instant(as_of))
+
+
+def kept(store):
+    """The early and late nights of which it is still known what was sealed."""
+    return [
+        line.as_of[:10]
+        for line in register.seals(store)
+        if (store.path / register.FOLDER / f"{line.name}.parquet").exists()
+    ]
 
 
 def city(table, **wanted):
@@ -123,6 +158,53 @@ def test_what_has_matured_is_not_computed_again(street, monkeypatch):
     pd.testing.assert_frame_equal(after.drop(columns="as_of"), before.drop(columns="as_of"))
 
 
+def test_a_question_that_rested_finds_its_forecasts_again(young):
+    """Months without a night, and nights that ask something shorter, take nothing away of what was forecast and is not scored yet."""
+    table = matured(young, "2026-06-01", name="call_1d", days=1, settle_days=0).table
+
+    assert table.empty
+    assert kept(young) == [*EARLY]
+    assert [str(at.date()) for at in city(matured(young, "2026-06-02").table)["night_at"]] == [*EARLY]
+
+
+def test_what_was_scored_goes_when_it_is_old(street):
+    """Sealed content goes a hundred days after its night, its rows being kept; what is not scored goes with the rows, after two years."""
+    matured(street, "2026-02-01")
+    young = kept(street)
+    matured(street, "2026-06-01")
+    scored = kept(street)
+    matured(street, "2028-01-01")
+
+    assert (young, scored, kept(street)) == ([*EARLY, LATE], [LATE], [])
+
+
+def test_of_a_pruned_night_one_run_holds(young, monkeypatch):
+    """The folder that told which of two runs is shown is gone: it was the newer one, and the other is not counted beside it."""
+    again = run(young, EARLY[0], capacity=2)
+    monkeypatch.setattr("riskwarn.store.publication.LEAST_KEPT", 1)
+    young.prune(keep=1)
+    rows = city(matured(young, LATE).table, night_at=young.instant(EARLY[0]))
+
+    assert young.run_of(EARLY[0]) is None
+    assert [*rows["run"]] == [again.run]
+
+
+def test_a_window_that_was_over_says_nothing_of_what_was_to_come(early):
+    """A day's forecast sealed a day late is scored as it is shown, over its whole day, and is not prospective."""
+    line = register.seals(early)[0]
+    sealed_at = (pd.Timestamp(line.as_of) + pd.Timedelta(days=1)).isoformat()
+    forecast = Forecast(
+        dataclasses.replace(line, sealed_at=sealed_at), register.sealed_content(early, line), True, True
+    )
+    label = dataclasses.replace(towns.street_experiment().label, days=1)
+    rows = scored([forecast], label, "standing", History.load(early), patience_until=early.instant(EARLY[0]))
+    events = early.read("events")
+    came = (events["occurred_at"] >= forecast.at) & (events["occurred_at"] < forecast.at + pd.Timedelta(days=1))
+
+    assert not rows["prospective"].any()
+    assert city(rows)["n_events"].item() == came.sum() > 0
+
+
 def test_pruned_nights_stay_told(street, monkeypatch):
     """The folders of the early nights may go: what came of them stays in the table."""
     monkeypatch.setattr("riskwarn.store.publication.LEAST_KEPT", 1)
@@ -171,7 +253,13 @@ def test_a_sealed_forecast_is_scored_by_what_came_after_its_seal(ripe, tmp_path)
     assert row["prospective"]
     assert not late["prospective"]
     assert row["n_events"] == (came["occurred_at"] >= at + pd.Timedelta(hours=6)).sum() <= late["n_events"] == len(came)
-    assert row["expected"] == pytest.approx(late["expected"] * (1 - 6 / 24 / 14))
+    left = 1 - 6 / 24 / 14
+    assert row["expected"] == pytest.approx(late["expected"] * left)
+    grids = store.grids()["grid_id"]
+    y = came[came["occurred_at"] >= at + pd.Timedelta(hours=6)].groupby("grid_id").size().reindex(grids, fill_value=0)
+    prior = Own(towns.street_experiment().label.streams, 52).compute(History.load(store).at([at]))[:, 0]
+    of_count = metrics.poisson_deviance(y, (prior + 0.5) * 14 * left / 364)
+    assert row["deviance_prior"] / 12 == pytest.approx(of_count, rel=1e-6)
 
 
 def test_the_first_sealed_run_stays_the_forecast(tmp_path):

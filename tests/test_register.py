@@ -156,8 +156,8 @@ def test_a_list_that_was_changed_is_told(street):
 
 def test_what_is_old_goes_and_its_line_stays(street):
     """Contents are for scoring; when they have been, the line still proves that there was a forecast."""
-    assert register.forget(street, pd.Timestamp("2025-12-15", tz=towns.ZONE)) == 1
     first, second = register.seals(street)
+    assert register.forget(street, [first]) == 1
     with pytest.raises(NotFoundError, match="is not kept any more"):
         register.sealed_content(street, first)
     assert len(register.sealed_content(street, second)) > 12

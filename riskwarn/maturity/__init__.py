@@ -23,6 +23,7 @@ from riskwarn.calling import checked
 from riskwarn.degraded import night_table
 from riskwarn.errors import DataError, NotFoundError, RiskwarnError
 from riskwarn.history import History
+from riskwarn.label import Label
 from riskwarn.maturity.phrases import in_words, lines_of
 from riskwarn.maturity.pooling import LEAST_WINDOWS, pooled, staleness, summary, windows_of
 from riskwarn.maturity.scoring import Forecast, scored
@@ -80,10 +81,11 @@ def matured_of(store: Store, answers: Sequence[Answer], history: History, at: pd
     lines = seals(store)
     carried = _carried(store, lines, at)
     labels = {answer.target: answer.model.label for answer in answers}
-    waits = [label.wait_days for label in labels.values()]
-    forget(store, at - pd.Timedelta(days=max(waits) + 3 * PATIENCE_DAYS))
+    longest = max(label.wait_days for label in labels.values())
+    waiting = list(_waiting(store, lines, carried, at))
+    _forget_the_others(store, lines, waiting, at - pd.Timedelta(days=longest + 3 * PATIENCE_DAYS))
     broken: list[str] = []
-    due = list(_due(store, lines, carried, at, labels, broken))
+    due = list(_due(store, waiting, at, labels, broken))
     fresh = [
         scored(
             [f for f, targets in due if answer.target in targets],
@@ -135,31 +137,62 @@ def _full(rows: pd.DataFrame, timezone: str) -> pd.DataFrame:
     )
 
 
-def _due(
-    store: Store,
-    lines: list[Seal],
-    carried: pd.DataFrame,
-    at: pd.Timestamp,
-    labels: Mapping[str, Any],
-    broken: list[str],
-) -> Iterator[tuple[Forecast, set[str]]]:
-    """Forecasts whose horizon is over for some question and that are not scored yet, with those questions; broken ones are named."""
+@dataclass(frozen=True)
+class _Waiting:
+    """A sealed forecast that is shown for its night, or speaks for what was to come, and the questions it is not scored for yet."""
+
+    seal: Seal
+    holds: bool
+    prospective: bool
+    targets: frozenset[str]
+
+    @property
+    def at(self) -> pd.Timestamp:
+        return pd.Timestamp(self.seal.as_of)
+
+    def counts_for(self, label: Label) -> bool:
+        """Whether it counts for a question: shown, or sealed while something of the question's window was still to come."""
+        return self.holds or (self.prospective and self.seal.hours_late / 24 < label.days)
+
+
+def _waiting(store: Store, lines: list[Seal], carried: pd.DataFrame, at: pd.Timestamp) -> Iterator[_Waiting]:
+    """What is still to be scored, whether or not tonight asks for it; older than rows are kept, nothing is."""
     done = {*carried[["night_at", "run", "target"]].itertuples(index=False, name=None)}
+    newest = {line.as_of: line.run for line in lines}
     for line in lines:
         night = pd.Timestamp(line.as_of)
-        holds, prospective = store.run_of(night) in {line.run, None}, is_prospective(line, lines)
+        if night < at - pd.Timedelta(days=KEPT_DAYS):
+            continue
+        # of a pruned night the newest run held: one that a rollback holds is not pruned
+        holds = (store.run_of(night) or newest[line.as_of]) == line.run
+        left = frozenset(target for target in line.models if (night, line.run, target) not in done)
+        found = _Waiting(line, holds, is_prospective(line, lines), left)
+        if left and (found.holds or found.prospective):
+            yield found
+
+
+def _forget_the_others(store: Store, lines: list[Seal], waiting: Sequence[_Waiting], before: pd.Timestamp) -> None:
+    """Take away what was sealed for nights before an instant and waits for no question any more, of tonight or of another night."""
+    kept = {one.seal.name for one in waiting}
+    forget(store, [line for line in lines if pd.Timestamp(line.as_of) < before and line.name not in kept])
+
+
+def _due(
+    store: Store, waiting: Sequence[_Waiting], at: pd.Timestamp, labels: Mapping[str, Label], broken: list[str]
+) -> Iterator[tuple[Forecast, set[str]]]:
+    """Forecasts whose horizon is over for some question of tonight, with those questions; broken ones are named."""
+    for one in waiting:
         wanted = {
             target
             for target, label in labels.items()
-            if (line.models.get(target) or {}).get("days") == label.days
-            and at - pd.Timedelta(days=label.wait_days + 2 * PATIENCE_DAYS)
-            <= night
-            <= at - pd.Timedelta(days=label.wait_days)
-            and (night, line.run, target) not in done
+            if target in one.targets
+            and one.seal.models[target].get("days") == label.days
+            and one.at <= at - pd.Timedelta(days=label.wait_days)
+            and one.counts_for(label)
         }
-        if wanted and (holds or prospective):
+        if wanted:
             with suppress(NotFoundError):
                 try:
-                    yield Forecast(line, sealed_content(store, line), holds, prospective), wanted
+                    yield Forecast(one.seal, sealed_content(store, one.seal), one.holds, one.prospective), wanted
                 except DataError as error:
                     broken.append(str(error))

@@ -1,7 +1,7 @@
 """How a sealed forecast came out: one row a part of the city."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -53,6 +53,10 @@ class Forecast:
         """Days of the window that were over when it was sealed, where that matters."""
         return max(self.seal.hours_late, 0.0) / 24 if self.prospective else 0.0
 
+    def of(self, label: Label) -> "Forecast":
+        """As it counts for a question: sealed when its window was over, it speaks for nothing that was to come."""
+        return replace(self, prospective=self.prospective and self.from_days < label.days)
+
 
 def scored(
     forecasts: Sequence[Forecast], label: Label, lane: str, history: History, *, patience_until: pd.Timestamp
@@ -79,17 +83,17 @@ def scored(
     """
     parts: list[pd.DataFrame] = []
     grids = history.grids.set_index(history.grids["grid_id"].astype("str"))
-    for from_days, together in _by_seal(forecasts):
+    for from_days, together in _by_seal([forecast.of(label) for forecast in forecasts]):
         nights = sorted({forecast.at for forecast in together})
         snapshot = history.at(nights)
         outcomes, settled = label.outcome(snapshot, from_days=from_days), label.settled(snapshot)
-        prior = _prior(label, Own(label.streams, _WEEKS).compute(snapshot))
+        prior = _prior(label.days - from_days, Own(label.streams, _WEEKS).compute(snapshot))
         for forecast in together:
             i, asked = nights.index(forecast.at), _asked(forecast, label)
             place = grids.index.get_indexer(asked["grid_id"])
             asked, place = asked[place >= 0], place[place >= 0]
             late = forecast.at + pd.Timedelta(days=label.wait_days) < patience_until
-            if len(asked) and (late or settled[place, i].all()):
+            if late or (len(asked) and settled[place, i].all()):
                 rows = asked.assign(y=outcomes[place, i].astype(float), prior=prior[place, i], **_areas(grids, place))
                 parts.append(_rows(forecast, rows.dropna(subset=["y"]), label, lane))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
@@ -103,9 +107,9 @@ def _by_seal(forecasts: Sequence[Forecast]) -> Iterator[tuple[float, list[Foreca
     yield from by.items()
 
 
-def _prior(label: Label, counts: np.ndarray) -> np.ndarray:
-    """(n_grids, n_dates) what a count of 52 weeks would have expected: half an event more, over the horizon's share of the year."""
-    return (np.maximum(counts.astype(float), 0) + _HALF_AN_EVENT) * label.days / YEAR_DAYS
+def _prior(days: float, counts: np.ndarray) -> np.ndarray:
+    """(n_grids, n_dates) what a count of 52 weeks would have expected: half an event more, over the share of the year that was to come."""
+    return (np.maximum(counts.astype(float), 0) + _HALF_AN_EVENT) * days / YEAR_DAYS
 
 
 def _asked(forecast: Forecast, label: Label) -> pd.DataFrame:
