@@ -16,6 +16,7 @@ HANDS: dict[str, Phrase] = {
     ),
     "queued": phrase("No line: kept on this phone, and sent when the line is back."),
     "sent_late": phrase("Sent, now that the line is back."),
+    "still_kept": phrase("Not taken yet: kept on this phone, and sent again with the next page."),
     "not_sent": phrase("The line is back, and it was not taken: open the item and look who was faster."),
     "visits": phrase("Visits"),
     "visits_dek": phrase(
