@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from riskwarn.declaring import MAX_DAYS, AtLeastOne, Days, Name, Number, Share, declared, read
+from riskwarn.errors import ArgumentError
 from riskwarn.feature import (
     YEAR_DAYS,
     Count,
@@ -225,12 +226,18 @@ class Label:
         snapshot
             What was known at the dates, and what came after them.
         from_days
-            Days after each date before which nothing counts, less than the horizon: of a forecast that was sealed later than its date.
+            Days after each date before which nothing counts, from 0 to less than the horizon: of a forecast that was sealed later than
+            its date.
 
         Returns
         -------
         outcome
             (n_grids, n_dates) float32, at least 0.
+
+        Raises
+        ------
+        ArgumentError
+            `from_days` is not within the horizon.
         """
         total = self.n_events(snapshot, from_days=from_days)
         if self.kind == "emergence":
@@ -248,13 +255,22 @@ class Label:
         snapshot
             What was known at the dates, and what came after them.
         from_days
-            Days after each date before which nothing counts.
+            Days after each date before which nothing counts, from 0 to less than the horizon.
 
         Returns
         -------
         n_events
             (n_grids, n_dates) float32, at least 0.
+
+        Raises
+        ------
+        ArgumentError
+            `from_days` is not within the horizon.
         """
+        if not 0 <= from_days < self.days:
+            raise ArgumentError(
+                f"from_days must be from 0 to less than the horizon of {self.days:g} days, got {from_days:g}."
+            )
         total = np.sum([snapshot.coming(s, days=self.days, settle_days=self.settle_days) for s in self.streams], axis=0)
         if from_days:
             wait = self.wait_days - from_days

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from towns.events import GRIDS, START, crowd, revision, table
 
-from riskwarn.errors import DefinitionError
+from riskwarn.errors import ArgumentError, DefinitionError
 from riskwarn.experiment import Baselines, Dates, Experiment
 from riskwarn.feature.normal import expected_of
 from riskwarn.history import History, Stream
@@ -59,6 +59,16 @@ def test_an_outcome_is_missing_until_it_settles():
     found = outcome([revision(known=24)], [day(5), day(10), day(11)], until=20)[0]
 
     assert np.isnan(found).tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize("from_days", [-1, 7, 7.5, float("nan")])
+def test_a_part_of_a_horizon_lies_within_it(from_days):
+    """Where nothing of the horizon is left to count, or more than all of it, the question is refused, not answered below 0."""
+    snapshot = History.of(table([revision(known=24)]), GRIDS, until=day(99)).at([day(0)])
+
+    for count in (LABEL.outcome, LABEL.n_events):
+        with pytest.raises(ArgumentError, match="from 0 to less than the horizon of 7 days"):
+            count(snapshot, from_days=from_days)
 
 
 def test_streams_add_up():
