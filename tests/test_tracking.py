@@ -394,7 +394,7 @@ def test_truncated_trees_do_not_end_the_process(tmp_path, share):
 
 
 def test_a_model_that_scores_otherwise_is_not_swapped_in(tmp_path):
-    """Its golden rows are scored in a process of its own: the same passes, one part in a million off is refused, and so is what ends the process."""
+    """Its golden rows are scored in a process of its own: the same passes, one part in a million off is refused, and so is no number, in a later bundle too, and what ends the process."""
     model = towns.street_model(towns.street())
     check_golden(model.save(tmp_path / "same"))
     moved = dataclasses.replace(model.calibration, level=model.calibration.level + 1e-6)
@@ -402,6 +402,9 @@ def test_a_model_that_scores_otherwise_is_not_swapped_in(tmp_path):
         DataError, match="otherwise than when it was trained, by up to 1e-06 in the log; it is not swapped in"
     ):
         check_golden(dataclasses.replace(model, calibration=moved).save(tmp_path / "moved"))
+    silent = dataclasses.replace(model.calibration, level=float("nan"))
+    with pytest.raises(DataError, match="by up to inf in the log"):
+        check_golden(tmp_path / "same", dataclasses.replace(model, calibration=silent).save(tmp_path / "silent"))
     broken = model.trees[: len(model.trees) // 2]
     with pytest.raises(DataError, match="ends the process that tries it"):
         check_golden(dataclasses.replace(model, trees=broken).save(tmp_path / "broken"))
