@@ -71,6 +71,14 @@ def test_links_lead_somewhere(page):
     assert missing == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_an_entry_is_a_paragraph_of_its_own(page):
+    """A line that begins with a sentence in bold follows a blank one: without it the page joins the entry to the one before."""
+    joined = re.findall(r"[^\n]\n(\*\*[^*\n]+[.?!]\*\*)", page.read_text("utf-8"))
+
+    assert joined == []
+
+
 def test_every_verb_is_documented():
     """The command line holds no verb that the docs do not name."""
     from riskwarn.cli import VERBS
