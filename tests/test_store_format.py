@@ -7,12 +7,15 @@ import sys
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import towns
 
 from riskwarn import tracking
 from riskwarn.cli import main
 from riskwarn.errors import DataError
+from riskwarn.history import History
+from riskwarn.panel import panel_of
 from riskwarn.pipeline import nightly
 from riskwarn.store import FORMAT, Store
 
@@ -59,6 +62,22 @@ def test_last_versions_store_is_read(old):
     assert [len(s.splitlines()) for s in scores] == [13, 13]
     assert store.faults() == []
     assert store.newest_night().run == RUNS[SECOND][-1]
+
+
+def test_its_model_scores_as_it_did(old):
+    """A bundle without a format is of the first: it keeps the level of its latest dates, and says of both nights what they published."""
+    store = Store(old)
+    model = tracking.kept(old, towns.TARGET, alias="candidate")
+    body = json.loads((old / "models" / towns.TARGET / BUNDLE / "model.json").read_text("utf-8"))
+
+    assert not {"format", "tide"} & {*body}
+    assert (model.settings.city_level, model.tide.weights) == ("latest", {})
+    for at in store.nights():
+        published = store.read("scores", as_of=at).set_index("grid_id").sort_index()
+        night = panel_of(History.load(store), model.features, [at]).set_index("grid_id", drop=False).sort_index()
+        said = model.predict(night)
+        np.testing.assert_allclose(said["expected"], published["expected"], rtol=1e-6)
+        np.testing.assert_allclose(said["probability"], published["probability"], rtol=1e-6)
 
 
 def test_the_next_writer_brings_it_up(old, caplog):
