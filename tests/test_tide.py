@@ -31,9 +31,8 @@ DAYS, TURN = 1000, 660
 """Days of the city, and the day from which its wandering total rises for good, by a third in a hundred days."""
 
 
-@functools.cache
-def history(delay_days: float = 0.0, *, seed: int = 1, until: int = DAYS) -> History:
-    """Grids of unlike size in a city whose calls wander up and down by a third, and rise from a day on."""
+def calls(delay_days: float = 0.0, *, seed: int = 1) -> pd.DataFrame:
+    """Events of grids of unlike size in a city whose calls wander up and down by a third, and rise from a day on."""
     rng = np.random.default_rng(seed)
     size = rng.gamma(2.0, 0.5, N_GRIDS)
     day = np.arange(DAYS)
@@ -43,7 +42,13 @@ def history(delay_days: float = 0.0, *, seed: int = 1, until: int = DAYS) -> His
     occurred = FIRST + pd.to_timedelta(at + rng.random(len(at)), unit="D")
     known = occurred + pd.to_timedelta(rng.exponential(delay_days, len(at)) if delay_days else 0, unit="D")
     events = pd.DataFrame({"source": "police_call", "event_id": [f"e{i}" for i in range(len(at))], "category": "P04"})
-    events = events.assign(occurred_at=occurred.as_unit("us"), known_at=known.as_unit("us"), grid_id=names()[grid])
+    return events.assign(occurred_at=occurred.as_unit("us"), known_at=known.as_unit("us"), grid_id=names()[grid])
+
+
+@functools.cache
+def history(delay_days: float = 0.0, *, seed: int = 1, until: int = DAYS) -> History:
+    """What is known of them by a day."""
+    events = calls(delay_days, seed=seed)
     return History.of(events[events["known_at"] < FIRST + pd.Timedelta(days=until)], grids())
 
 
@@ -172,9 +177,29 @@ def test_a_young_feed_has_the_latest_level():
 
 
 def test_records_of_whole_months_tell_no_week():
-    """Where every event stands on the first of its month a week's memory is no rate, and the latest level stays."""
-    rows = panel().assign(prior_faded_7d_city=panel()["prior_faded_7d_city"] / 3)
+    """Where every event is dated to the first of its month, and known when that is over, a week's memory is no rate: the latest level stays."""
+    events = calls()
+    month = events["occurred_at"].dt.strftime("%Y-%m-01").astype("datetime64[us]").dt.tz_localize(towns.ZONE)
+    events = events.assign(occurred_at=month, known_at=month + pd.DateOffset(months=1))
+    whole = History.of(events[events["known_at"] < FIRST + pd.Timedelta(days=DAYS)], grids())
+    label = Label("call_28d", STREAM, days=28, settle_days=31)
+    unfitted_model = RiskModel((*READ, *label.totals), label, unfitted().settings)
+    rows = panel_of(whole, unfitted_model.features, dates(200, 660), label=label)
+    fitted = unfitted_model.fit(rows)
 
+    assert rows["prior_faded_7d_city"].mean() > 0
+    assert not fitted.tide.weights
+    assert np.array_equal(fitted.margin(rows), fitted.shape_margin(rows))
+
+
+@pytest.mark.parametrize("factor", [1 / 3, 3.0])
+@pytest.mark.parametrize("shorter", [1, 2, 3])
+def test_each_shorter_memory_tells_a_rate_or_none_does(shorter, factor):
+    """A week that looks like a third of its month, a month like a third of its quarter, a quarter like a third of its year: each is no rate."""
+    totals = [f.name for f in LABEL.totals][:shorter]
+    rows = panel().assign(**{name: panel()[name] * factor for name in totals})
+
+    assert model().tide.weights
     assert not unfitted().fit(rows).tide.weights
 
 

@@ -42,7 +42,8 @@ class Tide:
     start
         What is added where all of these are 0.
     variance
-        Of the log of the city's total about its forecast, without the luck of single events: the square of how far it is commonly off.
+        Of the log of the city's total about the plain forecast, before the limits and before the level counts by the number of events,
+        without the luck of single events: the square of how far it is commonly off.
     independent
         How many dates that share no event told it.
 
@@ -87,8 +88,7 @@ class Tide:
         """
         if not self.weights:
             return np.zeros(len(panel))
-        moved = self.start + self._logs(panel) @ np.array(list(self.weights.values()))
-        return np.clip(np.nan_to_num(moved), -LIMIT, LIMIT)
+        return self._margin(self._logs(panel))
 
     def parts(self, panel: pd.DataFrame) -> np.ndarray:
         """(n, columns) what each of :attr:`columns` adds; they make :meth:`margin`. What no total says alone (start, waves, limits) they share.
@@ -105,10 +105,14 @@ class Tide:
         """
         if not self.weights:
             return np.zeros((len(panel), 0))
-        totals = [name in self.half_lives for name in self.weights]
-        pulls = np.nan_to_num(self._logs(panel) * np.array(list(self.weights.values())))[:, totals]
-        left = self.margin(panel) - pulls.sum(axis=1)
+        logs, totals = self._logs(panel), [name in self.half_lives for name in self.weights]
+        pulls = np.nan_to_num(logs * np.array(list(self.weights.values())))[:, totals]
+        left = self._margin(logs) - pulls.sum(axis=1)
         return pulls + left[:, None] / pulls.shape[1]
+
+    def _margin(self, logs: np.ndarray) -> np.ndarray:
+        moved = self.start + logs @ np.array(list(self.weights.values()))
+        return np.clip(np.nan_to_num(moved), -LIMIT, LIMIT)
 
     def _logs(self, panel: pd.DataFrame) -> np.ndarray:
         missing = [name for name in self.weights if name not in panel]
@@ -153,8 +157,9 @@ def fitted(
     Returns
     -------
     tide
-        Empty where there are too few dates to tell, and where the shorter memories tell no rate: a feed that is dated by the month, or known
-        so late that the last week has less than half its events on average, looks as if it fell every week.
+        Empty where there are too few dates to tell, and where the shorter memories tell no rate: on average the week looks like less than
+        half or more than double its month, the month so beside its quarter, or the quarter beside its year. A feed that is dated by the
+        month and known when that is over, or known weeks late, looks as if it fell every week.
 
     Notes
     -----
@@ -169,9 +174,8 @@ def fitted(
     base = _daily(rows["own"].to_numpy(dtype=float), half_lives[longest]) + np.log(days)
     came = np.log(rows["y"].to_numpy(dtype=float) + 0.5) - base
     seen = _columns(rows, half_lives, waves)
-    if (
-        np.abs(seen[:, 1 : len(half_lives)].mean(axis=0)).max() > LIMIT
-    ):  # dated by the month, or known weeks late: no rate of the last days
+    steps = seen[:, 1 : len(half_lives)].mean(axis=0)
+    if np.abs(steps).max() > LIMIT:  # dated by the month, or known weeks late: no rate of the last days
         return Tide()
     asked = rows["shape"].notna().to_numpy()
     told = _line(seen[asked], np.log(rows["shape"].to_numpy(dtype=float)[asked]) - base[asked])
