@@ -23,6 +23,7 @@ from riskwarn.access import (
     visitor_of_session,
     visitor_of_token,
 )
+from riskwarn.access.keeping import KEEPS
 from riskwarn.cli import main
 from riskwarn.errors import (
     DataError,
@@ -297,6 +298,51 @@ def test_signing_out_ends_the_session_alone(accounts):
         visitor_of_session(accounts, one)
     assert visitor_of_session(accounts, two).account == "t1"
     assert csrf_of(accounts, one) != csrf_of(accounts, two)
+
+
+# -- somebody is left ----------------------------------------------------------------------------------------------------
+
+
+def test_only_who_is_the_last_keeper_is_kept(accounts):
+    """Where no open account of the city keeps accounts, or another one does, others and closed ones are changed; the last one is not."""
+    for name in ("chief", "second"):
+        accounts.add(name, GOOD, role="admin")
+    accounts.change("second", disabled=True)  # the command line asks for nobody to be left
+    accounts.change("t1", area="T2", leaving=KEEPS)
+    accounts.change("second", role="auditor", leaving=KEEPS)
+    accounts.change("chief", password=OTHER, leaving=KEEPS)
+    with pytest.raises(ForbiddenError):
+        accounts.change("chief", disabled=True, leaving=KEEPS)
+    accounts.change("chief", disabled=True)
+    without = [
+        accounts.change("t1", area="T1", leaving=KEEPS).area,
+        accounts.change("chief", area="T1", leaving=KEEPS).area,
+        accounts.change("chief", area="*", disabled=False, leaving=KEEPS).disabled,
+    ]
+
+    assert without == ["T1", "T1", False]
+
+
+def test_two_keepers_do_not_leave_at_once(accounts):
+    """Each closes the other at the same moment: one is closed, the other refused."""
+    for n in range(4):
+        pair = [f"a{n}", f"b{n}"]
+        for name in pair:
+            accounts.add(name, GOOD, role="admin")
+
+        def close(name):
+            try:
+                accounts.change(name, disabled=True, leaving=KEEPS)
+            except ForbiddenError as error:
+                return error.kind
+            return "closed"
+
+        with ThreadPoolExecutor(2) as pool:
+            said = sorted(pool.map(close, pair))
+        for name in pair:
+            accounts.change(name, disabled=True)
+
+        assert said == ["closed", "last_keeper"]
 
 
 # -- tokens --------------------------------------------------------------------------------------------------------------

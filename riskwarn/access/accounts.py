@@ -303,7 +303,7 @@ class Accounts:
         version
             Its `epoch` when it was looked at; any by default.
         leaving
-            A permission that an open account of the whole city must still hold afterwards; none by default.
+            A permission that an open account of the whole city must still hold afterwards, where one holds it now; none by default.
 
         Returns
         -------
@@ -332,25 +332,25 @@ class Accounts:
         looked_at = ACCOUNTS.c.epoch == (ACCOUNTS.c.epoch if version is None else version)
         changed = sa.update(ACCOUNTS).where(ACCOUNTS.c.account_id == before.account_id, looked_at)
         with self.linked(writes=True) as link:
+            there_was = self._is_held(link, leaving)
             if link.execute(changed.values(epoch=ACCOUNTS.c.epoch + 1, **values)).rowcount != 1:
                 raise ConflictError("somebody has changed the account meanwhile; look at it again.")
-            self._check_left(link, leaving)
+            if there_was and not self._is_held(link, leaving):
+                raise ForbiddenError(
+                    "it is the last open account of the whole city that keeps accounts; make another first.",
+                    kind="last_keeper",
+                )
             self.lockout.forget(link, name)
         return self.account(name)
 
-    def _check_left(self, link: sa.Connection, permission: str) -> None:
-        """Refuse what leaves nobody for the whole city who holds a permission."""
-        if not permission:
-            return
+    def _is_held(self, link: sa.Connection, permission: str) -> bool:
+        """Whether an open account of the whole city holds a permission; those that do are locked, so that two do not leave at once."""
         holders = [role.name for role in self.roles.roles if permission in role.may]
         open_ones = sa.select(ACCOUNTS.c.name).where(
             ACCOUNTS.c.role.in_(holders), ACCOUNTS.c.area == CITY, ACCOUNTS.c.disabled.is_(False)
         )
-        if link.execute(open_ones.limit(1).with_for_update()).first() is None:
-            raise ForbiddenError(
-                "it is the last open account of the whole city that keeps accounts; make another first.",
-                kind="last_keeper",
-            )
+        locked = open_ones.order_by(ACCOUNTS.c.account_id).with_for_update()
+        return link.execute(locked).first() is not None
 
     def _check_role(self, role: str) -> None:
         if self.roles.role(role).name == self.roles.anonymous:
