@@ -3,6 +3,7 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Timer
 
 import numpy as np
 import pandas as pd
@@ -137,6 +138,8 @@ def test_an_event_known_too_late_changes_nothing(client, grids):
         ({"source": "Police"}, "string_pattern_mismatch", [0, "source"]),
         ({"grid_id": "nowhere"}, "unknown_grid", [0, "grid_id"]),
         ({"grid_id": SECRET}, "unknown_grid", [0, "grid_id"]),
+        ({"near_grid_id": "nowhere"}, "unknown_grid", [0, "near_grid_id"]),
+        ({"near_grid_id": SECRET}, "unknown_grid", [0, "near_grid_id"]),
         ({"arrived_at": "2025-12-01T09:30:00Z"}, "extra_forbidden", [0]),
         ({"category_raw": "a"}, "extra_forbidden", [0]),
     ],
@@ -210,14 +213,16 @@ def test_who_sees_one_area_tries_there_alone(client, store, grids, monkeypatch):
     other = rows.loc[rows[column] != area, "grid_id"].astype(str).iloc[0]
     as_visitor(monkeypatch, "township_centre", area=area)
     answers = [posted(client, grids=[own], events=[event(0, grid)]) for grid in (own, other, "nowhere")]
+    near = [posted(client, grids=[own], events=[event(0, own, near_grid_id=g)]) for g in (own, other, "nowhere")]
 
-    assert [a.status_code for a in answers] == [200, 422, 422]
+    assert [a.status_code for a in answers] == [a.status_code for a in near] == [200, 422, 422]
     assert answers[1].text == answers[2].text
+    assert near[1].text == near[2].text
     assert posted(client, grids=[other], events=[event(0, own)]).status_code == 404
 
 
 def test_a_role_without_the_permission_is_refused_and_all_is_recorded(store, grids, tmp_path):
-    """A supervisor may not; a shift leader may; the audit log says who, where and how it ended, and nothing of the events."""
+    """A supervisor may not; a shift leader may; the audit log says who, how it ended, how many events were tried for which grids and night, and nothing of the events."""
     held = towns.copy(store, tmp_path / "city")
     app = create_app(held.path, clock=lambda: NOW, serving=NAMED)
     accounts = app.state.doorman.accounts
@@ -240,12 +245,12 @@ def test_a_role_without_the_permission_is_refused_and_all_is_recorded(store, gri
 
     assert statuses == [200, 403]
     assert [
-        (line["role"], line["status"], line["route"])
+        (line["role"], line["status"], line["route"], line["object"], line["as_of"])
         for line in map(json.loads, log.splitlines())
         if line["method"] == "POST"
     ][-2:] == [
-        ("shift_leader", 200, "/api/v1/score"),
-        ("supervisor", 403, "/api/v1/score"),
+        ("shift_leader", 200, "/api/v1/score", f"supposed 1 {grids[0]}", NIGHT),
+        ("supervisor", 403, "/api/v1/score", "", ""),
     ]
     assert "very-own-name" not in log
 
@@ -285,7 +290,7 @@ def test_others_are_answered_meanwhile(client, grids):
 
 def test_who_takes_too_long_is_stopped(monkeypatch):
     """After its time the process is killed and the next question has a new one; more than may wait are refused at once."""
-    bench = Workbench(seconds=0.5, most_waiting=2)
+    bench = Workbench(seconds=0.5, most_waiting=1)
     monkeypatch.setattr("riskwarn.web.workbench._COMMAND", ("sleep", "60"))
     with ThreadPoolExecutor(3) as pool:
         asked = [pool.submit(bench.ask, {}) for _ in range(3)]
@@ -299,6 +304,85 @@ def test_who_takes_too_long_is_stopped(monkeypatch):
     monkeypatch.setattr("riskwarn.web.workbench._COMMAND", ("cat",))
     assert bench.ask({"a": 1}) == {"a": 1}
     bench.close()
+
+
+def test_waiting_and_work_have_one_end(monkeypatch):
+    """Who waited for a turn has only the rest of the time: a question is answered or given up within it, not within twice as long."""
+    left = []
+
+    class Noted(Timer):
+        def __init__(self, seconds, *of):
+            left.append(seconds)
+            super().__init__(seconds, *of)
+
+    monkeypatch.setattr("riskwarn.web.workbench.Timer", Noted)
+    monkeypatch.setattr("riskwarn.web.workbench._COMMAND", ("sh", "-c", "while read x; do sleep 0.5; echo {}; done"))
+    bench = Workbench(seconds=30, idle_seconds=3600)
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(bench.ask, {}) for _ in range(2)]
+        answers = [a.result() for a in asked]
+    bench.close()
+    of_questions = [seconds for seconds in left if seconds <= 30]
+
+    assert answers == [{}, {}]
+    assert of_questions[1] < 29.6 < of_questions[0]
+
+
+def test_as_many_wait_as_is_said(monkeypatch):
+    """One is worked on and four wait; the sixth is refused at once."""
+    monkeypatch.setattr("riskwarn.web.workbench._COMMAND", ("sleep", "60"))
+    bench = Workbench(seconds=2)
+    with ThreadPoolExecutor(6) as pool:
+        asked = [pool.submit(bench.ask, {}) for _ in range(6)]
+        codes = sorted(a.exception().code for a in asked)
+    bench.close()
+
+    assert codes == ["too_many", *["took_too_long"] * 5]
+
+
+def test_a_server_that_ends_waits_for_no_question(monkeypatch):
+    """What is worked on is ended, who waits is told so, and nobody begins another."""
+    monkeypatch.setattr("riskwarn.web.workbench._COMMAND", ("sleep", "60"))
+    bench = Workbench()
+    with ThreadPoolExecutor(3) as pool:
+        asked = [pool.submit(bench.ask, {}) for _ in range(3)]
+        until = time.monotonic() + 10
+        while bench._process is None and time.monotonic() < until:
+            time.sleep(0.01)
+        process = bench._process
+        bench.close()
+        codes = [a.exception().code for a in asked]
+    with pytest.raises(Problem):
+        bench.ask({})
+
+    assert codes == ["broke_down"] * 3
+    assert process.poll() is not None
+
+
+@pytest.mark.parametrize(
+    ("command", "said"), [("sleep 60", "not scored in time"), ("false", "the process beside broke down")]
+)
+def test_what_went_wrong_is_said_to_operators(monkeypatch, caplog, command, said):
+    """The log of the server says why a question was not answered, and nothing of it."""
+    monkeypatch.setattr("riskwarn.web.workbench._COMMAND", command.split())
+    bench = Workbench(seconds=1)
+    with pytest.raises(Problem):
+        bench.ask({"events": [SECRET]})
+    bench.close()
+
+    assert said in caplog.text
+    assert SECRET not in caplog.text
+
+
+def test_a_fault_of_the_process_is_named_to_operators(app, grids, monkeypatch, caplog):
+    """A kind that nobody thought of is answered with 500, and the log says which one it was."""
+    monkeypatch.setattr(app.state.workbench, "ask", lambda _: {"error": "InternalError", "kind": "ZeroDivisionError"})
+    client = at_the_machine(app, raise_server_exceptions=False)
+    answer = posted(client, grids=grids[:1], events=[event(0, grids[0], event_id="very-own-name")])
+
+    assert (answer.status_code, answer.json()["type"]) == (500, "urn:riskwarn:problem:internal")
+    assert "InternalError ZeroDivisionError" in caplog.text
+    assert "very-own-name" not in caplog.text
 
 
 def test_the_process_ends_when_nobody_asks(monkeypatch):

@@ -20,7 +20,6 @@ from riskwarn.web.api.admin import (
     TokenId,
     UserId,
     keeper_of,
-    note_object,
     refusals,
     switched,
 )
@@ -30,6 +29,7 @@ from riskwarn.web.page import PageQuery, language_of, plain_page, root_of
 from riskwarn.web.planned import MODE_NAMES, plan_lines
 from riskwarn.web.policy import form_of
 from riskwarn.web.problems import Problem
+from riskwarn.web.recorder import note_object
 from riskwarn.web.words import told, word
 from riskwarn.working import plan_in_force
 

@@ -140,7 +140,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(app: FastAPI, opened: socket.socket) -> None:
-    """Serve until the process is asked to end (SIGTERM, or Ctrl-C); what runs is finished, and all ends well."""
+    """Serve until the process is asked to end (SIGTERM, or Ctrl-C); what runs is finished within ten seconds or ended, and all ends well."""
     config = uvicorn.Config(
         app,
         http=Patient,
@@ -157,7 +157,10 @@ def serve(app: FastAPI, opened: socket.socket) -> None:
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _ended)
-    uvicorn.Server(config).run(sockets=[opened])
+    try:
+        uvicorn.Server(config).run(sockets=[opened])
+    finally:
+        app.state.workbench.close()  # or a question that is worked on keeps the process
 
 
 def _ended(*_: object) -> None:

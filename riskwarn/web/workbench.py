@@ -5,9 +5,11 @@ asked for a while, so that its memory is the server's for that while alone. What
 """
 
 import json
+import logging
 import os
 import subprocess
 import sys
+import time
 import weakref
 from contextlib import suppress
 from threading import BoundedSemaphore, Event, Lock, Timer
@@ -15,10 +17,12 @@ from typing import IO, Any, cast
 
 from riskwarn.web.problems import broke_down, too_many, took_too_long
 
+log = logging.getLogger(__name__)
 SECONDS = 120.0
 """For one question, waiting for its turn included."""
 IDLE_SECONDS = 120.0
 MOST_WAITING = 4
+"""Beside the one that is worked on."""
 _COMMAND = (sys.executable, "-m", "riskwarn.sandbox")
 _QUIET = {"RISKWARN_PROGRESS": "0", "OMP_NUM_THREADS": "1", "RISKWARN_THREADS": "1", "PYTHONWARNINGS": "ignore"}
 
@@ -29,19 +33,20 @@ class Workbench:
     Parameters
     ----------
     seconds, idle_seconds
-        How long one question may take, and how long the process outlives the last one.
+        How long one question may take, waiting for its turn included, and how long the process outlives the last one.
     most_waiting
-        How many may be asked at once, the one that is worked on included.
+        How many may wait while one is worked on.
     """
 
     def __init__(
         self, *, seconds: float = SECONDS, idle_seconds: float = IDLE_SECONDS, most_waiting: int = MOST_WAITING
     ) -> None:
         self.seconds, self.idle_seconds = seconds, idle_seconds
-        self._places, self._turn = BoundedSemaphore(most_waiting), Lock()
+        self._places, self._turn = BoundedSemaphore(most_waiting + 1), Lock()
         self._process: subprocess.Popen[str] | None = None
         self._close: weakref.finalize[Any, Any] | None = None
         self._idle: Timer | None = None
+        self._closed = False
 
     def ask(self, question: dict[str, Any]) -> dict[str, Any]:
         """The answer to a question of :mod:`riskwarn.sandbox`.
@@ -61,41 +66,49 @@ class Workbench:
         Problem
             429 where too many wait, 503 where it took too long or the process broke down.
         """
+        until = time.monotonic() + self.seconds
         if not self._places.acquire(blocking=False):
             raise too_many(10)
         try:
             if not self._turn.acquire(timeout=self.seconds):
                 raise took_too_long()
             try:
-                return self._asked(question)
+                return self._asked(question, until)
             finally:
                 self._turn.release()
         finally:
             self._places.release()
 
     def close(self) -> None:
-        """End the process, if there is one."""
+        """End the process, whatever it works on, and begin none any more."""
+        self._closed = True
         if self._idle is not None:
             self._idle.cancel()
-        with self._turn:
-            self._end()
+        if (process := self._process) is not None:
+            process.kill()
+        self._sleep()
 
-    def _asked(self, question: dict[str, Any]) -> dict[str, Any]:
+    def _asked(self, question: dict[str, Any], until: float) -> dict[str, Any]:
         if self._idle is not None:
             self._idle.cancel()
+        if self._closed:
+            raise broke_down()
         process, late = self._running(), Event()
 
         def stop() -> None:
             late.set()
             process.kill()
 
-        watch = Timer(self.seconds, stop)
+        watch = Timer(max(until - time.monotonic(), 0.0), stop)
         watch.daemon = True
         watch.start()
         try:
             answer = self._spoken(process, question)
         except (OSError, ValueError):
             self._end()
+            log.warning(
+                "supposed events: %s", "not scored in time" if late.is_set() else "the process beside broke down"
+            )
             raise (took_too_long() if late.is_set() else broke_down()) from None
         finally:
             watch.cancel()
@@ -126,9 +139,14 @@ class Workbench:
 
     def _rest(self) -> None:
         """End it after a while, unless somebody asks before."""
-        self._idle = Timer(self.idle_seconds, self.close)
+        self._idle = Timer(self.idle_seconds, self._sleep)
         self._idle.daemon = True
         self._idle.start()
+
+    def _sleep(self) -> None:
+        """End the process when nothing is worked on."""
+        with self._turn:
+            self._end()
 
     def _end(self) -> None:
         if self._close is not None:

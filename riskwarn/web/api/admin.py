@@ -16,6 +16,7 @@ from riskwarn.web import schemas
 from riskwarn.web.api.shared import JSON, encoded, nights_of
 from riskwarn.web.policy import may
 from riskwarn.web.problems import conflict, not_kept, of_faults, unknown_account
+from riskwarn.web.recorder import note_object
 from riskwarn.web.schemas import NewToken, NewUser, StopRequest, UserChange, UserVersion
 
 router = APIRouter(prefix="/api/v1/admin")
@@ -52,11 +53,6 @@ def refusals() -> Iterator[None]:
         raise of_faults([{"loc": ("body",), "type": "may_name_a_person"}]) from None
     except DataError:
         raise of_faults([{"loc": ("body",), "type": "not_permitted_value"}]) from None
-
-
-def note_object(request: Request, *words: object) -> None:
-    """What the audit log names as the object of a step: digests, roles and codes alone."""
-    request.state.object = " ".join(str(word) for word in words if word not in {None, ""})
 
 
 @router.get("/users", response_model=schemas.Users)

@@ -1,5 +1,6 @@
 """Events that are posted to be tried: looked through at the door for person data, kept nowhere and repeated nowhere."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,10 +15,14 @@ from riskwarn.taxonomy import CATEGORIES
 from riskwarn.web.api.shared import finite, nights_of, row_of
 from riskwarn.web.held import Night
 from riskwarn.web.problems import Problem, cannot_be_scored, no_model, person_data, unknown_place
+from riskwarn.web.recorder import note_object
 from riskwarn.web.schemas import PostedEvent, ScoreRequest, SupposedScore, fields
 from riskwarn.web.workbench import Workbench
 
+log = logging.getLogger(__name__)
 _GRIDS = ("grid_id", "near_grid_id")
+_MOST_NOTED = 20
+"""Grids that a line of the audit log names."""
 _TIMES = ("known_at", "occurred_at", "closed_at", "due_at")
 _KNOWN = frozenset({*CATEGORIES, *ORIGINS})
 _NO_MODEL = frozenset({"NotFoundError"})
@@ -55,6 +60,11 @@ def supposed(request: Request, night: Night, query: ScoreRequest, visitor: Visit
     rows = [row_of(night, grid_id, visitor) for grid_id in wanted]
     check_places(events, night, visitor)
     check_persons(events, night)
+    request.state.as_of = f"{night.as_of:%Y-%m-%d}"
+    more = len(wanted) - _MOST_NOTED
+    note_object(
+        request, "supposed", len(events), query.in_place_of, *wanted[:_MOST_NOTED], f"+{more}" if more > 0 else ""
+    )
     bench: Workbench = request.app.state.workbench
     answer = bench.ask(
         {
@@ -70,7 +80,7 @@ def supposed(request: Request, night: Night, query: ScoreRequest, visitor: Visit
         }
     )
     if "error" in answer:
-        raise _problem_of(str(answer["error"]))
+        raise _problem_of(str(answer["error"]), str(answer.get("kind", "")))
     return _told(night, query, answer["scores"], rows)
 
 
@@ -92,13 +102,14 @@ def _told(night: Night, query: ScoreRequest, scores: list[dict[str, Any]], rows:
     }
 
 
-def _problem_of(error: str) -> Problem:
+def _problem_of(error: str, kind: str) -> Problem:
     if error in _NO_MODEL:
         return no_model()
     if error in _BUSY:
         return Problem(503, "busy", "The store was written meanwhile; ask again.")
     if error in _REFUSED:
         return cannot_be_scored(error.removesuffix("Error").lower())
+    log.error("supposed events: %s %s", error, kind)  # what a message says may repeat an event
     return Problem(500, "internal", "The events could not be scored; see the log of the server.")
 
 
@@ -111,11 +122,12 @@ def check_places(events: Sequence[PostedEvent], night: Night, visitor: Visitor) 
         422 with the number and member of the first such event.
     """
     for n, event in enumerate(events):
-        if event.grid_id:
-            try:
-                row_of(night, event.grid_id, visitor)
-            except Problem:
-                raise unknown_place(n, "grid_id") from None
+        for name in _GRIDS:
+            if grid_id := getattr(event, name):
+                try:
+                    row_of(night, grid_id, visitor)
+                except Problem:
+                    raise unknown_place(n, name) from None
 
 
 def check_persons(events: Sequence[PostedEvent], night: Night) -> None:
@@ -127,7 +139,7 @@ def check_persons(events: Sequence[PostedEvent], night: Night) -> None:
         422 with the number and member of each, up to twenty; no value is repeated.
     """
     table = pd.DataFrame([event.model_dump() for event in events])
-    known = _KNOWN | {event.grid_id for event in events}
+    known = _KNOWN | {getattr(event, name) for event in events for name in _GRIDS}
     countries, faults = country_of(str(night.as_of.tz)), []
     for name in [c for c in table if c not in _TIMES and table[c].map(lambda v: isinstance(v, str)).any()]:
         values = table[name].where(table[name].map(lambda v: isinstance(v, str)), None).astype("str")
