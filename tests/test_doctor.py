@@ -17,7 +17,7 @@ from riskwarn.cli import main
 from riskwarn.doctor import EXIT_CODES, examine, gravest
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.pipeline import nightly
-from riskwarn.store import Store
+from riskwarn.store import Store, backup
 from riskwarn.store.backup import back_up, restore
 
 NOW = pd.Timestamp("2025-12-15 07:00", tz=towns.ZONE)
@@ -279,6 +279,20 @@ def test_a_damaged_backup_is_refused(street, tmp_path):
         restore(tmp_path / "city.zip", tmp_path / "more")
     assert not (tmp_path / "out.txt").exists()
     assert [p.name for p in tmp_path.iterdir() if p.name.endswith(".partial")] == []
+
+
+def test_a_backup_too_large_for_the_disk_is_refused_before_it_is_unpacked(street, tmp_path, monkeypatch):
+    """What it needs and what is free are said, and nothing is made; the same holds of more files than any store has."""
+    back_up(street, tmp_path / "city.zip")
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))
+        with pytest.raises(DataError, match="make room"):
+            restore(tmp_path / "city.zip", tmp_path / "a")
+    monkeypatch.setattr(backup, "MOST_FILES", 3)
+    with pytest.raises(DataError, match="files, at most 3"):
+        restore(tmp_path / "city.zip", tmp_path / "a")
+
+    assert [p.name for p in tmp_path.iterdir() if p.name == "a" or p.name.endswith(".partial")] == []
 
 
 def test_where_a_backup_goes(street, tmp_path):

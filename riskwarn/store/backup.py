@@ -6,13 +6,14 @@ import json
 import os
 import shutil
 import sqlite3
+import stat
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from riskwarn.calling import checked
 from riskwarn.errors import DataError, NotFoundError
@@ -20,10 +21,22 @@ from riskwarn.store.store import Store
 
 KEYS = (".key", "place.key")
 """What signs models and hashes places: in a backup only where it is asked for."""
+MOST_FILES = 1_000_000
+MOST_TIMES, SMALL_BYTES = 300, 16 << 20
+"""How many times as large as the file its content may be, where that is more than a little; tables, which are packed already, give about one."""
 _MANIFEST = "MANIFEST.json"
+_LARGEST_MANIFEST = 256 << 20
 _CHUNK = 1 << 20
 _DAMAGE = (zipfile.BadZipFile, zlib.error, ValueError, KeyError, TypeError, OSError, EOFError, RuntimeError)
 """What reading a damaged zip file may raise; one changed bit may also call a part encrypted (RuntimeError)."""
+_OF_THE_FILE = frozenset(
+    {None, errno.EINVAL, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EILSEQ}
+)
+"""Faults of the system that a backup may bring about: a place before the file, names that are no names here or in each other's way."""
+
+
+class _UnfitError(ValueError):
+    """What a backup is, so that it is not unpacked."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +114,8 @@ def restore(source: str | Path, folder: str | Path) -> Backup:
     NotFoundError
         There is no such file.
     DataError
-        The file is damaged or no backup, or the folder holds something. Nothing is made then.
+        The file is damaged or no backup, a name in it leads out of the folder or is a link, its content is far larger than a store's
+        would be or than the disk has room for, or the folder holds something. Nothing is made then.
     """
     source, folder = Path(source), Path(folder)
     if not source.is_file():
@@ -117,12 +131,10 @@ def restore(source: str | Path, folder: str | Path) -> Backup:
             folder.rmdir()
         partial.rename(folder)
     except _DAMAGE as error:
-        if isinstance(error, OSError) and error.errno not in {
-            None,
-            errno.EINVAL,
-        }:  # a damaged place may lie before the file
+        if isinstance(error, OSError) and error.errno not in _OF_THE_FILE:
             raise
-        raise DataError(f"{source} is damaged or no backup ({type(error).__name__}); take an older one.") from None
+        why = str(error) if isinstance(error, _UnfitError) else type(error).__name__
+        raise DataError(f"{source} is damaged or no backup ({why}); take an older one.") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return _what(source, sums)
@@ -164,13 +176,13 @@ def _copied(made: zipfile.ZipFile, place: Path, name: str) -> str:
 def _unpacked(source: Path, target: Path) -> dict[str, str]:
     """Unpack a backup and hold every file to its digest; gives the digests."""
     with zipfile.ZipFile(source) as held:
+        _check_bounds(held.infolist(), source.stat().st_size, shutil.disk_usage(target).free)
         sums: dict[str, str] = json.loads(held.read(_MANIFEST))["sha256"]
-        if {*held.namelist()} != {*sums, _MANIFEST}:
-            raise ValueError("files and manifest differ")
+        if sorted(held.namelist()) != sorted([*sums, _MANIFEST]):
+            raise _UnfitError("files and manifest differ")
         for name, wanted in sums.items():
+            _check_name(name)
             place = target / name
-            if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-                raise ValueError("a name out of the folder")
             place.parent.mkdir(parents=True, exist_ok=True)
             digest = hashlib.sha256()
             with held.open(name) as part, place.open("wb") as file:
@@ -178,7 +190,29 @@ def _unpacked(source: Path, target: Path) -> dict[str, str]:
                     digest.update(chunk)
                     file.write(chunk)
             if digest.hexdigest() != wanted:
-                raise ValueError("a file is not as it was")
+                raise _UnfitError("a file is not as it was")
             if name in KEYS:
                 place.chmod(0o600)
     return sums
+
+
+def _check_bounds(members: list[zipfile.ZipInfo], n_bytes: int, free: int) -> None:
+    """Refuse what is no store's before any of it is unpacked; no member gives more than the size it says."""
+    unpacked = sum(member.file_size for member in members)
+    if len(members) > MOST_FILES:
+        raise _UnfitError(f"{len(members):,} files, at most {MOST_FILES:,}")
+    if any(stat.S_ISLNK(member.external_attr >> 16) for member in members):
+        raise _UnfitError("a link in it")
+    if unpacked > max(MOST_TIMES * n_bytes, SMALL_BYTES):
+        raise _UnfitError(f"it would be {unpacked / max(n_bytes, 1):,.0f} times as large, at most {MOST_TIMES}")
+    if any(member.filename == _MANIFEST and member.file_size > _LARGEST_MANIFEST for member in members):
+        raise _UnfitError("a manifest that is none")
+    if unpacked > free:
+        raise DataError(f"the backup needs {unpacked / 1e9:,.1f} GB, and {free / 1e9:,.1f} are free; make room first.")
+
+
+def _check_name(name: str) -> None:
+    """Refuse a name that leads out of the folder on any system, or that has another spelling."""
+    plain, windows = PurePosixPath(name), PureWindowsPath(name)
+    if plain.is_absolute() or windows.drive or "\\" in name or ".." in plain.parts or plain.as_posix() != name:
+        raise _UnfitError("a name out of the folder")

@@ -2,15 +2,18 @@
 
 import ast
 import functools
+import hashlib
 import importlib.metadata
 import json
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import tomllib
+import warnings
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -79,40 +82,50 @@ def registry() -> Found:
 
 
 def swaps(n: int = 40, clients: int = 8) -> Found:
-    """The pointer of the newest night goes to and fro between two runs while clients ask for scores."""
+    """The pointer of the newest night goes to and fro between two runs, no score of which is alike, so that a mixture shows, while clients ask for scores."""
+    from towns import web
     from visiting import at_the_machine
 
     from riskwarn.store import Store
 
     path = Path(tempfile.mkdtemp()) / "town"
     shutil.copytree(_town(), path)
-    night = Store(path).newest_night()
-    other = night.path.with_name(night.run[:-1] + ("0" if night.run[-1] != "0" else "1"))
-    shutil.copytree(night.path, other)
-    app, ended = _app(path), threading.Event()
+    store = Store(path)
+    night = store.newest_night()
+    web.publish(store, web.NIGHTS[-1], seed=99, run="other")
+    app, ended, runs = _app(path), threading.Event(), (night.run, "other")
     known = {
-        run: at_the_machine(_pointed(app, night.path.parent, run)).get("/api/v1/scores").json()
-        for run in (night.run, other.name)
+        run: at_the_machine(_pointed(app, night.path.parent, run)).get("/api/v1/scores").json()["items"] for run in runs
     }
+    alike = sum(row in known["other"] for row in known[night.run] if row["probability"] is not None)
 
-    def ask(_: int) -> list[bool]:
+    def ask(_: int) -> list[tuple[str, bool]]:
         client, good = at_the_machine(app), []
         while not ended.is_set():
             answer = client.get("/api/v1/scores")
             body = answer.json() if answer.status_code == 200 else {}
-            good.append(body.get("items") == known.get(body.get("run"), {}).get("items", ()) != ())
+            good.append((body.get("run", ""), body.get("items", ()) == known.get(body.get("run"))))
         return good
 
     with ThreadPoolExecutor(clients) as pool:
         asking = [pool.submit(ask, k) for k in range(clients)]
         for k in range(n):
-            _pointed(app, night.path.parent, (other.name, night.run)[k % 2])
+            _pointed(app, night.path.parent, runs[k % 2])
             ended.wait(0.05)
         ended.set()
-        good = [one for task in asking for one in task.result()]
+        answers = [one for task in asking for one in task.result()]
+    wrong = [good for _, good in answers].count(False)
+    of_each = min(sum(run == name for run, _ in answers) for name in runs)
     return Found(
-        all(good) and len(good) > n,
-        {"swaps": n, "clients": clients, "answers": len(good), "failed or mixed": good.count(False)},
+        not wrong and not alike and of_each > 0,
+        {
+            "swaps": n,
+            "clients": clients,
+            "answers": len(answers),
+            "of the rarer run": of_each,
+            "failed or mixed": wrong,
+        },
+        "the two runs are alike" if alike else "",
     )
 
 
@@ -176,36 +189,79 @@ def scripts() -> Found:
 # -- archives and code ----------------------------------------------------------------------------------------------------
 
 
-def archives() -> Found:
-    """Backups whose members lead out of the folder, are links, or are ten thousand times as large as they say."""
-    from riskwarn.errors import RiskwarnError
-    from riskwarn.store.backup import restore
+_CRAFTED = {
+    "up": ("../outside", "out of the folder"),
+    "absolute": ("/tmp/riskwarn-outside", "out of the folder"),
+    "windows": ("..\\outside", "out of the folder"),
+    "drive": ("C:outside", "out of the folder"),
+    "deep": ("tables/../../outside", "out of the folder"),
+    "another spelling": ("tables//outside", "out of the folder"),
+    "link": ("outside", "a link"),
+    "bomb": ("outside", "times as large"),
+    "many bombs": ("outside", "times as large"),
+    "manifest bomb": ("", "times as large"),
+    "lying bomb": ("outside", "BadZipFile"),
+    "twice": ("store.json", "files and manifest differ"),
+    "in the way": ("store.json/outside", "Error"),
+    "not in the manifest": ("outside", "files and manifest differ"),
+    "another digest": ("outside", "not as it was"),
+}
+"""By fault: the name of the one member that a good backup is given besides, and what the refusal says."""
+_LARGE = 24 << 20
 
-    refused, outside = 0, []
-    crafted = {
-        "up": "../outside",
-        "absolute": "/tmp/riskwarn-outside",
-        "windows": "..\\outside",
-        "deep": "a/../../outside",
-        "link": "link",
-    }
-    for kind, name in crafted.items():
-        with tempfile.TemporaryDirectory() as folder:
-            source, target = Path(folder) / "b.zip", Path(folder) / "in" / "city"
-            with zipfile.ZipFile(source, "w") as made:
-                member = zipfile.ZipInfo(name)
-                member.external_attr = (0o120777 if kind == "link" else 0o100644) << 16
-                made.writestr(member, "/etc/passwd")
-                made.writestr("manifest.json", json.dumps({"format": 1, "sha256": {name: "0" * 64}}))
+
+def archives() -> Found:
+    """A good backup with one fault each: members that lead out, are links, or are a thousand times as large as the file; the good one is taken."""
+    from riskwarn.errors import DataError
+    from riskwarn.store import Store
+    from riskwarn.store.backup import back_up, restore
+
+    wrong, outside = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        good, store = Path(folder) / "good.zip", Store(Path(folder) / "small", timezone="Asia/Shanghai")
+        store.publish("2025-01-08", {}, run="a")
+        back_up(store, good)
+        for kind, said in {"none": "", **{kind: said for kind, (_, said) in _CRAFTED.items()}}.items():
+            source, within = Path(folder) / f"{kind}.zip", Path(folder) / "a" / "b"
+            _craft(good, source, kind)
             try:
-                restore(source, target)
-            except RiskwarnError:
-                refused += 1
-            outside += [kind] if list(Path(folder).rglob("outside")) or Path("/tmp/riskwarn-outside").exists() else []
-    return Found(
-        refused == len(crafted) and not outside,
-        {"archives": len(crafted), "refused": refused, "files outside": len(outside)},
-    )
+                restore(source, within / "city")
+            except DataError as error:
+                wrong += [] if said and said in str(error) else [f"{kind}: {error}"]
+            else:
+                wrong += [kind] if said else []
+            left = [place for place in within.parent.rglob("*") if not place.is_relative_to(within / "city")]
+            outside += [kind] if [*left] != [within] or Path("/tmp/riskwarn-outside").exists() else []
+            shutil.rmtree(within.parent, ignore_errors=True)
+    figures = {"archives": len(_CRAFTED), "not refused for their fault": len(wrong), "files outside": len(outside)}
+    return Found(not wrong and not outside, figures, "; ".join([*wrong[:3], *outside[:3]]))
+
+
+def _craft(good: Path, made: Path, kind: str) -> None:
+    """A backup that differs from a good one in one fault alone: what is put in has its right digest in the manifest."""
+    name, _ = _CRAFTED.get(kind, ("", ""))
+    large = b"\0" * _LARGE if "bomb" in kind else b""
+    put = {name: large or b"/etc/passwd"} if name else {}
+    put |= {f"outside{n}": large for n in range(3)} if kind == "many bombs" else {}
+    kept = {} if kind in {"not in the manifest", "twice"} else put
+    with zipfile.ZipFile(good) as old, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new:
+        for member in old.namelist():
+            if member != "MANIFEST.json":
+                new.writestr(member, old.read(member))
+        manifest = json.loads(old.read("MANIFEST.json"))
+        manifest["sha256"] |= {member: hashlib.sha256(body).hexdigest() for member, body in kept.items()}
+        if kind == "another digest":
+            manifest["sha256"][name] = "0" * 64
+        new.writestr(
+            "MANIFEST.json", json.dumps(manifest).encode() + (b" " * _LARGE if kind == "manifest bomb" else b"")
+        )
+        for member, body in put.items():
+            about = zipfile.ZipInfo(member)
+            about.external_attr = (0o120777 if kind == "link" else 0o100644) << 16
+            with warnings.catch_warnings(action="ignore"):  # of a name that is there twice
+                new.writestr(about, body, zipfile.ZIP_DEFLATED)
+    if kind == "lying bomb":
+        made.write_bytes(made.read_bytes().replace(struct.pack("<L", _LARGE), struct.pack("<L", 1)))
 
 
 def imports() -> Found:
