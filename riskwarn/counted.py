@@ -10,6 +10,7 @@ from riskwarn import tracking
 from riskwarn.baseline import Line, settled
 from riskwarn.calibration import Calibration
 from riskwarn.calling import checked
+from riskwarn.datasheet import make_datasheet
 from riskwarn.errors import DataError, GateError, NotFoundError
 from riskwarn.feature import Own
 from riskwarn.history import History
@@ -19,6 +20,7 @@ from riskwarn.model import RiskModel
 from riskwarn.naming import named
 from riskwarn.panel import panel_of
 from riskwarn.store import Store
+from riskwarn.training import card_of
 
 _NAME = re.compile(r"prior count ([1-9]\d{0,2}) weeks")
 _DAYS_APART = 7
@@ -115,7 +117,8 @@ def promote_count(
         )
     dates = pd.date_range(*(pd.Timestamp(trained.facts[end]) for end in ("first", "last")), freq=f"{_DAYS_APART}D")
     label, n_weeks = trained.label, int(weeks[1])
-    panel = panel_of(History.load(store), (Own(label.streams, n_weeks),), dates, label=label)
+    history, features = History.load(store), (Own(label.streams, n_weeks),)
+    panel = panel_of(history, features, dates, label=label)
     model = count_model(label, n_weeks, panel)
     said = phrase("This list is a count, {name}: no model has shown that it ranks better.", name=named(baseline))
     model.facts.update(
@@ -123,6 +126,8 @@ def promote_count(
         gate=False,
         gate_reason=trained.facts.get("gate_reason"),
         backtest=trained.facts.get("backtest"),
+        datasheet=make_datasheet(store, history, panel, label=label, features=features),
     )
+    model.facts["card"] = card_of(model, None)
     tracking.keep(model, folder, alias=tracking.CHAMPION)
     return model

@@ -12,12 +12,11 @@ from riskwarn.experiment import Experiment
 from riskwarn.explanation import sentences
 from riskwarn.gaps import KINDS
 from riskwarn.language import LANGUAGES
-from riskwarn.panel import build_panel
 from riskwarn.pipeline import Night, nightly
 from riskwarn.scaffold import starter
 from riskwarn.store import Store
 from riskwarn.taxonomy import words_of
-from riskwarn.training import train
+from riskwarn.training import described_panel, train
 
 NIGHT = "2015-12-28"
 CAPACITY = 40
@@ -43,7 +42,7 @@ def run(folder: Path, *, port: int = 8000) -> Night:
     print(f"  {store}")
     experiment = Experiment.load(starter("experiments") / "weekly.toml", features=starter("features"))
     _step(2, f"build the panel: {len(experiment.features)} features of every grid, weekly, as known at each date")
-    panel = build_panel(store, experiment)
+    panel, sheet = described_panel(store, experiment)
     print(f"  {len(panel):,} rows, {panel['grid_id'].nunique()} grids, {panel['as_of'].nunique()} dates")
     _step(3, "backtest: the model beside the prior counts, on dates it has not seen")
     report = backtest(experiment, panel)
@@ -54,7 +53,8 @@ def run(folder: Path, *, port: int = 8000) -> Night:
         panel,
         report=report,
         tracking_folder=store.path,
-        data_digest=store.digest(),
+        data_digest=sheet["data_digest"],
+        datasheet=sheet,
     )
     uri = str(model.facts["mlflow_uri"])
     print(f"  {model}\n  MLflow run {model.facts['mlflow_run']} in {uri}")

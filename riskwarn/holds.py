@@ -9,6 +9,7 @@ unseen       a feed's week lies to more than a share in categories not seen in a
 drift        the scores moved beyond a population stability, and beyond what was usual in training       promotion
 calibration  events over expected of the last weeks that have matured lie clearly outside their bounds   promotion
 golden       the model in use differs on its golden rows, and the one before answers                     promotion
+papers       a candidate has no card, or no datasheet of what it learnt from (:mod:`riskwarn.datasheet`)           promotion
 gate         a candidate has not passed its gate (:mod:`riskwarn.gate`)                                  its promotion; no release
 rollback     an operator holds a night at an earlier run                                                 publication of that night
 ===========  ==========================================================================================  ===========================
@@ -26,11 +27,13 @@ import pandas as pd
 
 from riskwarn import tracking
 from riskwarn.calling import checked
+from riskwarn.datasheet import lacking
 from riskwarn.degraded import night_table
 from riskwarn.errors import DataError, GateError, RiskwarnError, StaleDataError, did_you_mean
 from riskwarn.language import SOURCE_LANGUAGE
 from riskwarn.maturity.pooling import pooled
 from riskwarn.mode import role_given
+from riskwarn.model import RiskModel
 from riskwarn.plan import HOLDS, Holds, Plan
 from riskwarn.privacy import reason_of
 from riskwarn.store import Store
@@ -47,6 +50,7 @@ _LIFTS = {
     "drift": "see which feature moved (`riskwarn monitor`); train on dates after the change, then release it",
     "calibration": "see whether the world or the recording changed; train on dates after the change, then release it",
     "golden": "train again with these libraries, or put the former libraries back, and run the night again",
+    "papers": "train it again with `riskwarn retrain`, which writes both; or release it",
     "gate": "train a better model; where none beats the count, `riskwarn promote TARGET --baseline …`",
     "rollback": "`riskwarn rollback DATE --release`",
 }
@@ -164,7 +168,14 @@ def holds_of(store: Store, plan: Plan) -> list[Held]:
     held
         Those that were released name who did.
     """
-    held = [*_of_newest(store, plan), *_of_aside(store), *_of_candidates(store), *_of_rollbacks(store)]
+    candidates = _candidates(store)
+    held = [
+        *_of_newest(store, plan),
+        *_of_aside(store),
+        *_of_papers(plan, candidates),
+        *_of_gates(candidates),
+        *_of_rollbacks(store),
+    ]
     released = releases(store)
     return [_marked(hold, released) for hold in held]
 
@@ -193,15 +204,28 @@ def _of_aside(store: Store) -> Iterator[Held]:
                 )
 
 
-def _of_candidates(store: Store) -> Iterator[Held]:
+def _candidates(store: Store) -> list[RiskModel]:
+    """Those that are kept and can be read."""
+    found = []
     for target in tracking.kept_targets(store.path):
         with suppress(RiskwarnError):
-            model = tracking.kept(store.path, target, alias=tracking.CANDIDATE)
-            if model is not None and model.facts.get("gate") is not True:
-                why = (model.facts.get("gate_reason") or {}).get(SOURCE_LANGUAGE, "not judged")
-                yield Held(
-                    "gate", target, ("promotion",), f"the candidate of {target}, version {model.version}: {why}."
-                )
+            found.append(tracking.kept(store.path, target, alias=tracking.CANDIDATE))
+    return [model for model in found if model is not None]
+
+
+def _of_papers(plan: Plan, candidates: Iterable[RiskModel]) -> Iterator[Held]:
+    """Candidates that nobody can judge by what is written of them."""
+    for model in candidates:
+        if missing := lacking(model.facts):
+            said = f"version {model.version} of {model.label.name} has no {' and no '.join(missing)}."
+            yield Held("papers", model.label.name, _stops(plan.holds, "papers"), said)
+
+
+def _of_gates(candidates: Iterable[RiskModel]) -> Iterator[Held]:
+    for model in candidates:
+        if model.facts.get("gate") is not True:
+            target, why = model.label.name, (model.facts.get("gate_reason") or {}).get(SOURCE_LANGUAGE, "not judged")
+            yield Held("gate", target, ("promotion",), f"the candidate of {target}, version {model.version}: {why}.")
 
 
 def _of_rollbacks(store: Store) -> Iterator[Held]:
@@ -337,7 +361,7 @@ def of_night(store: Store, bounds: Holds, **measured: Any) -> list[str]:
 
 
 @checked
-def check_promotion(store: Store, plan: Plan, target: str) -> None:
+def check_promotion(store: Store, plan: Plan, target: str, *, model: RiskModel | None = None) -> None:
     """Refuse to promote a model of a question that is held.
 
     Parameters
@@ -348,13 +372,20 @@ def check_promotion(store: Store, plan: Plan, target: str) -> None:
         Whose bounds hold.
     target
         Name of the label.
+    model
+        The version that is to be promoted, by whose papers ``papers`` holds; the kept candidate by default.
 
     Raises
     ------
     GateError
         It is held; the message says by what, and what lifts it.
     """
-    held = [hold for hold in standing(holds_of(store, plan), "promotion", target=target) if hold.name != "gate"]
+    found = holds_of(store, plan)
+    if model is not None:
+        released = releases(store)
+        found = [hold for hold in found if hold.name != "papers"]
+        found += [_marked(hold, released) for hold in _of_papers(plan, [model])]
+    held = [hold for hold in standing(found, "promotion", target=target) if hold.name != "gate"]
     if held:
         first, more = held[0], f" And {len(held) - 1} more." if len(held) > 1 else ""
         raise GateError(

@@ -459,6 +459,7 @@ def _question_facts(answer: Answer) -> dict[str, Any]:
         "gate": model.facts.get("gate"),
         "gate_reason": model.facts.get("gate_reason"),
         "backtest": model.facts.get("backtest"),
+        "datasheet": model.facts.get("datasheet"),
         "trained": {k: model.facts.get(k) for k in ("first", "last", "n_rows", "n_events")},
         "city_level": tide_facts(model, answer.panel),
     }

@@ -61,8 +61,10 @@ RULES = (
     "county_overdue",
 )
 """Rules that raise an alert by themselves (:mod:`riskwarn.lane.trigger`)."""
-HOLDS = ("churn", "level", "unseen", "drift", "calibration", "golden")
-"""What may stop a publication or a promotion (:mod:`riskwarn.holds`)."""
+HOLDS_OF_NIGHTS = ("churn", "level", "unseen", "drift", "calibration", "golden")
+"""What may stop a publication (:mod:`riskwarn.holds`)."""
+HOLDS = (*HOLDS_OF_NIGHTS, "papers")
+"""What may stop a promotion."""
 STARTER = Path(__file__).with_name("plan.toml")
 """The plan a new city starts from."""
 Part = Annotated[Number, Field(ge=0, lt=1)]
@@ -270,8 +272,8 @@ class Holds:
         Of ``calibration``: events over expected, over the last so many weeks of nights that have matured, its whole interval outside.
     """
 
-    publication: tuple[Annotated[Text, one_of(HOLDS)], ...] = ("churn", "level")
-    promotion: tuple[Annotated[Text, one_of(HOLDS)], ...] = ("unseen", "drift", "calibration", "golden")
+    publication: tuple[Annotated[Text, one_of(HOLDS_OF_NIGHTS)], ...] = ("churn", "level")
+    promotion: tuple[Annotated[Text, one_of(HOLDS)], ...] = ("unseen", "drift", "calibration", "golden", "papers")
     replaced: Share = 0.8
     level: Annotated[Number, Field(gt=1)] = 2.0
     unseen: Share = 0.01

@@ -15,10 +15,9 @@ from riskwarn.experiment import Experiment
 from riskwarn.holds import check_promotion
 from riskwarn.language import SOURCE_LANGUAGE
 from riskwarn.model import RiskModel
-from riskwarn.panel import build_panel
 from riskwarn.plan import STARTER, Plan
 from riskwarn.store import Store
-from riskwarn.training import train
+from riskwarn.training import described_panel, train
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,12 +161,19 @@ def retrain(
     model = tracking.kept(folder, target, alias=alias)
     done_before = model is not None and wanted.items() <= model.facts.items()
     if model is None or not done_before:
-        panel = build_panel(store, experiment)
-        report = backtest(experiment, panel)
-        digest = wanted["data_digest"]
-        model = train(experiment, panel, report=report, tracking_folder=folder, data_digest=digest, alias=alias)
+        model = _trained(store, experiment, folder, alias)
     promoted, kept_back = _promoted(store, plan, model, champion, folder) if promote else ("", "")
     return Retraining(model, champion, alias, done_before, promoted, kept_back)
+
+
+def _trained(store: Store, experiment: Experiment, folder: Path, alias: str) -> RiskModel:
+    """Backtested, trained, described and kept."""
+    panel, sheet = described_panel(store, experiment)
+    report = backtest(experiment, panel)
+    digest = str(sheet["data_digest"])
+    return train(
+        experiment, panel, report=report, tracking_folder=folder, data_digest=digest, alias=alias, datasheet=sheet
+    )
 
 
 def _promoted(
@@ -178,7 +184,7 @@ def _promoted(
     if champion is not None and champion.version == model.version:
         return "", ""
     try:
-        check_promotion(store, plan or Plan.load(STARTER), model.label.name)
+        check_promotion(store, plan or Plan.load(STARTER), model.label.name, model=model)
         uri = tracking.default_uri(folder)
         return tracking.promote(model.label.name, uri=uri, version=version, folder=folder), ""
     except GateError as error:

@@ -1,6 +1,7 @@
 """Train a model on all that is settled, and log it."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,15 @@ import pandas as pd
 from riskwarn import tracking
 from riskwarn.backtesting import Report
 from riskwarn.calling import checked
+from riskwarn.datasheet import make_datasheet
 from riskwarn.experiment import Experiment
+from riskwarn.explanation import model_card
 from riskwarn.gate import gate
-from riskwarn.language import in_every_language, phrase
+from riskwarn.history import History
+from riskwarn.language import LANGUAGES, in_every_language, phrase
 from riskwarn.model import RiskModel
+from riskwarn.panel import build_panel
+from riskwarn.store import Store
 
 
 @checked
@@ -25,6 +31,7 @@ def train(
     tracking_folder: str | Path = ".",
     data_digest: str = "",
     alias: str = tracking.CANDIDATE,
+    datasheet: Mapping[str, Any] | None = None,
 ) -> RiskModel:
     """Train on every settled row, log the training to MLflow and register the model as ``@candidate``.
 
@@ -45,6 +52,8 @@ def train(
         Digest of the store the panel came from; of the panel itself where none is given.
     alias
         Under which it is registered and kept: ``candidate``, or ``challenger``.
+    datasheet
+        What :func:`riskwarn.datasheet.make_datasheet` says of the records; without it a hold stops the promotion (:mod:`riskwarn.holds`).
 
     Returns
     -------
@@ -61,10 +70,57 @@ def train(
         data_digest or hashlib.sha256(pd.util.hash_pandas_object(panel, index=False).to_numpy().tobytes()).hexdigest()
     )
     model.facts.update(_judged(report) | tracking.trained_from(experiment, digest))
+    model.facts.update(card=card_of(model, report), datasheet=datasheet and dict(datasheet))
     uri = tracking.default_uri(tracking_folder)
     logged = tracking.log_training(model, experiment, panel, report=report, uri=uri, data_digest=digest, alias=alias)
     tracking.keep(logged, tracking_folder, alias=alias)
     return logged
+
+
+@checked
+def described_panel(store: Store, experiment: Experiment) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The panel a model learns from, and the datasheet of it.
+
+    Parameters
+    ----------
+    store
+        The city.
+    experiment
+        What is asked.
+
+    Returns
+    -------
+    panel, datasheet
+        As :func:`riskwarn.build_panel` and :func:`riskwarn.datasheet.make_datasheet` give them.
+
+    Raises
+    ------
+    StaleDataError, DataError, DefinitionError
+        As :func:`riskwarn.build_panel`.
+    """
+    history = History.load(store)
+    panel = build_panel(history, experiment)
+    sheet = make_datasheet(store, history, panel, label=experiment.label, features=experiment.features)
+    return panel, sheet
+
+
+@checked
+def card_of(model: RiskModel, report: Report | None) -> dict[str, str]:
+    """The card of a model in every language, as it is kept with its version.
+
+    Parameters
+    ----------
+    model
+        Fitted.
+    report
+        What :func:`riskwarn.backtest` found, where there is one.
+
+    Returns
+    -------
+    card
+        Markdown by language.
+    """
+    return {language: model_card(model, report, language=language) for language in LANGUAGES}
 
 
 def _judged(report: Report | None) -> dict[str, Any]:

@@ -77,7 +77,16 @@ def street(tmp_path):
     store = towns.copy(towns.street(), tmp_path / "street")
     week = towns.street_events(first="2025-12-09", days=5, seed=3)
     store.write("events", week.assign(event_id="n" + week["event_id"], category="P99"))
+    described(store)
     return store
+
+
+def described(store, **papers):
+    """The candidate of a store with a card and a datasheet, or with these papers."""
+    model = tracking.kept(store.path, towns.TARGET, alias=tracking.CANDIDATE)
+    model.facts.update({"card": {"en": "# Card"}, "datasheet": {"rows": 1}} | papers)
+    tracking.keep(model, store.path, alias=tracking.CANDIDATE)
+    return model
 
 
 def run(store, plan=None, **changes):
@@ -161,6 +170,38 @@ def test_the_command_line_lists_and_releases(street, capsys):
     rows = {row["hold"]: row for row in json.loads(capsys.readouterr().out)}
     assert rows["unseen"]["released"].startswith("batch_operator until")
     assert rows["gate"]["stops"] == "promotion"
+
+
+@pytest.mark.parametrize(
+    ("papers", "said"),
+    [
+        ({"card": None}, "has no card"),
+        ({"datasheet": None}, "has no datasheet"),
+        ({"card": None, "datasheet": None}, "has no card and no datasheet"),
+    ],
+)
+def test_a_version_without_its_papers_is_held(tmp_path, papers, said):
+    """No model becomes champion that nobody can judge by its card and datasheet; a release lifts it, and a plan may leave the hold out."""
+    store = towns.copy(towns.street(), tmp_path / "street")
+    described(store, **papers)
+    with pytest.raises(GateError, match=rf"papers: version \w+ of {towns.TARGET} {said}\. To lift it: train it again"):
+        holds.check_promotion(store, PLAN, towns.TARGET)
+    holds.check_promotion(store, Plan((Question("t"),), holds=Holds(promotion=("golden",))), towns.TARGET)
+    holds.release(store, "papers", by="batch_operator", why="judged on paper", target=towns.TARGET)
+    holds.check_promotion(store, PLAN, towns.TARGET)
+
+
+def test_the_papers_looked_at_are_those_of_the_version_promoted(tmp_path):
+    """Another version than the candidate is held by what it lacks itself."""
+    store = towns.copy(towns.street(), tmp_path / "street")
+    bare = tracking.kept(store.path, towns.TARGET, alias=tracking.CANDIDATE)
+    whole = described(store)
+    holds.check_promotion(store, PLAN, towns.TARGET)
+    with pytest.raises(GateError, match="has no card and no datasheet"):
+        holds.check_promotion(store, PLAN, towns.TARGET, model=bare)
+    described(store, card=None)
+    whole.facts.update(card={"en": "# Card"})
+    holds.check_promotion(store, PLAN, towns.TARGET, model=whole)
 
 
 def test_every_hold_says_what_lifts_it():

@@ -9,6 +9,7 @@ import towns
 
 from riskwarn import tracking
 from riskwarn.cli import main
+from riskwarn.datasheet import lacking
 from riskwarn.errors import NotFoundError
 from riskwarn.plan import Plan, Question
 from riskwarn.retraining import experiments_of, retrain
@@ -54,6 +55,7 @@ def test_the_new_model_is_a_candidate_and_the_champion_stays(retrained):
     assert told["new"]["gate"] == kept.facts["gate"]
     assert told["promoted"] is None
     assert told["done_before"] is False
+    assert lacking(kept.facts) == []
     champion = tracking.kept(store.path, towns.TARGET, alias=tracking.CHAMPION)
     assert told["champion"]["model_version"] == champion.version
 
@@ -97,7 +99,8 @@ def test_newer_data_are_trained_anew(retrained, question, monkeypatch):
     late = towns.street_events().tail(1).assign(event_id="e_late")
     store.write("events", late)
     begun = []
-    monkeypatch.setattr("riskwarn.retraining.build_panel", lambda *_: begun.append(True) or pd.DataFrame())
+    sheet = {"data_digest": "d"}
+    monkeypatch.setattr("riskwarn.retraining.described_panel", lambda *_: begun.append(True) or (pd.DataFrame(), sheet))
     monkeypatch.setattr("riskwarn.retraining.backtest", lambda *_: None)
     kept = tracking.kept(store.path, towns.TARGET, alias=tracking.CANDIDATE)
     monkeypatch.setattr("riskwarn.retraining.train", lambda *_, **__: kept)

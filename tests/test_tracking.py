@@ -74,6 +74,7 @@ def test_a_run_holds_all_it_takes_to_judge_and_repeat_it(tracked):
         "backtest.html",
         "gate.txt",
         "model_card.md",
+        "model_card.zh.md",
     }
     assert bundle == {f"data/riskwarn/{name}" for name in ("SHA256SUMS", "model.json", "trees.txt")}
     assert card.startswith(f"# Model card: {towns.TARGET}\n")

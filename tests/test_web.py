@@ -733,6 +733,7 @@ def test_no_docs_page_but_the_document(client):
         "/outcomes",
         "/supervision",
         "/model/card",
+        "/model/datasheet",
         "/plan",
         "/mode",
         "/grids/{grid_id}/what-if",

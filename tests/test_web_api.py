@@ -21,6 +21,7 @@ from riskwarn.web.cursor import Cursor
 from riskwarn.web.forms import MEDIA
 from riskwarn.web.problems import Problem
 from riskwarn.web.rendered import lines_of
+from riskwarn.web.words import PHRASES
 
 WEST = "城关街道"
 """A township that holds half of the grids."""
@@ -475,6 +476,22 @@ def test_the_card_says_what_a_model_is_for(client):
     assert card["backtest"]["prior count 52 weeks"]["capture_5"] == 0.361
     assert {f["name"] for f in card["features"]} == set(web_town.FEATURES)
     assert all(card[name]["zh"] and card[name]["en"] for name in ("meant_for", "not_for", "gate_reason"))
+
+
+def test_the_datasheet_says_what_a_model_learnt_from(client):
+    """Values and text of the datasheet in both languages; a version that has none is told so with null, and its page with a sentence."""
+    told, before = get(client, "/model/datasheet").json(), get(client, "/model/datasheet", as_of="2025-01-07").json()
+    page = client.get("/model", params={"lang": "en"}).text
+    earlier = client.get("/model", params={"lang": "zh", "as_of": "2025-01-07"}).text
+
+    schemas.Datasheet.model_validate(told)
+    assert told["datasheet"] == web_town.DATASHEET
+    assert told["text"]["en"].startswith(f"# Datasheet: {web_town.TARGET}\n")
+    assert "数据说明书" in told["text"]["zh"]
+    assert "nothing was told from 2024-07-01 to 2024-07-04 of 12 grids" in page
+    assert '<td class="num">1,210</td>' in page
+    assert (before["datasheet"], before["text"]) == (None, None)
+    assert PHRASES["learnt_none"].zh in earlier
 
 
 def test_the_plan_and_the_mode(client, town):

@@ -42,6 +42,7 @@ VERBS = {
     "train": "models",
     "retrain": "models",
     "promote": "models",
+    "card": "models",
     "score": "nights",
     "explain": "reasons",
     "find-gaps": "nights",

@@ -5,9 +5,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from riskwarn.cli.options import ExperimentFile, Horizon, Json, StoreFolder, example, verbs
-from riskwarn.cli.shared import check_out, experiment_of, listed, open_store, plan_in_force, say, store_path
-from riskwarn.errors import DataError
+from riskwarn.cli.options import ExperimentFile, Horizon, Json, Language, StoreFolder, example, verbs
+from riskwarn.cli.shared import (
+    check_out,
+    experiment_of,
+    listed,
+    only_target,
+    open_store,
+    plan_in_force,
+    say,
+    store_path,
+)
+from riskwarn.errors import DataError, NotFoundError
 
 if TYPE_CHECKING:
     from riskwarn.experiment import Experiment
@@ -162,13 +171,13 @@ def train(
 ) -> None:
     """Backtest, train, log to MLflow and register as @candidate."""
     from riskwarn.backtesting import backtest
-    from riskwarn.panel import build_panel
-    from riskwarn.training import train
+    from riskwarn.training import described_panel, train
 
     opened, asked = open_store(store), experiment_of(experiment, horizon)
-    rows = build_panel(opened, asked)
+    rows, sheet = described_panel(opened, asked)
     report = None if no_backtest else backtest(asked, rows)
-    model = train(asked, rows, report=report, tracking_folder=opened.path, data_digest=opened.digest())
+    digest = sheet["data_digest"]
+    model = train(asked, rows, report=report, tracking_folder=opened.path, data_digest=digest, datasheet=sheet)
     facts = {k: model.facts[k] for k in ("mlflow_run", "mlflow_version", "gate", "gate_reason")}
     facts["gate_reason"] = facts["gate_reason"]["en"]
     version, run = facts["mlflow_version"], facts["mlflow_run"]
@@ -256,6 +265,41 @@ def promote(
         return
 
     folder = store_path(store)
-    check_promotion(open_store(store), plan_in_force(store), target)
-    champion = tracking.promote(target, uri=tracking.default_uri(folder), version=version, folder=folder)
+    uri = tracking.default_uri(folder)
+    wanted = tracking.fetch(target, uri=uri, alias=version or tracking.CANDIDATE)
+    check_promotion(open_store(store), plan_in_force(store), target, model=wanted)
+    champion = tracking.promote(target, uri=uri, version=version, folder=folder)
     say({"target": target, "champion": champion}, f"version {champion} of {target} is @champion", as_json=json)
+
+
+@app.command(epilog=example("riskwarn card dispute_28d --datasheet --language en --store city"))
+def card(
+    *,
+    target: Annotated[
+        str | None, typer.Argument(help="Name of the label; may be left out when one model is kept.")
+    ] = None,
+    datasheet: Annotated[bool, typer.Option("--datasheet", help="Of what it learnt from, not of the model.")] = False,
+    alias: Annotated[str, typer.Option(help="champion, candidate or challenger.")] = "champion",
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write it to a .md file.")] = None,
+    language: Language = None,
+    store: StoreFolder = None,
+    json: Json = False,
+) -> None:
+    """Print the card of a kept model, or the datasheet of what it learnt from."""
+    from riskwarn import tracking
+    from riskwarn.datasheet import paper_of
+
+    check_out(out, (".md",))
+    folder, spoken = store_path(store), str(language)
+    name = target or only_target(store)
+    model = tracking.kept(folder, name, alias=alias)
+    if model is None:
+        raise NotFoundError(f"no model {name!r} @{alias} is kept in {folder}; train one with `riskwarn train`.")
+    kind = "datasheet" if datasheet else "card"
+    text = paper_of(model.facts, kind, target=name, version=model.version, language=spoken)
+    if out:
+        out.write_text(text, "utf-8")
+    body = {"target": name, "alias": alias, "model_version": model.version, "text": text}
+    if datasheet:
+        body["datasheet"] = model.facts["datasheet"]
+    say(body, f"the {kind} is {out}" if out else text, as_json=json)

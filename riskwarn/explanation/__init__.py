@@ -5,9 +5,10 @@ Wording says "possible reason", never cause; the text is made when it is read an
 """
 
 from riskwarn.explanation.behind import MOST_EVENTS, events_behind
+from riskwarn.explanation.card import model_card
 from riskwarn.explanation.changes import change_sentences, changes
 from riskwarn.explanation.closings import read_what_ifs, what_if_table
-from riskwarn.explanation.overview import dependence, importance, model_card, shap_explanation, stability
+from riskwarn.explanation.overview import dependence, importance, shap_explanation, stability
 from riskwarn.explanation.phrases import denied
 from riskwarn.explanation.reasons import explain, families_of, family_contributions, in_words, pick_reasons
 from riskwarn.explanation.review import LEAST_SEVERITY, REACH_DAYS, Review, review, review_sentences, serious_events

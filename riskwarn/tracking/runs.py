@@ -11,11 +11,11 @@ import pandas as pd
 from riskwarn import __version__
 from riskwarn.backtesting import Report
 from riskwarn.calling import checked
+from riskwarn.datasheet import datasheet_text
 from riskwarn.errors import GateError, NotFoundError
 from riskwarn.experiment import Experiment
-from riskwarn.explanation import model_card
 from riskwarn.gate import gate
-from riskwarn.language import in_every_language
+from riskwarn.language import LANGUAGES, SOURCE_LANGUAGE, in_every_language
 from riskwarn.model import RiskModel, check_golden
 from riskwarn.reporting import to_html
 from riskwarn.tracking import flavour
@@ -81,7 +81,7 @@ def log_training(
             mlflow.log_text(experiment.text, "experiment.toml")
             mlflow.log_dict({"features": [f.to_dict() for f in model.features]}, "features.json")
             mlflow.log_dict(_grid_counts(panel), "data.json")
-            mlflow.log_text(model_card(model, report), "model_card.md")
+            _log_papers(mlflow, model)
             if report is not None:
                 _log_report(mlflow, report)
             flavour.log_data(mlflow, model, panel, data_digest)
@@ -279,6 +279,18 @@ def _log_report(mlflow: Any, report: Report) -> None:
     mlflow.log_text(repr(decision), "gate.txt")
     mlflow.log_text(repr(report), "backtest.txt")
     mlflow.log_text(to_html(report), "backtest.html")
+
+
+def _log_papers(mlflow: Any, model: RiskModel) -> None:
+    """Card and datasheet in every language, where the model has them: in English under the bare name."""
+    card, sheet = model.facts.get("card") or {}, model.facts.get("datasheet")
+    for language in LANGUAGES:
+        ending = ".md" if language == SOURCE_LANGUAGE else f".{language}.md"
+        if language in card:
+            mlflow.log_text(card[language], f"model_card{ending}")
+        if sheet:
+            text = datasheet_text(sheet, target=model.label.name, version=model.version, language=language)
+            mlflow.log_text(text, f"datasheet{ending}")
 
 
 def _register(mlflow: Any, model: RiskModel, run_id: str, logged: Any, alias: str) -> str:

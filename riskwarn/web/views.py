@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from pydantic import Field
 
 from riskwarn.access import Visitor, is_small
+from riskwarn.datasheet import sections_of
 from riskwarn.naming import LESS_IS_BETTER
 from riskwarn.web.api.shared import nights_of
 from riskwarn.web.atlas import atlas
@@ -137,7 +138,9 @@ def model(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
     night = nights_of(request).at(query.as_of, target=query.target)
     outcomes = outcomes_of(night, language_of(request))
     backtest = _backtest(night.facts.get("backtest") or {})
-    return page_of_night(request, "model.html", night, backtest=backtest, outcomes=outcomes)
+    sheet = night.facts.get("datasheet")
+    learnt = sections_of(sheet) if sheet else ()
+    return page_of_night(request, "model.html", night, backtest=backtest, outcomes=outcomes, learnt=learnt)
 
 
 def _backtest(table: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:

@@ -431,6 +431,8 @@ PHRASES: dict[str, Phrase] = {
     "gate_unknown": phrase("The model has no backtest; do not assume it beats the baselines."),
     "trained": phrase("Trained on"),
     "features": phrase("What the model looks at"),
+    "learnt": phrase("Training data"),
+    "learnt_none": phrase("The version in use was trained before datasheets were kept; train it again to have one."),
     "feature": phrase("Feature"),
     "column": phrase("Column"),
     "unit": phrase("Unit"),

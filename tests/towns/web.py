@@ -255,6 +255,45 @@ def _city_level():
     return tide_facts(model, pd.DataFrame({"calls_city": [7 / np.log(2)]}))
 
 
+DATASHEET = {
+    "data_digest": "4b1d",
+    "question": QUESTION,
+    "rows": 480,
+    "grids": 12,
+    "dates": 40,
+    "unsettled": 0,
+    "first": "2024-03-04 00:00:00+08:00",
+    "last": "2024-12-02 00:00:00+08:00",
+    "horizon_days": 28.0,
+    "settle_days": 7.0,
+    "counted": ["dispute"],
+    "read": ["dispute", "police_call"],
+    "feeds": [
+        {
+            "source": "dispute",
+            "events": 1200,
+            "revisions": 1300,
+            "first": "2023-01-02 08:00:00+08:00",
+            "last": "2024-12-30 08:00:00+08:00",
+            "delay_p50": 0.5,
+            "delay_p99": 6.0,
+            "unknown_share": 0.01,
+            "unplaced_share": 0.02,
+            "missing_days": 3,
+            "received": 1400,
+            "accepted": 1210,
+            "quarantined": 90,
+            "duplicate": 100,
+            "n_silences": 1,
+            "silences": [{"from": "2024-07-01", "to": "2024-07-04", "days": 3.0, "grids": 12}],
+        }
+    ],
+    "sensitive": True,
+    "refused": {"occurred_at is empty": 90},
+}
+"""What the model learnt from, as its datasheet has it."""
+
+
 def _facts(as_of):
     ok_until = (as_of - pd.Timedelta(minutes=11)).isoformat()
     feeds = [{"source": s, "org_code": "甲县", "state": "ok", "last_at": ok_until} for s in SOURCES]
@@ -281,6 +320,7 @@ def _facts(as_of):
         "gate": True,
         "gate_reason": in_every_language(GATE_REASON),
         "city_level": _city_level() if str(as_of.date()) == NIGHTS[-1] else None,
+        "datasheet": DATASHEET if str(as_of.date()) == NIGHTS[-1] else None,
         "trained": {"first": "2024-03-04", "last": "2024-12-02", "n_rows": 480, "n_events": 900},
         "backtest": {
             "riskwarn": {"capture_5": 0.412, "brier": 0.081, "calibration_error": 0.019},

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
+from riskwarn.datasheet import datasheet_text
 from riskwarn.language import LANGUAGES, Words, in_every_language
 from riskwarn.web import schemas
 from riskwarn.web.api.shared import answer, finite, nights_of
@@ -46,6 +47,18 @@ def card(request: Request, query: Annotated[NightQuery, Query()]) -> Response:
         meant_for=in_every_language(PHRASES["note"]),
         not_for=in_every_language(PHRASES["not_for_list"]),
     )
+
+
+@router.get("/model/datasheet", response_model=schemas.Datasheet, dependencies=[may("model:read", "any", "safe")])
+def datasheet(request: Request, query: Annotated[NightQuery, Query()]) -> Response:
+    """The datasheet of what the model learnt from: feeds, rows, what was refused or came late, silences; as values and as text."""
+    night = nights_of(request).at(query.as_of, target=query.target)
+    sheet, version = night.facts.get("datasheet"), str(night.facts.get("model_version"))
+    told = sheet and {
+        language: datasheet_text(sheet, target=night.target, version=version, language=language)
+        for language in LANGUAGES
+    }
+    return answer(request, night, target=night.target, datasheet=finite(sheet), text=told)
 
 
 def _every(said: Any) -> Mapping[str, str] | None:

@@ -64,6 +64,14 @@ class Card(Envelope):
     not_for: InWords
 
 
+class Datasheet(Envelope):
+    """The datasheet of what a model learnt from, as values and in Markdown; null of a version that has none."""
+
+    target: str
+    datasheet: dict[str, Any] | None
+    text: InWords | None
+
+
 class PlanInForce(BaseModel):
     """The plan a centre works by now, and its digest."""
 

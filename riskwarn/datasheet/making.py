@@ -1,0 +1,144 @@
+"""The values of a datasheet: what the store held when a model was trained, feed by feed, and what of it the model read."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from riskwarn.calling import checked
+from riskwarn.feature import Feature
+from riskwarn.history import History
+from riskwarn.history.facts import NEVER
+from riskwarn.history.pauses import LONG_AGO
+from riskwarn.ingest import check
+from riskwarn.label import Label
+from riskwarn.language import in_every_language
+from riskwarn.store import Store
+
+MOST_SILENCES = 10
+"""Stretches a feed's line names, the longest; the others are only counted."""
+_DAY_US = 86_400_000_000
+_OF_FEED = (
+    "source",
+    "events",
+    "revisions",
+    "first",
+    "last",
+    "delay_p50",
+    "delay_p99",
+    "unknown_share",
+    "unplaced_share",
+    "missing_days",
+    "received",
+    "quarantined",
+    "duplicate",
+)
+
+
+@checked
+def make_datasheet(
+    store: Store, history: History, panel: pd.DataFrame, *, label: Label, features: Iterable[Feature]
+) -> dict[str, Any]:
+    """What a training learns from, as plain values fit for JSON.
+
+    Parameters
+    ----------
+    store
+        The city.
+    history
+        Of the whole store.
+    panel
+        The rows, with `y` where it is settled.
+    label, features
+        What is predicted, and what the model reads.
+
+    Returns
+    -------
+    datasheet
+        `data_digest`, digest of the store; `rows`, of `grids` and `dates`, `unsettled` of them without an outcome; `first` and `last` date;
+        `horizon_days` and `settle_days`; `counted` and `read`, feeds of the outcome and of all that the model reads; `feeds`, a line each as
+        :class:`riskwarn.ingest.CheckReport` has it, with rows `accepted` and `silences`; `sensitive`, whether there are events that no feature counts; `refused`, rows in quarantine by reason.
+
+    Raises
+    ------
+    NotFoundError
+        The store holds no events.
+    """
+    report = check(store)
+    counted = sorted({stream.source for stream in label.streams})
+    read = {stream.source for feature in features for stream in feature.reads}
+    accepted = _accepted(store)
+    feeds = [_feed(line, history, accepted) for line in report.feeds.to_dict("records")]
+    return {
+        "data_digest": store.digest(),
+        "question": in_every_language(label.question),
+        "rows": len(panel),
+        "grids": int(panel["grid_id"].nunique()),
+        "dates": int(panel["as_of"].nunique()),
+        "unsettled": int(panel["y"].isna().sum()),
+        "first": str(panel["as_of"].min()),
+        "last": str(panel["as_of"].max()),
+        "horizon_days": label.days,
+        "settle_days": label.settle_days,
+        "counted": counted,
+        "read": sorted(read | set(counted)),
+        "feeds": feeds,
+        "sensitive": bool((report.feeds["sensitive"] > 0).any()),
+        "refused": _refused(report.reasons),
+    }
+
+
+def _accepted(store: Store) -> dict[str, int]:
+    """Rows that told something new, by feed, as the log of deliveries says."""
+    if not store.has("feed_log"):
+        return {}
+    log = store.read("feed_log")
+    return {str(source): int(n) for source, n in log.groupby(log["source"].astype("str"))["accepted"].sum().items()}
+
+
+def _feed(line: dict[Any, Any], history: History, accepted: dict[str, int]) -> dict[str, Any]:
+    """One feed, its silences in the order of time."""
+    source = str(line["source"])
+    silences = _silences(history, source)
+    longest = sorted(silences, key=lambda silence: -silence["days"])[:MOST_SILENCES]
+    return {
+        **{name: _plain(line[name]) for name in _OF_FEED},
+        "accepted": accepted.get(source),
+        "n_silences": len(silences),
+        "silences": sorted(longest, key=lambda silence: silence["from"]),
+    }
+
+
+def _silences(history: History, source: str) -> list[dict[str, Any]]:
+    """Stretches within a feed's time in which it told nothing of some grids; what lies before its beginning and after its end is none."""
+    found = []
+    for silence in history.silences(source):
+        spans = silence.spans[(silence.spans[:, 0] > LONG_AGO) & (silence.spans[:, 1] < NEVER)]
+        grids = int(np.asarray(silence.grids).sum())
+        found += [
+            {"from": _day(history, a), "to": _day(history, b), "days": round((b - a) / _DAY_US, 1), "grids": grids}
+            for a, b in spans.tolist()
+        ]
+    return found
+
+
+def _day(history: History, micros: int) -> str:
+    return f"{pd.Timestamp(micros, unit='us', tz='UTC').tz_convert(history.timezone):%Y-%m-%d}"
+
+
+def _refused(reasons: pd.DataFrame) -> dict[str, int]:
+    """Rows in quarantine by reason, over all files, the most first."""
+    if reasons.empty:
+        return {}
+    rows = reasons.groupby("reason")["rows"].sum().sort_values(ascending=False, kind="stable")
+    return {str(reason): int(n) for reason, n in rows.items()}
+
+
+def _plain(value: Any) -> Any:
+    """A number, a text, a time as text, or none."""
+    if pd.isna(value):
+        return None
+    if isinstance(value, pd.Timestamp):
+        return str(value)
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,157 @@
+"""The datasheet of what a model learnt from: every feed, row and silence accounted for, in both languages."""
+
+import json
+
+import pandas as pd
+import pytest
+import towns
+from towns.gaps import NIGHT, event, frame, town
+
+from riskwarn.cli import main
+from riskwarn.datasheet import datasheet_text, lacking, make_datasheet, paper_of, sections_of
+from riskwarn.errors import NotFoundError
+from riskwarn.feature import Count
+from riskwarn.history import History, Stream
+from riskwarn.label import Label
+from riskwarn.panel import panel_of
+
+LABEL = Label("dispute_7d", (Stream("dispute"),), days=7)
+DAY = pd.Timedelta(days=1)
+DISPUTES = (Count("dispute", days=7),)
+
+
+def delivery(number, source="dispute", *, at, covers, rows):
+    """One line of the log: `rows` received, accepted, refused and known already."""
+    received, accepted, quarantined, duplicate = rows
+    return {
+        "source": source,
+        "org_code": "*",
+        "batch_id": f"b{number}",
+        "arrived_at": at,
+        "received": received,
+        "accepted": accepted,
+        "quarantined": quarantined,
+        "duplicate": duplicate,
+        "covers_from": covers[0],
+        "covers_to": covers[1],
+    }
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A town with two feeds whose disputes were delivered twice, ten days between the two untold."""
+    events = [event(f"d{n}", "dispute", ago) for n, ago in enumerate((60, 50, 45, 20, 10, 5))]
+    events += [event(f"p{n}", "police_call", ago, category="P04") for n, ago in enumerate((55, 15))]
+    until = [NIGHT - days * DAY for days in (70, 40, 30, 0)]
+    log = [
+        delivery(1, at=until[1], covers=until[:2], rows=(5, 3, 1, 1)),
+        delivery(2, at=until[3], covers=until[2:], rows=(4, 3, 0, 1)),
+    ]
+    return town(tmp_path / "town", frame(events), feed_log=pd.DataFrame(log))
+
+
+def sheet_of(store, features=DISPUTES):
+    history = History.load(store)
+    panel = panel_of(history, features, [NIGHT - 28 * DAY, NIGHT - 3 * DAY], label=LABEL)
+    return make_datasheet(store, history, panel, label=LABEL, features=features)
+
+
+def test_every_row_received_is_accounted_for(store):
+    """Rows accepted, refused and known already add up to those received; a feed without a log has none rather than zero."""
+    disputes, calls = sorted(sheet_of(store)["feeds"], key=lambda feed: feed["source"])
+    counts = [disputes[name] for name in ("received", "accepted", "quarantined", "duplicate")]
+
+    assert counts == [9, 6, 1, 2]
+    assert counts[0] == sum(counts[1:])
+    assert (disputes["events"], calls["events"]) == (6, 2)
+    assert [calls[name] for name in ("received", "accepted", "quarantined", "duplicate")] == [None] * 4
+
+
+def test_a_silence_is_told_with_its_days_and_grids(store):
+    """The ten days that no delivery spoke for, of all four grids; before the first and after the last there is none to tell."""
+    feeds = {feed["source"]: feed for feed in sheet_of(store)["feeds"]}
+
+    first, last = (f"{NIGHT - days * DAY:%Y-%m-%d}" for days in (40, 30))
+    assert feeds["dispute"]["silences"] == [{"from": first, "to": last, "days": 10.0, "grids": 4}]
+    assert f"nothing was told from {first} to {last} of 4 grids" in datasheet_text(
+        sheet_of(store), target="t", version="v"
+    )
+
+
+def test_what_is_read_is_told_apart_from_what_is_there(store):
+    """Feeds of the outcome and of the features; another feed of the store is listed and not read."""
+    alone, both = sheet_of(store), sheet_of(store, (*DISPUTES, Count("police_call", days=7)))
+
+    assert (alone["counted"], alone["read"]) == (["dispute"], ["dispute"])
+    assert (both["counted"], both["read"]) == (["dispute"], ["dispute", "police_call"])
+    assert len(alone["feeds"]) == 2
+
+
+def test_rows_without_an_outcome_are_counted(store):
+    """Of two dates the later is not over yet: its four grids taught nothing."""
+    sheet = sheet_of(store)
+
+    assert (sheet["rows"], sheet["grids"], sheet["dates"], sheet["unsettled"]) == (8, 4, 2, 4)
+
+
+def test_values_survive_json(store):
+    """It is kept with the model as text, and reads the same afterwards."""
+    sheet = sheet_of(store)
+
+    assert json.loads(json.dumps(sheet)) == sheet
+
+
+@pytest.mark.parametrize(("language", "heading"), [("en", "## Who may use it"), ("zh", "## 谁可以使用")])
+def test_every_section_speaks_the_language(store, language, heading):
+    """Each section has a heading and something under it, and no language shows the other's words."""
+    sheet = sheet_of(store)
+    text = datasheet_text(sheet, target="dispute_7d", version="v1", language=language)
+    parts = text.split("\n## ")[1:]
+
+    assert heading in text
+    assert len(parts) == len(sections_of(sheet))
+    assert all(len(part.splitlines()) > 1 for part in parts)
+    assert ("events" in text) == (language == "en")
+
+
+def test_what_a_model_lacks_is_named():
+    """A paper that is missing is an error that says how to get it."""
+    assert lacking({}) == ["card", "datasheet"]
+    with pytest.raises(NotFoundError, match=r"version v of t has no datasheet: train it again"):
+        paper_of({"card": {"en": "x"}}, "datasheet", target="t", version="v")
+    assert paper_of({"card": {"en": "x"}}, "card", target="t", version="v", language="zh") == "x"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A street with a candidate trained by the verb."""
+    folder = tmp_path_factory.mktemp("papers")
+    path = towns.write_experiment(
+        folder / "experiments" / "street.toml", towns.STREET_EXPERIMENT, **{"n_trees = 20": "n_trees = 5"}
+    )
+    (folder / "features").symlink_to(towns.FEATURES)
+    street = towns.copy(towns.street(), folder / "street")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        assert main(["train", str(path), "--no-backtest", "--store", str(street.path)]) == 0
+    return street
+
+
+def asked(capsys, store, *more):
+    capsys.readouterr()
+    code = main(["card", towns.TARGET, "--store", str(store.path), *more])
+    return code, capsys.readouterr().out
+
+
+def test_the_verb_prints_both_papers(trained, capsys, tmp_path):
+    """Card and datasheet of a kept version, in either language, as text, as a file and for machines."""
+    here = ("--alias", "candidate")
+    assert asked(capsys, trained, *here, "--language", "en")[1].startswith(f"# Model card: {towns.TARGET}\n")
+    assert asked(capsys, trained, *here, "--language", "zh")[1].startswith(f"# 模型卡：{towns.TARGET}\n")
+    code, said = asked(capsys, trained, *here, "--datasheet", "--language", "en", "--json")
+    assert code == 0
+    assert json.loads(said)["datasheet"]["data_digest"] == trained.digest()
+    file = tmp_path / "sheet.md"
+    assert asked(capsys, trained, *here, "--datasheet", "--language", "zh", "--out", str(file))[0] == 0
+    assert file.read_text("utf-8").startswith(f"# 数据说明书：{towns.TARGET}\n")
+    assert asked(capsys, trained)[0] == NotFoundError.exit_code
