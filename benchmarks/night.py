@@ -87,22 +87,38 @@ def planned(target):
     return Plan.of_one(target) if target else Plan(tuple(Question(name, lane) for name, lane in names))
 
 
-def timed(spent, step, function):
-    """A function that adds its processor time to a step, less that of steps within it."""
+def timed(spent, peaks, step, function):
+    """A function that adds its processor time to a step, less that of steps within it, and notes the peak memory while it ran."""
 
     @functools.wraps(function)
     def call(*args, **kwargs):
         started, before = time.process_time(), sum(spent.values())
+        seen = peak_gb(anew=True)
         try:
             return function(*args, **kwargs)
         finally:
             spent[step] = spent.get(step, 0.0) + time.process_time() - started - (sum(spent.values()) - before)
+            peaks[step] = max(peaks.get(step, 0.0), peak_gb(anew=True))
+            peaks["night"] = max(peaks.get("night", 0.0), seen, peaks[step])
 
     return call
 
 
-def watch(spent):
-    """Put a clock on every step."""
+def peak_gb(*, anew=False):
+    """The most memory this process held since it was asked anew, GB; of its whole life where the system cannot begin anew."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    try:
+        lines = Path("/proc/self/status").read_text("ascii").splitlines()
+        peak = next(int(line.split()[1]) / 2**20 for line in lines if line.startswith("VmHWM"))
+        if anew:
+            Path("/proc/self/clear_refs").write_text("5", "ascii")
+    except (OSError, StopIteration):
+        pass
+    return peak
+
+
+def watch(spent, peaks):
+    """Put a clock and a gauge on every step."""
     import importlib
 
     for step, (module, name) in STEPS.items():
@@ -111,7 +127,7 @@ def watch(spent):
         for parent in parents:
             holder = getattr(holder, parent)
         kind = staticmethod if parents == ["History"] else (lambda f: f)
-        setattr(holder, last, kind(timed(spent, step, getattr(holder, last))))
+        setattr(holder, last, kind(timed(spent, peaks, step, getattr(holder, last))))
 
 
 def night(path, target, as_of):
@@ -119,8 +135,8 @@ def night(path, target, as_of):
     from riskwarn.pipeline import nightly
     from riskwarn.store import Store
 
-    spent = {}
-    watch(spent)
+    spent, peaks = {}, {}
+    watch(spent, peaks)
     began = time.perf_counter()
     done = nightly(Store(path), plan=planned(target), as_of=as_of)
     return {
@@ -130,9 +146,10 @@ def night(path, target, as_of):
         "alerts": len(done.alerts),
         "done_before": done.done_before,
         "steps_s": {step: round(seconds, 2) for step, seconds in spent.items()},
+        "steps_gb": {step: round(peaks[step], 2) for step in spent},
         "cpu_s": round(time.process_time(), 1),
         "wall_s": round(time.perf_counter() - began, 1),
-        "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+        "peak_gb": round(max(peaks["night"], peak_gb()), 2),
         "load1": round(os.getloadavg()[0], 1),
     }
 
