@@ -17,6 +17,12 @@ LIBRARY = "riskwarn/history/_kernel.so"
 FLAGS = ("-O3", "-shared", "-fPIC", "-fvisibility=hidden", "-std=c11")
 
 
+def flags(platform: str) -> list[str]:
+    """What the compiler is told; a wheel whose tag speaks for both processors of a Mac holds code for both."""
+    both = ("-arch", "arm64", "-arch", "x86_64") if platform.endswith("universal2") else ()
+    return [*FLAGS, *both]
+
+
 class KernelHook(BuildHookInterface):
     """Adds the compiled kernel to a wheel or an editable install; a source archive carries the C file alone."""
 
@@ -37,7 +43,7 @@ class KernelHook(BuildHookInterface):
             self.app.display_info("no C compiler: the package will count in numpy")
             return False
         root = Path(self.root)
-        command = [compiler, *FLAGS, "-o", str(root / LIBRARY), str(root / SOURCE), "-lm"]
+        command = [compiler, *flags(sysconfig.get_platform()), "-o", str(root / LIBRARY), str(root / SOURCE), "-lm"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             self.app.display_warning(

@@ -1,4 +1,4 @@
-"""Every command and snippet in README and docs runs, and what they print is what it says."""
+"""Every command and snippet in README and docs runs, and every verb, link and entry is as a reader needs it."""
 
 import re
 import shlex
@@ -86,3 +86,12 @@ def test_every_verb_is_documented():
     text = "\n".join(p.read_text("utf-8") for p in PAGES)
 
     assert [v for v in VERBS if f"riskwarn {v}" not in text] == []
+
+
+def test_every_variable_is_documented():
+    """The environment has no variable that the package or its build reads and the docs do not name."""
+    files = [*(ROOT / "riskwarn").rglob("*.py"), ROOT / "hatch_build.py"]
+    read = {name for path in files for name in re.findall(r"\bRISKWARN_[A-Z_]+[A-Z]\b", path.read_text("utf-8"))}
+    text = (ROOT / "docs" / "operations.md").read_text("utf-8")
+
+    assert sorted(name for name in read if f"| `{name}` |" not in text) == []

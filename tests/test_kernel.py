@@ -1,5 +1,9 @@
 """The compiled kernel and numpy count alike."""
 
+import runpy
+from itertools import pairwise
+from pathlib import Path
+
 import numpy as np
 import pytest
 import towns
@@ -14,6 +18,7 @@ from riskwarn.history.facts import ROW_COLUMNS, facts_of
 from riskwarn.history.sorting import in_order
 from riskwarn.scaffold import starter
 
+ROOT = Path(__file__).parent.parent
 UNLISTED = ("grid_mall", "grid_park")
 """Key places the town has none of, which it says."""
 GROUPS = sorted(p.stem for p in starter("features").glob("*.py"))
@@ -51,6 +56,17 @@ def test_compiled_equals_numpy(monkeypatch):
         np.testing.assert_allclose(fast[name], values, rtol=1e-5, atol=1e-5, err_msg=name)
         if "_n_" in name and not name.endswith(("_nearby", "_township", "_county", "_community")):
             np.testing.assert_array_equal(fast[name], values, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("platform", "processors"),
+    [("macosx-10.13-universal2", ["arm64", "x86_64"]), ("macosx-11.0-arm64", []), ("linux-x86_64", [])],
+)
+def test_a_wheel_holds_code_for_every_processor_of_its_tag(platform, processors):
+    """The tag is that of the Python that builds: where it speaks for both processors of a Mac the kernel is compiled for both."""
+    told = runpy.run_path(str(ROOT / "hatch_build.py"))["flags"](platform)
+
+    assert [after for flag, after in pairwise(told) if flag == "-arch"] == processors
 
 
 codes = st.integers(0, 5)
