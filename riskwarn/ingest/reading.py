@@ -166,7 +166,7 @@ def _open_packed(path: Path, kind: str, known: Sequence[str], stated: Stated) ->
     except RiskwarnError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise type(error)(str(error).replace(f"{folder}/", f"{path}: ")) from None
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise DataError(
             f"{path}: cannot be unpacked ({type(error).__name__}: damaged, cut or locked by a password); send the file within as it is."
