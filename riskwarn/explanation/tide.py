@@ -33,8 +33,8 @@ def tide_facts(model: RiskModel, night: pd.DataFrame) -> dict[str, Any] | None:
     Returns
     -------
     facts
-        `factor` on every expected count of the night, `least` and `most` it can be, `off`, how far the city's total is commonly off as a
-        share, and the sentence in every language as `said`.
+        `factor` on every expected count of the night, `least` and `most` it can be, `off`, how far the plain forecast of
+        the city's total is commonly off as a share, and the sentence in every language as `said`.
 
     Examples
     --------

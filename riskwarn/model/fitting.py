@@ -97,6 +97,7 @@ def _on_its_tide(model: M, rows: pd.DataFrame) -> M:
     )
     if not found.weights:
         return model
+    # a bit too much: dispersion holds the spread of the late dates as it is, this is widened by the one degree of freedom they cost
     before = model.common[CITY]
     spread = max(model.calibration.dispersion - before, 0.0) + found.variance
     return dataclasses.replace(
