@@ -29,11 +29,6 @@ def pins(tab):
     return tab.locator(".pin").all_inner_texts()
 
 
-def drawn(tab):
-    """How many grids the map fills, by colour of the canvas: the others are of the colour of what does not fit."""
-    return tab.evaluate("() => document.querySelector('#results').getAttribute('data-atlas')")
-
-
 def test_a_filter_changes_list_map_and_address_without_a_reload(tab):
     """The page stays, the list and the pins are those of the level, and the address holds the filter."""
     opened(tab, "/alerts?lang=en")
@@ -168,3 +163,48 @@ def test_a_line_under_the_pointer_lights_its_pin(tab):
     tab.locator("#results .line").nth(1).hover()
 
     assert tab.locator(".lit .pin").all_inner_texts() == ["2"]
+
+
+def test_keys_walk_the_lines_that_a_filter_left(tab):
+    """After a filter, j chooses the first line that is there now, and a filter that takes the chosen line away begins anew."""
+    opened(tab, "/alerts?lang=en")
+    tab.keyboard.press("j")
+    tab.keyboard.press("j")
+    tab.select_option(FILTER, "orange")
+    tab.wait_for_selector("#filters[data-shown*='level=orange']")
+    tab.evaluate("() => document.activeElement.blur()")
+    tab.keyboard.press("j")
+
+    assert tab.locator("#results .line.chosen").count() == 1
+    assert tab.evaluate("() => document.activeElement.matches('#results .line.orange')")
+
+
+def test_a_jump_within_the_page_asks_for_nothing(tab):
+    """Following a mark within the page, and going back from it, fetches no list and keeps the line that was chosen."""
+    opened(tab, "/alerts?lang=en&level=red")
+    tab.keyboard.press("j")
+    before = len(tab.asked)
+    tab.evaluate("() => { location.hash = 'aftermap'; }")
+    tab.go_back()
+    tab.wait_for_timeout(100)
+
+    assert [url for url in tab.asked[before:] if "/alerts" in url] == []
+    assert tab.locator("#results .line.chosen").count() == 1
+
+
+def test_outlines_that_fail_are_told_once(browser, address):
+    """Where the outlines of the map cannot be had the map says so, once, and the list stays and can be filtered."""
+    context = browser.new_context(viewport={"width": 1366, "height": 900}, base_url=address)
+    page = context.new_page()
+    faults = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.route("**/outlines*", lambda route: route.fulfill(status=200, body="<html>a proxy's page</html>"))
+    page.goto("/alerts?lang=en")
+    page.wait_for_selector("#map .mapnote")
+    page.select_option(FILTER, "red")
+    page.wait_for_selector("#filters[data-shown*='level=red']")
+
+    assert page.locator("#map .mapnote").count() == 1
+    assert page.locator("#results .line").count() == 1
+    assert faults == []
+    context.close()

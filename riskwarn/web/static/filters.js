@@ -5,7 +5,9 @@
   var form = document.getElementById("filters");
   if (!form || !window.DOMParser || !window.history.pushState) { return; }
   form.className += " live";
-  var asked = 0;
+  var asked = 0, shown = here();
+
+  function here() { return window.location.pathname + window.location.search; }
 
   function address() {
     var pairs = [];
@@ -43,6 +45,7 @@
       swap(page, "tongues");
       document.title = page.title;
       if (window.riskwarnMap) { window.riskwarnMap.fill(document.getElementById("results")); }
+      shown = here();
       form.setAttribute("data-shown", to);
     };
     request.send();
@@ -59,5 +62,8 @@
     event.preventDefault();
     go(link.getAttribute("href"), true);
   });
-  window.addEventListener("popstate", function () { go(window.location.pathname + window.location.search, false); });
+  window.addEventListener("popstate", function () {
+    asked += 1;  /* an answer still under way is for an address that was left */
+    if (here() !== shown) { go(here(), false); }
+  });
 }());

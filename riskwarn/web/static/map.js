@@ -15,7 +15,7 @@
   var TOUCH = { x: 34, y: 24 };
   var PER_DEGREE = 100000;
 
-  var map, levels = {}, by = "", pins = [], at = null, unknown = hatch(), atlas = read(document.getElementById("results") || box);
+  var map, levels = {}, waiting = {}, by = "", pins = [], at = null, unknown = hatch(), atlas = read(document.getElementById("results") || box);
 
   function text(name) { return box.getAttribute("data-" + name) || ""; }
 
@@ -48,7 +48,9 @@
     request.open("GET", address);
     request.onreadystatechange = function () {
       if (request.readyState !== 4) { return; }
-      if (request.status === 200) { done(JSON.parse(request.responseText)); } else if (failed) { failed(); }
+      var found = null;
+      if (request.status === 200) { try { found = JSON.parse(request.responseText); } catch (e) { found = null; } }
+      if (found) { done(found); } else if (failed) { failed(); }
     };
     request.send();
   }
@@ -73,6 +75,8 @@
 
   function load(kind, done) {
     if (levels[kind]) { done(levels[kind]); return; }
+    if (waiting[kind]) { waiting[kind] = done; return; }
+    waiting[kind] = done;
     ask(text("outlines").replace("BY", kind), function (found) {
       var level = { by: kind, ids: found.ids, names: found.names, row: {} };
       found.ids.forEach(function (id, n) { level.row[id] = n; });
@@ -82,8 +86,11 @@
       level.centres = level.layers.map(function (layer) { return layer.getBounds().getCenter(); });
       levels[kind] = level;
       fill(level);
-      done(level);
-    }, function () { box.appendChild(element("p", text("failed"), "mapnote")); });
+      waiting[kind](level);
+    }, function () {
+      waiting[kind] = null;
+      if (!box.querySelector(".mapnote")) { box.appendChild(element("p", text("failed"), "mapnote")); }
+    });
   }
 
   /* -- fill ---------------------------------------------------------------------------------------------------------- */
@@ -141,6 +148,7 @@
     var kind = wanted();
     if (kind === by) { place(); return; }
     load(kind, function (level) {
+      if (kind === by) { return; }
       if (by && levels[by]) { map.removeLayer(levels[by].group); }
       by = kind;
       map.addLayer(level.group);
@@ -149,7 +157,7 @@
       place();
       box.setAttribute("data-by", by);
       box.setAttribute("data-drawn", String(level.layers.length));
-      if (kind === "township" && wanted() !== kind) { show(); }
+      if (wanted() !== kind) { show(); }
     });
   }
 
