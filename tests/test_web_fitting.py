@@ -210,6 +210,15 @@ def test_a_kind_that_was_not_found_is_no_layer(client):
     assert told["layer"] == "risk"
 
 
+def test_a_filter_that_is_left_out_is_told(client):
+    """A kind of gap the night did not find is no filter: the page says that it shows the list without it; a kind it found is not told so."""
+    left_out = "the list is shown without that filter"
+
+    assert left_out in client.get("/alerts", params={"gap": "G04"}).text
+    assert left_out not in client.get("/alerts", params={"gap": "G20"}).text
+    assert left_out not in client.get("/alerts").text
+
+
 def test_outlines_are_sent_once(client):
     """A browser that has the outlines already is sent none."""
     first = client.get("/outlines?by=grid")

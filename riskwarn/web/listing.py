@@ -79,6 +79,7 @@ def alerts(
         made=night.alerts is not None,
         asked=asked,
         fit=fit,
+        left_out=KINDS[query.gap].words[language] if query.gap in KINDS else query.gap,
         filters=filters_of(night, every, asked, kinds, language),
         pages=pages,
         at_hand=at_hand(request, night),

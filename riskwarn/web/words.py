@@ -351,6 +351,9 @@ PHRASES: dict[str, Phrase] = {
     "all": phrase("all"),
     "kind_all": phrase("all kinds"),
     "level_all": phrase("all levels"),
+    "gap_left_out": phrase(
+        "There is no gap to be seen of the kind “{kind}” this night: the list is shown without that filter."
+    ),
     "no_such_kind": phrase("No gaps of this kind."),
     "not_told": phrase("Not to be told from these records, which is not none"),
     "standing": phrase("Score"),
