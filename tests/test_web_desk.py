@@ -225,6 +225,14 @@ def test_many_take_a_step_at_once_and_the_report_says_which_did_not_and_why(site
     assert [state(site, item_id) for item_id in chosen] == ["dismissed", "acknowledged", "acknowledged"]
 
 
+def test_enter_in_a_field_takes_no_step(site):
+    """The first button of the list, which Enter would press, is dead."""
+    text = signed_in(site, "desk-1").get("/desk").text
+    form = text.partition('id="many"')[2].partition("</form>")[0]
+
+    assert re.search(r"<button[^>]*>", form)[0] == '<button type="submit" disabled hidden>'
+
+
 def test_many_sent_twice_take_one_step_each(site):
     """The same form again takes nothing again, and says so."""
     client = signed_in(site, "desk-1")

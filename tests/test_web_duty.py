@@ -1,8 +1,10 @@
 """The pages of the duty: who sees what, in which words, and what is written by whom."""
 
+import html
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -15,9 +17,12 @@ from visiting import NAMED
 from riskwarn.access import at_the_machine, password, roles
 from riskwarn.cli import main
 from riskwarn.errors import DataError
-from riskwarn.ledger import Ledger, enter, watch
+from riskwarn.ledger import Item, Ledger, enter, notes, watch
 from riskwarn.store import Store
 from riskwarn.web import create_app
+from riskwarn.web.books import Books
+from riskwarn.web.desk import title_of
+from riskwarn.web.duty import bodies_of
 from riskwarn.web.meeting import meeting_paper
 
 MORNING, LATER = "2025-01-08 07:30", pd.Timestamp("2025-01-09 16:00", tz=web_town.ZONE)
@@ -112,10 +117,73 @@ def test_a_page_of_the_duty_is_for_those_on_duty_and_holds_the_caution(site, pat
     assert len(site.state.books.ledger().trail()) == before
 
 
-def hand_over(client, remarks):
+@pytest.mark.parametrize(
+    "asked",
+    ["/handover?hours=60", "/supervision?body=%2A&clock=acknowledge", "/summary?period=2025-01", "/worklist?hands=3"],
+)
+def test_another_language_shows_the_same(site, asked):
+    """What was chosen on a page of the duty is still chosen when it is read in the other language."""
+    (other,) = re.findall(r'class="tongue" href="([^"]+)"', signed_in(site, "desk-1").get(asked).text)
+
+    assert html.unescape(other) == f"{asked}&lang=zh"
+
+
+def test_what_lies_with_nobody_is_a_body_of_the_board(site):
+    """`*` asks for what is of the whole city and lies with no organisation, at the page and by program, and for nothing else."""
+    leader = signed_in(site, "desk-1")
+    every = leader.get("/api/v1/supervision").json()["items"]
+    nobodys = [row["item_id"] for row in every if not row["body"]]
+    text = leader.get("/supervision", params={"body": "*"}).text
+
+    assert nobodys
+    assert [r["item_id"] for r in leader.get("/api/v1/supervision", params={"body": "*"}).json()["items"]] == nobodys
+    assert all(f'id="{item_id}"' in text for item_id in nobodys)
+    assert "whole city, no one named <span" in text
+
+
+def test_bodies_are_called_by_area_department_and_words(site):
+    """A department is told as one of its area, the star is the whole city, and no code is that no one is named."""
+    night = site.state.nights.newest()
+    known = Altered(night, places=Altered(night.places, called={"990102009000": "Ninth Township"}))
+    called = bodies_of(known, "en")
+
+    assert called("*") == "whole city"
+    assert called("") == "whole city, no one named"
+    assert called("990102009000-D1") == "department D1 of Ninth Township"
+    assert called("hotline") == "hotline requests"
+
+
+def test_an_item_of_an_area_is_called_by_its_name(site):
+    """What leads no grid has the name of the smallest area it lies in, not its code."""
+    item = next(Item.of(row) for row in site.state.books.ledger().items().itertuples(index=False))
+    item = replace(item, kind="alert", grid_ids="", path="C1/990102009000")
+
+    assert title_of(item, {"990102009000": "Ninth Township"}, "en") == "Ninth Township"
+
+
+def hand_over(client, remarks, hours="60"):
     """Keep a handover by its form."""
     csrf = re.search(r'name="csrf" value="([0-9a-f]+)"', client.get("/handover").text)[1]
-    return client.post("/handover", data={"csrf": csrf, "hours": "60", "remarks": remarks}, follow_redirects=False)
+    return client.post("/handover", data={"csrf": csrf, "hours": hours, "remarks": remarks}, follow_redirects=False)
+
+
+@pytest.mark.parametrize("hours", ["0", "73", "", "x", "1.5", "0720", "1" * 5000])
+def test_a_shift_of_no_length_there_is_cannot_be_handed_over(site, hours):
+    """The form takes 1 to 72 hours as the page does, and refuses anything else in words; nothing is kept."""
+    leader = signed_in(site, "desk-1")
+
+    assert hand_over(leader, "", hours=hours).status_code == 422
+    assert leader.get("/handover", params={"hours": hours}).status_code == 422
+    assert notes(site.state.books.ledger()) == []
+
+
+def test_remarks_keep_their_lines(site):
+    """Lines end as a browser sends them, and no mark of it is kept."""
+    leader = signed_in(site, "desk-1")
+    kept = leader.get(hand_over(leader, "one\r\ntwo").headers["location"]).text
+
+    assert "\r" not in kept
+    assert kept.index("one</p>") < kept.index("two</p>")
 
 
 def test_a_handover_says_what_came_what_was_done_what_is_due_and_which_feed_is_not_normal(site):
@@ -204,7 +272,8 @@ def test_the_meeting_names_places_and_bodies_in_words(site):
             json.dumps({"near_border": 40, "expected": 9.0, "places": 6, "coded_to_both": 2, "window_days": 730}),
         ],
     )
-    text = meeting_paper(Altered(night, gaps=gaps), None, at_the_machine(roles()), "en")
+    books = Books(site.state.nights.store, lambda: LATER)
+    text = meeting_paper(Altered(night, gaps=gaps), books, at_the_machine(roles()), "en")
     cross, seam, bounce, _ = text.sections
 
     assert "0a1b" not in json.dumps([row.cells for s in text.sections for t in s.tables for row in t.rows])

@@ -120,6 +120,24 @@ def test_the_file_holds_the_edits_and_no_formula(site):
     assert re.sub(r"csrf\S+", "", client.get("/visits").text) == re.sub(r"csrf\S+", "", before)
 
 
+def test_the_file_is_of_the_night_of_the_page(site):
+    """The form of a past night, or of one that is past when it is sent, gives the file of that night; no date is refused."""
+    leader = signed_in(site, "desk-1")
+    before = "2025-01-07"
+    text = leader.get("/visits", params={"as_of": before}).text
+    fields = {name: re.search(rf'name="{name}" value="([^"]+)"', text)[1] for name in ("csrf", "as_of")}
+    answer = leader.post("/visits.csv", data=fields)
+    own = Nights(site.state.nights.store).at(before)
+    made = visits.proposal_of(own, site.state.nights.store, frozenset(own.scores["grid_id"]))
+
+    assert fields["as_of"] == before
+    assert f"visits-{before}.csv" in answer.headers["content-disposition"]
+    table = pd.read_csv(io.BytesIO(answer.content)).iloc[:-1]
+    assert table["visits a week now"].tolist() == made.rows["now"].tolist()
+    assert leader.post("/visits.csv", data=fields | {"as_of": "2025-01-04"}).status_code == 404
+    assert leader.post("/visits.csv", data=fields | {"as_of": "yesterday"}).status_code == 422
+
+
 def test_a_township_spreads_its_own_visits(site):
     """Its budget is its own, no grid elsewhere is named on the page or in the file, and who may not export is given no file."""
     office = signed_in(site, "town-1")

@@ -11,8 +11,6 @@ from pydantic import Field
 
 from riskwarn.access import Visitor
 from riskwarn.exporting import defused
-from riskwarn.ledger import Item as LedgerItem
-from riskwarn.ledger import concerns
 from riskwarn.ledger.words import word
 from riskwarn.web.api.items import books_of
 from riskwarn.web.api.shared import nights_of
@@ -22,7 +20,7 @@ from riskwarn.web.lines import pager, untold
 from riskwarn.web.narrow import narrowed
 from riskwarn.web.page import PageQuery, language_of
 from riskwarn.web.paper_page import MEDIA
-from riskwarn.web.policy import form_of, may
+from riskwarn.web.policy import form_of, may, read_as
 from riskwarn.web.visits import DAYS, MOST_A_WEEK, Proposal, edited, proposal_of
 from riskwarn.web.words import PHRASES, told
 from riskwarn.web.worklist import HANDS, day_items
@@ -75,22 +73,21 @@ def worklist(request: Request, visitor: Reader, query: Annotated[WorklistQuery, 
 
 def _states(request: Request, visitor: Visitor, gap_ids: list[str], language: str) -> dict[str, dict[str, Any]]:
     """By gap: the item it became, where it stands in words, and what may be done with it by one click."""
-    ledger = books_of(request).ledger()
+    books = books_of(request)
+    ledger = books.ledger()
     if ledger is None:
         return {}
     told_of = {}
-    for row in ledger.items(kind="gap", source_ids=gap_ids).itertuples(index=False):
-        item = LedgerItem.of(row)
-        if concerns(item.path, item.owner, visitor.area):
-            able = visitor.may("alerts:act") and ledger.workflow.step(
-                "acknowledge", item.state, role=visitor.actor.role, kind=item.kind, level=item.level
-            )
-            told_of[item.source_id] = {
-                "item_id": item.item_id,
-                "version": item.version,
-                "state": word("state", item.state)[language],
-                "able": bool(able),
-            }
+    for item in books.last_items("gap", gap_ids, visitor).itertuples():
+        able = visitor.may("alerts:act") and ledger.workflow.step(
+            "acknowledge", item.state, role=visitor.actor.role, kind=item.kind, level=item.level
+        )
+        told_of[item.Index] = {
+            "item_id": item.item_id,
+            "version": item.version,
+            "state": word("state", item.state)[language],
+            "able": bool(able),
+        }
     return told_of
 
 
@@ -131,14 +128,14 @@ async def visits_file(
 ) -> Response:
     """The whole proposal as a file, with the numbers that were changed on the page."""
     form = await form_of(request)
-    body = await to_thread.run_sync(_file, request, visitor, form, ending)
-    name = f'attachment; filename="visits-{nights_of(request).newest().date}.{ending}"'
+    asked = read_as(VisitsQuery, {"as_of": form.get("as_of")})
+    night, proposal = await to_thread.run_sync(_proposal, request, visitor, asked.as_of)
+    body = await to_thread.run_sync(_file, night, proposal, form, language_of(request), ending)
+    name = f'attachment; filename="visits-{night.date}.{ending}"'
     return Response(body, 200, {"Content-Disposition": name, "Cache-Control": "private, no-store"}, _SHEETS[ending])
 
 
-def _file(request: Request, visitor: Visitor, form: dict[str, str], ending: str) -> bytes:
-    night, proposal = _proposal(request, visitor, None)
-    language = language_of(request)
+def _file(night: Night, proposal: Proposal | None, form: dict[str, str], language: str, ending: str) -> bytes:
     rows = pd.DataFrame(columns=list(_COLUMNS)) if proposal is None else edited(proposal, form)
     names = night.places.called
     told_rows = rows.assign(

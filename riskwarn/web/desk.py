@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 from fastapi import Request
-from pydantic import ValidationError
 
 from riskwarn.access import Visitor
 from riskwarn.gaps.gap import KINDS
@@ -22,7 +21,8 @@ from riskwarn.web.lines import gap_lines
 from riskwarn.web.listed import Why
 from riskwarn.web.morning import LANE_NAMES, lines_of
 from riskwarn.web.page import language_of
-from riskwarn.web.problems import no_ledger, of_faults
+from riskwarn.web.policy import read_as
+from riskwarn.web.problems import no_ledger
 from riskwarn.web.schemas import StepRequest
 
 SUPERVISION = "supervision"
@@ -98,7 +98,8 @@ def at_hand(request: Request, night: Night) -> dict[str, Task]:
     rows = ledger.items(kind="alert", source_ids=night.alerts["alert_id"].tolist(), open_only=True)
     items = [Item.of(row) for row in rows.itertuples(index=False)]
     return {
-        item.source_id: task_of(ledger.workflow, item, visitor, night.names, language_of(request)) for item in items
+        item.source_id: task_of(ledger.workflow, item, visitor, night.places.called, language_of(request))
+        for item in items
     }
 
 
@@ -235,7 +236,7 @@ def _said_of_gaps(listed: Sequence[Task], night: Night, language: str) -> dict[s
     if night.gaps is None:
         return {}
     ids = [task.item.source_id for task in listed if task.item.kind == "gap"]
-    lines = gap_lines(night.gaps[night.gaps["gap_id"].isin(ids)], night.names, language)
+    lines = gap_lines(night.gaps[night.gaps["gap_id"].isin(ids)], night.places.called, language)
     return {line["gap_id"]: Why((line["proof"],), ACTIONS[line["action"]][language]) for line in lines}
 
 
@@ -243,7 +244,7 @@ def title_of(item: Item, names: Mapping[str, str], language: str) -> str:
     """What an item is called: its place; that of the matter where it is a supervision card."""
     if item.kind == "gap" and "scope" in item.reading:
         return str(write.place(str(item.reading["scope"]), names, language, item.grid_ids.split())["text"])
-    return names.get(item.lead, item.lead) or item.path.rpartition("/")[2] or item.item_id
+    return write.part(item.lead or item.path.rpartition("/")[2], names, language) or item.item_id
 
 
 def about_of(item: Item) -> Spoken:
@@ -324,8 +325,5 @@ def act(books: Books, visitor: Visitor, item_id: str, form: Mapping[str, str]) -
     """
     item = books.item(item_id, visitor)
     given = {name: form[name].strip() for name in _GIVEN if name in form}
-    try:
-        step = StepRequest.model_validate(given)
-    except ValidationError as error:
-        raise of_faults([dict(fault) for fault in error.errors()]) from None
+    step = read_as(StepRequest, given)
     return books.take(item, step, visitor, f"page-{step.version}-{step.action}")[1]

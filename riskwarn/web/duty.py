@@ -1,7 +1,6 @@
 """What the pages of the duty share: their tabs, and how organisations and matters are called."""
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -9,8 +8,8 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from riskwarn.ledger import Item, within
-from riskwarn.taxonomy import words_of
 from riskwarn.web.desk import about_of, title_of
+from riskwarn.web.format import part
 from riskwarn.web.held import Night
 from riskwarn.web.page import language_of, opens, page_of_night
 from riskwarn.web.words import told
@@ -26,8 +25,6 @@ TABS = (
     ("/centres", "centres"),
 )
 """Pages in the order of the tabs, and the words of each."""
-_CODE = re.compile(r"\b\d{6,15}(-[A-Z]\w*)?\b")
-_CASE = re.compile(r"\bcase:(\w+)")
 
 
 def duty_page(request: Request, template: str, night: Night, **context: Any) -> Response:
@@ -55,7 +52,7 @@ def duty_page(request: Request, template: str, night: Night, **context: Any) -> 
 
 
 def bodies_of(night: Night, language: str) -> Callable[[str], str]:
-    """How an organisation is called: by the name of its area, by its words, or by its code.
+    """How an organisation is called: by the name of its area, as a department of it, by its words, or by its code.
 
     Parameters
     ----------
@@ -67,49 +64,20 @@ def bodies_of(night: Night, language: str) -> Callable[[str], str]:
     Returns
     -------
     called
-        A function of the code.
+        A function of the code; of none it says that no one is named.
     """
-    names: Mapping[str, str] = night.places.called
+    names = night.places.called
     bodies = night.places.areas.of_body
     counties = [path for path in bodies.values() if "/" not in path]
 
     def called(code: str) -> str:
-        if code in {"", "*"}:
+        if not code:
             return told("with_city", language)
-        if code not in bodies and counties and all(within(county, code) for county in counties):
+        if code == "*" or (code not in bodies and counties and all(within(county, code) for county in counties)):
             return told("whole_city", language)
-        return names.get(code) or words_of(code)[language]
+        return part(code, names, language)
 
     return called
-
-
-def in_words(text: str, night: Night, language: str) -> str:
-    """A text with the codes of areas and bodies in it told by their names, and cases as cases.
-
-    Parameters
-    ----------
-    text
-        Words and codes.
-    night
-        Whose grids name the areas.
-    language
-        Of the reader.
-
-    Returns
-    -------
-    text
-        Codes without a name stay.
-    """
-    named = _CODE.sub(lambda code: org_name(code[0], night, language), text)
-    return _CASE.sub(lambda case: told("case_of", language, name=case[1]), named)
-
-
-def org_name(code: str, night: Night, language: str) -> str:
-    """A body in words: its area, and the department after the dash."""
-    area, dash, department = code.partition("-")
-    known = next((a for a in (area, f"{area:0<12}") if a in night.places.called), area)
-    called = bodies_of(night, language)(known)
-    return told("department", language, body=called, name=department) if dash else called
 
 
 def matters_of(rows: pd.DataFrame, night: Night, language: str) -> list[dict[str, Any]]:
@@ -130,8 +98,5 @@ def matters_of(rows: pd.DataFrame, night: Night, language: str) -> list[dict[str
         One dictionary a row.
     """
     items, names = [Item.of(row) for row in rows.itertuples(index=False)], night.places.called
-    said = [
-        {"title": in_words(title_of(item, names, language), night, language), "about": about_of(item)[language]}
-        for item in items
-    ]
+    said = [{"title": title_of(item, names, language), "about": about_of(item)[language]} for item in items]
     return [row | words for row, words in zip(rows.to_dict("records"), said, strict=True)]

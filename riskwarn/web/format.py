@@ -173,19 +173,25 @@ def place(scope: str, names: Mapping[str, str], language: str, grids: Sequence[s
     kind, _, rest = scope.partition(":")
     if kind == "grid":
         grid_id, _, source = rest.partition("/")
-        text = (names.get(grid_id) or grid_id) + (f" · {_part(source, names, language)}" if source else "")
+        text = (names.get(grid_id) or grid_id) + (f" · {part(source, names, language)}" if source else "")
         return {"text": text, "grid_id": grid_id if grid_id in names else None}
     if kind == "place":
         shown = PUNCTUATION["comma"][language].join(names.get(grid, grid) for grid in grids)
         text = PHRASES["one_place"].filled(grids=shown)[language] if shown else PHRASES["one_place_unknown"][language]
         return {"text": text, "grid_id": next((grid for grid in grids if grid in names), None)}
     parts = [p for p in re.split(r"[/|,: ]+", rest or kind) if p]
-    texts = [PHRASES["whole_city"][language] if p == "*" else _part(p, names, language) for p in parts]
+    texts = [PHRASES["whole_city"][language] if p == "*" else part(p, names, language) for p in parts]
     return {"text": " · ".join(texts), "grid_id": None}
 
 
-def _part(code: str, names: Mapping[str, str], language: str) -> str:
-    """A part of a scope in words: an area by its name, a case by its number, anything else by its words."""
+def part(code: str, names: Mapping[str, str], language: str) -> str:
+    """A part of a scope in words: an area by its name, a case by its number, anything else by its words.
+
+    Examples
+    --------
+    >>> part("case:7", {}, "en"), part("G1", {"G1": "East Lake 03"}, "en"), part("hotline", {}, "en")
+    ('case 7', 'East Lake 03', 'hotline')
+    """
     if code.startswith("case:"):
         return PHRASES["case_no"].filled(code=code.removeprefix("case:"))[language]
     return named_codes(names.get(code) or words_of(code)[language], names, language)

@@ -21,7 +21,7 @@ from riskwarn.web.held import Night
 from riskwarn.web.narrow import narrowed
 from riskwarn.web.page import PageQuery, language_of, root_of
 from riskwarn.web.paper_page import paper_file, paper_of, paper_page
-from riskwarn.web.policy import form_of, may
+from riskwarn.web.policy import form_of, may, read_as
 from riskwarn.web.problems import unknown_item
 from riskwarn.web.shift_note import shift_sections
 from riskwarn.web.words import told
@@ -125,8 +125,8 @@ def _of_note(night: Night, note: Note) -> Bulletin:
 async def hand_over(request: Request, visitor: Annotated[Visitor, may("alerts:act", "own")]) -> Response:
     """Keep the handover with remarks."""
     form = await form_of(request)
-    hours = int(form["hours"]) if form.get("hours", "").isdecimal() and 1 <= int(form["hours"][:3]) <= 72 else HOURS
-    said = await to_thread.run_sync(_keep, request, visitor, hours, form.get("remarks", ""))
+    asked = read_as(HandoverQuery, {"hours": form.get("hours", HOURS)})
+    said = await to_thread.run_sync(_keep, request, visitor, asked.hours, form.get("remarks", ""))
     return RedirectResponse(f"{root_of(request)}/handover{said}", 303, {"Cache-Control": "no-store"})
 
 

@@ -14,7 +14,8 @@ from riskwarn.taxonomy import ACTIONS, words_of
 from riskwarn.web.api.gaps import evidence
 from riskwarn.web.api.items import books_of
 from riskwarn.web.api.shared import nights_of
-from riskwarn.web.duty import bodies_of, in_words, matters_of, org_name
+from riskwarn.web.books import Books
+from riskwarn.web.duty import bodies_of, matters_of
 from riskwarn.web.format import day
 from riskwarn.web.held import Night
 from riskwarn.web.lines import found_gaps, gap_lines, untold
@@ -53,20 +54,20 @@ def bodies_at(line: dict[str, Any], night: Night, language: str) -> str:
     grids = numbers.get("grids") or (scope.split("|") if line["kind"] == "G10" else [scope.partition("/")[0]])
     paths = [night.places.areas.of_grid.get(str(grid), "") for grid in grids]
     towns = [called(path.split("/")[1]) for path in paths if path.count("/")]
-    between = [org_name(str(org), night, language) for org in numbers.get("between", ())]
+    between = [called(str(org)) for org in numbers.get("between", ())]
     feeds = [words_of(feed)[language] for feed in numbers.get("feeds", ())]
     return PUNCTUATION["comma"][language].join(dict.fromkeys([*(between or towns), *feeds]))
 
 
-def meeting_paper(night: Night, ledger: Ledger | None, visitor: Visitor, language: str) -> Bulletin:
+def meeting_paper(night: Night, books: Books, visitor: Visitor, language: str) -> Bulletin:
     """The list of a night, for whoever sees so much.
 
     Parameters
     ----------
     night
         Narrowed to the visitor.
-    ledger
-        With the states of the items; none where there is none yet.
+    books
+        The ledger, with where each item stands.
     visitor
         Who reads.
     language
@@ -78,21 +79,21 @@ def meeting_paper(night: Night, ledger: Ledger | None, visitor: Visitor, languag
         Four sections.
     """
     gaps = night.gaps if night.gaps is not None else pd.DataFrame()
-    sections = [_of_kind(gaps, kind, key, night, ledger, language) for kind, key in KINDS.items()]
+    sections = [_of_kind(gaps, kind, night, books, visitor, language) for kind in KINDS]
     area = "" if visitor.sees_all else bodies_of(night, language)(visitor.area)
     title = told("meeting_of", language, area=area) if area else told("meeting", language)
     return paper_of(
         title,
         day(night.as_of, language),
-        (*sections, _passed_up(night, ledger, visitor, language)),
+        (*sections, _passed_up(night, books.ledger(), visitor, language)),
         language=language,
         at=night.as_of,
         name=f"meeting-{night.date}",
     )
 
 
-def _of_kind(gaps: pd.DataFrame, kind: str, key: str, night: Night, ledger: Ledger | None, language: str) -> Section:
-    heading = told(key, language)
+def _of_kind(gaps: pd.DataFrame, kind: str, night: Night, books: Books, visitor: Visitor, language: str) -> Section:
+    heading = told(KINDS[kind], language)
     if gaps.empty:
         return Section(kind, heading, (told("no_gaps_made", language),))
     mine = found_gaps(gaps[gaps["kind"] == kind])
@@ -101,29 +102,22 @@ def _of_kind(gaps: pd.DataFrame, kind: str, key: str, night: Night, ledger: Ledg
     if mine.empty:
         return Section(kind, heading, (told("m_none", language), *unsaid))
     more = [told("m_more", language, n=len(mine) - MOST)] if len(mine) > MOST else []
-    states = _states(ledger, mine["gap_id"].head(MOST).tolist(), language)
+    items = books.last_items("gap", mine["gap_id"].head(MOST).tolist(), visitor)
+    state = {gap: word("state", code)[language] for gap, code in items["state"].items()}
     lines = [
         {
             "cells": {
-                "place": in_words(str(line["place"]["text"]), night, language),
-                "seen": in_words(str(line["proof"]), night, language),
+                "place": line["place"]["text"],
+                "seen": line["proof"],
                 "who": bodies_at(line, night, language),
                 "ask": ACTIONS[line["action"]][language] if line["action"] in ACTIONS else "",
-                "state": states.get(line["gap_id"], ("", ""))[1],
+                "state": state.get(line["gap_id"], ""),
             },
-            "codes": {"gap_id": line["gap_id"], "item_id": states.get(line["gap_id"], ("", ""))[0]},
+            "codes": {"gap_id": line["gap_id"], "item_id": items["item_id"].get(line["gap_id"], "")},
         }
-        for line in gap_lines(mine.head(MOST), night.names, language, without=frozenset({"calendar"}))
+        for line in gap_lines(mine.head(MOST), night.places.called, language, without=frozenset({"calendar"}))
     ]
     return Section(kind, heading, (*more, *unsaid), table_of(kind, _COLUMNS, lines, language))
-
-
-def _states(ledger: Ledger | None, gap_ids: list[str], language: str) -> dict[str, tuple[str, str]]:
-    """Item and state in words of each gap that became one."""
-    if ledger is None:
-        return {}
-    items = ledger.items(kind="gap", source_ids=gap_ids)
-    return {row.source_id: (row.item_id, word("state", row.state)[language]) for row in items.itertuples()}
 
 
 def _passed_up(night: Night, ledger: Ledger | None, visitor: Visitor, language: str) -> Section:
@@ -158,7 +152,7 @@ def _passed_up(night: Night, ledger: Ledger | None, visitor: Visitor, language: 
 
 def _paper(request: Request, visitor: Visitor, query: PageQuery) -> tuple[Night, Bulletin]:
     night = narrowed(nights_of(request).at(query.as_of), visitor)
-    return night, meeting_paper(night, books_of(request).ledger(), visitor, language_of(request))
+    return night, meeting_paper(night, books_of(request), visitor, language_of(request))
 
 
 @meetings.get("/meeting")

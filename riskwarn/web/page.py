@@ -65,7 +65,9 @@ MENU = (
     ("/admin", "admin"),
 )
 """Pages in the order of the menu, and the words of each."""
-_LASTING = frozenset("as_of target page kind level lane trend area gap owner state feature q since".split())
+_LASTING = frozenset(
+    "as_of target page kind level lane trend area gap owner state feature q since severity hours period body clock hands".split()
+)
 """Parameters that a page keeps when it is shown in another language, or come back to."""
 _COOKIE = "riskwarn_lang"
 _YEAR_SECONDS = 365 * 24 * 3600

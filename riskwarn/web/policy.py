@@ -11,14 +11,15 @@ What is no such route (a mount, a plain ASGI application) is wrapped: ``Guarded(
 
 import hmac
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import parse_qsl
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import RouteContext, iter_route_contexts
+from pydantic import BaseModel, ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from riskwarn.access import Visitor, csrf_of
@@ -31,6 +32,7 @@ from riskwarn.web.problems import forbidden, not_from_here, not_signed_in, of_fa
 from riskwarn.web.rates import Rates
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(T[\d:.+-]{1,30})?")
+S = TypeVar("S", bound=BaseModel)
 Area = Literal["city", "own", "any"]
 """Whom a route is for: who sees the whole city; anyone, since it narrows what it gives to the visitor's area; anyone, since it says
 nothing of single areas."""
@@ -209,6 +211,32 @@ async def form_of(request: Request) -> dict[str, str]:
     except ValueError:
         raise of_faults([{"loc": ("body",), "type": "form_invalid"}]) from None
     return dict(reversed(fields))
+
+
+def read_as(shape: type[S], given: Mapping[str, object]) -> S:
+    """What a form gives, in a shape.
+
+    Parameters
+    ----------
+    shape
+        What is wanted.
+    given
+        Some fields of a form.
+
+    Returns
+    -------
+    read
+        Of that shape.
+
+    Raises
+    ------
+    Problem
+        422 where it does not fit, with place and kind of each fault.
+    """
+    try:
+        return shape.model_validate(given)
+    except ValidationError as error:
+        raise of_faults([dict(fault) for fault in error.errors()]) from None
 
 
 class Guarded:

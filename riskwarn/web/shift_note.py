@@ -73,7 +73,7 @@ def shift_sections(
         Section("feeds", told("h_feeds", language), tuple(_feeds(night, language))),
     ]
     if remarks:
-        parts.append(Section("remarks", told("h_remarks", language), tuple(remarks.split("\n"))))
+        parts.append(Section("remarks", told("h_remarks", language), tuple(remarks.splitlines())))
     return tuple(parts)
 
 

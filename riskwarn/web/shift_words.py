@@ -63,7 +63,5 @@ SHIFT: dict[str, Phrase] = {
     "col_seen": phrase("what was seen", context="paper"),
     "col_who": phrase("who comes", context="paper"),
     "col_ask": phrase("to decide", context="paper"),
-    "case_of": phrase("case {name}"),
-    "department": phrase("{body}, department {name}"),
 }
 """Phrases by their key."""

@@ -33,7 +33,7 @@ class SupervisionQuery(PageQuery):
     """Parameters of the board."""
 
     page: int = Field(1, ge=1, le=1_000_000)
-    body: str | None = Field(None, max_length=64, description="organisation an item lies with")
+    body: str | None = Field(None, max_length=64, description="organisation an item lies with, * for none")
     clock: str = Field("", pattern=r"^[a-z_]{0,32}$")
 
 
@@ -42,7 +42,7 @@ def supervision_page(request: Request, visitor: Reader, query: Annotated[Supervi
     """What is overdue and what soon will be, by organisation, overdue first."""
     ledger, now = ledger_of(request), request.app.state.clock()
     every = board(ledger, at=now, area=visitor.area)
-    chosen = every[every["body"] == query.body] if query.body is not None else every
+    chosen = _with(every, query.body)
     chosen = chosen[chosen["clock"] == query.clock] if query.clock else chosen
     pages = pager(len(chosen), query.page, ROWS)
     cards = settled_cards(ledger, since=now - SETTLED, area=visitor.area).head(ROWS)
@@ -60,6 +60,11 @@ def supervision_page(request: Request, visitor: Reader, query: Annotated[Supervi
     )
 
 
+def _with(rows: pd.DataFrame, body: str | None) -> pd.DataFrame:
+    """Rows that lie with an organisation; ``*`` for those of the whole city that lie with none, all where it is not asked for."""
+    return rows if body is None else rows[rows["body"] == body.strip("*")]
+
+
 def _matters(request: Request, shown: pd.DataFrame, visitor: Visitor) -> list[dict[str, Any]]:
     """Rows in words; across a border with one's own grids alone."""
     night = nights_of(request).newest()
@@ -75,6 +80,6 @@ def supervision_rows(request: Request, visitor: Reader, query: Annotated[BoardQu
     if ledger is None:
         return api_answer(request, **told, total=0, items=[])
     every = board(ledger, at=request.app.state.clock(), area=visitor.area)
-    chosen = every[every["body"] == query.body] if query.body is not None else every
+    chosen = _with(every, query.body)
     page = chosen.iloc[query.offset : query.offset + query.limit]
     return api_answer(request, **told, total=len(chosen), items=rows(page, _ROW))

@@ -50,7 +50,7 @@ class TaskQuery(PageQuery):
 def desk(request: Request, visitor: Reader, query: Annotated[WorkQuery, Query()]) -> Response:
     """What lies before the visitor, overdue first."""
     night, ledger = nights_of(request).newest(), ledger_of(request)
-    listed = tasks(ledger, visitor, night.names, language_of(request), kind=query.kind, state=query.state)
+    listed = tasks(ledger, visitor, night.places.called, language_of(request), kind=query.kind, state=query.state)
     pages = pager(len(listed), query.page, MOST_AT_ONCE)
     shown = with_why(listed[pages["start"] : pages["end"]], night, language_of(request))
     steps = {step.action: step for task in shown for step in task.steps}
@@ -75,14 +75,14 @@ def task(request: Request, visitor: Reader, item_id: ItemId, query: Annotated[Ta
     """One item: where it stands, who did what, and what can be done now."""
     night, ledger, language = nights_of(request).newest(), ledger_of(request), language_of(request)
     item = narrowed_item(books_of(request).item(item_id, visitor), night, visitor)
-    one = task_of(ledger.workflow, item, visitor, night.names, language)
+    one = task_of(ledger.workflow, item, visitor, night.places.called, language)
     may_join = any("item" in step.wants for step in one.steps)
     return duty_page(
         request,
         "task.html",
         night,
         task=with_why([one], night, language)[0],
-        others=others_of(ledger, item, visitor, night.names, language) if may_join else [],
+        others=others_of(ledger, item, visitor, night.places.called, language) if may_join else [],
         trail=trail_of(ledger, item_id, language),
         said=query.said,
     )
@@ -106,7 +106,7 @@ async def steps(request: Request, visitor: Doer) -> Response:
     """Take one step with all that were ticked, and report what became of each."""
     form = await form_of(request)
     night, language = nights_of(request).newest(), language_of(request)
-    became = await to_thread.run_sync(act_on_many, books_of(request), visitor, form, night.names, language)
+    became = await to_thread.run_sync(act_on_many, books_of(request), visitor, form, night.places.called, language)
     page = duty_page(
         request, "many.html", night, became=became, action=form.get("action", ""), back=local_path(form.get("next", ""))
     )

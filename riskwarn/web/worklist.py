@@ -169,7 +169,7 @@ def day_items(night: Night, language: str, *, hands: float = HANDS, most: int = 
         return []
     shown = grouped.assign(today=_within_hands(grouped, hands))
     shown = shown[(shown["today"] > 0) & (shown.groupby("kind").cumcount() < MOST_OF_KIND * 2)].head(most)
-    worst = gap_lines(shown, night.names, language, without=DETAILS)
+    worst = gap_lines(shown, night.places.called, language, without=DETAILS)
     return [Item(line["kind"], line["area"], line["n"], line["gain"], line, int(line["today"])) for line in worst]
 
 
