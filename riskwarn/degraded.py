@@ -105,7 +105,7 @@ def publish_late(
     silent = dataclasses.replace(
         history, until=micros(at)
     )  # no record of these days: silence is what there is to judge
-    last = _last_scored(store, at)
+    last = last_scored(store, at)
     scores = _stale_scores(silent, last, at, versions)
     gaps = find_gaps(silent, scores, as_of=at)
     marks = monitoring.check(silent, None, at)
@@ -153,6 +153,33 @@ def in_words(facts: Mapping[str, Any]) -> str:
 
 
 @checked
+def last_scored(store: Store, before: pd.Timestamp | None = None) -> PublishedNight | None:
+    """The last sound night whose scores are of its own day.
+
+    Parameters
+    ----------
+    store
+        The city.
+    before
+        Only nights before it; all by default.
+
+    Returns
+    -------
+    night
+        None where there is none.
+    """
+    for date in reversed([night for night in store.nights() if before is None or night < before]):
+        night = store.night(date)
+        try:
+            night.check()
+            if "scores" in night.tables and not (night.table("scores", columns=["state"])["state"] == "stale").any():
+                return night
+        except RiskwarnError:
+            continue
+    return None
+
+
+@checked
 def night_table(night: PublishedNight, name: str) -> pd.DataFrame:
     """A table of a night, without rows where the night did not make it.
 
@@ -172,19 +199,6 @@ def night_table(night: PublishedNight, name: str) -> pd.DataFrame:
         return night.table(name)
     table = table_of(name)
     return full(table, pd.DataFrame(columns=table.column_names)).iloc[:0]
-
-
-def _last_scored(store: Store, at: pd.Timestamp) -> PublishedNight | None:
-    """The last sound night before whose scores were of its own day."""
-    for date in reversed([night for night in store.nights() if night < at]):
-        night = store.night(date)
-        try:
-            night.check()
-            if "scores" in night.tables and not (night.table("scores", columns=["state"])["state"] == "stale").any():
-                return night
-        except RiskwarnError:
-            continue
-    return None
 
 
 def _stale_scores(

@@ -10,6 +10,7 @@ drift        the scores moved beyond a population stability, and beyond what was
 calibration  events over expected of the last weeks that have matured lie clearly outside their bounds   promotion
 golden       the model in use differs on its golden rows, and the one before answers                     promotion
 papers       a candidate has no card, or no datasheet of what it learnt from (:mod:`riskwarn.datasheet`)           promotion
+aside        a run is set aside: it cannot be right, or one of the above stopped it                              publication of that night
 gate         a candidate has not passed its gate (:mod:`riskwarn.gate`)                                  its promotion; no release
 rollback     an operator holds a night at an earlier run                                                 publication of that night
 ===========  ==========================================================================================  ===========================
@@ -20,7 +21,7 @@ written down and ends by itself.
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -28,8 +29,8 @@ import pandas as pd
 from riskwarn import tracking
 from riskwarn.calling import checked
 from riskwarn.datasheet import lacking
-from riskwarn.degraded import night_table
-from riskwarn.errors import DataError, GateError, RiskwarnError, StaleDataError, did_you_mean
+from riskwarn.degraded import last_scored, night_table
+from riskwarn.errors import DataError, GateError, RiskwarnError, did_you_mean
 from riskwarn.language import SOURCE_LANGUAGE
 from riskwarn.maturity.pooling import pooled
 from riskwarn.mode import role_given
@@ -43,14 +44,16 @@ RELEASED = "release hold"
 DAYS, MOST_DAYS = 7, 30
 """How long a release lasts, and at most."""
 _WEEK = pd.Timedelta(days=7)
+_OF_A_STEP = ("churn", "level")
 _LIFTS = {
-    "churn": "see what changed in the data; if the list is right, `riskwarn nightly --force REASON`",
-    "level": "see what changed in the data; if the level is right, `riskwarn nightly --force REASON`",
+    "churn": "see what changed in the data; if the list is right, release it, or `riskwarn nightly --force REASON`",
+    "level": "see what changed in the data; if the level is right, release it, or `riskwarn nightly --force REASON`",
     "unseen": "map the new categories (`riskwarn ingest --mapping`) and run the night again, or release it",
     "drift": "see which feature moved (`riskwarn monitor`); train on dates after the change, then release it",
     "calibration": "see whether the world or the recording changed; train on dates after the change, then release it",
     "golden": "train again with these libraries, or put the former libraries back, and run the night again",
     "papers": "train it again with `riskwarn retrain`, which writes both; or release it",
+    "aside": "mend what its faults name, or release the hold they name, and run the night again; or `riskwarn nightly --force REASON`",
     "gate": "train a better model; where none beats the count, `riskwarn promote TARGET --baseline …`",
     "rollback": "`riskwarn rollback DATE --release`",
 }
@@ -87,7 +90,14 @@ class Held:
 
 
 @checked
-def found(bounds: Holds, *, marks: pd.DataFrame, matured: pd.DataFrame, fallen: Mapping[str, str]) -> list[Held]:
+def found(
+    bounds: Holds,
+    *,
+    marks: pd.DataFrame,
+    matured: pd.DataFrame,
+    fallen: Mapping[str, str],
+    changed: Mapping[str, Mapping[str, float]],
+) -> list[Held]:
     """The holds that follow from what a night measured.
 
     Parameters
@@ -98,13 +108,20 @@ def found(bounds: Holds, *, marks: pd.DataFrame, matured: pd.DataFrame, fallen: 
         Tables of the night.
     fallen
         By target why the model in use did not answer.
+    changed
+        By target how much it changed since the night before (:func:`riskwarn.publishing.changes`).
 
     Returns
     -------
     held
         Released or not.
     """
-    told = [*_unseen(bounds, marks), *_drifted(bounds, marks), *_miscalibrated(bounds, matured)]
+    told = [
+        *_changed(bounds, changed),
+        *_unseen(bounds, marks),
+        *_drifted(bounds, marks),
+        *_miscalibrated(bounds, matured),
+    ]
     told += [("golden", target, f"{target}: {why}") for target, why in fallen.items()]
     return [Held(name, target, _stops(bounds, name), said) for name, target, said in told]
 
@@ -114,6 +131,17 @@ def _stops(bounds: Holds, name: str) -> tuple[str, ...]:
 
 
 _Told = tuple[str, str, str]
+
+
+def _changed(bounds: Holds, changed: Mapping[str, Mapping[str, float]]) -> Iterator[_Told]:
+    """Questions whose list or level is another than the night before, though the model is the same."""
+    for target, now in changed.items():
+        if now["replaced"] > bounds.replaced:
+            said = f"{now['replaced']:.0%} of the list of {target} are others than the night before, at most {bounds.replaced:.0%} is believed."
+            yield "churn", target, said
+        if not 1 / bounds.level <= now["level"] <= bounds.level:
+            said = f"the mean expected of {target} is {now['level']:.2f} times that of the night before, at most {bounds.level:g} either way is believed."
+            yield "level", target, said
 
 
 def _unseen(bounds: Holds, marks: pd.DataFrame) -> Iterator[_Told]:
@@ -170,7 +198,7 @@ def holds_of(store: Store, plan: Plan) -> list[Held]:
     """
     candidates = _candidates(store)
     held = [
-        *_of_newest(store, plan),
+        *_of_last_scored(store, plan),
         *_of_aside(store),
         *_of_papers(plan, candidates),
         *_of_gates(candidates),
@@ -180,13 +208,20 @@ def holds_of(store: Store, plan: Plan) -> list[Held]:
     return [_marked(hold, released) for hold in held]
 
 
-def _of_newest(store: Store, plan: Plan) -> list[Held]:
-    try:
-        night = store.newest_night()
-    except StaleDataError:
+def _of_last_scored(store: Store, plan: Plan) -> list[Held]:
+    """Of the last night that scored: a degraded one measures nothing that would lift a hold."""
+    night = last_scored(store)
+    if night is None:
         return []
     tables = {name: night_table(night, name) for name in ("marks", "matured")}
-    return found(plan.holds, **tables, fallen=night.facts.get("fallen") or {})
+    fallen, changed = (night.facts.get(name) or {} for name in ("fallen", "changed"))
+    held = found(plan.holds, **tables, fallen=fallen, changed=changed)
+    return [hold for hold in map(_let_pass, held) if hold.stops or hold.name not in _OF_A_STEP]
+
+
+def _let_pass(hold: Held) -> Held:
+    """What changed between two nights stops the later one alone: once that is published it stops no further publication."""
+    return replace(hold, stops=tuple({*hold.stops} & {"promotion"})) if hold.name in _OF_A_STEP else hold
 
 
 def _of_aside(store: Store) -> Iterator[Held]:
@@ -197,7 +232,7 @@ def _of_aside(store: Store) -> Iterator[Held]:
             at = store.instant(folder.parent.name.replace("_", ":"))
             if not nights or at > nights[-1]:
                 yield Held(
-                    "churn",
+                    "aside",
                     "",
                     ("publication",),
                     f"the run {folder.name} of {at:%Y-%m-%d} is set aside; its facts.json in {folder} says why.",
@@ -250,7 +285,7 @@ def release(store: Store, name: str, *, by: str, why: str, target: str = "", day
     store
         The city.
     name
-        Which hold; ``gate`` and ``rollback`` have ways of their own.
+        Which hold; ``aside``, ``gate`` and ``rollback`` have ways of their own.
     by
         A role (:data:`riskwarn.mode.ROLES`), never a person.
     why
@@ -312,7 +347,7 @@ def _marked(hold: Held, released: Iterable[Mapping[str, Any]]) -> Held:
     for line in released:
         if line["hold"] == hold.name and line["target"] in {"", hold.target}:
             said = f"{line['by']} until {str(line['until'])[:10]}: {line['why']}"
-            return Held(hold.name, hold.target, hold.stops, hold.said, said)
+            return replace(hold, released=said)
     return hold
 
 
@@ -353,7 +388,7 @@ def of_night(store: Store, bounds: Holds, **measured: Any) -> list[str]:
     Returns
     -------
     held
-        Of the holds that the plan says stop a publication, those nobody released. Churn and level are looked at by :mod:`riskwarn.publishing`.
+        Of the holds that the plan says stop a publication, those nobody released.
     """
     released = releases(store)
     held = [_marked(hold, released) for hold in found(bounds, **measured)]

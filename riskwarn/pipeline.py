@@ -33,7 +33,7 @@ from riskwarn.mode import Switch, mode_at
 from riskwarn.model import RiskModel
 from riskwarn.panel import panel_of
 from riskwarn.plan import Mode, Plan
-from riskwarn.publishing import publish_night
+from riskwarn.publishing import changes_since, publish_night
 from riskwarn.scaffold import starter
 from riskwarn.schema import REASONS
 from riskwarn.standby import Sound, sound_models
@@ -245,63 +245,76 @@ class _Job:
 
 def _compute(job: _Job, found: Sound) -> Night:
     started = time.perf_counter()
-    at, models = job.at, found.models
-    history = History.load(job.store, as_of=at)
-    job.say(f"{at:%Y-%m-%d}: {history}")
-    if degraded.is_late(history, at):
-        return _late(job, models, history)
-    answered, unanswered = answers(history, job.plan, models, at, capacity=job.mode.capacity)
-    scores = pd.concat([answer.scores for answer in answered], ignore_index=True)
+    history = History.load(job.store, as_of=job.at)
+    job.say(f"{job.at:%Y-%m-%d}: {history}")
+    if degraded.is_late(history, job.at):
+        return _late(job, found.models, history)
+    answered, unanswered = answers(history, job.plan, found.models, job.at, capacity=job.mode.capacity)
     _say_answers(job, answered)
-    evidence = Evidence(history, at, answered[0].scores)
+    listed, of_list = _listed(job, history, answered)
+    looked, of_looks = _looked(job, history, answered, listed)
+    facts = _facts(job, answered, found.failed | unanswered) | {"fallen": found.fallen} | of_list | of_looks
+    facts["seconds"] = round(time.perf_counter() - started, 2)
+    tables = listed | looked | _beside(history, answered, listed["reasons"], job.at)
+    return _publish(job, history, answered, tables, facts)
+
+
+_Tables = dict[str, pd.DataFrame]
+
+
+def _listed(job: _Job, history: History, answered: list[Answer]) -> tuple[_Tables, dict[str, Any]]:
+    """Scores, gaps, rules, reasons and the list they make, with what is to be told of it."""
+    scores = pd.concat([answer.scores for answer in answered], ignore_index=True)
+    evidence = Evidence(history, job.at, answered[0].scores)
     gaps = find_gaps(evidence, answered[0].scores)
-    triggers = triggered(evidence, job.plan.triggers).assign(as_of=at)
+    triggers = triggered(evidence, job.plan.triggers).assign(as_of=job.at)
     listed = _list(job, history, evidence, answered, scores, triggers)
     _say_rules(job, listed)
     reasons = _reasons(answered, history, listed.alerts)
     job.say(f"{len(reasons):,} reasons, {len(gaps):,} gaps")
     alerts = filled(listed.alerts, reasons, gaps)
-    marks = monitoring.check_all(history, [answer.model for answer in answered], at, store=job.store)
+    tables = {"scores": scores, "gaps": gaps, "alerts": alerts, "triggers": triggers, "reasons": reasons}
+    return tables, {"list": listed.facts}
+
+
+def _looked(job: _Job, history: History, answered: list[Answer], listed: _Tables) -> tuple[_Tables, dict[str, Any]]:
+    """How the night compares with what was usual, with challengers, with the night before, and how earlier nights came out."""
+    marks = monitoring.check_all(history, [answer.model for answer in answered], job.at, store=job.store)
     job.say(f"{len(marks):,} monitors: {monitoring.summary(marks)}")
     rivals = shadow.of_night(job.store, answered, job.rivals, history, capacity=job.mode.capacity, say=job.say)
-    matured = matured_of(job.store, answered, history, at)
+    matured = matured_of(job.store, answered, history, job.at)
     job.say(f"{len(matured.table):,} rows of matured outcomes")
-    feeds = feed_states(history, gaps, at)
-    facts = _facts(job, answered, found.failed | unanswered) | {
-        "fallen": found.fallen,
+    feeds = feed_states(history, listed["gaps"], job.at)
+    facts = {
         **degraded.state_of(feeds, _counted(answered)),
-        "list": listed.facts,
         **rivals,
         **matured.facts,
+        "changed": changes_since(job.store, job.at, listed["scores"], job.mode.capacity),
         "feeds": feeds,
         "monitors": monitoring.counts(marks),
-        "seconds": round(time.perf_counter() - started, 2),
     }
-    plain = {
-        "scores": scores,
-        "gaps": gaps,
-        "alerts": alerts,
-        "triggers": triggers,
-        "marks": marks,
-        "matured": matured.table,
-    }
-    plain |= _beside(history, answered, reasons, at)
+    return {"marks": marks, "matured": matured.table}, facts
+
+
+def _publish(job: _Job, history: History, answered: list[Answer], tables: _Tables, facts: dict[str, Any]) -> Night:
+    """Publish what is sound and not held."""
+    measured = {name: tables[name] for name in ("marks", "matured")}
+    held = holds.of_night(job.store, job.plan.holds, **measured, fallen=facts["fallen"], changed=facts["changed"])
+    reasons = tables.pop("reasons")
     stored = reasons[[c for c in reasons if c in REASONS.column_names]]
-    held = holds.of_night(job.store, job.plan.holds, marks=marks, matured=matured.table, fallen=found.fallen)
     folder = publish_night(
         job.store,
-        at,
-        plain | {"reasons": stored},
+        job.at,
+        tables | {"reasons": stored},
         run=job.run,
         facts=facts,
         grids=[*history.grids["grid_id"]],
         force=job.force,
-        bounds=job.plan.holds,
         held=held,
     )
-    job.say(f"{len(alerts):,} alerts published in {folder}")
+    job.say(f"{len(tables['alerts']):,} alerts published in {folder}")
     features = {answer.target: answer.model.features for answer in answered}
-    return Night(at, job.run, stored_reasons=stored, features=features, facts=facts, done_before=False, **plain)
+    return Night(job.at, job.run, stored_reasons=stored, features=features, facts=facts, done_before=False, **tables)
 
 
 def _say_answers(job: _Job, answered: list[Answer]) -> None:

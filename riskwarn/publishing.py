@@ -1,7 +1,8 @@
 """A night is looked at before it is published: one that cannot be right is set aside, with its reasons, and the last one holds.
 
 What is looked at follows the publish protocol of batch scoring (validate, then move one pointer): rows against grids, keys, finite
-numbers and their ranges, ranks that are a permutation, and how much of the list and of the level changed since the night before.
+numbers and their ranges, ranks that are a permutation. How much of the list and of the level changed since the night before may be right:
+it is measured here, and holds a night where the plan says so (:mod:`riskwarn.holds`).
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -13,7 +14,6 @@ import pandas as pd
 
 from riskwarn.calling import checked
 from riskwarn.errors import DataError, RiskwarnError, UnsoundError
-from riskwarn.plan import Holds
 from riskwarn.schema import conform
 from riskwarn.store import Store
 
@@ -22,15 +22,7 @@ _DAYS_BACK = 7
 
 
 @checked
-def faults_of(
-    tables: Mapping[str, pd.DataFrame],
-    *,
-    as_of: pd.Timestamp,
-    grids: Collection[str],
-    before: pd.DataFrame | None = None,
-    capacity: int = 50,
-    bounds: Holds | None = None,
-) -> list[str]:
+def faults_of(tables: Mapping[str, pd.DataFrame], *, as_of: pd.Timestamp, grids: Collection[str]) -> list[str]:
     """What cannot be right in the tables of a night, a sentence each.
 
     Parameters
@@ -41,12 +33,6 @@ def faults_of(
         The night.
     grids
         Ids of the grids there are that night; each has one score of each target.
-    before
-        Table `scores` of the night before; change is not looked at without one, nor where the model is another.
-    capacity
-        Grids of the list.
-    bounds
-        How much may change; what a plan says by default.
 
     Returns
     -------
@@ -74,7 +60,6 @@ def faults_of(
             for fault in _of_target(str(target), scores, grids)
         ),
         *_strangers(tables, grids),
-        *(_changes(tables["scores"], before, capacity, bounds or Holds()) if before is not None else ()),
     ]
 
 
@@ -118,16 +103,30 @@ def _strangers(tables: Mapping[str, pd.DataFrame], grids: Collection[str]) -> It
             yield f"{name}: {len(strange):,} grids are not among the {len(grids):,} there are, first {strange[0]}."
 
 
-def _changes(scores: pd.DataFrame, before: pd.DataFrame, capacity: int, bounds: Holds) -> Iterator[str]:
-    """Targets whose list or level is another than the night before, though the model is the same."""
-    for target, changed in changes(scores, before, capacity).items():
-        if "churn" in bounds.publication and changed["replaced"] > bounds.replaced:
-            yield (
-                f"scores of {target}: {changed['replaced']:.0%} of the first {capacity} are others than the night before, "
-                f"at most {bounds.replaced:.0%} is believed."
-            )
-        if "level" in bounds.publication and not 1 / bounds.level <= changed["level"] <= bounds.level:
-            yield f"scores of {target}: the mean expected is {changed['level']:.2f} times that of the night before, at most {bounds.level:g} either way is believed."
+@checked
+def changes_since(
+    store: Store, as_of: pd.Timestamp, scores: pd.DataFrame, capacity: int
+) -> dict[str, dict[str, float]]:
+    """How much each target changed since the last sound night of the week before.
+
+    Parameters
+    ----------
+    store
+        The city.
+    as_of
+        The night.
+    scores
+        Its table.
+    capacity
+        Grids of the list.
+
+    Returns
+    -------
+    changes
+        As :func:`changes` gives them; nothing where there is no such night.
+    """
+    before = _scores_before(store, as_of)
+    return {} if before is None else changes(scores, before, capacity)
 
 
 @checked
@@ -170,7 +169,6 @@ def publish_night(
     facts: Mapping[str, Any],
     grids: Collection[str],
     force: str = "",
-    bounds: Holds | None = None,
     held: Collection[str] = (),
 ) -> Path:
     """Publish a night that is sound; set one aside that cannot be right.
@@ -178,13 +176,11 @@ def publish_night(
     Parameters
     ----------
     store, as_of, tables, run, facts
-        As for :meth:`riskwarn.Store.publish`; `facts` with `capacity`.
+        As for :meth:`riskwarn.Store.publish`.
     grids
         Ids of the grids there are that night.
     force
         Why a night with faults is to be published all the same; kept in its facts and in the log of operations.
-    bounds
-        How much may change; what a plan says by default.
     held
         What else holds it, a sentence each (:mod:`riskwarn.holds`).
 
@@ -198,9 +194,7 @@ def publish_night(
     UnsoundError
         It cannot be right; nothing is published, and the message says why and where the run lies.
     """
-    before = _scores_before(store, as_of)
-    capacity = int(facts.get("capacity") or 50)
-    faults = [*faults_of(tables, as_of=as_of, grids=grids, before=before, capacity=capacity, bounds=bounds), *held]
+    faults = [*faults_of(tables, as_of=as_of, grids=grids), *held]
     if not faults:
         return store.publish(as_of, tables, run=run, facts=facts)
     if force.strip():

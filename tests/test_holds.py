@@ -7,7 +7,7 @@ import pytest
 import towns
 from test_maturity import drawn
 
-from riskwarn import holds, tracking
+from riskwarn import answer, holds, tracking
 from riskwarn.cli import main
 from riskwarn.errors import DataError, GateError, PrivacyError, UnsoundError
 from riskwarn.monitoring.mark import marks
@@ -18,11 +18,15 @@ PLAN = Plan((Question("t"),))
 QUIET = marks("score", ["score"], [0.05], warn=0.1, alarm=0.25).assign(target="t")
 
 
-def found(*, bounds=None, tonight=QUIET, matured=None, fallen=None):
+def found(*, bounds=None, tonight=QUIET, matured=None, fallen=None, changed=None):
     """Names and targets of the holds."""
     nothing = drawn(0)
     held = holds.found(
-        bounds or Holds(), marks=tonight, matured=nothing if matured is None else matured, fallen=fallen or {}
+        bounds or Holds(),
+        marks=tonight,
+        matured=nothing if matured is None else matured,
+        fallen=fallen or {},
+        changed={"t": {"replaced": 0.1, "level": 1.0} | (changed or {})},
     )
     return [(hold.name, hold.target) for hold in held]
 
@@ -30,6 +34,22 @@ def found(*, bounds=None, tonight=QUIET, matured=None, fallen=None):
 def test_a_quiet_night_holds_nothing():
     """Nothing new, no drift, nothing matured."""
     assert found() == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "held"),
+    [
+        ({"replaced": 0.8}, []),
+        ({"replaced": 1.0}, [("churn", "t")]),
+        ({"level": 0.49}, [("level", "t")]),
+        ({"level": 0.51}, []),
+        ({"level": 2.1}, [("level", "t")]),
+        ({"level": 1.9}, []),
+    ],
+)
+def test_what_changes_beyond_belief_holds(changed, held):
+    """Four of five lines may be others, all five not; the mean of what is expected may halve or double, no more."""
+    assert found(changed=changed) == held
 
 
 @pytest.mark.parametrize(("share", "held"), [(0.009, []), (0.011, [("unseen", "")]), (float("nan"), [])])
@@ -130,10 +150,53 @@ def test_a_plan_may_let_a_hold_stop_the_list(street):
     with pytest.raises(UnsoundError, match=r"hold unseen: feed:police_call@new.*To lift it"):
         run(street, planned("churn", "level", "unseen"))
     assert street.run_of(towns.STREET_NIGHT) is None
-    assert "churn" in {hold.name for hold in holds.holds_of(street, PLAN)}
+    assert "aside" in {hold.name for hold in holds.holds_of(street, PLAN)}
     holds.release(street, "unseen", by="batch_operator", why="codes were mapped")
 
     assert len(run(street, planned("churn", "level", "unseen")).scores) == 12
+
+
+@pytest.fixture
+def jumped(street, monkeypatch):
+    """The street after a night, with scores that are four times those of it."""
+    nightly(street, towns.TARGET, as_of="2025-12-14", alias=tracking.CANDIDATE)
+    score = answer.score
+    four = lambda *a, **k: score(*a, **k).assign(**{c: lambda s, c=c: s[c] * 4 for c in ("expected", "upper")})  # noqa: E731
+    monkeypatch.setattr(answer, "score", four)
+    return street
+
+
+def test_a_released_jump_is_published(jumped):
+    """A level that is believed after all needs no force: released, the same night comes, and what was set aside holds nothing more."""
+    with pytest.raises(
+        UnsoundError, match=r"hold level: the mean expected of dispute_call_14d is .*To lift it: .*release it"
+    ):
+        run(jumped)
+    assert [hold.name for hold in holds.holds_of(jumped, PLAN) if "publication" in hold.stops] == ["aside"]
+    holds.release(jumped, "level", by="batch_operator", why="a feed came back", target=towns.TARGET)
+    run(jumped)
+
+    assert jumped.run_of(towns.STREET_NIGHT)
+    assert [hold for hold in holds.holds_of(jumped, PLAN) if "publication" in hold.stops] == []
+
+
+def test_a_plan_may_let_a_jump_stop_a_promotion(jumped):
+    """The night is published, and no model of the question becomes champion."""
+    question = Question(towns.TARGET, alias=tracking.CANDIDATE)
+    plan = Plan((question,), holds=Holds(publication=(), promotion=("level",)))
+    run(jumped, plan)
+
+    with pytest.raises(GateError, match="hold stops the promotion of dispute_call_14d: level"):
+        holds.check_promotion(jumped, plan, towns.TARGET)
+
+
+def test_a_degraded_night_lifts_nothing(street):
+    """The data end days before the next night: it scores nothing, and what held still holds."""
+    run(street)
+    nightly(street, towns.TARGET, as_of="2026-01-10", alias=tracking.CANDIDATE)
+
+    assert street.facts("2026-01-10")["state"] == "degraded"
+    assert "unseen" in {hold.name for hold in holds.holds_of(street, PLAN)}
 
 
 @pytest.mark.parametrize(
