@@ -371,6 +371,16 @@ def test_without_an_event_nothing_is_divided():
     assert any("nothing to catch" in s["en"] for s in maturity.in_words(told))
 
 
+def test_a_lane_has_hits_and_calibration_and_no_capture():
+    """All of a lane is listed: that its list caught all of its events says nothing, nor does the skill of the whole city."""
+    lane = drawn(10).assign(part="lane", part_id="explore", caught=lambda rows: rows["n_events"])
+    figures = maturity.summary(pd.concat([drawn(10), lane]), "t")["lanes"]["explore"]
+
+    assert figures["hit"]["value"] > 0
+    assert figures["ratio"]["value"] > 0
+    assert [figures[name] for name in ("capture", "capture_prior", "gain", "skill")] == [None] * 4
+
+
 def test_nothing_matured_is_said_and_is_no_zero():
     """A young store says so."""
     assert maturity.summary(drawn(0), "t") == {}

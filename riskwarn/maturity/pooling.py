@@ -18,7 +18,8 @@ LEAST_WINDOWS = 3.0
 FEW = 20
 """Events below which a part of the city is told as too few to judge."""
 _WEEK, _BIN_WEEKS = 7.0, 4
-_SUMS = ("n_grids", "n_listed", "n_hit", "n_events", "expected", "caught", "caught_prior", "deviance", "deviance_prior")
+SUMS = ("n_grids", "n_listed", "n_hit", "n_events", "expected", "caught", "caught_prior", "deviance", "deviance_prior")
+"""Columns of table `matured` that add up over nights."""
 
 
 @checked
@@ -61,10 +62,10 @@ def pooled(rows: pd.DataFrame) -> dict[str, Any]:
     figures
         `nights`, `windows`, sums, and each as value with `lower` and `upper` at 95 %, none where too few windows tell: `hit` (share of listed grids
         with an event, Wilson), `ratio` (events over expected, exact Poisson), `capture` and `capture_prior`, `gain` (their difference), `skill`
-        (1 - deviance over that of the count).
+        (1 - deviance over that of the count). A lane holds what it lists and nothing else: it has none of the last four.
     """
     rows = rows.sort_values("night_at")
-    sums = {name: float(rows[name].sum()) for name in _SUMS}
+    sums = {name: float(rows[name].sum()) for name in SUMS}
     days = float(rows["horizon_days"].iloc[0])
     windows = windows_of(rows["night_at"], days)
     share = windows / len(rows)
@@ -78,10 +79,7 @@ def pooled(rows: pd.DataFrame) -> dict[str, Any]:
         "events_once": round(events * share, 1),
         "hit": _figure(*_share(sums["n_hit"] * share, sums["n_listed"] * share)),
         "ratio": _figure(*_ratio(events * share, sums["expected"] * share)),
-        "capture": _rounded(sums["caught"] / events) if events else None,
-        "capture_prior": _rounded(sums["caught_prior"] / events) if events else None,
-        "gain": _figure(*_difference(rows, windows, days)) if events else None,
-        "skill": _figure(*_skill(rows, windows, days)) if sums["deviance_prior"] > 0 else None,
+        **_against_the_count(rows, sums, windows, days),
     }
 
 
@@ -142,6 +140,18 @@ def summary(matured: pd.DataFrame, target: str) -> dict[str, Any]:
 
 def _by_part(rows: pd.DataFrame, part: str) -> dict[str, dict[str, Any]]:
     return {str(name): pooled(of) for name, of in rows[rows["part"] == part].groupby("part_id", sort=True)}
+
+
+def _against_the_count(rows: pd.DataFrame, sums: dict[str, float], windows: float, days: float) -> dict[str, Any]:
+    """What a list caught beside one as long by the count; of a lane, which is all list, nothing can be said."""
+    whole, events = rows["part"].iloc[0] != "lane", sums["n_events"]
+    caught, has_prior = whole and events > 0, whole and sums["deviance_prior"] > 0
+    return {
+        "capture": _rounded(sums["caught"] / events) if caught else None,
+        "capture_prior": _rounded(sums["caught_prior"] / events) if caught else None,
+        "gain": _figure(*_difference(rows, windows, days)) if caught else None,
+        "skill": _figure(*_skill(rows, windows, days)) if has_prior else None,
+    }
 
 
 _Figure = tuple[float, float | None, float | None]

@@ -11,6 +11,7 @@ from riskwarn import metrics
 from riskwarn.feature import YEAR_DAYS, Own
 from riskwarn.history import History
 from riskwarn.label import Label
+from riskwarn.maturity.pooling import SUMS
 from riskwarn.metrics.count import FLOOR
 from riskwarn.register import Seal
 
@@ -19,7 +20,6 @@ _OWN_LANES = ("triggered", "explore")
 """Lanes that no question fills: every question is asked what it says of them."""
 _WEEKS = 52
 _HALF_AN_EVENT = 0.5
-_SUMS = ("n_grids", "n_listed", "n_hit", "n_events", "expected", "caught", "caught_prior", "deviance", "deviance_prior")
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +161,7 @@ def _deviances(y: np.ndarray, expected: np.ndarray) -> np.ndarray:
     return np.asarray(2 * (xlogy(y, y / mu) - (y - mu)))
 
 
-def _sums(rows: pd.DataFrame, names: Sequence[str] = _SUMS) -> dict[str, float]:
+def _sums(rows: pd.DataFrame, names: Sequence[str] = SUMS) -> dict[str, float]:
     y, listed = rows["y"].to_numpy(), rows["listed"].to_numpy()
     of_lists = {
         "n_grids": len(rows),
