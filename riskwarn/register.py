@@ -11,6 +11,7 @@ kept out of the prospective figures.
 """
 
 import hashlib
+import hmac
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -284,6 +285,15 @@ def seals(store: Store) -> list[Seal]:
     DataError
         The register cannot be read.
     """
+    lines = _lines(store)
+    for line in lines:
+        if not _has_instants(line):
+            raise DataError(f"line {line.n} of {store.path / FOLDER / LOG} has no night or time; {_REMEDY}")
+    return lines
+
+
+def _lines(store: Store) -> list[Seal]:
+    """The lines as they stand, whatever they say."""
     place = store.path / FOLDER / LOG
     try:
         text = place.read_text("utf-8")
@@ -295,6 +305,14 @@ def seals(store: Store) -> list[Seal]:
         return [Seal(**json.loads(line)) for line in text.splitlines()]
     except (ValueError, TypeError) as error:
         raise DataError(f"{place} is damaged ({type(error).__name__}); {_REMEDY}") from None
+
+
+def _has_instants(line: Seal) -> bool:
+    """Whether night and time of a line are instants with a zone."""
+    try:
+        return all(pd.Timestamp(at).tzinfo is not None for at in (line.as_of, line.sealed_at))
+    except (ValueError, TypeError):
+        return False
 
 
 _REMEDY = "put it back from a backup: a register that is begun anew proves nothing of what it held before."
@@ -377,10 +395,25 @@ def verify(store: Store, *, head: str = "") -> Verified:
     DataError
         The register cannot be read at all.
     """
-    lines = seals(store)
-    faults = [*_faults_of_chain(store, lines), *_faults_of_head(lines, head), *_faults_of_contents(store, lines)]
+    lines = _lines(store)
+    own = [line for line in lines if _is_own(store, line)]
+    faults = [
+        *_faults_of_chain(store, lines),
+        *_faults_of_head(lines, head),
+        *_faults_of_contents(store, own),
+        *_faults_of_nights(store, own),
+    ]
     last = f"{lines[-1].n}:{lines[-1].hash}" if lines else ""
     return Verified(len(lines), last, tuple(faults))
+
+
+def _is_own(store: Store, line: Seal) -> bool:
+    """Whether a line is as this store wrote it."""
+    return str(line.hash) == _hash(line) and _is_signed(store, line)
+
+
+def _is_signed(store: Store, line: Seal) -> bool:
+    return hmac.compare_digest(str(line.signed).encode(), signature(store.path, str(line.hash).encode()).encode())
 
 
 def _faults_of_chain(store: Store, lines: list[Seal]) -> Iterator[str]:
@@ -389,7 +422,7 @@ def _faults_of_chain(store: Store, lines: list[Seal]) -> Iterator[str]:
         if line.n != number or line.before != before or line.hash != _hash(line):
             yield f"line {number} of the register does not follow from the line before: it was changed, taken away or put in."
             return
-        if line.signed != signature(store.path, line.hash.encode()):
+        if not _is_signed(store, line):
             yield f"line {number} of the register is not signed with the key of this store."
             return
         if then and pd.Timestamp(line.sealed_at) < pd.Timestamp(then):
@@ -413,6 +446,15 @@ def _faults_of_contents(store: Store, lines: list[Seal]) -> Iterator[str]:
             yield str(error)
         if _published_otherwise(store, line):
             yield f"the night of {line.as_of[:10]}, run {line.run}, does not show what was sealed for it."
+
+
+def _faults_of_nights(store: Store, lines: list[Seal]) -> Iterator[str]:
+    """Nights that are published and stand in no line: the end of a chain cannot say that something followed."""
+    sealed = {(line.as_of, line.run) for line in lines}
+    for at in store.nights():
+        run = store.run_of(at)
+        if (at.isoformat(), run) not in sealed and _content_or_none(store.night(at)) is not None:
+            yield f"the night of {at:%Y-%m-%d}, run {run}, is published and stands in no sound line: it was not sealed yet, or its line was taken away."
 
 
 def _published_otherwise(store: Store, line: Seal) -> bool:

@@ -114,11 +114,13 @@ def write_lines(store, lines):
     [
         (lambda ls: [{**ls[0], "digest": "0" * 64}, ls[1]], "line 1 .* does not follow"),
         (lambda ls: [{**ls[0], "sealed_at": "2025-12-14T00:10:00+08:00"}, ls[1]], "line 1 .* does not follow"),
+        (lambda ls: [ls[0], {**ls[1], "as_of": "some night"}], "line 2 .* does not follow"),
+        (lambda ls: [ls[0], {**ls[1], "as_of": None, "signed": 7}], "line 2 .* does not follow"),
         (lambda ls: ls[1:], "line 1 .* does not follow"),
         (lambda ls: ls[::-1], "line 1 .* does not follow"),
         (lambda ls: [{**ls[0], "signed": "f" * 64}, ls[1]], "line 1 .* not signed"),
     ],
-    ids=["digest", "time", "taken away", "order", "signature"],
+    ids=["digest", "time", "night", "no words", "taken away", "order", "signature"],
 )
 def test_a_line_that_was_changed_is_told(street, tamper, said):
     """Whatever of a line is changed, whichever line goes, the chain shows it."""
@@ -127,14 +129,23 @@ def test_a_line_that_was_changed_is_told(street, tamper, said):
     assert any(pd.Series(register.verify(street).faults).str.contains(said))
 
 
-def test_lines_taken_from_the_end_are_told_by_a_head_kept_elsewhere(street):
-    """A chain cannot know its own end; who kept the head does."""
+def test_a_line_without_a_night_is_read_by_no_job(street):
+    """A night asked for says which line cannot be read, and how it is mended, before anything is computed."""
+    first, second = lines_of(street)
+    write_lines(street, [first, {**second, "as_of": "2025-12-15"}])
+
+    with pytest.raises(DataError, match=r"line 2 of .* has no night or time; put it back from a backup"):
+        run(street)
+
+
+def test_lines_taken_from_the_end_are_told_by_nights_and_by_a_head_kept_elsewhere(street):
+    """A chain cannot know its own end: a published night that stands in no line does, and who kept the head."""
     head = register.verify(street).head
     write_lines(street, lines_of(street)[:1])
+    faults = register.verify(street, head=head).faults
 
-    assert register.verify(street).sound
-    [fault] = register.verify(street, head=head).faults
-    assert "lines were taken away" in fault
+    assert ["lines were taken away" in faults[0], "2025-12-15, run" in faults[1]] == [True, True]
+    assert len(register.verify(street).faults) == 1
 
 
 def test_a_list_that_was_changed_is_told(street):
