@@ -37,6 +37,26 @@ def test_a_shift_counts_what_lies_within_it(ledger):
     assert shift(ledger, "2025-03-03 20:00", "2025-03-03 21:00").done["action"].tolist() == ["dismiss"]
 
 
+def test_a_shift_of_the_past_is_told_as_it_stood_at_its_end(ledger):
+    """What was done, graded or listed after its end is not in it: states, items and clocks are those of the last moment."""
+    leader = ledger.actor("shift_leader", account="a")
+    first = ledger.items(kind="alert")["item_id"].iloc[0]
+    ledger.act(first, "acknowledge", leader, at="2025-03-03 09:00")
+    before = shift(ledger, "2025-03-03 07:30", "2025-03-03 12:00")
+    ledger.act(first, "dismiss", leader, reason="duplicate", at="2025-03-03 12:00")
+    publish(ledger.store, 1, alerts=[alert("G2")])
+    enter(ledger, at="2025-03-04 07:30")
+    after = shift(ledger, "2025-03-03 07:30", "2025-03-03 12:00")
+    early = shift(ledger, "2025-03-03 07:30", "2025-03-03 08:00")
+
+    for part in ("came", "done", "open_items", "due"):
+        shown = ["item_id", *({"state", "level", "clock", "due_at"} & {*getattr(before, part)})]
+        pd.testing.assert_frame_equal(getattr(after, part)[shown], getattr(before, part)[shown])
+    assert after.open_items.set_index("item_id").loc[first, "state"] == "acknowledged"
+    assert early.open_items.set_index("item_id").loc[first, "state"] == "published"
+    assert early.due.set_index("item_id").loc[first, "clock"] == "acknowledge"
+
+
 def test_what_is_due_next_is_named_once_and_by_the_most_urgent_clock(ledger):
     """An item stands once, with what is due first; what is due after the next shift is left out."""
     assert shift(ledger, "2025-03-03 07:00", "2025-03-03 08:00", hours=1).due.empty

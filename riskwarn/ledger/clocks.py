@@ -15,7 +15,7 @@ from riskwarn.gaps.deadlines import AMBER
 from riskwarn.ledger import database
 from riskwarn.ledger.actor import MACHINE
 from riskwarn.ledger.entering import message_id
-from riskwarn.ledger.item import Item
+from riskwarn.ledger.item import Item, replayed
 from riskwarn.ledger.ledger import Ledger
 from riskwarn.ledger.pen import Given, Pen
 from riskwarn.ledger.tables import ITEMS, TRANSITIONS
@@ -67,7 +67,7 @@ def clocks(ledger: Ledger, *, at: object = None, item_id: str | None = None) -> 
     ledger
         Of the store.
     at
-        When they are read; now by default.
+        When they are read, of a past instant as they ran then; now by default.
     item_id
         Only those of this item.
 
@@ -140,25 +140,46 @@ def _subject(running: Running) -> str:
 
 def _running(ledger: Ledger, link: sa.Connection, now: pd.Timestamp, item_id: str | None = None) -> list[Running]:
     flow = ledger.workflow
-    open_items = [ITEMS.c.state.not_in(flow.final), *([] if item_id is None else [ITEMS.c.item_id == item_id])]
-    asked = sa.select(ITEMS).where(*open_items)
-    items = {row.item_id: Item.of(row) for row in link.execute(asked)}
-    rows: dict[str, list[Any]] = {item_id: [] for item_id in items}
-    steps = sa.select(TRANSITIONS).join(ITEMS, ITEMS.c.item_id == TRANSITIONS.c.item_id)
-    for row in link.execute(steps.where(*open_items).order_by(TRANSITIONS.c.seq)):
-        rows[row.item_id].append(row)
+    items, rows = _open_at(link, now, flow, item_id)
     plan = plan_in_force(ledger.store)
     timed = Watch(working_time(ledger.store, plan.calendar, now), now)
     modes = [(s.at, s.mode) for s in switches(ledger.store) if s.at is not None]
     return [
         _read(items[item_id], clock.name, begun, trail, mode, budget, timed, flow)
-        for item_id, trail in rows.items()
+        for item_id in items
+        for trail in [rows[item_id]]
         for clock in flow.clocks
         if items[item_id].kind in clock.kinds
         and (begun := _begun(clock, trail, flow)) is not None
         and (mode := mode_at(modes, begun))
         and (budget := budget_of(plan.clocks, items[item_id].level, clock.limit, getattr(plan.modes, mode)))
     ]
+
+
+def _open_at(
+    link: sa.Connection, now: pd.Timestamp, flow: Workflow, item_id: str | None
+) -> tuple[dict[str, Item], dict[str, list[Any]]]:
+    """The items that are open at an instant, as they stood then, and their steps until then."""
+    changed_since = ITEMS.c.changed_at > now
+    asked = [sa.or_(ITEMS.c.state.not_in(flow.final), changed_since)]
+    asked += [] if item_id is None else [ITEMS.c.item_id == item_id]
+    items = {row.item_id: Item.of(row) for row in link.execute(sa.select(ITEMS).where(*asked))}
+    rows: dict[str, list[Any]] = {item_id: [] for item_id in items}
+    steps = sa.select(TRANSITIONS).join(ITEMS, ITEMS.c.item_id == TRANSITIONS.c.item_id)
+    steps = steps.where(*asked, TRANSITIONS.c.at <= now)
+    for row in link.execute(steps.order_by(TRANSITIONS.c.seq)):
+        rows[row.item_id].append(row)
+    stood = {i: _as_it_stood(item, rows[i], now) for i, item in items.items() if rows[i]}
+    return {i: item for i, item in stood.items() if item.state not in flow.final}, rows
+
+
+def _as_it_stood(item: Item, rows: Sequence[Any], now: pd.Timestamp) -> Item:
+    if item.changed_at <= now:
+        return item
+    told = replayed([row._asdict() for row in rows])[item.item_id]
+    return replace(
+        item, **{name: told[name] for name in ("state", "version", "path", "grid_ids", "level", "owner", "parent")}
+    )
 
 
 class Watch:

@@ -17,6 +17,7 @@ from riskwarn.errors import DataError, NotFoundError, PrivacyError
 from riskwarn.ledger import database
 from riskwarn.ledger.actor import CITY, Actor, concerning, within
 from riskwarn.ledger.clocks import CARD, clocks
+from riskwarn.ledger.item import replayed
 from riskwarn.ledger.ledger import Ledger
 from riskwarn.ledger.tables import NOTES
 from riskwarn.ledger.workflow import NIGHT
@@ -39,11 +40,11 @@ class Shift:
     since, until, area
         Of which.
     came
-        Items that were published within it.
+        Items that were published within it, as they stood at its end.
     done
         Steps of people within it, as the ledger's trail has them.
     open_items
-        Items that have not ended at its end.
+        Items that had not ended at its end.
     due
         Clocks that are overdue at its end or will be within the next `hours`, the most urgent first, with the columns of their items.
     """
@@ -85,9 +86,10 @@ def shift(ledger: Ledger, since: object, until: object, *, area: str = CITY, hou
     begun, ended = ledger.store.instant(since), ledger.store.instant(until)
     if ended <= begun:
         raise DataError(f"a shift ends after it begins, got {begun} to {ended}.")
-    items = concerning(ledger.items(), area).reset_index(drop=True)
     trail = ledger.trail()
-    within_it = trail[(trail["at"] >= begun) & (trail["at"] < ended) & trail["item_id"].isin(items["item_id"])]
+    trail = trail[trail["at"] < ended]
+    items = concerning(_as_they_stood(ledger.items(), trail), area).reset_index(drop=True)
+    within_it = trail[(trail["at"] >= begun) & trail["item_id"].isin(items["item_id"])]
     published = within_it.loc[(within_it["action"] == "publish") & (within_it["from_state"] == "draft"), "item_id"]
     ends = ledger.workflow.final
     open_items = items[~items["state"].isin(ends)]
@@ -100,6 +102,14 @@ def shift(ledger: Ledger, since: object, until: object, *, area: str = CITY, hou
         open_items,
         _due(ledger, open_items, ended, hours),
     )
+
+
+def _as_they_stood(items: pd.DataFrame, trail: pd.DataFrame) -> pd.DataFrame:
+    """Items with what transitions told of them, by a trail that may end before the present; none of which it says nothing."""
+    told = replayed(trail.to_dict("records"))
+    there = items[items["item_id"].isin(list(told)).to_numpy(dtype=bool)]
+    names = ("state", "version", "path", "grid_ids", "level", "owner", "parent")
+    return there.assign(**{name: [told[item_id][name] for item_id in there["item_id"]] for name in names})
 
 
 def _due(ledger: Ledger, items: pd.DataFrame, at: pd.Timestamp, hours: float) -> pd.DataFrame:
