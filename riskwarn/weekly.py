@@ -32,7 +32,7 @@ def week_ends(as_of: pd.Timestamp) -> list[pd.Timestamp]:
     >>> [at.strftime("%Y-%m-%d") for at in week_ends(pd.Timestamp("2025-01-08", tz="Asia/Shanghai"))[-2:]]
     ['2025-01-01', '2025-01-08']
     """
-    return [as_of - pd.DateOffset(weeks=back) for back in range(N_WEEKS - 1, -1, -1)]
+    return _ends(as_of, N_WEEKS, weeks=1)
 
 
 def weekly_counts(history: History, as_of: pd.Timestamp) -> pd.DataFrame:
@@ -74,7 +74,12 @@ def period_ends(as_of: pd.Timestamp) -> list[pd.Timestamp]:
     >>> [at.strftime("%Y-%m-%d") for at in period_ends(pd.Timestamp("2025-01-08", tz="Asia/Shanghai"))[-2:]]
     ['2024-12-11', '2025-01-08']
     """
-    return [as_of - pd.DateOffset(weeks=PERIOD_WEEKS * back) for back in range(N_PERIODS - 1, -1, -1)]
+    return _ends(as_of, N_PERIODS, weeks=PERIOD_WEEKS)
+
+
+def _ends(as_of: pd.Timestamp, n: int, *, weeks: int) -> list[pd.Timestamp]:
+    """Ends of `n` spans of so many weeks, the last of them the night itself; by the calendar, so that the time of day stays."""
+    return [as_of - pd.DateOffset(weeks=weeks * back) for back in range(n - 1, -1, -1)]
 
 
 def category_counts(history: History, as_of: pd.Timestamp) -> pd.DataFrame:

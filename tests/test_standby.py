@@ -54,6 +54,14 @@ def test_a_model_is_tried_once(street, monkeypatch):
     assert tried == [1, 1]
 
 
+def test_a_model_kept_again_leaves_the_one_before_in_place(street):
+    """Training again on the same data is no new model: what would stand in for it stays."""
+    good = replaced(street)
+    replaced(street, lambda model: model)
+
+    assert tracking.kept_before(street.path, towns.TARGET, alias=tracking.CANDIDATE).version == good.version
+
+
 def test_a_lost_memory_asks_again(street, monkeypatch):
     """A file that cannot be read is no proof of anything."""
     tried = counted(monkeypatch)

@@ -9,6 +9,7 @@ from riskwarn.errors import DataError
 from riskwarn.ledger import database
 from riskwarn.ledger.ledger import Ledger
 from riskwarn.ledger.tables import ITEMS, OUTCOMES
+from riskwarn.metrics import share_interval
 from riskwarn.working import plan_in_force, working_time
 
 LEAST_PROPENSITY = 0.02
@@ -76,7 +77,7 @@ def precision(ledger: Ledger) -> pd.DataFrame:
 
 @checked
 def share_of(k: int, n: int) -> tuple[float, float, float]:
-    """A share with its 95 % interval [1]_; NaN of nothing.
+    """A share with its 95 % interval (:func:`riskwarn.metrics.share_interval`); NaN of nothing.
 
     Parameters
     ----------
@@ -88,21 +89,15 @@ def share_of(k: int, n: int) -> tuple[float, float, float]:
     share, lower, upper
         In [0, 1].
 
-    References
-    ----------
-    .. [1] Wilson (1927), Journal of the American Statistical Association 22, 209-212.
-
     Examples
     --------
     >>> [round(x, 3) for x in share_of(2, 3)]
     [0.667, 0.208, 0.939]
     """
-    from scipy.stats import binomtest  # noqa: PLC0415 - a server that only shows has no use for it
-
     if n == 0:
         return np.nan, np.nan, np.nan
-    interval = binomtest(k, n).proportion_ci(method="wilson")
-    return k / n, float(interval.low), float(interval.high)
+    low, high = share_interval(k / n, n)
+    return k / n, float(low), float(high)
 
 
 def _alerts(ledger: Ledger) -> pd.DataFrame:

@@ -13,7 +13,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from riskwarn.calling import checked
-from riskwarn.errors import DataError, NotFoundError, PrivacyError
+from riskwarn.errors import DataError, NotFoundError
 from riskwarn.ledger import database
 from riskwarn.ledger.actor import CITY, Actor, concerning, within
 from riskwarn.ledger.clocks import CARD, clocks
@@ -21,13 +21,11 @@ from riskwarn.ledger.item import replayed
 from riskwarn.ledger.ledger import Ledger
 from riskwarn.ledger.tables import NOTES
 from riskwarn.ledger.workflow import NIGHT
-from riskwarn.privacy import findings
+from riskwarn.privacy import remarks_of
 from riskwarn.store.key import signature
 
 LONGEST = 1000
 """Letters of remarks."""
-_FREE = ("", "narrative")
-"""What remarks may be: they are sentences."""
 _SIGNED = ("note_id", "since", "until", "made_at", "area", "remarks", "role", "account", "language", "body")
 
 
@@ -191,12 +189,7 @@ def keep_note(
     PrivacyError
         The remarks hold what looks like a person's data; they are not kept.
     """
-    text = "\n".join(" ".join(line.split()) for line in remarks.splitlines()).strip()
-    if len(text) > LONGEST:
-        raise DataError(f"remarks have at most {LONGEST} letters, got {len(text)}.")
-    broken = [rule for rule in findings(pd.Series(text.split("\n"))) if rule not in _FREE]
-    if broken:
-        raise PrivacyError(f"the remarks hold what looks like a person's data ({broken[0]}); nothing was kept.")
+    text = remarks_of(remarks, "the remarks", most=LONGEST)
     named = f"{made.since.isoformat()}|{made.until.isoformat()}|{made.area}|{actor.account}|{text}"
     row: dict[str, Any] = {
         "note_id": hashlib.sha256(named.encode()).hexdigest()[:16],

@@ -10,7 +10,7 @@ from riskwarn.privacy.digits import hong_kong_checks, luhn_checks, resident_chec
 from riskwarn.privacy.folding import fold_text, simplified
 from riskwarn.privacy.header import denied_header, person_header, shown
 from riskwarn.privacy.masking import names_masked, shown_file, shown_path
-from riskwarn.privacy.reason import reason_of
+from riskwarn.privacy.reason import reason_of, remarks_of
 from riskwarn.privacy.shape import COUNTRIES, RULES, SHAPES, WEAK, Shape, country_of
 from riskwarn.privacy.value import findings, tells_name
 
@@ -33,6 +33,7 @@ __all__ = [
     "one_family",
     "person_header",
     "reason_of",
+    "remarks_of",
     "resident_checks",
     "shown",
     "shown_file",

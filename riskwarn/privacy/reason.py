@@ -1,4 +1,4 @@
-"""The reason that somebody gives for what they do: short, on one line, and of no person."""
+"""What somebody writes in their own words, a reason or remarks: short, and of no person."""
 
 import pandas as pd
 
@@ -35,10 +35,42 @@ def reason_of(why: str, what: str) -> str:
     >>> reason_of(" flood  warning ", "why the mode is switched")
     'flood warning'
     """
-    said = " ".join(why.split())
-    if not said or len(said) > _LONGEST:
-        raise DataError(f"{what}: wanted 1 to {_LONGEST} letters, got {len(said)}.")
-    rule = findings(pd.Series([said]))[0]
-    if rule and rule != "narrative":
-        raise PrivacyError(f"{what} may name a person ({rule}); say it without. The text was not kept.")
+    return remarks_of(" ".join(why.split()), what, least=1, most=_LONGEST)
+
+
+def remarks_of(text: str, what: str, *, least: int = 0, most: int) -> str:
+    r"""Remarks in somebody's own words, on any number of lines.
+
+    Parameters
+    ----------
+    text
+        As it was typed.
+    what
+        What it is, for messages: ``the remarks``.
+    least, most
+        Letters that are wanted.
+
+    Returns
+    -------
+    remarks
+        Without blanks that say nothing, and with no person in any line.
+
+    Raises
+    ------
+    DataError
+        It is shorter or longer.
+    PrivacyError
+        It may name a person; it is not repeated.
+
+    Examples
+    --------
+    >>> remarks_of(" all   quiet \n T1:  see  note ", "the remarks", most=100)
+    'all quiet\nT1: see note'
+    """
+    said = "\n".join(" ".join(line.split()) for line in text.splitlines()).strip()
+    if not least <= len(said) <= most:
+        raise DataError(f"{what}: wanted {least} to {most} letters, got {len(said)}.")
+    rules = [rule for rule in findings(pd.Series(said.split("\n"))) if rule not in {"", "narrative"}]
+    if rules:
+        raise PrivacyError(f"{what} may name a person ({rules[0]}); say it without. The text was not kept.")
     return said

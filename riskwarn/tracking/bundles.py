@@ -25,7 +25,8 @@ def keep(model: RiskModel, folder: str | Path, *, alias: str) -> Path:
     """Keep the bundle of a model under ``folder/models`` and let the alias point to it.
 
     The alias is a file that names the bundle and is replaced in one step: a night finds the model that held it or the one that holds
-    it, never none. The bundle it named before stays until the next one comes. A bundle is signed with the folder's key.
+    it, never none. The bundle it named before stays until another one comes; the same model kept again is no other. A bundle is signed with the
+    folder's key.
 
     Parameters
     ----------
@@ -57,9 +58,9 @@ def keep(model: RiskModel, folder: str | Path, *, alias: str) -> Path:
         partial.rename(bundle)
     before = _bundle(place, alias)
     point(place / alias, bundle.name)
-    for old in place.glob(f".{alias}-*"):
-        if old not in {bundle, before}:
-            shutil.rmtree(old, ignore_errors=True)
+    others = {*place.glob(f".{alias}-*")} - {bundle, before}
+    for old in others if bundle != before else ():
+        shutil.rmtree(old, ignore_errors=True)
     return bundle
 
 
@@ -95,7 +96,7 @@ def kept(folder: str | Path, target: str, *, alias: str) -> RiskModel | None:
     Returns
     -------
     model
-        Its digest and signature have been checked.
+        None, or one whose digests and signature have been checked.
 
     Raises
     ------
@@ -137,7 +138,7 @@ def kept_before(folder: str | Path, target: str, *, alias: str) -> RiskModel | N
     Returns
     -------
     model
-        Its digest and signature have been checked.
+        None, or one whose digests and signature have been checked.
     """
     place = Path(folder) / "models" / target
     with suppress(RiskwarnError):
