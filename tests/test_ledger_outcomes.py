@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from ledger_rows import NIGHT, a_city, an_item
+from sklearn.dummy import DummyClassifier
 
 from riskwarn import ledger as rl
 from riskwarn.errors import DataError
@@ -11,6 +12,7 @@ from riskwarn.history import History, Stream
 from riskwarn.label import Label
 from riskwarn.lane import drawn as explored
 from riskwarn.ledger import MACHINE, Ledger
+from riskwarn.ledger.outcomes import share_of, weighted_share
 from riskwarn.store import Store
 
 
@@ -142,6 +144,54 @@ def test_weighting_undoes_the_draw(ledger):
     assert labels.groupby(drawn)["weight"].sum().tolist() == pytest.approx([n_listed, 40])
     assert (labels["y"] * labels["weight"]).sum() == pytest.approx(len(true), rel=0.1)
     assert labels["y"].mean() < 0.9 * len(true) / len(places)
+
+
+def test_few_drawn_of_many_stand_for_all(ledger):
+    """Four of four thousand places are drawn and one is confirmed: a thousand were missed, though a label weighs fifty at most."""
+    listed(ledger, ["O1", "O5", "O5", "O5"], lane="explore", level="blue", propensity=0.001)
+
+    assert rl.missed(ledger)["expected"].item() == pytest.approx(1000)
+    assert rl.weighted_labels(ledger)["weight"].tolist() == [50.0] * 4
+
+
+def test_what_was_visited_speaks_for_what_was_not(ledger):
+    """All of ten red alerts are visited and half are true, of ten blue ones two and none is: a quarter of the list, not five of twelve."""
+    listed(ledger, ["O1"] * 5 + ["O5"] * 5)
+    listed(ledger, ["O5"] * 2 + [None] * 8, level="blue", start=50)
+    listed(ledger, ["O1", "O5"], lane="explore", level="blue", propensity=0.5, start=80)
+    listed(ledger, ["O5", "O6"], lane="explore", level="blue", propensity=0.1, start=90)
+    table = rl.weighted_precision(ledger).set_index("lane")
+
+    assert table.loc["standing", ["n_judged", "precision"]].tolist() == [12, 0.25]
+    assert table.loc["standing", "n_effective"] == pytest.approx(20**2 / (10 + 2 * 25))
+    assert table.loc["explore", ["n_judged", "precision"]].tolist() == pytest.approx([3, 2 / (2 + 2 + 10)])
+
+
+def test_a_weighted_share_has_the_truth_within_its_interval():
+    """Places are drawn with chances that go with the truth: of four hundred drawings about 95 in 100 intervals hold it; plainly hardly any do."""
+    rng = np.random.default_rng(5)
+    truth = rng.random(4000) < 0.2
+    chance = np.where(truth, 0.12, 0.04)
+    drawings = [rng.random(4000) < chance for _ in range(400)]
+    found = [weighted_share(truth[d].astype(float), 1 / chance[d]) for d in drawings]
+    plain = [share_of(int(truth[d].sum()), int(d.sum())) for d in drawings]
+
+    assert np.mean([low <= truth.mean() <= high for _, _, low, high in found]) >= 0.93
+    assert np.mean([low <= truth.mean() <= high for _, low, high in plain]) < 0.05
+
+
+def test_labels_train_a_model_of_what_visits_confirm(ledger):
+    """Joined to features by place and night and weighed, a learner gives the share of the city, not that of the list."""
+    listed(ledger, ["O1"] * 20, grids=[f"G{n}" for n in range(20)])
+    listed(
+        ledger, ["O1"] + ["O5"] * 9, lane="explore", propensity=0.1, start=50, grids=[f"G{n}" for n in range(50, 60)]
+    )
+    labels = rl.weighted_labels(ledger)
+    panel = pd.DataFrame({"grid_id": [f"G{n}" for n in range(60)], "as_of": labels["as_of"].iloc[0], "constant": 1.0})
+    rows = panel.merge(labels, on=["grid_id", "as_of"])
+    model = DummyClassifier(strategy="prior").fit(rows[["constant"]], rows["y"], sample_weight=rows["weight"])
+
+    assert model.predict_proba(rows[["constant"]][:1])[0, 1] == pytest.approx((20 + 10) / (20 + 100))
 
 
 # -- effect -----------------------------------------------------------------------------------------------------------

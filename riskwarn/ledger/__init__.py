@@ -23,7 +23,15 @@ from riskwarn.ledger.effect import Effect, displacement, effect
 from riskwarn.ledger.entering import Entered, enter
 from riskwarn.ledger.item import Item
 from riskwarn.ledger.ledger import Ledger
-from riskwarn.ledger.outcomes import acknowledgement, hours_per_hit, missed, outcomes, precision, weighted_labels
+from riskwarn.ledger.outcomes import (
+    acknowledgement,
+    hours_per_hit,
+    missed,
+    outcomes,
+    precision,
+    weighted_labels,
+    weighted_precision,
+)
 from riskwarn.ledger.response import Period, cases, hits, of_bodies, period_of
 from riskwarn.ledger.sheet import trail_in_words
 from riskwarn.ledger.shift import Note, Shift, keep_note, notes, shift
@@ -69,6 +77,7 @@ __all__ = [
     "trail_in_words",
     "watch",
     "weighted_labels",
+    "weighted_precision",
     "within",
     "word",
     "workflow",

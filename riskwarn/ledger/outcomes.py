@@ -15,6 +15,7 @@ from riskwarn.working import plan_in_force, working_time
 LEAST_PROPENSITY = 0.02
 """A place that was likelier to be passed over than this weighs no more than fifty."""
 _LISTED = ["lane", "level"]
+_SHARE = ("n_effective", "precision", "lower", "upper")
 
 
 @checked
@@ -202,23 +203,88 @@ def weighted_labels(ledger: Ledger) -> pd.DataFrame:
     -------
     labels
         `item_id`, `grid_id`, `as_of`, `topic`, `y` (1 confirmed, 0 not found: a weak negative, one visit found nothing),
-        `propensity` in [:data:`LEAST_PROPENSITY`, 1] and `weight`, its inverse.
+        `propensity` in [:data:`LEAST_PROPENSITY`, 1] and `weight`, its inverse, fit for the ``sample_weight`` of a learner.
 
     References
     ----------
     .. [1] Horvitz & Thompson (1952), Journal of the American Statistical Association 47, 663-685.
     """
+    labelled = _labelled(ledger)
+    propensity = labelled["chance"].clip(LEAST_PROPENSITY, 1.0)
+    whole = labelled.assign(propensity=propensity, weight=1 / propensity, y=labelled["y"].astype("float32"))
+    return whole[["item_id", "grid_id", "as_of", "topic", "y", "propensity", "weight"]]
+
+
+def _labelled(ledger: Ledger) -> pd.DataFrame:
+    """Outcomes that say confirmed or not found, with `y` and the `chance`, above 0, that the place was drawn and visited."""
     answered = outcomes(ledger)
-    listed = _alerts(ledger).groupby(_LISTED).size()
-    visited = answered.groupby(_LISTED).size() / listed.reindex(answered.groupby(_LISTED).size().index)
-    keys = pd.MultiIndex.from_frame(answered[_LISTED])
-    chance = answered["propensity"].fillna(1.0).to_numpy() * visited.reindex(keys).to_numpy(dtype=float)
-    propensity = np.clip(chance, LEAST_PROPENSITY, 1.0)
-    labelled = answered.assign(
-        propensity=propensity, weight=1 / propensity, y=(answered["counts"] == "confirmed").astype("float32")
-    )
-    used = labelled[labelled["counts"] != "excluded"].reset_index(drop=True)
-    return used[["item_id", "grid_id", "as_of", "topic", "y", "propensity", "weight"]]
+    n_answered, n_listed = (rows.groupby(_LISTED).size() for rows in (answered, _alerts(ledger)))
+    visited = (n_answered / n_listed.reindex(n_answered.index)).reindex(pd.MultiIndex.from_frame(answered[_LISTED]))
+    chance = answered["propensity"].fillna(1.0).to_numpy() * visited.to_numpy(dtype=float)
+    told = answered.assign(chance=chance, y=(answered["counts"] == "confirmed").astype(float))
+    return told[told["counts"] != "excluded"].reset_index(drop=True)
+
+
+@checked
+def weighted_precision(ledger: Ledger) -> pd.DataFrame:
+    """How often the alerts of a lane are right, those nobody visited among them.
+
+    What is visited first is what looks gravest, so that the plain share of confirmed visits flatters a list. Each answer stands for as many
+    alerts as the inverse of its chance says, and the sum is divided by what all answers stand for [1]_. Of lane ``explore`` it is the share
+    of places with a matter among those that were not listed at all.
+
+    Parameters
+    ----------
+    ledger
+        Of the store.
+
+    Returns
+    -------
+    precision
+        One row a lane: `n_judged` (confirmed or not found), `n_effective`, the answers of one weight that would tell as much, and
+        `precision` in [0, 1] with its 95 % interval `lower` to `upper`.
+
+    References
+    ----------
+    .. [1] Hájek (1971), in Godambe & Sprott, Foundations of Statistical Inference, 236.
+    """
+    parts = _labelled(ledger).groupby("lane")
+    rows = [
+        {"lane": lane, "n_judged": len(part)}
+        | dict(zip(_SHARE, weighted_share(part["y"].to_numpy(), 1 / part["chance"].to_numpy()), strict=True))
+        for lane, part in parts
+    ]
+    return pd.DataFrame(rows, columns=["lane", "n_judged", *_SHARE])
+
+
+@checked
+def weighted_share(y: np.ndarray, weight: np.ndarray) -> tuple[float, float, float, float]:
+    """A share among unequally weighted answers, with the 95 % interval of as many equal ones as would tell the same [1]_.
+
+    Parameters
+    ----------
+    y
+        (n,) 1 or 0; at least one.
+    weight
+        (n,) Above 0.
+
+    Returns
+    -------
+    n_effective, share, lower, upper
+        ``sum(weight)**2 / sum(weight**2)``, at most n; then in [0, 1] each.
+
+    References
+    ----------
+    .. [1] Kish (1965), Survey Sampling, 258.
+
+    Examples
+    --------
+    >>> [round(x, 2) for x in weighted_share(np.array([1, 0, 0]), np.array([2, 1, 1]))]
+    [2.67, 0.5, 0.12, 0.88]
+    """
+    n, share = weight.sum() ** 2 / (weight**2).sum(), (y * weight).sum() / weight.sum()
+    low, high = share_interval(share, n)
+    return float(n), float(share), float(low), float(high)
 
 
 @checked
@@ -237,10 +303,11 @@ def missed(ledger: Ledger) -> pd.DataFrame:
         chances says there were among all that could have been drawn, with the 95 % interval `lower` to `upper` (normal, by the
         estimated variance of the sum).
     """
-    labels = weighted_labels(ledger).merge(outcomes(ledger)[["item_id", "lane"]], on="item_id")
+    labels = _labelled(ledger)
     drawn = labels[labels["lane"] == "explore"]
-    total = float((drawn["y"] * drawn["weight"]).sum())
+    # no bound on the weights as in labels: in a large city few are drawn of many, and each stands for thousands
+    total = float((drawn["y"] / drawn["chance"]).sum())
     # variance of a Horvitz-Thompson sum over independent draws: sum of y (1 - p) / p^2
-    half = 1.959963984540054 * float(np.sqrt((drawn["y"] * (1 - drawn["propensity"]) * drawn["weight"] ** 2).sum()))
+    half = 1.959963984540054 * float(np.sqrt((drawn["y"] * (1 - drawn["chance"]) / drawn["chance"] ** 2).sum()))
     row = {"n_drawn": len(drawn), "n_confirmed": int(drawn["y"].sum()), "expected": total}
     return pd.DataFrame([row | {"lower": max(total - half, 0.0), "upper": total + half}])
