@@ -3,7 +3,6 @@
 import importlib.metadata
 import platform
 import shutil
-import stat
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,11 +15,12 @@ import pandas as pd
 from riskwarn import tracking
 from riskwarn.calling import checked
 from riskwarn.degraded import in_words
-from riskwarn.errors import RiskwarnError
+from riskwarn.errors import DefinitionError, RiskwarnError
 from riskwarn.gaps.calendar import basis_of, workdays
 from riskwarn.history import kernel
 from riskwarn.ledger import Ledger
 from riskwarn.store import FORMAT, Store
+from riskwarn.store.key import KEY, read_private
 from riskwarn.store.pruning import size
 from riskwarn.webhooks import Webhooks, has_ledger, load_webhooks, standings
 from riskwarn.webhooks.declaration import secret_of
@@ -167,16 +167,17 @@ def _disk(store: Store) -> Iterator[Finding]:
 
 
 def _key(store: Store) -> Iterator[Finding]:
-    place = store.path / ".key"
-    if not place.exists():
-        yield Finding(
-            "key",
-            "warn",
-            "no key: no kept model can be read",
-            "train or promote a model, or restore the key from its backup.",
-        )
-    elif sys.platform != "win32" and stat.S_IMODE(place.stat().st_mode) & 0o077:
-        yield Finding("key", "fail", f"others may read {place}", f"chmod 600 {place}")
+    place = store.path / KEY
+    try:
+        read_private(place)
+    except FileNotFoundError:
+        remedy = "train or promote a model, or restore the key from its backup."
+        yield Finding("key", "warn", "no key: no kept model can be read", remedy)
+    except DefinitionError as error:
+        yield Finding("key", "fail", str(error), f"chmod 600 {place}, or restore the key from its backup.")
+    except OSError as error:
+        remedy = "run as the account that the store is of."
+        yield Finding("key", "fail", f"{place} cannot be read: {error.strerror}", remedy)
     else:
         yield Finding("key", "ok", "there, for its owner alone")
 

@@ -117,7 +117,7 @@ def old_format(store):
 @pytest.mark.parametrize(
     ("break_it", "name", "state", "said"),
     [
-        (wrong_key, "key", "fail", "others may read"),
+        (wrong_key, "key", "fail", "can be read by others"),
         (no_champion, f"champion {towns.TARGET}", "warn", "only a candidate"),
         (no_model, "champion", "fail", "no model is kept"),
         (swapped, f"champion {towns.TARGET}", "fail", "names no bundle"),

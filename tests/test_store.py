@@ -3,8 +3,11 @@
 import itertools
 import os
 import random
+import runpy
 import shutil
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,7 +19,8 @@ from hypothesis import strategies as st
 
 from riskwarn import taxonomy
 from riskwarn.errors import ArgumentError, BusyError, DataError, DefinitionError, NotFoundError, StaleDataError
-from riskwarn.store import Store, Written
+from riskwarn.store import Store, Written, key
+from riskwarn.store.key import LARGEST_SECRET, read_private
 
 ZONE = "Asia/Shanghai"
 GRIDS = pd.DataFrame({"grid_id": ["G1", "G2", "G3"], "valid_from": pd.Timestamp("2024-01-01", tz=ZONE)})
@@ -608,3 +612,42 @@ def test_words_that_say_nothing_are_refused(tmp_path):
             store.add_words(tmp_path / name)
 
     assert store.is_new
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o777])
+def test_a_secret_that_others_can_read_is_not_read(tmp_path, mode):
+    """By group or by anyone: refused with the remedy, and what it holds is not repeated; for its owner alone it is read."""
+    place = tmp_path / "secret"
+    place.write_bytes(b"drawn at random")
+    place.chmod(mode)
+    with pytest.raises(DefinitionError, match=f"can be read by others: chmod 600 {place}") as refused:
+        read_private(place)
+    place.chmod(0o600)
+
+    assert "drawn" not in str(refused.value)
+    assert read_private(place) == b"drawn at random"
+
+
+def test_what_is_no_file_of_a_secret_is_not_waited_for(tmp_path):
+    """A folder, a pipe that nobody writes to, a device and a large file are refused at once; what is not there is the system's own error."""
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    (tmp_path / "large").write_bytes(b"x" * (LARGEST_SECRET + 1))
+    (tmp_path / "large").chmod(0o600)
+    for place in (tmp_path, tmp_path / "pipe", Path("/dev/null"), tmp_path / "large"):
+        with pytest.raises(DefinitionError, match="no file of a secret"):
+            read_private(place)
+    with pytest.raises(FileNotFoundError):
+        read_private(tmp_path / "lost")
+
+
+def test_a_secret_is_read_where_a_system_knows_less(tmp_path, monkeypatch):
+    """Windows has neither the marks by which a file is opened here nor rights of others: the secret is read all the same."""
+    place = tmp_path / "secret"
+    place.write_bytes(b"drawn at random")
+    place.chmod(0o644)
+    for name in ("O_NONBLOCK", "O_CLOEXEC"):
+        monkeypatch.delattr(os, name)
+    monkeypatch.setattr(sys, "platform", "win32")
+    again = runpy.run_path(key.__file__)["read_private"]
+
+    assert again(str(place)) == b"drawn at random"

@@ -1,7 +1,6 @@
 """Single sign-on as a store declares it: which issuer vouches for people, and what its groups may do here."""
 
 import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,7 +14,7 @@ from riskwarn.declaring import Name, Text, declared, read, read_toml
 from riskwarn.errors import DataError, DefinitionError, ForbiddenError, NotFoundError
 from riskwarn.ledger.actor import CITY
 from riskwarn.ledger.listing import check_area
-from riskwarn.store.key import signature
+from riskwarn.store.key import read_private, signature
 
 FILE = "sign_on.toml"
 """Beside the tables of a store; where it lacks, only local accounts sign in."""
@@ -224,9 +223,7 @@ def secret_of(sign_on: SignOn) -> str:
         place = Path(sign_on.secret_file)
         where = str(place)
         try:
-            if stat.S_IMODE(place.stat().st_mode) & 0o077:
-                raise DefinitionError(f"the secret {place} can be read by others: chmod 600 {place}.")
-            secret = place.read_text("utf-8").strip()
+            secret = read_private(place).decode("utf-8").strip()
         except (OSError, UnicodeDecodeError):
             raise NotFoundError(f"no secret can be read from {place}; single sign-on needs it.") from None
     if (secret or sign_on.secret_file) and (len(secret) < _SHORTEST_SECRET or len(set(secret)) < _FEWEST_LETTERS):

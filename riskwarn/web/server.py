@@ -3,7 +3,6 @@
 import errno
 import signal
 import socket
-import stat
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from riskwarn.errors import AddressError, DefinitionError
-from riskwarn.store.key import KEY
+from riskwarn.store.key import KEY, read_private
 from riskwarn.web.doorman import is_loopback
 
 HEAD_SECONDS = 10.0
@@ -99,16 +98,15 @@ def check_key(folder: Path) -> None:
     Raises
     ------
     DefinitionError
-        It is missing, short, of one letter, or others can read it.
+        It is missing, no plain file, short, of one letter, or others can read it.
     """
     place = folder / KEY
-    if not place.is_file():
+    try:
+        text = read_private(place).strip()
+    except OSError:
         raise DefinitionError(
-            f"the key {place} is missing: bring it back from the backup; sessions and digests are of it."
-        )
-    if stat.S_IMODE(place.stat().st_mode) & 0o077:
-        raise DefinitionError(f"the key {place} can be read by others: chmod 600 {place}.")
-    text = place.read_bytes().strip()
+            f"the key {place} is missing, or cannot be read: bring it back from the backup; sessions and digests are of it."
+        ) from None
     if len(text) < _SHORTEST_KEY or len(set(text)) < 8:
         raise DefinitionError(
             f"the key {place} is no secret: wanted {_SHORTEST_KEY} letters at least, drawn at random."

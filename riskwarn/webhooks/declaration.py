@@ -1,7 +1,6 @@
 """Who is told what: ``webhooks.toml`` of a store. Secrets stand elsewhere, and no host is spoken to that it does not name."""
 
 import os
-import stat
 from pathlib import Path
 from typing import Annotated
 
@@ -12,12 +11,12 @@ from riskwarn.declaring import Name, Positive, Text, Whole, declared, one_of, re
 from riskwarn.errors import DefinitionError, NotFoundError, did_you_mean
 from riskwarn.ledger.actor import CITY
 from riskwarn.signed import secrets_of
+from riskwarn.store.key import read_private
 from riskwarn.webhooks.target import Network, Target, address_of, is_host, network_of, target_of
 
 FILE = "webhooks.toml"
 EVENTS = ("night", "overdue")
 """What can be told: a night was published; an alert, a gap or a card is past its time."""
-_LARGEST_SECRET = 4096
 Port = Annotated[Whole, Field(ge=1, le=65_535)]
 
 
@@ -248,7 +247,11 @@ def secret_of(folder: Path, webhook: Webhook) -> str:
         It is not there, can be read by others, or is none. It is never repeated.
     """
     try:
-        text = os.environ.get(webhook.secret_env, "") if webhook.secret_env else _kept(folder / webhook.secret_file)
+        text = (
+            os.environ.get(webhook.secret_env, "")
+            if webhook.secret_env
+            else read_private(folder / webhook.secret_file).decode("ascii", "replace")
+        )
         secrets_of(text)
     except OSError as error:
         raise DefinitionError(
@@ -257,17 +260,3 @@ def secret_of(folder: Path, webhook: Webhook) -> str:
     except DefinitionError as error:
         raise DefinitionError(f"webhook {webhook.name}: {webhook.secret_env or webhook.secret_file}: {error}") from None
     return text
-
-
-def _kept(place: Path) -> str:
-    """What a file holds that nobody else can read; what is looked at is what is read."""
-    handle = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST_SECRET:
-            raise DefinitionError("it is no file of a secret.")
-        if stat.S_IMODE(found.st_mode) & 0o077:
-            raise DefinitionError(f"others can read it: chmod 600 {place}.")
-        return os.read(handle, _LARGEST_SECRET).decode("ascii", "replace")
-    finally:
-        os.close(handle)
