@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 import pytest
@@ -22,7 +23,7 @@ from riskwarn.errors import DefinitionError, NotFoundError, SignatureError
 from riskwarn.ledger import Ledger, database, enter, watch
 from riskwarn.ledger.tables import DELIVERIES
 from riskwarn.signed import signed
-from riskwarn.webhooks import Sender, again, load_webhooks, send, standings
+from riskwarn.webhooks import Sender, again, deliveries, load_webhooks, send, standings
 from riskwarn.webhooks.deliveries import claim, hand_over
 from riskwarn.webhooks.payload import night_rolled, of_night
 
@@ -357,18 +358,43 @@ def test_who_is_declared_today_is_not_told_of_last_year(ledger, clock):
     assert (done[0].taken, len(board.got), len(ledger.outbox())) == (0, 0, 0)
 
 
-def test_what_was_taken_long_ago_is_forgotten(ledger, clock):
-    """After ninety days the row of a message that was taken goes."""
-    with receiving() as board:
-        declared = declare(ledger.store, board.port)
-        send(ledger, declared, clock=clock, resolver=here)
-        watch(ledger, at=day(95))
-        clock.now = (day(95) + pd.Timedelta(hours=1)).to_pydatetime()
-        send(ledger, declared, clock=clock, resolver=here)
-    with database.linked(ledger.engine) as link:
-        left = {row.topic for row in link.execute(sa.select(DELIVERIES))}
+@pytest.mark.parametrize("answer", [OK, b"HTTP/1.1 410 Gone\r\n\r\n", REFUSED], ids=["taken", "given up", "waiting"])
+def test_what_is_long_over_is_forgotten(ledger, clock, answer):
+    """After ninety days the row of a message that was taken or given up goes, and one for a webhook that is declared no more; not before."""
+    left = []
+    with receiving(answer) as board, receiving(REFUSED) as other:
+        send(ledger, declare(ledger.store, board.port), clock=clock, resolver=here)
+        declared = declare(ledger.store, other.port, area="T9", events=["overdue"])
+        for days in (89, 95):
+            publish(ledger.store, days, alerts=[alert("G1")])
+            enter(ledger, at=day(days))
+            clock.now = (day(days) + pd.Timedelta(hours=1)).to_pydatetime()
+            with database.linked(ledger.engine, writes=True) as link:
+                link.execute(sa.update(DELIVERIES).values(webhook="another"))
+            hand_over(ledger, declared, clock())
+            with database.linked(ledger.engine) as link:
+                left.append([row.topic for row in link.execute(sa.select(DELIVERIES)) if row.topic == "night"])
 
-    assert left == {"overdue"}
+    assert left == [["night"], []]
+
+
+@pytest.mark.parametrize("url", ["sqlite", "postgresql"])
+def test_two_who_hand_over_at_once_do_it_once(tmp_path, clock, url, request, monkeypatch):
+    """Two servers look at the same moment: each message is handed over by one of them, and neither fails."""
+    store = a_city(tmp_path)
+    publish(store, 0, alerts=[alert("G1")])
+    place = request.getfixturevalue("postgres_database") if url == "postgresql" else None
+    both = threading.Barrier(2)
+    with Ledger(store, url=place) as ledger:
+        enter(ledger, at=pd.Timestamp(START))
+        declared = declare(store, 9)
+        rolled = deliveries.night_rolled
+        monkeypatch.setattr(deliveries, "night_rolled", lambda *of: (both.wait(20), rolled(*of))[1])
+        with ThreadPoolExecutor(2) as pool:
+            made = [pool.submit(hand_over, ledger, declared, clock()) for _ in range(2)]
+            n = sorted(one.result() for one in made)
+
+    assert n == [0, 1]
 
 
 def test_the_secret_is_the_owners_alone(ledger, tmp_path):

@@ -27,10 +27,11 @@ Clock = Callable[[], dt.datetime]
 FIRST_SECONDS, MOST_SECONDS = 30.0, 3600.0
 """How long is waited after the first try in vain, and at most; it doubles between."""
 KEPT_DAYS = 90
-"""How long it is known that a message was taken."""
+"""How long it is known that a message was taken or given up; longer than any webhook tries."""
 _LEASE = dt.timedelta(seconds=150)
 """After which a message is sent again whose sender was killed; longer than any sending takes."""
 _BATCH = 500
+_WAITS = sa.and_(DELIVERIES.c.taken_at.is_(None), DELIVERIES.c.given_up_at.is_(None))
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,10 @@ def hand_over(ledger: Ledger, declared: Webhooks, now: dt.datetime) -> int:
     ids = messages["message_id"].tolist()
     with database.linked(ledger.engine, writes=True) as link:
         still = sa.select(OUTBOX.c.message_id).where(OUTBOX.c.delivered_at.is_(None))
-        open_ids = {row.message_id for row in link.execute(still)}  # another sender may have been faster
+        locked = still.order_by(OUTBOX.c.message_id).with_for_update()
+        open_ids = {
+            row.message_id for row in link.execute(locked)
+        }  # another sender may have been faster, or be about to
         rows = [{k: v for k, v in row.items() if k != "message_id"} for row in made if row["message_id"] in open_ids]
         for start in range(0, len(rows), _BATCH):
             link.execute(sa.insert(DELIVERIES), rows[start : start + _BATCH])
@@ -111,8 +115,14 @@ def hand_over(ledger: Ledger, declared: Webhooks, now: dt.datetime) -> int:
                 OUTBOX.c.message_id.in_(ids[start : start + _BATCH]), OUTBOX.c.delivered_at.is_(None)
             )
             link.execute(done.values(delivered_at=now))
-        link.execute(sa.delete(DELIVERIES).where(DELIVERIES.c.taken_at < now - dt.timedelta(days=KEPT_DAYS)))
+        link.execute(sa.delete(DELIVERIES).where(_forgotten(now - dt.timedelta(days=KEPT_DAYS))))
     return len(rows)
+
+
+def _forgotten(before: dt.datetime) -> sa.ColumnElement[bool]:
+    """What was taken or given up long ago, or was made so long ago that nobody is declared any more who would take it."""
+    ended = sa.or_(DELIVERIES.c.taken_at < before, DELIVERIES.c.given_up_at < before)
+    return sa.or_(ended, sa.and_(_WAITS, DELIVERIES.c.made_at < before))
 
 
 def _rows(ledger: Ledger, declared: Webhooks, message: dict[str, Any], now: dt.datetime) -> Iterator[dict[str, Any]]:
@@ -140,9 +150,6 @@ def _rows(ledger: Ledger, declared: Webhooks, message: dict[str, Any], now: dt.d
 
 def _digest(*parts: str) -> str:
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
-
-
-_WAITS = sa.and_(DELIVERIES.c.taken_at.is_(None), DELIVERIES.c.given_up_at.is_(None))
 
 
 def claim(ledger: Ledger, webhook: Webhook, now: dt.datetime) -> Claimed | None:
