@@ -158,7 +158,7 @@ class WorkingTime:
 
 @checked
 def plan_in_force(store: Store) -> Plan:
-    """The plan by which a centre works now: that of its newest night, else ``plan.toml`` of the store, else the starter's.
+    """The plan by which a centre works now: that of its newest night, else the one declared (:func:`declared_plan`).
 
     Parameters
     ----------
@@ -175,6 +175,23 @@ def plan_in_force(store: Store) -> Plan:
             return Plan.of_dict(published)
     except (DataError, StaleDataError):
         pass
+    return declared_plan(store)
+
+
+@checked
+def declared_plan(store: Store) -> Plan:
+    """The plan by which the next night is run: ``plan.toml`` of the store, else the starter's.
+
+    Parameters
+    ----------
+    store
+        The city.
+
+    Returns
+    -------
+    plan
+        It may have been changed since the newest night; what is promoted now is held to these bounds.
+    """
     declared = store.path / "plan.toml"
     return Plan.load(declared if declared.is_file() else STARTER)
 

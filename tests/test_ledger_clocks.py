@@ -14,7 +14,7 @@ from riskwarn.gaps.calendar import workdays
 from riskwarn.ledger import Ledger, clocks, enter, watch
 from riskwarn.mode import switch
 from riskwarn.plan import Calendar, Plan
-from riskwarn.working import Budget, WorkingTime, budget_of
+from riskwarn.working import Budget, WorkingTime, budget_of, declared_plan, plan_in_force
 
 ZONE = "Asia/Shanghai"
 WALL = WorkingTime(workdays(dt.date(2024, 1, 1), dt.date(2026, 12, 31)), Calendar(), ZONE)
@@ -218,3 +218,16 @@ def test_the_ledger_counts_by_the_plan_of_the_night(tmp_path):
         made.act(item, "feedback", grid_head, outcome="O3", at="2025-03-03 11:00")
         assert "verify" not in {clock for _, clock in read(made, "2025-03-03 11:30")}
     assert f"{due:%m-%d %H:%M}" == "03-04 11:00"
+
+
+def test_a_plan_that_was_changed_is_declared_and_not_yet_in_force(tmp_path):
+    """What the next night and a promotion are held to is the file of the store; the ledger keeps to the plan of the newest night."""
+    store, starter = a_city(tmp_path), Plan.load(plan.STARTER)
+    without = (plan_in_force(store), declared_plan(store))
+    publish(store, 0, alerts=[alert("G1")], facts={"plan": starter.to_dict()})
+    changed = plan.STARTER.read_text("utf-8").replace("capacity = 40", "capacity = 7")
+    (store.path / "plan.toml").write_text(changed, "utf-8")
+
+    assert without == (starter, starter)
+    assert plan_in_force(store) == starter
+    assert declared_plan(store).modes.normal.capacity == 7

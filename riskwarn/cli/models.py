@@ -12,7 +12,6 @@ from riskwarn.cli.shared import (
     listed,
     only_target,
     open_store,
-    plan_in_force,
     say,
     store_path,
 )
@@ -210,11 +209,12 @@ def retrain(
     from riskwarn.errors import GateError
     from riskwarn.plan import Plan
     from riskwarn.retraining import retrain
+    from riskwarn.working import declared_plan
 
     opened = open_store(store)
     alias = tracking.CHALLENGER if challenger else tracking.CANDIDATE
     questions = _asked(experiment, plan)
-    bounds = Plan.load(plan) if plan else plan_in_force(store)
+    bounds = Plan.load(plan) if plan else declared_plan(opened)
     done = [retrain(opened, asked, alias=alias, promote=promote, plan=bounds) for asked in questions]
     texts = "\n\n".join(repr(retraining) for retraining in done)
     say({"retrained": [retraining.to_dict() for retraining in done]}, texts, as_json=json)
@@ -255,6 +255,7 @@ def promote(
     from riskwarn import tracking
     from riskwarn.counted import promote_count
     from riskwarn.holds import check_promotion
+    from riskwarn.working import declared_plan
 
     if baseline and version:
         raise DataError("name a --version or a --baseline, not both.")
@@ -266,8 +267,9 @@ def promote(
 
     folder = store_path(store)
     uri = tracking.default_uri(folder)
+    opened = open_store(store)
     wanted = tracking.fetch(target, uri=uri, alias=version or tracking.CANDIDATE)
-    check_promotion(open_store(store), plan_in_force(store), target, model=wanted)
+    check_promotion(opened, declared_plan(opened), target, model=wanted)
     champion = tracking.promote(target, uri=uri, version=version, folder=folder)
     say({"target": target, "champion": champion}, f"version {champion} of {target} is @champion", as_json=json)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from riskwarn.cli.options import Json, Out, StoreFolder, example, verbs
-from riskwarn.cli.shared import check_out, open_store, plan_in_force, say, show
+from riskwarn.cli.shared import check_out, open_store, say, show
 from riskwarn.errors import TamperedError
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def holds(
     """Say what stops a publication or promotion, why, and what lifts it; or release a hold for some days."""
     from riskwarn.holds import holds_of, standing, table_of_holds
     from riskwarn.holds import release as release_hold
+    from riskwarn.working import declared_plan
 
     check_out(out)
     opened = open_store(store)
@@ -68,7 +69,7 @@ def holds(
         of = f" of {target}" if target else ""
         say(line, f"{release}{of} is released by {line['by']} until {line['until'][:16]}", as_json=json)
         return
-    held = [h for h in holds_of(opened, plan_in_force(store)) if not target or h.target in {"", target}]
+    held = [h for h in holds_of(opened, declared_plan(opened)) if not target or h.target in {"", target}]
     table = table_of_holds(held)
     if out or json:
         show(table, out=out, as_json=json)

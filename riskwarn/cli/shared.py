@@ -61,13 +61,6 @@ def plan_of(path: Path | None, folder: Path | None) -> "Plan | None":
     return Plan.load(path or kept_plan) if path or kept_plan.is_file() else None
 
 
-def plan_in_force(folder: Path | None) -> "Plan":
-    """The plan of the store's folder, the starter where it has none."""
-    from riskwarn.plan import STARTER, Plan
-
-    return plan_of(None, folder) or Plan.load(STARTER)
-
-
 def scored(
     folder: Path | None, as_of: str, target: str, alias: str, capacity: int
 ) -> "tuple[RiskModel, pd.DataFrame, pd.DataFrame]":
