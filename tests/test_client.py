@@ -10,13 +10,24 @@ import numpy as np
 import pandas as pd
 import pytest
 import uvicorn
+from argon2 import PasswordHasher
 from ledger_rows import a_city, alert, day, publish
 from towns import web as web_town
 from visiting import as_visitor
 
+from riskwarn.access import password, visitor_of_token
 from riskwarn.client import AsyncClient, Client
 from riskwarn.client.calls import Call, members_of
-from riskwarn.errors import BusyError, ConflictError, DataError, ForbiddenError, NotFoundError, RiskwarnError, StepError
+from riskwarn.errors import (
+    BusyError,
+    ConflictError,
+    DataError,
+    ForbiddenError,
+    NotFoundError,
+    RiskwarnError,
+    SignInError,
+    StepError,
+)
 from riskwarn.ledger import Ledger, enter
 from riskwarn.web import create_app
 
@@ -250,3 +261,102 @@ def test_a_step_and_a_conflict(tmp_path, monkeypatch):
 
     assert [(t.state, t.version, t.again) for t in taken] == [("acknowledged", 2, False), ("acknowledged", 2, True)]
     assert [row["action"] for row in work["trail"]] == ["publish", "acknowledge"]
+
+
+@pytest.fixture
+def keepers(tmp_path, monkeypatch):
+    """Address of a city with an administrator who asks, a desk and a board, and its accounts."""
+    monkeypatch.setattr(password, "HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    store = a_city(tmp_path)
+    publish(store, 0, alerts=[alert("G1")])
+    with Ledger(store) as ledger:
+        enter(ledger, at=day(0) + pd.Timedelta(hours=7.5))
+    app = create_app(store.path, clock=lambda: day(0) + pd.Timedelta(hours=21))
+    accounts = app.state.doorman.accounts
+    for name, role in (("chief", "admin"), ("desk-1", "township_centre"), ("board", "city_analyst")):
+        accounts.add(name, "a sentence nobody guesses", role=role)
+    as_visitor(monkeypatch, "admin")
+    with Live(app) as url:
+        yield url, accounts
+
+
+def test_a_program_keeps_accounts(keepers):
+    """Made, changed, reset, unlocked and closed as an administrator does; who looked at an older version is told so."""
+    url, accounts = keepers
+    with Client(url) as keeper:
+        made = keeper.add_user("desk-2", role="grid_head", area="T1")
+        user_id = made["user"]["user_id"]
+        moved = keeper.change_user(user_id, version=1, area="T2")
+        with pytest.raises(ConflictError, match="meanwhile"):
+            keeper.change_user(user_id, version=1, role="auditor")
+        anew = keeper.reset_user(user_id, version=moved["version"])
+        open_again = keeper.unlock_user(user_id)
+        shut = keeper.change_user(user_id, version=open_again["version"], disabled=True)
+        users = keeper.users().set_index("name")
+
+        assert keeper.user(user_id) == shut
+    assert (moved["role"], moved["area"], shut["disabled"]) == ("grid_head", "T2", True)
+    assert anew["password"] != made["password"]
+    assert sorted(users.index) == ["board", "chief", "desk-1", "desk-2"]
+    assert users.loc["desk-2", "user_id"] == user_id
+    assert accounts.account("desk-2").disabled
+
+
+def test_a_program_keeps_tokens(keepers):
+    """A token is shown once and ends at once; ended again it stays so, and one that there is not is unknown."""
+    url, accounts = keepers
+    with Client(url) as keeper:
+        users = keeper.users().set_index("name")["user_id"]
+        made = keeper.make_token(users["board"], purpose="display", scopes=["scores:read"], area="T1", days=30)
+        before = visitor_of_token(accounts, made["token"]).area
+        nothing = [keeper.end_token(made["facts"]["token_id"]) for _ in range(2)]
+        listed = keeper.tokens()
+        with pytest.raises(NotFoundError):
+            keeper.end_token("0" * 8)
+    with pytest.raises(SignInError):
+        visitor_of_token(accounts, made["token"])
+
+    assert (before, nothing) == ("T1", [{}, {}])
+    assert listed[["account", "scopes", "state"]].to_numpy().tolist() == [["board", "scores:read", "revoked"]]
+
+
+def test_a_program_stops_the_scores_and_lets_them_go_on(keepers):
+    """The log names the role and the reason; while it holds it is not stopped again."""
+    url, _ = keepers
+    with Client(url) as keeper:
+        made = keeper.stop_scores("half the calls are missing")
+        held = keeper.stops()["stopped"]
+        with pytest.raises(ConflictError):
+            keeper.stop_scores("once more")
+        keeper.stop_scores("the feed is mended", stopped=False)
+        log = keeper.stops()
+
+    assert (made["by"], held, log["stopped"]) == ("admin", True, False)
+    assert [line["why"] for line in log["log"]] == ["the feed is mended", "half the calls are missing"]
+
+
+def test_the_board_comes_as_a_frame(keepers, monkeypatch):
+    """What is overdue, with whom it lies and the next step; of another organisation nothing."""
+    as_visitor(monkeypatch, "supervisor")
+    waited, awaited = both(keepers[0], lambda city: city.supervision())
+    with Client(keepers[0]) as city:
+        of_one = city.supervision(body="T1")
+        of_none = city.supervision(body="T9")
+
+    pd.testing.assert_frame_equal(waited, awaited)
+    assert (waited.attrs["total"], waited["light"].tolist()) == (len(waited), ["red"] * len(waited))
+    assert "acknowledge" in waited["clock"].tolist()
+    assert (len(of_one), len(of_none)) == (len(waited), 0)
+
+
+def test_what_has_no_key_is_sent_once():
+    """A step of a keeper is not sent again where the server is busy: it may have been taken. What reads or ends is."""
+    busy = [httpx.Response(503) for _ in range(4)]
+    transport, sent = answering(*busy)
+    with Client("http://city", transport=transport) as keeper, pytest.raises(BusyError):
+        keeper.add_user("desk-2", role="grid_head")
+    again, sent_again = answering(httpx.Response(503), httpx.Response(204))
+    with Client("http://city", transport=again) as keeper:
+        keeper.end_token("00000000")
+
+    assert (len(sent), len(sent_again)) == (1, 2)

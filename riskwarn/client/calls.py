@@ -43,7 +43,7 @@ class Call(Generic[T]):
         What is sent along.
     """
 
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "PATCH", "DELETE"]
     path: str
     read: Callable[[bytes, Mapping[str, str]], T]
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Call(Generic[T]):
     @property
     def repeatable(self) -> bool:
         """Whether sending it twice does what sending it once does."""
-        return self.method == "GET" or "Idempotency-Key" in self.headers
+        return self.method in {"GET", "DELETE"} or "Idempotency-Key" in self.headers
 
     def sent(self) -> dict[str, Any]:
         """What httpx takes."""
@@ -126,7 +126,16 @@ def scores(**asked: Any) -> Call[pd.DataFrame]:
 
 def found(path: str, *parts: str, **asked: Any) -> Call[dict[str, Any]]:
     """One thing as JSON."""
-    return Call("GET", path.format(*(quote(part, safe="") for part in parts)), members_of, asked)
+    return Call("GET", _at(path, *parts), members_of, asked)
+
+
+def _at(path: str, *parts: str) -> str:
+    return path.format(*(quote(part, safe="") for part in parts))
+
+
+def rows_at(path: str, name: str) -> Call[pd.DataFrame]:
+    """A list that comes whole, as a frame."""
+    return Call("GET", path, lambda body, headers: pd.DataFrame(list(members_of(body, headers)[name])))
 
 
 def areas(**asked: Any) -> Call[pd.DataFrame]:
@@ -147,9 +156,23 @@ def step(item_id: str, action: str, version: int, *, key: str | None, **given: s
     return Call("POST", path, read, body=sent, headers={"Idempotency-Key": key or uuid.uuid4().hex})
 
 
-def posted(path: str, **body: Any) -> Call[dict[str, Any]]:
+def posted(path: str, *parts: str, **body: Any) -> Call[dict[str, Any]]:
     """Something posted, answered in JSON."""
-    return Call("POST", path, members_of, body={k: v for k, v in body.items() if v is not None})
+    return Call("POST", _at(path, *parts), members_of, body=_given(body) or None)
+
+
+def changed(path: str, *parts: str, **body: Any) -> Call[dict[str, Any]]:
+    """Something changed, answered in JSON as it is now."""
+    return Call("PATCH", _at(path, *parts), members_of, body=_given(body))
+
+
+def ended(path: str, *parts: str) -> Call[dict[str, Any]]:
+    """Something ended, which has no answer."""
+    return Call("DELETE", _at(path, *parts), lambda *_: {})
+
+
+def _given(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def what_if(grid_id: str, values: Mapping[str, float], *, as_of: str | None) -> Call[dict[str, Any]]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from riskwarn.client import calls
 from riskwarn.client.calls import Call, Taken
-from riskwarn.client.questions import Questions
+from riskwarn.client.keeping import KeepersQuestions
 from riskwarn.errors import BusyError, DataError, NotFoundError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _options(url: str, token: str, timeout: float, options: Mapping[str, Any]) -
     return {"base_url": url, "timeout": timeout, **options, "headers": headers}
 
 
-class Client(Questions[pd.DataFrame, dict[str, Any], Taken]):
+class Client(KeepersQuestions[pd.DataFrame, dict[str, Any], Taken]):
     """A client that waits for each answer.
 
     Parameters
@@ -132,7 +132,7 @@ class Client(Questions[pd.DataFrame, dict[str, Any], Taken]):
         return calls.joined(list(self.pages(path, **asked)))
 
 
-class AsyncClient(Questions[Awaitable[pd.DataFrame], Awaitable[dict[str, Any]], Awaitable[Taken]]):
+class AsyncClient(KeepersQuestions[Awaitable[pd.DataFrame], Awaitable[dict[str, Any]], Awaitable[Taken]]):
     """A client that does not wait: the questions of :class:`Client`, each to be awaited.
 
     Parameters

@@ -195,6 +195,22 @@ class Questions(ABC, Generic[FrameT, MembersT, TakenT]):
         answer: MembersT = self.ask(calls.found("/items/{}", item_id))
         return answer
 
+    def supervision(self, *, body: str | None = None) -> FrameT:
+        """What is overdue or soon will be, overdue first.
+
+        Parameters
+        ----------
+        body
+            Only what lies with this organisation.
+
+        Returns
+        -------
+        board
+            A frame, one row a clock: with whom it lies, by when, the next step and the roles that may take it; its `attrs` hold the
+            `total`.
+        """
+        return self._listed("/supervision", body=body)
+
     def get(self, path: str, **asked: Any) -> MembersT:
         """Whatever else the API answers in JSON, as ``get("/feeds")``.
 
