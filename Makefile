@@ -32,7 +32,7 @@ slow: $(STAMP)  ## run every test, also the slow ones
 faults: $(STAMP)  ## faults on purpose, the long form; prints one table (an hour on 2 cores)
 	@PYTHONPATH=tests $(BIN)/python -m faults
 
-security: $(STAMP)  ## what is tried against each fault of access, input and supply (R19 to R35); prints one table with the figures of this run
+security: $(STAMP)  ## what is tried against each fault of access, input, supply and use (R19 to R35, R40, R44); prints one table with the figures of this run
 	@PYTHONPATH=tests $(BIN)/python -m security -n auto --dist loadfile
 
 lint: $(STAMP)  ## style, with every rule on

@@ -1,4 +1,4 @@
-"""``make security``, or ``python -m security [R24 …]`` with ``tests`` in the path: the fault list R19 to R35 with figures of this run.
+"""``make security``, or ``python -m security [R24 …]`` with ``tests`` in the path: the fault list R19 to R35, R40 and R44 with figures of this run.
 
 Ends with 1 where a target is missed. What could not be asked, as advisories without a network, is said and counts as not known.
 """
