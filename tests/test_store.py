@@ -246,6 +246,21 @@ def test_a_table_is_asked_for_by_its_name(tmp_path, wrong):
         Store(tmp_path / "city", timezone=ZONE).has(wrong)
 
 
+@pytest.mark.parametrize(
+    ("since", "first"), [("2025-03-01", "2025-02"), ("2025-03-02", "2025-03"), ("2026-01-01", "2025-04")]
+)
+def test_months_that_ended_before_are_left_out(tmp_path, since, first):
+    """What became known in a month that ended before `since` is not read, all else is; past the newest month, that one is read."""
+    store = filled(tmp_path / "city", revisions())
+    read = store.read("events", since=since, source="dispute")
+    every = store.read("events", source="dispute")
+
+    month = every["known_at"].dt.tz_convert("UTC").dt.strftime("%Y-%m")
+    expected = every[month >= first].reset_index(drop=True)
+    assert 0 < len(expected) < len(every)
+    pd.testing.assert_frame_equal(read, expected)
+
+
 def test_an_unknown_column_is_told(tmp_path):
     """A column the table cannot have is an error, not a table without it."""
     with pytest.raises(DataError, match=r"no column 'categry' \(did you mean 'category'\?\)"):

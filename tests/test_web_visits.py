@@ -82,6 +82,19 @@ def test_only_a_whole_number_changes_the_proposal(proposal, value):
     assert changed["proposed"].iloc[0] == 7
 
 
+def test_only_the_months_of_the_window_are_opened(town, tmp_path, proposal):
+    """Visits of months past are not read, so that the first page of a night does not wait for years of them: a damaged one of them changes nothing."""
+    own = Store(shutil.copytree(town.path, tmp_path / "town"))
+    months = sorted((own.path / "tables" / "visits").glob("*.parquet"))
+    months[0].write_bytes(b"")
+    night = Nights(own).at()
+
+    assert len(months) == 3
+    pd.testing.assert_frame_equal(
+        visits.proposal_of(night, own, frozenset(night.scores["grid_id"])).rows, proposal.rows
+    )
+
+
 @pytest.fixture
 def site(town, tmp_path, monkeypatch):
     monkeypatch.setattr(password, "HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))

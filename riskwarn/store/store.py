@@ -277,7 +277,13 @@ class Store(Tables, Publication):
 
     @checked
     def read(
-        self, name: str, *, columns: Sequence[str] | None = None, source: str | None = None, as_of: object = None
+        self,
+        name: str,
+        *,
+        columns: Sequence[str] | None = None,
+        source: str | None = None,
+        as_of: object = None,
+        since: object = None,
     ) -> pd.DataFrame:
         """Rows of a table, times in the store's zone, in the order of the key; those of a night in the order they were published.
 
@@ -291,6 +297,9 @@ class Store(Tables, Publication):
             For `events`: only this feed.
         as_of
             For tables of a night: only this date; all dates by default.
+        since
+            For a table kept by month: months that ended before then are not opened, if there are later ones; what else became known before
+            comes along. All by default.
 
         Raises
         ------
@@ -302,7 +311,7 @@ class Store(Tables, Publication):
             There is no such table or column, or a file is damaged.
         """
         if name not in NIGHT_TABLES:
-            return super().read(name, columns=columns, source=source)
+            return super().read(name, columns=columns, source=source, since=since)
         return to_frame(table_of(name), self.arrow(name, columns=columns, as_of=as_of, dictionary=False), self.timezone)
 
     @checked
@@ -314,10 +323,11 @@ class Store(Tables, Publication):
         source: str | None = None,
         dictionary: bool = True,
         as_of: object = None,
+        since: object = None,
     ) -> pa.Table:
         """The rows as an Arrow table, times in UTC; repeated words as dictionaries unless `dictionary` is false."""
         if name not in NIGHT_TABLES:
-            return super().arrow(name, columns=columns, source=source, dictionary=dictionary)
+            return super().arrow(name, columns=columns, source=source, dictionary=dictionary, since=since)
         table: Table = table_of(name)
         check_columns(table, columns)
         dates = self.nights() if as_of is None else [as_of]

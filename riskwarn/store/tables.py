@@ -98,7 +98,9 @@ class Tables(ABC):
         """Feeds with events."""
         return sorted({name.split("/")[2] for name in self._parts("events")})
 
-    def read(self, name: str, *, columns: Sequence[str] | None = None, source: str | None = None) -> pd.DataFrame:
+    def read(
+        self, name: str, *, columns: Sequence[str] | None = None, source: str | None = None, since: object = None
+    ) -> pd.DataFrame:
         """Rows of a source table, times in the store's zone, in the order of the key.
 
         Parameters
@@ -109,6 +111,9 @@ class Tables(ABC):
             Only these; all by default.
         source
             For `events`: only this feed.
+        since
+            Months of a table kept by month that ended before then are not opened, if there are later ones; what else became known before
+            comes along. All by default.
 
         Returns
         -------
@@ -123,13 +128,21 @@ class Tables(ABC):
             There is no such table or column, or a file is damaged.
         """
         table = table_of(name)
-        rows = to_frame(table, self.arrow(name, columns=columns, source=source, dictionary=False), self.timezone)
+        rows = to_frame(
+            table, self.arrow(name, columns=columns, source=source, dictionary=False, since=since), self.timezone
+        )
         return (
             rows.sort_values(list(table.key), kind="stable", ignore_index=True) if set(table.key) <= set(rows) else rows
         )
 
     def arrow(
-        self, name: str, *, columns: Sequence[str] | None = None, source: str | None = None, dictionary: bool = True
+        self,
+        name: str,
+        *,
+        columns: Sequence[str] | None = None,
+        source: str | None = None,
+        dictionary: bool = True,
+        since: object = None,
     ) -> pa.Table:
         """The rows as an Arrow table, times in UTC; repeated words as dictionaries unless `dictionary` is false.
 
@@ -143,6 +156,9 @@ class Tables(ABC):
             For `events`: only this feed.
         dictionary
             Whether repeated words come as dictionaries.
+        since
+            Months of a table kept by month that ended before then are not opened, if there are later ones; what else became known before
+            comes along. All by default.
 
         Returns
         -------
@@ -157,10 +173,12 @@ class Tables(ABC):
         table = table_of(name)
         check_columns(table, columns)
         words = [c.name for c in table.columns if c.name in _DICTIONARY and c.kind == "text"] if dictionary else []
+        month = "" if since is None else f"{self.instant(since).tz_convert('UTC'):%Y-%m}"
 
         def parts() -> list[pa.Table]:
-            names = self._parts(name, source)
-            return [self._load(part, list(columns) if columns else None, words) for part in names]
+            every = self._parts(name, source)
+            late = [part for part in every if name not in MONTH_OF or Path(part).stem >= month]
+            return [self._load(part, list(columns) if columns else None, words) for part in late or every[-1:]]
 
         return joined(self._looked(parts) or [self._nothing(name, source)], dictionary=dictionary)
 

@@ -80,13 +80,10 @@ def _visits(night: Night, store: Store) -> Mapping[str, int]:
     """Valid visits of the last 28 days by grid, known by the night; read once."""
     made = night.made
     if "visits_of_late" not in made:
-        table = store.read("visits")
-        table = table[[c for c in _READ if c in table]]
-        known = (table["started_at"] < night.as_of) & (table["started_at"] >= night.as_of - pd.Timedelta(days=DAYS))
-        if "known_at" in table:
-            known &= table["known_at"] < night.as_of
-        if "valid" in table:
-            known &= table["valid"].fillna(value=True).astype(bool)
+        since = night.as_of - pd.Timedelta(days=DAYS)
+        table = store.read("visits", columns=_READ, since=since)
+        known = (table["started_at"] < night.as_of) & (table["started_at"] >= since) & (table["known_at"] < night.as_of)
+        known &= table["valid"].fillna(value=True).astype(bool)
         made["visits_of_late"] = table.loc[known, "grid_id"].astype("str").value_counts().to_dict()
     counted: Mapping[str, int] = made["visits_of_late"]
     return counted
