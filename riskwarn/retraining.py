@@ -18,7 +18,7 @@ from riskwarn.model import RiskModel
 from riskwarn.plan import Plan
 from riskwarn.store import Store
 from riskwarn.training import described_panel, train
-from riskwarn.working import plan_in_force
+from riskwarn.working import declared_plan
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +141,7 @@ def retrain(
     tracking_folder
         Where MLflow's file lies; the store's folder by default.
     plan
-        Whose holds stop a promotion (:mod:`riskwarn.holds`); the one in force by default (:func:`riskwarn.working.plan_in_force`).
+        Whose holds stop a promotion (:mod:`riskwarn.holds`); the one declared by default (:func:`riskwarn.working.declared_plan`).
 
     Returns
     -------
@@ -185,7 +185,7 @@ def _promoted(
     if champion is not None and champion.version == model.version:
         return "", ""
     try:
-        check_promotion(store, plan or plan_in_force(store), model.label.name, model=model)
+        check_promotion(store, plan or declared_plan(store), model.label.name, model=model)
         uri = tracking.default_uri(folder)
         return tracking.promote(model.label.name, uri=uri, version=version, folder=folder), ""
     except GateError as error:

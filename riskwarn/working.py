@@ -158,7 +158,7 @@ class WorkingTime:
 
 @checked
 def plan_in_force(store: Store) -> Plan:
-    """The plan by which a centre works now: that of its newest night, else the one declared (:func:`declared_plan`).
+    """The plan by which a centre works now: that of its newest night, else ``plan.toml`` of the store, else the starter's.
 
     Parameters
     ----------
@@ -170,17 +170,12 @@ def plan_in_force(store: Store) -> Plan:
     plan
         So the ledger counts by the same clocks as the list it enters.
     """
-    try:
-        if published := store.newest_night().facts.get("plan"):
-            return Plan.of_dict(published)
-    except (DataError, StaleDataError):
-        pass
-    return declared_plan(store)
+    return _published_plan(store) or _kept_plan(store) or Plan.load(STARTER)
 
 
 @checked
 def declared_plan(store: Store) -> Plan:
-    """The plan by which the next night is run: ``plan.toml`` of the store, else the starter's.
+    """The plan by which the next night is run: ``plan.toml`` of the store, else that of its newest night, else the starter's.
 
     Parameters
     ----------
@@ -190,10 +185,9 @@ def declared_plan(store: Store) -> Plan:
     Returns
     -------
     plan
-        It may have been changed since the newest night; what is promoted now is held to these bounds.
+        It may have been changed since the newest night; what is promoted now is held to its bounds.
     """
-    declared = store.path / "plan.toml"
-    return Plan.load(declared if declared.is_file() else STARTER)
+    return _kept_plan(store) or _published_plan(store) or Plan.load(STARTER)
 
 
 @checked
@@ -222,3 +216,16 @@ def working_time(store: Store, calendar: Calendar, now: pd.Timestamp) -> Working
         changes=changes if changes.exists() else None,
     )
     return WorkingTime(days, calendar, store.timezone)
+
+
+def _published_plan(store: Store) -> Plan | None:
+    try:
+        published = store.newest_night().facts.get("plan")
+    except (DataError, StaleDataError):
+        return None
+    return Plan.of_dict(published) if published else None
+
+
+def _kept_plan(store: Store) -> Plan | None:
+    place = store.path / "plan.toml"
+    return Plan.load(place) if place.is_file() else None

@@ -1,6 +1,7 @@
 """Clocks on working calendars, and the cards that lateness raises."""
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -221,13 +222,17 @@ def test_the_ledger_counts_by_the_plan_of_the_night(tmp_path):
 
 
 def test_a_plan_that_was_changed_is_declared_and_not_yet_in_force(tmp_path):
-    """What the next night and a promotion are held to is the file of the store; the ledger keeps to the plan of the newest night."""
+    """What the next night and a promotion are held to is the file of the store, or the plan of the newest night, to which the ledger keeps."""
     store, starter = a_city(tmp_path), Plan.load(plan.STARTER)
     without = (plan_in_force(store), declared_plan(store))
-    publish(store, 0, alerts=[alert("G1")], facts={"plan": starter.to_dict()})
+    nights = replace(starter, lanes=replace(starter.lanes, explore=0.0))
+    publish(store, 0, alerts=[alert("G1")], facts={"plan": nights.to_dict()})
+    without_file = (plan_in_force(store), declared_plan(store))
     changed = plan.STARTER.read_text("utf-8").replace("capacity = 40", "capacity = 7")
     (store.path / "plan.toml").write_text(changed, "utf-8")
 
     assert without == (starter, starter)
-    assert plan_in_force(store) == starter
+    assert without_file == (nights, nights)
+    assert nights != starter
+    assert plan_in_force(store) == nights
     assert declared_plan(store).modes.normal.capacity == 7
