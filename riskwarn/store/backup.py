@@ -180,8 +180,9 @@ def _unpacked(source: Path, target: Path) -> dict[str, str]:
         sums: dict[str, str] = json.loads(held.read(_MANIFEST))["sha256"]
         if sorted(held.namelist()) != sorted([*sums, _MANIFEST]):
             raise _UnfitError("files and manifest differ")
-        for name, wanted in sums.items():
+        for name in sums:
             _check_name(name)
+        for name, wanted in sums.items():
             place = target / name
             place.parent.mkdir(parents=True, exist_ok=True)
             digest = hashlib.sha256()
