@@ -3,6 +3,7 @@
 import datetime as dt
 import math
 import statistics
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -32,6 +33,8 @@ class Oracle:
         self.grids = {g["grid_id"]: g for g in plain(grids.sort_values("grid_id"))}
         self.zone = timezone
         self.tables = {name: plain(t) for name, t in (tables or {}).items()}
+        # what is asked for every feature and grid is worked out once
+        self.areas, self.current, self.exposure = map(cache, (self.areas, self.current, self.exposure))
 
     def __call__(self, feature, as_of):
         """One number a grid, in the order of grid ids."""

@@ -18,7 +18,7 @@ NEXT = NIGHT + pd.Timedelta(days=1)
 
 @pytest.fixture
 def store(tmp_path):
-    return towns.copy(towns.street(), tmp_path / "street")
+    return towns.new_street(tmp_path / "street")
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ PLAN = Plan.of_one(towns.TARGET, alias=tracking.CANDIDATE)
 
 @pytest.fixture
 def street(tmp_path):
-    return towns.copy(towns.street(), tmp_path / "street")
+    return towns.new_street(tmp_path / "street")
 
 
 def moved(model, by=1e-6):

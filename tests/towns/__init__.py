@@ -19,6 +19,7 @@ from riskwarn.baseline import Linear, PriorCount
 from riskwarn.experiment import Dates, Folds, Gate
 from riskwarn.history import Stream
 from riskwarn.label import Label
+from riskwarn.pipeline import nightly
 from riskwarn.store import Store
 
 ZONE = "Asia/Shanghai"
@@ -169,11 +170,28 @@ def street_events(n: int = 12, *, first: str = "2024-12-30", days: int = 360, se
 
 @cache
 def street() -> Store:
-    """The street's store with a kept candidate, ready for a night; no MLflow."""
+    """The street's store with a kept candidate, ready for a night; no MLflow. What its first night keeps of the model is there already."""
     store = Store(folder() / "street", timezone=ZONE)
     store.write("grids", street_grids())
     store.write("events", street_events())
     tracking.keep(street_model(store), store.path, alias=tracking.CANDIDATE)
+    first = copy(store, folder() / "street-after-a-night")
+    nightly(first, TARGET, as_of=STREET_NIGHT, capacity=4, alias=tracking.CANDIDATE)
+    for noted in of_the_first_night(first):
+        shutil.copy(noted, store.path / noted.relative_to(first.path))
+    return store
+
+
+def of_the_first_night(store: Store) -> list[Path]:
+    """What a first night notes of its models, so that the next ones are quicker: golden rows that were right, and what is usual."""
+    return [path for name in (".golden", ".usual-*") for path in (store.path / "models").glob(f"*/{name}")]
+
+
+def new_street(target: Path) -> Store:
+    """A copy of the street that has seen no night yet."""
+    store = copy(street(), target)
+    for noted in of_the_first_night(store):
+        noted.unlink()
     return store
 
 
