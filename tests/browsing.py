@@ -31,7 +31,7 @@ PAGES = ("/", "/grids", "/grids/G0001", "/grids/G0012", "/gaps", "/alerts", "/mo
 @contextmanager
 def served(store):
     """The pages of a store, served on loopback at the address that is given."""
-    with _on_loopback(create_app(store.path, clock=lambda: web_town.NOW)) as address:
+    with on_loopback(create_app(store.path, clock=lambda: web_town.NOW)) as address:
         yield address
 
 
@@ -44,12 +44,13 @@ def staffed(store, *, called=()):
         app.state.doorman.accounts.add(name, GOOD, role=role, area=area)
     names = app.state.nights.newest().places.names
     names.update(zip(list(names), called, strict=False))
-    with _on_loopback(app) as address:
+    with on_loopback(app) as address:
         yield address, app
 
 
 @contextmanager
-def _on_loopback(app):
+def on_loopback(app):
+    """An application served on loopback, at the address that is given."""
     import uvicorn
 
     with socket.socket() as free:

@@ -95,3 +95,45 @@ def test_every_variable_is_documented():
     text = (ROOT / "docs" / "operations.md").read_text("utf-8")
 
     assert sorted(name for name in read if f"| `{name}` |" not in text) == []
+
+
+def test_every_status_of_an_answer_is_in_the_table():
+    """Each problem the server tells of stands in the table of pages and API under its status, and no other."""
+    table = (ROOT / "docs" / "web.md").read_text("utf-8").partition("| status |")[2].partition("\n\n")[0]
+    rows = [line.split("|")[1:3] for line in table.splitlines() if re.match(r"\| \d{3} ", line)]
+    told = {(int(status), code) for status, codes in rows for code in re.findall(r"`(\w+)`", codes)}
+    made = {
+        (int(status), code)
+        for path in (ROOT / "riskwarn").rglob("*.py")
+        for status, code in re.findall(r'Problem\(\s*(\d{3}), "(\w+)"', path.read_text("utf-8"))
+    }
+
+    assert told == made
+
+
+def test_every_page_is_in_the_table(tmp_path):
+    """Each page that the server has stands in the table of pages, and no other."""
+    from towns import web
+
+    from riskwarn.web import create_app
+    from riskwarn.web.policy import policies
+
+    no_pages = (
+        "/api/",
+        "/outlines",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/openapi",
+        "/v2",
+        "/sign-in/sso",
+        "/sign-out/sso",
+    )
+    app = create_app(web.build(tmp_path / "town").path)
+    made = {
+        p for method, p, _ in policies(app) if method == "GET" and not p.startswith(no_pages) and "{ending}" not in p
+    }
+    table = (ROOT / "docs" / "web.md").read_text("utf-8").partition("| address |")[2].partition("\n\n")[0]
+    told = {page for line in table.splitlines() for page in re.findall(r"`(/[^`]*)`", line.split("|")[1])}
+
+    assert told == made

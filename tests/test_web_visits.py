@@ -57,9 +57,8 @@ def test_the_budget_is_kept_and_no_number_is_beyond_belief(town, proposal):
 
     assert proposal.budget == int(len(known) / 4)
     assert proposal.rows["proposed"].sum() == proposal.budget
-    assert (proposal.rows["proposed"] - proposal.rows["drawn"]).max() <= max(
-        visits.MOST_A_WEEK, int(np.ceil(proposal.budget / len(proposal.rows)))
-    )
+    assert (proposal.rows["proposed"] - proposal.rows["drawn"]).max() <= proposal.most
+    assert proposal.most == max(visits.MOST_A_WEEK, int(np.ceil(proposal.budget / len(proposal.rows))))
     assert proposal.rows["proposed"].min() >= (proposal.budget >= 2 * len(proposal.rows))
     assert proposal.rows["change"].is_monotonic_decreasing
 
@@ -114,6 +113,13 @@ def site(town, tmp_path, monkeypatch):
 def taken(client, ending, **numbers):
     csrf = re.search(r'name="csrf" value="([0-9a-f]+)"', client.get("/visits").text)[1]
     return client.post(f"/visits.{ending}", data={"csrf": csrf, **{f"visits-{g}": n for g, n in numbers.items()}})
+
+
+def test_the_page_says_the_bound_that_holds(site, proposal):
+    """The sentence above the proposal names the most that is planned for one grid, and the random ones beside it."""
+    text = signed_in(site, "desk-1").get("/visits").text
+
+    assert f"at most {proposal.most} planned for a grid, and a few more drawn at random" in text
 
 
 def test_the_file_holds_the_edits_and_no_formula(site):

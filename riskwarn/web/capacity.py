@@ -21,7 +21,7 @@ from riskwarn.web.narrow import narrowed
 from riskwarn.web.page import PageQuery, language_of
 from riskwarn.web.paper_page import MEDIA
 from riskwarn.web.policy import form_of, may, read_as
-from riskwarn.web.visits import DAYS, MOST_A_WEEK, Proposal, edited, proposal_of
+from riskwarn.web.visits import DAYS, Proposal, edited, proposal_of
 from riskwarn.web.words import PHRASES, told
 from riskwarn.web.worklist import HANDS, day_items
 
@@ -118,7 +118,7 @@ def visits(
         rows=rows.iloc[pages["start"] : pages["end"]].to_dict("records"),
         budget=0 if proposal is None else proposal.budget,
         days=DAYS,
-        most=MOST_A_WEEK,
+        most=0 if proposal is None else proposal.most,
     )
 
 

@@ -20,7 +20,7 @@ HANDS: dict[str, Phrase] = {
     "not_sent": phrase("The line is back, and it was not taken: open the item and look who was faster."),
     "visits": phrase("Visits"),
     "visits_dek": phrase(
-        "A proposal under the same {budget} visits a week: by risk, within townships, at most {most} for a grid, a few at random. Change what you know better."
+        "A proposal under the same {budget} visits a week: by risk, within townships, at most {most} planned for a grid, and a few more drawn at random. Change what you know better."
     ),
     "no_visits": phrase("No visits are known for the last {days} days, so none can be spread anew."),
     "v_grid_id": phrase("grid code", context="visits"),

@@ -69,7 +69,9 @@ _LASTING = frozenset(
     "as_of target page kind level lane trend area gap owner state feature q since severity hours period body clock hands".split()
 )
 """Parameters that a page keeps when it is shown in another language, or come back to."""
-_COOKIE = "riskwarn_lang"
+_COOKIE, _THEME = "riskwarn_lang", "riskwarn_theme"
+THEMES = ("auto", "light", "dark")
+"""How a page looks: as the device does, on light paper, or for a dark room."""
 _YEAR_SECONDS = 365 * 24 * 3600
 
 
@@ -77,6 +79,7 @@ class PageQuery(NightQuery):
     """Parameters every page takes; any other is refused."""
 
     lang: str | None = Field(None, pattern=f"^({'|'.join(LANGUAGES)})$")
+    theme: str | None = Field(None, pattern=f"^({'|'.join(THEMES)})$")
 
 
 def _environment() -> jinja2.Environment:
@@ -122,6 +125,12 @@ def language_of(request: Request) -> str:
     return next(language for language in known if language in LANGUAGES)
 
 
+def theme_of(request: Request) -> str:
+    """How the page is to look: as asked for in the address, else as the cookie says, else as the device does."""
+    known = [request.query_params.get("theme"), request.cookies.get(_THEME), THEMES[0]]
+    return next(theme for theme in known if theme in THEMES)
+
+
 def _common(request: Request) -> dict[str, Any]:
     """What every page is given, with or without a night."""
     language, root, path = language_of(request), root_of(request), path_of(request)
@@ -142,6 +151,8 @@ def _common(request: Request) -> dict[str, Any]:
             for other in LANGUAGES
             if other != language
         ],
+        "theme": theme_of(request),
+        "themes": [(name, quote(root + path) + "?" + urlencode(here | {"theme": name})) for name in THEMES],
         "word": lambda table, code: words.word(table, code, language),
         "ledger_word": lambda what, code: ledger_word(what, code)[language],
         "code": lambda code: words_of(str(code))[language],
@@ -266,8 +277,9 @@ def _degraded(nights: Nights, night: Night, language: str) -> str:
 
 def _html(request: Request, text: str, status: int = 200) -> Response:
     response = HTMLResponse(text, status, {"Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"})
-    if request.query_params.get("lang") in LANGUAGES:
-        response.set_cookie(_COOKIE, request.query_params["lang"], _YEAR_SECONDS, httponly=True, samesite="lax")
+    for name, cookie, known in (("lang", _COOKIE, LANGUAGES), ("theme", _THEME, THEMES)):
+        if request.query_params.get(name) in known:
+            response.set_cookie(cookie, request.query_params[name], _YEAR_SECONDS, httponly=True, samesite="lax")
     return response
 
 

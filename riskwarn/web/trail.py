@@ -24,8 +24,14 @@ class TrailQuery(BaseModel):
     lang: str | None = Field(None, max_length=20)
 
 
+class TrailPageQuery(TrailQuery):
+    """Parameters of its page."""
+
+    theme: str | None = Field(None, max_length=20)
+
+
 @trail.get("/audit", include_in_schema=False, dependencies=[may("audit:read", "any", "safe")])
-async def audit_page(request: Request, query: Annotated[TrailQuery, Query()]) -> Response:
+async def audit_page(request: Request, query: Annotated[TrailPageQuery, Query()]) -> Response:
     """The last lines of the audit log."""
     journal: Journal = request.app.state.journal
     return plain_page(request, "audit.html", rows=await run_in_threadpool(journal.last, query.limit))

@@ -12,7 +12,7 @@ from riskwarn.web.held import Night
 
 DAYS, WEEK = 28, 7
 MOST_A_WEEK = 5
-"""Visits planned for one grid in a week at most: one a working day."""
+"""Visits planned for one grid in a week at most, one a working day; more only where the budget is more than that for every grid."""
 _READ = ("grid_id", "started_at", "known_at", "valid")
 
 
@@ -27,10 +27,13 @@ class Proposal:
         random) and `change`.
     budget
         Visits a week, as now.
+    most
+        Visits planned for one grid at most; those drawn at random come on top.
     """
 
     rows: pd.DataFrame
     budget: int
+    most: int
 
 
 def proposal_of(night: Night, store: Store, area_ids: frozenset[str]) -> Proposal | None:
@@ -61,8 +64,8 @@ def proposal_of(night: Night, store: Store, area_ids: frozenset[str]) -> Proposa
     town = scores["township_id"].fillna("").astype("str") if "township_id" in scores else pd.Series("", scores.index)
     table = pd.DataFrame({"grid_id": scores["grid_id"], "risk": expected, "visits": now, "township_id": town})
     least = 1 if budget >= 2 * len(table) else 0  # where hands are there for all, no grid is left without a visit
-    most = max(MOST_A_WEEK, int(np.ceil(budget / len(table)))) - least
-    spread = redistribute(table, budget=budget - least * len(table), most=most, seed=night.as_of.day_of_year)
+    most = max(MOST_A_WEEK, int(np.ceil(budget / len(table))))
+    spread = redistribute(table, budget=budget - least * len(table), most=most - least, seed=night.as_of.day_of_year)
     rows = pd.DataFrame(
         {
             "grid_id": spread["grid_id"].astype("str"),
@@ -73,7 +76,7 @@ def proposal_of(night: Night, store: Store, area_ids: frozenset[str]) -> Proposa
         }
     )
     rows["change"] = (rows["proposed"] - rows["now"]).round(1)
-    return Proposal(rows.sort_values(["change", "grid_id"], ascending=[False, True], ignore_index=True), budget)
+    return Proposal(rows.sort_values(["change", "grid_id"], ascending=[False, True], ignore_index=True), budget, most)
 
 
 def _visits(night: Night, store: Store) -> Mapping[str, int]:

@@ -453,6 +453,10 @@ PHRASES: dict[str, Phrase] = {
     "failed": phrase("Something went wrong"),
     "failed_more": phrase("Ask the administrator to look at the log."),
     "back": phrase("Back to today"),
+    "theme": phrase("Appearance"),
+    "theme_auto": phrase("as the device", context="appearance"),
+    "theme_light": phrase("light", context="appearance"),
+    "theme_dark": phrase("dark room", context="appearance"),
     "printed": phrase("Map: Leaflet 1.9.4 (BSD-2), drawn offline."),
     "api": phrase("API"),
     "fallen": phrase(

@@ -208,3 +208,52 @@ def test_outlines_that_fail_are_told_once(browser, address):
     assert page.locator("#results .line").count() == 1
     assert faults == []
     context.close()
+
+
+COLOURS = """() => {
+  var canvas = document.querySelector("#map canvas"), seen = {};
+  var pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  for (var i = 0; i < pixels.length; i += 4) { if (pixels[i + 3] === 255) { seen[[pixels[i], pixels[i + 1], pixels[i + 2]].join()] = true; } }
+  return Object.keys(seen);
+}"""
+LIGHT, DARK = "84,39,143", "226,209,255"
+"""The highest risk on light paper and in a dark room."""
+
+
+def test_a_dark_room_is_dark_and_paper_is_white(tab):
+    """Where the device is dark the page and the fills of the map are, and what is printed is as ever; where the device turns light, so do they."""
+    ground = "() => getComputedStyle(document.body).backgroundColor"
+    tab.emulate_media(color_scheme="dark")
+    opened(tab, "/alerts?lang=en")
+    assert tab.evaluate(ground) == "rgb(19, 23, 29)"
+    assert DARK in tab.evaluate(COLOURS)
+
+    tab.evaluate("() => window.dispatchEvent(new Event('beforeprint'))")
+    assert LIGHT in tab.evaluate(COLOURS)
+    assert DARK not in tab.evaluate(COLOURS)
+    tab.emulate_media(media="print", color_scheme="dark")
+    assert tab.evaluate(ground) == "rgb(255, 255, 255)"
+
+    tab.emulate_media(media="screen", color_scheme="dark")
+    tab.evaluate("() => window.dispatchEvent(new Event('afterprint'))")
+    assert DARK in tab.evaluate(COLOURS)
+    tab.emulate_media(color_scheme="light")
+    tab.wait_for_timeout(50)
+    assert LIGHT in tab.evaluate(COLOURS)
+    assert tab.evaluate(ground) == "rgb(246, 245, 241)"
+
+
+def test_a_look_is_chosen_in_the_foot_and_remembered(tab):
+    """Dark is chosen by a link of the foot, holds on the next page though the device is light, and is left by another."""
+    opened(tab, "/gaps?lang=en&kind=G20")
+    tab.click("#themes a[href*='theme=dark']")
+    assert "kind=G20" in tab.url
+    opened(tab, "/alerts")
+    assert tab.locator("#themes b").inner_text() == "dark room"
+    assert DARK in tab.evaluate(COLOURS)
+
+    tab.click("#themes a[href*='theme=light']")
+    tab.emulate_media(color_scheme="dark")
+    opened(tab, "/alerts")
+    assert LIGHT in tab.evaluate(COLOURS)
+    assert tab.locator("link[href*='dark.css']").count() == 0

@@ -6,29 +6,34 @@
   if (!box || !window.L) { return; }
   box.className += " drawn";
 
-  var RAMPS = {
+  var LIGHT = {
     risk: { 1: "#54278f", 2: "#807dba", 3: "#b3b0d6", 4: "#dadaeb", 5: "#f7f6fa" },
-    gap: { 1: "#00505a", 2: "#1f8a8c", 3: "#74bdb6", 4: "#c3e2dc", 5: "#fafaf7" }
+    gap: { 1: "#00505a", 2: "#1f8a8c", 3: "#74bdb6", 4: "#c3e2dc", 5: "#fafaf7" },
+    unfit: "#eceae4", faint: "#cfccc3", edge: "#8d93a3", chosen: "#11151c", ring: "#b3261e", unknown: hatch("#e4e4e1", "#8b8b86")
   };
-  var UNFIT = "#eceae4";
+  var DARK = {
+    risk: { 1: "#e2d1ff", 2: "#ab8fe3", 3: "#7660ad", 4: "#4a4272", 5: "#2a2d40" },
+    gap: { 1: "#c3f4ee", 2: "#6cc4bd", 3: "#3f8f8c", 4: "#2a5c5e", 5: "#20323a" },
+    unfit: "#1d232b", faint: "#2b333e", edge: "#6b7583", chosen: "#ffffff", ring: "#ff9d92", unknown: hatch("#3a3f46", "#8f969f")
+  };
   var NEAREST = { county: 0, township: 26, grid: 8 };
   var TOUCH = { x: 34, y: 24 };
   var PER_DEGREE = 100000;
 
-  var map, levels = {}, waiting = {}, by = "", pins = [], at = null, unknown = hatch(), atlas = read(document.getElementById("results") || box);
+  var map, levels = {}, waiting = {}, by = "", pins = [], at = null, look = LIGHT, atlas = read(document.getElementById("results") || box);
 
   function text(name) { return box.getAttribute("data-" + name) || ""; }
 
   function read(element) { return JSON.parse(element.getAttribute("data-atlas")); }
 
-  function hatch() {
+  function hatch(ground, stroke) {
     var tile = document.createElement("canvas");
     tile.width = 7;
     tile.height = 7;
     var pen = tile.getContext("2d");
-    pen.fillStyle = "#e4e4e1";
+    pen.fillStyle = ground;
     pen.fillRect(0, 0, 7, 7);
-    pen.strokeStyle = "#8b8b86";
+    pen.strokeStyle = stroke;
     pen.beginPath();
     pen.moveTo(-1, 8);
     pen.lineTo(8, -1);
@@ -73,6 +78,20 @@
     return layer;
   }
 
+  /* as the page looks: the ground of the map tells which of the two it is */
+  function looks() {
+    var ground = window.getComputedStyle(box).backgroundColor.match(/\d+/g) || [255];
+    return Number(ground[0]) < 128 ? DARK : LIGHT;
+  }
+
+  /* paper is white, whatever the screen is: what is drawn is drawn anew before it is printed, at once */
+  function paint(wanted) {
+    if (look === wanted) { return; }
+    look = wanted;
+    Object.keys(levels).forEach(function (kind) { fill(levels[kind]); });
+    if (map && map.options.renderer._redraw) { map.options.renderer._redraw(); }
+  }
+
   function load(kind, done) {
     if (levels[kind]) { done(levels[kind]); return; }
     if (waiting[kind]) { waiting[kind] = done; return; }
@@ -95,7 +114,7 @@
 
   /* -- fill ---------------------------------------------------------------------------------------------------------- */
 
-  function ramp() { return atlas.layer === "risk" ? RAMPS.risk : RAMPS.gap; }
+  function ramp() { return atlas.layer === "risk" ? look.risk : look.gap; }
 
   function sign(place) { return (atlas.fills[place.by] || "").charAt(place.n) || "0"; }
 
@@ -104,9 +123,9 @@
     level.layers.forEach(function (layer) {
       var mark = sign(layer.place), chosen = layer.place.id === atlas.focus;
       layer.setStyle({
-        color: chosen ? "#11151c" : mark === "-" ? "#cfccc3" : "#8d93a3",
+        color: chosen ? look.chosen : mark === "-" ? look.faint : look.edge,
         weight: chosen ? 2.5 : dense ? 0.3 : 0.7,
-        fillColor: mark === "-" ? UNFIT : mark === "0" ? unknown : colours[mark]
+        fillColor: mark === "-" ? look.unfit : mark === "0" ? look.unknown : colours[mark]
       });
       if (chosen && map && map.hasLayer(layer)) { layer.bringToFront(); }
     });
@@ -250,7 +269,7 @@
   function stand(layer) {
     at = layer;
     ring.clearLayers();
-    ring.addLayer(L.polygon(layer.getLatLngs(), { fill: false, color: "#b3261e", weight: 3, interactive: false }));
+    ring.addLayer(L.polygon(layer.getLatLngs(), { fill: false, color: look.ring, weight: 3, interactive: false }));
     if (!map.getBounds().contains(layer.getBounds().getCenter())) { map.panTo(layer.getBounds().getCenter(), { animate: false }); }
     say(told(layer.place));
   }
@@ -346,7 +365,11 @@
     document.addEventListener("focusin", light);
   }
 
+  look = looks();
   load("grid", begin);
+  window.addEventListener("beforeprint", function () { paint(LIGHT); });
+  window.addEventListener("afterprint", function () { paint(looks()); });
+  if (window.matchMedia) { window.matchMedia("(prefers-color-scheme: dark)").addListener(function () { paint(looks()); }); }
 
   /* another choice of filters: the same outlines, filled anew */
   window.riskwarnMap = {
