@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from riskwarn.calling import checked
-from riskwarn.ledger.actor import CITY, within
+from riskwarn.ledger.actor import CITY, within_each
 
 COLUMNS = ("county_id", "township_id", "community_id", "grid_id")
 """Columns that say where a row lies, the largest area first."""
@@ -49,5 +49,7 @@ def in_area(table: pd.DataFrame, area: str) -> np.ndarray:
 def _column_in_area(codes: pd.Series, area: str) -> np.ndarray:
     """Each distinct code is asked about once."""
     places, distinct = pd.factorize(codes)
-    inside = np.array([within(str(code), area) for code in distinct] + [False])  # the last is that of no code, place -1
+    inside = np.array(
+        [*within_each([str(code) for code in distinct], area), False]
+    )  # the last is that of no code, place -1
     return inside[places]

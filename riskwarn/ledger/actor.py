@@ -1,5 +1,6 @@
 """Who acts: a role, an area and a digest of the account. Never a person, and never a resident."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,11 +86,41 @@ def within(path: str, area: str) -> bool:
     >>> within("C1/T10", "T1"), within("", "C1"), within("C1/T10", "*")
     (False, False, True)
     """
+    return within_each([path], area)[0]
+
+
+@checked
+def within_each(paths: Sequence[str], area: str) -> list[bool]:
+    """Whether what lies on each of some paths belongs to an area, as :func:`within` says it.
+
+    Parameters
+    ----------
+    paths
+        Codes with ``/`` between.
+    area
+        A code, or ``*``.
+
+    Returns
+    -------
+    within
+        One a path.
+
+    Examples
+    --------
+    >>> within_each(["C1/T1", "C2"], "C1")
+    [True, False]
+    """
     if area == CITY:
-        return True
-    parts = [part for part in path.split("/") if part]
+        return [True] * len(paths)
     prefix = _prefix(area)
-    return any(part == area or (prefix != "" and part.isdigit() and part.startswith(prefix)) for part in parts)
+    return [
+        any(
+            part == area or (prefix != "" and part.isdigit() and part.startswith(prefix))
+            for part in path.split("/")
+            if part
+        )
+        for path in paths
+    ]
 
 
 def concerns(path: str, owner: str, area: str) -> bool:

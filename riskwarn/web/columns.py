@@ -50,10 +50,25 @@ class Columns:
         rows
             As the store reads them.
         """
-        key = self.targets.get(target, 0) * len(self.grids) + self.grids.get(grid_id, -1)
-        known = target in self.targets and grid_id in self.grids
-        first, last = (self.starts[key], self.starts[key + 1]) if known else (0, 0)
-        return plain(self.table, self.rows.slice(first, last - first), self.timezone)
+        return self.of_each(target, [grid_id])
+
+    def of_each(self, target: str, grid_ids: Sequence[str]) -> pd.DataFrame:
+        """The rows of some grids, grid by grid; none where they have none.
+
+        Parameters
+        ----------
+        target, grid_ids
+            As the rows name them.
+
+        Returns
+        -------
+        rows
+            As the store reads them.
+        """
+        known = [self.grids[grid_id] for grid_id in grid_ids if grid_id in self.grids and target in self.targets]
+        keys = [self.targets[target] * len(self.grids) + number for number in known]
+        parts = [self.rows.slice(self.starts[key], self.starts[key + 1] - self.starts[key]) for key in keys]
+        return plain(self.table, pa.concat_tables(parts or [self.rows.slice(0, 0)]), self.timezone)
 
 
 def columns_of(

@@ -363,9 +363,9 @@ class Night:
         reasons = self.held.reasons
         if reasons is None:
             return pd.DataFrame(columns=[c for c in table_of("reasons").column_names if c != "as_of"])
-        found = [reasons.of(self.target, g).sort_values("place", kind="stable") for g in grid_ids]
-        found = [rows for rows in found if len(rows)]
-        return pd.concat(found, ignore_index=True) if found else reasons.of(self.target, "")
+        rows = reasons.of_each(self.target, grid_ids)
+        order = np.lexsort((rows["place"], pd.Index(grid_ids).get_indexer(rows["grid_id"])))
+        return rows.iloc[order].reset_index(drop=True)
 
     def changes_of(self, grid_id: str) -> pd.DataFrame | None:
         """Rows of table `what_ifs` of a grid; None where the run worked nothing out."""

@@ -1,7 +1,7 @@
 """What pages list: alerts, grids, gaps and feeds of a night, a line each, in the reader's words."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -33,14 +33,16 @@ def riskiest(nights: Nights, night: Night, language: str) -> list[dict[str, Any]
     before = nights.before(night)
     moves = _moves(night, before) if before else {}
     return [
-        {"grid_id": g, "grid": score_row(night.by_grid, g), "reasons": told_of.get(g, []), "move": moves.get(g)}
-        for g in listed
+        {"grid_id": g, "grid": score, "reasons": told_of.get(g, []), "move": moves.get(g)}
+        for g, score in zip(listed, score_rows(night.by_grid, listed), strict=True)
     ]
 
 
-def score_row(scores: pd.DataFrame, grid_id: str) -> dict[str, Any]:
-    """Score of a grid; all unknown where the night has none for it."""
-    return scores.loc[grid_id].to_dict() if grid_id in scores.index else dict.fromkeys(scores.columns)
+def score_rows(scores: pd.DataFrame, grid_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Scores of some grids in their order; all unknown where the night has none for one."""
+    place = scores.index.get_indexer(list(grid_ids))
+    known = iter(scores.iloc[place[place >= 0]].to_dict("records"))
+    return [next(known) if at >= 0 else dict.fromkeys(scores.columns) for at in place]
 
 
 def _moves(night: Night, before: Night) -> dict[str, int | str]:

@@ -89,8 +89,9 @@ def _told(night: Night, alerts: Sequence[Mapping[str, Any]], language: str) -> d
     """Why some alerts are listed; the sentences of all of them are written together."""
     if not alerts:
         return {}
+    _gather(night, alerts)
     features = night.facts.get("features", {})
-    parts = [_newest_first(_of_alert(alert, night), features).head(N_REASONS) for alert in alerts]
+    parts = [_newest_first(night.made[_key(night, alert)], features).head(N_REASONS) for alert in alerts]
     reasons = pd.concat(parts, keys=range(len(parts)))
     texts = pd.Series(sentences(reasons.reset_index(drop=True), features, language).to_numpy(), index=reasons.index)
     said = {n: [_sentence(text) for text in lines] for n, lines in texts.groupby(level=0)}
@@ -100,18 +101,24 @@ def _told(night: Night, alerts: Sequence[Mapping[str, Any]], language: str) -> d
     }
 
 
-def _of_alert(alert: Mapping[str, Any], night: Night) -> pd.DataFrame:
-    """Raising reasons of the grid that leads an alert, the strongest first, for the question that lists it; for the night's first where a rule or chance does."""
-    grid = alert["grid_ids"][0] if alert["grid_ids"] else ""
-    target = str(alert.get("target") or night.target)
-    made, key = night.made, ("why", grid, target)
-    if key not in made:
+def _gather(night: Night, alerts: Sequence[Mapping[str, Any]]) -> None:
+    """Read the raising reasons of the grids that lead alerts, the strongest first, all of a question at once."""
+    wanted: dict[str, list[str]] = {}
+    for key in dict.fromkeys(_key(night, alert) for alert in alerts):
+        if key not in night.made:
+            wanted.setdefault(key[2], []).append(key[1])
+    for target, grids in wanted.items():
         asked = night if target not in night.held.targets else night.held.night(target)
-        reasons = asked.reasons_of([grid])
+        reasons = asked.reasons_of(grids)
         of_target = reasons[(reasons["contribution"] > 0) & (reasons["target"] == target)]
-        made[key] = of_target.sort_values("contribution", ascending=False, kind="stable")
-    found: pd.DataFrame = made[key]
-    return found
+        strongest = of_target.sort_values("contribution", ascending=False, kind="stable")
+        parts = dict(tuple(strongest.groupby(strongest["grid_id"].astype("str"), sort=False)))
+        night.made.update({("why", grid, target): parts.get(grid, strongest.iloc[:0]) for grid in grids})
+
+
+def _key(night: Night, alert: Mapping[str, Any]) -> tuple[str, str, str]:
+    """By which the reasons of an alert are kept: its leading grid, and the question that lists it; the night's first where a rule or chance does."""
+    return "why", alert["grid_ids"][0] if alert["grid_ids"] else "", str(alert.get("target") or night.target)
 
 
 def _why(

@@ -10,7 +10,7 @@ import pandas as pd
 from riskwarn.language import Spoken, phrase
 from riskwarn.plan import LANES, LEVELS
 from riskwarn.web.held import Night
-from riskwarn.web.lines import score_row
+from riskwarn.web.lines import score_rows
 from riskwarn.web.listed import Why, why_of
 from riskwarn.web.schemas import rows
 from riskwarn.web.standing import Group, folded
@@ -157,19 +157,19 @@ def shortlist(alerts: pd.DataFrame, county: pd.Series, *, of_city: int, of_count
 
 def lines_of(night: Night, alerts: pd.DataFrame, language: str) -> list[Line]:
     """Some alerts of a night as lines, in their order."""
-    listed = [_taken_apart(row) for row in rows(alerts, _COLUMNS)]
-    why = why_of(night, listed, language)
+    every = [_taken_apart(row) for row in rows(alerts, _COLUMNS)]
+    why, listed = why_of(night, every, language), [alert for alert in every if alert["grid_ids"]]
+    scores = score_rows(night.by_grid, [alert["grid_ids"][0] for alert in listed])
     return [
         Line(
             alert,
             alert["grid_ids"][0],
             tuple(alert["grid_ids"][1:]),
-            score_row(night.by_grid, alert["grid_ids"][0]),
+            score,
             why[alert["alert_id"]],
             None if alert["since"] is None else pd.Timestamp(alert["since"]),
         )
-        for alert in listed
-        if alert["grid_ids"]
+        for alert, score in zip(listed, scores, strict=True)
     ]
 
 
