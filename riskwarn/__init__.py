@@ -102,12 +102,19 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
-        public = getattr(importlib.import_module(f"riskwarn.{_HOME[name]}"), name)
+        public = getattr(_module(_HOME[name]), name)
         globals()[name] = public
         return public
     if name in _MODULES:
-        return importlib.import_module(f"riskwarn.{name}")
+        return _module(name)
     raise AttributeError(f"module 'riskwarn' has no attribute {name!r}")
+
+
+def _module(name: str) -> Any:
+    from riskwarn.extras import guests  # noqa: PLC0415 - the names above shall cost nothing
+
+    with guests():
+        return importlib.import_module(f"riskwarn.{name}")
 
 
 def __dir__() -> list[str]:

@@ -14,6 +14,7 @@ from pathlib import PurePath
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from riskwarn.errors import ArgumentError, RiskwarnError, did_you_mean
+from riskwarn.extras import guests
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -78,7 +79,8 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         if faults := _faults(given, signature, _hints(function)):
             raise ArgumentError(_sentence(named, signature, faults))
         try:
-            return function(*args, **kwargs)
+            with guests():
+                return function(*args, **kwargs)
         except RiskwarnError:
             raise
         except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:

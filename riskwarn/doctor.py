@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -16,14 +16,15 @@ from riskwarn import tracking
 from riskwarn.calling import checked
 from riskwarn.degraded import in_words
 from riskwarn.errors import DefinitionError, RiskwarnError
+from riskwarn.extras import EXTRA_OF, missing_extra
 from riskwarn.gaps.calendar import basis_of, workdays
 from riskwarn.history import kernel
-from riskwarn.ledger import Ledger
 from riskwarn.store import FORMAT, Store
 from riskwarn.store.key import KEY, read_private
 from riskwarn.store.pruning import size
-from riskwarn.webhooks import Webhooks, has_ledger, load_webhooks, standings
-from riskwarn.webhooks.declaration import secret_of
+
+if TYPE_CHECKING:
+    from riskwarn.webhooks import Webhooks
 
 State = Literal["ok", "warn", "fail"]
 STATES: tuple[State, ...] = ("ok", "warn", "fail")
@@ -33,7 +34,8 @@ STALE_HOURS = 26
 _QUIET_DAYS = 2
 _LATE_HOURS = 1
 _LEAST_FREE = 2.0
-_PACKAGES = ("numpy", "pandas", "pyarrow", "lightgbm", "mlflow", "scikit-learn", "geopandas", "fastapi", "holidays")
+_CORE = ("riskwarn", "numpy", "pandas", "pyarrow", "lightgbm", "scikit-learn")
+_GUESTS = ("mlflow", "geopandas", "fastapi", "holidays")
 
 
 @dataclass(frozen=True)
@@ -112,18 +114,21 @@ def gravest(findings: list[Finding]) -> State:
 def _safely(look: Callable[[], Iterator[Finding]]) -> list[Finding]:
     try:
         return list(look())
-    except ImportError as error:  # of a package that is not installed too
-        return [
-            Finding(
-                "packages",
-                "fail",
-                f"{error.name or error} cannot be loaded",
-                "install riskwarn again, with what it needs.",
-            )
-        ]
+    except ImportError as error:
+        return [_unloaded(error)]
     except (RiskwarnError, OSError, ValueError, KeyError) as error:
         reason = str(error) if isinstance(error, RiskwarnError) else type(error).__name__
         return [Finding("look", "fail", reason, "mend what it names and ask again.")]
+
+
+def _unloaded(error: ImportError) -> Finding:
+    """A package that cannot be loaded: a warning where it comes with an extra, for a host may do without."""
+    known = missing_extra(error) if isinstance(error, ModuleNotFoundError) else None
+    if known:
+        remedy = f"pip install 'riskwarn[{EXTRA_OF[str(known.name)]}]', or do without what it is for."
+        return Finding("packages", "warn", f"{known.name} is not installed", remedy)
+    said = f"{error.name or error} cannot be loaded"
+    return Finding("packages", "fail", said, "install riskwarn again, with what it needs.")
 
 
 def _python() -> Iterator[Finding]:
@@ -132,8 +137,16 @@ def _python() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("riskwarn", *_PACKAGES)]
-    yield Finding("packages", "ok", ", ".join(versions))
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in _CORE]
+    yield Finding("packages", "ok", ", ".join([*versions, *map(_guest, _GUESTS)]))
+
+
+def _guest(name: str) -> str:
+    """A package that a host may do without, with its version."""
+    try:
+        return f"{name} {importlib.metadata.version(name)}"
+    except importlib.metadata.PackageNotFoundError:
+        return f"no {name}"
 
 
 def _kernel() -> Iterator[Finding]:
@@ -322,6 +335,9 @@ def _held(store: Store) -> Iterator[Finding]:
 
 def _webhooks(store: Store, now: pd.Timestamp) -> Iterator[Finding]:
     """Whether those who are to be told can be, and have been."""
+    from riskwarn.webhooks import has_ledger, load_webhooks  # noqa: PLC0415 - a host without a ledger tells nobody
+    from riskwarn.webhooks.declaration import secret_of  # noqa: PLC0415
+
     declared = load_webhooks(store.path)
     for webhook in declared.webhooks:
         try:
@@ -334,7 +350,10 @@ def _webhooks(store: Store, now: pd.Timestamp) -> Iterator[Finding]:
         yield from _told(store, declared, now)
 
 
-def _told(store: Store, declared: Webhooks, now: pd.Timestamp) -> Iterator[Finding]:
+def _told(store: Store, declared: "Webhooks", now: pd.Timestamp) -> Iterator[Finding]:
+    from riskwarn.ledger import Ledger  # noqa: PLC0415
+    from riskwarn.webhooks import standings  # noqa: PLC0415
+
     with Ledger(store) as ledger:
         stands = standings(ledger, [webhook.name for webhook in declared.webhooks])
     for it in stands:

@@ -10,6 +10,7 @@
      │   └─ ArgumentError   18   a function was given what it does not take
      ├─ StaleDataError      12   a source, a score or a model is too old, or there is nothing for the date
      ├─ NotFoundError       13   no such grid, table, model or store
+     │   └─ MissingExtraError  33   a package is not installed that comes with an extra
      ├─ GateError           16   a model has not earned promotion
      ├─ BusyError           17   another job holds the store
      ├─ ConflictError       19   someone else has acted on the item meanwhile
@@ -67,6 +68,16 @@ class NotFoundError(RiskwarnError):
     """No such grid, table, model or store."""
 
     exit_code = 13
+
+
+class MissingExtraError(NotFoundError, ModuleNotFoundError):
+    """A package is not installed that comes with an extra of riskwarn; the message says which."""
+
+    exit_code = 33
+
+    def __init__(self, message: str, *, package: str = "") -> None:
+        super().__init__(message)
+        self.name = package
 
 
 class PrivacyError(DataError):

@@ -10,9 +10,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-import jinja2
 import pandas as pd
-from markupsafe import Markup
 
 import riskwarn
 from riskwarn import audit, plotting
@@ -23,6 +21,7 @@ from riskwarn.gate import gate
 from riskwarn.selection import audition
 
 if TYPE_CHECKING:
+    from jinja2 import Template
     from matplotlib.axes import Axes
 
 
@@ -71,9 +70,9 @@ class Choice:
 
 @dataclass(frozen=True)
 class Written:
-    """Markup that another module wrote."""
+    """Markup that another module wrote, and escaped."""
 
-    html: Markup
+    html: str
     kind: ClassVar[str] = "written"
 
 
@@ -123,7 +122,9 @@ def to_html(report: Report, *, events: pd.DataFrame | None = None) -> str:
 
 
 @cache
-def _page() -> jinja2.Template:
+def _page() -> "Template":
+    import jinja2  # noqa: PLC0415
+
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("riskwarn"),
         autoescape=True,
@@ -202,7 +203,7 @@ def _skill(report: Report, *, with_model: bool) -> Iterator[Section]:
             "Captures are shares of all events caught by the list. An interval that lies above zero is a gain; one that holds zero may be chance. "
             "p is that of the Diebold-Mariano test of equal skill."
         ),
-        lambda: [Written(Markup(report._repr_html_()))],  # noqa: S704 - the report has escaped it
+        lambda: [Written(report._repr_html_())],
     )
     yield Section(
         "What a list catches",

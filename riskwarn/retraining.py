@@ -162,6 +162,7 @@ def retrain(
     model = tracking.kept(folder, target, alias=alias)
     done_before = model is not None and wanted.items() <= model.facts.items()
     if model is None or not done_before:
+        tracking.check_answers(tracking.default_uri(folder))
         model = _trained(store, experiment, folder, alias)
     promoted, kept_back = _promoted(store, plan, model, champion, folder) if promote else ("", "")
     return Retraining(model, champion, alias, done_before, promoted, kept_back)

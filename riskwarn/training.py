@@ -64,14 +64,17 @@ def train(
     ------
     LabelError
         No settled outcome, one class only, or too few dates.
+    NotFoundError
+        The tracker does not answer; nothing was fitted.
     """
+    uri = tracking.default_uri(tracking_folder)
+    tracking.check_answers(uri)
     model = RiskModel.of(experiment).fit(panel, grids=grids)
     digest = (
         data_digest or hashlib.sha256(pd.util.hash_pandas_object(panel, index=False).to_numpy().tobytes()).hexdigest()
     )
     model.facts.update(_judged(report) | tracking.trained_from(experiment, digest))
     model.facts.update(card=card_of(model, report), datasheet=datasheet and dict(datasheet))
-    uri = tracking.default_uri(tracking_folder)
     logged = tracking.log_training(model, experiment, panel, report=report, uri=uri, data_digest=digest, alias=alias)
     tracking.keep(logged, tracking_folder, alias=alias)
     return logged

@@ -24,6 +24,7 @@ from riskwarn.errors import DefinitionError, LabelError
 from riskwarn.experiment import Experiment, ModelSettings
 from riskwarn.model import RiskModel
 from riskwarn.notebook import text_html
+from riskwarn.progress import bar
 from riskwarn.split import Fold, rolling_origin
 
 SPACE: dict[str, tuple[float, float, bool]] = {
@@ -268,21 +269,15 @@ def _rehearsed(
 
 def _budget(n_trials: int, seconds: float | None, *, progress: bool | None) -> Iterator[int]:
     """Numbers of the trials while there is time; the first always runs."""
-    from tqdm.auto import tqdm  # noqa: PLC0415
-
-    started, hidden = time.process_time(), None if progress is None else not progress
-    for n in tqdm(range(n_trials), desc="tune", unit="trial", disable=hidden, leave=False):
+    started = time.process_time()
+    for n in bar(range(n_trials), desc="tune", unit="trial", progress=progress):
         if n and time.process_time() - started > (seconds or math.inf):
             return
         yield n
 
 
 def _optuna() -> Any:
-    try:
-        import optuna  # noqa: PLC0415
-    except ImportError:
-        raise DefinitionError(
-            "tuning needs Optuna, which is not installed: pip install 'riskwarn[analysis]'."
-        ) from None
+    import optuna  # noqa: PLC0415
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna

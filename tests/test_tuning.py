@@ -8,7 +8,7 @@ import pytest
 import towns
 
 from riskwarn.backtesting import folds_of
-from riskwarn.errors import DefinitionError, LabelError
+from riskwarn.errors import DefinitionError, LabelError, MissingExtraError
 from riskwarn.experiment import Baselines, Dates, Experiment, Folds, ModelSettings
 from riskwarn.tuning import SPACE, inner_folds, training_rows, tune
 
@@ -106,7 +106,9 @@ def test_a_budget_of_time_ends_the_search():
 def test_without_optuna_the_way_out_is_told(monkeypatch):
     """The message names the extra."""
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(DefinitionError, match=r"not installed: pip install 'riskwarn\[analysis\]'"):
+    with pytest.raises(
+        MissingExtraError, match=r"optuna is not installed; it comes with pip install 'riskwarn\[tuning\]'"
+    ):
         tune(question(), towns.drawn_panel(15), n_trials=1, progress=False)
 
 

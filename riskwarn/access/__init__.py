@@ -16,16 +16,19 @@
     journal    the audit log
 """
 
-from riskwarn.access.accounts import Account, Accounts
-from riskwarn.access.area import in_area
-from riskwarn.access.issuer import Issuer
-from riskwarn.access.journal import Journal
-from riskwarn.access.role import Purpose, Role, Roles, roles
-from riskwarn.access.session import begin_session, csrf_of, end_session, visitor_of_session
-from riskwarn.access.signon import SignOn, read_sign_on
-from riskwarn.access.small import is_small, roll_up
-from riskwarn.access.token import Token, listed_tokens, make_token, revoke_token, visitor_of_token
-from riskwarn.access.visitor import Visitor, at_the_machine, visitor_of
+from riskwarn.extras import guests
+
+with guests():
+    from riskwarn.access.accounts import Account, Accounts
+    from riskwarn.access.area import in_area
+    from riskwarn.access.issuer import Issuer
+    from riskwarn.access.journal import Journal
+    from riskwarn.access.role import Purpose, Role, Roles, roles
+    from riskwarn.access.session import begin_session, csrf_of, end_session, visitor_of_session
+    from riskwarn.access.signon import SignOn, read_sign_on
+    from riskwarn.access.small import is_small, roll_up
+    from riskwarn.access.token import Token, listed_tokens, make_token, revoke_token, visitor_of_token
+    from riskwarn.access.visitor import Visitor, at_the_machine, visitor_of
 
 __all__ = [
     "Account",

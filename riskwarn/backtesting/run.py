@@ -14,6 +14,7 @@ from riskwarn.errors import DefinitionError
 from riskwarn.experiment import Experiment
 from riskwarn.model import RiskModel
 from riskwarn.panel import grids_of
+from riskwarn.progress import bar
 
 _JUDGED = ("score", "expected", "probability", "lower", "upper", "lower_share", "upper_share")
 
@@ -69,13 +70,9 @@ def backtest(
             f"two models are called {twice!r}; give each a name of its own (riskwarn.selection.Candidate)."
         )
     parts = list(parts_of(experiment, rows, split, grids))
-    from tqdm.auto import tqdm  # noqa: PLC0415
-
     work = [(part, model) for part in parts for model in contenders]
-    hidden = None if progress is None else not progress
     forecasts = [
-        _forecast(rows, part, model)
-        for part, model in tqdm(work, desc="backtest", unit="fit", disable=hidden, leave=False)
+        _forecast(rows, part, model) for part, model in bar(work, desc="backtest", unit="fit", progress=progress)
     ]
     predictions = pd.concat(forecasts, ignore_index=True)
     baselines = tuple(model.name for model in contenders if is_baseline(model))

@@ -28,6 +28,7 @@ from typer.core import TyperGroup
 
 from riskwarn import __version__
 from riskwarn.errors import RiskwarnError, did_you_mean
+from riskwarn.extras import missing_extra
 
 __all__ = ["VERBS", "command", "main"]
 
@@ -148,6 +149,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _failed(error: Exception) -> tuple[str, str, int]:
     """Kind, message and exit code of what a verb could not do."""
+    if isinstance(error, ModuleNotFoundError):
+        error = missing_extra(error) or error
     if isinstance(error, RiskwarnError):
         return type(error).__name__, str(error), error.exit_code
     if isinstance(error, typer.Abort):

@@ -141,6 +141,7 @@ def tune(
 
     check_out(out, (".toml",))
     opened, asked = open_store(store), experiment_of(experiment)
+    tracking.check_answers(tracking.default_uri(opened.path))
     best = tune(asked, build_panel(opened, asked), n_trials=trials, seconds=seconds, metric=metric)
     run = tracking.log_tuning(best, asked, uri=tracking.default_uri(opened.path))
     if out:
@@ -169,10 +170,12 @@ def train(
     json: Json = False,
 ) -> None:
     """Backtest, train, log to MLflow and register as @candidate."""
+    from riskwarn import tracking
     from riskwarn.backtesting import backtest
     from riskwarn.training import described_panel, train
 
     opened, asked = open_store(store), experiment_of(experiment, horizon)
+    tracking.check_answers(tracking.default_uri(opened.path))
     rows, sheet = described_panel(opened, asked)
     report = None if no_backtest else backtest(asked, rows)
     digest = sheet["data_digest"]

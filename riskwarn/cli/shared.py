@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riskwarn.errors import DataError, NotFoundError, did_you_mean
+from riskwarn.errors import DataError, MissingExtraError, NotFoundError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,8 +150,10 @@ def say(body: Any, text: str, *, as_json: bool) -> None:
 
 def enter_nights(store: "Store") -> str:
     """Bring what was published and not entered into the ledger; what that did, in a line."""
-    from riskwarn.ledger import Ledger, enter, watch
-
+    try:
+        from riskwarn.ledger import Ledger, enter, watch
+    except MissingExtraError as error:
+        return f"ledger: not kept on this machine: {error}"
     if store.is_new:
         return "ledger: nothing to enter"
     with Ledger(store) as ledger:

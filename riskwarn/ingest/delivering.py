@@ -1,7 +1,6 @@
 """The verb: files come in through a mapping, every row is accounted for, and the delivery is logged."""
 
 import hashlib
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from riskwarn.calling import checked
 from riskwarn.clock import instant
@@ -33,6 +31,7 @@ from riskwarn.ingest.shaping import shape
 from riskwarn.ingest.spool import Spool
 from riskwarn.ingest.writing import WRITE_ROWS, Stage
 from riskwarn.privacy import names_masked, shown_file
+from riskwarn.progress import bar
 from riskwarn.store import Store, Transaction
 
 _HELPERS = ("row", "reason", "recorded_at", "feedback_at", FEEDBACK, f"{FEEDBACK}_raw", "count")
@@ -191,11 +190,10 @@ def _intake(store: Transaction, mapping: Mapping, delivery: Delivery, arrived_at
 
 
 def _watched(delivery: Delivery, intake: Intake, *, progress: bool | None) -> Iterator:
-    hidden = os.environ.get("RISKWARN_PROGRESS") == "0" if progress is None else not progress
-    with tqdm(total=delivery.n_rows, unit=" rows", desc=delivery.name, disable=hidden or None, leave=False) as bar:
+    with bar(total=delivery.n_rows, unit=" rows", desc=delivery.name, progress=progress) as read:
         for piece in delivery.read(intake.choice.wanted):
             yield piece
-            bar.update(len(piece.rows) + len(piece.broken))
+            read.update(len(piece.rows) + len(piece.broken))
 
 
 def _take(raw: pd.DataFrame, broken: dict[int, str], intake: Intake, stage: Stage) -> None:

@@ -16,27 +16,30 @@
     listing    what a night lists; proof the rows that close a gap; entering brings a night in
 """
 
-from riskwarn.ledger.actor import CITY, MACHINE, Actor, account_digest, concerning, concerns, within
-from riskwarn.ledger.board import board, by_body, next_step, settled_cards
-from riskwarn.ledger.clocks import clocks, watch
-from riskwarn.ledger.effect import Effect, displacement, effect
-from riskwarn.ledger.entering import Entered, enter
-from riskwarn.ledger.item import Item
-from riskwarn.ledger.ledger import Ledger
-from riskwarn.ledger.outcomes import (
-    acknowledgement,
-    hours_per_hit,
-    missed,
-    outcomes,
-    precision,
-    weighted_labels,
-    weighted_precision,
-)
-from riskwarn.ledger.response import Period, cases, hits, of_bodies, period_of
-from riskwarn.ledger.sheet import trail_in_words
-from riskwarn.ledger.shift import Note, Shift, keep_note, notes, shift
-from riskwarn.ledger.words import code_of, word
-from riskwarn.ledger.workflow import Workflow, workflow
+from riskwarn.extras import guests
+
+with guests():
+    from riskwarn.ledger.actor import CITY, MACHINE, Actor, account_digest, concerning, concerns, within
+    from riskwarn.ledger.board import board, by_body, next_step, settled_cards
+    from riskwarn.ledger.clocks import clocks, watch
+    from riskwarn.ledger.effect import Effect, displacement, effect
+    from riskwarn.ledger.entering import Entered, enter
+    from riskwarn.ledger.item import Item
+    from riskwarn.ledger.ledger import Ledger
+    from riskwarn.ledger.outcomes import (
+        acknowledgement,
+        hours_per_hit,
+        missed,
+        outcomes,
+        precision,
+        weighted_labels,
+        weighted_precision,
+    )
+    from riskwarn.ledger.response import Period, cases, hits, of_bodies, period_of
+    from riskwarn.ledger.sheet import trail_in_words
+    from riskwarn.ledger.shift import Note, Shift, keep_note, notes, shift
+    from riskwarn.ledger.words import code_of, word
+    from riskwarn.ledger.workflow import Workflow, workflow
 
 __all__ = [
     "CITY",

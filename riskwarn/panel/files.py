@@ -16,6 +16,7 @@ from riskwarn.history import History, Snapshot
 from riskwarn.panel.block import BLOCK_BYTES
 from riskwarn.panel.build import CARRIED, carrying, dates_of, fill, history_of, snapshot_of
 from riskwarn.panel.marks import marks_of
+from riskwarn.progress import bar
 from riskwarn.store import Store
 
 _MANIFEST = b"riskwarn"
@@ -70,8 +71,6 @@ def write_panel(
     DefinitionError
         A feature reads what is not there.
     """
-    from tqdm import tqdm  # noqa: PLC0415
-
     history = history_of(store)
     dates = experiment.dates.index() if as_of is None else dates_of(as_of)
     snapshot = snapshot_of(history, experiment.columns, dates)
@@ -80,15 +79,12 @@ def write_panel(
     targets = [Path(folder) / f"as_of={_day(at)}" / "part.parquet" for at in snapshot.local]
     todo = [i for i, target in enumerate(targets) if _mark_of(target) != marks[i]]
     _write_grids(Path(folder), history.grids)
-    silent = os.environ.get("RISKWARN_PROGRESS") == "0"
-    with tqdm(
-        total=len(dates), initial=len(dates) - len(todo), unit="date", desc="panel", disable=silent or None
-    ) as bar:
+    with bar(total=len(dates), initial=len(dates) - len(todo), unit="date", desc="panel") as written:
         for part, matrix in _settled_blocks(history, experiment, [snapshot.local[i] for i in todo], n_dates):
             place = {at: i for i, at in enumerate(snapshot.local)}
             for t, at in enumerate(part.local):
                 _write(targets[place[at]], part, t, names, matrix, marks[place[at]])
-                bar.update()
+                written.update()
     return Progress(len(todo), len(dates) - len(todo))
 
 

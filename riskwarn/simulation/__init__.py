@@ -6,13 +6,16 @@
 True
 """
 
-from riskwarn.simulation import worlds
-from riskwarn.simulation.chain import TARGETS
-from riskwarn.simulation.city import City, city, read_truth
-from riskwarn.simulation.dirt import dirty_export, ingest_table
-from riskwarn.simulation.policy import Alerting, Twins, twins
-from riskwarn.simulation.scoring import score
-from riskwarn.simulation.setting import EFFECTS, PRESETS, Preset, Strength
+from riskwarn.extras import guests
+
+with guests():
+    from riskwarn.simulation import worlds
+    from riskwarn.simulation.chain import TARGETS
+    from riskwarn.simulation.city import City, city, read_truth
+    from riskwarn.simulation.dirt import dirty_export, ingest_table
+    from riskwarn.simulation.policy import Alerting, Twins, twins
+    from riskwarn.simulation.scoring import score
+    from riskwarn.simulation.setting import EFFECTS, PRESETS, Preset, Strength
 
 __all__ = [
     "EFFECTS",

@@ -14,6 +14,7 @@ from urllib.request import urlopen
 
 from riskwarn.calling import checked
 from riskwarn.errors import NotFoundError
+from riskwarn.extras import need
 
 _URI = "MLFLOW_TRACKING_URI"
 _SQLITE = "sqlite:///"
@@ -74,7 +75,7 @@ def check_there(uri: str, target: str) -> None:
 
 @checked
 def check_answers(uri: str) -> None:
-    """Refuse a tracker on the network that nobody answers for, before MLflow waits for it.
+    """Refuse a tracker on the network that nobody answers for, before MLflow waits for it, and any where MLflow is not installed.
 
     Parameters
     ----------
@@ -85,7 +86,10 @@ def check_answers(uri: str) -> None:
     ------
     NotFoundError
         It does not answer within two seconds.
+    MissingExtraError
+        MLflow is not installed.
     """
+    need("mlflow")
     address = urlsplit(uri)
     if address.hostname is None:
         return

@@ -6,6 +6,9 @@
     words problems → places columns weekly → held nights → rendered forms cursor geojson chart format → schemas books → api views health → app
 """
 
-from riskwarn.web.app import create_app
+from riskwarn.extras import guests
+
+with guests():
+    from riskwarn.web.app import create_app
 
 __all__ = ["create_app"]

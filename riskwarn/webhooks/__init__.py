@@ -10,9 +10,12 @@
     sending       the pass that cron, or the server, makes
 """
 
-from riskwarn.webhooks.declaration import FILE, Host, Webhook, Webhooks, load_webhooks
-from riskwarn.webhooks.deliveries import Standing, again, has_ledger, standings
-from riskwarn.webhooks.sending import Sender, send, send_test
+from riskwarn.extras import guests
+
+with guests():
+    from riskwarn.webhooks.declaration import FILE, Host, Webhook, Webhooks, load_webhooks
+    from riskwarn.webhooks.deliveries import Standing, again, has_ledger, standings
+    from riskwarn.webhooks.sending import Sender, send, send_test
 
 __all__ = [
     "FILE",

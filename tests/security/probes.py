@@ -305,27 +305,29 @@ def locked(text: str) -> dict[str, int]:
     return hashes
 
 
-def declared() -> list[str]:
-    """Names of what the package needs to run."""
-    return [
-        Requirement(word).name.lower()
-        for word in tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
-    ]
+def declared() -> tuple[set[str], set[str]]:
+    """Names of what the core needs to run, and of what comes with an extra."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    core = {Requirement(word).name.lower() for word in project["dependencies"]}
+    optional = [words for extra, words in project["optional-dependencies"].items() if extra != "dev"]
+    extras = {Requirement(word).name.lower() for words in optional for word in words}
+    return core, extras - core - {"riskwarn"}
 
 
 def lock() -> Found:
-    """Every package of the lock has a digest, every dependency stands in it, and they are few."""
-    packages, needed = locked(LOCK.read_text("utf-8")), declared()
+    """Every package of the lock has a digest, every dependency stands in it, and those of the core are few."""
+    packages, (needed, extras) = locked(LOCK.read_text("utf-8")), declared()
     bare = [name for name, n in packages.items() if n == 0]
-    missing = sorted(set(needed) - set(packages))
+    missing = sorted((needed | extras) - set(packages))
     figures = {
         "locked": len(packages),
         "without digest": len(bare),
         "not locked": len(missing),
-        "runtime dependencies": len(needed),
+        "direct dependencies of the core": len(needed),
+        "of all extras": len(extras),
     }
     many = (
-        f"{len(needed)} runtime dependencies, wanted at most {MOST_DEPENDENCIES}"
+        f"{len(needed)} direct dependencies of the core, wanted at most {MOST_DEPENDENCIES}"
         if len(needed) > MOST_DEPENDENCIES
         else ""
     )
