@@ -265,10 +265,7 @@ _Tables = dict[str, pd.DataFrame]
 def _listed(job: _Job, history: History, answered: list[Answer]) -> tuple[_Tables, dict[str, Any]]:
     """Scores, gaps, rules, reasons and the list they make, with what is to be told of it."""
     scores = pd.concat([answer.scores for answer in answered], ignore_index=True)
-    evidence = Evidence(history, job.at, answered[0].scores)
-    gaps = find_gaps(evidence, answered[0].scores)
-    triggers = triggered(evidence, job.plan.triggers).assign(as_of=job.at)
-    listed = _list(job, history, evidence, answered, scores, triggers)
+    gaps, triggers, listed = _found(job, history, answered, scores)
     _say_rules(job, listed)
     reasons = _reasons(answered, history, listed.alerts)
     job.say(f"{len(reasons):,} reasons, {len(gaps):,} gaps")
@@ -315,6 +312,16 @@ def _publish(job: _Job, history: History, answered: list[Answer], tables: _Table
     job.say(f"{len(tables['alerts']):,} alerts published in {folder}")
     features = {answer.target: answer.model.features for answer in answered}
     return Night(job.at, job.run, stored_reasons=stored, features=features, facts=facts, done_before=False, **tables)
+
+
+def _found(
+    job: _Job, history: History, answered: list[Answer], scores: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame, Listed]:
+    """Gaps, rules that hold, and the list; the evidence of all three is let go with the last."""
+    evidence = Evidence(history, job.at, answered[0].scores)
+    gaps = find_gaps(evidence, answered[0].scores)
+    triggers = triggered(evidence, job.plan.triggers).assign(as_of=job.at)
+    return gaps, triggers, _list(job, history, evidence, answered, scores, triggers)
 
 
 def _say_answers(job: _Job, answered: list[Answer]) -> None:
@@ -396,7 +403,8 @@ def _reasons(answered: list[Answer], history: History, alerts: pd.DataFrame) -> 
 def _beside(
     history: History, answered: list[Answer], reasons: pd.DataFrame, at: pd.Timestamp
 ) -> dict[str, pd.DataFrame]:
-    """What pages show beside the lists, so that they need neither model nor history."""
+    """What pages show beside the lists, so that they need neither model nor history. Nothing is counted after it."""
+    history.forget_rows()
     weeks = weekly_counts(history, at)
     readings = weekly_readings(weeks, history.sources, at)
     counts = category_counts(history, at)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from towns.events import AS_OF, GRIDS, START, ZONE, crowd, hours, revision, tabl
 
 from riskwarn.errors import DataError, DefinitionError, StaleDataError
 from riskwarn.history import DAY_US, NEVER, History, Stream, kernel
+from riskwarn.history.facts import facts_of
 from riskwarn.history.kernel import Axis, Cells
 from riskwarn.history.sorting import radix_order
 from riskwarn.store import Store
@@ -387,3 +389,22 @@ def test_features_do_not_need_a_compiler():
 
     assert said[1][0] == "True"
     assert said[0][1] == said[1][1]
+
+
+def test_a_column_of_chosen_rows_is_copied_when_it_is_asked_for():
+    """Rows chosen by number, by mask and from chosen rows hold what all columns hold there; one array stays one, a constant takes no memory, and what nobody asks for is not there."""
+    times = np.array([30, 10, 20, 40])
+    facts = facts_of(words={}, grid=np.arange(4, dtype=np.int32), start=times, occurred=times + 1)
+    chosen = facts[np.array([3, 0, 1])]
+    masked, again = facts[np.array([True, False, True, False])], chosen[np.array([2, 0])]
+
+    assert not {"start", "occurred", "closed"} & set(vars(chosen))
+    assert chosen.start.tolist() == [40, 30, 10]
+    assert chosen.known is chosen.start
+    assert (chosen.closed.strides, chosen.closed.tolist()) == ((0,), [NEVER] * 3)
+    assert masked.occurred.tolist() == [31, 21]
+    assert (again.start.tolist(), len(again)) == ([10, 40], 2)
+    assert "occurred" not in vars(chosen)
+    assert replace(again, end=again.start).end.tolist() == [10, 40]
+    with pytest.raises(AttributeError):
+        _ = chosen.none

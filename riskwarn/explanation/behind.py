@@ -49,7 +49,7 @@ def events_behind(history: History, models: Sequence[RiskModel], reasons: pd.Dat
     features = list(dict.fromkeys(feature for one in asked for feature in one))
     held = _Held.of(history, features, at)
     found: dict[Feature, pd.DataFrame] = {}
-    for feature in features:
+    for feature in sorted(features, key=_feeds):  # those that read the same feeds follow one another
         values = pd.concat([one[feature] for one in asked if feature in one])
         found[feature] = _behind(feature, values[~values.index.duplicated()], held, history, at)
     parts = [
@@ -84,7 +84,7 @@ class _Held:
     events: pd.DataFrame
     grid: np.ndarray
     occurred: np.ndarray
-    of_feeds: dict[frozenset[str], pd.DataFrame]
+    of_feeds: dict[tuple[str, ...], pd.DataFrame]
 
     @classmethod
     def of(cls, history: History, features: Sequence[Feature], at: pd.Timestamp) -> "_Held":
@@ -95,10 +95,16 @@ class _Held:
 
     def read_by(self, feature: Feature) -> pd.DataFrame:
         """Those of the feeds a feature reads."""
-        feeds = frozenset(stream.source for stream in feature.reads)
+        feeds = _feeds(feature)
         if feeds not in self.of_feeds:
+            self.of_feeds.clear()  # one choice of feeds at a time: each is a copy of most of the events
             self.of_feeds[feeds] = self.events[self.events["source"].isin(feeds)]
         return self.of_feeds[feeds]
+
+
+def _feeds(feature: Feature) -> tuple[str, ...]:
+    """The feeds a feature reads."""
+    return tuple(sorted({stream.source for stream in feature.reads}))
 
 
 def _behind(feature: Feature, values: pd.Series, held: _Held, history: History, at: pd.Timestamp) -> pd.DataFrame:

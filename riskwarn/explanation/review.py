@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from riskwarn.calling import checked
+from riskwarn.clock import micros
 from riskwarn.errors import DataError, NotFoundError
-from riskwarn.history import History
+from riskwarn.history import Events, History
 from riskwarn.language import listed, phrase
 from riskwarn.store import PublishedNight, Store
 from riskwarn.taxonomy import NEVER_FEATURES
@@ -163,9 +164,10 @@ def serious_events(history: History, at: pd.Timestamp) -> pd.DataFrame:
         Of severity :data:`LEAST_SEVERITY` and more in the last :data:`REACH_DAYS` days: `source`, `event_id`, `occurred_at`, `grid_id`,
         the grid it was `written` under, `category`, `severity`.
     """
-    events = _frame(history, at)
-    near = events["occurred_at"] >= at - pd.Timedelta(days=REACH_DAYS)
-    return events[near & (events["severity"] >= LEAST_SEVERITY)].reset_index(drop=True).assign(as_of=at)
+    events = history.events_at(at).largest()
+    near = events.occurred >= micros(at - pd.Timedelta(days=REACH_DAYS))
+    serious = events.take(near & (events.severity >= LEAST_SEVERITY))
+    return _told(serious).reset_index(drop=True).assign(as_of=at)
 
 
 def _today(store: Store) -> pd.DataFrame:
@@ -173,8 +175,12 @@ def _today(store: Store) -> pd.DataFrame:
 
 
 def _frame(history: History, at: pd.Timestamp) -> pd.DataFrame:
-    """The events known by then, with the grids under which they were written; those that are never told of are left out."""
-    events = history.events_at(at).largest()
+    """The events known by then."""
+    return _told(history.events_at(at).largest())
+
+
+def _told(events: Events) -> pd.DataFrame:
+    """Events with the grids under which they were written; those that are never told of are left out."""
     frame = events.frame(("source", "event_id", "occurred_at", "grid_id", "category", "severity"))
     frame = frame.assign(written=events.words["grid_id"][events.raw_grid])
     return frame[(frame["written"] != "") & ~frame["category"].isin(NEVER_FEATURES)]

@@ -62,7 +62,12 @@ class Facts:
     words: Mapping[str, np.ndarray]
 
     def __getitem__(self, rows: "np.ndarray | slice") -> "Facts":
-        """The chosen rows; columns that are one array stay one, and constant ones stay constant."""
+        """The chosen rows; columns that are one array stay one, and constant ones stay constant.
+
+        A slice shows the same memory. Of other rows a column is copied when it is first asked for.
+        """
+        if not isinstance(rows, slice):
+            return _Chosen.of(self, np.flatnonzero(rows) if rows.dtype == bool else rows)
         n = len(self.grid[rows])
         return self.each(lambda column: column[rows], n)
 
@@ -200,6 +205,34 @@ class Facts:
         known = self.due != NEVER
         given = np.where(known, self.due - self.occurred, 0)
         return np.where(known, self.occurred + (given * share).astype(np.int64), NEVER)
+
+
+class _Chosen(Facts):
+    """Some rows of facts. A column that nobody asks for takes no memory: a count reads five of eighteen."""
+
+    @classmethod
+    def of(cls, facts: Facts, rows: np.ndarray) -> "_Chosen":
+        """Rows of facts, by number."""
+        chosen: _Chosen = object.__new__(cls)
+        vars(chosen).update(words=facts.words, _facts=facts, _rows=rows, _copied={})
+        return chosen
+
+    def __getattr__(self, name: str) -> Any:
+        """A column, copied the first time."""
+        if name not in ROW_COLUMNS or "_facts" not in vars(self):
+            raise AttributeError(name)
+        facts, rows, copied = (vars(self)[part] for part in ("_facts", "_rows", "_copied"))
+        column = getattr(facts, name)
+        if id(column) not in copied:
+            copied[id(column)] = constant(column[0], len(rows), column.dtype) if _fixed(column) else column[rows]
+        vars(self)[name] = copied[id(column)]
+        return copied[id(column)]
+
+    def __getitem__(self, rows: "np.ndarray | slice") -> Facts:
+        """Rows of the rows, of the facts themselves."""
+        if "_facts" not in vars(self):
+            return super().__getitem__(rows)
+        return _Chosen.of(vars(self)["_facts"], vars(self)["_rows"][rows])
 
 
 ROW_COLUMNS = tuple(name for name in Facts.__dataclass_fields__ if name != "words")

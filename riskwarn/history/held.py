@@ -365,12 +365,12 @@ class Events:
             return self.words[name][self._codes(name)]
         if name in KEYS:
             number = self.log.keyed(name)[0][self.row]
-            return self.keys(name).take(pa.array(number, mask=number < 0)).to_pylist()
+            return self.keys(name).cast(pa.string()).take(pa.array(number, mask=number < 0))
         if name != "event_id":
             known = ("weight", "severity", "event_id", *WORDS, *_TIMES, *KEYS)
             raise DataError(f"held events have no column {name!r}{did_you_mean(name, known)}.")
         return (
-            self.log.table[name].take(pa.array(self.row)).to_pylist()
+            self.log.table[name].take(pa.array(self.row)).cast(pa.string())
             if name in self.log.filled
             else self.row.astype(str)
         )

@@ -66,6 +66,10 @@ class Record:
         """Vocabulary of the events by column."""
         return self.cases.words
 
+    def forget_rows(self) -> None:
+        """Let go of the rows of streams that are kept for the next snapshot, where none is to come; one that comes all the same finds them again."""
+        self.selected.clear()
+
     def part(self, numbers: np.ndarray) -> Self:
         """The history of some of the grids, by row number, increasing; of the feeds it knows what the whole knows.
 
