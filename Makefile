@@ -47,7 +47,7 @@ docs: $(STAMP)  ## run every snippet of README and docs
 bench-api: $(STAMP)  ## speed of the API beside mlflow models serve and a bare FastAPI route (STORE=… with nights and a kept model)
 	@$(BIN)/python benchmarks/api.py $(or $(STORE),demo/boston) $(ARGS)
 
-screenshots: $(STAMP)  ## redraw the screenshots of the pages into docs/img/pages (STORE=… with nights; needs Chromium)
+screenshots: $(STAMP)  ## redraw the screenshots of the pages into docs/screenshots (STORE=… with nights; needs Chromium)
 	@$(BIN)/python docs/screenshots.py $(or $(STORE),demo/boston)
 
 lock:  ## write requirements.lock anew from pyproject.toml (needs uv)

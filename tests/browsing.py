@@ -42,8 +42,10 @@ def staffed(store, *, called=()):
     app.state.rates = None
     for name, role, area in DESKS:
         app.state.doorman.accounts.add(name, GOOD, role=role, area=area)
-    names = app.state.nights.newest().places.names
-    names.update(zip(list(names), called, strict=False))
+    places = app.state.nights.newest().places
+    names = dict(zip(list(places.names), called, strict=False))
+    places.names.update(names)
+    places.called.update(names)
     with on_loopback(app) as address:
         yield address, app
 

@@ -63,6 +63,13 @@ def test_what_saves_most_is_first_and_no_kind_fills_the_page(night, seed):
     assert pd.Series([item.kind for item in items]).value_counts().max() <= worklist.MOST_OF_KIND
 
 
+def test_one_talk_is_about_all_of_an_item(night):
+    """An item of places to visit is done place by place; one of cases to raise is one talk about all of them."""
+    items = [item for seed in range(9) for item in worklist.day_items(with_gaps(night, 40, seed), "en", hands=500)]
+
+    assert {(item.worst["action"], item.is_each) for item in items} == {("A1", True), ("A2", True), ("A4", False)}
+
+
 def test_a_shared_place_is_named_by_its_grids(night):
     """A gap of a place that no table names is told by the grids in which its records lie, and leads to one of them."""
     grid = night.places.grids["grid_id"].iloc[0]

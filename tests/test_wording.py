@@ -4,10 +4,12 @@ import re
 
 import pytest
 from towns import real
+from visiting import at_the_machine
 
 from riskwarn.explanation import sentences
 from riskwarn.explanation.facts import tells
 from riskwarn.explanation.sentences import clause_of
+from riskwarn.web import create_app
 from riskwarn.web.lines import found_gaps, gap_lines
 from riskwarn.web.morning import lines_of
 from riskwarn.web.nights import Nights
@@ -143,3 +145,13 @@ def test_silence_reassures_nowhere(night):
         for text in texts
         if text.startswith("No ") and "not the same as having no need" not in text and "in the grid" not in text
     ] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_gaps_as_work_name_their_areas(language):
+    """The list of gaps as work calls each township and county by its name, never by its code of twelve digits."""
+    text = at_the_machine(create_app(real.store().path)).get("/gaps", params={"lang": language}).text
+    read = re.sub(r"<[^>]*>", " ", text.partition("<main")[2].partition("</main>")[0])
+
+    assert re.search({"zh": r"共\d+处", "en": r"\d+ of this kind"}[language], read)
+    assert re.findall(r"(?<!\d)\d{12}(?!\d)", read) == []

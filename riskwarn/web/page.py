@@ -250,7 +250,7 @@ def page_of_night(request: Request, template: str, night: Night, **context: Any)
         "stale": stale if hours > STALE_HOURS else "",
         "choices": dates[::-1][:N_NIGHTS_CHOICE],
         "facts": dict.fromkeys(FACTS) | dict(night.facts),
-        "names": night.names,
+        "names": night.places.called,
     }
     return _html(request, _PAGES.get_template(template).render(given | context))
 

@@ -50,6 +50,11 @@ class Item:
     worst: Mapping[str, Any]
     today: int = 0
 
+    @property
+    def is_each(self) -> bool:
+        """Whether its action goes to each place by itself, and is not one talk about all."""
+        return self.worst["action"] in EACH
+
 
 def area_of(gaps: pd.DataFrame, night: Night) -> pd.Series:
     """The township or body that each gap belongs to; empty for the whole city.
