@@ -204,7 +204,7 @@ def change_sentences(changed: pd.DataFrame, language: str) -> pd.Series:
     >>> change_sentences(one, "en").iloc[0]
     'Entered the list, up from rank 31 to 4: new events +86 %, older events ageing out −5 %'
     >>> change_sentences(one, "zh").iloc[0]
-    '新进名单，由第31位升至第4位：新增事件使预期起数+86%，较早事件移出统计期使预期起数−5%'
+    '新进清单，由第31位升至第4位：新增事件使预期起数+86%，较早事件移出统计期使预期起数−5%'
     """
     return pd.Series([_sentence(row, language) for row in changed.to_dict("records")], index=changed.index, dtype="str")
 
