@@ -25,7 +25,7 @@ EXTRA_OF = MappingProxyType(
         "mlflow": "tracking",
         "openpyxl": "excel",
         "optuna": "tuning",
-        "prometheus_client": "web",
+        "prometheus_client": "metrics",
         "psycopg": "postgres",
         "pyogrio": "spatial",
         "pyproj": "spatial",

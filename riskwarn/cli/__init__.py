@@ -27,6 +27,7 @@ import typer
 from typer.core import TyperGroup
 
 from riskwarn import __version__
+from riskwarn.cli.logbook import open_logbook
 from riskwarn.errors import RiskwarnError, did_you_mean
 from riskwarn.extras import missing_extra
 
@@ -74,6 +75,7 @@ VERBS = {
     "restore": "upkeep",
     "migrate": "upkeep",
     "doctor": "service",
+    "metrics": "service",
 }
 """The module of each verb, in the order of the help."""
 _USAGE_CODE = 2
@@ -136,15 +138,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    logbook = open_logbook(next((word for word in words if word in VERBS), ""))
     try:
-        return int(command().main(words, prog_name="riskwarn", standalone_mode=False) or 0)
+        code, said = int(command().main(words, prog_name="riskwarn", standalone_mode=False) or 0), ""
     except BrokenPipeError:
         sys.stderr.close()
         return 0
     except typer.TyperException as error:
-        return _told(words, *_misread(words, error))
+        code, said = _told(words, *_misread(words, error))
     except Exception as error:  # noqa: BLE001 - a fault of ours is told in one line all the same
-        return _told(words, *_failed(error))
+        code, said = _told(words, *_failed(error))
+    logbook.end(code, said)
+    return code
 
 
 def _failed(error: Exception) -> tuple[str, str, int]:
@@ -189,11 +194,12 @@ def _misread(words: Sequence[str], error: typer.TyperException) -> tuple[str, st
     return "UsageError", f"{said or 'name a verb.'} See `{verb} --help`.", _USAGE_CODE
 
 
-def _told(words: Sequence[str], kind: str, said: str, code: int) -> int:
+def _told(words: Sequence[str], kind: str, said: str, code: int) -> tuple[int, str]:
+    """The exit code of what went wrong, and its line, which is printed."""
     line = " ".join(said.split())
     if "--json" in words:
         body = {"error": kind, "message": line, "exit_code": code}
         print(json.dumps(body, ensure_ascii=False), file=sys.stderr)
     else:
         print(f"riskwarn: {kind}: {line}", file=sys.stderr)
-    return code
+    return code, f"{kind}: {line}"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from riskwarn.cli.options import ExperimentFile, Horizon, Json, Language, StoreFolder, example, verbs
+from riskwarn.cli.options import ExperimentFile, Horizon, Json, Language, Quiet, StoreFolder, example, verbs
 from riskwarn.cli.shared import (
     check_out,
     experiment_of,
@@ -205,6 +205,7 @@ def retrain(
         bool, typer.Option("--promote", help="Make it the champion if it passes the gate; exit code 16 if not.")
     ] = False,
     store: StoreFolder = None,
+    quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Train again on what there is now, beside the champion."""
@@ -220,8 +221,10 @@ def retrain(
     bounds = Plan.load(plan) if plan else declared_plan(opened)
     done = [retrain(opened, asked, alias=alias, promote=promote, plan=bounds) for asked in questions]
     texts = "\n\n".join(repr(retraining) for retraining in done)
-    say({"retrained": [retraining.to_dict() for retraining in done]}, texts, as_json=json)
-    if any(retraining.kept_back for retraining in done):
+    kept_back = any(retraining.kept_back for retraining in done)
+    body = {"retrained": [retraining.to_dict() for retraining in done]}
+    say(body, texts, as_json=json, quiet=quiet and not kept_back)
+    if kept_back:
         raise typer.Exit(GateError.exit_code)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from riskwarn.cli.logbook import teller
 from riskwarn.cli.options import (
     DEFAULT_CAPACITY,
     Alias,
@@ -16,6 +17,7 @@ from riskwarn.cli.options import (
     Language,
     Night,
     Out,
+    Quiet,
     StoreFolder,
     Target,
     example,
@@ -221,6 +223,7 @@ def nightly(
     ] = None,
     language: Language = None,
     store: StoreFolder = None,
+    quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Do it all for a date and publish; safe to run twice."""
@@ -230,7 +233,7 @@ def nightly(
     if capacity is not None:
         check_capacity(capacity)
     opened.instant(as_of)
-    tell = (lambda _: None) if json else print
+    tell = teller(silent=json or quiet)
     with contextlib.suppress(
         RiskwarnError
     ):  # what an earlier job left; a fault of the ledger must not keep a night back
@@ -241,10 +244,10 @@ def nightly(
     tell(enter_nights(opened))
     if bulletin:
         _write_bulletins(opened, night.as_of, bulletin, str(language), tell)
-    _say_night(night, as_json=json)
+    _say_night(night, as_json=json, quiet=quiet)
 
 
-def _say_night(night: "PublishedAnswer", *, as_json: bool) -> None:
+def _say_night(night: "PublishedAnswer", *, as_json: bool, quiet: bool) -> None:
     """What was published, as text or JSON; ends with its own exit code where the night lacks something."""
     from riskwarn.degraded import in_words
 
@@ -260,8 +263,9 @@ def _say_night(night: "PublishedAnswer", *, as_json: bool) -> None:
         "shadow": _shadow(night.facts),
     }
     body = {**when, **counts, "model_version": night.facts["model_version"], **state}
-    say(body, f"{text}; {lacks}" if lacks else text, as_json=as_json)
-    if failed or fallen or lacks:
+    lacking = bool(failed or fallen or lacks)
+    say(body, f"{text}; {lacks}" if lacks else text, as_json=as_json, quiet=quiet and not lacking)
+    if lacking:
         raise typer.Exit(LACKING)
 
 

@@ -56,6 +56,7 @@ def example(line: str) -> str:
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines, errors too.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing that went well.")]
 StoreFolder = Annotated[
     Path | None, typer.Option("--store", metavar="DIR", envvar="RISKWARN_STORE", help="Folder of the store.")
 ]

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from riskwarn.cli.options import Json, Language, Out, StoreFolder, example, verbs
+from riskwarn.cli.logbook import teller
+from riskwarn.cli.options import Json, Language, Out, Quiet, StoreFolder, example, verbs
 from riskwarn.cli.shared import check_out, open_store, say, show, store_path
 from riskwarn.errors import DataError
 
@@ -55,6 +56,7 @@ def ingest(
     ] = False,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="With --guess: the mapping to write.")] = None,
     store: StoreFolder = None,
+    quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Bring files into a store through a mapping."""
@@ -73,10 +75,13 @@ def ingest(
     declared = bringing.load_mapping(mapping)
     opened = Store(store_path(store), timezone=timezone)
     with opened.lock():
-        report = bringing.ingest(opened, files, declared, arrived_at=arrived_at, again=again)
+        report = bringing.ingest(
+            opened, files, declared, arrived_at=arrived_at, again=again, progress=False if quiet else None
+        )
         if words:
             opened.add_words(words)
-    say(report.to_dict(), repr(report), as_json=json)
+    teller(silent=True)(repr(report).partition("\n")[0])
+    say(report.to_dict(), repr(report), as_json=json, quiet=quiet)
     if fault := report.fault():
         raise DataError(fault)
 

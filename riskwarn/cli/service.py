@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from riskwarn.cli.options import Json, Language, StoreFolder, example, verbs
+from riskwarn.cli.options import Json, Language, Quiet, StoreFolder, example, verbs
 from riskwarn.cli.shared import open_store, say, store_path
 from riskwarn.errors import AddressError
 
@@ -146,3 +146,20 @@ def _monitors(store: "Store") -> dict[str, Any]:
     texts = monitoring.in_words(loud)
     lines = [f"{state} {text}" for state, text in zip(loud["state"], texts, strict=True)]
     return {"monitors": monitoring.summary(marks), "loud": lines}
+
+
+@app.command(epilog=example("riskwarn metrics --out /var/lib/node_exporter/textfile/riskwarn.prom --store city"))
+def metrics(
+    *,
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="A .prom file in the folder of node_exporter's textfile collector.")
+    ],
+    quiet: Quiet = False,
+    store: StoreFolder = None,
+    json: Json = False,
+) -> None:
+    """Leave the gauges of the newest night for Prometheus."""
+    from riskwarn.gauges import write_gauges
+
+    write_gauges(open_store(store), out)
+    say({"out": str(out)}, f"the gauges are in {out}", as_json=json, quiet=quiet)

@@ -143,9 +143,10 @@ def listed(text: str | None) -> list[str] | None:
     return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
 
 
-def say(body: Any, text: str, *, as_json: bool) -> None:
-    """One answer, as JSON or as text."""
-    print(json.dumps(body, ensure_ascii=False, default=str) if as_json else text)
+def say(body: Any, text: str, *, as_json: bool, quiet: bool = False) -> None:
+    """One answer, as JSON or as text; nothing where that was asked for."""
+    if not quiet:
+        print(json.dumps(body, ensure_ascii=False, default=str) if as_json else text)
 
 
 def enter_nights(store: "Store") -> str:

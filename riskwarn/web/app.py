@@ -18,6 +18,7 @@ from riskwarn.access import Accounts
 from riskwarn.access.journal import Journal
 from riskwarn.access.role import ANYONE
 from riskwarn.errors import NotFoundError, RiskwarnError
+from riskwarn.gauges import NightGauges, registry_of
 from riskwarn.language import LANGUAGES
 from riskwarn.store import Store
 from riskwarn.web.admin import admin
@@ -29,7 +30,7 @@ from riskwarn.web.centres import centres
 from riskwarn.web.doorman import READING, Doorman
 from riskwarn.web.grid_page import grid_page
 from riskwarn.web.handover import handovers
-from riskwarn.web.health import health, registry_of
+from riskwarn.web.health import health
 from riskwarn.web.listing import listing
 from riskwarn.web.meeting import meetings
 from riskwarn.web.nights import Nights
@@ -132,7 +133,9 @@ def create_app(
     app.state.doorman = Doorman(accounts, serving)
     app.state.vouching = vouching_of(accounts)
     app.state.workbench = Workbench()
-    app.state.metrics = registry_of(app.state.nights, app.state.clock)
+    app.state.metrics = registry_of(
+        NightGauges(app.state.nights.at, lambda: store.stopped is not None, app.state.clock)
+    )
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=4)
     app.add_middleware(Body)
     app.add_middleware(_Guarded)
