@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from riskwarn.explanation import denied, lead, phrases, remedies, sentence, sentences, words_of_features
 from riskwarn.explanation.facts import KINDS, tells
+from riskwarn.explanation.reasons import _says_nothing
 from riskwarn.explanation.sentences import number
 from riskwarn.feature import (
     Attribute,
     Count,
     DaysSince,
+    Density,
     Open,
     Overdue,
     Own,
@@ -440,3 +442,13 @@ def test_numbers_are_short(value):
     """A number never shows more than one decimal, nor a trailing zero."""
     assert re.fullmatch(r"\d+(\.\d)?|0\.0*\d|\de-\d+", number(value))
     assert not number(value).endswith(".0")
+
+
+def test_each_number_is_read_by_its_own_clause():
+    """Whether a grid's number is a reason is asked of the feature it is of: ten thousand residents in a grid are no logarithm beside one."""
+    features = [Density(), Attribute("population")]
+    values = np.array([[np.log1p(5_000), 10_000.0], [np.log1p(900), 900.0]])
+    normals = np.array([[np.log1p(900), 900.0], [np.log1p(900), 900.0]])
+    mute = _says_nothing(features, np.tile([0, 1], (2, 1)), np.ones((2, 2)), values, normals)
+
+    assert mute.tolist() == [[False, False], [True, True]]

@@ -307,13 +307,13 @@ def _says_nothing(
     """
     value, normal = (np.take_along_axis(numbers, teller, axis=1) for numbers in (values, normals))
     mute = np.zeros(teller.shape, dtype=bool)
-    for k, feature in enumerate(features):
-        clause, here = feature.clause, teller == k
-        usual = (value < CLEAR * normal) & (normal < CLEAR * value) & (clause.kind == "attribute")
-        lowers = (total <= 0) & ~tells(clause, value, normal, np.False_)
-        quiet = silent(clause, value) | ((clause.kind == "since") & ~tells(clause, value, normal, np.True_))
-        raises = (total > 0) & quiet
-        mute |= here & (usual | lowers | raises | (clause.kind == "level"))
+    for k in np.unique(teller):
+        clause, here = features[k].clause, teller == k
+        number, usual, pull = value[here], normal[here], total[here]
+        same = (number < CLEAR * usual) & (usual < CLEAR * number) & (clause.kind == "attribute")
+        lowers = (pull <= 0) & ~tells(clause, number, usual, np.False_)
+        quiet = silent(clause, number) | ((clause.kind == "since") & ~tells(clause, number, usual, np.True_))
+        mute[here] = same | lowers | ((pull > 0) & quiet) | (clause.kind == "level")
     return mute
 
 
