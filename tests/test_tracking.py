@@ -24,6 +24,7 @@ from riskwarn import tracking
 from riskwarn.errors import DataError, GateError, NotFoundError
 from riskwarn.model import RiskModel, check_golden
 from riskwarn.tracking.server import connected
+from riskwarn.training import card_of
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +34,15 @@ def tracked(tmp_path_factory):
     model, experiment = towns.street_model(towns.street()), towns.street_experiment()
     rows = towns.street_panel()
     uri = tracking.default_uri(folder)
+
+    def logged(column):
+        report = towns.judged(column)
+        described = dataclasses.replace(model, facts={**model.facts, "card": card_of(model, report)})
+        return tracking.log_training(described, experiment, rows, report=report, uri=uri, data_digest="d1")
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", "sqlite:////nowhere/else.db")
-        good, poor = (
-            tracking.log_training(model, experiment, rows, report=towns.judged(column), uri=uri, data_digest="d1")
-            for column in ("hint", "noise")
-        )
+        good, poor = logged("hint"), logged("noise")
         left = os.environ["MLFLOW_TRACKING_URI"]
     return folder, uri, good, poor, left
 

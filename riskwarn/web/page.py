@@ -70,7 +70,9 @@ _LASTING = frozenset(
 )
 """Parameters that a page keeps when it is shown in another language, or come back to."""
 _COOKIE, _THEME = "riskwarn_lang", "riskwarn_theme"
-THEMES = ("auto", "light", "dark")
+THEME_WORDS = {"auto": "theme_auto", "light": "theme_light", "dark": "theme_dark"}
+"""Word of each way a page may look."""
+THEMES = tuple(THEME_WORDS)
 """How a page looks: as the device does, on light paper, or for a dark room."""
 _YEAR_SECONDS = 365 * 24 * 3600
 
@@ -92,6 +94,7 @@ def _environment() -> jinja2.Environment:
     )
     made.filters.update(percent=write.percent, signed=write.signed, number=write.number, fixed=write.fixed)
     made.globals.update(
+        THEME_WORDS=THEME_WORDS,
         LEVELS=words.LEVELS,
         BANDS=words.BANDS,
         TIMES=words.TIMES,
