@@ -88,15 +88,6 @@ def test_every_verb_is_documented():
     assert [v for v in VERBS if f"riskwarn {v}" not in text] == []
 
 
-def test_every_variable_is_documented():
-    """The environment has no variable that the package or its build reads and the docs do not name."""
-    files = [*(ROOT / "riskwarn").rglob("*.py"), ROOT / "hatch_build.py"]
-    read = {name for path in files for name in re.findall(r"\bRISKWARN_[A-Z_]+[A-Z]\b", path.read_text("utf-8"))}
-    text = (ROOT / "docs" / "operations.md").read_text("utf-8")
-
-    assert sorted(name for name in read if f"| `{name}` |" not in text) == []
-
-
 def test_every_status_of_an_answer_is_in_the_table():
     """Each problem the server tells of stands in the table of pages and API under its status, and no other."""
     table = (ROOT / "docs" / "web.md").read_text("utf-8").partition("| status |")[2].partition("\n\n")[0]

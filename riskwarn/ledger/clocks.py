@@ -55,7 +55,7 @@ class Running:
 
 
 @checked
-def clocks(ledger: Ledger, *, at: object = None, item_id: str | None = None) -> pd.DataFrame:
+def clocks(ledger: Ledger, *, at: object = None, item_id: str | None = None, as_stood: bool = False) -> pd.DataFrame:
     """The clocks that run, the most used first.
 
     How long a step may take says the plan in force (:func:`riskwarn.working.plan_in_force`). Working hours and days are those of its calendar: China's public holidays and make-up days for a city of its zone, what
@@ -67,9 +67,11 @@ def clocks(ledger: Ledger, *, at: object = None, item_id: str | None = None) -> 
     ledger
         Of the store.
     at
-        When they are read, of a past instant as they ran then; now by default.
+        When they are read; now by default.
     item_id
         Only those of this item.
+    as_stood
+        Of the items as they stood at `at`, by the steps until then, rather than as they stand.
 
     Returns
     -------
@@ -79,7 +81,7 @@ def clocks(ledger: Ledger, *, at: object = None, item_id: str | None = None) -> 
     """
     now = _now(ledger, at)
     with database.linked(ledger.engine) as link:
-        running = _running(ledger, link, now, item_id)
+        running = _running(ledger, link, now, item_id, as_stood=as_stood)
     rows = [
         {"item_id": r.item.item_id, "kind": r.item.kind, "level": r.item.level, "path": r.item.path}
         | {
@@ -138,9 +140,11 @@ def _subject(running: Running) -> str:
 # -- which clocks run ----------------------------------------------------------------------------------------------------
 
 
-def _running(ledger: Ledger, link: sa.Connection, now: pd.Timestamp, item_id: str | None = None) -> list[Running]:
+def _running(
+    ledger: Ledger, link: sa.Connection, now: pd.Timestamp, item_id: str | None = None, *, as_stood: bool = False
+) -> list[Running]:
     flow = ledger.workflow
-    items, rows = _open_at(link, now, flow, item_id)
+    items, rows = _open_at(link, now if as_stood else None, flow, item_id)
     plan = plan_in_force(ledger.store)
     timed = Watch(working_time(ledger.store, plan.calendar, now), now)
     modes = [(s.at, s.mode) for s in switches(ledger.store) if s.at is not None]
@@ -157,24 +161,26 @@ def _running(ledger: Ledger, link: sa.Connection, now: pd.Timestamp, item_id: st
 
 
 def _open_at(
-    link: sa.Connection, now: pd.Timestamp, flow: Workflow, item_id: str | None
+    link: sa.Connection, until: pd.Timestamp | None, flow: Workflow, item_id: str | None
 ) -> tuple[dict[str, Item], dict[str, list[Any]]]:
-    """The items that are open at an instant, as they stood then, and their steps until then."""
-    changed_since = ITEMS.c.changed_at > now
-    asked = [sa.or_(ITEMS.c.state.not_in(flow.final), changed_since)]
+    """The items that are open, as they stood at an instant or as they stand, and their steps until then."""
+    is_open = ITEMS.c.state.not_in(flow.final)
+    asked = [is_open if until is None else sa.or_(is_open, ITEMS.c.changed_at > until)]
     asked += [] if item_id is None else [ITEMS.c.item_id == item_id]
     items = {row.item_id: Item.of(row) for row in link.execute(sa.select(ITEMS).where(*asked))}
     rows: dict[str, list[Any]] = {item_id: [] for item_id in items}
     steps = sa.select(TRANSITIONS).join(ITEMS, ITEMS.c.item_id == TRANSITIONS.c.item_id)
-    steps = steps.where(*asked, TRANSITIONS.c.at <= now)
+    steps = steps.where(*asked, *([] if until is None else [TRANSITIONS.c.at <= until]))
     for row in link.execute(steps.order_by(TRANSITIONS.c.seq)):
         rows[row.item_id].append(row)
-    stood = {i: _as_it_stood(item, rows[i], now) for i, item in items.items() if rows[i]}
+    if until is None:
+        return items, rows
+    stood = {i: _as_it_stood(item, rows[i], until) for i, item in items.items() if rows[i]}
     return {i: item for i, item in stood.items() if item.state not in flow.final}, rows
 
 
-def _as_it_stood(item: Item, rows: Sequence[Any], now: pd.Timestamp) -> Item:
-    if item.changed_at <= now:
+def _as_it_stood(item: Item, rows: Sequence[Any], until: pd.Timestamp) -> Item:
+    if item.changed_at <= until:
         return item
     told = replayed([row._asdict() for row in rows])[item.item_id]
     return replace(

@@ -111,7 +111,7 @@ def _as_they_stood(items: pd.DataFrame, trail: pd.DataFrame) -> pd.DataFrame:
 
 
 def _due(ledger: Ledger, items: pd.DataFrame, at: pd.Timestamp, hours: float) -> pd.DataFrame:
-    running = clocks(ledger, at=at).rename(columns={"state": "light"})
+    running = clocks(ledger, at=at, as_stood=True).rename(columns={"state": "light"})
     soon = running[running["due_at"] < at + pd.Timedelta(hours=hours)]
     told = soon[["item_id", "clock", "begun_at", "due_at", "used", "light"]].merge(
         items[items["kind"] != CARD], on="item_id"

@@ -190,7 +190,7 @@ def part(code: str, names: Mapping[str, str], language: str) -> str:
     Examples
     --------
     >>> part("case:7", {}, "en"), part("G1", {"G1": "East Lake 03"}, "en"), part("hotline", {}, "en")
-    ('case 7', 'East Lake 03', 'hotline')
+    ('case 7', 'East Lake 03', 'hotline requests')
     """
     if code.startswith("case:"):
         return PHRASES["case_no"].filled(code=code.removeprefix("case:"))[language]
