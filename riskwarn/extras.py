@@ -36,7 +36,7 @@ EXTRA_OF = MappingProxyType(
         "tqdm": "progress",
         "uvicorn": "web",
         "xlrd": "excel",
-        "xlsxwriter": "documents",
+        "xlsxwriter": "excel",
     }
 )
 """The extra by the name a package is imported by; of several extras that bring it, the least."""

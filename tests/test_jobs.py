@@ -139,7 +139,7 @@ def commands():
     for file in sorted([*EXAMPLES.iterdir(), *SERVING.iterdir()]):
         text = file.read_text("utf-8")
         text = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
-        for call in re.findall(r"(?:^|[ /\"=])riskwarn ([a-z][^\n&|\"]*)", text, re.MULTILINE):
+        for call in re.findall(r"(?:^|[ /\"=])riskwarn ([a-z][^\n&|>\"]*)", text, re.MULTILINE):
             yield pytest.param(shlex.split(call.replace("{NIGHT}", "2025-01-01")), id=f"{file.name}: {call[:40]}")
 
 
