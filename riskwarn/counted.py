@@ -116,7 +116,7 @@ def promote_count(
             f"the candidate of {target!r} passed the gate, so it beats the counts; promote it, not the {baseline}."
         )
     dates = pd.date_range(*(pd.Timestamp(trained.facts[end]) for end in ("first", "last")), freq=f"{_DAYS_APART}D")
-    label, n_weeks = trained.label, int(weeks[1])
+    label, n_weeks, digest = trained.label, int(weeks[1]), store.digest()
     history, features = History.load(store), (Own(label.streams, n_weeks),)
     panel = panel_of(history, features, dates, label=label)
     model = count_model(label, n_weeks, panel)
@@ -126,7 +126,7 @@ def promote_count(
         gate=False,
         gate_reason=trained.facts.get("gate_reason"),
         backtest=trained.facts.get("backtest"),
-        datasheet=make_datasheet(store, history, panel, label=label, features=features),
+        datasheet=make_datasheet(store, history, panel, label=label, features=features, data_digest=digest),
     )
     model.facts["card"] = card_of(model, None)
     tracking.keep(model, folder, alias=tracking.CHAMPION)

@@ -101,10 +101,11 @@ def described_panel(store: Store, experiment: Experiment) -> tuple[pd.DataFrame,
     StaleDataError, DataError, DefinitionError
         As :func:`riskwarn.build_panel`.
     """
+    digest = store.digest()
     history = History.load(store)
     panel = build_panel(history, experiment)
-    sheet = make_datasheet(store, history, panel, label=experiment.label, features=experiment.features)
-    return panel, sheet
+    label, features = experiment.label, experiment.features
+    return panel, make_datasheet(store, history, panel, label=label, features=features, data_digest=digest)
 
 
 @checked

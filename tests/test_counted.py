@@ -6,6 +6,7 @@ import pytest
 import towns
 import visiting
 
+from riskwarn import counted as counting
 from riskwarn import tracking
 from riskwarn.cli import main
 from riskwarn.counted import promote_count
@@ -75,3 +76,19 @@ def test_a_candidate_that_beats_the_count_is_not_passed_over(tmp_path):
     with pytest.raises(GateError, match="passed the gate, so it beats the counts"):
         promote_count(store, towns.TARGET, NAME)
     assert tracking.kept(store.path, towns.TARGET, alias=tracking.CHAMPION) is None
+
+
+def test_records_that_come_while_a_count_is_made_are_not_learnt(tmp_path, monkeypatch):
+    """The digest of its datasheet is that of the store before its history was read."""
+    store = towns.copy(towns.street(), tmp_path / "street")
+    before, panel_of = store.digest(), counting.panel_of
+
+    def meanwhile(*args, **more):
+        store.write("events", towns.street_events().tail(1).assign(event_id="e_late"))
+        return panel_of(*args, **more)
+
+    monkeypatch.setattr(counting, "panel_of", meanwhile)
+    champion = promote_count(store, towns.TARGET, NAME)
+
+    assert store.digest() != before
+    assert champion.facts["datasheet"]["data_digest"] == before

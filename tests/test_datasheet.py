@@ -51,9 +51,9 @@ def store(tmp_path):
 
 
 def sheet_of(store, features=DISPUTES):
-    history = History.load(store)
+    digest, history = store.digest(), History.load(store)
     panel = panel_of(history, features, [NIGHT - 28 * DAY, NIGHT - 3 * DAY], label=LABEL)
-    return make_datasheet(store, history, panel, label=LABEL, features=features)
+    return make_datasheet(store, history, panel, label=LABEL, features=features, data_digest=digest)
 
 
 def test_every_row_received_is_accounted_for(store):

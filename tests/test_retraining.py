@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import towns
 
-from riskwarn import tracking
+from riskwarn import tracking, training
 from riskwarn.cli import main
 from riskwarn.datasheet import lacking
 from riskwarn.errors import NotFoundError
@@ -109,6 +109,22 @@ def test_newer_data_are_trained_anew(retrained, question, monkeypatch):
     assert begun == [True]
     assert not again.done_before
     assert told["new"]["model_version"] in repr(again)
+
+
+def test_records_that_come_while_the_panel_is_built_are_not_learnt(tmp_path, monkeypatch):
+    """The datasheet has the digest of the store before its history was read, so that the next retraining trains anew."""
+    store = towns.copy(towns.street(), tmp_path / "street")
+    before, late = store.digest(), towns.street_events().tail(1).assign(event_id="e_late")
+
+    def meanwhile(*_):
+        store.write("events", late)
+        return towns.street_panel()
+
+    monkeypatch.setattr(training, "build_panel", meanwhile)
+    _, sheet = training.described_panel(store, towns.street_experiment())
+
+    assert store.digest() != before
+    assert sheet["data_digest"] == before
 
 
 def test_a_plan_is_trained_by_the_experiments_beside_it(question):

@@ -38,7 +38,13 @@ _OF_FEED = (
 
 @checked
 def make_datasheet(
-    store: Store, history: History, panel: pd.DataFrame, *, label: Label, features: Iterable[Feature]
+    store: Store,
+    history: History,
+    panel: pd.DataFrame,
+    *,
+    label: Label,
+    features: Iterable[Feature],
+    data_digest: str,
 ) -> dict[str, Any]:
     """What a training learns from, as plain values fit for JSON.
 
@@ -52,11 +58,13 @@ def make_datasheet(
         The rows, with `y` where it is settled.
     label, features
         What is predicted, and what the model reads.
+    data_digest
+        Digest of the store, taken before its history was read: records that came later were not learnt.
 
     Returns
     -------
     datasheet
-        `data_digest`, digest of the store; `rows`, of `grids` and `dates`, `unsettled` of them without an outcome; `first` and `last` date;
+        `data_digest` as given; `rows`, of `grids` and `dates`, `unsettled` of them without an outcome; `first` and `last` date;
         `horizon_days` and `settle_days`; `counted` and `read`, feeds of the outcome and of all that the model reads; `feeds`, a line each as
         :class:`riskwarn.ingest.CheckReport` has it, with rows `accepted` and `silences`; `sensitive`, whether there are events that no feature counts; `refused`, rows in quarantine by reason.
 
@@ -71,7 +79,7 @@ def make_datasheet(
     accepted = _accepted(store)
     feeds = [_feed(line, history, accepted) for line in report.feeds.to_dict("records")]
     return {
-        "data_digest": store.digest(),
+        "data_digest": data_digest,
         "question": in_every_language(label.question),
         "rows": len(panel),
         "grids": int(panel["grid_id"].nunique()),
