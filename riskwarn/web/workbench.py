@@ -94,6 +94,9 @@ class Workbench:
         if self._closed:
             raise broke_down()
         process, late = self._running(), Event()
+        if self._closed:  # while the process began, so that `close` did not see it
+            self._end()
+            raise broke_down()
 
         def stop() -> None:
             late.set()
