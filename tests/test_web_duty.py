@@ -136,6 +136,7 @@ def test_what_lies_with_nobody_is_a_body_of_the_board(site):
     text = leader.get("/supervision", params={"body": "*"}).text
 
     assert nobodys
+    assert leader.get("/api/v1/supervision", params={"body": "城关街道*"}).json()["items"] == []
     assert [r["item_id"] for r in leader.get("/api/v1/supervision", params={"body": "*"}).json()["items"]] == nobodys
     assert all(f'id="{item_id}"' in text for item_id in nobodys)
     assert "whole city, no one named <span" in text

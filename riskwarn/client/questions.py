@@ -201,7 +201,7 @@ class Questions(ABC, Generic[FrameT, MembersT, TakenT]):
         Parameters
         ----------
         body
-            Only what lies with this organisation.
+            Only what lies with this organisation, ``*`` for what lies with none.
 
         Returns
         -------

@@ -62,7 +62,7 @@ def supervision_page(request: Request, visitor: Reader, query: Annotated[Supervi
 
 def _with(rows: pd.DataFrame, body: str | None) -> pd.DataFrame:
     """Rows that lie with an organisation; ``*`` for those of the whole city that lie with none, all where it is not asked for."""
-    return rows if body is None else rows[rows["body"] == body.strip("*")]
+    return rows if body is None else rows[rows["body"] == ("" if body == "*" else body)]
 
 
 def _matters(request: Request, shown: pd.DataFrame, visitor: Visitor) -> list[dict[str, Any]]:

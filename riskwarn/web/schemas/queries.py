@@ -111,7 +111,7 @@ class ItemsQuery(Paging):
 class BoardQuery(Paging):
     """Parameters of the supervision board."""
 
-    body: Code | None = Field(None, description="only what lies with this organisation")
+    body: Code | None = Field(None, description="only what lies with this organisation, * for none")
 
 
 class GapsQuery(ListQuery):
