@@ -5,6 +5,7 @@ import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pandas as pd
 import pytest
@@ -63,9 +64,11 @@ def on_loopback(app):
     thread.start()
     while not server.started:
         time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(10)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +107,10 @@ def tab(browser, address):
     context.close()
 
 
-def opened(tab, path):
-    tab.goto(path)
+def opened(tab, path, status=200):
+    """The page of a path, and no other: neither an error nor the sign-in that a page may lead to."""
+    answer = tab.goto(path)
+    assert (answer.status, urlsplit(tab.url).path) == (status, urlsplit(path).path), tab.url
     if tab.query_selector("#map"):
         tab.wait_for_selector("#map[data-drawn]")
     return tab
