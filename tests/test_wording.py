@@ -1,5 +1,6 @@
 """What a night says to a duty officer, read as a corpus: sentences with numbers, units and windows, and nothing only a machine would write."""
 
+import html
 import re
 
 import pytest
@@ -150,8 +151,22 @@ def test_silence_reassures_nowhere(night):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_gaps_as_work_name_their_areas(language):
     """The list of gaps as work calls each township and county by its name, never by its code of twelve digits."""
-    text = at_the_machine(create_app(real.store().path)).get("/gaps", params={"lang": language}).text
-    read = re.sub(r"<[^>]*>", " ", text.partition("<main")[2].partition("</main>")[0])
+    client = at_the_machine(create_app(real.store().path))
+    text = client.get("/gaps", params={"lang": language}).text
+    (one, *_) = re.findall(r'href="(/gaps\?[^"]*area=[^"]+)"', text)
+    read, of_one = (
+        re.sub(r"<[^>]*>", " ", page.partition("<main")[2].partition("</main>")[0])
+        for page in (text, client.get(html.unescape(one)).text)
+    )
 
     assert re.search({"zh": r"共\d+处", "en": r"\d+ of this kind"}[language], read)
-    assert re.findall(r"(?<!\d)\d{12}(?!\d)", read) == []
+    assert re.search({"zh": "全部地区", "en": "all areas"}[language], of_one)
+    assert re.findall(r"(?<!\d)\d{12}(?!\d)", read + of_one) == []
+
+
+def test_the_map_calls_each_area_by_its_name():
+    """The outlines of townships are called as the places table calls them, never by their codes of twelve digits."""
+    told = at_the_machine(create_app(real.store().path)).get("/outlines", params={"by": "township"}).json()
+
+    assert told["names"]
+    assert [name for name in told["names"] if name.isdigit()] == []

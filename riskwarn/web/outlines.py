@@ -92,8 +92,8 @@ def drawn(night: Night, by: By) -> MapDocument:
     rows = _rows(night)
     made, key = night.places.made, ("outlines", by, rows.tobytes())
     if key not in made:
-        ids = units(night, by)
-        told = {"ids": ids, "names": [night.names.get(i, i) for i in ids], "shapes": _shapes(night, by, ids, rows)}
+        ids, called = units(night, by), night.places.called
+        told = {"ids": ids, "names": [called.get(i, i) for i in ids], "shapes": _shapes(night, by, ids, rows)}
         raw = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
         made[key] = MapDocument(gzip.compress(raw, 6, mtime=0), f'"{hashlib.sha256(raw).hexdigest()[:32]}"')
     document: MapDocument = made[key]
