@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import towns
+from towns import real
 from visiting import NAMED, as_visitor, at_the_machine, from_elsewhere
 
 from riskwarn import tracking
@@ -253,6 +254,30 @@ def test_a_role_without_the_permission_is_refused_and_all_is_recorded(store, gri
         ("supervisor", 403, "/api/v1/score", "", ""),
     ]
     assert "very-own-name" not in log
+
+
+def test_the_audit_log_names_twenty_grids_and_how_many_more(tmp_path, monkeypatch):
+    """Where more than twenty grids are asked for, the log names twenty of them and counts the rest."""
+    held = towns.copy(real.store(), tmp_path / "town")
+    app = create_app(held.path, serving=NAMED)
+    grids = sorted(app.state.nights.newest().scores["grid_id"])[:21]
+    accounts = app.state.doorman.accounts
+    accounts.add("lead", "", role="shift_leader", area="*")
+    secret, _ = make_token(accounts, "lead", purpose="handling")
+    monkeypatch.setattr(app.state.workbench, "ask", lambda _: {"scores": []})
+    from_elsewhere(app).post(
+        "/api/v1/score",
+        json={"grids": grids, "events": [event(0, grids[0])]},
+        headers={"authorization": f"Bearer {secret}"},
+    )
+    (line,) = [
+        line
+        for path in (held.path / "audit").glob("*.jsonl")
+        for line in map(json.loads, path.read_text().splitlines())
+        if line["method"] == "POST"
+    ]
+
+    assert line["object"] == " ".join(["supposed 1", *grids[:20], "+1"])
 
 
 def test_a_store_without_the_model_says_so(store, grids, tmp_path):
