@@ -175,7 +175,7 @@ def plan_in_force(store: Store) -> Plan:
 
 @checked
 def declared_plan(store: Store) -> Plan:
-    """The plan by which the next night is run: ``plan.toml`` of the store, else that of its newest night, else the starter's.
+    """The plan that a promotion is held to: ``plan.toml`` of the store, else that of its newest night, else the starter's.
 
     Parameters
     ----------

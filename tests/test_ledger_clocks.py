@@ -222,7 +222,7 @@ def test_the_ledger_counts_by_the_plan_of_the_night(tmp_path):
 
 
 def test_a_plan_that_was_changed_is_declared_and_not_yet_in_force(tmp_path):
-    """What the next night and a promotion are held to is the file of the store, or the plan of the newest night, to which the ledger keeps."""
+    """What a promotion is held to is the file of the store, or the plan of the newest night, to which the ledger keeps."""
     store, starter = a_city(tmp_path), Plan.load(plan.STARTER)
     without = (plan_in_force(store), declared_plan(store))
     nights = replace(starter, lanes=replace(starter.lanes, explore=0.0))

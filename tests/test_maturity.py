@@ -16,6 +16,8 @@ from riskwarn.history import History
 from riskwarn.maturity.scoring import Forecast, scored
 from riskwarn.pipeline import nightly
 from riskwarn.plan import Question
+from riskwarn.register.seal import hash_of, line_of
+from riskwarn.store import signature
 
 EARLY = ("2025-12-01", "2025-12-02", "2025-12-05")
 """Nights after the training whose fortnight and settling week are over by the late one."""
@@ -232,10 +234,10 @@ def seal_in_time(store, hours):
     for line in lines:
         at = pd.Timestamp(line.as_of) + pd.Timedelta(hours=hours)
         bare = dataclasses.replace(line, sealed_at=at.isoformat(), before=before)
-        made = dataclasses.replace(bare, hash=register._hash(bare))
-        written.append(dataclasses.replace(made, signed=register.signature(store.path, made.hash.encode())))
+        made = dataclasses.replace(bare, hash=hash_of(bare))
+        written.append(dataclasses.replace(made, signed=signature(store.path, made.hash.encode())))
         before = made.hash
-    (store.path / register.FOLDER / register.LOG).write_bytes(b"".join(map(register._written, written)))
+    (store.path / register.FOLDER / register.LOG).write_bytes(b"".join(map(line_of, written)))
 
 
 def test_a_sealed_forecast_is_scored_by_what_came_after_its_seal(ripe, tmp_path):

@@ -119,8 +119,9 @@ def write_lines(store, lines):
         (lambda ls: ls[1:], "line 1 .* does not follow"),
         (lambda ls: ls[::-1], "line 1 .* does not follow"),
         (lambda ls: [{**ls[0], "signed": "f" * 64}, ls[1]], "line 1 .* not signed"),
+        (lambda ls: [{**ls[0], "signed": "\ud800"}, ls[1]], "line 1 .* not signed"),
     ],
-    ids=["digest", "time", "night", "no words", "taken away", "order", "signature"],
+    ids=["digest", "time", "night", "no words", "taken away", "order", "signature", "no letter"],
 )
 def test_a_line_that_was_changed_is_told(street, tamper, said):
     """Whatever of a line is changed, whichever line goes, the chain shows it."""

@@ -15,7 +15,7 @@ from riskwarn.gaps.deadlines import AMBER
 from riskwarn.ledger import database
 from riskwarn.ledger.actor import MACHINE
 from riskwarn.ledger.entering import message_id
-from riskwarn.ledger.item import Item, replayed
+from riskwarn.ledger.item import CHANGING, Item, replayed
 from riskwarn.ledger.ledger import Ledger
 from riskwarn.ledger.pen import Given, Pen
 from riskwarn.ledger.tables import ITEMS, TRANSITIONS
@@ -71,7 +71,7 @@ def clocks(ledger: Ledger, *, at: object = None, item_id: str | None = None, as_
     item_id
         Only those of this item.
     as_stood
-        Of the items as they stood at `at`, by the steps until then, rather than as they stand.
+        Of the items as they stood just before `at`, by the steps until then, rather than as they stand.
 
     Returns
     -------
@@ -163,29 +163,25 @@ def _running(
 def _open_at(
     link: sa.Connection, until: pd.Timestamp | None, flow: Workflow, item_id: str | None
 ) -> tuple[dict[str, Item], dict[str, list[Any]]]:
-    """The items that are open, as they stood at an instant or as they stand, and their steps until then."""
+    """The items that are open, as they stood just before an instant or as they stand, and their steps until then."""
     is_open = ITEMS.c.state.not_in(flow.final)
-    asked = [is_open if until is None else sa.or_(is_open, ITEMS.c.changed_at > until)]
+    asked = [is_open if until is None else sa.or_(is_open, ITEMS.c.changed_at >= until)]
     asked += [] if item_id is None else [ITEMS.c.item_id == item_id]
     items = {row.item_id: Item.of(row) for row in link.execute(sa.select(ITEMS).where(*asked))}
     rows: dict[str, list[Any]] = {item_id: [] for item_id in items}
     steps = sa.select(TRANSITIONS).join(ITEMS, ITEMS.c.item_id == TRANSITIONS.c.item_id)
-    steps = steps.where(*asked, *([] if until is None else [TRANSITIONS.c.at <= until]))
+    steps = steps.where(*asked, *([] if until is None else [TRANSITIONS.c.at < until]))
     for row in link.execute(steps.order_by(TRANSITIONS.c.seq)):
         rows[row.item_id].append(row)
     if until is None:
         return items, rows
-    stood = {i: _as_it_stood(item, rows[i], until) for i, item in items.items() if rows[i]}
+    stood = {i: _as_it_stood(item, rows[i]) for i, item in items.items() if rows[i]}
     return {i: item for i, item in stood.items() if item.state not in flow.final}, rows
 
 
-def _as_it_stood(item: Item, rows: Sequence[Any], until: pd.Timestamp) -> Item:
-    if item.changed_at <= until:
-        return item
-    told = replayed([row._asdict() for row in rows])[item.item_id]
-    return replace(
-        item, **{name: told[name] for name in ("state", "version", "path", "grid_ids", "level", "owner", "parent")}
-    )
+def _as_it_stood(item: Item, rows: Sequence[Any]) -> Item:
+    told = replayed(row._asdict() for row in rows)[item.item_id]
+    return replace(item, **{name: told[name] for name in CHANGING})
 
 
 class Watch:

@@ -10,6 +10,8 @@ from riskwarn.ledger.workflow import FIRST
 
 TOLD = ("kind", "subject", "topic", "lane", "path", "grid_ids", "level", "owner", "parent", "first_night")
 """What transitions say of an item beside its state; the rest is the night's reading."""
+CHANGING = ("state", "version", "path", "grid_ids", "level", "owner", "parent")
+"""What a later transition may change of an item."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from riskwarn.errors import DataError, NotFoundError
 from riskwarn.ledger import database
 from riskwarn.ledger.actor import CITY, Actor, concerning, within
 from riskwarn.ledger.clocks import CARD, clocks
-from riskwarn.ledger.item import replayed
+from riskwarn.ledger.item import CHANGING, replayed
 from riskwarn.ledger.ledger import Ledger
 from riskwarn.ledger.tables import NOTES
 from riskwarn.ledger.workflow import NIGHT
@@ -103,11 +103,10 @@ def shift(ledger: Ledger, since: object, until: object, *, area: str = CITY, hou
 
 
 def _as_they_stood(items: pd.DataFrame, trail: pd.DataFrame) -> pd.DataFrame:
-    """Items with what transitions told of them, by a trail that may end before the present; none of which it says nothing."""
+    """Items as a trail tells them; those it does not name are left out."""
     told = replayed(trail.to_dict("records"))
     there = items[items["item_id"].isin(list(told)).to_numpy(dtype=bool)]
-    names = ("state", "version", "path", "grid_ids", "level", "owner", "parent")
-    return there.assign(**{name: [told[item_id][name] for item_id in there["item_id"]] for name in names})
+    return there.assign(**{name: [told[item_id][name] for item_id in there["item_id"]] for name in CHANGING})
 
 
 def _due(ledger: Ledger, items: pd.DataFrame, at: pd.Timestamp, hours: float) -> pd.DataFrame:

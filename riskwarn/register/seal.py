@@ -1,19 +1,8 @@
-"""The register of forecasts: what a night published is sealed at once, so that nobody can choose afterwards what it had said.
-
-::
-
-    register/register.jsonl           a line a seal, each with the hash of the line before
-    register/2025-03-03-RUN.parquet   what was sealed: the list, and the forecast of every grid and question
-
-A forecast is *prospective* if its run was the first to be sealed for its night and that happened within a day of the night; it is scored by what
-happened after its seal alone (:mod:`riskwarn.maturity`). Whatever was sealed later, a night made again or a past one, is scored too, and
-kept out of the prospective figures.
-"""
+"""Seals: the line of each night, and what was sealed with it."""
 
 import hashlib
-import hmac
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,20 +75,6 @@ class Seal:
         return f"{pd.Timestamp(self.as_of):%Y-%m-%dT%H%M}-{self.run}"
 
 
-@dataclass(frozen=True)
-class Verified:
-    """What :func:`verify` found: the lines there are, the `head` (number and hash of the last) and each fault in a sentence."""
-
-    n: int
-    head: str
-    faults: tuple[str, ...]
-
-    @property
-    def sound(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.faults
-
-
 # -- sealing ----------------------------------------------------------------------------------------------------------------
 
 
@@ -130,7 +105,7 @@ def seal_missing(store: Store) -> list[Seal]:
         for at in store.nights():
             if (at.isoformat(), store.run_of(at)) in known:
                 continue
-            content = _content_or_none(store.night(at))
+            content = content_or_none(store.night(at))
             if content is not None:
                 made.append(_append(store, store.night(at), content))
         return made
@@ -201,7 +176,7 @@ def digest_of(content: pd.DataFrame) -> str:
     return hashed.hexdigest()
 
 
-def _content_or_none(night: PublishedNight) -> pd.DataFrame | None:
+def content_or_none(night: PublishedNight) -> pd.DataFrame | None:
     """What of a night there is to seal; none where it is damaged, or says what another night said."""
     try:
         night.check()
@@ -227,10 +202,10 @@ def _append(store: Store, night: PublishedNight, content: pd.DataFrame) -> Seal:
         models=_models(night.facts, content),
         before=before[-1].hash if before else FIRST,
     )
-    hashed = _hash(bare)
+    hashed = hash_of(bare)
     line = Seal(**{**asdict(bare), "hash": hashed, "signed": signature(store.path, hashed.encode())})
     write_table(store.path / FOLDER / f"{line.name}.parquet", plain_arrow(content))
-    write_bytes(store.path / FOLDER / LOG, b"".join(_written(seal) for seal in [*before, line]))
+    write_bytes(store.path / FOLDER / LOG, b"".join(line_of(seal) for seal in [*before, line]))
     return line
 
 
@@ -253,11 +228,12 @@ def _models(facts: Mapping[str, Any], content: pd.DataFrame) -> dict[str, dict[s
     }
 
 
-def _written(seal: Seal) -> bytes:
+def line_of(seal: Seal) -> bytes:
+    """A line as the file has it."""
     return json.dumps(asdict(seal), sort_keys=True, default=str).encode() + b"\n"
 
 
-def _hash(seal: Seal) -> str:
+def hash_of(seal: Seal) -> str:
     """Of all that a line says but the hash and its signature."""
     body = {name: value for name, value in asdict(seal).items() if name not in {"hash", "signed"}}
     return hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()
@@ -285,14 +261,14 @@ def seals(store: Store) -> list[Seal]:
     DataError
         The register cannot be read.
     """
-    lines = _lines(store)
+    lines = lines_of(store)
     for line in lines:
         if not _has_instants(line):
             raise DataError(f"line {line.n} of {store.path / FOLDER / LOG} has no night or time; {_REMEDY}")
     return lines
 
 
-def _lines(store: Store) -> list[Seal]:
+def lines_of(store: Store) -> list[Seal]:
     """The lines as they stand, whatever they say."""
     place = store.path / FOLDER / LOG
     try:
@@ -375,96 +351,6 @@ def sealed_content(store: Store, seal: Seal) -> pd.DataFrame:
 
 
 @checked
-def verify(store: Store, *, head: str = "") -> Verified:
-    """Whether the register is as it was written, and what was sealed is as it was sealed.
-
-    Parameters
-    ----------
-    store
-        The city.
-    head
-        A head that was kept elsewhere, as ``12:9f…``; it must still be in the register.
-
-    Returns
-    -------
-    verified
-        Number of lines, head, faults.
-
-    Raises
-    ------
-    DataError
-        The register cannot be read at all.
-    """
-    lines = _lines(store)
-    own = [line for line in lines if _is_own(store, line)]
-    faults = [
-        *_faults_of_chain(store, lines),
-        *_faults_of_head(lines, head),
-        *_faults_of_contents(store, own),
-        *_faults_of_nights(store, own),
-    ]
-    last = f"{lines[-1].n}:{lines[-1].hash}" if lines else ""
-    return Verified(len(lines), last, tuple(faults))
-
-
-def _is_own(store: Store, line: Seal) -> bool:
-    """Whether a line is as this store wrote it."""
-    return str(line.hash) == _hash(line) and _is_signed(store, line)
-
-
-def _is_signed(store: Store, line: Seal) -> bool:
-    return hmac.compare_digest(str(line.signed).encode(), signature(store.path, str(line.hash).encode()).encode())
-
-
-def _faults_of_chain(store: Store, lines: list[Seal]) -> Iterator[str]:
-    before, then = FIRST, ""
-    for number, line in enumerate(lines, start=1):
-        if line.n != number or line.before != before or line.hash != _hash(line):
-            yield f"line {number} of the register does not follow from the line before: it was changed, taken away or put in."
-            return
-        if not _is_signed(store, line):
-            yield f"line {number} of the register is not signed with the key of this store."
-            return
-        if then and pd.Timestamp(line.sealed_at) < pd.Timestamp(then):
-            yield f"line {number} of the register is older than the line before: a clock was put back."
-        before, then = line.hash, line.sealed_at
-
-
-def _faults_of_head(lines: list[Seal], head: str) -> Iterator[str]:
-    if head and head not in {f"{line.n}:{line.hash}" for line in lines}:
-        yield f"head {head[:20]}… is not in the register: lines were taken away or written anew since it was kept."
-
-
-def _faults_of_contents(store: Store, lines: list[Seal]) -> Iterator[str]:
-    """What was sealed, and what the night still shows of it, against the digest."""
-    for line in lines:
-        try:
-            sealed_content(store, line)
-        except NotFoundError:
-            pass  # grown old, and scored long ago
-        except DataError as error:
-            yield str(error)
-        if _published_otherwise(store, line):
-            yield f"the night of {line.as_of[:10]}, run {line.run}, does not show what was sealed for it."
-
-
-def _faults_of_nights(store: Store, lines: list[Seal]) -> Iterator[str]:
-    """Nights that are published and stand in no line: the end of a chain cannot say that something followed."""
-    sealed = {(line.as_of, line.run) for line in lines}
-    for at in store.nights():
-        run = store.run_of(at)
-        if (at.isoformat(), run) not in sealed and _content_or_none(store.night(at)) is not None:
-            yield f"the night of {at:%Y-%m-%d}, run {run}, is published and stands in no sound line: it was not sealed yet, or its line was taken away."
-
-
-def _published_otherwise(store: Store, line: Seal) -> bool:
-    try:
-        return digest_of(content_of(store.night(line.as_of, line.run))) != line.digest
-    except RiskwarnError:
-        return False  # pruned, or damaged, which the doctor tells
-
-
-@checked
 def forget(store: Store, gone: Iterable[Seal]) -> int:
     """Take away what was sealed; the lines stay for ever.
 
@@ -473,7 +359,7 @@ def forget(store: Store, gone: Iterable[Seal]) -> int:
     store
         The city, whose lock is held.
     gone
-        Lines whose forecasts have been scored.
+        Lines of which the content is no longer needed.
 
     Returns
     -------
