@@ -9,6 +9,7 @@ from towns.gaps import NIGHT, event, frame, town
 
 from riskwarn.cli import main
 from riskwarn.datasheet import datasheet_text, lacking, make_datasheet, paper_of, sections_of
+from riskwarn.datasheet.making import MOST_SILENCES
 from riskwarn.errors import NotFoundError
 from riskwarn.feature import Count
 from riskwarn.history import History, Stream
@@ -76,6 +77,68 @@ def test_a_silence_is_told_with_its_days_and_grids(store):
     assert f"nothing was told from {first} to {last} of 4 grids" in datasheet_text(
         sheet_of(store), target="t", version="v"
     )
+
+
+def two_counties(path, told, **tables):
+    """A town of two counties with two grids each, and a dispute a day of each grid whose `told` (county, days ago) is true."""
+    events = [
+        event(f"d{ago}-{g}", "dispute", ago + 0.5, grid=f"G{g}")
+        for ago in range(200)
+        for g in range(4)
+        if told(g // 2 + 1, ago)
+    ]
+    return town(path, frame(events), counties=2, **tables)
+
+
+def silences_of(store):
+    [feed] = sheet_of(store)["feeds"]
+    return feed["n_silences"], [(silence["from"], silence["to"], silence["grids"]) for silence in feed["silences"]]
+
+
+def ago(days):
+    return f"{NIGHT - days * DAY:%Y-%m-%d}"
+
+
+def test_a_county_that_fell_silent_before_the_others_is_told(tmp_path):
+    """Its silence runs to the end; it is told up to where the feed was last heard of anywhere."""
+    store = two_counties(tmp_path / "town", lambda county, days: county == 1 or days >= 60)
+
+    assert silences_of(store) == (1, [(ago(61), ago(1), 2)])
+    assert "No feed was silent" not in datasheet_text(sheet_of(store), target="t", version="v")
+
+
+def test_a_county_that_began_after_the_others_is_told(tmp_path):
+    """Its silence has no beginning; it is told from where the feed was first heard of anywhere."""
+    log = [
+        delivery(n, at=NIGHT, covers=(NIGHT - days * DAY, NIGHT), rows=(1, 1, 0, 0)) | {"org_code": f"C{n}"}
+        for n, days in ((1, 80), (2, 50))
+    ]
+    store = two_counties(
+        tmp_path / "town", lambda county, days: days < (80, 50)[county - 1], feed_log=pd.DataFrame(log)
+    )
+
+    assert silences_of(store) == (1, [(ago(80), ago(50), 2)])
+
+
+def test_one_outage_of_two_counties_is_told_once(tmp_path):
+    """Its grids are added up."""
+    store = two_counties(tmp_path / "town", lambda _, days: not 60 <= days < 110)
+
+    assert silences_of(store) == (1, [(ago(110), ago(60), 4)])
+
+
+def test_more_stretches_than_are_told_are_counted_once(tmp_path):
+    """Twelve silences of the whole city: the ten longest, and two further ones whatever the number of counties."""
+    starts = [175 - 14 * n for n in range(13)]
+    covers = [(NIGHT - days * DAY, NIGHT - (days - 7) * DAY) for days in starts]
+    log = [delivery(n, at=span[1], covers=span, rows=(1, 1, 0, 0)) for n, span in enumerate(covers)]
+    heard = {day for days in starts for day in range(days - 7, days)}
+    store = two_counties(tmp_path / "town", lambda _, days: days in heard, feed_log=pd.DataFrame(log))
+
+    n, told = silences_of(store)
+    assert (n, len(told)) == (12, MOST_SILENCES)
+    assert {grids for *_, grids in told} == {4}
+    assert "2 further stretches" in datasheet_text(sheet_of(store), target="t", version="v")
 
 
 def test_what_is_read_is_told_apart_from_what_is_there(store):

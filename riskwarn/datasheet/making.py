@@ -9,7 +9,8 @@ import pandas as pd
 from riskwarn.calling import checked
 from riskwarn.feature import Feature
 from riskwarn.history import History
-from riskwarn.history.facts import NEVER
+from riskwarn.history.deliveries import HALF_DAY
+from riskwarn.history.facts import DAY_US
 from riskwarn.history.pauses import LONG_AGO
 from riskwarn.ingest import check
 from riskwarn.label import Label
@@ -18,7 +19,6 @@ from riskwarn.store import Store
 
 MOST_SILENCES = 10
 """Stretches a feed's line names, the longest; the others are only counted."""
-_DAY_US = 86_400_000_000
 _OF_FEED = (
     "source",
     "events",
@@ -108,7 +108,7 @@ def _accepted(store: Store) -> dict[str, int]:
 def _feed(line: dict[Any, Any], history: History, accepted: dict[str, int]) -> dict[str, Any]:
     """One feed, its silences in the order of time."""
     source = str(line["source"])
-    silences = _silences(history, source)
+    silences = _silences(history, source, line["first"])
     longest = sorted(silences, key=lambda silence: -silence["days"])[:MOST_SILENCES]
     return {
         **{name: _plain(line[name]) for name in _OF_FEED},
@@ -118,17 +118,28 @@ def _feed(line: dict[Any, Any], history: History, accepted: dict[str, int]) -> d
     }
 
 
-def _silences(history: History, source: str) -> list[dict[str, Any]]:
-    """Stretches within a feed's time in which it told nothing of some grids; what lies before its beginning and after its end is none."""
-    found = []
-    for silence in history.silences(source):
-        spans = silence.spans[(silence.spans[:, 0] > LONG_AGO) & (silence.spans[:, 1] < NEVER)]
-        grids = int(np.asarray(silence.grids).sum())
-        found += [
-            {"from": _day(history, a), "to": _day(history, b), "days": round((b - a) / _DAY_US, 1), "grids": grids}
-            for a, b in spans.tolist()
-        ]
-    return found
+def _silences(history: History, source: str, first: pd.Timestamp) -> list[dict[str, Any]]:
+    """Stretches within a feed's time in which it told nothing of some grids, those of the same days as one.
+
+    Its time goes from when it was first heard of anywhere, at `first` where a part of the city has no beginning, to when it was last.
+    """
+    parts = history.silences(source)
+    begun = min(_begun(part.spans, first) for part in parts)
+    ended = max(int(part.spans[-1, 0]) for part in parts)
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for part in parts:
+        spans = np.clip(part.spans, begun, ended)
+        for a, b in spans[spans[:, 1] - spans[:, 0] > HALF_DAY].tolist():
+            days = (_day(history, a), _day(history, b))
+            told = found.setdefault(days, {"from": days[0], "to": days[1], "days": 0.0, "grids": 0})
+            told["days"] = max(told["days"], round((b - a) / DAY_US, 1))
+            told["grids"] += int(part.grids.sum())
+    return list(found.values())
+
+
+def _begun(spans: np.ndarray, first: pd.Timestamp) -> int:
+    """When a feed was first heard of by a part of the city, µs."""
+    return int(spans[0, 1]) if spans[0, 0] == LONG_AGO else first.value // 1000
 
 
 def _day(history: History, micros: int) -> str:

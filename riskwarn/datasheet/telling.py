@@ -190,8 +190,8 @@ def _silences(sheet: Mapping[str, Any]) -> Iterator[Spoken]:
         more = feed["n_silences"] - len(feed["silences"])
         if more:
             yield phrase(
-                "{feed}: {n:,} shorter stretch more",
-                plural="{feed}: {n:,} shorter stretches more",
+                "{feed}: {n:,} further stretch",
+                plural="{feed}: {n:,} further stretches",
                 feed=words_of(feed["source"]),
                 n=more,
             )

@@ -14,15 +14,16 @@ def days_before(days, *, hours=0.0):
     return NIGHT - pd.Timedelta(days=days, hours=hours)
 
 
-def grids(n=4, *, communities=1):
-    """`n` grids in one township and county, over some communities."""
+def grids(n=4, *, communities=1, counties=1):
+    """`n` grids over some communities and counties, each county with one township."""
+    county = np.arange(n) * counties // n + 1
     return pd.DataFrame(
         {
             "grid_id": [f"G{i}" for i in range(n)],
             "valid_from": days_before(2000),
             "community_id": [f"V{i % communities}" for i in range(n)],
-            "township_id": "T1",
-            "county_id": "C1",
+            "township_id": [f"T{k}" for k in county],
+            "county_id": [f"C{k}" for k in county],
             "population": 800.0,
             "households": 300.0,
         }
@@ -72,10 +73,10 @@ def steady(source, days, per_day, *, n_grids=4, seed=0, start=1, factor=None, **
     ]
 
 
-def town(path, events, *, n_grids=4, communities=1, **tables):
+def town(path, events, *, n_grids=4, communities=1, counties=1, **tables):
     """A store of these events and tables."""
     store = Store(path, timezone=ZONE)
-    store.write("grids", grids(n_grids, communities=communities))
+    store.write("grids", grids(n_grids, communities=communities, counties=counties))
     store.write("events", frame(events))
     for name, rows in tables.items():
         store.write(name, rows if isinstance(rows, pd.DataFrame) else frame(rows))
