@@ -51,10 +51,10 @@ def store(tmp_path):
     return town(tmp_path / "town", frame(events), feed_log=pd.DataFrame(log))
 
 
-def sheet_of(store, features=DISPUTES):
+def sheet_of(store, features=DISPUTES, *, label=LABEL):
     digest, history = store.digest(), History.load(store)
-    panel = panel_of(history, features, [NIGHT - 28 * DAY, NIGHT - 3 * DAY], label=LABEL)
-    return make_datasheet(store, history, panel, label=LABEL, features=features, data_digest=digest)
+    panel = panel_of(history, features, [NIGHT - 28 * DAY, NIGHT - 3 * DAY], label=label)
+    return make_datasheet(store, history, panel, label=label, features=features, data_digest=digest)
 
 
 def test_every_row_received_is_accounted_for(store):
@@ -155,6 +155,19 @@ def test_rows_without_an_outcome_are_counted(store):
     sheet = sheet_of(store)
 
     assert (sheet["rows"], sheet["grids"], sheet["dates"], sheet["unsettled"]) == (8, 4, 2, 4)
+
+
+def test_rows_where_the_question_does_not_arise_are_not_called_unsettled(tmp_path):
+    """Of a first event three busy grids of four are not asked, at a date long settled; the sheet says that this is why as well."""
+    events = [event(f"d{days}-{g}", "dispute", days + 0.5, grid=f"G{g}") for days in range(230) for g in range(3)]
+    first = Label("first_dispute_7d", (Stream("dispute"),), days=7, kind="first")
+    sheet = sheet_of(town(tmp_path / "town", frame(events)), label=first)
+    text = datasheet_text(sheet, target="t", version="v", language="en")
+
+    assert (sheet["rows"], sheet["unsettled"]) == (8, 3 + 4)
+    assert (
+        "7 of them have no outcome and taught nothing: it is not settled, or the question did not arise there." in text
+    )
 
 
 def test_values_survive_json(store):

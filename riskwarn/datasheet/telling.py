@@ -100,7 +100,7 @@ def _purpose(sheet: Mapping[str, Any]) -> Iterator[Spoken]:
 
 def _content(sheet: Mapping[str, Any]) -> Iterator[Spoken]:
     yield phrase(
-        "{rows:,} rows, each a grid at a date: {grids:,} grids, {dates:,} dates from {first} to {last}; {unsettled:,} of them have no settled outcome and taught nothing.",
+        "{rows:,} rows, each a grid at a date: {grids:,} grids, {dates:,} dates from {first} to {last}; {unsettled:,} of them have no outcome and taught nothing: it is not settled, or the question did not arise there.",
         **{name: sheet[name] for name in ("rows", "grids", "dates", "unsettled")},
         first=sheet["first"][:10],
         last=sheet["last"][:10],
