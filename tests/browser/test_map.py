@@ -192,6 +192,23 @@ def test_a_jump_within_the_page_asks_for_nothing(tab):
     assert tab.locator("#results .line.chosen").count() == 1
 
 
+def test_a_jump_within_the_page_leaves_a_filter_on_its_way(tab):
+    """A filter whose answer is slow is still shown when a mark within the page was followed meanwhile."""
+    held = []
+    opened(tab, "/alerts?lang=en")
+    tab.route(lambda url: "level=red" in url, lambda route: held.append(route))  # noqa: PLW0108 - a built-in is no handler
+    with tab.expect_request(lambda asked: "level=red" in asked.url):
+        tab.select_option(FILTER, "red")
+    tab.evaluate(
+        "() => new Promise(done => { window.addEventListener('popstate', () => setTimeout(done)); location.hash = 'aftermap'; })"
+    )
+    held[0].continue_()
+    tab.wait_for_selector("#filters[data-shown*='level=red']", timeout=5000)
+
+    assert tab.locator("#results .line").count() == 1
+    assert "level=red" in tab.url
+
+
 def test_outlines_that_fail_are_told_once(browser, address):
     """Where the outlines of the map cannot be had the map says so, once, and the list stays and can be filtered."""
     context = browser.new_context(viewport={"width": 1366, "height": 900}, base_url=address)
@@ -244,7 +261,7 @@ def test_a_dark_room_is_dark_and_paper_is_white(tab):
 
 
 def test_a_look_is_chosen_in_the_foot_and_remembered(tab):
-    """Dark is chosen by a link of the foot, holds on the next page though the device is light, and is left by another."""
+    """Dark is chosen by a link of the foot, holds on the next page though the device is light, and is left by another, which keeps the filter."""
     opened(tab, "/gaps?lang=en&kind=G20")
     tab.click("#themes a[href*='theme=dark']")
     assert "kind=G20" in tab.url
@@ -252,7 +269,10 @@ def test_a_look_is_chosen_in_the_foot_and_remembered(tab):
     assert tab.locator("#themes b").inner_text() == "dark room"
     assert DARK in tab.evaluate(COLOURS)
 
+    tab.select_option(FILTER, "red")
+    tab.wait_for_selector("#filters[data-shown*='level=red']")
     tab.click("#themes a[href*='theme=light']")
+    assert tab.input_value(FILTER) == "red"
     tab.emulate_media(color_scheme="dark")
     opened(tab, "/alerts")
     assert LIGHT in tab.evaluate(COLOURS)

@@ -5,7 +5,7 @@
   var form = document.getElementById("filters");
   if (!form || !window.DOMParser || !window.history.pushState) { return; }
   form.className += " live";
-  var asked = 0, shown = here();
+  var asked = 0, shown = here(), at = shown;  /* what the list is of, and where the reader is; these differ while an answer is awaited */
 
   function here() { return window.location.pathname + window.location.search; }
 
@@ -38,11 +38,12 @@
       if (request.status !== 200) { window.location.href = to; return; }
       var page = new DOMParser().parseFromString(request.responseText, "text/html");
       if (!page.getElementById("results")) { window.location.href = to; return; }
-      if (keep) { window.history.pushState(null, "", to); }
+      if (keep) { window.history.pushState(null, "", to); at = here(); }
       follow(page);
       swap(page, "results");
       swap(page, "legend");
       swap(page, "tongues");
+      swap(page, "themes");
       document.title = page.title;
       if (window.riskwarnMap) { window.riskwarnMap.fill(document.getElementById("results")); }
       shown = here();
@@ -63,7 +64,9 @@
     go(link.getAttribute("href"), true);
   });
   window.addEventListener("popstate", function () {
+    if (here() === at) { return; }  /* a mark within the page */
+    at = here();
     asked += 1;  /* an answer still under way is for an address that was left */
-    if (here() !== shown) { go(here(), false); }
+    if (at !== shown) { go(at, false); }
   });
 }());
