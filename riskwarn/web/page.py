@@ -18,7 +18,6 @@ from riskwarn.gaps.gap import KINDS
 from riskwarn.language import LANGUAGES, name_of
 from riskwarn.ledger.words import word as ledger_word
 from riskwarn.naming import LESS_IS_BETTER, METRICS, MODELS
-from riskwarn.store.key import signature
 from riskwarn.taxonomy import ACTIONS, words_of
 from riskwarn.web import format as write
 from riskwarn.web import words
@@ -192,14 +191,9 @@ def _of_visitor(request: Request) -> dict[str, Any]:
         "may": lambda permission: visitor is not None and visitor.may(permission),
         "stopped": stop_said(request) if visitor else "",
         "account": visitor.account if visitor else "",
-        "holder": _holder(request, visitor) if visitor and visitor.may("alerts:act") else "",
+        "holder": (visitor.actor.account or "machine") if visitor and visitor.may("alerts:act") else "",
         "csrf": csrf_of(request.app.state.doorman.accounts, request.cookies.get(COOKIE, "")) if signed_in else "",
     }
-
-
-def _holder(request: Request, visitor: Visitor) -> str:
-    """Whose steps a phone keeps: the same digits for one account of this store, and no name."""
-    return signature(nights_of(request).store.path, f"holder|{visitor.account}".encode())[:16]
 
 
 def _tag(language: str) -> str:

@@ -42,6 +42,7 @@ def kept_step(desk, ledger):
 
 
 def says(desk, words):
+    """Wait until the page says what became of the step."""
     desk.page.wait_for_function("words => document.getElementById('queue').textContent.indexOf(words) === 0", arg=words)
 
 
@@ -99,4 +100,20 @@ def test_signing_out_on_any_page_clears_the_phone(browser, centre):
     lead.page.locator("form[action*=sign-out] button").click()
     lead.page.wait_for_url("**/sign-in*")
     assert lead.page.evaluate(KEPT) == []
+    lead.context.close()
+
+
+def test_steps_of_nobody_known_are_dropped(browser, centre):
+    """What an older page kept without saying whose it is leaves the phone unsent."""
+    address, ledger = centre
+    lead = Desk(browser, address, "lead", [])
+    item = ledger.items(kind="alert", open_only=True)["item_id"].iloc[0]
+    step = f"[{{id: '1', path: '/desk/{item}', body: 'action=acknowledge&version=1'}}]"
+    lead.page.evaluate(f"() => localStorage.setItem('riskwarn-queue', JSON.stringify({step}))")
+    assert lead.page.evaluate(KEPT) == [1]
+
+    lead.page.goto("/desk")
+    lead.page.wait_for_load_state("networkidle")
+    assert lead.page.evaluate(KEPT) == []
+    assert ledger.item(item).state == "published"
     lead.context.close()

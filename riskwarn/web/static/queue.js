@@ -1,11 +1,12 @@
 /* A bad line: a step that cannot be sent is kept on the phone and sent when the line is back. The same form sent twice is one step.
    Only forms that say so are kept, never one with a password. What is kept is of who is signed in: nobody else on the phone sends it,
-   it leaves the phone when the server has answered for good, and signing out clears it. */
+   it leaves the phone when the server has answered for good, and signing out clears what that account kept. */
 (function () {
   "use strict";
   var box = document.getElementById("queue");
   if (!box || !window.localStorage) { return; }
   var NAME = "riskwarn-queue-" + box.getAttribute("data-holder");
+  localStorage.removeItem("riskwarn-queue");  /* of whom nobody knows: it was kept before steps had a holder */
   var read = function () { try { return JSON.parse(localStorage.getItem(NAME) || "[]"); } catch (e) { return []; } };
   var keep = function (all) {
     try { if (all.length) { localStorage.setItem(NAME, JSON.stringify(all)); } else { localStorage.removeItem(NAME); } } catch (e) { return false; }
