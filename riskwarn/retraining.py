@@ -10,6 +10,7 @@ from riskwarn import tracking
 from riskwarn.audit import OWN
 from riskwarn.backtesting import backtest
 from riskwarn.calling import checked
+from riskwarn.datasheet import lacking
 from riskwarn.errors import DefinitionError, GateError, NotFoundError
 from riskwarn.experiment import Experiment
 from riskwarn.holds import check_promotion
@@ -34,7 +35,7 @@ class Retraining:
     alias
         Under which the new one is kept.
     done_before
-        The same question of the same data was trained and kept under that alias before; nothing was computed again.
+        The same question of the same data was trained and kept with its papers under that alias before; nothing was computed again.
     promoted
         The version that is champion now because of this; empty where none is.
     kept_back
@@ -146,7 +147,7 @@ def retrain(
     Returns
     -------
     retraining
-        The new model beside the champion. Where the same question of the same data was trained before, that model.
+        The new model beside the champion. Where the same question of the same data was trained before, with card and datasheet, that model.
 
     Raises
     ------
@@ -160,7 +161,7 @@ def retrain(
     champion = tracking.kept(folder, target, alias=tracking.CHAMPION)
     wanted = tracking.trained_from(experiment, store.digest())
     model = tracking.kept(folder, target, alias=alias)
-    done_before = model is not None and wanted.items() <= model.facts.items()
+    done_before = model is not None and wanted.items() <= model.facts.items() and not lacking(model.facts)
     if model is None or not done_before:
         tracking.check_answers(tracking.default_uri(folder))
         model = _trained(store, experiment, folder, alias)
@@ -217,10 +218,10 @@ def experiments_of(plan: Plan, folder: str | Path) -> list[Experiment]:
     by_target: dict[str, Experiment] = {}
     for experiment in _readable(sorted(Path(folder).glob("*.toml"))):
         by_target.setdefault(experiment.label.name, experiment)
-    lacking = [target for target in plan.targets if target not in by_target]
-    if lacking:
+    unasked = [target for target in plan.targets if target not in by_target]
+    if unasked:
         raise NotFoundError(
-            f"no experiment in {folder} asks {', '.join(lacking)} of the plan; write one there, or retrain its experiment by name."
+            f"no experiment in {folder} asks {', '.join(unasked)} of the plan; write one there, or retrain its experiment by name."
         )
     return [by_target[target] for target in plan.targets]
 

@@ -111,6 +111,21 @@ def test_newer_data_are_trained_anew(retrained, question, monkeypatch):
     assert told["new"]["model_version"] in repr(again)
 
 
+def test_a_model_without_its_papers_is_trained_again(retrained, question, monkeypatch):
+    """What lacks a card or a datasheet does not stand for the same data: retraining is what gives it them."""
+    store, _ = retrained
+    kept = tracking.kept(store.path, towns.TARGET, alias=tracking.CANDIDATE)
+    bare = dataclasses.replace(kept, facts={**kept.facts, "datasheet": None})
+    monkeypatch.setattr(tracking, "kept", lambda *_, **__: bare)
+    monkeypatch.setattr("riskwarn.retraining._trained", lambda *_: kept)
+    wanted = tracking.trained_from(towns.rw.Experiment.load(question), kept.facts["data_digest"])
+    monkeypatch.setattr(tracking, "trained_from", lambda *_: wanted)
+    again = retrain(store, towns.rw.Experiment.load(question))
+
+    assert not again.done_before
+    assert lacking(again.model.facts) == []
+
+
 def test_records_that_come_while_the_panel_is_built_are_not_learnt(tmp_path, monkeypatch):
     """The datasheet has the digest of the store before its history was read, so that the next retraining trains anew."""
     store = towns.copy(towns.street(), tmp_path / "street")
