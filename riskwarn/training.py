@@ -100,6 +100,8 @@ def described_panel(store: Store, experiment: Experiment) -> tuple[pd.DataFrame,
     ------
     StaleDataError, DataError, DefinitionError
         As :func:`riskwarn.build_panel`.
+    NotFoundError
+        The store holds no events.
     """
     digest = store.digest()
     history = History.load(store)

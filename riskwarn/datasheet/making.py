@@ -31,6 +31,7 @@ _OF_FEED = (
     "unplaced_share",
     "missing_days",
     "received",
+    "accepted",
     "quarantined",
     "duplicate",
 )
@@ -64,9 +65,11 @@ def make_datasheet(
     Returns
     -------
     datasheet
-        `data_digest` as given; `rows`, of `grids` and `dates`, `unsettled` of them without an outcome; `first` and `last` date;
+        `data_digest` as given; `question`, by language; `rows`, of `grids` and `dates`, `unsettled` of them without an outcome, not settled or
+        not asked for there; `first` and `last` date;
         `horizon_days` and `settle_days`; `counted` and `read`, feeds of the outcome and of all that the model reads; `feeds`, a line each as
-        :class:`riskwarn.ingest.CheckReport` has it, with rows `accepted` and `silences`; `sensitive`, whether there are events that no feature counts; `refused`, rows in quarantine by reason.
+        :class:`riskwarn.ingest.CheckReport` has it, with `n_silences`, stretches
+        in which it told nothing of some grids, and `silences`, the longest of them; `sensitive`, whether there are events that no feature counts; `refused`, rows in quarantine by reason.
 
     Raises
     ------
@@ -76,8 +79,7 @@ def make_datasheet(
     report = check(store)
     counted = sorted({stream.source for stream in label.streams})
     read = {stream.source for feature in features for stream in feature.reads}
-    accepted = _accepted(store)
-    feeds = [_feed(line, history, accepted) for line in report.feeds.to_dict("records")]
+    feeds = [_feed(line, history) for line in report.to_dict()["feeds"]]
     return {
         "data_digest": data_digest,
         "question": in_every_language(label.question),
@@ -97,22 +99,12 @@ def make_datasheet(
     }
 
 
-def _accepted(store: Store) -> dict[str, int]:
-    """Rows that told something new, by feed, as the log of deliveries says."""
-    if not store.has("feed_log"):
-        return {}
-    log = store.read("feed_log")
-    return {str(source): int(n) for source, n in log.groupby(log["source"].astype("str"))["accepted"].sum().items()}
-
-
-def _feed(line: dict[Any, Any], history: History, accepted: dict[str, int]) -> dict[str, Any]:
+def _feed(line: dict[str, Any], history: History) -> dict[str, Any]:
     """One feed, its silences in the order of time."""
-    source = str(line["source"])
-    silences = _silences(history, source, line["first"])
+    silences = _silences(history, str(line["source"]), pd.Timestamp(line["first"]))
     longest = sorted(silences, key=lambda silence: -silence["days"])[:MOST_SILENCES]
     return {
-        **{name: _plain(line[name]) for name in _OF_FEED},
-        "accepted": accepted.get(source),
+        **{name: line[name] for name in _OF_FEED},
         "n_silences": len(silences),
         "silences": sorted(longest, key=lambda silence: silence["from"]),
     }
@@ -152,12 +144,3 @@ def _refused(reasons: pd.DataFrame) -> dict[str, int]:
         return {}
     rows = reasons.groupby("reason")["rows"].sum().sort_values(ascending=False, kind="stable")
     return {str(reason): int(n) for reason, n in rows.items()}
-
-
-def _plain(value: Any) -> Any:
-    """A number, a text, a time as text, or none."""
-    if pd.isna(value):
-        return None
-    if isinstance(value, pd.Timestamp):
-        return str(value)
-    return value.item() if isinstance(value, np.generic) else value

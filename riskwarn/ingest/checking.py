@@ -54,7 +54,7 @@ class CheckReport:
     counts; `unplaced_share` without a grid; `missing_days`, local days without any event where that weekday has many (missing where the feed is too sparse
     to tell);
     `silent_days` without any new record before the newest of the store, where by the feed's own habit that means it has stopped;
-    `received`, `duplicate` and `quarantined` rows of the log; `shift`, total variation between the category mix of the last 28 days and of
+    `received`, `accepted`, `duplicate` and `quarantined` rows of the log; `shift`, total variation between the category mix of the last 28 days and of
     the 364 before, in [0, 1]; `volume_ratio` of their daily means.
     `delays` is the delay curve, `missing` the empty days, `reasons` what stands in quarantine, `remarks` what a person should see.
     """
@@ -187,7 +187,7 @@ def check(store: Store) -> CheckReport:
     until = _newest(store)
     looked = [_look(store, source, log, until) for source in store.sources()]
     feeds = pd.DataFrame([feed for feed, *_ in looked])
-    feeds = feeds.astype(dict.fromkeys(("missing_days", "received", "duplicate", "quarantined"), "Int64"))
+    feeds = feeds.astype(dict.fromkeys(("missing_days", "received", "accepted", "duplicate", "quarantined"), "Int64"))
     delays, missing = (pd.concat([item[place] for item in looked], ignore_index=True) for place in (1, 2))
     return CheckReport(feeds, delays, missing, _reasons(store), _remarks(feeds, missing, [item[3] for item in looked]))
 
@@ -262,7 +262,7 @@ def _missing(occurred: pd.Series, span: tuple[pd.Timestamp, pd.Timestamp]) -> pd
 
 
 def _logged(source: str, log: pd.DataFrame | None) -> dict[str, object]:
-    names = ("received", "duplicate", "quarantined")
+    names = ("received", "accepted", "duplicate", "quarantined")
     deliveries = log[log["source"] == source] if log is not None else None
     return {name: None if deliveries is None or deliveries.empty else int(deliveries[name].sum()) for name in names}
 
