@@ -297,12 +297,12 @@ def _publish(job: _Job, history: History, answered: list[Answer], tables: _Table
     """Publish what is sound and not held."""
     measured = {name: tables[name] for name in ("marks", "matured")}
     held = holds.of_night(job.store, job.plan.holds, **measured, fallen=facts["fallen"], changed=facts["changed"])
-    reasons = tables.pop("reasons")
-    stored = reasons[[c for c in reasons if c in REASONS.column_names]]
+    plain = {name: table for name, table in tables.items() if name != "reasons"}
+    stored = tables["reasons"][[c for c in tables["reasons"] if c in REASONS.column_names]]
     folder = publish_night(
         job.store,
         job.at,
-        tables | {"reasons": stored},
+        plain | {"reasons": stored},
         run=job.run,
         facts=facts,
         grids=[*history.grids["grid_id"]],
@@ -311,7 +311,7 @@ def _publish(job: _Job, history: History, answered: list[Answer], tables: _Table
     )
     job.say(f"{len(tables['alerts']):,} alerts published in {folder}")
     features = {answer.target: answer.model.features for answer in answered}
-    return Night(job.at, job.run, stored_reasons=stored, features=features, facts=facts, done_before=False, **tables)
+    return Night(job.at, job.run, stored_reasons=stored, features=features, facts=facts, done_before=False, **plain)
 
 
 def _found(
@@ -403,7 +403,7 @@ def _reasons(answered: list[Answer], history: History, alerts: pd.DataFrame) -> 
 def _beside(
     history: History, answered: list[Answer], reasons: pd.DataFrame, at: pd.Timestamp
 ) -> dict[str, pd.DataFrame]:
-    """What pages show beside the lists, so that they need neither model nor history. Nothing is counted after it."""
+    """What pages show beside the lists, so that they need neither model nor history. The last step that counts: kept rows are let go first."""
     history.forget_rows()
     weeks = weekly_counts(history, at)
     readings = weekly_readings(weeks, history.sources, at)

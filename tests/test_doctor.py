@@ -273,6 +273,11 @@ def test_a_damaged_backup_is_refused(street, tmp_path):
         (tmp_path / "bad.zip").write_bytes(content)
         with pytest.raises(DataError, match="damaged or no backup"):
             restore(tmp_path / "bad.zip", tmp_path / "cut")
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as made:
+        made.writestr("a", "")
+        made.writestr("MANIFEST.json", '{"sha256": ["a"]}')
+    with pytest.raises(DataError, match="a manifest that is none"):
+        restore(tmp_path / "bad.zip", tmp_path / "listed")
     with zipfile.ZipFile(tmp_path / "city.zip", "a") as more:
         more.writestr("../out.txt", "x")
     with pytest.raises(DataError, match="damaged or no backup"):

@@ -73,7 +73,7 @@ def matured(store, as_of, **changes):
 
 
 def kept(store):
-    """The early and late nights of which it is still known what was sealed."""
+    """Nights whose sealed content is still kept, early and late."""
     return [
         line.as_of[:10]
         for line in register.seals(store)

@@ -1,5 +1,6 @@
 """Who is told by webhook: each message once at least, in the same bytes under the same id, until it is taken or given up."""
 
+import dataclasses
 import datetime as dt
 import json
 import os
@@ -24,7 +25,7 @@ from riskwarn.ledger import Ledger, database, enter, watch
 from riskwarn.ledger.tables import DELIVERIES
 from riskwarn.signed import signed
 from riskwarn.webhooks import Sender, again, deliveries, load_webhooks, send, standings
-from riskwarn.webhooks.deliveries import claim, hand_over
+from riskwarn.webhooks.deliveries import KEPT_DAYS, claim, hand_over
 from riskwarn.webhooks.payload import night_rolled, of_night
 
 START = dt.datetime(2025, 3, 3, 0, 0, tzinfo=dt.UTC)
@@ -217,6 +218,22 @@ def test_while_scores_are_stopped_no_night_is_told(ledger, clock):
                 ledger.store.go_on(by="admin", why="the feed is mended")
 
     assert types == [["item.overdue"], ["night.published"]]
+
+
+def test_a_stop_takes_nothing_of_the_time_a_night_is_tried(ledger, clock, monkeypatch):
+    """Let go on after more days than messages are kept, a night is tried for as long as any, and only then given up."""
+    with receiving(REFUSED) as board:
+        declared = declare(ledger.store, board.port)
+        hours = declared.webhooks[0].give_up_hours
+        first = send(ledger, declared, clock=clock, resolver=here)[0]
+        ledger.store.stop(by="admin", why="scores of one county doubled overnight")
+        stopped = send(ledger, declared, clock=clock.on(days=KEPT_DAYS + 1), resolver=here)[0]
+        go_on = dataclasses.replace(ledger.store.stops()[-1], stopped=False, since=clock.now.isoformat())
+        monkeypatch.setattr(type(ledger.store), "stops", lambda _: [go_on])
+        monkeypatch.setattr(type(ledger.store), "stopped", None)
+        tried = [send(ledger, declared, clock=clock.on(hours=n), resolver=here)[0] for n in (2, hours)]
+
+    assert [(s.later, s.given_up) for s in (first, stopped, *tried)] == [(1, 0), (0, 0), (1, 0), (0, 1)]
 
 
 def test_a_receiver_that_is_gone_is_not_asked_again(ledger, clock):

@@ -332,7 +332,7 @@ class Accounts:
         looked_at = ACCOUNTS.c.epoch == (ACCOUNTS.c.epoch if version is None else version)
         changed = sa.update(ACCOUNTS).where(ACCOUNTS.c.account_id == before.account_id, looked_at)
         with self.linked(writes=True) as link:
-            there_was = self._is_held(link, leaving)
+            there_was = bool(leaving) and self._is_held(link, leaving)
             if link.execute(changed.values(epoch=ACCOUNTS.c.epoch + 1, **values)).rowcount != 1:
                 raise ConflictError("somebody has changed the account meanwhile; look at it again.")
             if there_was and not self._is_held(link, leaving):

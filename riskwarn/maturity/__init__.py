@@ -10,6 +10,7 @@ takes over the rows of the night before and adds those that have matured since, 
     phrases ── the same in words
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -150,25 +151,28 @@ class _Waiting:
     def at(self) -> pd.Timestamp:
         return pd.Timestamp(self.seal.as_of)
 
-    def counts_for(self, label: Label) -> bool:
-        """Whether it counts for a question: shown, or sealed while something of the question's window was still to come."""
-        return self.holds or (self.prospective and self.seal.hours_late / 24 < label.days)
-
 
 def _waiting(store: Store, lines: list[Seal], carried: pd.DataFrame, at: pd.Timestamp) -> Iterator[_Waiting]:
-    """What is still to be scored, whether or not tonight asks for it; older than rows are kept, nothing is."""
+    """What is still to be scored, whether or not tonight asks for it; nothing is that is older than rows are kept."""
     done = {*carried[["night_at", "run", "target"]].itertuples(index=False, name=None)}
-    newest = {line.as_of: line.run for line in lines}
+    of_night: dict[str, list[Seal]] = {}
+    for line in lines:
+        of_night.setdefault(line.as_of, []).append(line)
     for line in lines:
         night = pd.Timestamp(line.as_of)
-        if night < at - pd.Timedelta(days=KEPT_DAYS):
+        left = {target for target in line.models if (night, line.run, target) not in done}
+        if not left or night < at - pd.Timedelta(days=KEPT_DAYS):
             continue
         # of a pruned night the newest run held: one that a rollback holds is not pruned
-        holds = (store.run_of(night) or newest[line.as_of]) == line.run
-        left = frozenset(target for target in line.models if (night, line.run, target) not in done)
-        found = _Waiting(line, holds, is_prospective(line, lines), left)
-        if left and (found.holds or found.prospective):
-            yield found
+        holds = (store.run_of(night) or of_night[line.as_of][-1].run) == line.run
+        prospective = is_prospective(line, of_night[line.as_of])
+        if wanted := left if holds else {t for t in left if prospective and _was_to_come(line, t)}:
+            yield _Waiting(line, holds, prospective, frozenset(wanted))
+
+
+def _was_to_come(line: Seal, target: str) -> bool:
+    """Whether something of a question's window was still to come when it was sealed."""
+    return line.hours_late / 24 < line.models[target].get("days", math.inf)
 
 
 def _forget_the_others(store: Store, lines: list[Seal], waiting: Sequence[_Waiting], before: pd.Timestamp) -> None:
@@ -188,7 +192,6 @@ def _due(
             if target in one.targets
             and one.seal.models[target].get("days") == label.days
             and one.at <= at - pd.Timedelta(days=label.wait_days)
-            and one.counts_for(label)
         }
         if wanted:
             with suppress(NotFoundError):

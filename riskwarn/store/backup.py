@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import lzma
 import os
 import shutil
 import sqlite3
@@ -27,7 +28,17 @@ MOST_TIMES, SMALL_BYTES = 300, 16 << 20
 _MANIFEST = "MANIFEST.json"
 _LARGEST_MANIFEST = 256 << 20
 _CHUNK = 1 << 20
-_DAMAGE = (zipfile.BadZipFile, zlib.error, ValueError, KeyError, TypeError, OSError, EOFError, RuntimeError)
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    ValueError,
+    KeyError,
+    TypeError,
+    OSError,
+    EOFError,
+    RuntimeError,
+)
 """What reading a damaged zip file may raise; one changed bit may also call a part encrypted (RuntimeError)."""
 _OF_THE_FILE = frozenset(
     {None, errno.EINVAL, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EILSEQ}
@@ -178,6 +189,8 @@ def _unpacked(source: Path, target: Path) -> dict[str, str]:
     with zipfile.ZipFile(source) as held:
         _check_bounds(held.infolist(), source.stat().st_size, shutil.disk_usage(target).free)
         sums: dict[str, str] = json.loads(held.read(_MANIFEST))["sha256"]
+        if not isinstance(sums, dict):
+            raise _UnfitError("a manifest that is none")
         if sorted(held.namelist()) != sorted([*sums, _MANIFEST]):
             raise _UnfitError("files and manifest differ")
         for name in sums:

@@ -258,5 +258,6 @@ def secret_of(folder: Path, webhook: Webhook) -> str:
             f"webhook {webhook.name}: {webhook.secret_file} cannot be read: {error.strerror}."
         ) from None
     except DefinitionError as error:
-        raise DefinitionError(f"webhook {webhook.name}: {webhook.secret_env or webhook.secret_file}: {error}") from None
+        said = f"{webhook.secret_env}: {error}" if webhook.secret_env else error
+        raise DefinitionError(f"webhook {webhook.name}: {said}") from None
     return text

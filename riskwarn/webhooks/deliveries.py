@@ -26,6 +26,8 @@ from riskwarn.webhooks.payload import TYPES, body_of, night_rolled, of_night, of
 Clock = Callable[[], dt.datetime]
 FIRST_SECONDS, MOST_SECONDS = 30.0, 3600.0
 """How long is waited after the first try in vain, and at most; it doubles between."""
+_HELD = "night"
+"""The topic that a stop keeps."""
 KEPT_DAYS = 90
 """How long it is known that a message was taken or given up; longer than any webhook tries."""
 _LEASE = dt.timedelta(seconds=150)
@@ -42,6 +44,7 @@ class Claimed:
     body: str
     made_at: dt.datetime
     attempts: int
+    topic: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,14 +118,23 @@ def hand_over(ledger: Ledger, declared: Webhooks, now: dt.datetime) -> int:
                 OUTBOX.c.message_id.in_(ids[start : start + _BATCH]), OUTBOX.c.delivered_at.is_(None)
             )
             link.execute(done.values(delivered_at=now))
-        link.execute(sa.delete(DELIVERIES).where(_forgotten(now - dt.timedelta(days=KEPT_DAYS))))
+        link.execute(sa.delete(DELIVERIES).where(_forgotten(ledger.store, now - dt.timedelta(days=KEPT_DAYS))))
     return len(rows)
 
 
-def _forgotten(before: dt.datetime) -> sa.ColumnElement[bool]:
-    """What was taken or given up long ago, or was made so long ago that nobody is declared any more who would take it."""
+def _forgotten(store: Store, before: dt.datetime) -> sa.ColumnElement[bool]:
+    """What was taken or given up long ago, or was made so long ago that nobody is declared any more who would take it; not what a stop keeps."""
     ended = sa.or_(DELIVERIES.c.taken_at < before, DELIVERIES.c.given_up_at < before)
-    return sa.or_(ended, sa.and_(_WAITS, DELIVERIES.c.made_at < before))
+    waits = sa.and_(_WAITS, DELIVERIES.c.made_at < before)
+    if store.stopped is not None or _told_from(store, before) > before:
+        waits = sa.and_(waits, DELIVERIES.c.topic != _HELD)
+    return sa.or_(ended, waits)
+
+
+def _told_from(store: Store, made_at: dt.datetime) -> dt.datetime:
+    """From when on a night could be told: when its message was made, or when scores were let go on after that."""
+    released = [dt.datetime.fromisoformat(stop.since) for stop in store.stops() if not stop.stopped]
+    return max([made_at, *released])
 
 
 def _rows(ledger: Ledger, declared: Webhooks, message: dict[str, Any], now: dt.datetime) -> Iterator[dict[str, Any]]:
@@ -156,7 +168,7 @@ def claim(ledger: Ledger, webhook: Webhook, now: dt.datetime) -> Claimed | None:
     """The oldest message that is due, which no other process sends for a while; None where none is. A stop keeps those of nights."""
     due = sa.select(DELIVERIES).where(_WAITS, DELIVERIES.c.webhook == webhook.name, DELIVERIES.c.next_at <= now)
     if ledger.store.stopped is not None:
-        due = due.where(DELIVERIES.c.topic != "night")
+        due = due.where(DELIVERIES.c.topic != _HELD)
     due = due.order_by(DELIVERIES.c.made_at, DELIVERIES.c.delivery_id).limit(1).with_for_update(skip_locked=True)
     with database.linked(ledger.engine, writes=True) as link:
         row = link.execute(due).first()
@@ -164,7 +176,7 @@ def claim(ledger: Ledger, webhook: Webhook, now: dt.datetime) -> Claimed | None:
             return None
         held = sa.update(DELIVERIES).where(DELIVERIES.c.delivery_id == row.delivery_id)
         link.execute(held.values(attempts=row.attempts + 1, next_at=now + _LEASE))
-    return Claimed(row.delivery_id, row.body, row.made_at, row.attempts + 1)
+    return Claimed(row.delivery_id, row.body, row.made_at, row.attempts + 1, row.topic)
 
 
 def note_taken(ledger: Ledger, claimed: Claimed, now: dt.datetime) -> None:
@@ -193,7 +205,8 @@ def note_fault(
     given_up
         Whether its time is over; else it is sent again, later each time.
     """
-    if gone or now - claimed.made_at >= dt.timedelta(hours=webhook.give_up_hours):
+    begun = _told_from(ledger.store, claimed.made_at) if claimed.topic == _HELD else claimed.made_at
+    if gone or now - begun >= dt.timedelta(hours=webhook.give_up_hours):
         _note(ledger, claimed, given_up_at=now, fault=fault)
         return True
     _note(ledger, claimed, next_at=now + dt.timedelta(seconds=pause(claimed, wait)), fault=fault)
