@@ -3,6 +3,7 @@
 import html
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -103,7 +104,7 @@ class CheckReport:
         turned = shown.set_index("source")[list(_TITLES)].rename(columns={k: v[language] for k, v in _TITLES.items()}).T
         return turned.rename_axis(columns=None).astype(object).where(turned.notna(), "–")
 
-    def to_dict(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, list[dict[str, Any]]]:
         """Plain numbers and lists, for JSON; times in ISO form, what is missing as none."""
         names = ("feeds", "delays", "missing", "reasons", "remarks")
         return {name: [_plain(row) for row in getattr(self, name).to_dict("records")] for name in names}
