@@ -49,6 +49,7 @@ OTHERS = {
     "false_alarms": phrase("false alarms"),
     "rolling_origin": phrase("rolling origin"),
     "leave_area_out": phrase("leave areas out"),
+    "worst_season": phrase("an unseen season"),
     "red": phrase("red"),
     "orange": phrase("orange"),
     "yellow": phrase("yellow"),

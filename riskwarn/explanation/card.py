@@ -9,6 +9,7 @@ from riskwarn.calling import checked
 from riskwarn.explanation.whatif import actionable
 from riskwarn.language import UNSAID, Language, Spoken, listed, phrase
 from riskwarn.model import RiskModel
+from riskwarn.naming import named
 from riskwarn.sheet import Cell, Section, markdown
 
 NOT_FOR = (
@@ -133,14 +134,25 @@ def _performance(model: RiskModel, report: Report | None) -> Section:
     if report is None:
         said = phrase("Not backtested: nothing is known of how well it does, and it cannot be promoted.")
         return Section(title, (said,))
+    return _tabled(title, _tested(report), report.table.reset_index(names="model"))
+
+
+def _tested(report: Report) -> Spoken:
+    """Test dates and folds, and the split where it is not the forward one."""
     dates = report.frame["as_of"]
-    said = phrase(
-        "Means over {n} test dates from {first} to {last}.",
-        n=dates.nunique(),
-        first=f"{dates.min():%Y-%m-%d}",
-        last=f"{dates.max():%Y-%m-%d}",
+    span = {
+        "n": dates.nunique(),
+        "first": f"{dates.min():%Y-%m-%d}",
+        "last": f"{dates.max():%Y-%m-%d}",
+        "folds": report.frame["fold"].nunique(),
+    }
+    if report.split == "rolling_origin":
+        return phrase("Means over {n} test dates from {first} to {last} (folds: {folds}).", **span)
+    return phrase(
+        "Means over {n} test dates from {first} to {last} (folds: {folds}, split: {split}).",
+        **span,
+        split=named(report.split),
     )
-    return _tabled(title, said, report.table.reset_index(names="model"))
 
 
 def _margins(report: Report | None) -> Iterator[Section]:
