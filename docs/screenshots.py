@@ -51,6 +51,7 @@ def main() -> None:
         "gaps": "/gaps",
         "review": "/review",
     }
+    drawn = []
     with served(store, night) as address, sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for name, language, size, theme in PICTURES:
@@ -60,10 +61,10 @@ def main() -> None:
             if tab.query_selector("#map"):
                 tab.wait_for_selector("#map[data-drawn]")
             picture = Image.open(io.BytesIO(tab.screenshot())).convert("RGB").quantize(COLOURS)
-            picture.save(folder / f"{name}-{language}-{size}-{theme}.png", optimize=True)
+            drawn.append(folder / f"{name}-{language}-{size}-{theme}.png")
+            picture.save(drawn[-1], optimize=True)
             tab.close()
         browser.close()
-    drawn = list(folder.glob("*.png"))
     print(f"{len(drawn)} pictures in {folder}, {sum(p.stat().st_size for p in drawn) / 1e6:.2f} MB")
 
 
@@ -75,11 +76,15 @@ def served(store: Store, night: Night) -> Iterator[str]:
         port = free.getsockname()[1]
     app = create_app(store.path, clock=lambda: night.as_of + pd.Timedelta(hours=7, minutes=30))
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", ws="none"))
-    threading.Thread(target=server.run, daemon=True).start()
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
     while not server.started:
         time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ def _gather(night: Night, alerts: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _key(night: Night, alert: Mapping[str, Any]) -> tuple[str, str, str]:
-    """By which the reasons of an alert are kept: its leading grid, and the question that lists it; the night's first where a rule or chance does."""
+    """What the reasons of an alert are kept by: its leading grid and the question that lists it, else the night's."""
     return "why", alert["grid_ids"][0] if alert["grid_ids"] else "", str(alert.get("target") or night.target)
 
 

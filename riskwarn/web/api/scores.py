@@ -11,7 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from riskwarn.access import Visitor
-from riskwarn.ledger import within
+from riskwarn.ledger.actor import within_each
 from riskwarn.web import schemas
 from riskwarn.web.api.shared import JSON, encoded, envelope, nights_of, row_of, seen, tagged
 from riskwarn.web.cursor import Cursor, bad_cursor, question_of
@@ -127,7 +127,7 @@ def in_parent(night: Night, code: str) -> np.ndarray:
 def _within(codes: pa.ChunkedArray, code: str) -> np.ndarray:
     coded = codes if pa.types.is_dictionary(codes.type) else codes.dictionary_encode()
     one = coded.unify_dictionaries().combine_chunks()
-    inside = np.array([*(within(word, code) for word in one.dictionary.to_pylist()), False])
+    inside = np.array([*within_each(one.dictionary.to_pylist(), code), False])
     return inside[one.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
 
 
