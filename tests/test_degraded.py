@@ -133,7 +133,7 @@ def test_the_page_says_so(street):
 
     assert "The scores are the last there were, of" in english
     assert "No record came since 2025-12-24 15:50" in english
-    assert "2025-12-24 15:50 以后没有收到任何记录" in chinese
+    assert "2025-12-24 15:50以后没有收到任何记录" in chinese
     assert {row["state"] for row in answered.json()["items"]} == {"stale"}
 
 

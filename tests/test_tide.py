@@ -280,7 +280,7 @@ def test_the_level_is_told_in_one_sentence():
     assert facts["factor"] == pytest.approx(float(np.exp(model().tide.margin(later().tail(1))[0])))
     assert (facts["least"], facts["most"]) == (0.5, 2.0)
     assert "% above" in facts["said"]["en"]
-    assert facts["said"]["zh"].startswith("今晚全市总体水平：比模型校准时期高")
+    assert facts["said"]["zh"].startswith("本期全市总体水平：比模型校准时期高")
     assert tide_facts(unfitted("latest").fit(panel()), later().tail(1)) is None
 
 

@@ -322,7 +322,7 @@ def test_model_stands_beside_every_prior_count(client):
 def test_the_level_of_the_city_is_said_on_the_page_of_its_model(client):
     """How far the night's totals move the level of the whole city, in one sentence of the reader's language; a night that says nothing of it has none."""
     assert "Level of the whole city tonight: 8 % above" in client.get("/model", params={"lang": "en"}).text
-    assert "今晚全市总体水平：比模型校准时期高8%" in client.get("/model", params={"lang": "zh"}).text
+    assert "本期全市总体水平：比模型校准时期高8%" in client.get("/model", params={"lang": "zh"}).text
     before = client.get("/model", params={"lang": "en", "as_of": "2025-01-07"})
     assert before.status_code == 200
     assert "Level of the whole city" not in before.text

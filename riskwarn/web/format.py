@@ -152,7 +152,7 @@ def age(hours: float, language: str) -> str:
     Examples
     --------
     >>> age(30.2, "en"), age(75, "zh")
-    ('30 hours', '3 天')
+    ('30 hours', '3天')
     """
     key, n = ("hours_age", hours) if hours < 48 else ("days_age", hours / 24)
     return PHRASES[key][language].format(n=f"{n:,.0f}")
