@@ -190,7 +190,7 @@ def _elements_fit(value: Any, inner: tuple[Any, ...]) -> bool:
     """Whether all elements of a list or tuple fit; an iterator is not used up to see."""
     if not inner or not isinstance(value, list | tuple) or (len(inner) > 1 and inner[-1] is not Ellipsis):
         return True
-    return all(_fits(element, inner[0]) for element in value)
+    return set(map(type, value)) <= {inner[0]} or all(_fits(element, inner[0]) for element in value)
 
 
 def _clause(name: str, value: object, hint: Any) -> str:

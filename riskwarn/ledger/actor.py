@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from riskwarn.calling import checked
@@ -86,7 +87,7 @@ def within(path: str, area: str) -> bool:
     >>> within("C1/T10", "T1"), within("", "C1"), within("C1/T10", "*")
     (False, False, True)
     """
-    return within_each([path], area)[0]
+    return _each_within([path], area)[0]
 
 
 @checked
@@ -110,19 +111,10 @@ def within_each(paths: Sequence[str], area: str) -> list[bool]:
     >>> within_each(["C1/T1", "C2"], "C1")
     [True, False]
     """
-    if area == CITY:
-        return [True] * len(paths)
-    prefix = _prefix(area)
-    return [
-        any(
-            part == area or (prefix != "" and part.isdigit() and part.startswith(prefix))
-            for part in path.split("/")
-            if part
-        )
-        for path in paths
-    ]
+    return _each_within(paths, area)
 
 
+@checked
 def concerns(path: str, owner: str, area: str) -> bool:
     """Whether an item that lies on a path of areas is the matter of an area: it lies in it, or was assigned to it.
 
@@ -145,7 +137,7 @@ def concerns(path: str, owner: str, area: str) -> bool:
     >>> concerns("C1/T10", "", "C1"), concerns("C1/T10", "T11", "T11"), concerns("C1/T10", "", "T11"), concerns("", "", "C1")
     (True, True, False, False)
     """
-    return within(path, area) or (owner != "" and within(owner, area))
+    return any(_each_within([path, owner], area))
 
 
 @checked
@@ -170,9 +162,25 @@ def concerning(items: pd.DataFrame, area: str) -> pd.DataFrame:
     >>> concerning(items, "T10").index.tolist(), concerning(items, "C2").index.tolist(), len(concerning(items, "*"))
     ([0, 1], [], 3)
     """
-    places = zip(items["path"], items["owner"], strict=True)
-    mine = [concerns(path, owner, area) for path, owner in places]
-    return items[pd.array(mine, dtype="bool").to_numpy()]
+    lie, assigned = (np.array(_each_within(items[name].tolist(), area), dtype=bool) for name in ("path", "owner"))
+    return items[lie | assigned]
+
+
+def _each_within(paths: Sequence[str], area: str) -> list[bool]:
+    """Whether each of some paths belongs to an area; asked once for thousands of items, and so without a look at its arguments."""
+    if area == CITY:
+        return [True] * len(paths)
+    prefix = _prefix(area)
+    begun = prefix or area  # most paths do not hold so much as the beginning of the code
+    return [
+        begun in path
+        and any(
+            part == area or (prefix != "" and part.isdigit() and part.startswith(prefix))
+            for part in path.split("/")
+            if part
+        )
+        for path in paths
+    ]
 
 
 def _prefix(area: str) -> str:

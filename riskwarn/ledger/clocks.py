@@ -3,6 +3,7 @@
 A card tells a supervisor; it acts on nobody. It is verified by the night when the step it asked for has been taken.
 """
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -148,15 +149,20 @@ def _running(
     plan = plan_in_force(ledger.store)
     timed = Watch(working_time(ledger.store, plan.calendar, now), now)
     modes = [(s.at, s.mode) for s in switches(ledger.store) if s.at is not None]
+
+    @functools.cache
+    def budget(level: str, limit: str, mode: str) -> Budget | None:
+        return budget_of(plan.clocks, level, limit, getattr(plan.modes, mode))
+
     return [
-        _read(items[item_id], clock.name, begun, trail, mode, budget, timed, flow)
+        _read(items[item_id], clock.name, begun, trail, mode, given, timed, flow)
         for item_id in items
         for trail in [rows[item_id]]
         for clock in flow.clocks
         if items[item_id].kind in clock.kinds
         and (begun := _begun(clock, trail, flow)) is not None
         and (mode := mode_at(modes, begun))
-        and (budget := budget_of(plan.clocks, items[item_id].level, clock.limit, getattr(plan.modes, mode)))
+        and (given := budget(items[item_id].level, clock.limit, mode))
     ]
 
 
@@ -189,15 +195,16 @@ class Watch:
 
     def __init__(self, wall: WorkingTime, now: pd.Timestamp) -> None:
         self.wall, self.now = wall, now
-        self._read: dict[tuple[pd.Timestamp, Budget, float], tuple[float, pd.Timestamp]] = {}
+        self._read: dict[tuple[pd.Timestamp, Budget, float], tuple[pd.Timestamp, pd.Timestamp, float]] = {}
 
-    def read(self, begun: pd.Timestamp, budget: Budget, still: float) -> tuple[float, pd.Timestamp]:
-        """Share of a budget that is used, and when it is used up, for a clock that stood still for so much of its unit."""
+    def read(self, begun: pd.Timestamp, budget: Budget, still: float) -> tuple[pd.Timestamp, pd.Timestamp, float]:
+        """When a clock that stood still for so much of its unit began and when its budget is used up, by the city's clock, and the share that is used."""
         key = (begun, budget, still)
         if key not in self._read:
             used = (self.wall.spent(begun, self.now, budget.unit) - still) / budget.amount
             due = self.wall.due(begun, replace(budget, amount=budget.amount + still))
-            self._read[key] = (float(used), due.tz_convert(self.wall.timezone))
+            zone = self.wall.timezone
+            self._read[key] = begun.tz_convert(zone), due.tz_convert(zone), float(used)
         return self._read[key]
 
 
@@ -228,8 +235,7 @@ def _read(
     flow: Workflow,
 ) -> Running:
     still = sum(watch.wall.spent(a, b, budget.unit) for a, b in holds(trail, begun, watch.now, flow))
-    used, due = watch.read(begun, budget, still)
-    return Running(item, clock, mode, begun.tz_convert(watch.wall.timezone), due, used)
+    return Running(item, clock, mode, *watch.read(begun, budget, still))
 
 
 def holds(

@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from riskwarn.ledger.workflow import FIRST
@@ -74,7 +74,7 @@ class Item:
         item
             As the table has it.
         """
-        return cls(**{f.name: getattr(row, f.name) for f in fields(cls)})
+        return cls(**{name: getattr(row, name) for name in cls.__dataclass_fields__})
 
     @property
     def lead(self) -> str:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from riskwarn.calling import checked
 from riskwarn.errors import DataError, NotFoundError, TamperedError
 from riskwarn.ledger import chain, database
-from riskwarn.ledger.actor import CITY, Actor, account_digest, within
+from riskwarn.ledger.actor import CITY, Actor, account_digest, within_each
 from riskwarn.ledger.item import Item, replayed, told_of
 from riskwarn.ledger.listing import check_area
 from riskwarn.ledger.pen import Given, Pen, check_joined, permitted
@@ -138,7 +138,9 @@ class Ledger:
         asked = asked if source_ids is None else asked.where(ITEMS.c.source_id.in_(list(source_ids)))
         asked = asked if grid_id is None else asked.where(ITEMS.c.grid_ids.contains(grid_id, autoescape=True))
         with database.linked(self.engine) as link:
-            rows = [row._asdict() for row in link.execute(asked) if within(row.path, area)]
+            found = link.execute(asked).all()
+        inside = within_each([row.path for row in found], area)
+        rows = [row._asdict() for row, lies in zip(found, inside, strict=True) if lies]
         rows = [row for row in rows if grid_id is None or grid_id in row["grid_ids"].split()]
         rank = {level: n for n, level in enumerate(self.workflow.levels)}
         ordered = sorted(

@@ -91,10 +91,24 @@ def atlas(
 
 
 def _signs(night: Night, by: By, fits: np.ndarray, gap: str) -> str:
-    told = _of_grids(night, gap) if by == "grid" else _of_areas(night, by, gap)
-    codes = units(night, by)
-    shown = set(night.scores.loc[fits, f"{by}_id"].dropna().astype(str))
-    return "".join(told.get(code, "0") if code in shown else UNFIT for code in codes)
+    made, key = night.made, ("signs", night.target, by, gap)
+    if key not in made:
+        told = _of_grids(night, gap) if by == "grid" else _of_areas(night, by, gap)
+        made[key] = np.array([told.get(code, "0") for code in units(night, by)], dtype="U1")
+    signs, place = made[key], _places(night, by)
+    shown = np.zeros(len(signs), dtype=bool)
+    shown[place[fits & (place >= 0)]] = True
+    return "".join(np.where(shown, signs, UNFIT))
+
+
+def _places(night: Night, by: By) -> np.ndarray:
+    """(n,) Which outline each row of the night's scores lies in, -1 for none."""
+    made, key = night.made, ("outline of each row", by)
+    if key not in made:
+        codes = night.scores[f"{by}_id"]
+        made[key] = pd.Index(units(night, by), dtype="object").get_indexer(codes.astype("object"))
+    places: np.ndarray = made[key]
+    return places
 
 
 def _of_grids(night: Night, gap: str) -> Mapping[str, str]:

@@ -1,5 +1,6 @@
 """The centres: each county and township with what lies before it, and a morning page of its own for whoever sees so much."""
 
+from collections import Counter
 from typing import Annotated, Any
 
 import pandas as pd
@@ -52,29 +53,38 @@ def _centres(request: Request, visitor: Visitor, night: Night) -> list[dict[str,
     of_grid = night.places.areas.of_grid
     alerts = pd.DataFrame(columns=["grid_ids", "level"]) if night.alerts is None else night.alerts
     led = [of_grid.get(str(grids).split(" ", maxsplit=1)[0], "") for grids in alerts["grid_ids"]]
-    ledger = books_of(request).ledger()
-    late = pd.DataFrame(columns=["path", "light", "item_id"])
-    if ledger is not None:
-        late = board(ledger, at=request.app.state.clock(), area=visitor.area).drop_duplicates("item_id")
+    alerts_in = Counter(zip(led, alerts["level"], strict=True))
+    overdue_in = Counter(_overdue(request, visitor))
     gaps = pd.Series(dtype=object) if night.gaps is None else area_of(found_gaps(night.gaps), night)
-    lines = []
-    for path in seen:
-        code = path.rpartition("/")[2]
-        mine = [lead == path or lead.startswith(f"{path}/") for lead in led]
-        levels = alerts.loc[pd.array(mine, dtype=bool), "level"].value_counts()
-        red = late[(late["light"] == "red").to_numpy()]
-        below = [other == path or other.startswith(f"{path}/") for other in red["path"]]
-        parts = {other.rpartition("/")[2] for other in paths if other == path or other.startswith(f"{path}/")}
-        lines.append(
-            {
-                "code": code,
-                "is_county": "/" not in path,
-                "levels": {level: int(levels.get(level, 0)) for level in LEVELS},
-                "overdue": sum(below),
-                "gaps": int(gaps.isin(parts).sum()),
-            }
-        )
-    return lines
+    gaps_in = gaps.value_counts().to_dict()
+    return [
+        {
+            "code": path.rpartition("/")[2],
+            "is_county": "/" not in path,
+            "levels": {
+                level: sum(n for (lead, of), n in alerts_in.items() if of == level and _below(lead, path))
+                for level in LEVELS
+            },
+            "overdue": sum(n for other, n in overdue_in.items() if _below(other, path)),
+            "gaps": sum(gaps_in.get(other.rpartition("/")[2], 0) for other in paths if _below(other, path)),
+        }
+        for path in seen
+    ]
+
+
+def _overdue(request: Request, visitor: Visitor) -> list[str]:
+    """Where each item lies that is overdue."""
+    ledger = books_of(request).ledger()
+    if ledger is None:
+        return []
+    late = board(ledger, at=request.app.state.clock(), area=visitor.area).drop_duplicates("item_id")
+    red: list[str] = late.loc[late["light"] == "red", "path"].tolist()
+    return red
+
+
+def _below(path: str, area: str) -> bool:
+    """Whether a path of areas leads to an area, or to one within it."""
+    return path == area or path.startswith(f"{area}/")
 
 
 def _morning(request: Request, visitor: Visitor, night: Night, area: str) -> Response:

@@ -50,7 +50,7 @@ class Held:
         self.timezone = str(published.as_of.tz)
         self._lock = Lock()
         self.numbers = _numbered(places, self.scores)
-        self._frames: dict[str, pd.DataFrame] = {}
+        self._frames: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
         self._ranked: dict[str, Ranked] = {}
         self._nights: dict[str, Night] = {}
         _ = self.alerts, self.gaps
@@ -149,14 +149,34 @@ class Held:
         scores
             As :class:`Night` has them.
         """
+        return self._framed(target)[0]
+
+    def by_grid(self, target: str) -> pd.DataFrame:
+        """The same frame with the grids as its index.
+
+        Parameters
+        ----------
+        target
+            One of `targets`.
+
+        Returns
+        -------
+        scores
+            By `grid_id`.
+        """
+        return self._framed(target)[1]
+
+    def _framed(self, target: str) -> tuple[pd.DataFrame, pd.DataFrame]:
         ranked = self.ranked(target)
         with self._lock:
             made = self._frames.pop(target, None)
-            frame = ranked.frame(self.timezone) if made is None else made
-            self._frames[target] = frame
+            if made is None:
+                frame = ranked.frame(self.timezone)
+                made = frame, frame.set_index(pd.Index(frame["grid_id"].to_numpy(dtype="object"), name="grid_id"))
+            self._frames[target] = made
             if len(self._frames) > _KEPT_FRAMES:
                 self._frames.pop(next(iter(self._frames)))
-            return frame
+            return made
 
     def _with_places(self, target: str) -> pd.DataFrame:
         rows = self.scores
@@ -306,7 +326,7 @@ class Night:
     @property
     def by_grid(self) -> pd.DataFrame:
         """Scores by `grid_id`."""
-        return self.scores.set_index("grid_id", drop=False)
+        return self.held.by_grid(self.target)
 
     @property
     def gaps(self) -> pd.DataFrame | None:

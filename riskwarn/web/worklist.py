@@ -86,12 +86,15 @@ def _lead(scope: str, text: object) -> str:
 
 
 def _areas_of(night: Night) -> Mapping[str, str]:
-    grids = night.places.grids
-    column = next((name for name in _AREAS if name in grids), None)
-    if column is None:
-        return {}
-    known = grids.dropna(subset=[column])
-    return dict(zip(known["grid_id"], known[column].astype(str), strict=True))
+    """Township, or county where no townships are known, by grid; told apart once for all nights of these grids."""
+    made, key = night.places.made, "area of each grid"
+    if key not in made:
+        grids = night.places.grids
+        column = next((name for name in _AREAS if name in grids), None)
+        known = grids.iloc[:0] if column is None else grids.dropna(subset=[column])
+        made[key] = {} if column is None else dict(zip(known["grid_id"], known[column].astype(str), strict=True))
+    areas: Mapping[str, str] = made[key]
+    return areas
 
 
 def _grouped(night: Night) -> pd.DataFrame:
