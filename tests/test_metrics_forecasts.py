@@ -355,3 +355,12 @@ def test_what_is_undefined_is_refused(call, message):
     """No metric returns nan: an input out of range or an undefined ratio is a ValueError that says what was found."""
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("n", [5e-324, 0.5, 20.0, 1e308, np.inf])
+def test_the_interval_of_a_share_is_told_for_any_number_of_rows(n):
+    """From next to no rows, which tell nothing, to more than can be counted, which leave no doubt, the interval holds the share."""
+    low, high = metrics.share_interval(0.3, n)
+
+    assert 0 <= low <= 0.3 <= high <= 1
+    assert high - low == pytest.approx({5e-324: 1, 1e308: 0, np.inf: 0}.get(n, high - low), abs=1e-9)

@@ -241,6 +241,7 @@ def share_interval(share: ArrayLike, n: ArrayLike) -> tuple[np.ndarray, np.ndarr
     share, n = np.asarray(share, dtype=float), np.asarray(n, dtype=float)
     if (share < 0).any() or (share > 1).any() or (n <= 0).any():
         raise ValueError("share must lie in 0 to 1 and n above 0.")
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    pull = z**2 / (n + z**2)  # towards a half
+    centre = share * (1 - pull) + pull / 2
+    half = np.sqrt(share * (1 - share) * pull * (1 - pull) + pull**2 / 4)
     return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
