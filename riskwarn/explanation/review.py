@@ -326,5 +326,6 @@ def _sentence(row: dict[str, Any], language: str) -> str:
     early = phrase("; never listed within the horizon")
     if pd.notna(lead):
         early = phrase("; first listed {n} day before", plural="; first listed {n} days before", n=round(lead))
+        early = early if round(lead) else phrase("; first listed on the same day")
     verdict = VERDICTS[str(row["verdict"])]
     return phrase("On the night before: {verdict}{rank}{early}", verdict=verdict, rank=rank, early=early)[language]

@@ -68,7 +68,8 @@ class WhatIf:
             "is": f"{self.expected:.2f}",
         }
         moved = "same" if self.rank == self.rank_before else "down" if self.rank > self.rank_before else "up"
-        return _capital(phrase("{action}{moved}", action=self.action, moved=_MOVES[moved].filled(**numbers))[language])
+        words = _MOVES if numbers["was"] != numbers["is"] else _MOVES_ALONE
+        return _capital(phrase("{action}{moved}", action=self.action, moved=words[moved].filled(**numbers))[language])
 
     def to_dict(self) -> dict[str, object]:
         """Plain values, with sentences and caveat in every language."""
@@ -91,6 +92,12 @@ _MOVES = {
     ),
     "same": phrase(" leaves this grid at rank {now} (expected count {was} to {is})"),
 }
+_MOVES_ALONE = {
+    "down": phrase(" moves this grid from rank {before} down to {now} (expected count still {is})"),
+    "up": phrase(" moves this grid from rank {before} up to {now} (expected count still {is})"),
+    "same": phrase(" leaves this grid at rank {now} (expected count still {is})"),
+}
+"""The same where the expected count, as it is told, stays."""
 
 
 @checked

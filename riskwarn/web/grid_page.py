@@ -22,6 +22,8 @@ from riskwarn.web.atlas import atlas
 from riskwarn.web.chart import SMALL_HEIGHT, SMALL_WIDTH, course, small_bars, stacked
 from riskwarn.web.held import Night
 from riskwarn.web.lines import gap_lines
+from riskwarn.web.listed import Why
+from riskwarn.web.morning import lines_of
 from riskwarn.web.narrow import narrowed
 from riskwarn.web.nights import Nights
 from riskwarn.web.page import PageQuery, language_of, page_of_night
@@ -86,6 +88,7 @@ def _counted(
     return {
         "reasons": _reason_rows(night, reasons, language),
         "moved": _moved(nights, night, grid_id, language),
+        "listed": _why_listed(night, score, language),
         "possible": _possible(night, score, language),
         "gap_lines": None if mine is None else gap_lines(mine, night.places.called, language, without=DETAILS),
         "weekly": weekly,
@@ -137,6 +140,13 @@ def _alert_of(night: Night, score: Mapping[str, Any]) -> dict[str, Any] | None:
     if night.alerts is None or pd.isna(score["alert_id"]):
         return None
     return alert_rows(night.alerts[night.alerts["alert_id"] == score["alert_id"]])[0]
+
+
+def _why_listed(night: Night, score: Mapping[str, Any], language: str) -> Why | None:
+    """Why the grid is on the list now, and the next step; None where it is not."""
+    if night.alerts is None or pd.isna(score["alert_id"]):
+        return None
+    return lines_of(night, night.alerts[night.alerts["alert_id"] == score["alert_id"]], language)[0].why
 
 
 def _neighbours(night: Night, grid_id: str) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from riskwarn.ledger.response import CLOCKS, FEW
 from riskwarn.ledger.words import word
 from riskwarn.paper import Bulletin, Section
 from riskwarn.web.duty import bodies_of
-from riskwarn.web.format import number, percent
+from riskwarn.web.format import UNKNOWN, number, percent
 from riskwarn.web.held import Night
 from riskwarn.web.morning import LANE_NAMES
 from riskwarn.web.paper_page import paper_of, table_of
@@ -132,7 +132,7 @@ def _bodies(rows: pd.DataFrame, night: Night, language: str) -> Any:
             "cells": {
                 "body": called(row["body"]) if row["body"] != CITY else told("all_of_them", language),
                 "n": str(row["n"]),
-                "hours": told("s_few", language) if np.isnan(row["median_hours"]) else number(row["median_hours"], 1),
+                "hours": _half_within(row, language),
                 "ack": _kept(row, "acknowledge", language),
                 "visit": _kept(row, "start", language),
                 "result": _kept(row, "feedback", language),
@@ -147,7 +147,15 @@ def _bodies(rows: pd.DataFrame, night: Night, language: str) -> Any:
     return table_of("bodies", _BODIES, lines, language)
 
 
+def _half_within(row: dict[str, Any], language: str) -> str:
+    if np.isnan(row["median_hours"]):
+        return told("s_few", language) if row["acknowledge_n"] else UNKNOWN
+    return number(row["median_hours"], 1)
+
+
 def _kept(row: dict[str, Any], clock: str, language: str) -> str:
+    if row[f"{clock}_n"] == 0:
+        return UNKNOWN
     if row[f"{clock}_n"] < FEW:
         return told("s_few_of", language, n=row[f"{clock}_n"])
     return told("s_share", language, share=percent(row[f"{clock}_share"]), n=row[f"{clock}_n"])
