@@ -20,6 +20,7 @@ from riskwarn.extras import EXTRA_OF, missing_extra
 from riskwarn.gaps.calendar import basis_of, workdays
 from riskwarn.history import kernel
 from riskwarn.store import FORMAT, Store
+from riskwarn.store.approval import SOON_DAYS
 from riskwarn.store.key import KEY, read_private
 from riskwarn.store.pruning import size
 
@@ -84,8 +85,9 @@ def examine(store: Store | None = None, *, now: pd.Timestamp | None = None) -> l
     at = pd.Timestamp.now("UTC") if now is None else now
     looks: list[Callable[[], Iterator[Finding]]] = [_python, _packages, _kernel]
     if store is not None:
-        of_store = (_format, _disk, _key, _champions, _tracker, _feeds, _calendar, _sound, _newest, _held)
-        looks += [*(partial(look, store) for look in of_store), partial(_age, store, at), partial(_webhooks, store, at)]
+        of_store = (_format, _disk, _key, _champions, _tracker, _feeds, _calendar, _sound, _newest)
+        looks += [partial(look, store) for look in of_store]
+        looks += [partial(look, store, at) for look in (_held, _age, _webhooks)]
     return [finding for look in looks for finding in _safely(look)]
 
 
@@ -324,10 +326,14 @@ def _newest(store: Store) -> Iterator[Finding]:
     )
 
 
-def _held(store: Store) -> Iterator[Finding]:
+def _held(store: Store, now: pd.Timestamp) -> Iterator[Finding]:
     if (stop := store.stopped) is not None:
-        said = f"{stop.by or 'somebody'} has stopped publishing and showing scores since {stop.since[:16]}: {stop.why}"
-        yield Finding("stop", "warn", said, "`riskwarn stop --release --by ROLE --why …` when it may go on.")
+        yield Finding("stop", "warn", stop.said, stop.lift)
+    elif (approval := store.approval) is not None and approval.days_left(
+        now.tz_convert(store.timezone).date()
+    ) <= SOON_DAYS:
+        said = f"publishing and showing scores is approved until {approval.until}, and stops after it"
+        yield Finding("approval", "warn", said, "review it, then `riskwarn approve --until DATE --by ROLE --why …`.")
     for at, hold in store.holds().items():
         said = f"{at:%Y-%m-%d} is held at run {hold.run} since {hold.since[:16]}: {hold.why}"
         yield Finding("rollback", "warn", said, f"`riskwarn rollback {at:%Y-%m-%d} --release` when it is mended.")

@@ -246,7 +246,7 @@ def test_a_log_that_cannot_be_read_stops_until_it_can(town, monkeypatch):
     monkeypatch.setattr(Path, "stat", refused)
     hidden = client.get("/api/v1/scores").status_code
     refusing[0] = False
-    monkeypatch.setattr(type(town), "stopped", property(lambda _: UNREADABLE))
+    monkeypatch.setattr("riskwarn.web.policy.stop_in", lambda _: UNREADABLE)
     shut = client.get("/api/v1/scores").status_code
     monkeypatch.undo()
 

@@ -9,7 +9,7 @@
     alerts    alerts ledger
     proofs    register holds
     reasons   explain changes what-if review
-    upkeep    rollback stop prune backup restore migrate
+    upkeep    rollback stop approve prune backup restore migrate
     accounts  user token audit-log
     webhooks  webhooks
     service   serve demo doctor
@@ -70,6 +70,7 @@ VERBS = {
     "demo": "service",
     "rollback": "upkeep",
     "stop": "upkeep",
+    "approve": "upkeep",
     "prune": "upkeep",
     "backup": "upkeep",
     "restore": "upkeep",

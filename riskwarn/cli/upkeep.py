@@ -53,8 +53,32 @@ def stop(
     if by or why or release:
         _ = opened.go_on(by=by, why=why) if release else opened.stop(by=by, why=why)
     held = opened.stopped
-    text = f"stopped since {held.since[:16]} ({held.by}: {held.why})" if held else "not stopped"
+    text = f"{held.said}. {held.lift}" if held else "not stopped"
     say({"stopped": held is not None, **(vars(held) if held else {})}, text, as_json=json)
+
+
+@app.command(
+    epilog=example(
+        "riskwarn approve --until 2026-09-30 --by admin --why yearly-review-of-the-steering-group --store city"
+    )
+)
+def approve(
+    *,
+    until: Annotated[str, typer.Option(metavar="DATE", help="The last day; the day after, it stops.")] = "",
+    by: Annotated[str, typer.Option(metavar="ROLE", help="Who approves: a role, never a person.")] = "",
+    why: Annotated[str, typer.Option(help="What was looked at.")] = "",
+    store: StoreFolder = None,
+    json: Json = False,
+) -> None:
+    """Approve publishing and showing scores until a day, or say until when."""
+    opened = open_store(store)
+    made = opened.approve(until=until, by=by, why=why) if until or by or why else opened.approval
+    text = (
+        f"approved until {made.until or 'a day that cannot be read'} ({made.by}: {made.why})"
+        if made
+        else "nothing was published yet"
+    )
+    say(vars(made) if made else {"until": None}, text, as_json=json)
 
 
 @app.command(epilog=example("riskwarn prune --keep 60 --dry-run --store city"))

@@ -1,5 +1,6 @@
 """What is done to the nights of a store: published, set aside, held at an earlier run, released, pruned."""
 
+import datetime as dt
 import re
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -12,6 +13,16 @@ import pandas as pd
 from riskwarn.calling import checked
 from riskwarn.errors import DataError, NotFoundError, StoppedError, did_you_mean
 from riskwarn.privacy import reason_of
+from riskwarn.store.approval import (
+    ITSELF,
+    MONTHS,
+    Approval,
+    approval_in,
+    approvals_in,
+    approve,
+    checked_until,
+    lapse_of,
+)
 from riskwarn.store.hold import Hold, release, write_hold
 from riskwarn.store.nights import ASIDE, Nights
 from riskwarn.store.operations import note, noted
@@ -71,7 +82,7 @@ class Publication(Nights):
         HeldError
             A rollback holds the night at another run.
         StoppedError
-            Somebody has stopped it.
+            Somebody has stopped it, or its approval is over.
         """
         at = self.instant(as_of)
         for name in tables:
@@ -85,6 +96,7 @@ class Publication(Nights):
             self.check_going()
             if self.run_of(at) != run:
                 self.check_free(at)
+            self._approve_first()
             return self._publish(at, tables, run, facts or {})
 
     @checked
@@ -243,17 +255,76 @@ class Publication(Nights):
         """
         return self._switch(by, why, stopped=False)
 
+    @checked
+    def approve(self, *, until: object, by: str, why: str) -> Approval:
+        """Let publishing and showing go on until a day; the day after, it is stopped until it is approved again.
+
+        The first publication of a store approves twelve months by itself.
+
+        Parameters
+        ----------
+        until
+            The last day.
+        by
+            The role of who approves, never a person.
+        why
+            What was looked at: a review, a decision.
+
+        Returns
+        -------
+        approval
+            As written.
+
+        Raises
+        ------
+        DataError
+            No role or no reason is given, or the day is past or more than two years ahead.
+        PrivacyError
+            The reason may name a person.
+
+        Examples
+        --------
+        >>> import datetime as dt, tempfile
+        >>> from riskwarn.store import Store
+        >>> store = Store(tempfile.mkdtemp() + "/city", timezone="Asia/Shanghai")
+        >>> _ = store.publish("2025-03-03", {}, run="a")
+        >>> store.approval.by
+        'riskwarn'
+        >>> ahead = dt.date.today() + dt.timedelta(180)
+        >>> store.approve(until=ahead, by="admin", why="half-yearly review").until == ahead.isoformat()
+        True
+        """
+        last = checked_until(self.instant(until).date(), self._today())
+        made = Approval(last, _now(self.timezone), _role(by), reason_of(why, "what was looked at"))
+        approve(self.path, made)
+        return made
+
+    def approvals(self) -> list[Approval]:
+        """Every approval, oldest first."""
+        return approvals_in(self.path)
+
+    def _approve_first(self) -> None:
+        """What the first publication is approved for."""
+        until = (pd.Timestamp(self._today()) + pd.DateOffset(months=MONTHS)).date().isoformat()
+        approve(self.path, Approval(until, _now(self.timezone), ITSELF, "first publication"), first=True)
+
+    def _today(self) -> dt.date:
+        return pd.Timestamp.now(self.timezone).date()
+
     def _switch(self, by: str, why: str, *, stopped: bool) -> Stop:
-        if not _ROLE.fullmatch(by):
-            raise DataError("say who does it: a role such as shift_leader, never a person.")
-        made = Stop(stopped, _now(self.timezone), by, reason_of(why, "why it is stopped or released"))
+        made = Stop(stopped, _now(self.timezone), _role(by), reason_of(why, "why it is stopped or released"))
         append(self.path, made)
         return made
 
     @property
     def stopped(self) -> Stop | None:
-        """The stop that holds; None where none does."""
-        return stop_in(self.path)
+        """The stop that holds, or the end of the approval (:meth:`approve`); None where neither does."""
+        return stop_in(self.path) or lapse_of(self.approval, self._today())
+
+    @property
+    def approval(self) -> Approval | None:
+        """Until when it may publish and show scores; None before the first publication."""
+        return approval_in(self.path)
 
     def stops(self) -> list[Stop]:
         """Every stop and release, oldest first."""
@@ -265,14 +336,11 @@ class Publication(Nights):
         Raises
         ------
         StoppedError
-            Somebody has stopped it; the message says who, when and why.
+            Somebody has stopped it, or its approval is over; the message says who, when and why, and what lets it go on.
         """
         stop = self.stopped
         if stop is not None:
-            raise StoppedError(
-                f"{stop.by or 'somebody'} has stopped publishing and showing scores since {stop.since[:16] or 'a time that cannot be read'} "
-                f"({stop.why or 'the log of stops is damaged'}). Release it with `riskwarn stop --release --by ROLE --why …`."
-            )
+            raise StoppedError(f"{stop.said}. {stop.lift}")
 
     @checked
     def prune(self, *, keep: int = LEAST_KEPT, dry_run: bool = False) -> list[Pruned]:
@@ -339,6 +407,19 @@ class Publication(Nights):
     def noted(self) -> list[dict[str, Any]]:
         """The log of operations, oldest first."""
         return noted(self.path)
+
+
+def _role(by: str) -> str:
+    """Who does it.
+
+    Raises
+    ------
+    DataError
+        It is no role.
+    """
+    if not _ROLE.fullmatch(by):
+        raise DataError("say who does it: a role such as shift_leader, never a person.")
+    return by
 
 
 def _now(timezone: str) -> str:

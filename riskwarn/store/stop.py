@@ -8,14 +8,13 @@ Stopping does not wait for the job that holds the store: it is meant for the mom
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import filelock
 
 from riskwarn.errors import ConflictError, DataError
+from riskwarn.store.lines import add_line
 
 LOG, LOCK = "stops.jsonl", ".stops.lock"
 """Beside the tables of a store."""
@@ -41,6 +40,20 @@ class Stop:
     since: str
     by: str
     why: str
+
+    @property
+    def said(self) -> str:
+        """What has happened, in a sentence without its stop."""
+        since = self.since[:16] or "a time that cannot be read"
+        return (
+            f"{self.by or 'somebody'} has stopped publishing and showing scores since {since} "
+            f"({self.why or 'the log of stops is damaged'})"
+        )
+
+    @property
+    def lift(self) -> str:
+        """What lets it go on."""
+        return "Release it with `riskwarn stop --release --by ROLE --why …`."
 
 
 UNREADABLE = Stop(True, "", "", "")
@@ -75,29 +88,20 @@ def append(root: Path, made: Stop) -> None:
         The log cannot be written.
     """
     try:
-        with filelock.FileLock(root / LOCK), (root / LOG).open("a+b") as file:
+        with filelock.FileLock(root / LOCK):
+            (root / LOG).open("ab").close()  # what may not be written is told before what may not be read
             if (stop_in(root) is not None) == made.stopped:
                 raise ConflictError(
                     "it is stopped already; see `riskwarn stop`."
                     if made.stopped
                     else "nothing is stopped; see `riskwarn stop`."
                 )
-            _write(file, made)
+            add_line(root / LOG, asdict(made))
     except OSError as error:
         raise DataError(
             f"{root / LOG} cannot be written ({type(error).__name__}), and nothing was changed; "
             "let the account that runs riskwarn write the files of the store."
         ) from None
-
-
-def _write(file: BinaryIO, made: Stop) -> None:
-    """A line of its own, also after one that was cut short."""
-    file.seek(max(file.seek(0, os.SEEK_END) - 1, 0))
-    whole = file.read(1) in {b"", b"\n"}
-    line = json.dumps(asdict(made), ensure_ascii=False).encode() + b"\n"
-    file.write(line if whole else b"\n" + line)
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _read(line: bytes) -> Stop:

@@ -13,6 +13,7 @@
       aside/2025-03-03/<run>/                 a run that could not be right, never shown
       operations.jsonl                        what people did by hand: rollbacks, prunings, forced publications
       stops.jsonl                             who stopped publishing and showing scores, and let it go on
+      approvals.jsonl                         until when it may publish and show scores
       ledger.sqlite                           alerts and their transitions
       calendar.csv                            the city's own working days
       journal.json                            the last delivery committed

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
+import pandas as pd
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
@@ -13,6 +14,7 @@ from riskwarn.access.keeping import Keeper
 from riskwarn.ledger.actor import CITY
 from riskwarn.ledger.words import word as role_word
 from riskwarn.mode import mode_at, switches
+from riskwarn.store.approval import Lapse
 from riskwarn.web.admin_words import PURPOSES, SAID, SIGNS_IN, SURE, TOKEN_STATES
 from riskwarn.web.api.admin import (
     KeeperVisitor,
@@ -27,7 +29,7 @@ from riskwarn.web.api.shared import nights_of
 from riskwarn.web.once import Once
 from riskwarn.web.page import PageQuery, language_of, plain_page, root_of
 from riskwarn.web.planned import MODE_NAMES, plan_lines
-from riskwarn.web.policy import form_of
+from riskwarn.web.policy import form_of, stop_of
 from riskwarn.web.problems import Problem
 from riskwarn.web.recorder import note_object
 from riskwarn.web.words import told, word
@@ -185,9 +187,11 @@ async def end_token(request: Request, token_id: TokenId, visitor: KeeperVisitor)
 
 @admin.get("/admin/stop")
 def stop_page(request: Request, visitor: Stopper, query: Annotated[AdminQuery, Query()]) -> Response:  # noqa: ARG001 - the policy is the parameter
-    """Whether scores are stopped, who stopped and released them before, and the form that does."""
-    log = nights_of(request).store.stops()[::-1]
-    return _page(request, "admin_stop.html", log=log, said=query.said)
+    """Whether scores are stopped, until when they are approved, who stopped and released them before, and the form that does."""
+    store = nights_of(request).store
+    approval, lapsed = store.approval, isinstance(stop_of(request), Lapse)
+    told = {"approval": approval, "until": pd.Timestamp(approval.until) if approval else None, "lapsed": lapsed}
+    return _page(request, "admin_stop.html", **told, log=store.stops()[::-1], said=query.said)
 
 
 @admin.post("/admin/stop")

@@ -46,6 +46,8 @@ ADMIN: dict[str, Phrase] = {
         "While it is stopped nothing is published, nobody sees a list or a score, and each page says who stopped it, when and why. Use it where what is shown does harm."
     ),
     "not_stopped": phrase("Scores are published and shown."),
+    "approved": phrase("Approved until {day}, by {who}: {why}"),
+    "approve_how": phrase("Who keeps the host approves it again, with `riskwarn approve`, when it was looked at."),
     "stop_do": phrase("Stop publishing and showing scores"),
     "stop_release": phrase("Let it go on"),
     "stop_reason": phrase("Reason, which everybody reads; no person in it"),

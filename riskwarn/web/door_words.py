@@ -18,7 +18,13 @@ DOOR: dict[str, Phrase] = {
     "wrong_password": phrase("The name or the password is wrong, or the account is closed."),
     "locked": phrase("Too many tries. Wait {seconds} seconds, or ask who keeps the accounts."),
     "stopped": phrase("The {who} stopped publishing and showing scores at {at}: {why}."),
-    "stopped_unread": phrase("Scores are not shown: the log of stops is damaged, and the last line may be a stop."),
+    "stopped_unread": phrase(
+        "Scores are not shown: the log of stops or of approvals is damaged, and its last line cannot be read."
+    ),
+    "lapsed": phrase("Publishing and showing scores was approved until {day}. It goes on when it is approved again."),
+    "ends_soon": phrase(
+        "Publishing and showing scores is approved until {day}; after that it stops unless it is approved again."
+    ),
     "stopped_title": phrase("Scores are stopped"),
     "stopped_more": phrase(
         "Neither list nor scores are shown until it is released. Work that was begun goes on; feeds, model and plan can be read."

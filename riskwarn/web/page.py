@@ -18,6 +18,7 @@ from riskwarn.gaps.gap import KINDS
 from riskwarn.language import LANGUAGES, name_of
 from riskwarn.ledger.words import word as ledger_word
 from riskwarn.naming import LESS_IS_BETTER, METRICS, MODELS
+from riskwarn.store.approval import Lapse
 from riskwarn.taxonomy import ACTIONS, words_of
 from riskwarn.web import format as write
 from riskwarn.web import words
@@ -177,8 +178,17 @@ def stop_said(request: Request) -> str:
         return ""
     if not stop.since:
         return words.told("stopped_unread", language)
+    if isinstance(stop, Lapse):
+        return words.told("lapsed", language, day=write.day(pd.Timestamp(stop.since), language))
     who, at = ledger_word("role", stop.by)[language], write.moment(stop.since, nights_of(request).store.timezone)
     return words.told("stopped", language, who=who, at=at, why=stop.why)
+
+
+def _ends_soon(request: Request) -> str:
+    """That the approval ends within a month, in one sentence; else empty."""
+    watch, language = request.app.state.stops, language_of(request)
+    last = watch.ends_soon()
+    return words.told("ends_soon", language, day=write.day(pd.Timestamp(last), language)) if last else ""
 
 
 def _of_visitor(request: Request) -> dict[str, Any]:
@@ -190,6 +200,7 @@ def _of_visitor(request: Request) -> dict[str, Any]:
         "opens": lambda path: visitor is not None and opens(request, path, visitor),
         "may": lambda permission: visitor is not None and visitor.may(permission),
         "stopped": stop_said(request) if visitor else "",
+        "ends_soon": _ends_soon(request) if visitor else "",
         "account": visitor.account if visitor else "",
         "holder": (visitor.actor.account or "machine") if visitor and visitor.may("alerts:act") else "",
         "csrf": csrf_of(request.app.state.doorman.accounts, request.cookies.get(COOKIE, "")) if signed_in else "",

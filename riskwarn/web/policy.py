@@ -9,13 +9,16 @@ A route declares its policy as a parameter, which gives the visitor, or as a dep
 What is no such route (a mount, a plain ASGI application) is wrapped: ``Guarded(StaticFiles(...), ANYONE)``.
 """
 
+import datetime as dt
 import hmac
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import parse_qsl
 
+import pandas as pd
 from fastapi import Depends, FastAPI, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import RouteContext, iter_route_contexts
@@ -26,13 +29,18 @@ from riskwarn.access import Visitor, csrf_of
 from riskwarn.access.role import ANYONE, OF_NIGHTS, Roles
 from riskwarn.errors import DefinitionError
 from riskwarn.store import Stop, Store
-from riskwarn.store.stop import LOG, UNREADABLE
+from riskwarn.store.approval import LOG as APPROVALS
+from riskwarn.store.approval import SOON_DAYS, Approval, lapse_of
+from riskwarn.store.approval import UNREADABLE as UNAPPROVED
+from riskwarn.store.stop import LOG as STOPS
+from riskwarn.store.stop import UNREADABLE, stop_in
 from riskwarn.web.doorman import COOKIE, READING, is_same_origin
 from riskwarn.web.problems import forbidden, not_from_here, not_signed_in, of_faults, stopped, too_many
 from riskwarn.web.rates import Rates
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(T[\d:.+-]{1,30})?")
 S = TypeVar("S", bound=BaseModel)
+Line = TypeVar("Line")
 Area = Literal["city", "own", "any"]
 """Whom a route is for: who sees the whole city; anyone, since it narrows what it gives to the visitor's area; anyone, since it says
 nothing of single areas."""
@@ -116,7 +124,7 @@ def stop_of(request: Request) -> Stop | None:
 
 
 class StopWatch:
-    """Whether a store is stopped, asked for each request; its log is read anew when it has changed.
+    """Whether a store is stopped or its approval over, asked for each request; their logs are read anew when they have changed.
 
     Parameters
     ----------
@@ -125,22 +133,47 @@ class StopWatch:
     """
 
     def __init__(self, store: Store) -> None:
-        self._store, self._place = store, store.path / LOG
-        self._read: tuple[tuple[int, int] | None, Stop | None] = (None, None)
+        self._store = store
+        self._stop: _Read[Stop] = _Read(store.path / STOPS, UNREADABLE)
+        self._approval: _Read[Approval] = _Read(store.path / APPROVALS, UNAPPROVED)
 
     def now(self) -> Stop | None:
-        """The stop that holds. A log that cannot be read stops, and is looked at again by the next request."""
+        """The stop that holds, or the end of the approval."""
+        stop = self._stop.now(lambda: stop_in(self._store.path))
+        return stop or lapse_of(self.approval(), self._today())
+
+    def approval(self) -> Approval | None:
+        """Until when scores may be shown; None before the first publication."""
+        return self._approval.now(lambda: self._store.approval)
+
+    def ends_soon(self) -> str:
+        """The last day of the approval where that is near, as ISO 8601; else empty."""
+        approval = self.approval()
+        return approval.until if approval and 0 <= approval.days_left(self._today()) <= SOON_DAYS else ""
+
+    def _today(self) -> dt.date:
+        return pd.Timestamp.now(self._store.timezone).date()
+
+
+class _Read(Generic[Line]):
+    """The last line of a log, read anew when the log has changed. One that cannot be read is looked at again by the next request."""
+
+    def __init__(self, place: Path, unreadable: Line) -> None:
+        self._place, self._unreadable = place, unreadable
+        self._read: tuple[tuple[int, int] | None, Line | None] = (None, None)
+
+    def now(self, read: Callable[[], Line | None]) -> Line | None:
         try:
             told = self._place.stat()
         except FileNotFoundError:
             return None
         except OSError:
-            return UNREADABLE
-        mark, (read, stop) = (told.st_mtime_ns, told.st_size), self._read
-        if mark != read:
-            stop = self._store.stopped
-            self._read = (None if stop == UNREADABLE else mark, stop)
-        return stop
+            return self._unreadable
+        mark, (seen, line) = (told.st_mtime_ns, told.st_size), self._read
+        if mark != seen:
+            line = read()
+            self._read = (None if line == self._unreadable else mark, line)
+        return line
 
 
 def _note(request: Request) -> None:

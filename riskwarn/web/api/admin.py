@@ -135,9 +135,14 @@ def end_token(request: Request, token_id: TokenId, visitor: KeeperVisitor) -> Re
 
 @router.get("/stop", response_model=schemas.Stops)
 def stops(request: Request, visitor: Stopper) -> Response:  # noqa: ARG001 - the policy is the parameter
-    """Whether publishing and showing scores is stopped, and who stopped and released it before."""
+    """Whether publishing and showing scores is stopped, until when it is approved, and who stopped and released it before."""
     store = nights_of(request).store
-    return _told({"stopped": store.stopped is not None, "log": [vars(made) for made in reversed(store.stops())]})
+    body = {
+        "stopped": store.stopped is not None,
+        "approved_until": store.approval.until or None if store.approval else None,
+        "log": [vars(made) for made in reversed(store.stops())],
+    }
+    return _told(body)
 
 
 @router.post("/stop", response_model=schemas.StopFacts, status_code=201)

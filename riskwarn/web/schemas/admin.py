@@ -121,7 +121,8 @@ class StopFacts(BaseModel):
 
 
 class Stops(BaseModel):
-    """Whether publishing and showing scores is stopped, and every stop and release, the newest first."""
+    """Whether publishing and showing scores is stopped, the last day it is approved for, and every stop and release, the newest first."""
 
     stopped: bool
+    approved_until: str | None = Field(description="the last day, as ISO 8601; after it, it is stopped")
     log: list[StopFacts]
