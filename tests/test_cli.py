@@ -1,7 +1,10 @@
 """The command line: every verb has help with an example, prints JSON for machines, and writes what it is asked to."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -71,6 +74,28 @@ def test_every_verb_has_help_with_an_example(verb, name, capsys):
     assert words[: len(way)] == way
     assert told.make_context(verb, words[len(way) :]).params
     assert said.isascii() or "…" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [("riskwarn pro", {"promote"}), ("riskwarn ledger ver", {"verify"}), ("riskwarn nightly --pl", {"--plan"})],
+)
+def test_a_shell_completes_verbs_and_options(words, offered):
+    """What is begun is offered whole: a verb, one of a group, an option of a verb."""
+    told = subprocess.run(
+        [sys.executable, "-m", "riskwarn"],
+        env={
+            **os.environ,
+            "_RISKWARN_COMPLETE": "complete_bash",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(words.count(" ")),
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert set(told.stdout.split()) == offered
 
 
 def test_the_version_is_told(capsys):

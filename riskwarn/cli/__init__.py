@@ -7,7 +7,7 @@
     nights    score find-gaps monitor raise-alerts nightly mode
     papers    bulletin summary
     alerts    alerts ledger
-    proofs    register holds
+    proofs    register holds selfcheck
     reasons   explain changes what-if review
     upkeep    rollback stop approve prune backup restore migrate
     accounts  user token audit-log
@@ -58,6 +58,7 @@ VERBS = {
     "ledger": "alerts",
     "register": "proofs",
     "holds": "proofs",
+    "selfcheck": "proofs",
     "changes": "reasons",
     "what-if": "reasons",
     "review": "reasons",
@@ -112,11 +113,11 @@ def command() -> Any:
     >>> command().list_commands(None)[:3]
     ['init', 'ingest', 'check']
     """
-    app = typer.Typer(cls=_Verbs, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app = typer.Typer(cls=_Verbs, add_completion=True, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.callback(
         help="Risk early warning for places: where trouble is likely next, why, and where the centre is blind."
     )(_top)
-    return typer.main.get_group(app)
+    return typer.main.get_command(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""The verbs that prove and stop: what was forecast before it could be known, and what holds a publication or promotion."""
+"""The verbs that prove and stop: what was forecast before it could be known, what holds a publication or promotion, what the library is tested for."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +10,7 @@ from riskwarn.errors import TamperedError
 
 if TYPE_CHECKING:
     from riskwarn.holds import Held
+    from riskwarn.selfcheck import Check
 
 app = verbs()
 register = verbs()
@@ -77,6 +78,27 @@ def holds(
     lines = [line for h in held for line in _lines(h)]
     n = {what: len(standing(held, what)) for what in ("publication", "promotion")}
     print("\n".join([*lines, f"{n['publication']} stop a publication, {n['promotion']} a promotion"]))
+
+
+@app.command("selfcheck", epilog=example("riskwarn selfcheck --json"))
+def selfcheck(*, out: Out = None, json: Json = False) -> None:
+    """Print the ML Test Score of riskwarn: 28 tests, their evidence and what is missing."""
+    from riskwarn.selfcheck import checks, points, table
+
+    check_out(out)
+    made = checks()
+    if out or json:
+        show(table(made), out=out, as_json=json)
+        return
+    lines = [line for one in made for line in _of_check(one)]
+    sums = points(made)
+    told = ", ".join(f"{section} {n:g}" for section, n in sums.items())
+    print("\n".join([*lines, f"of 7 each: {told}; the score is the least, {min(sums.values()):g}"]))
+
+
+def _of_check(check: "Check") -> list[str]:
+    head = f"{check.id}  {check.points:<3g}  {check.test}: {check.evidence}"
+    return [head, *([f"{'':<9}lacks: {check.lacks}"] if check.lacks else [])]
 
 
 def _lines(hold: "Held") -> list[str]:
