@@ -53,6 +53,7 @@ _MODULES = (
     "panel",
     "pipeline",
     "plan",
+    "plotting",
     "replaying",
     "reporting",
     "scaffold",

@@ -1,4 +1,7 @@
-"""Pictures of a backtest: each function takes a :class:`riskwarn.backtesting.Report` and gives matplotlib axes to go on with."""
+"""Pictures of a backtest and of a night: each function takes a report or tables and gives matplotlib axes to go on with.
+
+Maps are drawn from the polygons of the grids alone, without tiles, so they need no network.
+"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 _OWN = "riskwarn"
 _COLOURS = {_OWN: "#4b2e83", "poisson regression": "#2f7f79"}
 _PRIOR = "#9a8f7d"
+_LEVELS = {"red": "#b3261e", "orange": "#d9730d", "yellow": "#e3b505", "blue": "#1f5fa8"}
+_UNKNOWN = "#d5d5d5"
 _HIGHEST_SHARE = 0.3
 
 
@@ -203,6 +208,147 @@ def overview(report: Report, grids: pd.DataFrame | None = None) -> Any:
     else:
         error_map(report, grids, ax=places[1, 1])
     return figure
+
+
+def risk_map(
+    scores: pd.DataFrame,
+    grids: pd.DataFrame,
+    *,
+    alerts: pd.DataFrame | None = None,
+    target: str = "",
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Where most is expected: events of the horizon by grid; grey where too little is known, which is not calm.
+
+    Parameters
+    ----------
+    scores
+        Table `scores` of one night.
+    grids
+        Table `grids`, with `geometry`.
+    alerts
+        Table `alerts` of the night; its grids are outlined in the colour of their level.
+    target
+        Which question, where the scores hold several; the first by default.
+    ax
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    axes
+        To go on with.
+
+    Raises
+    ------
+    DataError
+        A polygon is missing.
+    """
+    own = scores[scores["target"] == (target or scores["target"].iloc[0])]
+    shown = own["expected"].where(own["state"] != "insufficient_data").set_axis(own["grid_id"])
+    axes = _map(grids, shown, ax, cmap="Purples", label="expected events")
+    if alerts is not None and len(alerts):
+        _outline(axes, grids, alerts)
+    axes.set_title(f"Where most is expected, {_night(own)}")
+    return axes
+
+
+def gap_map(gaps: pd.DataFrame, grids: pd.DataFrame, *, kind: str = "", ax: "Axes | None" = None) -> "Axes":
+    """Where the centre is blind: the gravest open gap of each grid, severity 0 to 100. What a stopped feed explains is left out.
+
+    Parameters
+    ----------
+    gaps
+        Table `gaps` of one night. Gaps of bodies, feeds and borders are no grid's and are not drawn.
+    grids
+        Table `grids`, with `geometry`.
+    kind
+        Only this kind, as ``G01``; all by default.
+    ax
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    axes
+        To go on with.
+
+    Raises
+    ------
+    DataError
+        A polygon is missing.
+    """
+    rows = gaps[(gaps["state"] == "open") & gaps["suppressed_by"].isna() & (gaps["kind"] == kind if kind else True)]
+    of_grid = rows["scope"].str.extract(r"^grid:([^/]+)", expand=False)
+    gravest = rows["severity"].groupby(of_grid).max()
+    axes = _map(grids, gravest.reindex(grids["grid_id"]).fillna(0.0), ax, cmap="GnBu", label="severity", top=100)
+    axes.set_title(f"Where the centre is blind{f' ({kind})' if kind else ''}, {_night(gaps)}")
+    return axes
+
+
+def alert_timeline(alerts: pd.DataFrame, *, most: int = 20, ax: "Axes | None" = None) -> "Axes":
+    """Which alerts stood on which night, in the colour of their level; those that were listed longest on top.
+
+    Parameters
+    ----------
+    alerts
+        Tables `alerts` of several nights, one below the other.
+    most
+        Alerts to draw.
+    ax
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    axes
+        To go on with.
+    """
+    axes = _axes(ax)
+    longest = alerts.groupby("alert_id")["as_of"].agg(["count", "max"]).sort_values(["count", "max"], kind="stable")
+    names = list(longest.index[-most:])
+    rows = alerts[alerts["alert_id"].isin(names)]
+    place = rows["alert_id"].map({name: n for n, name in enumerate(names)})
+    nights = rows["as_of"].dt.tz_localize(None).dt.normalize()
+    axes.scatter(nights, place, c=rows["level"].map(_LEVELS), marker="s", s=60)
+    lead = rows.drop_duplicates("alert_id").set_index("alert_id")
+    axes.set_yticks(range(len(names)), [f"{_lead(lead.loc[n])}  {lead.loc[n, 'lane']}" for n in names], fontsize=8)
+    axes.tick_params(axis="x", rotation=30)
+    for level, colour in _LEVELS.items():
+        if (rows["level"] == level).any():
+            axes.scatter([], [], c=colour, marker="s", label=level)
+    _finish(axes, "", "", "Alerts, night by night")
+    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    return axes
+
+
+def _map(
+    grids: pd.DataFrame, values: pd.Series, ax: "Axes | None", *, cmap: str, label: str, top: float | None = None
+) -> "Axes":
+    """Grids in the colour of their value, from 0 on; grey where there is none."""
+    axes = _axes(ax)
+    shapes = polygons(grids).set_index("grid_id").join(values.rename("value"))
+    style = {"cmap": cmap, "vmin": 0, "vmax": top, "edgecolor": "#bbbbbb", "linewidth": 0.4}
+    legend = {"label": label, "shrink": 0.6}
+    shapes.plot("value", ax=axes, legend=True, legend_kwds=legend, missing_kwds={"color": _UNKNOWN}, **style)
+    axes.set_axis_off()
+    return axes
+
+
+def _outline(axes: "Axes", grids: pd.DataFrame, alerts: pd.DataFrame) -> None:
+    """The grids of alerts, outlined in the colour of the level."""
+    shapes = polygons(grids).set_index("grid_id")
+    for level in reversed(_LEVELS):
+        listed = [g for ids in alerts.loc[alerts["level"] == level, "grid_ids"] for g in str(ids).split()]
+        if listed:
+            shapes.loc[shapes.index.isin(listed)].boundary.plot(ax=axes, color=_LEVELS[level], linewidth=1.8)
+            axes.plot([], [], color=_LEVELS[level], linewidth=1.8, label=level)
+    axes.legend(frameon=False, fontsize=8, loc="lower left", title="on the list")
+
+
+def _night(table: pd.DataFrame) -> str:
+    return f"{table['as_of'].iloc[0]:%Y-%m-%d}" if len(table) else ""
+
+
+def _lead(alert: pd.Series) -> str:
+    return str(alert["grid_ids"]).split()[0]
 
 
 def _pooled(rows: pd.DataFrame, shares: np.ndarray, by: str) -> np.ndarray:

@@ -64,3 +64,54 @@ def test_unknown_model_is_refused(report: Report):
     """A model the report does not hold is refused, naming those it holds."""
     with pytest.raises(NotFoundError, match="no model 'riskwarn'; it has: prior count 4 weeks, prior count 52 weeks"):
         plotting.reliability(report)
+
+
+def squares(n=4):
+    shapes = [f"POLYGON (({i} 0, {i + 1} 0, {i + 1} 1, {i} 1, {i} 0))" for i in range(n)]
+    return pd.DataFrame({"grid_id": [f"G{i}" for i in range(n)], "geometry": shapes})
+
+
+NIGHT = pd.Timestamp("2025-01-06", tz="Asia/Shanghai")
+
+
+def test_a_grid_of_which_too_little_is_known_is_not_drawn_as_calm():
+    """The map colours the scored grids by what is expected; one with insufficient data is grey and has no value."""
+    scores = pd.DataFrame(
+        {"grid_id": ["G0", "G1", "G2", "G3"], "as_of": NIGHT, "target": "y", "expected": [3.0, 1, 2, 0]}
+    )
+    scores["state"] = ["ok", "ok", "ok", "insufficient_data"]
+    alerts = pd.DataFrame({"grid_ids": ["G0 G2"], "level": ["red"]})
+    axes = plotting.risk_map(scores, squares(), alerts=alerts)
+
+    assert axes.collections[0].get_array().tolist() == [3.0, 1.0, 2.0]
+    assert mpl.colors.to_hex(axes.collections[1].get_facecolor()[0]) == "#d5d5d5"
+    assert len(axes.collections[2].get_paths()) == 2
+
+
+def test_a_gap_map_shows_the_gravest_open_gap_of_each_grid():
+    """Suppressed gaps, gaps of feeds, and what could not be looked for colour nothing; of several the gravest counts."""
+    gaps = pd.DataFrame(
+        [
+            ("G01", "grid:G1", 40.0, "open", None),
+            ("G20", "grid:G1/dispute", 70.0, "open", None),
+            ("G01", "grid:G2", 90.0, "open", "feed:dispute"),
+            ("G08", "feed:dispute", 95.0, "open", None),
+            ("G03", "grid:G3", 0.0, "insufficient_data", None),
+        ],
+        columns=["kind", "scope", "severity", "state", "suppressed_by"],
+    ).assign(as_of=NIGHT)
+
+    assert plotting.gap_map(gaps, squares()).collections[0].get_array().tolist() == [0.0, 70.0, 0.0, 0.0]
+    assert plotting.gap_map(gaps, squares(), kind="G01").collections[0].get_array().tolist() == [0.0, 40.0, 0.0, 0.0]
+
+
+def test_the_alert_listed_longest_stands_on_top_of_the_timeline():
+    """Each alert has a row, a mark a night; with fewer rows than alerts those listed longest are kept."""
+    nights = [NIGHT, NIGHT + pd.Timedelta(days=1), NIGHT]
+    alerts = pd.DataFrame({"alert_id": ["a", "a", "b"], "as_of": nights, "grid_ids": ["G1 G2", "G1", "G3"]})
+    alerts = alerts.assign(level=["red", "blue", "yellow"], lane="standing")
+    axes = plotting.alert_timeline(alerts)
+
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["G3  standing", "G1  standing"]
+    assert axes.collections[0].get_offsets()[:, 1].tolist() == [1.0, 1.0, 0.0]
+    assert len(plotting.alert_timeline(alerts, most=1).get_yticklabels()) == 1
