@@ -224,7 +224,7 @@ def _interval(gain: list[float] | None) -> str:
 HEAD = """# Beside other tools
 
 Written by `python benchmarks/skill/run.py`; what each rival is and which choices favour whom stands in
-[benchmarks/skill](../benchmarks/skill/README.md).
+`benchmarks/skill/README.md`.
 
 Same events, same labels, same rolling-origin folds with the same gap, same dates. Captures are shares of all events; average precision and
 precision are of any event in a grid; intervals come from resampling blocks of four dates, and where test dates overlap they are rather too

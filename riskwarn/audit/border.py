@@ -14,7 +14,7 @@ _DRAWN = "as drawn"
 
 @checked
 def placement(report: Report, *, share: float | None = None, side: int = 2) -> pd.DataFrame:
-    """Captures when grids are merged into blocks of `side` by `side`, from every one of the `side`² starting corners.
+    """Captures when grids are merged into blocks of `side` by `side`, from every one of the ``side²`` starting corners.
 
     Borders of grids are an accident; a gain that hangs on them is none. Counts by grid can be merged but not split or moved, so smaller
     cells are not tried. Grids go to the block their centre lies in; a block's score is its grids' expected counts over their area, and

@@ -97,9 +97,9 @@ def difference_interval(
 ) -> Interval:
     r"""Mean of first - second over dates, with an interval that holds its level at few overlapping dates.
 
-    With :math:`\Lambda_j = \sqrt{2/n} \sum_t d_t \cos(\pi j (t - 1/2) / n)`, the interval is
-    :math:`\bar d \pm c \sqrt{\sum_{j \le B} \Lambda_j^2 / (B n)}`. The cosines see slow swings of the difference, as the mean does, and are
-    blind to the mean itself. `c` solves :math:`P(|\bar d| \sqrt{n} > c \sqrt{\sum \Lambda_j^2 / B}) = 1 - level` for normal differences correlated as
+    With ``Λ_j = √(2/n) Σ_t d_t cos(π j (t - 1/2) / n)``, the interval is ``mean(d) ± c √(Σ_{j ≤ B} Λ_j² / (B n))``. The cosines see
+    slow swings of the difference, as the mean does, and are blind to the mean itself. `c` solves
+    ``P(|mean(d)| √n > c √(Σ Λ_j² / B)) = 1 - level`` for normal differences correlated as
     `shared`; B is n / (1 + q), q the mean number of dates that share a window with one, at least 2 and at most 30.
 
     Parameters

@@ -15,7 +15,7 @@ FLOOR = 0.01
 
 @checked
 def mean_absolute_error(y: ArrayLike, expected: ArrayLike) -> float:
-    """Mean |y - mu|, in events per grid.
+    """Mean ``|y - mu|``, in events per grid.
 
     Parameters
     ----------

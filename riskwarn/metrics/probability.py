@@ -154,7 +154,7 @@ def reliability(y: ArrayLike, probability: ArrayLike, *, bands: int | ArrayLike 
 
 @checked
 def calibration_error(y: ArrayLike, probability: ArrayLike, *, bands: int | ArrayLike = 10) -> float:
-    """Expected calibration error: mean of |observed - predicted| over the bands, weighted by their rows [1]_.
+    """Expected calibration error: mean of ``|observed - predicted|`` over the bands, weighted by their rows [1]_.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from riskwarn.metrics.array import aligned, column
 
 @checked
 def jaccard(first: Iterable[Hashable], second: Iterable[Hashable]) -> float:
-    """Overlap of two lists of grids, |A ∩ B| / |A ∪ B|.
+    """Overlap of two lists of grids, ``|A ∩ B| / |A ∪ B|``.
 
     Parameters
     ----------
