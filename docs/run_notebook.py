@@ -59,9 +59,10 @@ def run(source: str, scope: dict[str, Any]) -> Any:
     tree = ast.parse(source)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     exec(compile(tree, "<cell>", "exec"), scope)  # noqa: S102 - that is what a notebook is
-    if last is None or source.rstrip().endswith(";"):
+    if last is None:
         return None
-    return eval(compile(ast.Expression(last.value), "<cell>", "eval"), scope)  # noqa: S307
+    value = eval(compile(ast.Expression(last.value), "<cell>", "eval"), scope)  # noqa: S307
+    return None if source.rstrip().endswith(";") else value
 
 
 def rich(value: Any) -> str:

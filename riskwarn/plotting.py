@@ -3,6 +3,7 @@
 Maps are drawn from the polygons of the grids alone, without tiles, so they need no network.
 """
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,8 +44,11 @@ def capture_curve(report: Report, *, ax: "Axes | None" = None) -> "Axes":
     """
     axes = _axes(ax)
     shares = np.linspace(0.01, _HIGHEST_SHARE, 30)
+    dashes = itertools.cycle(["-", "--", "-."])
     for model, rows in report.predictions.groupby("model", sort=False):
-        axes.plot(100 * shares, 100 * _pooled(rows, shares, "score"), label=str(model), **_style(str(model)))
+        dash = "-" if model in _COLOURS else next(dashes)
+        caught = 100 * _pooled(rows, shares, "score")
+        axes.plot(100 * shares, caught, label=str(model), linestyle=dash, **_style(str(model)))
     best = next(iter(report.predictions.groupby("model", sort=False)))[1]
     axes.plot(100 * shares, 100 * _pooled(best, shares, "y"), color="black", linestyle=":", label="best possible")
     return _finish(axes, "grids watched, %", "events caught, %", "What a list of grids catches")

@@ -7,8 +7,23 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "README.zh.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "zh").glob("*.md")),
+]
+NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.md"))
+"""Run by the site, which shows what their cells give (test_site)."""
+TRANSLATED = [(ROOT / "README.md", ROOT / "README.zh.md")] + [
+    (ROOT / "docs" / page.name, page) for page in sorted((ROOT / "docs" / "zh").glob("*.md"))
+]
 BLOCK = re.compile(r"^```(python|console|toml)([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def name_of(page):
+    """A page by its place."""
+    return page.relative_to(ROOT).as_posix().removeprefix("docs/")
 
 
 def blocks(page, language):
@@ -40,7 +55,7 @@ def _with_commands(pages):
     return [p for p in pages if any("norun" not in o for o, _ in blocks(p, "console"))]
 
 
-@pytest.mark.parametrize("page", _with_python(PAGES), ids=lambda p: p.name)
+@pytest.mark.parametrize("page", _with_python(PAGES), ids=name_of)
 def test_python_snippets_run(page, workshop, monkeypatch):
     """The Python of a page runs from top to bottom in one namespace, warnings being errors."""
     monkeypatch.chdir(workshop)
@@ -50,7 +65,7 @@ def test_python_snippets_run(page, workshop, monkeypatch):
             exec(compile(body, f"{page.name}", "exec"), namespace)
 
 
-@pytest.mark.parametrize("page", _with_commands(PAGES), ids=lambda p: p.name)
+@pytest.mark.parametrize("page", _with_commands(PAGES), ids=name_of)
 def test_commands_run(page, workshop, monkeypatch, capsys):
     """Every ``$ riskwarn …`` line of a page ends with exit code 0, in the order of the page."""
     from riskwarn.cli import main
@@ -62,7 +77,7 @@ def test_commands_run(page, workshop, monkeypatch, capsys):
                 assert main(shlex.split(line)[2:]) == 0, f"{page.name}: {line}\n{capsys.readouterr().err}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+@pytest.mark.parametrize("page", [*PAGES, *NOTEBOOKS], ids=name_of)
 def test_links_lead_somewhere(page):
     """A relative link of a page leads to a file that is there."""
     links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text("utf-8"))
@@ -71,7 +86,31 @@ def test_links_lead_somewhere(page):
     assert missing == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+@pytest.mark.parametrize(("english", "chinese"), TRANSLATED, ids=lambda p: p.name)
+def test_a_chinese_page_says_what_the_english_one_says(english, chinese):
+    """Both have the same sections, tables, commands and keys, and each leads to the other; only the words differ."""
+    pages = [page.read_text("utf-8") for page in (english, chinese)]
+    levels, rows, commands, keys = zip(*map(_bones, pages), strict=True)
+
+    assert levels[0] == levels[1]
+    assert rows[0] == rows[1]
+    assert commands[0] == commands[1]
+    assert keys[0] == keys[1]
+    assert english.name in pages[1]
+    assert chinese.name in pages[0]
+
+
+def _bones(text):
+    """Levels of headings, rows of tables, commands without their language and remarks, and the first cells that are code."""
+    lines = text.splitlines()
+    levels = [line.split()[0] for line in lines if re.match(r"#+ ", line)]
+    rows = [line.count("|") for line in lines if line.startswith("|")]
+    commands = [re.sub(r"(--language) \w+|  #.*", r"\1", line) for line in lines if line.startswith("$ ")]
+    keys = [line.split("|")[1].strip() for line in lines if line.startswith("| `")]
+    return levels, rows, commands, [re.sub("[,、]", ",", key).replace(" ", "") for key in keys]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_an_entry_is_a_paragraph_of_its_own(page):
     """A line that begins with a sentence in bold follows a blank one: without it the page joins the entry to the one before."""
     joined = re.findall(r"[^\n]\n(\*\*[^*\n]+[.?!]\*\*)", page.read_text("utf-8"))
