@@ -150,10 +150,12 @@ def tasks(
         Those that have not ended; those that ended so where `state` is a final one, the latest first.
     """
     ended = state in ledger.workflow.final
-    every = ledger.items(states=[state]) if ended else ledger.items(open_only=True)
-    frame = concerning(every, visitor.area)
-    cards = frame[frame["kind"] == SUPERVISION].set_index("parent")["level"].to_dict()
-    chosen = frame[(frame["kind"] == kind) & ((frame["state"] == state) | (state == ""))]
+    frame, about = (
+        concerning(ledger.items(kind=of, states=[state] if ended else None, open_only=not ended), visitor.area)
+        for of in (kind, SUPERVISION)
+    )
+    cards = about.set_index("parent")["level"].to_dict()
+    chosen = frame[(frame["state"] == state) | (state == "")]
     rows = [Item.of(row) for row in chosen.itertuples(index=False)]
     rank = {level: n for n, level in enumerate(ledger.workflow.levels)}
     rows.sort(
