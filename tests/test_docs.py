@@ -20,6 +20,9 @@ TRANSLATED = [(ROOT / "README.md", ROOT / "README.zh.md")] + [
 ]
 BLOCK = re.compile(r"^```(python|console|toml)([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
+CHINESE = {chinese for _, chinese in TRANSLATED}
+"""Their code is that of the English pages, which is run."""
+
 
 def name_of(page):
     """A page by its place."""
@@ -48,11 +51,11 @@ def workshop(tmp_path_factory):
 
 
 def _with_python(pages):
-    return [p for p in pages if any("norun" not in o for o, _ in blocks(p, "python"))]
+    return [p for p in pages if p not in CHINESE and any("norun" not in o for o, _ in blocks(p, "python"))]
 
 
 def _with_commands(pages):
-    return [p for p in pages if any("norun" not in o for o, _ in blocks(p, "console"))]
+    return [p for p in pages if p not in CHINESE and any("norun" not in o for o, _ in blocks(p, "console"))]
 
 
 @pytest.mark.parametrize("page", _with_python(PAGES), ids=name_of)
@@ -88,26 +91,30 @@ def test_links_lead_somewhere(page):
 
 @pytest.mark.parametrize(("english", "chinese"), TRANSLATED, ids=lambda p: p.name)
 def test_a_chinese_page_says_what_the_english_one_says(english, chinese):
-    """Both have the same sections, tables, commands and keys, and each leads to the other; only the words differ."""
+    """Both have the same sections, tables, keys, commands, verbs, links and numbers of steps and bold points; only the words differ."""
     pages = [page.read_text("utf-8") for page in (english, chinese)]
-    levels, rows, commands, keys = zip(*map(_bones, pages), strict=True)
+    first, second = map(_bones, pages)
 
-    assert levels[0] == levels[1]
-    assert rows[0] == rows[1]
-    assert commands[0] == commands[1]
-    assert keys[0] == keys[1]
+    assert first == second
     assert english.name in pages[1]
     assert chinese.name in pages[0]
 
 
 def _bones(text):
-    """Levels of headings, rows of tables, commands without their language and remarks, and the first cells that are code."""
+    """What a translation keeps: all that is no prose."""
     lines = text.splitlines()
-    levels = [line.split()[0] for line in lines if re.match(r"#+ ", line)]
-    rows = [line.count("|") for line in lines if line.startswith("|")]
-    commands = [re.sub(r"(--language) \w+|  #.*", r"\1", line) for line in lines if line.startswith("$ ")]
     keys = [line.split("|")[1].strip() for line in lines if line.startswith("| `")]
-    return levels, rows, commands, [re.sub("[,、]", ",", key).replace(" ", "") for key in keys]
+    links = re.findall(r"\]\((?!https?:)(?:[\w.-]+/)*([^)/]+)\)", text)
+    return {
+        "levels": [line.split()[0] for line in lines if re.match(r"#+ ", line)],
+        "rows": [line.count("|") for line in lines if line.startswith("|")],
+        "keys": [re.sub("[,、]", ",", key).replace(" ", "") for key in keys],
+        "code": [re.sub(r"\s+#.*", "", code) for kind, _, code in BLOCK.findall(text) if kind != "console"],
+        "commands": [re.sub(r"(--language) \w+|  #.*", r"\1", line) for line in lines if line.startswith("$ ")],
+        "verbs": sorted(set(re.findall(r"`riskwarn ([\w-]+)", text))),
+        "links": sorted(link for link in set(links) if link.removesuffix(".md").removesuffix(".zh") != "README"),
+        "points": [line[:2] for line in lines if re.match(r"- |\*\*[^*]+[.。]\*\*|\d\. ", line)],
+    }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
