@@ -24,6 +24,7 @@ from riskwarn.gaps import Evidence, find_gaps
 from riskwarn.gaps.calendar import Workdays, workdays
 from riskwarn.gaps.states import feed_states
 from riskwarn.history import History
+from riskwarn.history.memory import give_back
 from riskwarn.lane import Listed, Memory, list_night, triggered
 from riskwarn.lane import Night as LaneNight
 from riskwarn.lane.lasting import KEPT_NIGHTS
@@ -266,6 +267,7 @@ def _listed(job: _Job, history: History, answered: list[Answer]) -> tuple[_Table
     """Scores, gaps, rules, reasons and the list they make, with what is to be told of it."""
     scores = pd.concat([answer.scores for answer in answered], ignore_index=True)
     gaps, triggers, listed = _found(job, history, answered, scores)
+    give_back()
     _say_rules(job, listed)
     reasons = _reasons(answered, history, listed.alerts)
     job.say(f"{len(reasons):,} reasons, {len(gaps):,} gaps")
@@ -277,6 +279,7 @@ def _listed(job: _Job, history: History, answered: list[Answer]) -> tuple[_Table
 def _looked(job: _Job, history: History, answered: list[Answer], listed: _Tables) -> tuple[_Tables, dict[str, Any]]:
     """How the night compares with what was usual, with challengers, with the night before, and how earlier nights came out."""
     marks = monitoring.check_all(history, [answer.model for answer in answered], job.at, store=job.store)
+    give_back()
     job.say(f"{len(marks):,} monitors: {monitoring.summary(marks)}")
     rivals = shadow.of_night(job.store, answered, job.rivals, history, capacity=job.mode.capacity, say=job.say)
     matured = matured_of(job.store, answered, history, job.at)

@@ -10,7 +10,8 @@ from towns.events import GRIDS, START, ZONE, logs, revision, table
 from riskwarn.errors import DataError
 from riskwarn.gaps import find_gaps
 from riskwarn.gaps.evidence import Evidence
-from riskwarn.history import History, Stream
+from riskwarn.history import History, Stream, memory
+from riskwarn.history.facts import ROW_COLUMNS, together
 from riskwarn.store import Store
 
 CROSSWALK = pd.DataFrame(
@@ -185,3 +186,44 @@ def test_a_midnight_that_clocks_skip_is_the_first_instant_after_it():
     assert Evidence(history, night).as_of == first
     assert len(history.events_at(night)) == len(history.events_at(first))
     assert set(find_gaps(history, as_of=night)["as_of"]) == {first}
+
+
+def test_a_column_of_the_log_is_held_once():
+    """A column that was read as numbers is let go, and what it says stays the same."""
+    log = of([revision(event_id="a", category="D02"), revision(event_id="b", category="D07")]).log
+    codes, words = log.coded("category")
+    times = log.times("occurred_at")
+
+    assert {"category", "occurred_at"} & set(log.columns) == set()
+    assert [*words[codes]] == ["D02", "D07"]
+    assert log.coded("category")[0] is codes
+    assert log.times("occurred_at") is times
+    assert log.coded("category")[0].itemsize == 1
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(logs)
+def test_rows_of_several_streams_are_joined_column_by_column(rows):
+    """Rows of two streams stand by grid, those of one grid stream by stream; a part keeps no copy of what was joined."""
+    history = of(rows)
+    parts = [history.rows("cases", Stream(source)) for source in history.sources] * 2
+    parts = [part[np.arange(len(part))] for part in parts]
+    joined = together(parts)
+    columns = {name: getattr(joined, name) for name in ROW_COLUMNS}
+
+    assert [set(vars(part)) & set(ROW_COLUMNS) for part in parts] == [set()] * len(parts)
+    order = np.argsort(np.concatenate([part.grid for part in parts]), kind="stable")
+    for name, column in columns.items():
+        np.testing.assert_array_equal(column, np.concatenate([getattr(part, name) for part in parts])[order])
+
+
+@pytest.mark.parametrize("lacking", [AttributeError, OSError, TypeError])
+def test_where_nothing_can_be_given_back_nothing_happens(monkeypatch, lacking):
+    """Memory is given back where the system can do it; elsewhere a night goes on as it is."""
+
+    def refuse(name):
+        raise lacking
+
+    monkeypatch.setattr(memory.ctypes, "CDLL", refuse)
+
+    assert memory.give_back() is None

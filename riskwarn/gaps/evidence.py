@@ -197,7 +197,7 @@ class Evidence:
         (code, written), started, flag = encode(table["grid_id"]), instants(table["started_at"]), table["valid"]
         carry = self.history.carry(written)
         valid = flag.fill_null(flag.null_count == len(flag)).to_numpy().astype(bool)
-        keep = valid & (carry.largest[code] >= 0)
+        keep = valid & (carry.largest >= 0)[code]
         return Visits(carry.largest[code[keep]], started[keep], code[keep], carry.matrix(self.n_grids))
 
     @cached_property

@@ -22,6 +22,11 @@ def encode(column: "pa.ChunkedArray | pa.Array") -> tuple[np.ndarray, np.ndarray
     return codes if codes.dtype == np.int32 else codes.astype(np.int32), words
 
 
+def narrow(codes: np.ndarray, n_words: int) -> np.ndarray:
+    """The codes of a vocabulary in as few bytes as hold them."""
+    return codes.astype(np.min_scalar_type(-n_words - 1))
+
+
 def instants(column: "pa.ChunkedArray | pa.Array") -> np.ndarray:
     """µs since 1970 UTC; :data:`NEVER` where empty."""
     plain = (

@@ -224,7 +224,7 @@ class _Chosen(Facts):
         facts, rows, copied = (vars(self)[part] for part in ("_facts", "_rows", "_copied"))
         column = getattr(facts, name)
         if id(column) not in copied:
-            copied[id(column)] = constant(column[0], len(rows), column.dtype) if _fixed(column) else column[rows]
+            copied[id(column)] = _taken(column, rows)
         vars(self)[name] = copied[id(column)]
         return copied[id(column)]
 
@@ -235,15 +235,45 @@ class _Chosen(Facts):
         return _Chosen.of(vars(self)["_facts"], vars(self)["_rows"][rows])
 
 
+class _Joined(Facts):
+    """Rows of several facts, sorted by grid. A column that nobody asks for takes no memory, nor does a copy of each part."""
+
+    @classmethod
+    def of(cls, parts: list[Facts]) -> "_Joined":
+        """Rows of facts of one vocabulary."""
+        grid = np.concatenate([_column(part, "grid") for part in parts])
+        order = np.argsort(grid, kind="stable")
+        joined: _Joined = object.__new__(cls)
+        vars(joined).update(words=parts[0].words, grid=grid[order], _parts=parts, _order=order)
+        return joined
+
+    def __getattr__(self, name: str) -> Any:
+        """A column, joined the first time."""
+        if name not in ROW_COLUMNS or "_parts" not in vars(self):
+            raise AttributeError(name)
+        parts, order = vars(self)["_parts"], vars(self)["_order"]
+        vars(self)[name] = np.concatenate([_column(part, name) for part in parts])[order]
+        return vars(self)[name]
+
+
 ROW_COLUMNS = tuple(name for name in Facts.__dataclass_fields__ if name != "words")
 
 
 def together(parts: list[Facts]) -> Facts:
     """Rows of several facts of one vocabulary, sorted by grid."""
-    grid = np.concatenate([p.grid for p in parts])
-    order = np.argsort(grid, kind="stable")
-    columns = {name: np.concatenate([getattr(p, name) for p in parts])[order] for name in ROW_COLUMNS}
-    return Facts(**columns, words=parts[0].words)
+    return _Joined.of(parts)
+
+
+def _column(facts: Facts, name: str) -> np.ndarray:
+    """A column; of chosen rows without keeping the copy."""
+    held = vars(facts)
+    if name in held or not isinstance(facts, _Chosen):
+        return np.asarray(getattr(facts, name))
+    return _taken(getattr(held["_facts"], name), held["_rows"])
+
+
+def _taken(column: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    return constant(column[0], len(rows), column.dtype) if _fixed(column) else column[rows]
 
 
 def _fixed(column: np.ndarray) -> bool:

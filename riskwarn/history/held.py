@@ -162,7 +162,7 @@ class Events:
         return {name: self.log.coded(name)[1] for name in WORDS}
 
     def _codes(self, name: str) -> np.ndarray:
-        return self.log.coded(name)[0][self.row]
+        return self.log.coded(name)[0][self.row].astype(np.int32)
 
     @cached_property
     def source(self) -> np.ndarray:
@@ -370,7 +370,7 @@ class Events:
             known = ("weight", "severity", "event_id", *WORDS, *_TIMES, *KEYS)
             raise DataError(f"held events have no column {name!r}{did_you_mean(name, known)}.")
         return (
-            self.log.table[name].take(pa.array(self.row)).cast(pa.string())
+            self.log.columns[name].take(pa.array(self.row)).cast(pa.string())
             if name in self.log.filled
             else self.row.astype(str)
         )

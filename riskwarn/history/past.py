@@ -14,6 +14,7 @@ from riskwarn.history.carry import Carry
 from riskwarn.history.coverage import last_told
 from riskwarn.history.feeds import Feeds
 from riskwarn.history.log import COLUMNS, Log
+from riskwarn.history.memory import give_back
 from riskwarn.history.revisions import punctual, revisions
 from riskwarn.history.tables import Frames, Stored, Tables, arrow_of
 from riskwarn.schema import conform
@@ -205,6 +206,7 @@ class Past(Feeds):
         facts, cases = revisions(log, carry, len(grids))
         again = (lambda: log) if keep else make
         last = micros(until) if stated else last_told(log, beside, micros(until))
+        give_back()
         return cls(grids, facts, cases, last, timezone, crosswalk, calendar, beside, stated, again)
 
     def known_before(self, as_of: object) -> Self:

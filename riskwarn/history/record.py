@@ -259,10 +259,10 @@ class Record:
         """
         return framed(self._arrow(name), self.timezone)
 
-    def _arrow(self, name: str) -> pa.Table:
+    def _arrow(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         if not self.beside.has(name):
             raise DefinitionError(f"the store holds no table {name!r}; leave the feature out, or ingest it.")
-        return self.beside.arrow(name)
+        return self.beside.arrow(name, columns=columns)
 
     def table_at(self, name: str, as_of: object, *, columns: Sequence[str] | None = None) -> pd.DataFrame | None:
         """The rows of a table beside the events that were known before an instant; none where there is no such table.

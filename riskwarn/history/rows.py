@@ -1,6 +1,6 @@
 """The rows of a stream: those that counts count, and those that hold at an instant."""
 
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -153,6 +153,6 @@ class Rows(Record):
 
     def _table(self, name: str) -> Facts:
         if name not in self._tables:
-            facts = table_facts(name, self._arrow(name), self.whole.carry, len(self.whole.grids))
+            facts = table_facts(name, partial(self._arrow, name), self.whole.carry, len(self.whole.grids))
             self._tables[name] = facts if self.numbers is None else facts.of_grids(self.numbers, len(self.whole.grids))
         return self._tables[name]

@@ -72,8 +72,8 @@ def _moved(library: ctypes.CDLL, facts: Facts, kind: np.ndarray, n_grids: int) -
         both,
         n,
         grid=moved(grid, first, grid, n_grids, np.empty(n, np.int32)),
-        source=np.repeat(source, size),
-        category=np.repeat(category, size),
+        source=np.repeat(source.astype(facts.source.dtype), size),
+        category=np.repeat(category.astype(facts.category.dtype), size),
     )
 
 

@@ -1,19 +1,40 @@
 """The facts of the tables that are not events: visits, steps of handling, diverted calls, the roster."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from riskwarn.errors import DataError
 from riskwarn.history.carry import Carry
-from riskwarn.history.columns import encode, flags, instants, numbered_keys, numbers
+from riskwarn.history.columns import encode, flags, instants, narrow, numbered_keys, numbers
 from riskwarn.history.facts import NEVER, Facts, facts_of
 from riskwarn.history.sorting import in_order
 
+READ = {
+    "visits": ("grid_id", "started_at", "known_at", "kind", "purpose", "valid", "n_households"),
+    "workflow": ("grid_id", "case_id", "step", "action", "at", "known_at", "limit_at"),
+    "diversions": ("grid_id", "to_org", "sent_at", "received_at"),
+    "roster": ("grid_id", "day_at", "n_workers"),
+}
+"""Columns of each table that facts are made of: the names of visits take more memory than all of these."""
 
-def table_facts(name: str, table: pa.Table, carry: Callable[[np.ndarray], Carry], n_grids: int) -> Facts:
+
+def table_facts(
+    name: str, read: Callable[[Sequence[str]], pa.Table], carry: Callable[[np.ndarray], Carry], n_grids: int
+) -> Facts:
     """Facts of the tables that are not events: visits, steps of handling, diverted calls, the roster.
+
+    Parameters
+    ----------
+    name
+        Of the table.
+    read
+        Gives columns of it.
+    carry
+        Where records go, by the grid ids they are written under.
+    n_grids
+        Of the history.
 
     Raises
     ------
@@ -23,6 +44,7 @@ def table_facts(name: str, table: pa.Table, carry: Callable[[np.ndarray], Carry]
     makers = {"visits": _visits, "workflow": _steps, "diversions": _diversions, "roster": _roster}
     if name not in makers:
         raise DataError(f"no stream is read from table {name!r}; streams are read from {', '.join(makers)}.")
+    table = read(READ[name])
     columns, words, known = makers[name](table)
     grid_code, written = encode(table["grid_id"])
     row, grid, weight = carry(written).rows(grid_code)
@@ -45,8 +67,8 @@ def _visits(table: pa.Table) -> _Made:
     valid = flags(table["valid"])
     columns = {
         "occurred": instants(table["started_at"]),
-        "category": category,
-        "tags": purpose + valid * np.int32(len(purposes)),
+        "category": narrow(category, len(kinds)),
+        "tags": narrow(purpose + valid * np.int32(len(purposes)), 2 * len(purposes)),
         "amount": numbers(table["n_households"], 0).astype(np.float32),
     }
     tags = np.array([*purposes, *(f"{p} valid".strip() for p in purposes)], dtype=object)

@@ -103,7 +103,7 @@ def known(table: pa.Table, name: str, at: int) -> pa.Table:
     rows = [(w < before) | ((w == NEVER) & (i > 0)) for i, w in enumerate(when)]
     if not rows or np.logical_and.reduce(rows).all():
         return table
-    return table.take(pa.array(np.flatnonzero(np.logical_and.reduce(rows))))
+    return table.filter(pa.array(np.logical_and.reduce(rows)))
 
 
 def framed(table: pa.Table, timezone: str) -> pd.DataFrame:

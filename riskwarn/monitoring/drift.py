@@ -59,7 +59,9 @@ def panels_of(
     matrix = fill(snapshot, features, np.empty((len(features), *snapshot.shape), np.float32))
     for model, asked in zip(models, dates, strict=True):
         at = np.flatnonzero(snapshot.local.isin(list(asked)))
-        rows = np.ascontiguousarray(matrix[[place[f] for f in model.features]][:, :, at].transpose(2, 0, 1))
+        rows = np.empty((len(at), len(model.features), snapshot.shape[0]), np.float32)
+        for column, feature in enumerate(model.features):
+            rows[:, column] = matrix[place[feature]][:, at].T
         outcome = model.label.outcome(snapshot)
         # a date at a time: what the model makes of all of them at once would be held several times over
         yield {snapshot.local[t]: _said(model, of_date, outcome[:, t]) for t, of_date in zip(at, rows, strict=True)}

@@ -79,7 +79,7 @@ def _of_log(log: Log) -> tuple[np.ndarray, np.ndarray]:
     # the product of columns does hang on their order, so the same word in two columns is told apart
     content = np.zeros(len(log), np.uint64)
     with np.errstate(over="ignore"):
-        for name in sorted(set(log.table.column_names) - {"event_id"}):
+        for name in sorted(set(log.schema.names) - {"event_id"}):
             content = content * _MIX + _hashed(log, name)
         content = content[log.order]
         ended = log.end != NEVER
@@ -88,11 +88,13 @@ def _of_log(log: Log) -> tuple[np.ndarray, np.ndarray]:
 
 def _hashed(log: Log, name: str) -> np.ndarray:
     """(n,) hash of one column, words by what they say and not by their codes, which depend on the other rows."""
-    kind = log.table[name].type
+    kind = log.schema.field(name).type
     if pa.types.is_timestamp(kind):
         return pd.util.hash_array(np.ascontiguousarray(log.times(name)))
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind)):
-        numbers = log.table[name].cast(pa.int64() if pa.types.is_boolean(kind) else pa.float64()).to_numpy()
+        if name not in log.filled:
+            return pd.util.hash_array(np.full(len(log), np.nan))
+        numbers = log.columns[name].cast(pa.int64() if pa.types.is_boolean(kind) else pa.float64()).to_numpy()
         return pd.util.hash_array(np.ascontiguousarray(numbers))
     codes, words = log.keyed(name) if name in _KEYS else log.coded(name)
     said = np.array([*(words.to_pylist() if isinstance(words, pa.Array) else words), ""], dtype=object)
