@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -170,7 +171,30 @@ def plan_in_force(store: Store) -> Plan:
     plan
         So the ledger counts by the same clocks as the list it enters.
     """
-    return _published_plan(store) or _kept_plan(store) or Plan.load(STARTER)
+    return _published_plan(store) or kept_plan(store.path) or Plan.load(STARTER)
+
+
+@checked
+def kept_plan(folder: Path) -> Plan | None:
+    """The plan that lies in a store's folder.
+
+    Parameters
+    ----------
+    folder
+        Of the store.
+
+    Returns
+    -------
+    plan
+        None where there is no ``plan.toml``.
+
+    Raises
+    ------
+    DefinitionError
+        The file is no plan.
+    """
+    place = folder / "plan.toml"
+    return Plan.load(place) if place.is_file() else None
 
 
 @checked
@@ -187,7 +211,7 @@ def declared_plan(store: Store) -> Plan:
     plan
         It may have been changed since the newest night; what is promoted now is held to its bounds.
     """
-    return _kept_plan(store) or _published_plan(store) or Plan.load(STARTER)
+    return kept_plan(store.path) or _published_plan(store) or Plan.load(STARTER)
 
 
 @checked
@@ -224,8 +248,3 @@ def _published_plan(store: Store) -> Plan | None:
     except (DataError, StaleDataError):
         return None
     return Plan.of_dict(published) if published else None
-
-
-def _kept_plan(store: Store) -> Plan | None:
-    place = store.path / "plan.toml"
-    return Plan.load(place) if place.is_file() else None

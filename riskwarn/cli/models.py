@@ -20,6 +20,8 @@ from riskwarn.errors import DataError, NotFoundError
 if TYPE_CHECKING:
     from riskwarn.experiment import Experiment
     from riskwarn.feature import Feature
+    from riskwarn.plan import Plan
+    from riskwarn.store import Store
 
 app = verbs()
 
@@ -211,14 +213,11 @@ def retrain(
     """Train again on what there is now, beside the champion."""
     from riskwarn import tracking
     from riskwarn.errors import GateError
-    from riskwarn.plan import Plan
     from riskwarn.retraining import retrain
-    from riskwarn.working import declared_plan
 
     opened = open_store(store)
     alias = tracking.CHALLENGER if challenger else tracking.CANDIDATE
-    questions = _asked(experiment, plan)
-    bounds = Plan.load(plan) if plan else declared_plan(opened)
+    questions, bounds = _asked(experiment, plan, opened)
     done = [retrain(opened, asked, alias=alias, promote=promote, plan=bounds) for asked in questions]
     texts = "\n\n".join(repr(retraining) for retraining in done)
     kept_back = any(retraining.kept_back for retraining in done)
@@ -228,17 +227,18 @@ def retrain(
         raise typer.Exit(GateError.exit_code)
 
 
-def _asked(experiment: Path | None, plan: Path | None) -> "list[Experiment]":
-    """The one experiment named, or those of a plan."""
+def _asked(experiment: Path | None, plan: Path | None, store: "Store") -> "tuple[list[Experiment], Plan]":
+    """The one experiment named, or those of a plan; and the plan that promotions are held to."""
     from riskwarn.plan import Plan
     from riskwarn.retraining import experiments_of
+    from riskwarn.working import declared_plan
 
-    if (experiment is None) == (plan is None):
-        raise DataError("name an experiment file, or --plan FILE for every question of a plan.")
-    if experiment is not None:
-        return [experiment_of(experiment)]
-    asked = Plan.load(plan or "")
-    return experiments_of(asked, Path(plan or "").parent / "experiments")
+    if experiment is not None and plan is None:
+        return [experiment_of(experiment)], declared_plan(store)
+    if plan is not None and experiment is None:
+        asked = Plan.load(plan)
+        return experiments_of(asked, plan.parent / "experiments"), asked
+    raise DataError("name an experiment file, or --plan FILE for every question of a plan.")
 
 
 @app.command(epilog=example("riskwarn promote dispute_28d --store city"))

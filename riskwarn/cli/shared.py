@@ -56,9 +56,9 @@ def only_target(folder: Path | None) -> str:
 def plan_of(path: Path | None, folder: Path | None) -> "Plan | None":
     """The plan named, else that of the store's folder, else none."""
     from riskwarn.plan import Plan
+    from riskwarn.working import kept_plan
 
-    kept_plan = store_path(folder) / "plan.toml"
-    return Plan.load(path or kept_plan) if path or kept_plan.is_file() else None
+    return Plan.load(path) if path else kept_plan(store_path(folder))
 
 
 def scored(
