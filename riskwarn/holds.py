@@ -196,7 +196,10 @@ def holds_of(store: Store, plan: Plan) -> list[Held]:
     held
         Those that were released name who did.
     """
-    candidates = _candidates(store)
+    return _holding(store, plan, _candidates(store))
+
+
+def _holding(store: Store, plan: Plan, candidates: list[RiskModel]) -> list[Held]:
     held = [
         *_of_last_scored(store, plan),
         *_of_aside(store),
@@ -415,11 +418,7 @@ def check_promotion(store: Store, plan: Plan, target: str, *, model: RiskModel |
     GateError
         It is held; the message says by what, and what lifts it.
     """
-    found = holds_of(store, plan)
-    if model is not None:
-        released = releases(store)
-        found = [hold for hold in found if hold.name != "papers"]
-        found += [_marked(hold, released) for hold in _of_papers(plan, [model])]
+    found = _holding(store, plan, _candidates(store) if model is None else [model])
     held = [hold for hold in standing(found, "promotion", target=target) if hold.name != "gate"]
     if held:
         first, more = held[0], f" And {len(held) - 1} more." if len(held) > 1 else ""
