@@ -27,11 +27,11 @@ from riskwarn.ledger.ledger import Ledger
 from riskwarn.ledger.outcomes import outcomes
 from riskwarn.ledger.response import Period
 from riskwarn.metrics import weighted_displacement
+from riskwarn.metrics.array import NORMAL_95
 from riskwarn.panel import panel_of
 from riskwarn.store import Store
 from riskwarn.store.parquet import write_bytes
 
-_Z = 1.959963984540054
 _FOLDER = "effects"
 _ARMS = ("treated", "matched", "near_treated", "near_matched")
 
@@ -180,7 +180,7 @@ def displacement(before: pd.DataFrame, after: pd.DataFrame) -> Effect:
     ).estimate
     here, around = (_dispersion(before[a].to_numpy(), after[a].to_numpy()) for a in ("matched", "near_matched"))
     variances = [spread * sum(counts[a]) for a, spread in zip(_ARMS, (here, here, around, around), strict=True)]
-    half = _Z * float(np.sqrt(sum(variances)))
+    half = NORMAL_95 * float(np.sqrt(sum(variances)))
     return Effect(
         estimate,
         estimate - half,

@@ -10,6 +10,7 @@ from riskwarn.ledger import database
 from riskwarn.ledger.ledger import Ledger
 from riskwarn.ledger.tables import ITEMS, OUTCOMES
 from riskwarn.metrics import share_interval
+from riskwarn.metrics.array import NORMAL_95
 from riskwarn.working import plan_in_force, working_time
 
 LEAST_PROPENSITY = 0.02
@@ -308,6 +309,6 @@ def missed(ledger: Ledger) -> pd.DataFrame:
     # no bound on the weights as in labels: in a large city few are drawn of many, and each stands for thousands
     total = float((drawn["y"] / drawn["chance"]).sum())
     # variance of a Horvitz-Thompson sum over independent draws: sum of y (1 - p) / p^2
-    half = 1.959963984540054 * float(np.sqrt((drawn["y"] * (1 - drawn["chance"]) / drawn["chance"] ** 2).sum()))
+    half = NORMAL_95 * float(np.sqrt((drawn["y"] * (1 - drawn["chance"]) / drawn["chance"] ** 2).sum()))
     row = {"n_drawn": len(drawn), "n_confirmed": int(drawn["y"].sum()), "expected": total}
     return pd.DataFrame([row | {"lower": max(total - half, 0.0), "upper": total + half}])

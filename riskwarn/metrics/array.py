@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+NORMAL_95 = 1.959963984540054
+"""Standard errors on either side of a normal estimate that make a 95 % interval."""
 WHOLE = 1e-9
 """Rounding error allowed before a share of grids is rounded up to one grid more."""
 

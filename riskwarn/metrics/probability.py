@@ -5,7 +5,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from riskwarn.calling import checked
-from riskwarn.metrics.array import aligned, column, flags
+from riskwarn.metrics.array import NORMAL_95, aligned, column, flags
 
 
 @checked
@@ -237,7 +237,7 @@ def share_interval(share: ArrayLike, n: ArrayLike) -> tuple[np.ndarray, np.ndarr
     >>> float(low.round(3)), float(high.round(3))
     (0.0, 0.161)
     """
-    z = 1.959963984540054
+    z = NORMAL_95
     share, n = np.asarray(share, dtype=float), np.asarray(n, dtype=float)
     if (share < 0).any() or (share > 1).any() or (n <= 0).any():
         raise ValueError("share must lie in 0 to 1 and n above 0.")
