@@ -2,6 +2,9 @@
 
 For each feed, area and day the share of records that came: 0 where the feed stood still, a part where it thinned out, the delay curve for
 the last days, nothing for days on which no worker was in the grid. An outage is missing exposure, never calm.
+
+The exposure of the history (:meth:`riskwarn.history.Snapshot.exposure`) cannot stand for it: that is told by deliveries, a time is covered or
+is not, and a feed that thins out to three tenths is delivered every day. Its silences are told with hindsight, and a night knows none of that.
 """
 
 from dataclasses import dataclass
