@@ -406,6 +406,18 @@ class Oracle:
         seen = self.seen_at_places(f, g, at)
         return len({p for p in seen if seen.count(p) >= f.at_least})
 
+    def _UnsettledPlaces(self, f, g, at):
+        cases = [r for r in self.of(f.closed, at, g) if r["place_key"] and self.closed_by(r, at)]
+        seen = [
+            r["place_key"]
+            for s in f.of
+            for r in self.of(s, at, g)
+            if r["place_key"]
+            and at - r["occurred_at"] <= round(f.days * DAY)
+            and not any(c["place_key"] == r["place_key"] and c["closed_at"] > r["occurred_at"] for c in cases)
+        ]
+        return len({p for p in seen if seen.count(p) >= f.at_least})
+
     def preceded(self, later, earlier, by, at, grid, window, within):
         before = [e for s in earlier for e in self.of(s, at, grid)]
         for r in self.of(later, at, grid):

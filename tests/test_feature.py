@@ -44,6 +44,7 @@ from riskwarn.feature import (
     SinceChange,
     SpringFestival,
     Staff,
+    UnsettledPlaces,
     Window,
     Windowed,
     Workdays,
@@ -591,6 +592,34 @@ def test_repeated_places_are_counted_once_each():
     assert found(("dispute", "police_call")) == [0, 1, 2, 1, 0]
     assert found("dispute") == [0, 1, 1, 0, 0]
     assert found(("dispute", "police_call"), at_least=3) == [0, 0, 1, 0, 0]
+
+
+def test_what_was_settled_is_no_unsettled_place():
+    """A place falls out when a case there was closed, from when that is known, and is back with the next event, or when the case is open again."""
+    days = {"call": 40, "again": 41, "case": 42, "late": 50}
+    at = {name: 24 * day for name, day in days.items()}
+    events = table(
+        [
+            revision(source="police_call", event_id="call", known=at["call"], place="pa"),
+            revision(source="police_call", event_id="again", known=at["again"], place="pa"),
+            revision(source="police_call", event_id="late", known=at["late"], place="pa"),
+            revision(source="police_call", event_id="other", known=at["call"], place="pb"),
+            revision(source="police_call", event_id="nowhere", known=at["call"]),
+            revision(event_id="case", known=at["case"], place="pa"),
+            # closed on the 44th, known on the 46th, open again on the 48th
+            revision(event_id="case", known=24 * 46, lag=24 * 4, place="pa", closed=48),
+            revision(event_id="case", known=24 * 48, lag=24 * 6, place="pa"),
+        ]
+    )
+    dates = [START + pd.Timedelta(days=day + 0.5) for day in (40, 41, 45, 46, 48, 50, 68)]
+    snapshot = History.of(events, GRIDS, until=dates[-1]).at(dates)
+
+    def found(of, at_least):
+        return UnsettledPlaces(of, days=28, at_least=at_least).compute(snapshot)[0].tolist()
+
+    assert found("police_call", 1) == [2, 2, 2, 1, 2, 2, 1]
+    assert found("police_call", 2) == [0, 1, 1, 0, 1, 1, 1]
+    assert found(("dispute", "police_call"), 3) == [0, 0, 1, 0, 1, 1, 1]
 
 
 def test_asked_for_and_found_stay_apart():

@@ -42,7 +42,7 @@ from riskwarn.feature.group import (
     page,
 )
 from riskwarn.feature.ladder import LADDER, Climb, OpenMatters, Rung, Unheralded
-from riskwarn.feature.mix import Entropy, MostAtOnePlace, NewKinds, RepeatedPlaces, RepeatShare
+from riskwarn.feature.mix import Entropy, MostAtOnePlace, NewKinds, RepeatedPlaces, RepeatShare, UnsettledPlaces
 from riskwarn.feature.normal import YEAR_DAYS, LastYear, OwnNormal, Part
 from riskwarn.feature.own import Faded, Harmonic, Own, SameSeason
 from riskwarn.feature.recent import DaysSince, Ewma, Recent
@@ -116,6 +116,7 @@ __all__ = [
     "Total",
     "Trend",
     "Unheralded",
+    "UnsettledPlaces",
     "Unstaffed",
     "UrbanClass",
     "WageWindow",

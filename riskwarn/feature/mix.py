@@ -1,14 +1,14 @@
 """How mixed and how concentrated: kinds of events, and places that report again and again."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
 from pydantic import BeforeValidator, Field
 
-from riskwarn.declaring import Days, NotNegative, Whole
+from riskwarn.declaring import AtLeastOne, Days, NotNegative, Whole
 from riskwarn.feature.base import Feature
 from riskwarn.feature.clause import Clause, Noun, joined, noun_of, window
 from riskwarn.feature.counts import counted
@@ -262,6 +262,73 @@ class RepeatedPlaces(_AtPlaces):
 
     def _number(self, counts: np.ndarray, first: np.ndarray) -> np.ndarray:
         return _sums(counts[0] >= self.at_least, first)
+
+
+@dataclass(frozen=True)
+class UnsettledPlaces(_AtPlaces):
+    """Places of the grid with `at_least` events of the streams or more within the last `days` days, and after the last closing there.
+
+    An event no longer counts from when a case of `closed` at its place was closed after it, as far as that is known: what was settled
+    weighs no more. Records without a place are left out; an event that a change of boundaries shares out among grids counts by its share.
+
+    Examples
+    --------
+    >>> feature = UnsettledPlaces("police_call", days=28, at_least=2)
+    >>> feature.name, feature.words["en"]
+    ('police_call_unsettled_places_2_times_28d', 'places with 2 or more police calls in the last 28 days and no dispute closed since')
+    """
+
+    days: Days = 28
+    at_least: AtLeastOne = 1
+    closed: AnyStream = field(default_factory=lambda: Stream("dispute"))
+    monotone: ClassVar[int] = 1
+
+    @property
+    def name(self) -> str:
+        by = "" if self.closed == Stream("dispute") else f"_by_{self.closed.name}"
+        times = "" if self.at_least == 1 else f"_{self.at_least}_times"
+        return f"{self._label}_unsettled_places{times}_{self.days:g}d{by}"
+
+    @property
+    def reads(self) -> tuple[Stream, ...]:
+        return tuple(dict.fromkeys((*self.of, self.closed)))
+
+    @property
+    def words(self) -> Spoken:
+        return phrase(
+            "places with {at_least} or more {what} in {window} and no {case} closed since",
+            at_least=self.at_least,
+            what=self._what,
+            window=window(self.days),
+            case=noun_of(self.closed).one,
+        )
+
+    @property
+    def clause(self) -> Clause:
+        noun, least = self._noun, self.at_least
+        unsettled = phrase(
+            "unsettled place with {least} or more {events}",
+            plural="unsettled places with {least} or more {events}",
+            context="noun",
+            least=least,
+            events=noun.many,
+            measure=noun.measure,
+        )
+        return Clause("lasting", Noun(unsettled, measure_word("place")), self.days, eases="never", remedy="places")
+
+    def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+        """The events since the last closing at every such place, which add up to 1 at each."""
+        cases = matching(events, self.closed)
+        cases = cases.assign(place_key=text(cases, "place_key"))
+        cases = cases[cases["closed_at"] < at] if "closed_at" in cases else cases[:0].assign(closed_at=at)
+        last = cases.groupby(["grid_id", "place_key"])["closed_at"].max().rename("settled_at").reset_index()
+        held = self._placed(events, at).drop(columns="here").reset_index().merge(last, how="left").set_index("index")
+        held = held[~(held["occurred_at"] < held["settled_at"])]
+        held = held.assign(here=held.groupby(["grid_id", "place_key"])["weight"].transform("sum"))
+        return held[held["here"] >= self.at_least].assign(adds=lambda some: some["weight"] / some["here"])
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        return snapshot.unsettled(self.of, self.closed, days=self.days, at_least=self.at_least)
 
 
 @dataclass(frozen=True)

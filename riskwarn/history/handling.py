@@ -12,6 +12,9 @@ from riskwarn.history.planes import Planes, span, weight_of
 from riskwarn.history.silences import MOST_COUNTIES
 from riskwarn.history.stream import Stream
 
+_SLIP = 1e-4
+"""What sums of shares may lack by rounding."""
+
 
 class Handling(Planes):
     """Cases of a snapshot."""
@@ -235,6 +238,54 @@ class Handling(Planes):
         grid, began, ended = union(case, cases.grid[case], began, ended)
         kernel.count(self._axis, Cells.of(grid, self.shape[0]), began, ended, again)
         return again, followed
+
+    def unsettled(self, streams: tuple[Stream, ...], closed: Stream, *, days: float, at_least: float) -> np.ndarray:
+        """Places with `at_least` events or more in the last `days`, and after the last closing of a case there.
+
+        Parameters
+        ----------
+        streams
+            Whose events are counted; those without a place are left out.
+        closed
+            Whose closings settle what occurred before them at the same place.
+        days
+            Length of the window before the date, days.
+        at_least
+            Fewest events of a place, above 0.
+
+        Returns
+        -------
+        count
+            (n_grids, n_dates) places.
+        """
+        rows = self._of("facts", streams)[0]
+        rows = rows[np.flatnonzero(rows.place >= 0)]
+        out = np.zeros(self.shape, np.float32)
+        if len(rows) == 0:
+            return out
+        wide = int(rows.place.max()) + 1
+        places, at = np.unique(rows.grid.astype(np.int64) * wide + rows.place, return_inverse=True)
+        end = np.minimum(rows.end, rows.occurred + span(days))
+        standing = self._at_places(at, len(places), np.maximum(rows.start, rows.occurred), end, rows.weight)
+        cases = self._closed(closed)[0]
+        case, event = pairs_within(cases, cases.closed, rows, rows.occurred, ("place",), span(days))
+        began, ended = np.maximum(rows.start[event], cases.start[case]), np.minimum(end[event], cases.end[case])
+        event, began, ended = union(event, event, np.maximum(began, cases.closed[case]), ended)
+        standing -= self._at_places(at[event], len(places), began, ended, rows.weight[event])
+        owner = places // wide
+        first = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
+        out[owner[first]] = np.add.reduceat((standing >= at_least - _SLIP).astype(np.float32), first, axis=0)
+        return out
+
+    def _at_places(
+        self, at: np.ndarray, n_places: int, start: np.ndarray, end: np.ndarray, weight: np.ndarray
+    ) -> np.ndarray:
+        """(n_places, n_dates) weight of the rows that hold."""
+        order = np.argsort(at, kind="stable")
+        held = np.empty((n_places, self.shape[1]), np.float32)
+        cells = Cells.of(at[order], n_places)
+        kernel.count(self._axis, cells, start[order], end[order], held, weight=weight[order])
+        return held
 
     def tells_closings(self, source: str) -> np.ndarray:
         """Whether a feed tells closings, where each grid lies, by what was known before each date.
