@@ -53,6 +53,7 @@ TIES = Literal["mean", "worst", "best", "order"]
 OBJECTIVES = Literal["poisson", "tweedie", "negative_binomial", "binary", "lambdarank"]
 GAIN_PER = Literal["grid", "household", "area"]
 CITY_LEVEL = Literal["forecast", "latest"]
+RATE_OF = Literal["label", "feeds"]
 SLICES = ("urban_class", "county_id", "township_id", "community_id")
 """Columns of the grids that part a city."""
 
@@ -116,6 +117,9 @@ class ModelSettings:
 
     `city_level` says how many events the city as a whole is expected to have: what is ``forecast`` from its own totals at each date, which
     moves every night, or what the ``latest`` quarter of the training dates had. Of an outcome that is 1 or 0 it is always the latter.
+
+    `rate_of` says what the additive rate of a count adds up: the past of the ``label`` alone, or what all ``feeds`` count. Of an outcome
+    that is 1 or 0 it is always the former.
     """
 
     n_trees: AtLeastOne = 150
@@ -131,6 +135,7 @@ class ModelSettings:
     objective: OBJECTIVES = "poisson"
     gain_per: GAIN_PER = "grid"
     city_level: CITY_LEVEL = "forecast"
+    rate_of: RATE_OF = "label"
 
     @model_validator(mode="after")
     def _gain_of_a_ranking(self) -> "ModelSettings":

@@ -32,6 +32,7 @@ from riskwarn.feature import (
     Season,
 )
 from riskwarn.history import History, Stream
+from riskwarn.label import HALF_LIVES
 from riskwarn.model import RiskModel, fitting
 from riskwarn.panel import panel_of
 from riskwarn.scoring import score
@@ -321,6 +322,42 @@ def test_only_a_count_falls_back_to_counts(monkeypatch, kind, held_to):
     dataclasses.replace(SMALL, label=label).fit(panel)
 
     assert asked == [held_to]
+
+
+@pytest.mark.parametrize(
+    ("kind", "rate_of", "added"),
+    [
+        ("count", "feeds", ["police_call_n_28d", "petition_n_28d", "petition_open_n"]),
+        ("count", "label", []),
+        ("first", "feeds", []),
+    ],
+)
+def test_a_rate_of_all_feeds_adds_up_what_counts(kind, rate_of, added):
+    """A count's rate adds, where it is wanted, what every feed counts to the label's own past; that of an outcome about change stays with that past."""
+    others = (Count("police_call", days=28), Count("petition", days=28), Open("petition"), DaysSince("petition"))
+    panel, rng = towns.drawn_panel(), np.random.default_rng(4)
+    panel = panel.assign(**{f.name: rng.poisson(2.0, len(panel)).astype("float32") for f in others})
+    panel["y"] = panel["y"] + panel["petition_n_28d"] if kind == "count" else (panel["y"] > 0).astype("float32")
+    streams = towns.LABEL.streams
+    own = [f for days in HALF_LIVES for f in (Faded(streams, days), Faded(streams, days).nearby())]
+    settings = ModelSettings(n_trees=2, min_rows_in_leaf=20, rate_of=rate_of)
+    rate = RiskModel((*own, *others), dataclasses.replace(towns.LABEL, kind=kind), settings).fit(panel).rate
+
+    assert list(rate.weights) == [*(f.name for f in own), *added]
+    assert min(rate.weights.values()) >= 0
+    if added:
+        assert rate.weights["petition_n_28d"] == pytest.approx(1, abs=0.3)
+
+
+def test_a_rate_of_many_rows_learns_from_some_dates(monkeypatch):
+    """Where rows and columns are many the rate takes every so many dates, the last among them, and the same whatever the order of rows."""
+    panel = towns.drawn_panel()
+    monkeypatch.setattr(fitting, "_RATE_CELLS", len(panel))
+    some = fitting._some(panel, 3)
+
+    dates = np.sort(panel["as_of"].unique())
+    assert np.sort(some["as_of"].unique()).tolist() == dates[::-1][::3][::-1].tolist()
+    assert fitting._some(panel, 1) is panel
 
 
 def test_what_was_judged_is_what_forecasts():

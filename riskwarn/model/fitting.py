@@ -20,6 +20,10 @@ from riskwarn.stack import stack
 M = TypeVar("M", bound=Joint)
 _CALIBRATION_SHARE = 0.25
 """Share of the training dates, the latest, on which the calibration is fitted."""
+_COUNTS = ("count", "weighted count")
+"""Units of features that add up."""
+_RATE_CELLS = 30_000_000
+"""Rows times columns from which the rate is fitted to some of the dates."""
 _ASKED, _ASKED_ROWS, _LEAST_ASKED = 32, 65_000, 12
 """Dates of which the shape is asked how much it expects in all: at most so many, or so many rows, but no fewer than the last."""
 
@@ -72,7 +76,8 @@ def _grown(model: M, rows: pd.DataFrame) -> M:
 
 def _renewed(model: M, rows: pd.DataFrame) -> M:
     """`model` with rate and line fitted to `rows`."""
-    rate = Additive.fit(rows, _adding(model.features), exceeds=_exceeds(model))
+    added = _adding(model)
+    rate = Additive.fit(_some(rows, len(added)), added, exceeds=_exceeds(model))
     begun = model.line if model.line.weights else None
     signs = [f.monotone for f in model.shape_features]
     line = Line.fit(rows, model.shape_names, l2=model.settings.line_l2, signs=signs, start=begun)
@@ -162,10 +167,23 @@ def _priors(features: tuple[Feature, ...]) -> list[str]:
     return [f.name for f in features if isinstance(f, Own)]
 
 
-def _adding(features: tuple[Feature, ...]) -> list[str]:
-    """What the rate adds up: faded counts, here and around; without any, the counts."""
-    faded = [f.name for f in features if isinstance(f.of if isinstance(f, Nearby) else f, Faded)]
-    return faded or _priors(features)
+def _adding(model: Joint) -> list[str]:
+    """What the rate adds up: the label's own faded counts, here and around, without any the prior counts; if wanted, all that feeds count."""
+    faded = [f.name for f in model.features if isinstance(f.of if isinstance(f, Nearby) else f, Faded)]
+    own = faded or _priors(model.features)
+    if model.settings.rate_of == "label" or not model.label.is_count:
+        return own
+    raising = [f for f in model.shape_features if f.monotone == 1 and not isinstance(f, Own)]
+    return list(dict.fromkeys([*own, *(f.name for f in raising if f.core.unit in _COUNTS)]))
+
+
+def _some(rows: pd.DataFrame, n_added: int) -> pd.DataFrame:
+    """Rows of every so many dates, where there are more than a rate of many columns needs: dates beside each other say nearly the same."""
+    step = -(-len(rows) * n_added // _RATE_CELLS)
+    if step <= 1:
+        return rows
+    code = pd.factorize(rows["as_of"], sort=True)[0]
+    return rows[(code.max() - code) % step == 0]
 
 
 def _exceeds(model: Joint) -> str | None:
