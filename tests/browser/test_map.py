@@ -255,8 +255,7 @@ def test_a_dark_room_is_dark_and_paper_is_white(tab):
     tab.evaluate("() => window.dispatchEvent(new Event('afterprint'))")
     assert DARK in tab.evaluate(COLOURS)
     tab.emulate_media(color_scheme="light")
-    tab.wait_for_timeout(50)
-    assert LIGHT in tab.evaluate(COLOURS)
+    tab.wait_for_function(f"light => ({COLOURS})().includes(light)", arg=LIGHT)
     assert tab.evaluate(ground) == "rgb(246, 245, 241)"
 
 
