@@ -2,13 +2,28 @@
 // Sphinx alone finds only pages that hold every word, so a question in a sentence finds nothing.
 "use strict";
 
+function pairs(term) {
+  // Chinese is written without spaces: of a run of characters each two neighbours are a word.
+  if (!/[\u4e00-\u9fff]/.test(term)) return [term];
+  return [...term].slice(1).map((letter, at) => [...term][at] + letter);
+}
+
+function holding(term) {
+  // The pages that hold a word; of Chinese those that hold it within a run of characters.
+  const files = new Set();
+  for (const index of [Search._index.terms, Search._index.titleterms]) {
+    const words = /[\u4e00-\u9fff]/.test(term) ? Object.keys(index).filter((word) => word.includes(term)) : [term];
+    for (const word of words) if (Object.hasOwn(index, word)) [index[word]].flat().forEach((file) => files.add(file));
+  }
+  return files;
+}
+
 function weights(terms) {
   // A word is worth more the fewer pages hold it; an unknown word is worth nothing.
   const pages = Search._index.docnames.length;
   const found = new Map();
-  for (const term of terms) {
-    const files = new Set([Search._index.terms[term] ?? []].flat());
-    [Search._index.titleterms[term] ?? []].flat().forEach((file) => files.add(file));
+  for (const term of [...terms].flatMap(pairs)) {
+    const files = holding(term);
     if (files.size > 0) found.set(term, { files, worth: Math.log(1 + pages / files.size) });
   }
   return found;
@@ -16,7 +31,7 @@ function weights(terms) {
 
 function stems(title) {
   const stemmer = new Stemmer();
-  return new Set(splitQuery(title.toLowerCase()).map((word) => stemmer.stemWord(word)));
+  return new Set(splitQuery(title.toLowerCase()).flatMap((word) => pairs(stemmer.stemWord(word))));
 }
 
 function worthOf(title, found) {
