@@ -13,6 +13,7 @@ from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import pandas as pd
 
 CELL = re.compile(r"^```python\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 HEADER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
@@ -28,7 +29,12 @@ def with_outputs(text: str, name: str, pictures: Path) -> str:
     scope: dict[str, Any] = {"__name__": "__notebook__"}
     parts, end = [], 0
     text = HEADER.sub("", text)
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), warnings.catch_warnings():
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.chdir(folder),
+        warnings.catch_warnings(),
+        pd.option_context("display.max_colwidth", 120),
+    ):
         warnings.simplefilter("error")
         for n, cell in enumerate(CELL.finditer(text), 1):
             parts += [text[end : cell.end()], "\n", shown(cell[1], scope, pictures / f"{name}-{n}")]
