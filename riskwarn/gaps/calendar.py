@@ -1,8 +1,9 @@
 """Working days: Monday to Friday, less public holidays, with make-up days (调休), and what the operator says in a table of his own."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -127,8 +128,7 @@ def basis_of(timezone: str) -> Basis:
 
 def _chinese(days: np.ndarray, working: np.ndarray, *, strict: bool) -> tuple[np.ndarray, dict[str, str | int]]:
     """Working days of China: make-up days are announced a year at a time, so years not announced are plain weeks."""
-    import holidays  # noqa: PLC0415 - a tenth of a second
-    from holidays.countries.china import ChinaStaticHolidays  # noqa: PLC0415
+    from holidays.countries.china import ChinaStaticHolidays  # noqa: PLC0415 - a tenth of a second
 
     announced = sorted(ChinaStaticHolidays.special_public_holidays)
     year = days.astype("datetime64[Y]").astype(int) + 1970
@@ -138,8 +138,17 @@ def _chinese(days: np.ndarray, working: np.ndarray, *, strict: bool) -> tuple[np
             f"the calendar of Chinese public holidays knows {announced[0]} to {announced[-1]}, asked for {year.min()} to {year.max()}; "
             "update the package holidays, or give the days in a table (columns date, workday) with basis='auto'."
         )
-    china = holidays.country_holidays("CN")
     made = working.copy()
-    made[known] = [china.is_working_day(day) for day in days[known].tolist()]
+    if known.any():
+        made[known] = _announced(*days[known][[0, -1]].tolist())
     basis: dict[str, str | int] = {"days": "china", "first_year": announced[0], "last_year": announced[-1]}
     return made, basis if known.all() else basis | {"else": "plain"}
+
+
+@functools.lru_cache(maxsize=16)
+def _announced(first: date, last: date) -> tuple[bool, ...]:
+    """Whether each day of announced years is worked; asked for anew for every page that shows a clock, of the same years all day."""
+    import holidays  # noqa: PLC0415 - a tenth of a second
+
+    china = holidays.country_holidays("CN")
+    return tuple(china.is_working_day(first + timedelta(n)) for n in range((last - first).days + 1))

@@ -25,6 +25,8 @@ from riskwarn.mode import switches
 from riskwarn.working import Budget, WorkingTime, budget_of, plan_in_force, working_time
 
 CARD = "supervision"
+_READ = ("item_id", "seq", "at", "action", "from_state", "to_state")
+"""Of a step, what a clock is read by."""
 COLUMNS = ("item_id", "kind", "level", "path", "clock", "mode", "begun_at", "due_at", "used", "state")
 
 
@@ -56,7 +58,9 @@ class Running:
 
 
 @checked
-def clocks(ledger: Ledger, *, at: object = None, item_id: str | None = None, as_stood: bool = False) -> pd.DataFrame:
+def clocks(
+    ledger: Ledger, *, at: object = None, item_ids: Sequence[str] | None = None, as_stood: bool = False
+) -> pd.DataFrame:
     """The clocks that run, the most used first.
 
     How long a step may take says the plan in force (:func:`riskwarn.working.plan_in_force`). Working hours and days are those of its calendar: China's public holidays and make-up days for a city of its zone, what
@@ -69,8 +73,8 @@ def clocks(ledger: Ledger, *, at: object = None, item_id: str | None = None, as_
         Of the store.
     at
         When they are read; now by default.
-    item_id
-        Only those of this item.
+    item_ids
+        Only those of these items; of all by default.
     as_stood
         Of the items as they stood just before `at`, by the steps until then, rather than as they stand.
 
@@ -82,7 +86,7 @@ def clocks(ledger: Ledger, *, at: object = None, item_id: str | None = None, as_
     """
     now = _now(ledger, at)
     with database.linked(ledger.engine) as link:
-        running = _running(ledger, link, now, item_id, as_stood=as_stood)
+        running = _running(ledger, link, now, item_ids, as_stood=as_stood)
     rows = [
         {"item_id": r.item.item_id, "kind": r.item.kind, "level": r.item.level, "path": r.item.path}
         | {
@@ -142,10 +146,15 @@ def _subject(running: Running) -> str:
 
 
 def _running(
-    ledger: Ledger, link: sa.Connection, now: pd.Timestamp, item_id: str | None = None, *, as_stood: bool = False
+    ledger: Ledger,
+    link: sa.Connection,
+    now: pd.Timestamp,
+    item_ids: Sequence[str] | None = None,
+    *,
+    as_stood: bool = False,
 ) -> list[Running]:
     flow = ledger.workflow
-    items, rows = _open_at(link, now if as_stood else None, flow, item_id)
+    items, rows = _open_at(link, now if as_stood else None, flow, item_ids)
     plan = plan_in_force(ledger.store)
     timed = Watch(working_time(ledger.store, plan.calendar, now), now)
     modes = [(s.at, s.mode) for s in switches(ledger.store) if s.at is not None]
@@ -167,15 +176,18 @@ def _running(
 
 
 def _open_at(
-    link: sa.Connection, until: pd.Timestamp | None, flow: Workflow, item_id: str | None
+    link: sa.Connection, until: pd.Timestamp | None, flow: Workflow, item_ids: Sequence[str] | None
 ) -> tuple[dict[str, Item], dict[str, list[Any]]]:
     """The items that are open, as they stood just before an instant or as they stand, and their steps until then."""
     is_open = ITEMS.c.state.not_in(flow.final)
     asked = [is_open if until is None else sa.or_(is_open, ITEMS.c.changed_at >= until)]
-    asked += [] if item_id is None else [ITEMS.c.item_id == item_id]
+    asked += [] if item_ids is None else [ITEMS.c.item_id.in_(list(item_ids))]
     items = {row.item_id: Item.of(row) for row in link.execute(sa.select(ITEMS).where(*asked))}
     rows: dict[str, list[Any]] = {item_id: [] for item_id in items}
-    steps = sa.select(TRANSITIONS).join(ITEMS, ITEMS.c.item_id == TRANSITIONS.c.item_id)
+    columns = (
+        TRANSITIONS.c if until is not None else [TRANSITIONS.c[name] for name in _READ]
+    )  # details are JSON, thousands of them
+    steps = sa.select(*columns).join(ITEMS, ITEMS.c.item_id == TRANSITIONS.c.item_id)
     steps = steps.where(*asked, *([] if until is None else [TRANSITIONS.c.at < until]))
     for row in link.execute(steps.order_by(TRANSITIONS.c.seq)):
         rows[row.item_id].append(row)

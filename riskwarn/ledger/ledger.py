@@ -171,13 +171,13 @@ class Ledger:
             return find_item(link, item_id)
 
     @checked
-    def trail(self, item_id: str | None = None) -> pd.DataFrame:
-        """Transitions, oldest first, of one item or all; times in the city's zone.
+    def trail(self, item_id: str | Sequence[str] | None = None) -> pd.DataFrame:
+        """Transitions, oldest first, of one item, several or all; times in the city's zone.
 
         Parameters
         ----------
         item_id
-            The item; all where none is named.
+            The item, by its name or the beginning of it; or several, by their names; all where none is named.
 
         Returns
         -------
@@ -187,7 +187,8 @@ class Ledger:
         asked = sa.select(TRANSITIONS).order_by(TRANSITIONS.c.seq)
         with database.linked(self.engine) as link:
             if item_id is not None:
-                asked = asked.where(TRANSITIONS.c.item_id == find_item(link, item_id).item_id)
+                named = [find_item(link, item_id).item_id] if isinstance(item_id, str) else list(item_id)
+                asked = asked.where(TRANSITIONS.c.item_id.in_(named))
             rows = [row._asdict() for row in link.execute(asked)]
         return self._frame(rows, [c.name for c in TRANSITIONS.columns])
 

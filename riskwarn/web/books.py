@@ -143,7 +143,7 @@ class Books:
             As JSON knows it.
         """
         ledger = self._opened()
-        running = clocks(ledger, at=self.clock(), item_id=item.item_id)
+        running = clocks(ledger, at=self.clock(), item_ids=[item.item_id])
         able = ledger.workflow.next_actions(item.state, role=visitor.actor.role, kind=item.kind, level=item.level)
         return {
             "item": item_row(item, self.store.timezone),

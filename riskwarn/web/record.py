@@ -1,6 +1,6 @@
 """What the ledger has of one grid: what is open and by when, and what became of what was listed before."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,26 +89,33 @@ def record_of(
     final = set(ledger.workflow.final)
     running = [item for item in items if item.state not in final][:MOST_OPEN]
     ended = [item for item in items if item.state in final][:MOST_ENDED]
+    codes = _codes(ledger, [*running, *ended])
+    first = _first_clocks(ledger, running, clock())
+
+    def told(item: Item, **of: Any) -> Matter:
+        code = codes.get(item.item_id, "")
+        return Matter(item, about_of(item)[language], word("outcome", code)[language] if code else "", **of)
+
     return Record(
-        tuple(_with_clock(ledger, item, language, clock()) for item in running),
-        tuple(Matter(item, about_of(item)[language], _outcome(ledger, item, language)) for item in ended),
+        tuple(told(item, **_with_clock(first.get(item.item_id), language)) for item in running),
+        tuple(told(item) for item in ended),
     )
 
 
-def _with_clock(ledger: Ledger, item: Item, language: str, now: pd.Timestamp) -> Matter:
-    running = clocks(ledger, at=now, item_id=item.item_id)
-    told: Mapping[str, Any] = {}
-    if len(running):
-        first = running.sort_values("due_at").iloc[0]
-        told = {
-            "clock": word("clock", first["clock"])[language],
-            "due_at": first["due_at"],
-            "late": first["state"] == "red",
-        }
-    return Matter(item, about_of(item)[language], _outcome(ledger, item, language), **told)
+def _first_clocks(ledger: Ledger, items: Sequence[Item], now: pd.Timestamp) -> dict[str, Any]:
+    """By item the clock that runs out first."""
+    running = clocks(ledger, at=now, item_ids=[item.item_id for item in items]).sort_values("due_at", kind="stable")
+    return {row.item_id: row for row in running.drop_duplicates("item_id").itertuples()}
 
 
-def _outcome(ledger: Ledger, item: Item, language: str) -> str:
-    """The last outcome reported, in words."""
-    codes = [code for code in ledger.trail(item.item_id)["code"] if code[:1] == "O" and code[1:].isdigit()]
-    return word("outcome", codes[-1])[language] if codes else ""
+def _with_clock(first: Any, language: str) -> dict[str, Any]:
+    if first is None:
+        return {}
+    return {"clock": word("clock", first.clock)[language], "due_at": first.due_at, "late": first.state == "red"}
+
+
+def _codes(ledger: Ledger, items: Sequence[Item]) -> dict[str, str]:
+    """By item the last outcome that was reported."""
+    trail = ledger.trail([item.item_id for item in items])
+    outcomes = trail[trail["code"].str.fullmatch(r"O\d+").fillna(value=False).astype(bool)]
+    return dict(zip(outcomes["item_id"], outcomes["code"], strict=True))
