@@ -11,6 +11,7 @@ import pandas as pd
 
 from riskwarn import metrics
 from riskwarn.backtesting import Report
+from riskwarn.calling import checked
 from riskwarn.grid import polygons
 from riskwarn.selection import Audition
 
@@ -25,6 +26,7 @@ _UNKNOWN = "#d5d5d5"
 _HIGHEST_SHARE = 0.3
 
 
+@checked
 def capture_curve(report: Report, *, ax: "Axes | None" = None) -> "Axes":
     """Share of events caught against share of grids watched, pooled over the test dates; the dotted line is the best possible list.
 
@@ -54,6 +56,7 @@ def capture_curve(report: Report, *, ax: "Axes | None" = None) -> "Axes":
     return _finish(axes, "grids watched, %", "events caught, %", "What a list of grids catches")
 
 
+@checked
 def reliability(report: Report, *, model: str = _OWN, bands: int = 10, ax: "Axes | None" = None) -> "Axes":
     """Observed share of grids with an event against the probability said, in bands of equally many rows, with 95 % intervals.
 
@@ -93,6 +96,7 @@ def reliability(report: Report, *, model: str = _OWN, bands: int = 10, ax: "Axes
     )
 
 
+@checked
 def skill_over_time(
     report: Report, *, metric: str = "capture_5", model: str = _OWN, ax: "Axes | None" = None
 ) -> "Axes":
@@ -124,6 +128,7 @@ def skill_over_time(
     return _finish(axes, "", f"{metric}, difference", f"{model} against {rival}", legend=False)
 
 
+@checked
 def distance_from_best(audition: Audition, *, ax: "Axes | None" = None) -> "Axes":
     """How far each model is from the best of each fold: one that keeps low is a safe choice.
 
@@ -147,6 +152,7 @@ def distance_from_best(audition: Audition, *, ax: "Axes | None" = None) -> "Axes
     return _finish(axes, "fold", f"{audition.metric}, behind the best", "How far from the best, fold by fold")
 
 
+@checked
 def error_map(report: Report, grids: pd.DataFrame, *, model: str = _OWN, ax: "Axes | None" = None) -> "Axes":
     """Where the model says too little (orange) or too much (purple): observed minus expected, over the root of expected, by grid.
 
@@ -186,6 +192,7 @@ def error_map(report: Report, grids: pd.DataFrame, *, model: str = _OWN, ax: "Ax
     return axes
 
 
+@checked
 def overview(report: Report, grids: pd.DataFrame | None = None) -> Any:
     """All pictures of a report in one figure; the map where `grids` with polygons are given.
 
@@ -214,6 +221,7 @@ def overview(report: Report, grids: pd.DataFrame | None = None) -> Any:
     return figure
 
 
+@checked
 def risk_map(
     scores: pd.DataFrame,
     grids: pd.DataFrame,
@@ -256,6 +264,7 @@ def risk_map(
     return axes
 
 
+@checked
 def gap_map(gaps: pd.DataFrame, grids: pd.DataFrame, *, kind: str = "", ax: "Axes | None" = None) -> "Axes":
     """Where the centre is blind: the gravest open gap of each grid, severity 0 to 100. What a stopped feed explains is left out.
 
@@ -288,6 +297,7 @@ def gap_map(gaps: pd.DataFrame, grids: pd.DataFrame, *, kind: str = "", ax: "Axe
     return axes
 
 
+@checked
 def alert_timeline(alerts: pd.DataFrame, *, most: int = 20, ax: "Axes | None" = None) -> "Axes":
     """Which alerts stood on which night, in the colour of their level; those that were listed longest on top.
 
