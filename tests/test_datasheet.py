@@ -223,7 +223,7 @@ def test_the_verb_prints_both_papers(trained, capsys, tmp_path):
     """Card and datasheet of a kept version, in either language, as text, as a file and for machines."""
     here = ("--alias", "candidate")
     assert asked(capsys, trained, *here, "--language", "en")[1].startswith(f"# Model card: {towns.TARGET}\n")
-    assert asked(capsys, trained, *here, "--language", "zh")[1].startswith(f"# 模型卡：{towns.TARGET}\n")
+    assert asked(capsys, trained, *here, "--language", "zh")[1].startswith(f"# 模型说明卡：{towns.TARGET}\n")
     code, said = asked(capsys, trained, *here, "--datasheet", "--language", "en", "--json")
     assert code == 0
     assert json.loads(said)["datasheet"]["data_digest"] == trained.digest()
