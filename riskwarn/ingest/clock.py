@@ -55,8 +55,8 @@ _SENTINEL = (
 )
 _MONTH_DIGITS, _SHORT_DATE = r"^(?:19|20)\d{2}(?:0[1-9]|1[0-2])$", r"^\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$"
 _MILLISECONDS = r"^1\d{12}$"
-_REPUBLIC = r"^1\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])[0-5]\d[0-5]\d$"
-"""Years of the Republic from 2011 on, as 1140108130500; of whole seconds, milliseconds end with three zeros."""
+_REPUBLIC = r"^1(?:[01]\d|2[0-2])(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])[0-5]\d[0-5]\d$"
+"""Years of the Republic from 2011 to 2033, as 1140108130500; of whole seconds, milliseconds end with three zeros."""
 _YEAR_LAST = r"^(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.]\d{4}(?:\D|$)"
 _ISO_DATE = r"^\d{4}-\d{2}-\d{2}(?:[ T]|$)"
 _WORDY_CLOCK = rf"(?P<p>{_HALVES})?\s*(?P<h>\d{{1,2}})(?:[:.时時点點](?P<i>\d{{1,2}})分?(?:[:.]?(?P<s>\d{{2}})(?:[.,]\d+)?秒?)?|[时時点點])?\s*(?P<q>{_HALVES})?"

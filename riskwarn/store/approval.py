@@ -95,9 +95,9 @@ def approval_in(root: Path) -> Approval | None:
     return made[-1] if made else None
 
 
-def lapse_of(approval: Approval | None, today: dt.date) -> Lapse | None:
+def lapse_of(approval: Approval, today: dt.date) -> Lapse | None:
     """The stop that an approval is once it is over; None while it holds."""
-    if approval is None or approval.days_left(today) >= 0:
+    if approval.days_left(today) >= 0:
         return None
     return Lapse(True, approval.until, BY, f"approved until {approval.until}" if approval.until else "")
 

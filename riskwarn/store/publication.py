@@ -319,7 +319,8 @@ class Publication(Nights):
     @property
     def stopped(self) -> Stop | None:
         """The stop that holds, or the end of the approval (:meth:`approve`); None where neither does."""
-        return stop_in(self.path) or lapse_of(self.approval, self._today())
+        approval = self.approval
+        return stop_in(self.path) or (lapse_of(approval, self._today()) if approval else None)
 
     @property
     def approval(self) -> Approval | None:

@@ -139,8 +139,8 @@ class StopWatch:
 
     def now(self) -> Stop | None:
         """The stop that holds, or the end of the approval."""
-        stop = self._stop.now(lambda: stop_in(self._store.path))
-        return stop or lapse_of(self.approval(), self._today())
+        stop, approval = self._stop.now(lambda: stop_in(self._store.path)), self.approval()
+        return stop or (lapse_of(approval, self._today()) if approval else None)
 
     def approval(self) -> Approval | None:
         """Until when scores may be shown; None before the first publication."""
