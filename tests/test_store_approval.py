@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 
+import pandas as pd
 import pytest
 from towns import web as web_town
 from visiting import as_visitor, at_the_machine
@@ -32,7 +33,7 @@ def town(tmp_path_factory):
 
 
 def today(store):
-    return store._today()
+    return pd.Timestamp.now(store.timezone).date()
 
 
 def written(store, days):
@@ -104,6 +105,8 @@ def test_an_approval_has_a_day_within_two_years_a_role_and_a_reason(store, days,
     """What lacks one of them, or may tell a person, is not kept."""
     with pytest.raises(kind):
         store.approve(until=today(store) + dt.timedelta(days), by=by, why=why)
+    with pytest.raises(DataError, match="until must be a date"):
+        store.approve(until="", by="admin", why=WHY)
 
     assert len(store.approvals()) == 1
 

@@ -59,7 +59,7 @@ def stop(
 
 @app.command(
     epilog=example(
-        "riskwarn approve --until 2026-09-30 --by admin --why yearly-review-of-the-steering-group --store city"
+        "riskwarn approve --until 2027-06-30 --by admin --why yearly-review-of-the-steering-group --store city"
     )
 )
 def approve(

@@ -184,9 +184,8 @@ def _open_at(
     asked += [] if item_ids is None else [ITEMS.c.item_id.in_(list(item_ids))]
     items = {row.item_id: Item.of(row) for row in link.execute(sa.select(ITEMS).where(*asked))}
     rows: dict[str, list[Any]] = {item_id: [] for item_id in items}
-    columns = (
-        TRANSITIONS.c if until is not None else [TRANSITIONS.c[name] for name in _READ]
-    )  # details are JSON, thousands of them
+    # only what stood at an instant is told by details, which are JSON, thousands of them
+    columns = [TRANSITIONS.c[name] for name in _READ] if until is None else TRANSITIONS.c
     steps = sa.select(*columns).join(ITEMS, ITEMS.c.item_id == TRANSITIONS.c.item_id)
     steps = steps.where(*asked, *([] if until is None else [TRANSITIONS.c.at < until]))
     for row in link.execute(steps.order_by(TRANSITIONS.c.seq)):

@@ -9,12 +9,11 @@ it is as if somebody had stopped it (:mod:`riskwarn.store.stop`), until a new li
 """
 
 import datetime as dt
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from riskwarn.errors import DataError
-from riskwarn.store.lines import add_line
+from riskwarn.store.lines import add_line, lines_in, not_written
 from riskwarn.store.stop import Stop
 
 LOG = "approvals.jsonl"
@@ -80,13 +79,7 @@ UNREADABLE = Approval("", "", "", "")
 
 def approvals_in(root: Path) -> list[Approval]:
     """Every approval of a store, oldest first; a line that cannot be read approves nothing, nor does a log that cannot be."""
-    try:
-        lines = (root / LOG).read_bytes().splitlines()
-    except FileNotFoundError:
-        return []
-    except OSError:
-        return [UNREADABLE]
-    return [_read(line) for line in lines if line.strip()]
+    return lines_in(root / LOG, _read, UNREADABLE)
 
 
 def approval_in(root: Path) -> Approval | None:
@@ -129,16 +122,9 @@ def approve(root: Path, made: Approval, *, first: bool = False) -> None:
         if not (first and approvals_in(root)):
             add_line(root / LOG, asdict(made))
     except OSError as error:
-        raise DataError(
-            f"{root / LOG} cannot be written ({type(error).__name__}), and nothing was changed; "
-            "let the account that runs riskwarn write the files of the store."
-        ) from None
+        raise not_written(root / LOG, error) from None
 
 
-def _read(line: bytes) -> Approval:
-    try:
-        body = json.loads(line)
-        until = dt.date.fromisoformat(body["until"]).isoformat()
-        return Approval(until, str(body["since"]), str(body["by"]), str(body["why"]))
-    except (ValueError, KeyError, TypeError):
-        return UNREADABLE
+def _read(body: dict[str, object]) -> Approval:
+    until = dt.date.fromisoformat(str(body["until"])).isoformat()
+    return Approval(until, str(body["since"]), str(body["by"]), str(body["why"]))

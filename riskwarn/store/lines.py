@@ -1,9 +1,14 @@
-"""A line at the end of a log that only grows: one JSON object, flushed and on the disk before the next thing happens."""
+"""A log that only grows: one JSON object a line, on the disk before the next thing happens, and read again however it was damaged."""
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
+
+from riskwarn.errors import DataError
+
+Line = TypeVar("Line")
 
 
 def add_line(place: Path, body: Mapping[str, object]) -> None:
@@ -21,3 +26,29 @@ def add_line(place: Path, body: Mapping[str, object]) -> None:
         file.write(line if whole else b"\n" + line)
         file.flush()
         os.fsync(file.fileno())
+
+
+def lines_in(place: Path, read: Callable[[dict[str, object]], Line], unreadable: Line) -> list[Line]:
+    """What each line says, oldest first; `unreadable` for a damaged one, and for a log that may not be read."""
+    try:
+        lines = place.read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError:
+        return [unreadable]
+    return [_read(line, read, unreadable) for line in lines if line.strip()]
+
+
+def not_written(place: Path, error: OSError) -> DataError:
+    """That a log cannot be written, and what to do."""
+    return DataError(
+        f"{place} cannot be written ({type(error).__name__}), and nothing was changed; "
+        "let the account that runs riskwarn write the files of the store."
+    )
+
+
+def _read(line: bytes, read: Callable[[dict[str, object]], Line], unreadable: Line) -> Line:
+    try:
+        return read(json.loads(line))
+    except (ValueError, KeyError, TypeError):
+        return unreadable

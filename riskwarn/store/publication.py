@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from riskwarn.calling import checked
+from riskwarn.clock import instant
 from riskwarn.errors import DataError, NotFoundError, StoppedError, did_you_mean
 from riskwarn.privacy import reason_of
 from riskwarn.store.approval import (
@@ -294,7 +295,7 @@ class Publication(Nights):
         >>> store.approve(until=ahead, by="admin", why="half-yearly review").until == ahead.isoformat()
         True
         """
-        last = checked_until(self.instant(until).date(), self._today())
+        last = checked_until(instant(until, self.timezone, name="until").date(), self._today())
         made = Approval(last, _now(self.timezone), _role(by), reason_of(why, "what was looked at"))
         approve(self.path, made)
         return made

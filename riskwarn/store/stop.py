@@ -7,14 +7,13 @@
 Stopping does not wait for the job that holds the store: it is meant for the moment in which that job goes wrong.
 """
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import filelock
 
-from riskwarn.errors import ConflictError, DataError
-from riskwarn.store.lines import add_line
+from riskwarn.errors import ConflictError
+from riskwarn.store.lines import add_line, lines_in, not_written
 
 LOG, LOCK = "stops.jsonl", ".stops.lock"
 """Beside the tables of a store."""
@@ -62,13 +61,7 @@ UNREADABLE = Stop(True, "", "", "")
 
 def stops_in(root: Path) -> list[Stop]:
     """Every stop and release of a store, oldest first; a line that cannot be read is one that stops, and so is a log that cannot be."""
-    try:
-        lines = (root / LOG).read_bytes().splitlines()
-    except FileNotFoundError:
-        return []
-    except OSError:
-        return [UNREADABLE]
-    return [_read(line) for line in lines if line.strip()]
+    return lines_in(root / LOG, _read, UNREADABLE)
 
 
 def stop_in(root: Path) -> Stop | None:
@@ -98,15 +91,8 @@ def append(root: Path, made: Stop) -> None:
                 )
             add_line(root / LOG, asdict(made))
     except OSError as error:
-        raise DataError(
-            f"{root / LOG} cannot be written ({type(error).__name__}), and nothing was changed; "
-            "let the account that runs riskwarn write the files of the store."
-        ) from None
+        raise not_written(root / LOG, error) from None
 
 
-def _read(line: bytes) -> Stop:
-    try:
-        body = json.loads(line)
-        return Stop(bool(body["stopped"]), str(body["since"]), str(body["by"]), str(body["why"]))
-    except (ValueError, KeyError, TypeError):
-        return UNREADABLE
+def _read(body: dict[str, object]) -> Stop:
+    return Stop(bool(body["stopped"]), str(body["since"]), str(body["by"]), str(body["why"]))
