@@ -22,7 +22,7 @@ from riskwarn.experiment import Experiment
 from riskwarn.gaps.gap import KINDS
 from riskwarn.store import PublishedNight, Store
 from riskwarn.unusual import WORDS as WEEK_WORDS
-from riskwarn.web import create_app, schemas, words
+from riskwarn.web import codes, create_app, schemas, words
 from riskwarn.web import format as write
 from riskwarn.web.chart import nice, stacked
 from riskwarn.web.nights import Nights
@@ -154,13 +154,13 @@ def test_every_unit_has_a_word():
     shipped = Path(web_town.__file__).parent.parent / "experiments"
     asked = [Experiment.load(path, features=shipped.parent / "features") for path in sorted(shipped.glob("*.toml"))]
 
-    assert {feature.unit for experiment in asked for feature in experiment.features} - set(words.UNITS) == set()
+    assert {feature.unit for experiment in asked for feature in experiment.features} - set(codes.UNITS) == set()
 
 
 def test_evidence_names_levels_in_words():
     """A level in the evidence of a gap is a word of the reader's language."""
     alert = {"level": "red", "first_alert": "2025-03-04T08:00+08:00", "wanted_within_hours": 24}
-    assert words.LEVELS["red"].zh in write.proof("G19", alert, "zh")
+    assert codes.LEVELS["red"].zh in write.proof("G19", alert, "zh")
 
 
 def test_order_of_the_day(client):
@@ -273,7 +273,7 @@ def test_what_cannot_be_told_is_no_gap(tmp_path, monkeypatch):
     assert f">{untold} <b>" not in found
     assert words.PHRASES["not_told"].zh in found
     assert f">{untold}</a>" in found
-    assert words.STATES["insufficient_data"].zh in client.get("/gaps?kind=G05").text
+    assert codes.STATES["insufficient_data"].zh in client.get("/gaps?kind=G05").text
 
 
 def test_tables_a_night_did_not_make_are_not_none_found(tmp_path):
@@ -810,7 +810,7 @@ def test_words_for_every_gap_kind_level_and_phrase():
     """All twenty gap kinds, the levels and every phrase have words in both languages, with the same blanks."""
     assert list(KINDS) == [f"G{n:02d}" for n in range(1, 21)]
     levels = next(c for c in schema.ALERTS.columns if c.name == "level")
-    assert tuple(words.LEVELS) == levels.values  # noqa: PD011 - a column of ours
+    assert tuple(codes.LEVELS) == levels.values  # noqa: PD011 - a column of ours
     said = [w for kind in KINDS.values() for w in (kind.words, kind.meaning)] + list(words.PHRASES.values())
     assert all(w.zh and w.en for w in said)
     assert [w for w in said if set(re.findall(r"{\w+}", w.zh)) != set(re.findall(r"{\w+}", w.en))] == []

@@ -11,6 +11,7 @@ from riskwarn.bulletin.words import ARROWS, clock, joined, said
 from riskwarn.ledger.words import word as ledger_word
 from riskwarn.paper.form import Row, Table
 from riskwarn.plan import LANES, Plan
+from riskwarn.web.codes import LEVELS
 from riskwarn.web.format import number, percent, short_day
 from riskwarn.web.held import Night
 from riskwarn.web.morning import (
@@ -23,7 +24,7 @@ from riskwarn.web.morning import (
     shortlist,
 )
 from riskwarn.web.standing import Group, folded
-from riskwarn.web.words import LEVELS, word
+from riskwarn.web.words import word
 from riskwarn.working import WorkingTime, budget_of
 
 COLUMNS = (

@@ -22,6 +22,7 @@ from riskwarn.paper.form import Bulletin, Row, Section, Table
 from riskwarn.plan import Plan
 from riskwarn.store import Store
 from riskwarn.taxonomy import ACTIONS, words_of
+from riskwarn.web.codes import FEED_STATES, LEVELS
 from riskwarn.web.format import day, moment, number, signed, weekday
 from riskwarn.web.held import Night
 from riskwarn.web.lines import by_kind, found_gaps, untold
@@ -29,7 +30,7 @@ from riskwarn.web.morning import NEWS
 from riskwarn.web.narrow import of_area
 from riskwarn.web.nights import Nights
 from riskwarn.web.problems import Problem
-from riskwarn.web.words import FEED_STATES, LEVELS, PHRASES, said, told, word
+from riskwarn.web.words import PHRASES, said, told, word
 from riskwarn.web.worklist import Item, work_items
 from riskwarn.working import WorkingTime, working_time
 

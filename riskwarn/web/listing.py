@@ -16,6 +16,7 @@ from riskwarn.taxonomy import words_of
 from riskwarn.web.api.items import books_of
 from riskwarn.web.api.shared import nights_of
 from riskwarn.web.atlas import atlas
+from riskwarn.web.codes import LEVELS, STATES
 from riskwarn.web.desk import at_hand
 from riskwarn.web.fitting import Fit, FitQuery, fitting, offered, with_work
 from riskwarn.web.held import Night, facts_of
@@ -24,7 +25,7 @@ from riskwarn.web.morning import LANE_NAMES, NEWS, lane_counts, lines_of
 from riskwarn.web.narrow import narrowed
 from riskwarn.web.page import language_of, page_of_night
 from riskwarn.web.policy import may
-from riskwarn.web.words import LEVELS, PHRASES, STATES, said
+from riskwarn.web.words import PHRASES, said
 from riskwarn.web.worklist import DETAILS
 
 PER_PAGE = 40

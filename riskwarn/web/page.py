@@ -20,8 +20,8 @@ from riskwarn.ledger.words import word as ledger_word
 from riskwarn.naming import LESS_IS_BETTER, METRICS, MODELS
 from riskwarn.store.approval import Lapse
 from riskwarn.taxonomy import ACTIONS, words_of
+from riskwarn.web import codes, words
 from riskwarn.web import format as write
-from riskwarn.web import words
 from riskwarn.web.api.shared import nights_of
 from riskwarn.web.chart import spark
 from riskwarn.web.doorman import COOKIE
@@ -95,16 +95,16 @@ def _environment() -> jinja2.Environment:
     made.filters.update(percent=write.percent, signed=write.signed, number=write.number, fixed=write.fixed)
     made.globals.update(
         THEME_WORDS=THEME_WORDS,
-        LEVELS=words.LEVELS,
-        BANDS=words.BANDS,
-        TIMES=words.TIMES,
-        CLOSERS=words.CLOSERS,
-        EVENT_STATES=words.EVENT_STATES,
-        SEVERITIES=words.SEVERITIES,
-        SHARES=words.SHARES,
-        STATES=words.STATES,
-        FEED_STATES=words.FEED_STATES,
-        UNITS=words.UNITS,
+        LEVELS=codes.LEVELS,
+        BANDS=codes.BANDS,
+        TIMES=codes.TIMES,
+        CLOSERS=codes.CLOSERS,
+        EVENT_STATES=codes.EVENT_STATES,
+        SEVERITIES=codes.SEVERITIES,
+        SHARES=codes.SHARES,
+        STATES=codes.STATES,
+        FEED_STATES=codes.FEED_STATES,
+        UNITS=codes.UNITS,
         LANE_NAMES=LANE_NAMES,
         NEWS=NEWS,
         GAP_KINDS=KINDS,

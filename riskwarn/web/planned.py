@@ -3,8 +3,8 @@
 from riskwarn.language import Phrase, phrase
 from riskwarn.plan import LEVELS, MODES, Clock, Mode, Plan
 from riskwarn.web import format as write
+from riskwarn.web.codes import LEVELS as LEVEL_WORDS
 from riskwarn.web.morning import LANE_NAMES
-from riskwarn.web.words import LEVELS as LEVEL_WORDS
 from riskwarn.web.words import PUNCTUATION
 
 MODE_NAMES: dict[str, Phrase] = {

@@ -13,12 +13,13 @@ from riskwarn.ledger.words import word
 from riskwarn.ledger.workflow import Workflow
 from riskwarn.paper import Section
 from riskwarn.taxonomy import words_of
+from riskwarn.web.codes import FEED_STATES
 from riskwarn.web.duty import bodies_of, matters_of
 from riskwarn.web.format import moment
 from riskwarn.web.held import Night
 from riskwarn.web.lines import feed_lines
 from riskwarn.web.paper_page import table_of
-from riskwarn.web.words import FEED_STATES, PUNCTUATION, told
+from riskwarn.web.words import PUNCTUATION, told
 from riskwarn.web.words import word as said_word
 
 MOST_DUE = 30
