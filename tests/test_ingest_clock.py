@@ -164,6 +164,15 @@ def test_epochs_are_instants_whatever_the_zone(times, unit):
         assert [t.tz_localize(None).to_pydatetime() for t in instants] == times
 
 
+@pytest.mark.parametrize(("text", "read"), [("1330722000000", "2012-03-02 16:00"), ("1140108130500", None)])
+def test_thirteen_digits_alone_are_milliseconds_unless_the_republic_may_have_written_them(text, read):
+    """Year 133 is none it has reached, so these are milliseconds; what may be either, with nothing beside it to tell, is refused."""
+    instants, bad = read_times(pd.Series([text]), "America/New_York")
+
+    assert bad[0] == (read is None)
+    assert read is None or instants.iloc[0] == pd.Timestamp(read, tz="America/New_York")
+
+
 # -- date and time in columns of their own ----------------------------------------------------------------------------
 
 CLOCKS = [
