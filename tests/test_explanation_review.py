@@ -176,10 +176,9 @@ def test_a_review_is_told_in_words(town):
         texts = review_sentences(found, language)
         assert len(set(texts)) == len(texts)
         assert [t for t in texts if denied(t, language)] == []
-    assert (
-        "On the night before: the list was full, rank 3; never listed within the horizon"
-        in review_sentences(found, "en").tolist()
-    )
+    n = found.frame["n_ranked"].max()
+    told = f"On the night before: the list was full; its grid ranked 3 of {n}; never listed within the horizon"
+    assert told in review_sentences(found, "en").tolist()
 
 
 def test_the_reach_is_that_of_the_alerts():

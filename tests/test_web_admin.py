@@ -304,7 +304,7 @@ def test_a_token_is_shown_once_listed_and_revoked(site, town):
 
 @pytest.mark.parametrize(("language", "title"), [("en", "Administration"), ("zh", "系统管理")])
 def test_the_page_shows_accounts_tokens_mode_and_plan(site, town, language, title):
-    """In both languages: who, what, where; in which mode since when and by whom; the plan in sentences."""
+    """In both languages: who, what, where; in which mode since when and by whom; the plan in sentences, its questions as nights ask them."""
     _, token = make_token(site.state.doorman.accounts, "desk-1", purpose="display")
     page = signed_in(site).get("/admin", params={"lang": language}).text
 
@@ -312,10 +312,22 @@ def test_the_page_shows_accounts_tokens_mode_and_plan(site, town, language, titl
     assert all(name in page for name in ("chief", "west", "desk-1", "desk-t1"))
     assert token.token_id in page
     section = page.split('<h2 id="plan">', 1)[1].split("</section>")[0]
-    assert [html.unescape(line) for line in re.findall("<li>(.*?)</li>", section)] == plan_lines(
-        Plan.load(STARTER), language
-    )
+    facts = town.newest_night().facts
+    asked = {facts["target"]: facts["question"]} | {t: f["question"] for t, f in facts.get("questions", {}).items()}
+    lines = [html.unescape(line) for line in re.findall("<li>(.*?)</li>", section)]
+    assert lines == plan_lines(Plan.load(STARTER), language, asked)
     assert f"kept {GOOD}" not in page
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_plan_names_its_questions_as_they_are_asked(language):
+    """A target is called by its question in the reader's language; one that no night has answered by its name."""
+    plan = Plan.load(STARTER)
+    first, *rest = dict.fromkeys(question.target for question in plan.questions)
+    asked = {first: {"en": "How many calls?", "zh": "多少警情？"}}
+    line = next(line for line in plan_lines(plan, language, asked) if asked[first][language] in line)
+    assert first not in line
+    assert all(target in line for target in rest)
 
 
 def test_the_mode_is_told_with_who_switched_and_why(site, town):

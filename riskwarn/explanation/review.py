@@ -14,7 +14,7 @@ from riskwarn.calling import checked
 from riskwarn.clock import micros
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.history import Events, History
-from riskwarn.language import listed, phrase
+from riskwarn.language import Phrase, listed, phrase
 from riskwarn.store import PublishedNight, Store
 from riskwarn.taxonomy import NEVER_FEATURES
 
@@ -43,7 +43,7 @@ class Review:
     ----------
     frame
         One row an event: `source`, `event_id`, `grid_id`, `occurred_at`, `category`, `severity`; `verdict` (:data:`VERDICTS`) and
-        `rank`, `expected`, `listed`, `n_listed`, `short_by` (times the expected count would have had to be larger to be listed) on the
+        `rank` of `n_ranked`, `expected`, `listed`, `n_listed`, `short_by` (times the expected count would have had to be larger to be listed) on the
         last night before it, `as_of`; `first_listed_at`, `lead_days` (from the first night of the horizon that listed the grid to the
         event); `reason`, the feature told first that night.
     horizon_days
@@ -245,6 +245,7 @@ def _list_of(store: Store, night: pd.Timestamp, run: str) -> pd.DataFrame:
     kept_off: Any = facts.get("kept_off") or {}
     return standing.assign(
         n_listed=int(standing["listed"].sum()),
+        n_ranked=int(standing["rank"].notna().sum()),
         short_by=cut / standing["expected"],
         reason=_first_reasons(published, target).reindex(standing["grid_id"]).to_numpy(),
         kept_off=standing["grid_id"].map(dict(kept_off)).astype("object"),
@@ -321,7 +322,9 @@ def review_sentences(reviewed: Review, language: str) -> pd.Series:
 
 
 def _sentence(row: dict[str, Any], language: str) -> str:
-    rank = "" if pd.isna(row["rank"]) else phrase(", rank {rank}", rank=int(row["rank"]))
+    rank: Phrase | str = ""
+    if pd.notna(row["rank"]):
+        rank = phrase("; its grid ranked {rank} of {n}", rank=int(row["rank"]), n=int(row["n_ranked"]))
     lead = row["lead_days"]
     early = phrase("; never listed within the horizon")
     if pd.notna(lead):

@@ -26,6 +26,7 @@ from riskwarn.web.api.admin import (
     switched,
 )
 from riskwarn.web.api.shared import nights_of
+from riskwarn.web.held import facts_of, targets_of
 from riskwarn.web.once import Once
 from riskwarn.web.page import PageQuery, language_of, plain_page, root_of
 from riskwarn.web.planned import MODE_NAMES, plan_lines
@@ -75,9 +76,19 @@ def overview(request: Request, visitor: KeeperVisitor, query: Annotated[AdminQue
         mode=mode_at(store, request.app.state.clock()),
         switches=switches(store)[::-1],
         MODE_NAMES=MODE_NAMES,
-        plan=plan_lines(plan_in_force(store), language_of(request)),
+        plan=plan_lines(plan_in_force(store), language_of(request), _questions(request)),
         said=query.said,
     )
+
+
+def _questions(request: Request) -> dict[str, object]:
+    """How the newest night asks each of its targets, in every language; nothing before the first night."""
+    try:
+        published = nights_of(request).newest().published
+    except Problem:
+        return {}
+    asked = {target: facts_of(published, target).get("question") for target in targets_of(published)}
+    return {target: question for target, question in asked.items() if question}
 
 
 @admin.post("/admin/users")

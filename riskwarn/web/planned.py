@@ -1,11 +1,13 @@
 """A plan in words: how long the list may be, which lanes it has, by when each step must be done, and what each mode changes."""
 
+from collections.abc import Mapping
+
 from riskwarn.language import Phrase, phrase
 from riskwarn.plan import LEVELS, MODES, Clock, Mode, Plan
 from riskwarn.web import format as write
 from riskwarn.web.codes import LEVELS as LEVEL_WORDS
 from riskwarn.web.morning import LANE_NAMES
-from riskwarn.web.words import PUNCTUATION
+from riskwarn.web.words import PUNCTUATION, said
 
 MODE_NAMES: dict[str, Phrase] = {
     "normal": phrase("normal", context="mode"),
@@ -38,7 +40,7 @@ _SAID: dict[str, Phrase] = {
 }
 
 
-def plan_lines(plan: Plan, language: str) -> list[str]:
+def plan_lines(plan: Plan, language: str, questions: Mapping[str, object]) -> list[str]:
     """A plan as sentences.
 
     Parameters
@@ -47,6 +49,8 @@ def plan_lines(plan: Plan, language: str) -> list[str]:
         In force.
     language
         Of the reader.
+    questions
+        How each target is asked, in every language, as nights publish it; one that no night has answered yet is called by its name.
 
     Returns
     -------
@@ -55,7 +59,7 @@ def plan_lines(plan: Plan, language: str) -> list[str]:
     """
     modes = [_mode(name, getattr(plan.modes, name), language) for name in MODES]
     clocks = [_clock(level, getattr(plan.clocks, level), language) for level in LEVELS]
-    return [*modes, *_list(plan, language), *clocks, *_rest(plan, language)]
+    return [*modes, *_list(plan, language, questions), *clocks, *_rest(plan, language)]
 
 
 def _said(key: str, language: str, **values: object) -> str:
@@ -69,10 +73,16 @@ def _mode(name: str, mode: Mode, language: str) -> str:
     return _said("mode", language, mode=MODE_NAMES[name][language], clock=clock, **figures)
 
 
-def _list(plan: Plan, language: str) -> list[str]:
+def _list(plan: Plan, language: str, questions: Mapping[str, object]) -> list[str]:
     comma, capacity = PUNCTUATION["comma"][language], plan.capacity
     asked = [
-        _said("question", language, target=q.target, lane=LANE_NAMES[q.lane][language], weight=f"{q.weight:g}")
+        _said(
+            "question",
+            language,
+            target=said(questions.get(q.target, q.target), language),
+            lane=LANE_NAMES[q.lane][language],
+            weight=f"{q.weight:g}",
+        )
         for q in plan.questions
     ]
     shares = {name: getattr(plan.lanes, name) for name in ("triggered", "escalating", "first", "rising", "explore")}
