@@ -258,24 +258,41 @@ class Handling(Planes):
         count
             (n_grids, n_dates) places.
         """
+
+        def fill(out: np.ndarray) -> None:
+            out[:] = 0
+            owner, standing = self._standing(streams, closed, days)
+            first = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]]) if len(owner) else owner
+            if len(first):
+                enough = (standing >= at_least - _SLIP).astype(np.float32)
+                out[owner[first]] = np.add.reduceat(enough, first, axis=0)
+
+        return self._plane(("unsettled", streams, closed, float(days), float(at_least)), fill)
+
+    def _standing(self, streams: tuple[Stream, ...], closed: Stream, days: float) -> tuple[np.ndarray, np.ndarray]:
+        """Grid of each place, sorted, and (n_places, n_dates) the weight of what stands at it; the last one asked for is kept."""
+        key = (streams, closed, days)
+        if self._stood is None or self._stood[0] != key:
+            self._stood = (key, *self._standing_anew(streams, closed, days))
+        return self._stood[1:]
+
+    def _standing_anew(self, streams: tuple[Stream, ...], closed: Stream, days: float) -> tuple[np.ndarray, np.ndarray]:
         rows = self._of("facts", streams)[0]
-        rows = rows[np.flatnonzero(rows.place >= 0)]
-        out = np.zeros(self.shape, np.float32)
-        if len(rows) == 0:
-            return out
+        start, end = np.maximum(rows.start, rows.occurred), np.minimum(rows.end, rows.occurred + span(days))
+        live = np.flatnonzero((rows.place >= 0) & (start <= self.micros[-1]) & (end >= self.micros[0]))
+        if len(live) == 0:
+            return np.zeros(0, np.int64), np.zeros((0, self.shape[1]), np.float32)
+        rows, start, end = rows[live], start[live], end[live]
         wide = int(rows.place.max()) + 1
         places, at = np.unique(rows.grid.astype(np.int64) * wide + rows.place, return_inverse=True)
-        end = np.minimum(rows.end, rows.occurred + span(days))
-        standing = self._at_places(at, len(places), np.maximum(rows.start, rows.occurred), end, rows.weight)
+        standing = self._at_places(at, len(places), start, end, rows.weight)
         cases = self._closed(closed)[0]
+        cases = cases[np.flatnonzero((cases.closed >= rows.occurred.min()) & (cases.closed <= self.micros[-1]))]
         case, event = pairs_within(cases, cases.closed, rows, rows.occurred, ("place",), span(days))
         began, ended = np.maximum(rows.start[event], cases.start[case]), np.minimum(end[event], cases.end[case])
         event, began, ended = union(event, event, np.maximum(began, cases.closed[case]), ended)
         standing -= self._at_places(at[event], len(places), began, ended, rows.weight[event])
-        owner = places // wide
-        first = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
-        out[owner[first]] = np.add.reduceat((standing >= at_least - _SLIP).astype(np.float32), first, axis=0)
-        return out
+        return places // wide, standing
 
     def _at_places(
         self, at: np.ndarray, n_places: int, start: np.ndarray, end: np.ndarray, weight: np.ndarray

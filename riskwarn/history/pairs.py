@@ -34,10 +34,11 @@ def pairs_within(
 
 def _keys(after: Facts, before: Facts, by: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     """One number for each grid and `by`, the same for rows of both."""
-    columns = [np.concatenate([getattr(rows, c) for rows in (after, before)]).astype(np.int64) for c in ("grid", *by)]
-    if len(columns[0]) == 0:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    key = np.unique(np.column_stack(columns), axis=0, return_inverse=True)[1].ravel()
+    key = np.zeros(len(after) + len(before), np.int64)
+    for column in ("grid", *by):
+        codes = np.concatenate([getattr(rows, column) for rows in (after, before)]).astype(np.int64)
+        # ranks of the columns so far and the next code make one number, which stays far below what 64 bits hold
+        key = np.unique(key * (codes.max(initial=0) + 1) + codes, return_inverse=True)[1]
     return key[: len(after)], key[len(after) :]
 
 

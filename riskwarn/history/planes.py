@@ -38,6 +38,7 @@ class Planes:
         self._planes: dict[Hashable, np.ndarray] = {}
         self._homes: dict[Hashable, np.ndarray] = {}
         self._kept = 0
+        self._stood: tuple[Hashable, np.ndarray, np.ndarray] | None = None
         self.kept: dict[Hashable, np.ndarray] = {}
 
     @property
