@@ -45,6 +45,16 @@ PAINT = """() => new Promise(done => {
 })"""
 
 
+def with_ledger(store):
+    """The store with its nights in a ledger, as the nightly job enters them: pages of work want one."""
+    from riskwarn.ledger import Ledger, enter
+
+    ledger = Ledger(store)
+    enter(ledger)
+    ledger.close()
+    return store
+
+
 def pages_of(store):
     """Addresses with how often each is asked for in a hundred clicks."""
     night = store.newest_night()
@@ -228,7 +238,7 @@ def main():
     args = parser.parse_args()
     from riskwarn.store import Store
 
-    store = Store(args.store)
+    store = with_ledger(Store(args.store))
     with contextlib.suppress(KeyboardInterrupt):
         if args.only in {None, "browser"}:
             measure_browser(store)

@@ -105,9 +105,9 @@ def board(ledger: Ledger, *, at: object = None, area: str = CITY) -> pd.DataFram
     """
     running = clocks(ledger, at=at).rename(columns={"state": "light"})
     late = running.loc[running["light"] != "green", list(_CLOCK)]
-    every = ledger.items(open_only=True)
-    rows = concerning(late.merge(every, on="item_id"), area)
-    return _with_steps(ledger.workflow, rows, _open_cards(every))
+    items = ledger.items(item_ids=late["item_id"].unique().tolist())
+    rows = concerning(late.merge(items, on="item_id"), area)
+    return _with_steps(ledger.workflow, rows, _open_cards(ledger.items(kind=CARD, open_only=True)))
 
 
 def _open_cards(items: pd.DataFrame) -> dict[tuple[str, str], tuple[str, str]]:

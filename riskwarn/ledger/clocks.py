@@ -182,11 +182,13 @@ def _open_at(
     is_open = ITEMS.c.state.not_in(flow.final)
     asked = [is_open if until is None else sa.or_(is_open, ITEMS.c.changed_at >= until)]
     asked += [] if item_ids is None else [ITEMS.c.item_id.in_(list(item_ids))]
-    items = {row.item_id: Item.of(row) for row in link.execute(sa.select(ITEMS).where(*asked))}
+    # only what stood at an instant is told by readings and details, which are JSON, thousands of them
+    light = [sa.null().label(c.name) if c is ITEMS.c.reading else c for c in ITEMS.c]
+    columns = light if until is None else list(ITEMS.c)
+    items = {row.item_id: Item.of(row) for row in link.execute(sa.select(*columns).where(*asked))}
     rows: dict[str, list[Any]] = {item_id: [] for item_id in items}
-    # only what stood at an instant is told by details, which are JSON, thousands of them
-    columns = [TRANSITIONS.c[name] for name in _READ] if until is None else TRANSITIONS.c
-    steps = sa.select(*columns).join(ITEMS, ITEMS.c.item_id == TRANSITIONS.c.item_id)
+    read = [TRANSITIONS.c[name] for name in _READ] if until is None else TRANSITIONS.c
+    steps = sa.select(*read).join(ITEMS, ITEMS.c.item_id == TRANSITIONS.c.item_id)
     steps = steps.where(*asked, *([] if until is None else [TRANSITIONS.c.at < until]))
     for row in link.execute(steps.order_by(TRANSITIONS.c.seq)):
         rows[row.item_id].append(row)

@@ -108,6 +108,7 @@ class Ledger:
         area: str = CITY,
         open_only: bool = False,
         source_ids: Sequence[str] | None = None,
+        item_ids: Sequence[str] | None = None,
         grid_id: str | None = None,
     ) -> pd.DataFrame:
         """Items, the gravest first.
@@ -122,6 +123,8 @@ class Ledger:
             Only what has not ended.
         source_ids
             Only items with one of the names that nights gave them.
+        item_ids
+            Only items with one of these names of their own.
         grid_id
             Only what concerns this grid.
 
@@ -136,6 +139,7 @@ class Ledger:
         asked = asked if level is None else asked.where(ITEMS.c.level == level)
         asked = asked.where(ITEMS.c.state.not_in(self.workflow.final)) if open_only else asked
         asked = asked if source_ids is None else asked.where(ITEMS.c.source_id.in_(list(source_ids)))
+        asked = asked if item_ids is None else asked.where(ITEMS.c.item_id.in_(list(item_ids)))
         asked = asked if grid_id is None else asked.where(ITEMS.c.grid_ids.contains(grid_id, autoescape=True))
         with database.linked(self.engine) as link:
             found = link.execute(asked).all()
@@ -147,6 +151,12 @@ class Ledger:
             rows, key=lambda r: (rank.get(r["level"], len(rank)), r["kind"], r["first_night"], r["item_id"])
         )
         return self._frame(ordered, [c.name for c in ITEMS.columns])
+
+    @property
+    def n_transitions(self) -> int:
+        """How many transitions were written so far; what was read of the ledger holds while it is the same."""
+        with database.linked(self.engine) as link:
+            return int(link.execute(sa.select(CHAIN.c.seq)).scalar() or 0)
 
     @checked
     def item(self, item_id: str) -> Item:

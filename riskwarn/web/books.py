@@ -9,7 +9,7 @@ import pandas as pd
 
 from riskwarn.access import Visitor
 from riskwarn.errors import ConflictError, DataError, ForbiddenError, NotFoundError, StepError
-from riskwarn.ledger import Ledger, clocks, concerning, concerns
+from riskwarn.ledger import Ledger, board, clocks, concerning, concerns
 from riskwarn.ledger.database import FILE, URL
 from riskwarn.ledger.item import Item
 from riskwarn.store import Store
@@ -34,8 +34,9 @@ class Books:
 
     def __init__(self, store: Store, clock: Callable[[], pd.Timestamp]) -> None:
         self.store, self.clock = store, clock
-        self._lock = Lock()
+        self._lock, self._one_reads = Lock(), Lock()
         self._ledger: Ledger | None = None
+        self._board: tuple[tuple[int, pd.Timestamp], pd.DataFrame] | None = None
 
     def ledger(self) -> Ledger | None:
         """The ledger; None where no night was entered yet, for a look makes none."""
@@ -43,6 +44,29 @@ class Books:
             if self._ledger is None and (os.environ.get(URL) or (self.store.path / FILE).exists()):
                 self._ledger = Ledger(self.store)
             return self._ledger
+
+    def board(self, ledger: Ledger, area: str) -> pd.DataFrame:
+        """Clocks that are amber or overdue in an area (:func:`riskwarn.ledger.board`), read once a minute and after every step.
+
+        Parameters
+        ----------
+        ledger
+            As :meth:`ledger` gave it.
+        area
+            Only what lies in it or was assigned to it.
+
+        Returns
+        -------
+        board
+            One row a clock, overdue first.
+        """
+        now = self.clock()
+        with self._one_reads:
+            key = (ledger.n_transitions, now.floor("min"))
+            if self._board is None or self._board[0] != key:
+                self._board = (key, board(ledger, at=now))
+            every = self._board[1]
+        return concerning(every, area).reset_index(drop=True)
 
     def beside(self, kind: str, listed: list[dict[str, Any]], name: str, visitor: Visitor) -> list[dict[str, Any]]:
         """Alerts or gaps with the work item that each became.

@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from pydantic import Field
 
 from riskwarn.access import Visitor
-from riskwarn.ledger import CITY, board, within
+from riskwarn.ledger import CITY, within
 from riskwarn.web.api.items import books_of
 from riskwarn.web.api.shared import nights_of
 from riskwarn.web.desk import at_hand
@@ -77,7 +77,7 @@ def _overdue(request: Request, visitor: Visitor) -> list[str]:
     ledger = books_of(request).ledger()
     if ledger is None:
         return []
-    late = board(ledger, at=request.app.state.clock(), area=visitor.area).drop_duplicates("item_id")
+    late = books_of(request).board(ledger, visitor.area).drop_duplicates("item_id")
     red: list[str] = late.loc[late["light"] == "red", "path"].tolist()
     return red
 
@@ -96,7 +96,7 @@ def _morning(request: Request, visitor: Visitor, night: Night, area: str) -> Res
     own = of_area(night, area) if visitor.area == CITY or area != visitor.area else night
     before = nights.before(nights.at(night.date))
     ledger = books_of(request).ledger()
-    late = None if ledger is None else board(ledger, at=request.app.state.clock(), area=area).drop_duplicates("item_id")
+    late = None if ledger is None else books_of(request).board(ledger, area).drop_duplicates("item_id")
     return duty_page(
         request,
         "centre.html",

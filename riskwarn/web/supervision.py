@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from pydantic import Field
 
 from riskwarn.access import Visitor
-from riskwarn.ledger import Item, board, by_body, settled_cards
+from riskwarn.ledger import Item, by_body, settled_cards
 from riskwarn.web import schemas
 from riskwarn.web.api.items import books_of
 from riskwarn.web.api.shared import api_answer, nights_of
@@ -41,7 +41,7 @@ class SupervisionQuery(PageQuery):
 def supervision_page(request: Request, visitor: Reader, query: Annotated[SupervisionQuery, Query()]) -> Response:
     """What is overdue and what soon will be, by organisation, overdue first."""
     ledger, now = ledger_of(request), request.app.state.clock()
-    every = board(ledger, at=now, area=visitor.area)
+    every = books_of(request).board(ledger, visitor.area)
     chosen = _with(every, query.body)
     chosen = chosen[chosen["clock"] == query.clock] if query.clock else chosen
     pages = pager(len(chosen), query.page, ROWS)
@@ -79,7 +79,7 @@ def supervision_rows(request: Request, visitor: Reader, query: Annotated[BoardQu
     told: dict[str, Any] = {"kept": ledger is not None, "limit": query.limit, "offset": query.offset}
     if ledger is None:
         return api_answer(request, **told, total=0, items=[])
-    every = board(ledger, at=request.app.state.clock(), area=visitor.area)
+    every = books_of(request).board(ledger, visitor.area)
     chosen = _with(every, query.body)
     page = chosen.iloc[query.offset : query.offset + query.limit]
     return api_answer(request, **told, total=len(chosen), items=rows(page, _ROW))
