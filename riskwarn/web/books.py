@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from threading import Lock
 from typing import Any
 
@@ -17,6 +18,8 @@ from riskwarn.web.problems import Problem, conflict, forbidden, no_ledger, refus
 from riskwarn.web.schemas import StepRequest, fields, rows
 from riskwarn.web.schemas import work as shapes
 
+_KEPT_LISTS = 16
+"""Lists of a night whose items are kept while nothing is written."""
 _CLOCK = fields(shapes.Clock)
 _ITEM = fields(shapes.Item)
 
@@ -37,6 +40,7 @@ class Books:
         self._lock, self._one_reads = Lock(), Lock()
         self._ledger: Ledger | None = None
         self._board: tuple[tuple[int, pd.Timestamp], pd.DataFrame] | None = None
+        self._last = lru_cache(maxsize=_KEPT_LISTS)(self._last_items)
 
     def ledger(self) -> Ledger | None:
         """The ledger; None where no night was entered yet, for a look makes none."""
@@ -114,9 +118,12 @@ class Books:
         ledger = self.ledger() if names else None
         if ledger is None:
             return pd.DataFrame(columns=[*_ITEM, "source_id"]).set_index("source_id")
+        return concerning(self._last(ledger, ledger.n_transitions, kind, tuple(names)), visitor.area)
+
+    @staticmethod
+    def _last_items(ledger: Ledger, n_transitions: int, kind: str, names: tuple[str, ...]) -> pd.DataFrame:  # noqa: ARG004 - as of so many it holds
         items = ledger.items(kind=kind, source_ids=names).sort_values("first_night", kind="stable")
-        last = items.drop_duplicates("source_id", keep="last").set_index("source_id", drop=False)
-        return concerning(last, visitor.area)
+        return items.drop_duplicates("source_id", keep="last").set_index("source_id", drop=False)
 
     def item(self, item_id: str, visitor: Visitor, *, kind: str | None = None) -> Item:
         """A work item that the visitor sees.

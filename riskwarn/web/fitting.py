@@ -81,8 +81,7 @@ def fitting(night: Night, asked: FitQuery, alerts: pd.DataFrame) -> Fit:
         An alert fits where it does itself and one of its grids does; a gap of no grid where its body lies in the area, and no alert is
         asked for.
     """
-    scores = night.scores
-    fits = in_area(scores, asked.area) if asked.area else np.ones(len(scores), dtype=bool)
+    fits = _inside(night, asked.area) if asked.area else np.ones(len(night.scores), dtype=bool)
     where = grids_of_gaps(night, asked.gap) if asked.gap else None
     if where is not None:
         fits &= _rows_with(night, where)
@@ -95,6 +94,15 @@ def fitting(night: Night, asked: FitQuery, alerts: pd.DataFrame) -> Fit:
         fits &= _rows_with(night, members[members.index.isin(chosen.index)])
     gaps = None if where is None or night.gaps is None else _gaps(night, asked, where, fits)
     return Fit(ordered(chosen), gaps, fits)
+
+
+def _inside(night: Night, area: str) -> np.ndarray:
+    """(n,) Which rows of the night's scores lie in an area; found once a night."""
+    made, key = night.made, ("inside", area)
+    if key not in made:
+        made[key] = in_area(night.scores, area)
+    inside: np.ndarray = made[key].copy()
+    return inside
 
 
 def _index(night: Night) -> pd.Index:
