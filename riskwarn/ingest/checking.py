@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from riskwarn.calling import checked
 from riskwarn.errors import NotFoundError
+from riskwarn.ingest.changing import changes
 from riskwarn.ingest.heaping import Remark, heaps
 from riskwarn.language import LANGUAGES, Language, in_every_language, phrase
 from riskwarn.store import Store
@@ -184,9 +185,11 @@ def check(store: Store) -> CheckReport:
     """
     if not store.has("events"):
         raise NotFoundError(f"store {store.path} holds no events; bring some in with `riskwarn ingest`.")
-    log = store.read("feed_log") if store.has("feed_log") else None
+    log, grids, crosswalk = (
+        store.read(name) if store.has(name) else None for name in ("feed_log", "grids", "crosswalk")
+    )
     until = _newest(store)
-    looked = [_look(store, source, log, until) for source in store.sources()]
+    looked = [_look(store, source, log, until, grids, crosswalk) for source in store.sources()]
     feeds = pd.DataFrame([feed for feed, *_ in looked])
     feeds = feeds.astype(dict.fromkeys(("missing_days", "received", "accepted", "duplicate", "quarantined"), "Int64"))
     delays, missing = (pd.concat([item[place] for item in looked], ignore_index=True) for place in (1, 2))
@@ -207,9 +210,14 @@ def _silent_days(known: pd.Series, until: pd.Timestamp) -> float:
 
 
 def _look(
-    store: Store, source: str, log: pd.DataFrame | None, until: pd.Timestamp
+    store: Store,
+    source: str,
+    log: pd.DataFrame | None,
+    until: pd.Timestamp,
+    grids: pd.DataFrame | None,
+    crosswalk: pd.DataFrame | None,
 ) -> tuple[dict[str, object], pd.DataFrame, pd.DataFrame, list[Remark]]:
-    columns = ["event_id", "known_at", "occurred_at", "grid_id", "category", "category_raw", "place_key"]
+    columns = ["event_id", "known_at", "occurred_at", "grid_id", "category", "category_raw", "place_key", "severity"]
     table = store.arrow("events", columns=columns, source=source, dictionary=False)
     revisions = table.to_pandas(
         types_mapper=lambda t: pd.StringDtype(na_value=np.nan) if pa.types.is_string(t) else None
@@ -240,7 +248,8 @@ def _look(
     curve = pd.DataFrame({"source": source, "share": QUANTILES, "days": delay.quantile(list(QUANTILES)).to_numpy()})
     days = pd.DataFrame({"source": source, "day": missing if missing is not None else []})
     deliveries = log[log["source"] == source] if log is not None else None
-    return feed, curve, days, heaps(events, store.timezone, deliveries)
+    changed = changes(events.assign(occurred_at=occurred), grids, crosswalk)
+    return feed, curve, days, [*changed, *heaps(events, store.timezone, deliveries)]
 
 
 def _span(occurred: pd.Series, source: str, log: pd.DataFrame | None) -> tuple[pd.Timestamp, pd.Timestamp]:

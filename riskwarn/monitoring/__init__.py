@@ -7,7 +7,11 @@ monitor      scope                           value, and what is usual
 ===========  ==============================  ==============================================================================
 volume       feed, feed/category             -log10 p of its oddest one, three, five or seven days among all feeds and categories;
                                              warn and alarm are passed by chance one night in a month and one in a year; a feed
-                                             that has stopped is told by its habit before the silence, as long as it is silent
+                                             that has stopped is told by its habit before the silence, as long as it is silent; a feed that
+                                             comes in lumps by its deliveries
+volume       feed/county:…                   the same of each county, where there are several
+recording    feed@grid:A>B, feed@grid:A,     records that moved to another grid, large grids that turned, categories that changed their code,
+             feed@x>y, feed@reporting        more reporting without more incidents; of the city, and of a county
 volume       feed@copies                     the same of the share of the day's records that repeat another one
 category     feed@unknown, feed@new          share of the week's records without a category, and in new ones
 feature      every feature                   population stability against the training time
@@ -21,7 +25,8 @@ model that forecasts the level of the city, the count warns above twice what the
 
 ::
 
-    mark ─┬ volume ── category
+    mark ─┬ volume ─┬ category
+          │         └ recording
           ├ drift ── usual
           └ phrases
 """
@@ -39,6 +44,7 @@ from riskwarn.monitoring.category import category_marks
 from riskwarn.monitoring.drift import calibration_marks, drift_marks, panels_of, rank_marks, training_dates
 from riskwarn.monitoring.mark import COLUMNS, STATES, counts, summary, worst
 from riskwarn.monitoring.phrases import in_words
+from riskwarn.monitoring.recording import recording_marks
 from riskwarn.monitoring.usual import Memory, Usual
 from riskwarn.monitoring.volume import flows, replay, volume_marks
 from riskwarn.store import Store
@@ -138,7 +144,7 @@ def check_all(
 
 @checked
 def check_feeds(history: History, as_of: object) -> pd.DataFrame:
-    """Volume and categories of every feed.
+    """Volume, recording and categories of every feed, of the city and of its counties.
 
     Parameters
     ----------
@@ -163,7 +169,9 @@ def check_feeds(history: History, as_of: object) -> pd.DataFrame:
         raise DataError(
             f"nothing was known at {snapshot.local[0]:%Y-%m-%d}: there is no feed to look at; choose a later date."
         )
-    return pd.concat([volume_marks(feeds), category_marks(feeds)], ignore_index=True)
+    changed = recording_marks(history, int(snapshot.micros[0]))
+    tables = [volume_marks(feeds), *([changed] if len(changed) else []), category_marks(feeds)]
+    return pd.concat(tables, ignore_index=True)
 
 
 def _checked(history: History, models: Sequence[RiskModel], as_of: object, memory: Memory) -> Iterator[pd.DataFrame]:

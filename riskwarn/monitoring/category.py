@@ -18,7 +18,7 @@ def category_marks(feeds: list[Flow]) -> pd.DataFrame:
 
     The first is graded by the binomial tail of the year's share among all feeds; the second by its size.
     """
-    old = [f for f in feeds if f.counts.shape[1] >= LEAST_DAYS]
+    old = [f for f in feeds if f.counts.shape[1] >= LEAST_DAYS and not f.by_county]
     return (
         pd.concat([pd.concat([_unknown(f, len(old)), _new(f)]) for f in old], ignore_index=True)
         if old

@@ -5,6 +5,7 @@ import pandas as pd
 
 from riskwarn.calling import checked
 from riskwarn.language import Language, phrase
+from riskwarn.recording import RECORDED
 
 _SAID = {
     "fewer": phrase("{observed:.0f} records in {days:g} days, usually about {expected:.0f}", context="monitor"),
@@ -18,6 +19,7 @@ _SAID = {
         "{observed:.0%} of the records of the day are copies of another record (same place, category and time), usually {expected:.1%}",
         context="monitor",
     ),
+    **RECORDED,
     "young": phrase("younger than twelve weeks: nothing to compare with yet", context="monitor"),
     "unknown_categories": phrase(
         "{observed:.1%} of the records of {days:g} days without a category, {expected:.1%} in the year before",
@@ -70,9 +72,17 @@ def in_words(table: pd.DataFrame, language: Language = "en") -> pd.Series:
     >>> in_words(row).item()
     'feed:petition: 4 records in 2 days, usually about 30'
     """
-    rows = [(row, row._asdict()) for row in table.itertuples(index=False)]
+    rows = [(row, row._asdict() | _parted(row)) for row in table.itertuples(index=False)]
     sentences = [f"{row.scope}: {_SAID[_key(row)].filled(**values)[language]}" for row, values in rows]
     return pd.Series(sentences, index=table.index, dtype="str")
+
+
+def _parted(row: object) -> dict[str, str]:
+    """Of a change from one code to another: what is gone, what came, and since when."""
+    gone, _, came = str(row.scope).rpartition("@")[2].removeprefix("grid:").partition(">")  # type: ignore[attr-defined]
+    at, days = getattr(row, "as_of", None), getattr(row, "days", np.nan)
+    since = "" if at is None or np.isnan(days) else f"{pd.Timestamp(at) - pd.DateOffset(days=int(days)):%Y-%m-%d}"
+    return {"gone": gone, "came": came, "since": since}
 
 
 def _key(row: object) -> str:

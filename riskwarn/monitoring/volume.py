@@ -7,7 +7,8 @@ day's records clump more than is usual, the variance of too many is larger by as
 
 A feed that has stopped (:func:`riskwarn.unusual.stopped`, the law of the gap finder and of `riskwarn check`) is told by its habit before
 the silence, for as long as it is silent. A feed that is delivered twice is told by its copies: records of one place, category and
-instant.
+instant. A feed that comes in lumps, by the month say, is held against its own deliveries (:func:`riskwarn.recording.lumps`). Counties are
+followed as the city is; what all of them lack is missed of the city, not of one.
 """
 
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from riskwarn.clock import days_before, local_days
 from riskwarn.history import DAY_US, Facts, History
 from riskwarn.holiday import holidays_of
 from riskwarn.monitoring.mark import A_MONTH, A_YEAR, marks
+from riskwarn.recording import Lump, lumps, newest_lump
 from riskwarn.unusual import STOPPED_P, Stop, stop_chances, stopped
 
 LEAST_DAYS = 84
@@ -34,6 +36,9 @@ _WINDOWS_WORTH = 3
 _YEAR_DAYS, _CLUMP_RECORDS = 364, 20.0
 _COPY_DAYS, _COPY_FACTOR, _COPY_MORE, _COPY_MOST = 60, 2.0, 0.02, 0.9
 """Copies are judged against twice their share of so many days and a fiftieth more, at most nine tenths."""
+_SETTLED_DAYS, _LUMP_TOLD, _LUMP_HELD = 2, 8, 70
+"""A delivery is judged when nothing came for two days, told for a week, and a feed keeps coming in lumps for two months after one."""
+COUNTY = "county:"
 _HOUR_US = DAY_US // 24
 _FACTS = ("scope", "fault", "observed", "expected", "days")
 
@@ -56,6 +61,8 @@ class Flow:
         (n, days) Mean size of the matter that a record belongs to: of one grid, category and hour.
     copies
         (n_days,) Of the last days records of a grid, category and instant that another record has already.
+    by_county
+        Whether it is one source by county: `categories` are then these, and none is the whole.
     """
 
     source: str
@@ -64,16 +71,33 @@ class Flow:
     holidays: np.ndarray
     clumps: np.ndarray
     copies: np.ndarray
+    by_county: bool = False
 
     @cached_property
     def stop(self) -> Stop | None:
         """The silence the feed has fallen into, if any."""
-        return stopped(self.counts[0])
+        return stopped(self._whole)
+
+    @cached_property
+    def in_lumps(self) -> bool:
+        """Whether it ever came in lumps."""
+        return bool(lumps(self._whole))
+
+    def delivery(self, day: int) -> Lump | None:
+        """The newest delivery known at the end of a day of a feed that comes in lumps; None while it does not."""
+        newest = newest_lump(self._whole[: day + 1])
+        return newest if newest and day - newest.day <= _LUMP_HELD else None
+
+    @cached_property
+    def _whole(self) -> np.ndarray:
+        """(days,) records of the whole source."""
+        return np.asarray(self.counts.sum(axis=0) if self.by_county else self.counts[0])
 
     @cached_property
     def reading(self) -> Reading:
         """What the law of arrivals says of each day."""
-        return read(self.counts, holidays=self.holidays, whole=self.categories == "*")
+        whole = np.full(len(self.categories), True) if self.by_county else self.categories == "*"
+        return read(self.counts, holidays=self.holidays, whole=whole, together=self.by_county)
 
     @property
     def scopes(self) -> list[str]:
@@ -111,15 +135,48 @@ class Flow:
         return np.stack([_highest(more, w) for w in WINDOWS])
 
 
-def flows(history: History, at: int) -> Iterator[Flow]:
-    """Every source that spoke before `at` (µs), each over no day before its first record."""
+def flows(history: History, at: int, *, counties: bool = True) -> Iterator[Flow]:
+    """Every source that spoke before `at` (µs), each over no day before its first record; then, where there are several counties, by county."""
     cases = history.cases
     fresh = np.flatnonzero((cases.start == cases.known) & (cases.end > cases.start) & (cases.start < at))
     ago = days_before(cases.start[fresh], at, history.timezone)
-    source = cases.source[fresh]
+    source, names = cases.source[fresh], counties_of(history)[1]
     for code in np.unique(source):
         mine = source == code
-        yield _flow(history, cases[fresh[mine]], ago[mine], str(history.words["source"][code]), at)
+        name = str(history.words["source"][code])
+        yield _flow(history, cases[fresh[mine]], ago[mine], name, at)
+        if counties and len(names) > 1:
+            yield _by_county(history, cases[fresh[mine]], ago[mine], name, at)
+
+
+def counties_of(history: History) -> tuple[np.ndarray, np.ndarray]:
+    """(n_grids + 1,) number of each grid's county, -1 where none is known and, last, for records without a grid; and their codes."""
+    column = history.grids["county_id"] if "county_id" in history.grids else pd.Series(dtype=object)
+    known = column.notna() & (column.astype(str) != "")
+    code, names = pd.factorize(column.astype(str).where(known), sort=True)
+    numbers = np.full(len(history.grids) + 1, -1)
+    numbers[: len(code)] = code
+    return numbers, np.asarray(names, dtype=object)
+
+
+def _by_county(history: History, cases: Facts, ago: np.ndarray, source: str, at: int) -> Flow:
+    """One source by county; records without one are in none."""
+    numbers, names = counties_of(history)
+    county, span = numbers[cases.grid], int(ago.max()) + 1
+    known = county >= 0
+    cell = county[known] * span + span - 1 - ago[known]
+    shape = len(names), span
+    counts = np.bincount(cell, weights=cases.weight[known], minlength=len(names) * span).reshape(shape)
+    squares = _squares(cases[known], cell, len(names) * span).reshape(shape)
+    return Flow(
+        source,
+        np.array([f"{COUNTY}{name}" for name in names], dtype=object),
+        counts,
+        holidays_of(local_days(at, span, history.timezone), history.timezone, history.calendar),
+        np.divide(squares, counts, out=np.ones(shape), where=counts > 0),
+        np.zeros(0),
+        by_county=True,
+    )
 
 
 def _flow(history: History, cases: Facts, ago: np.ndarray, source: str, at: int) -> Flow:
@@ -178,14 +235,17 @@ def volume_marks(feeds: list[Flow]) -> pd.DataFrame:
 
     The value is -log10 of the probability that so odd a number comes up anywhere among all feeds, categories and windows.
     """
-    still, speaking = [f for f in feeds if f.stop], [f for f in feeds if not f.stop]
+    still = [f for f in feeds if f.stop and not f.by_county]
+    speaking = [f for f in feeds if not f.stop]
     old = [f for f in speaking if f.counts.shape[1] >= LEAST_DAYS]
     young = [f for f in speaking if f.counts.shape[1] < LEAST_DAYS]
+    young = [f for f in young if not f.by_county]
     n_tests = sum(int(f.n_tests[-1]) for f in feeds if f.counts.shape[1] >= LEAST_DAYS)
     parts = [_stopped(f.scopes[0], f.stop, n_tests) for f in still if f.stop]
     parts += [_marks(f, n_tests) for f in old]
     parts += [_young(f) for f in young]
-    parts += [_copied(f, len(old)) for f in old]
+    whole = [f for f in old if not f.by_county]
+    parts += [_copied(f, len(whole)) for f in whole]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -240,7 +300,8 @@ def _tonight(flow: Flow, streams: np.ndarray, n_tests: np.ndarray, *, last: int)
         "value": values[oddest, stream, day],
     }
     table = pd.DataFrame({name: column.ravel() for name, column in facts.items()})
-    return _with_falls(table.assign(day=day.ravel()), flow, streams, last)
+    table = _with_falls(table.assign(day=day.ravel()), flow, streams, last)
+    return _with_lumps(table, flow, n_tests, last) if flow.in_lumps else table
 
 
 def _with_falls(table: pd.DataFrame, flow: Flow, streams: np.ndarray, last: int) -> pd.DataFrame:
@@ -252,6 +313,24 @@ def _with_falls(table: pd.DataFrame, flow: Flow, streams: np.ndarray, last: int)
         came = float(flow.counts[streams[place], night - CHANGE_DAYS + 1 : night + 1].sum())
         table.loc[news, list(_FACTS[1:])] = ["lower", came, came / left, float(CHANGE_DAYS)]
         table.loc[news, "value"] = A_YEAR
+    return table
+
+
+def _with_lumps(table: pd.DataFrame, flow: Flow, n_tests: np.ndarray, last: int) -> pd.DataFrame:
+    """While a feed comes in lumps its days are not judged: the whole is told by the newest delivery, its categories by the mix alone."""
+    for day in table["day"].unique():
+        if (lump := flow.delivery(flow.counts.shape[1] - last + int(day))) is None:
+            continue
+        mine = table["day"] == day
+        ago = flow.counts.shape[1] - last + int(day) - lump.day
+        much = lump.observed < HALF * lump.expected or lump.observed * HALF > lump.expected
+        value = float(among(np.array([lump.p]), n_tests[int(day)])[0]) if _SETTLED_DAYS <= ago <= _LUMP_TOLD else 0.0
+        few = much and lump.observed < lump.expected
+        table.loc[mine, "value"] = 0.0
+        whole = mine & (table["scope"] == f"feed:{flow.source}")
+        said = ["partial" if few else "delivery", lump.observed, lump.expected, float(ago)]
+        table.loc[whole, list(_FACTS[1:])] = said
+        table.loc[whole, "value"] = value if much else min(value, A_YEAR)
     return table
 
 
@@ -330,7 +409,8 @@ def _every_night(flow: Flow, days: int, n_tests: np.ndarray) -> pd.DataFrame:
     often = flow.often.ravel() & (table["day"].to_numpy() >= LEAST_DAYS - 1) & np.isfinite(table["value"].to_numpy())
     seen = table[often]
     table = seen.loc[seen.groupby("day")["value"].idxmax()]
-    table = _with_stops(table.set_index("day", drop=False), flow, n_tests[-span:])
+    if not flow.by_county:
+        table = _with_stops(table.set_index("day", drop=False), flow, n_tests[-span:])
     return table.assign(day=table["day"] + days - span)
 
 

@@ -135,7 +135,7 @@ MARKS = Table(
             "monitor",
             "what was looked at",
             required=True,
-            values=("volume", "category", "feature", "score", "rank", "calibration"),
+            values=("volume", "recording", "category", "feature", "score", "rank", "calibration"),
         ),
         text("scope", "feed:…, feature:…, score, order, list, count or probability", required=True),
         text("state", "from calm to loud", required=True, values=("ok", "unknown", "warn", "alarm")),
