@@ -93,18 +93,28 @@ def test_links_lead_somewhere(page):
 def test_a_chinese_page_says_what_the_english_one_says(english, chinese):
     """Both have the same sections, tables, keys, commands, verbs, links and numbers of steps and bold points; only the words differ."""
     pages = [page.read_text("utf-8") for page in (english, chinese)]
-    first, second = map(_bones, pages)
+    first, second = map(_bones, (english, chinese))
 
     assert first == second
     assert english.name in pages[1]
     assert chinese.name in pages[0]
 
 
-def _bones(text):
+@pytest.mark.parametrize(("english", "chinese"), TRANSLATED, ids=lambda p: p.name)
+def test_a_chinese_page_leads_to_chinese_pages(english, chinese):
+    """Where a page is there in Chinese, a Chinese page leads to it, and to the English one only to change the language of its own."""
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", chinese.read_text("utf-8"))
+    there = {first.resolve() for first, _ in TRANSLATED} - {english.resolve()}
+
+    assert [link for link in links if (chinese.parent / link).resolve() in there] == []
+
+
+def _bones(page):
     """What a translation keeps: all that is no prose."""
+    text = page.read_text("utf-8")
     lines = text.splitlines()
     keys = [line.split("|")[1].strip() for line in lines if line.startswith("| `")]
-    links = re.findall(r"\]\((?!https?:)(?:[\w.-]+/)*([^)/]+)\)", text)
+    links = [_led_to(link, page) for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text)]
     return {
         "levels": [line.split()[0] for line in lines if re.match(r"#+ ", line)],
         "rows": [line.count("|") for line in lines if line.startswith("|")],
@@ -115,6 +125,16 @@ def _bones(text):
         "links": sorted(link for link in set(links) if link.removesuffix(".md").removesuffix(".zh") != "README"),
         "points": [line[:2] for line in lines if re.match(r"- |\*\*[^*]+[.。]\*\*|\d\. ", line)],
     }
+
+
+def _led_to(link, page):
+    """Where a link leads, in any language: the name of the page, and of a section its place on the page."""
+    path, _, section = link.partition("#")
+    if not section:
+        return Path(path).name
+    headings = re.findall(r"^#+ (.*)$", ((page.parent / path) if path else page).read_text("utf-8"), re.MULTILINE)
+    slugs = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+    return f"{Path(path).name}#{slugs.index(section)}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
