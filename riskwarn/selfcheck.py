@@ -1,8 +1,10 @@
-"""The ML Test Score of riskwarn: 28 tests of a system that learns, each with its points, the evidence, and what is missing.
+"""What riskwarn is tested for: the 28 tests of the ML Test Score, each with its points, the evidence, and what is missing; and its faults.
 
 After Breck, Cai, Nielsen, Salib and Sculley, *The ML Test Score: A Rubric for ML Production Readiness* (IEEE Big Data 2017): a point where a
 test is automated and repeated, half of one where it is done by hand and written down; a section has the sum of its seven tests, and the
 score is that of the weakest section. It speaks of the library. What a city's own model shows stands on its card.
+
+Beside it stands the list of faults, R1 to R44: what is tried against each, what is wanted, and what came of it.
 """
 
 import tomllib
@@ -16,6 +18,7 @@ from riskwarn.calling import checked
 SECTIONS = {"D": "features and data", "M": "model development", "I": "infrastructure", "O": "monitoring"}
 """By the first letter of a test's name."""
 _TABLE = Path(__file__).with_suffix(".toml")
+_FAULTS = Path(__file__).with_name("faults.toml")
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,90 @@ def checks() -> tuple[Check, ...]:
     """
     told = tomllib.loads(_TABLE.read_text("utf-8"))["checks"]
     return tuple(Check(**{**one, "tests": tuple(one.get("tests", ()))}) for one in told)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One of the 44 faults.
+
+    Parameters
+    ----------
+    id
+        ``R1`` to ``R44``.
+    fault
+        What goes wrong.
+    target
+        What is wanted.
+    figure
+        What `command` printed on the day of :func:`measured_on`; without a command what the tests assert on every change.
+    state
+        ``met``, ``part`` or ``not known``.
+    tests
+        Of the repository, by file and function.
+    probes
+        What no single test measures, by name in ``tests/security/probes.py``.
+    command
+        What prints the figures of its own run: ``make faults`` or ``make security``; empty where the tests say all.
+    lacks
+        What is missing for ``met``; empty where nothing is.
+    """
+
+    id: str
+    fault: str
+    target: str
+    figure: str
+    state: str
+    tests: tuple[str, ...] = ()
+    probes: tuple[str, ...] = ()
+    command: str = ""
+    lacks: str = ""
+
+
+def faults() -> tuple[Fault, ...]:
+    """The 44 faults, in order.
+
+    Returns
+    -------
+    faults
+        R1 to R44.
+
+    Examples
+    --------
+    >>> len(faults()), faults()[0].fault
+    (44, 'future knowledge reaches the past')
+    """
+    told = tomllib.loads(_FAULTS.read_text("utf-8"))["faults"]
+    return tuple(Fault(**{k: tuple(v) if isinstance(v, list) else v for k, v in one.items()}) for one in told)
+
+
+def measured_on() -> str:
+    """The day on which the figures of `make faults` and `make security` were printed, year-month-day.
+
+    Returns
+    -------
+    day
+        Of the newest run that is kept in the list.
+    """
+    return tomllib.loads(_FAULTS.read_text("utf-8"))["measured"].isoformat()
+
+
+@checked
+def fault_table(of: tuple[Fault, ...]) -> pd.DataFrame:
+    """One row a fault.
+
+    Parameters
+    ----------
+    of
+        As :func:`faults` gives them.
+
+    Returns
+    -------
+    table
+        `id`, `fault`, `state`, `target`, `figure`, `command`, `tests` and `probes` (joined by a blank), `lacks`.
+    """
+    columns = ["id", "fault", "state", "target", "figure", "command", "tests", "probes", "lacks"]
+    rows = [{name: getattr(one, name) for name in columns} for one in of]
+    return pd.DataFrame([{k: " ".join(v) if isinstance(v, tuple) else v for k, v in row.items()} for row in rows])
 
 
 @checked

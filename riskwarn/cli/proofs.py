@@ -1,5 +1,6 @@
 """The verbs that prove and stop: what was forecast before it could be known, what holds a publication or promotion, what the library is tested for."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +11,7 @@ from riskwarn.errors import TamperedError
 
 if TYPE_CHECKING:
     from riskwarn.holds import Held
-    from riskwarn.selfcheck import Check
+    from riskwarn.selfcheck import Check, Fault
 
 app = verbs()
 register = verbs()
@@ -80,12 +81,20 @@ def holds(
     print("\n".join([*lines, f"{n['publication']} stop a publication, {n['promotion']} a promotion"]))
 
 
-@app.command("selfcheck", epilog=example("riskwarn selfcheck --json"))
-def selfcheck(*, out: Out = None, json: Json = False) -> None:
-    """Print the ML Test Score of riskwarn: 28 tests, their evidence and what is missing."""
+@app.command("selfcheck", epilog=example("riskwarn selfcheck --faults"))
+def selfcheck(
+    *,
+    faults: Annotated[bool, typer.Option("--faults", help="The list of faults R1 to R44 instead.")] = False,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Print the ML Test Score of riskwarn, 28 tests with their evidence and what is missing; or the faults it is held to, with figures."""
     from riskwarn.selfcheck import checks, points, table
 
     check_out(out)
+    if faults:
+        _say_faults(out=out, as_json=json)
+        return
     made = checks()
     if out or json:
         show(table(made), out=out, as_json=json)
@@ -94,6 +103,29 @@ def selfcheck(*, out: Out = None, json: Json = False) -> None:
     sums = points(made)
     told = ", ".join(f"{section} {n:g}" for section, n in sums.items())
     print("\n".join([*lines, f"of 7 each: {told}; the score is the least, {min(sums.values()):g}"]))
+
+
+def _say_faults(*, out: Path | None, as_json: bool) -> None:
+    from riskwarn.selfcheck import fault_table, faults, measured_on
+
+    made = faults()
+    if out or as_json:
+        show(fault_table(made), out=out, as_json=as_json)
+        return
+    counts = ", ".join(f"{state} {sum(one.state == state for one in made)}" for state in ("met", "part", "not known"))
+    print("\n".join([*(line for one in made for line in _of_fault(one)), f"of {len(made)}: {counts}"]))
+    print(
+        f"figures of make faults and make security are of {measured_on()}; all else is asserted by the tests on every change"
+    )
+
+
+def _of_fault(fault: "Fault") -> list[str]:
+    by = fault.command or "tests"
+    return [
+        f"{fault.id:<4} {fault.state:<10}{fault.fault}; wanted: {fault.target}",
+        *([f"{'':<15}{by}: {fault.figure}"] if fault.figure else []),
+        *([f"{'':<15}lacks: {fault.lacks}"] if fault.lacks else []),
+    ]
 
 
 def _of_check(check: "Check") -> list[str]:

@@ -411,4 +411,4 @@ PROBES: dict[str, Callable[[], Found]] = {
     probe.__name__: probe
     for probe in (registry, swaps, malformed, scripts, archives, imports, lock, advisories, licences, secrets)
 }
-"""By name, as ``faults.toml`` has them."""
+"""By name, as the list of faults has them."""
