@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: demo test slow faults security lint types docs site lock clean help bench-api screenshots
+.PHONY: demo test slow faults security lint types docs site sbom lock clean help bench-api screenshots
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -46,6 +46,9 @@ docs: $(STAMP)  ## run every snippet of README and docs
 
 site: $(STAMP)  ## build the site of the docs into build/site, offline, warnings being errors
 	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/site && echo "open build/site/index.html"
+
+sbom: $(STAMP)  ## write the bill of materials (CycloneDX) and the list of licences into build/sbom
+	@PYTHONPATH=tests $(BIN)/python -m security.bill build/sbom
 
 bench-api: $(STAMP)  ## speed of the API beside mlflow models serve and a bare FastAPI route (STORE=… with nights and a kept model)
 	@$(BIN)/python benchmarks/api.py $(or $(STORE),demo/boston) $(ARGS)

@@ -3,7 +3,6 @@
 import ast
 import functools
 import hashlib
-import importlib.metadata
 import json
 import re
 import shutil
@@ -21,6 +20,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from security.bill import licence_of
 from security.report import Found
 
 ROOT = Path(__file__).parent.parent.parent
@@ -360,22 +360,11 @@ def advisories() -> Found:
 
 def licences() -> Found:
     """The licence of each installed package of the lock; one that says none is named."""
-    unknown, told = [], 0
-    for name in locked(LOCK.read_text("utf-8")):
-        try:
-            about = importlib.metadata.metadata(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-        said = (
-            about.get("License-Expression")
-            or about.get("License")
-            or any("License ::" in c for c in about.get_all("Classifier") or ())
-        )
-        files = importlib.metadata.distribution(name).files or ()
-        known = bool(said) or any("licen" in str(place).lower() for place in files)
-        told += known
-        unknown += [] if known else [name]
-    return Found(not unknown and told > 0, {"licences told": told, "not told": len(unknown)}, ", ".join(unknown[:5]))
+    told = {name: licence_of(name) for name in locked(LOCK.read_text("utf-8"))}
+    installed = {name: licence for name, (licence, version) in told.items() if version}
+    unknown = [name for name, licence in installed.items() if not licence]
+    figures = {"licences told": len(installed) - len(unknown), "not told": len(unknown)}
+    return Found(bool(installed) and not unknown, figures, ", ".join(unknown[:5]))
 
 
 def secrets() -> Found:
