@@ -24,6 +24,8 @@ _PRIOR = "#9a8f7d"
 _LEVELS = {"red": "#b3261e", "orange": "#d9730d", "yellow": "#e3b505", "blue": "#1f5fa8"}
 _UNKNOWN = "#d5d5d5"
 _HIGHEST_SHARE = 0.3
+_FEW_NIGHTS = 14
+"""So many nights each have their date beneath them."""
 
 
 @checked
@@ -325,6 +327,8 @@ def alert_timeline(alerts: pd.DataFrame, *, most: int = 20, ax: "Axes | None" = 
     lead = rows.drop_duplicates("alert_id").set_index("alert_id")
     axes.set_yticks(range(len(names)), [f"{_lead(lead.loc[n])}  {lead.loc[n, 'lane']}" for n in names], fontsize=8)
     axes.tick_params(axis="x", rotation=30)
+    if len(days := sorted(nights.unique())) <= _FEW_NIGHTS:
+        axes.set_xticks(days, [f"{day:%m-%d}" for day in days])
     for level, colour in _LEVELS.items():
         if (rows["level"] == level).any():
             axes.scatter([], [], c=colour, marker="s", label=level)

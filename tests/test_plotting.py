@@ -115,3 +115,4 @@ def test_the_alert_listed_longest_stands_on_top_of_the_timeline():
     assert [label.get_text() for label in axes.get_yticklabels()] == ["G3  standing", "G1  standing"]
     assert axes.collections[0].get_offsets()[:, 1].tolist() == [1.0, 1.0, 0.0]
     assert len(plotting.alert_timeline(alerts, most=1).get_yticklabels()) == 1
+    assert [label.get_text() for label in axes.get_xticklabels()] == [f"{night:%m-%d}" for night in nights[:2]]
