@@ -117,7 +117,8 @@ def faults() -> tuple[Fault, ...]:
     (44, 'future knowledge reaches the past')
     """
     told = tomllib.loads(_FAULTS.read_text("utf-8"))["faults"]
-    return tuple(Fault(**{k: tuple(v) if isinstance(v, list) else v for k, v in one.items()}) for one in told)
+    lists = ("tests", "probes")
+    return tuple(Fault(**{**one, **{name: tuple(one.get(name, ())) for name in lists}}) for one in told)
 
 
 def measured_on() -> str:
