@@ -4,6 +4,8 @@ import numpy as np
 
 from riskwarn.history.facts import Facts
 
+_ROOM = 2**62
+
 
 def _named(rows: Facts, by: tuple[str, ...]) -> np.ndarray:
     named = np.ones(len(rows), dtype=bool)
@@ -18,12 +20,13 @@ def pairs_within(
     """Rows of `after` and `before` of one grid and one `by`, the first at most `reach` µs later than the second and not together."""
     rows = [np.flatnonzero(_named(facts, by)) for facts in (after, before)]
     at_after, at_before = after_at[rows[0]], before_at[rows[1]]
-    key_after, key_before = _keys(after[rows[0]], before[rows[1]], by)
-    order = np.lexsort((at_before, key_before))
     # instants as ranks make one number with the group: a range of it is a range of time within the group
-    instant = np.unique(np.concatenate([at_before, at_after, at_after - reach]))
+    instant = np.sort(at_before)
     wide = len(instant) + 1
-    line = (key_before * wide + np.searchsorted(instant, at_before))[order]
+    key_after, key_before = _keys(after[rows[0]], before[rows[1]], by, wide)
+    line = key_before * wide + np.searchsorted(instant, at_before)
+    order = np.argsort(line, kind="stable")
+    line = line[order]
     low = np.searchsorted(line, key_after * wide + np.searchsorted(instant, at_after - reach), "left")
     high = np.searchsorted(line, key_after * wide + np.searchsorted(instant, at_after), "left")
     size = np.maximum(high - low, 0)
@@ -32,13 +35,16 @@ def pairs_within(
     return rows[0][second], rows[1][order[first]]
 
 
-def _keys(after: Facts, before: Facts, by: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """One number for each grid and `by`, the same for rows of both."""
-    key = np.zeros(len(after) + len(before), np.int64)
+def _keys(after: Facts, before: Facts, by: tuple[str, ...], times: int) -> tuple[np.ndarray, np.ndarray]:
+    """One number for each grid and `by`, the same for rows of both; `times` as many have room in 64 bits."""
+    key, most = np.zeros(len(after) + len(before), np.int64), 1
     for column in ("grid", *by):
         codes = np.concatenate([getattr(rows, column) for rows in (after, before)]).astype(np.int64)
-        # ranks of the columns so far and the next code make one number, which stays far below what 64 bits hold
-        key = np.unique(key * (codes.max(initial=0) + 1) + codes, return_inverse=True)[1]
+        wide = int(codes.max(initial=0)) + 1
+        if most * wide * times > _ROOM:  # as many as there are rows at most, where they are counted off
+            distinct, key = np.unique(key, return_inverse=True)
+            most = len(distinct)
+        key, most = key * wide + codes, most * wide
     return key[: len(after)], key[len(after) :]
 
 

@@ -9,7 +9,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -162,11 +162,16 @@ class Memory:
     def _key(self, model: RiskModel, names: Sequence[str], dates: pd.DatetimeIndex) -> str:
         """Digest of all that what was usual is made from."""
         settled = model.label.settled(self.history.at([*dates]))
-        grids = pd.util.hash_pandas_object(self.history.grids.astype(str), index=False).to_numpy()
         parts = [_code(), model.version, [*names], [d.isoformat() for d in dates], self._known_by(model, dates[-1])]
         digest = hashlib.sha256(json.dumps(parts).encode())
-        digest.update(np.packbits(settled).tobytes() + grids.tobytes())
+        digest.update(np.packbits(settled).tobytes() + self._grids)
         return digest.hexdigest()
+
+    @cached_property
+    def _grids(self) -> bytes:
+        """Digests of the rows of the grids, which every model shares."""
+        rows = pd.util.hash_pandas_object(self.history.grids.astype(str), index=False)
+        return rows.to_numpy().tobytes()
 
     def _known_by(self, model: RiskModel, last: pd.Timestamp) -> str:
         """Digest of what can have been known by the time the last outcome settled, and a day after the last date."""
