@@ -78,6 +78,21 @@ def test_a_grid_nobody_visits_any_more(tmp_path):
     assert set(told) == {"grid:G0"}
 
 
+def test_a_blank_mark_voids_no_visit(tmp_path):
+    """Visits without a mark of validity count beside those that have one, and in a table without marks all count; only a visit marked as not valid does not."""
+    rows = visits([0.5, 0.5], 60)
+    marked = [v | {"valid": {0: None, 1: True, 2: False}[i % 3]} for i, v in enumerate(rows)]
+    store = w.town(
+        tmp_path / "t", [w.event("x", "hotline", 3)], visits=pd.DataFrame(w.frame(marked)).astype({"valid": "boolean"})
+    )
+    held = Evidence(store, w.NIGHT).visits
+
+    bare = w.town(tmp_path / "bare", [w.event("x", "hotline", 3)], visits=w.frame(rows).drop(columns="valid"))
+
+    assert len(held.grid) == sum(v["valid"] is not False for v in marked)
+    assert len(Evidence(bare, w.NIGHT).visits.grid) == len(rows)
+
+
 def test_staff_by_the_newest_roster(tmp_path):
     """No worker, half a worker and a whole one: the first two are gaps, the first the graver; an old roster says nothing."""
     rows = [{"grid_id": f"G{g}", "day_at": w.days_before(3), "n_workers": n} for g, n in enumerate((0.0, 0.5, 1.0))]

@@ -192,11 +192,11 @@ class Evidence:
 
     @cached_property
     def visits(self) -> "Visits":
-        """Valid visits known before the night."""
+        """Visits known before the night, but those marked as not valid; a blank mark voids none."""
         table = self._table("visits", ["grid_id", "started_at", "valid"])
         (code, written), started, flag = encode(table["grid_id"]), instants(table["started_at"]), table["valid"]
         carry = self.history.carry(written)
-        valid = flag.fill_null(flag.null_count == len(flag)).to_numpy().astype(bool)
+        valid = flag.fill_null(True).to_numpy().astype(bool)
         keep = valid & (carry.largest >= 0)[code]
         return Visits(carry.largest[code[keep]], started[keep], code[keep], carry.matrix(self.n_grids))
 

@@ -57,6 +57,6 @@ def numbered_keys(column: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
     return np.where(number == blank, np.int32(-1), number).astype(np.int32), keyed.dictionary
 
 
-def flags(column: pa.ChunkedArray) -> np.ndarray:
-    """Truth values, false where empty."""
-    return column.cast(pa.bool_()).fill_null(False).combine_chunks().to_numpy(zero_copy_only=False).astype(bool)
+def flags(column: pa.ChunkedArray, *, blank: bool = False) -> np.ndarray:
+    """Truth values, `blank` where empty."""
+    return column.cast(pa.bool_()).fill_null(blank).combine_chunks().to_numpy(zero_copy_only=False).astype(bool)

@@ -64,7 +64,7 @@ def _named_source(word: str) -> np.ndarray:
 def _visits(table: pa.Table) -> _Made:
     category, kinds = encode(table["kind"])
     purpose, purposes = encode(table["purpose"])
-    valid = flags(table["valid"])
+    valid = flags(table["valid"], blank=True)
     columns = {
         "occurred": instants(table["started_at"]),
         "category": narrow(category, len(kinds)),

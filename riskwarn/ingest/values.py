@@ -53,7 +53,7 @@ def column_of(name: str, values: pd.Series, intake: Intake, reasons: Reasons) ->
     if column.kind in {"integer", "number"}:
         return _numbers(column, values, reasons)
     if column.kind == "flag":
-        return _flags(name, values, reasons)
+        return _flags(name, values, reasons, blank=column.blank)
     if is_identifier(name) and name not in mapping.words:
         texts, damaged = read_ids(values)
         reasons.add(damaged, f"{name}: {DAMAGED}")
@@ -111,8 +111,8 @@ def _plain_digits(texts: pa.Array) -> pa.Array:
     return pc.if_else(pc.fill_null(grouped, fill_value=False), pc.replace_substring_regex(alone, r"[,，\s]", ""), alone)
 
 
-def _flags(name: str, values: pd.Series, reasons: Reasons) -> pd.Series:
+def _flags(name: str, values: pd.Series, reasons: Reasons, *, blank: bool) -> pd.Series:
     said = folded(values).str.lower()
     yes, no = said.isin(FILE_WORDS["yes"]), said.isin(FILE_WORDS["no"]) | said.isna()
     reasons.add((~yes & ~no).to_numpy(), f"{name}: neither yes nor no")
-    return yes
+    return yes | said.isna() if blank else yes

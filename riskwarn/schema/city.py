@@ -96,7 +96,7 @@ VISITS = Table(
         text("kind", "patrol, household, special or the centre's own"),
         text("purpose", "routine, alert or supervision: why it was made"),
         integer("n_households", "households visited", least=0),
-        Column("valid", "flag", "long enough and inside the grid"),
+        Column("valid", "flag", "long enough and inside the grid; where nobody says so, it was", blank=True),
     ),
     ordered=(("started_at", "ended_at"),),
 )

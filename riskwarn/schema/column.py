@@ -27,6 +27,8 @@ class Column:
         Of text: the words allowed, or a regular expression for the whole of it.
     least, most
         Of numbers: bounds, both allowed.
+    blank
+        Of flags: what an empty one says.
 
     Examples
     --------
@@ -44,6 +46,7 @@ class Column:
     pattern: str = ""
     least: float | None = None
     most: float | None = None
+    blank: bool = False
 
     def rule(self) -> str:
         """The rule in words, empty when any value of the kind will do.

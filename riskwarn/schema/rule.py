@@ -226,17 +226,17 @@ def _cast(table: Table, column: Column, values: pd.Series) -> pd.Series:
         return _aware(values, where)
     try:
         if column.kind == "flag":
-            return values if values.dtype == "bool" else _flags(values)
+            return values if values.dtype == "bool" else _flags(values, blank=column.blank)
         return values.astype(DTYPES[column.kind])
     except (TypeError, ValueError) as error:
         raise DataError(f"{where}: wanted {column.kind}, found {values.dtype} ({type(error).__name__}).") from None
 
 
-def _flags(values: pd.Series) -> pd.Series:
-    """Flags from booleans, 0 and 1; empty is false. Words are refused: the text "false" would be true."""
+def _flags(values: pd.Series, *, blank: bool) -> pd.Series:
+    """Flags from booleans, 0 and 1; empty is `blank`. Words are refused: the text "false" would be true."""
     if not values.dropna().isin([True, False]).all():
         raise ValueError(values.dtype)
-    return values.where(values.notna(), other=False).astype("bool")
+    return values.where(values.notna(), other=blank).astype("bool")
 
 
 def _aware(values: pd.Series, where: str) -> pd.Series:

@@ -28,7 +28,8 @@ def full(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
             values = frame[column.name]
             columns[column.name] = values.dt.tz_convert("UTC") if column.kind == "time" and len(values) else values
         else:
-            columns[column.name] = pd.Series(_ABSENT[column.kind], index=frame.index, dtype=_PANDAS[column.kind])
+            absent = column.blank if column.kind == "flag" else _ABSENT[column.kind]
+            columns[column.name] = pd.Series(absent, index=frame.index, dtype=_PANDAS[column.kind])
     full = pd.DataFrame(columns, index=frame.index)
     return full.astype({c.name: _PANDAS[c.kind] for c in table.columns})
 
@@ -41,7 +42,7 @@ _PANDAS = {
     "flag": "bool",
     "geometry": "str",
 }
-_ABSENT = {"text": None, "time": pd.NaT, "integer": pd.NA, "number": float("nan"), "flag": False, "geometry": None}
+_ABSENT = {"text": None, "time": pd.NaT, "integer": pd.NA, "number": float("nan"), "geometry": None}
 
 
 def to_arrow(table: Table, frame: pd.DataFrame) -> pa.Table:
@@ -98,7 +99,7 @@ def to_frame(table: Table, rows: pa.Table, timezone: str) -> pd.DataFrame:
             elif column.kind == "integer":
                 frame[column.name] = values.astype("Int64")
             elif column.kind == "flag":
-                frame[column.name] = values.fillna(value=False).astype("bool")
+                frame[column.name] = values.fillna(value=column.blank).astype("bool")
     return frame
 
 
