@@ -6,6 +6,7 @@ import pandas as pd
 from towns import gaps as w
 
 from riskwarn import gaps
+from riskwarn.gaps.wording import sentence
 
 
 def told(tmp_path, kind, events, *, name="town", **tables):
@@ -199,6 +200,32 @@ def test_cases_that_come_back(tmp_path):
     assert seen["grid:G0"]["returns"] == 2
 
 
+def test_returns_by_place_count_by_how_often_they_were_the_same_matter(tmp_path):
+    """Where records that name their case were another matter each time, two returns by place alone list no grid; where they were the same, they do."""
+
+    def at(place, grid, ago, of):
+        closed = w.event(
+            f"{place}-{ago}",
+            "dispute",
+            ago + 20,
+            grid=grid,
+            place_key=place,
+            case_id=f"K{place}{ago}",
+            closed_at=w.days_before(ago),
+            known_at=w.days_before(ago),
+        )
+        return [closed, w.event(f"{place}-{ago}-again", "hotline", ago - 3, grid=grid, place_key=place, case_id=of)]
+
+    def town(name, same):
+        told_of = [
+            e for i in range(60) for e in at(f"q{i}", "G1", 100 + 3 * i, f"Kq{i}{100 + 3 * i}" if same else f"other{i}")
+        ]
+        return told(tmp_path, "G07", at("p", "G0", 70, None) + at("r", "G0", 40, None) + told_of, name=name)
+
+    assert set(town("same", same=True)) == {"grid:G0"}
+    assert town("other", same=False) == {}
+
+
 def test_a_ladder_climbed(tmp_path):
     """A matter that went from the ledger to the police in the last four weeks is listed until its case is closed with success."""
     climbed = [w.event("a", "dispute", 30, case_id="K"), w.event("b", "police_call", 10, case_id="K", category="P04")]
@@ -235,6 +262,84 @@ def test_a_seam_where_clerks_disagree(tmp_path):
     seen = told(tmp_path, "G10", events, n_grids=10)
     assert list(seen) == ["pair:G0|G1"]
     assert seen["pair:G0|G1"]["coded_to_both"] == 12
+
+
+def test_a_place_that_two_grids_have_again_and_again(tmp_path):
+    """A place recorded twice or more on each side makes a seam by itself, without `near_grid_id`; one slip of a code does not."""
+    events = [w.event(f"s{i}", "hotline", 5 + i, grid=f"G{i % 2}", place_key="gate") for i in range(4)]
+    events += [w.event(f"n{i}", "hotline", 5 + i, grid="G2" if i else "G3", place_key="shop") for i in range(6)]
+    seen = told(tmp_path, "G10", events)
+
+    assert list(seen) == ["pair:G0|G1"]
+    assert (seen["pair:G0|G1"]["coded_again"], seen["pair:G0|G1"]["near_border"]) == (1, 4)
+    assert sentence("G10", seen["pair:G0|G1"])["en"].startswith("4 events of places that both grids have")
+
+
+def test_bodies_between_which_cases_go_to_and_fro(tmp_path):
+    """Of six bodies with forty cases each, the pair that sent twelve back is named, not those that sent one."""
+    rows = []
+    for town in range(6):
+        for i in range(40):
+            case = f"K{town}-{i}"
+            rows += [step(case, 0, "report", 100, to=f"T{town}"), step(case, 1, "assign", 90, of=f"T{town}", to="D")]
+            if i < (12 if town == 2 else 1):
+                rows.append(step(case, 2, "return", 80, of="D", to=f"T{town}"))
+            rows.append(step(case, 3, "close", 70))
+    seen = told(tmp_path, "G13", [w.event("x", "dispute", 9)], workflow=steps_frame(rows))
+
+    assert set(seen) == {"org:T2/D"}
+    assert (seen["org:T2/D"]["returned_cases"], seen["org:T2/D"]["handled_cases"]) == (12, 40)
+    assert sentence("G13", seen["org:T2/D"])["en"].startswith(
+        "12 cases of 40 cases sent back between T2, D in 365 days"
+    )
+
+
+def closings(town, hours_of, *, n=60):
+    """Cases of one township, closed a week apart at so many hours before the night's midnight."""
+    return [
+        w.event(
+            f"{town}-{i}",
+            "dispute",
+            330 - 4 * i,
+            grid=f"G{town}",
+            case_id=f"K{town}-{i}",
+            known_at=w.days_before(300 - 4 * i - 0.01),
+            closed_at=w.days_before(300 - 4 * i, hours=hours_of(town, i)),
+        )
+        for i in range(n)
+    ]
+
+
+def closing_towns(path, hours_of):
+    store = w.Store(path, timezone=w.ZONE)
+    store.write("grids", w.grids(5).assign(township_id=[f"T{i}" for i in range(5)]))
+    store.write("events", w.frame([e for town in range(5) for e in closings(town, hours_of)]))
+    seen = gaps.find_gaps(store, as_of=w.NIGHT, kinds=["G15"])
+    return {
+        s: (state, json.loads(e)) for s, state, e in zip(seen["scope"], seen["state"], seen["evidence"], strict=True)
+    }
+
+
+def test_cases_closed_in_one_quarter_hour_of_the_week(tmp_path):
+    """A township that closes half its cases on one quarter-hour of the week is named; those that close at all hours are not."""
+
+    def hours(town, i):
+        # four days apart, so that every seventh case is of the same weekday: all of these at five to nine
+        return (4 * i % 7) * 24 + 15.05 if town == 3 and i % 2 else 14 + (i * 37 % 97) / 12
+
+    seen = closing_towns(tmp_path / "t", hours)
+
+    assert set(seen) == {"org:T3"}
+    state, told_of = seen["org:T3"]
+    assert (state, told_of["closed_together"] >= 20, told_of["others_share"] < 0.05) == ("open", True, True)
+
+
+def test_closings_without_a_time_say_nothing_of_their_timing(tmp_path):
+    """Where closings are dates, no body is named by them, and a row says what is missing."""
+    seen = closing_towns(tmp_path / "t", lambda town, i: 0.5)
+
+    assert {s: state for s, (state, _) in seen.items()} == {"feed:dispute": "insufficient_data"}
+    assert "at what time" in sentence("G15", seen["feed:dispute"][1])["en"]
 
 
 def test_alerts_nobody_followed(tmp_path):

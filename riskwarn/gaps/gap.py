@@ -76,7 +76,7 @@ SEAM = Kind(
     phrase("seam gap"),
     phrase("events gather on a border between jurisdictions; nobody owns them"),
     "A5",
-    columns=("near_grid_id",),
+    columns=("near_grid_id", "place_key"),
 )
 CROSS = Kind(
     "G11",

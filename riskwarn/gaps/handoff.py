@@ -5,7 +5,7 @@ import pandas as pd
 import pyarrow as pa
 
 from riskwarn.gaps.evidence import Evidence
-from riskwarn.gaps.gap import BOUNCE, CROSS, DIVERT, gap_rows
+from riskwarn.gaps.gap import BOUNCE, CROSS, DIVERT, discovered, gap_rows, no_gaps
 from riskwarn.history import DAY_US
 
 CROSS_DAYS, CROSS_EVENTS, CROSS_FEEDS = 28, 3, 2
@@ -13,6 +13,8 @@ CROSS_GRIDS = 3
 """Grids that are named of a place, those with the most records first."""
 RECEIPT_HOURS, DIVERT_DAYS = 24, 28
 RETURNS, OWNERS = 2, 3
+PAIR_DAYS, PAIR_RETURNS, PAIR_TIMES, PAIR_P = 365, 5, 3.0, 1e-3
+"""Two bodies send cases to and fro where five of a year were sent back, three times what is usual, p < 0.001."""
 _HANDLING = ("dispute", "petition", "police_call", "hotline")
 
 
@@ -116,10 +118,14 @@ def divert_gaps(evidence: Evidence) -> pd.DataFrame:
 
 
 def bounce_gaps(evidence: Evidence) -> pd.DataFrame:
-    """G13: open cases that were sent back twice or more, or named three owners or more at one level.
+    """G13: open cases that were sent back twice or more, or named three owners or more at one level; and pairs of bodies between which many are.
 
-    Passing a case up a level, as the scheme wants, is no bounce. The score is ``returns + days since the last step``, at most 14 days.
+    Passing a case up a level, as the scheme wants, is no bounce. The score of a case is ``returns + days since the last step``, at most 14 days.
     """
+    return pd.concat([_cases_sent_back(evidence), _pairs_that_bounce(evidence)], ignore_index=True)
+
+
+def _cases_sent_back(evidence: Evidence) -> pd.DataFrame:
     steps = evidence.workflow
     opened = steps["action"].eq("report").groupby(steps["case"]).cumsum()
     steps = steps[opened == opened.groupby(steps["case"]).transform("max")]
@@ -159,5 +165,58 @@ def bounce_gaps(evidence: Evidence) -> pd.DataFrame:
         expected=np.zeros(len(listed)),
         score=score,
         confidence=1.0,
+        evidence=numbers,
+    )
+
+
+def sent_back(evidence: Evidence) -> pd.DataFrame:
+    """Pairs of bodies of which one sent back a case of the other in a year: `giver`, `taker`, `returned`, `handled`.
+
+    `returned` counts the cases sent back, each once; `handled` those in which the giver took part.
+    """
+    steps = evidence.workflow
+    steps = steps[evidence.at - steps["at_us"] <= PAIR_DAYS * DAY_US]
+    back = steps.loc[steps["action"].eq("return"), ["case", "from_org", "to_org"]].dropna().drop_duplicates()
+    hands = pd.concat([steps[["case", side]].rename(columns={side: "org"}) for side in ("from_org", "to_org")])
+    handled = hands.dropna().drop_duplicates().groupby("org").size()
+    by = back.groupby(["to_org", "from_org"]).size().rename("returned").reset_index()
+    by = by.rename(columns={"to_org": "giver", "from_org": "taker"})
+    return by.assign(handled=handled.reindex(by["giver"]).to_numpy())
+
+
+def _pairs_that_bounce(evidence: Evidence) -> pd.DataFrame:
+    """Pairs of bodies in which five cases or more of a year were sent back, and three times what other pairs send back of as many."""
+    from scipy import stats  # noqa: PLC0415
+
+    pairs = sent_back(evidence)
+    if pairs.empty:
+        return no_gaps(BOUNCE, evidence.as_of)
+    returned, handled = pairs["returned"].to_numpy(dtype=float), pairs["handled"].to_numpy(dtype=float)
+    # one case in twenty stands for the others where there are hardly any
+    usual = (returned.sum() - returned + 1) / (handled.sum() - handled + 20)
+    due = usual * handled
+    p = np.asarray(stats.poisson.sf(returned - 1, due))
+    enough = (returned >= PAIR_RETURNS) & (returned >= PAIR_TIMES * due)
+    listed = np.flatnonzero(discovered(p) & (p < PAIR_P) & enough)
+    rows = pairs.iloc[listed]
+    numbers = [
+        {
+            "between": [str(r.giver), str(r.taker)],
+            "returned_cases": int(r.returned),
+            "handled_cases": int(r.handled),
+            "expected": round(float(e), 1),
+            "window_days": PAIR_DAYS,
+            "p": float(q),
+        }
+        for r, e, q in zip(rows.itertuples(), due[listed], p[listed], strict=True)
+    ]
+    return gap_rows(
+        BOUNCE,
+        evidence.as_of,
+        [f"org:{r.giver}/{r.taker}" for r in rows.itertuples()],
+        observed=returned[listed],
+        expected=due[listed],
+        score=-np.log10(np.maximum(p[listed], 1e-12)),
+        confidence=1 - p[listed],
         evidence=numbers,
     )

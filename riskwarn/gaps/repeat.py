@@ -4,30 +4,86 @@ import numpy as np
 import pandas as pd
 
 from riskwarn.gaps.evidence import Evidence
-from riskwarn.gaps.gap import PAPER, REPEAT, discovered, gap_rows, no_gaps
+from riskwarn.gaps.gap import PAPER, REPEAT, discovered, gap_rows, no_gaps, unknown
 from riskwarn.history import DAY_US, NEVER
 
 FOLLOW_UP_DAYS = 30
 REPEAT_WITHIN_DAYS, REPEAT_SHOWN_DAYS = 90, 60
+REPEAT_CHANCE = 0.2
+"""Chance of two returns from which on a grid is listed."""
+_SURE = 1 - 1e-9
+_PLACE_SHARE, _PLACE_WEIGHT = 0.4, 10.0
+_SAY_THEIR_CASE = ("police_call", "hotline", "petition")
+"""Feeds whose records name a case only where it was joined; those of the ledger have a number of their own."""
 PAPER_DAYS = 365
 PAPER_Z = 3.0
 _CASES_TELL = 0.1
 LATE_DAYS = 1.0
 """A closing on the last day of its limit, days before it."""
+QUARTERS = 7 * 24 * 4
+"""Quarter-hours of a week."""
+TIMED_SHARE, TIMED_TIMES, TIMED_P, TIMED_CASES = 0.25, 5.0, 1e-3, 20
+"""A body closes on paper where at least this share of its cases, and so many times the others' share, fall into one quarter-hour of the week."""
+_ONE_CLOCK = 0.5
+"""Share of closings at one time of day from which on that is a habit of the feed (dates without a time), and says nothing of a body."""
 
 
 def recurrences(evidence: Evidence) -> pd.DataFrame:
-    """Closed ledger cases and their first return: `grid`, `closed`, `again` (µs, NEVER for none), `row` of the case.
+    """Closed ledger cases and their first return: `grid`, `closed`, `again` (µs, NEVER for none), `chance`, `row` of the case.
 
     A return is a record of any feed, up to 30 days after the closing, of the same case, or of the same place and a category that can be the
-    same matter.
+    same matter. `chance`, in [0, 1], is that of being the same matter: 1 by case; by place as often as records of the city whose case is
+    known were, so many days after a closing.
     """
     events = evidence.events
     closed = np.flatnonzero(events.of("dispute") & (events.closed != NEVER) & (events.grid >= 0))
-    again = np.full(len(closed), NEVER)
-    for key in (events.case, events.place):
-        again = np.minimum(again, _first_after(evidence, closed, key, alike=key is events.place))
-    return pd.DataFrame({"row": closed, "grid": events.grid[closed], "closed": events.closed[closed], "again": again})
+    by_case, by_place = (
+        _first_after(evidence, closed, key, alike=alike) for key, alike in ((events.case, False), (events.place, True))
+    )
+    again = np.minimum(by_case, by_place)
+    known = by_case < NEVER
+    chance = np.where(known, 1.0, np.where(by_place < NEVER, _same_matter(evidence, closed, by_place), 0.0))
+    return pd.DataFrame(
+        {
+            "row": closed,
+            "grid": events.grid[closed],
+            "closed": events.closed[closed],
+            "again": again,
+            "chance": chance,
+        }
+    )
+
+
+def _same_matter(evidence: Evidence, closed: np.ndarray, again: np.ndarray) -> np.ndarray:
+    """(n_closed,) how often a record at the place of a closed case, of its category and so many days later, was of the same case.
+
+    Counted over records of other feeds that name their case, by weeks after the closing, shrunk to two in five by ten records.
+    """
+    events = evidence.events
+    n_codes = len(events.words["category"])
+    told = np.flatnonzero((events.place >= 0) & (events.case >= 0) & events.of(*_SAY_THEIR_CASE))
+    mine = closed[(events.place[closed] >= 0) & (events.case[closed] >= 0)]
+    left, right = (
+        pd.DataFrame({"key": events.place[r] * n_codes + events.category[r], "at": at[r], "case": events.case[r]})
+        for r, at in ((mine, events.closed), (told, events.occurred))
+    )
+    met = pd.merge_asof(
+        left.sort_values("at"),
+        right.assign(then=right["at"]).sort_values("at"),
+        on="at",
+        by="key",
+        direction="forward",
+        allow_exact_matches=False,
+        tolerance=FOLLOW_UP_DAYS * DAY_US,
+        suffixes=("", "_met"),
+    ).dropna()
+    week = ((met["then"] - met["at"]) // (7 * DAY_US)).to_numpy(dtype=int)
+    same = (met["case"] == met["case_met"]).to_numpy(dtype=float)
+    weeks = FOLLOW_UP_DAYS // 7 + 1
+    n, k = np.bincount(week, minlength=weeks), np.bincount(week, same, minlength=weeks)
+    share = (k + _PLACE_WEIGHT * _PLACE_SHARE) / (n + _PLACE_WEIGHT)
+    lag = np.where(again < NEVER, again - events.closed[closed], 0) // (7 * DAY_US)
+    return np.asarray(share[np.clip(lag, 0, weeks - 1)])
 
 
 def _first_after(evidence: Evidence, closed: np.ndarray, key: np.ndarray, *, alike: bool) -> np.ndarray:
@@ -75,17 +131,14 @@ def _alike(evidence: Evidence, one: np.ndarray, other: np.ndarray) -> np.ndarray
 
 
 def repeat_gaps(evidence: Evidence) -> pd.DataFrame:
-    """G07: grids with two returns within 90 days, the second at most 60 days ago.
+    """G07: grids where two returns within 90 days, the second at most 60 days ago, are likelier than :data:`REPEAT_CHANCE`.
 
-    `observed` are the returns of the last 150 days, `expected` what the city's share of returns would bring from as many closings.
+    `observed` are the returns of the last 150 days, `expected` what the city's share of returns would bring from as many closings;
+    `confidence` is the chance that two are of the matters that were closed.
     """
     table = recurrences(evidence)
-    back = table[table["again"] < NEVER].sort_values(["grid", "again"])
-    before = back.groupby("grid")["again"].shift(1)
-    second = (back["again"] - before <= REPEAT_WITHIN_DAYS * DAY_US) & (
-        evidence.at - back["again"] <= REPEAT_SHOWN_DAYS * DAY_US
-    )
-    grids = back.loc[second, "grid"].unique()
+    likely = _twice(evidence, table)
+    grids = np.flatnonzero(likely >= REPEAT_CHANCE)
     span = (REPEAT_WITHIN_DAYS + REPEAT_SHOWN_DAYS) * DAY_US
     recent = table[(evidence.at - table["closed"] <= span) & table["grid"].isin(grids)]
     rate = float((table["again"] < NEVER).mean()) if len(table) else 0.0
@@ -111,18 +164,38 @@ def repeat_gaps(evidence: Evidence) -> pd.DataFrame:
         observed=observed,
         expected=expected,
         score=observed,
-        confidence=1.0,
+        confidence=likely[by.index],
         evidence=numbers,
     )
 
 
-def paper_gaps(evidence: Evidence) -> pd.DataFrame:
-    """G15: townships whose cases, closed as resolved, return more often than the city's, or are closed on the last day of their limit far more often.
+def _twice(evidence: Evidence, table: pd.DataFrame) -> np.ndarray:
+    """(n_grids,) chance that a return of the last 60 days had another within 90 days before it, of which both are of the matter closed."""
+    back = table[table["again"] < NEVER].sort_values(["grid", "again"])
+    grid, at, chance = (back[c].to_numpy() for c in ("grid", "again", "chance"))
+    # the chance that none of the returns before was one, by sums of logs over each grid's own rows
+    none = np.r_[0.0, np.cumsum(np.log1p(-np.minimum(chance, _SURE)))]
+    order = pd.Series(np.arange(len(back)))
+    begun = np.array(order.groupby(grid).transform("min"), dtype=int) if len(back) else np.zeros(0, dtype=int)
+    first = np.array(
+        [s + np.searchsorted(at[s:i], at[i] - REPEAT_WITHIN_DAYS * DAY_US) for i, s in enumerate(begun)], dtype=int
+    )
+    before = -np.expm1(none[: len(back)] - none[first])
+    shown = evidence.at - at <= REPEAT_SHOWN_DAYS * DAY_US
+    missed = np.bincount(
+        grid[shown], np.log1p(-np.minimum((chance * before)[shown], _SURE)), minlength=evidence.n_grids
+    )
+    return np.asarray(-np.expm1(missed))
 
-    Both are scored as z over the binomial spread, the returns with thirty days of follow-up only; listed are townships whose larger z
-    passes 3 with the false discovery rate at 0.1. A lead to a sample of files, nothing more.
+
+def paper_gaps(evidence: Evidence) -> pd.DataFrame:
+    """G15: townships whose cases, closed as resolved, return more often than the city's, or are closed when no hearing can have been.
+
+    The share that returns (with thirty days of follow-up only) and the share closed on the last day of the limit are scored as z over the binomial
+    spread; listed are townships whose larger z passes 3 with the false discovery rate at 0.1. Listed too are those that close a quarter of
+    their cases within one quarter-hour of the week, five times the others' share (:func:`timed`). Where closings come as dates, a row of state
+    ``insufficient_data`` says that their timing cannot be told. A lead to a sample of files, nothing more.
     """
-    events = evidence.events
     table = recurrences(evidence)
     table = table[
         (evidence.at - table["closed"] <= PAPER_DAYS * DAY_US)
@@ -132,9 +205,9 @@ def paper_gaps(evidence: Evidence) -> pd.DataFrame:
         return no_gaps(PAPER, evidence.as_of)
     township, names = evidence.parent("township_id")
     unit = township[table["grid"]]
-    due = events.due[table["row"]]
-    last_day = (due < NEVER) & (table["closed"] <= due) & (due - table["closed"] <= LATE_DAYS * DAY_US)
     n = np.bincount(unit, minlength=len(names)).astype(float)
+    due = evidence.events.due[table["row"]]
+    last_day = (due < NEVER) & (table["closed"] <= due) & (due - table["closed"] <= LATE_DAYS * DAY_US)
     back, late = (
         np.bincount(unit, m.to_numpy(dtype=float), minlength=len(names)) for m in (table["again"] < NEVER, last_day)
     )
@@ -143,18 +216,81 @@ def paper_gaps(evidence: Evidence) -> pd.DataFrame:
 
     worst = np.maximum(z_back, z_late)
     p = np.minimum(2 * stats.norm.sf(worst), 1)
-    listed = np.flatnonzero(discovered(p) & (worst >= PAPER_Z))
-    numbers = [_on_paper(int(t), n, back, late, z_back, z_late) for t in listed]
-    return gap_rows(
+    quarter = quarters(evidence, table["closed"].to_numpy())
+    together, others, p_timed = timed(quarter, unit, len(names)) if quarter is not None else _never_timed(len(names))
+    by_clock = p_timed < TIMED_P
+    listed = np.flatnonzero((discovered(p) & (worst >= PAPER_Z)) | by_clock)
+    numbers = [
+        _on_paper(int(t), n, back, late, z_back, z_late)
+        | ({"closed_together": int(together[t]), "others_share": round(float(others[t]), 3)} if by_clock[t] else {})
+        for t in listed
+    ]
+    found = gap_rows(
         PAPER,
         evidence.as_of,
         [f"org:{names[t]}" for t in listed],
-        observed=late[listed],
-        expected=(n * late.sum() / n.sum())[listed],
-        score=worst[listed],
-        confidence=1 - p[listed],
+        observed=np.where(by_clock, together, late)[listed],
+        expected=np.where(by_clock, n * others, n * late.sum() / n.sum())[listed],
+        score=np.maximum(worst, np.where(by_clock, -np.log10(np.maximum(p_timed, 1e-12)), 0.0))[listed],
+        confidence=1 - np.minimum(p, np.where(by_clock, p_timed, 1.0))[listed],
         evidence=numbers,
     )
+    if quarter is not None:
+        return found
+    untimed = unknown(
+        PAPER, evidence.as_of, ["feed:dispute"], [{"reason": "closings without a time", "cases": len(table)}]
+    )
+    return pd.concat([found, untimed], ignore_index=True)
+
+
+def quarters(evidence: Evidence, closed: np.ndarray) -> np.ndarray | None:
+    """(n,) quarter-hour of the local week of each closing, from 0; none where half of them share one time of day, as dates do."""
+    local = evidence.local(closed)
+    of_day = (local.hour * 60 + local.minute).to_numpy()
+    if np.bincount(of_day).max() > _ONE_CLOCK * len(of_day):
+        return None
+    return np.asarray(local.day_of_week.to_numpy() * (QUARTERS // 7) + of_day // 15)
+
+
+def timed(quarter: np.ndarray, unit: np.ndarray, n_units: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How many cases each body closes in its busiest quarter-hour of the week, the others' share there, and p (1 where it is not so much).
+
+    Parameters
+    ----------
+    quarter, unit
+        (n,) Quarter-hour of the week and body of each closing.
+    n_units
+        Number of bodies.
+
+    Returns
+    -------
+    together, others, p
+        (n_units,) Cases, share in [0, 1], and the binomial tail against the others' share, times the 672 quarter-hours looked at. 1 where a body closed
+        fewer than twenty cases, less than a quarter of them together, or less than five times the others' share.
+
+    Examples
+    --------
+    >>> quarter, unit = np.r_[np.full(20, 400), np.arange(20), np.arange(600)], np.r_[np.zeros(40, int), np.ones(600, int)]
+    >>> together, others, p = timed(quarter, unit, 2)
+    >>> together.tolist(), others.round(4).tolist(), (p < 0.001).tolist()
+    ([20.0, 1.0], [0.0031, 0.0244], [True, False])
+    """
+    from scipy import stats  # noqa: PLC0415
+
+    counts = (
+        np.bincount(unit * QUARTERS + quarter, minlength=n_units * QUARTERS).reshape(n_units, QUARTERS).astype(float)
+    )
+    n, at = counts.sum(axis=1), counts.argmax(axis=1)
+    together = counts[np.arange(n_units), at]
+    others = (counts.sum(axis=0)[at] - together + 1) / (n.sum() - n + QUARTERS)
+    share = together / np.maximum(n, 1)
+    judged = (n >= TIMED_CASES) & (share >= TIMED_SHARE) & (share >= TIMED_TIMES * others)
+    p = np.minimum(QUARTERS * stats.binom.sf(together - 1, n, others), 1.0)
+    return together, others, np.where(judged, p, 1.0)
+
+
+def _never_timed(n_units: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return np.zeros(n_units), np.zeros(n_units), np.ones(n_units)
 
 
 def _on_paper(

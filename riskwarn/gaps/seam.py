@@ -1,4 +1,4 @@
-"""G10: borders between jurisdictions where events gather and clerks disagree."""
+"""G10: borders between jurisdictions where events gather and clerks disagree, and places that two grids have again and again."""
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,8 @@ from riskwarn.history import DAY_US
 WINDOW_DAYS = 730
 LEAST, SIR = 5, 2.0
 P = 0.01
+AGAIN, TURNS = 2, 2
+"""Records of one place on each side, and changes of side, from which on it stands by itself."""
 
 
 def pairs(evidence: Evidence) -> pd.DataFrame:
@@ -35,18 +37,49 @@ def pairs(evidence: Evidence) -> pd.DataFrame:
     return by.assign(expected=np.maximum(both * share, 0.2))
 
 
+def repeated(evidence: Evidence) -> pd.DataFrame:
+    """Pairs of grids between which one place goes to and fro in two years: `one`, `other`, `again`, `records`.
+
+    `again` counts the places that stand twice or more under each of the two and changed sides twice or more, `records` their records there. One
+    wrong code is a slip, and one change for good a new code; a place that comes back to both is one that nobody owns. It needs no `near_grid_id`.
+    """
+    events = evidence.events
+    rows = np.flatnonzero(
+        (events.grid >= 0) & (events.place >= 0) & (evidence.at - events.occurred <= WINDOW_DAYS * DAY_US)
+    )
+    rows = rows[np.lexsort((events.occurred[rows], events.place[rows]))]
+    place, grid = events.place[rows], events.grid[rows]
+    turns = np.flatnonzero((place[1:] == place[:-1]) & (grid[1:] != grid[:-1]))
+    sides = np.sort(np.column_stack([grid[turns], grid[turns + 1]]), axis=1)
+    met = pd.DataFrame({"place": place[turns], "one": sides[:, 0], "other": sides[:, 1]}).value_counts().rename("turns")
+    met = met[met >= TURNS].reset_index()
+    counted = pd.DataFrame({"place": place, "grid": grid}).value_counts().rename("n")
+    for side in ("one", "other"):
+        met[f"n_{side}"] = counted.reindex(pd.MultiIndex.from_frame(met[["place", side]])).to_numpy()
+    met = met[(met["n_one"] >= AGAIN) & (met["n_other"] >= AGAIN)].assign(n=lambda t: t["n_one"] + t["n_other"])
+    return met.groupby(["one", "other"]).agg(again=("place", "size"), records=("n", "sum")).reset_index()
+
+
 def seam_gaps(evidence: Evidence) -> pd.DataFrame:
-    """G10: pairs with five events or more near their border, twice what is expected, p < 0.01 (false discovery rate 0.1).
+    """G10: pairs with five events or more near their border, twice what is expected, p < 0.01; and those that :func:`repeated` tells.
 
     The p-value combines (Fisher) the upper tail of the events near the border, under a negative binomial with the spread that borders of
-    all lengths have, and that of the places coded to both grids, against the share that the usual border has. `observed` are the
-    events near the border.
+    all lengths have, and that of the places coded to both grids, against the share that the usual border has; false discovery rate 0.1. A
+    pair that has a place again and again on each side is listed whatever its p. `observed` are the events near the border.
     """
+    tested = pairs(evidence)
+    tested = tested.assign(p=_chances(tested) if len(tested) else np.zeros(0))
+    enough = (tested["n"] >= LEAST) & ((tested["n"] >= SIR * tested["expected"]) | (tested["conflicts"] > 0))
+    beyond = discovered(tested["p"].to_numpy()) & (tested["p"] < P) & enough
+    joined = tested.assign(beyond=beyond).merge(repeated(evidence), how="outer", on=["one", "other"])
+    listed = joined[joined["beyond"].eq(True) | joined["again"].notna()]
+    return _rows(evidence, listed) if len(listed) else no_gaps(SEAM, evidence.as_of)
+
+
+def _chances(table: pd.DataFrame) -> np.ndarray:
+    """(n_pairs,) p of so many events near a border and so many places coded to both of its grids."""
     from scipy import stats  # noqa: PLC0415
 
-    table = pairs(evidence)
-    if table.empty:
-        return no_gaps(SEAM, evidence.as_of)
     few = table["conflicts"] <= table["conflicts"].quantile(0.95)
     usual = float((table["conflicts"][few].sum() + 1) / (table["places"][few].sum() + 1000))
     beyond = float(((table["n"] - table["expected"]) ** 2 - table["expected"]).sum() / (table["expected"] ** 2).sum())
@@ -55,27 +88,32 @@ def seam_gaps(evidence: Evidence) -> pd.DataFrame:
     p_both = stats.binom.sf(table["conflicts"] - 1, table["places"], usual)
     joint = np.maximum(np.asarray(p_many) * np.asarray(p_both), 1e-300)
     p = joint * (1 - np.log(joint))
-    enough = (table["n"] >= LEAST) & ((table["n"] >= SIR * table["expected"]) | (table["conflicts"] > 0))
-    listed = np.flatnonzero(discovered(p) & (p < P) & enough.to_numpy())
-    ids, rows = evidence.grid_ids, table.iloc[listed]
+    return np.asarray(p)
+
+
+def _rows(evidence: Evidence, listed: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the listed pairs; what stands by a repeated place alone has no p, and all of its records are beside its border."""
+    ids, again = evidence.grid_ids, listed["again"].fillna(0).to_numpy(dtype=int)
+    by_chance, stands = listed["p"].fillna(1.0).to_numpy(), again > 0
+    observed = listed["n"].fillna(listed["records"]).to_numpy(dtype=float)
     numbers = [
         {
-            "near_border": int(r.n),
-            "expected": round(float(r.expected), 1),
-            "places": int(r.places),
-            "coded_to_both": int(r.conflicts),
+            "near_border": int(n),
+            **({} if np.isnan(r.expected) else {"expected": round(float(r.expected), 1), "places": int(r.places)}),
+            "coded_to_both": int(np.fmax(r.conflicts, k)),
+            "coded_again": int(k),
             "window_days": WINDOW_DAYS,
-            "p": float(q),
+            **({} if np.isnan(r.p) else {"p": float(r.p)}),
         }
-        for r, q in zip(rows.itertuples(), p[listed], strict=True)
+        for r, n, k in zip(listed.itertuples(), observed, again, strict=True)
     ]
     return gap_rows(
         SEAM,
         evidence.as_of,
-        [f"pair:{ids[a]}|{ids[b]}" for a, b in zip(rows["one"], rows["other"], strict=True)],
-        observed=rows["n"].to_numpy(),
-        expected=rows["expected"].to_numpy(),
-        score=-np.log10(np.maximum(p[listed], 1e-12)),
-        confidence=1 - p[listed],
+        [f"pair:{ids[a]}|{ids[b]}" for a, b in zip(listed["one"], listed["other"], strict=True)],
+        observed=observed,
+        expected=listed["expected"].fillna(0.0).to_numpy(dtype=float),
+        score=np.maximum(-np.log10(np.maximum(by_chance, 1e-12)), np.where(stands, 1.0 + again, 0.0)),
+        confidence=np.where(stands, 1.0, 1 - by_chance),
         evidence=numbers,
     )

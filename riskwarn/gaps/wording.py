@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from riskwarn.gaps.units import CASES, COUNTED, RUNGS, SHARES, TIERS
 from riskwarn.language import LANGUAGES, Phrase, Spoken, Words, listed, phrase
 from riskwarn.naming import OTHERS as LEVELS
 from riskwarn.taxonomy import words_of
@@ -15,105 +16,6 @@ LISTED = 5
 """Entries of a list that are said."""
 NEVER_DAYS = 9999
 """Days since a visit where none is on record."""
-_CASES = phrase("{n} case", plural="{n} cases", context="evidence")
-_DAYS = phrase("{n} day", plural="{n} days", context="evidence")
-_WORKING_DAYS = phrase("{n} working day", plural="{n} working days", context="evidence")
-_HOURS = phrase("{n} hour", plural="{n} hours", context="evidence")
-_EVENTS = phrase("{n} event", plural="{n} events", context="evidence")
-_REPORTS = phrase("{n} report", plural="{n} reports", context="evidence")
-_REQUESTS = phrase("{n} request", plural="{n} requests", context="evidence")
-_MATTERS = phrase("{n} matter", plural="{n} matters", context="evidence")
-_TIMES = phrase("{n} time", plural="{n} times", context="evidence")
-_CALLS = phrase("{n} call", plural="{n} calls", context="evidence")
-_RECORDS = phrase("{n} record", plural="{n} records", context="evidence")
-_VISITS = phrase("{n} visit", plural="{n} visits", context="evidence")
-_PLACES = phrase("{n} place", plural="{n} places", context="evidence")
-_OWNERS = phrase("{n} owner", plural="{n} owners", context="evidence")
-_GRIDS = phrase("{n} grid", plural="{n} grids", context="evidence")
-_HOUSEHOLDS = phrase("{n} household", plural="{n} households", context="evidence")
-_WORKERS = phrase("{n} worker", plural="{n} workers", context="evidence")
-_FILES = phrase("{n} separate file", plural="{n} separate files", context="evidence")
-_NIGHTS = phrase("{n} night", plural="{n} nights", context="evidence")
-
-COUNTED = {
-    "after_hours": _HOURS,
-    "amber_cases": _CASES,
-    "asked_by_residents": _REQUESTS,
-    "brought_by_residents": _MATTERS,
-    "closed_cases": _CASES,
-    "coded_to_both": _PLACES,
-    "days": _DAYS,
-    "days_since_closing": _DAYS,
-    "days_since_last": _DAYS,
-    "days_since_step": _DAYS,
-    "days_since_visit": _DAYS,
-    "events": _EVENTS,
-    "expected_in_182_days": _REPORTS,
-    "handed_over": _CALLS,
-    "households": _HOUSEHOLDS,
-    "idle_days": _DAYS,
-    "last_7_days": _EVENTS,
-    "lost_calls": _CALLS,
-    "matters": _MATTERS,
-    "matters_at_least": _MATTERS,
-    "median_delay_days": _DAYS,
-    "median_wait_days": _DAYS,
-    "n_grids": _GRIDS,
-    "near_border": _EVENTS,
-    "not_called_back": _CASES,
-    "open_cases": _CASES,
-    "overdue_cases": _CASES,
-    "owners": _OWNERS,
-    "places": _PLACES,
-    "records_a_day": _RECORDS,
-    "records_missing": _RECORDS,
-    "red_nights": _NIGHTS,
-    "reports": _REPORTS,
-    "resident_requests": _REQUESTS,
-    "returns": _TIMES,
-    "separate_cases": _FILES,
-    "silent_days": _DAYS,
-    "unseen_at_least": _MATTERS,
-    "usual_pause_days": _DAYS,
-    "visits": _VISITS,
-    "visits_due_by_risk": _VISITS,
-    "wanted_within_days": _DAYS,
-    "wanted_within_hours": _HOURS,
-    "window_days": _DAYS,
-    "without_code_in_28_days": _EVENTS,
-    "workers": _WORKERS,
-    "working_days": _WORKING_DAYS,
-}
-"""What the numbers of evidence count."""
-
-SHARES = {
-    "chance_of_next_step",
-    "city",
-    "city_share",
-    "county_ratio",
-    "distance",
-    "last_day_city_share",
-    "share",
-    "skipped",
-}
-"""Numbers of evidence that are shares."""
-
-RUNGS = {
-    1: phrase("the ledger", context="rung"),
-    2: phrase("the hotline or a petition", context="rung"),
-    3: phrase("a police call", context="rung"),
-    4: phrase("a call about violence", context="rung"),
-}
-"""How far a matter went."""
-
-TIERS = {
-    "L0": phrase("the grid", context="tier"),
-    "L1": phrase("the community", context="tier"),
-    "L2": phrase("the township", context="tier"),
-    "L3": phrase("the county", context="tier"),
-    "L4": phrase("the city", context="tier"),
-}
-"""Levels that a case is handled at."""
 
 
 @dataclass(frozen=True)
@@ -278,8 +180,16 @@ SENTENCES: dict[str, tuple[Clause, ...]] = {
             )
         ),
         Clause(
+            phrase("{near_border} of places that both grids have, in {window_days}", context="evidence"),
+            lambda evidence: "expected" not in evidence,
+        ),
+        Clause(
             phrase("of {places} there, {coded_to_both} stand under both grids", context="evidence"),
             _some("coded_to_both"),
+        ),
+        Clause(
+            phrase("{coded_again} stand under each of the two again and again", context="evidence"),
+            _some("coded_again"),
         ),
     ),
     "G11": (
@@ -297,8 +207,14 @@ SENTENCES: dict[str, tuple[Clause, ...]] = {
     ),
     "G13": (
         Clause(phrase("the case was sent back {returns} and had {owners} at one level", context="evidence")),
-        Clause(phrase("last between {between}", context="evidence")),
+        Clause(phrase("last between {between}", context="evidence"), lambda evidence: "returns" in evidence),
         Clause(phrase("nothing has happened for {idle_days}", context="evidence")),
+        Clause(
+            phrase(
+                "{returned_cases} of {handled_cases} sent back between {between} in {window_days}, where about {expected} would be usual",
+                context="evidence",
+            )
+        ),
     ),
     "G14": (
         Clause(
@@ -322,6 +238,19 @@ SENTENCES: dict[str, tuple[Clause, ...]] = {
                 "{last_day_closings} closed on the last day of the limit (city {last_day_city_share})",
                 context="evidence",
             )
+        ),
+        Clause(
+            phrase(
+                "{closed_together} closed in one and the same quarter-hour of the week (other bodies {others_share})",
+                context="evidence",
+            )
+        ),
+        Clause(
+            phrase(
+                "of {cases} hardly any says at what time it was closed, so whether many are closed at once cannot be told",
+                context="evidence",
+            ),
+            lambda evidence: "reason" in evidence,
         ),
     ),
     "G16": (
@@ -417,7 +346,7 @@ def _number(key: str, value: float) -> Spoken | str:
     """A number to one decimal below ten and whole above, with what it counts."""
     rounded = round(value, 1) if abs(value) < 10 else round(value)
     shown = int(rounded) if float(rounded).is_integer() else rounded
-    unit = _CASES if key == "cases" else COUNTED.get(key)
+    unit = CASES if key == "cases" else COUNTED.get(key)
     return str(shown) if unit is None else unit.filled(n=shown)
 
 
