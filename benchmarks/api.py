@@ -196,10 +196,10 @@ def mlflow_model(store, target, folder):
     return folder / "model", json.dumps({"dataframe_split": {"columns": names, "data": [list(row.values())]}})
 
 
-def riskwarn_server(store):
+def riskwarn_server(store, *, ready="/api/v1/scores?limit=1"):
     port = free_port()
     command = [sys.executable, "-m", "riskwarn", "serve", "--store", str(store.path), "--port", str(port)]
-    return Server(command, port, "/api/v1/scores?limit=1")
+    return Server(command, port, ready)
 
 
 def measure_riskwarn(store, args):

@@ -15,9 +15,13 @@ import multiprocessing
 import queue
 import random
 import re
+import secrets
+import shutil
+import tempfile
 import threading
 import time
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 from api import load, riskwarn_server, say
@@ -26,7 +30,7 @@ CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu"]
 OFFICE = {"width": 1366, "height": 768}
 THINK_SECONDS = (2.0, 10.0)
-PANS = 12
+PANS, STEPS = 12, 10
 WATCH = """() => {
   window.frames_ms = []; window.long_ms = [];
   new PerformanceObserver(list => list.getEntries().forEach(e => window.long_ms.push(e.duration))).observe({ entryTypes: ["longtask"] });
@@ -158,10 +162,40 @@ def measure_browser(store):
             say(f"browser {name}", first_paint_ms=round(first), kb=round(kb))
             page.context.close()
         filters(browser, address)
+        steps(browser, store)
         for every in (False, True):
             pan(browser, address, every=every)
         browser.close()
     server.stop()
+
+
+def steps(browser, store):
+    """From the key `a` on a line of the list until the page says that it is acknowledged; on a copy of the store."""
+    from riskwarn.access import Accounts
+    from riskwarn.store import Store
+
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Store(shutil.copytree(store.path, Path(folder) / "store"))
+        word = secrets.token_urlsafe(12)
+        with Accounts(copy) as accounts:
+            accounts.add("benchmark", word, role="shift_leader")
+        server = riskwarn_server(copy, ready="/healthz")
+        page = browser.new_context(viewport=OFFICE, base_url=f"http://127.0.0.1:{server.port}").new_page()
+        page.goto("/sign-in")
+        page.fill("input[name=name]", "benchmark")
+        page.fill("input[name=password]", word)
+        page.click(".sign button")
+        page.goto("/")
+        spent = []
+        for _ in range(STEPS):
+            button = page.locator("[data-key=a]").first
+            line = page.locator(".line:has([data-key=a])").first.get_attribute("id")
+            began = time.perf_counter()
+            button.press("Enter")
+            page.wait_for_selector(f".line[id='{line}']:not(:has([data-key=a]))")
+            spent.append(time.perf_counter() - began)
+        say("browser acknowledge", n=len(spent), median_ms=round(1e3 * float(np.median(spent))))
+        server.stop()
 
 
 def filters(browser, address):
