@@ -66,7 +66,7 @@ def test_the_levels_of_townships_add_up_to_their_county(site):
     text = signed_in(site, "lead").get("/centres").text
     rows = re.findall(r'<th scope="row"( class="below")?>.*?</th>(.*?)</tr>', text)
     counts = [
-        (bool(below), [int(n) for n in re.findall(r'<td class="num"[^>]*>(?:<b[^>]*>)?(\d+)', cells)][:4])
+        (bool(below), [int(n) for n in re.findall(r'<td class="num[^>]*>(?:<b[^>]*>)?(\d+)', cells)][:4])
         for below, cells in rows
     ]
     county = next(levels for below, levels in counts if not below)
