@@ -22,6 +22,8 @@ from riskwarn.gaps.gap import NIGHTS_SEEN, believed
 from riskwarn.history import DAY_US, NEVER
 from riskwarn.store import Store
 
+CAPACITY = 20
+"""Rows of a kind that hands are there for on a night, gravest first: what their precision is, is told beside that of the whole list."""
 EDGE = pd.Timedelta(days=3)
 """A gap found within three days of its true beginning or end counts neither for nor against."""
 
@@ -232,7 +234,8 @@ def scopes_of(found, kind):
     rows = found[(found["kind"] == kind) & (found["state"] == "open") & ~found["scope"].str.contains("@")]
     scope = rows["scope"].map(lambda s: "pair:" + "|".join(sorted(s[5:].split("|"))) if s.startswith("pair:") else s)
     if kind == "G13":
-        scope = scope.str.split("/").str[0]
+        scope = scope[scope.str.startswith("grid:")].str.split("/").str[0]
+        rows = rows.loc[scope.index]
     if kind == "G06":
         keep = rows["scope"].str.startswith("grid") & rows["evidence"].str.contains('"dispute"')
         rows, scope = rows[keep], scope[keep]
@@ -263,12 +266,19 @@ def score_kinds(store, truth, nights):
             hit, n, true = precision_recall(
                 scope, active.loc[active["kind"] == kind, "scope"], near.loc[near["kind"] == kind, "scope"]
             )
+            first = precision_recall(
+                list(dict.fromkeys(scope))[:CAPACITY],
+                active.loc[active["kind"] == kind, "scope"],
+                near.loc[near["kind"] == kind, "scope"],
+            )
             row = {
                 "kind": kind,
                 "night": night,
                 "hit": hit,
                 "found": n,
                 "true": true,
+                "hit_first": first[0],
+                "found_first": first[1],
                 "grids": n_grids,
                 "suppressed": int(rows["suppressed_by"].notna().sum()),
             }
@@ -281,6 +291,7 @@ def score_kinds(store, truth, nights):
             out.append(row)
         out.append(outage_silence(found, truth, as_of, store))
         out.append(calls_hit(found, truth, as_of))
+        out.append(pairs_hit(found, truth))
     return {"rows": out, "cpu": cpu, "noise": noise, "repeat": score_repeats(store, truth, nights[-1])}
 
 
@@ -320,6 +331,16 @@ def calls_hit(found, truth, as_of):
     near = set(lost.loc[(age > 20) & (age <= 24 + 24 * 29), "call_id"])
     hit, n, true = precision_recall(named, want, near)
     return {"kind": "G12-calls", "hit": hit, "found": n, "true": true}
+
+
+def pairs_hit(found, truth):
+    """Pairs of bodies by name: those of G13 against those of which the one truly sends back one case in four and more."""
+    sent = truth["case"].assign(back=truth["case"]["n_returns"] > 0)
+    by = sent.groupby(["township_id", "returned_by"])["back"].agg(["mean", "sum"]).reset_index()
+    want = by[(by["mean"] >= 0.25) & (by["sum"] >= 5)]
+    scope = found.loc[(found["kind"] == "G13") & found["scope"].str.startswith("org:"), "scope"]
+    hit, n, true = precision_recall(scope, "org:" + want["township_id"] + "/" + want["returned_by"], [])
+    return {"kind": "G13-pairs", "hit": hit, "found": n, "true": true}
 
 
 def score_repeats(store, truth, night):

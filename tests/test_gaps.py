@@ -129,23 +129,38 @@ def test_nights_without_data_are_refused_and_a_week_of_silence_is_told(tmp_path)
     assert late["scope"].tolist() == ["feed:hotline/C1"]
 
 
-def test_an_outage_suppresses_silence_in_its_area_alone(tmp_path):
-    """Gaps that rest on a feed that stopped carry the outage's name, in its county; others stay open."""
-    factor = np.ones((8, 400))
-    factor[0, :150] = 0
-    factor[4, :150] = 0
-    stopped = np.ones((8, 400))
-    stopped[:4, :5] = 0
-    store = w.Store(tmp_path / "two", timezone=w.ZONE)
+def two_counties(path, outage_days, per_day):
+    """Two counties of four grids, a delivery logged each day; the first grid of each is silent for 150 days, the first county's feed stands still."""
+    factor, stopped = np.ones((8, 400)), np.ones((8, 400))
+    factor[[0, 4], :150] = 0
+    stopped[:4, :outage_days] = 0
+    store = w.Store(path, timezone=w.ZONE)
     grids = w.grids(8).assign(county_id=["C1"] * 4 + ["C2"] * 4, township_id=["T1"] * 4 + ["T2"] * 4)
     store.write("grids", grids)
-    store.write("events", w.frame(w.steady("grid_report", 400, 1.0, n_grids=8, factor=factor * stopped)))
-    seen = gaps.find_gaps(store, as_of=w.NIGHT, kinds=["G01", "G08"]).set_index("scope")
+    store.write("events", w.frame(w.steady("grid_report", 400, per_day, n_grids=8, factor=factor * stopped)))
+    log = [
+        w.delivery("grid_report", org, d) for org in ("C1", "C2") for d in range(200) if org == "C2" or d >= outage_days
+    ]
+    store.write("feed_log", w.frame(log))
+    return gaps.find_gaps(store, as_of=w.NIGHT, kinds=["G01", "G08"]).set_index("scope")
+
+
+def test_an_outage_suppresses_silence_in_its_area_alone(tmp_path):
+    """While the days of an outage still count as days on which reports were due, silences of its county carry its name; others stay open."""
+    seen = two_counties(tmp_path / "short", 2, 0.3)
 
     assert seen.loc["grid:G0", "suppressed_by"] == seen.loc["feed:grid_report/C1", "gap_id"]
     assert pd.isna(seen.loc["grid:G4", "suppressed_by"])
     assert set(seen.index) == {"grid:G0", "grid:G4", "feed:grid_report/C1"}
     assert seen.index[-1] == "grid:G0"
+
+
+def test_a_silence_that_stands_without_the_outage_is_shown(tmp_path):
+    """Where the days of the outage are left out of what was due, a silence rests on the days before it, and nothing else in the county is listed."""
+    seen = two_counties(tmp_path / "long", 12, 0.5)
+
+    assert set(seen.index) == {"grid:G0", "grid:G4", "feed:grid_report/C1"}
+    assert seen["suppressed_by"].isna().all()
 
 
 def test_history_says_what_would_have_been_said(town, found):

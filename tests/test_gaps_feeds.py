@@ -49,22 +49,7 @@ def test_a_feed_in_order_raises_nothing(tmp_path):
 
 
 def log(days, *, skip=()):
-    return w.frame(
-        [
-            {
-                "source": "hotline",
-                "org_code": "C1",
-                "batch_id": f"b{d}",
-                "arrived_at": w.days_before(d, hours=0.4),
-                "received": 4,
-                "accepted": 4,
-                "quarantined": 0,
-                "duplicate": 0,
-            }
-            for d in range(days)
-            if d not in skip
-        ]
-    ).astype({"received": "Int64"})
+    return w.frame([w.delivery("hotline", "C1", d) for d in range(days) if d not in skip])
 
 
 def test_a_missing_delivery_is_found_by_the_log(tmp_path):

@@ -9,8 +9,11 @@ from towns import gaps as w
 
 from riskwarn import gaps
 from riskwarn.gaps import silence
+from riskwarn.gaps.awake import Liveness, Pace, awake_chance, learnt
 from riskwarn.gaps.evidence import Evidence
 from riskwarn.gaps.exposure import feed_of, health_of, unvisited
+from riskwarn.gaps.liveness import poisson_means
+from riskwarn.gaps.wording import sentence
 
 DAYS = 500
 
@@ -40,8 +43,8 @@ def test_the_regression_is_scikit_learns():
     theirs = PoissonRegressor(alpha=0, solver="newton-cholesky", tol=1e-10)
     theirs.fit(design[:, 1:], counts / exposure, sample_weight=exposure)
 
-    assert silence.poisson_means(design, counts, exposure) == pytest.approx(theirs.predict(design[:, 1:]), rel=1e-5)
-    assert (silence.poisson_means(design, np.zeros(400), exposure) < 1e-3).all()
+    assert poisson_means(design, counts, exposure) == pytest.approx(theirs.predict(design[:, 1:]), rel=1e-5)
+    assert (poisson_means(design, np.zeros(400), exposure) < 1e-3).all()
 
 
 def test_a_masked_grid_is_found(tmp_path):
@@ -180,6 +183,87 @@ def test_health_marks_the_days_that_are_missing():
     assert health[0, 31:44].max() < 0.4
     assert (health[0, :28] == 1).all()
     assert (health[0, 47:] == 1).all()
+
+
+def drawn(*, size=None, leaves=0.0, n=250, weeks=120, per_week=2.5, seed=0):
+    """Units whose weeks scatter about one pace of every 28 days with that size, on leave now and then, every tenth silent for the last fifth."""
+    rng = np.random.default_rng(seed)
+    pace = np.ones((n, weeks // 4)) if size is None else rng.gamma(size, 1 / size, (n, weeks // 4))
+    mean = per_week * np.repeat(pace, 4, axis=1)
+    for unit in range(n):
+        for first in rng.integers(0, weeks, rng.poisson(leaves * weeks / 52)):
+            mean[unit, first : first + 2] = 0
+    mean[::10, -weeks // 5 :] *= 0.15
+    days = np.full(weeks, 7.0)
+    counts = rng.poisson(mean).astype(float)
+    return Liveness(counts, np.broadcast_to(days, counts.shape), days, np.full(n, per_week / 7), 20.0)
+
+
+@pytest.mark.parametrize("size", [1.5, 6.0])
+def test_the_pace_of_a_city_is_learnt_from_its_own_counts(size):
+    """Busy and quiet months are told from the counts, to a factor of two, though one unit in ten is silent; Poisson counts are taken for Poisson's."""
+    assert size / 2 <= learnt(drawn(size=size), leaves=False).pace.size <= 2 * size
+    assert learnt(drawn(), leaves=False).pace.size >= 24
+
+
+def test_leaves_are_learnt_where_there_are_any():
+    """A city whose workers are away for two weeks now and then is told from one whose workers never are."""
+    assert learnt(drawn(leaves=2.0), leaves=True).pace.leaves >= 1
+    assert learnt(drawn(), leaves=True).pace.leaves == 0
+
+
+def test_three_empty_weeks_are_no_silence_where_workers_take_leave():
+    """Three empty weeks are taken for leave where leaves are common, three months are not; where nobody takes leave the three weeks are suspect."""
+    live = drawn(n=4)
+    live.counts[1, -3:], live.counts[2, -13:], live.counts[3] = 0, 0, 2
+    with_leave, without = (
+        awake_chance(
+            Liveness(live.counts, live.exposure, live.days, live.prior_mean, 20.0, pace=pace), np.arange(1, 4), nights=1
+        )
+        for pace in (Pace(leaves=1.0), Pace())
+    )
+    assert with_leave[0, 0] > 0.9
+    assert without[0, 0] < 0.6
+    assert with_leave[1, 0] < 0.1
+    assert min(with_leave[2, 0], without[2, 0]) > 0.99
+
+
+def test_scatter_delays_belief():
+    """The same empty weeks say less where months scatter."""
+    live = drawn(n=2)
+    live.counts[1, -4:] = 0
+    chance = [
+        awake_chance(
+            Liveness(live.counts, live.exposure, live.days, live.prior_mean, 20.0, pace=Pace(s)),
+            np.array([1]),
+            nights=1,
+        )
+        for s in (1.0, 4.0, 1e4)
+    ]
+    assert chance[0] > chance[1] > chance[2]
+
+
+def test_the_likeliest_comes_first(tmp_path):
+    """Silences are listed by how likely they are, not by how many reports are missing."""
+    thin = np.ones((40, DAYS))
+    thin[0, :45], thin[1, :200] = 0.0, 0.15
+    seen = found(tmp_path, thin, 0.5)
+    told = [json.loads(e)["p"] for e in seen["evidence"]]
+    assert len(told) >= 2
+    assert told == sorted(told)
+
+
+def test_a_city_without_grid_workers_is_judged_by_its_residents(tmp_path):
+    """With police calls alone, a grid from which they stopped coming is listed, and the row says by what it was judged."""
+    calls = w.steady("police_call", DAYS, 0.3, n_grids=12, factor=silent_from(120))
+    seen = gaps.find_gaps(w.town(tmp_path / "calls", calls, n_grids=12), as_of=w.NIGHT, kinds=["G01"])
+
+    assert seen["scope"].tolist() == ["grid:G0"]
+    told = json.loads(seen["evidence"].iloc[0])
+    assert (told["subtype"], told["requests"]) == ("residents", 0.0)
+    said = sentence("G01", told)
+    assert "judged by what residents bring" in said["en"]
+    assert "群众诉求" in said["zh"]
 
 
 def test_a_long_empty_stretch_is_absence():

@@ -346,7 +346,7 @@ def _rows(evidence: Evidence, faults: list[dict[str, object]]) -> pd.DataFrame:
 
 
 def stands_still(gaps: pd.DataFrame) -> pd.DataFrame:
-    """Of the rows found, the outages: `gap_id`, `source`, `org`."""
+    """Of the rows found, the outages: `gap_id`, `source`, `org`, and for how many `days` the feed has stood still or thin."""
     import json  # noqa: PLC0415
 
     rows = gaps[(gaps["kind"] == FEED.code) & (gaps["state"] == "open")]
@@ -357,6 +357,7 @@ def stands_still(gaps: pd.DataFrame) -> pd.DataFrame:
             "source": [t["source"] for t in evidence],
             "org": [t["org"] for t in evidence],
             "fault": [t["fault"] for t in evidence],
+            "days": [float(t.get("silent_days", t.get("days", 0))) for t in evidence],
         }
     )
     return frame[frame["fault"].isin(["stopped", "thin"])].reset_index(drop=True)

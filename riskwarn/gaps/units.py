@@ -59,6 +59,7 @@ COUNTED = {
     "records_missing": RECORDS,
     "red_nights": NIGHTS,
     "reports": REPORTS,
+    "requests": REQUESTS,
     "resident_requests": REQUESTS,
     "returned_cases": CASES,
     "returns": TIMES,

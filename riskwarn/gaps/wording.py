@@ -48,6 +48,13 @@ SENTENCES: dict[str, tuple[Clause, ...]] = {
         Clause(
             phrase("{reports} in the last {window_days}, where about {expected} would be usual", context="evidence")
         ),
+        Clause(
+            phrase("{requests} in the last {window_days}, where about {expected} would be usual", context="evidence")
+        ),
+        Clause(
+            phrase("judged by what residents bring, for there is no feed of grid workers", context="evidence"),
+            lambda evidence: evidence.get("subtype") == "residents",
+        ),
         Clause(phrase("in that time residents made {resident_requests}", context="evidence")),
         Clause(phrase("workers made {visits}", context="evidence")),
         Clause(
@@ -57,7 +64,7 @@ SENTENCES: dict[str, tuple[Clause, ...]] = {
             )
         ),
         Clause(
-            phrase("no feed of grid workers is there to judge by", context="evidence"),
+            phrase("no feed of grid workers or residents is there to judge by", context="evidence"),
             lambda evidence: "reason" in evidence,
         ),
     ),

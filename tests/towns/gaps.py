@@ -73,6 +73,20 @@ def steady(source, days, per_day, *, n_grids=4, seed=0, start=1, factor=None, **
     ]
 
 
+def delivery(source, org, ago, rows=4):
+    """One row of `feed_log`: a delivery of an organisation that arrived before midnight so many days before the night."""
+    return {
+        "source": source,
+        "org_code": org,
+        "batch_id": f"{org}-{ago}",
+        "arrived_at": days_before(ago, hours=0.4),
+        "received": rows,
+        "accepted": rows,
+        "quarantined": 0,
+        "duplicate": 0,
+    }
+
+
 def town(path, events, *, n_grids=4, communities=1, counties=1, **tables):
     """A store of these events and tables."""
     store = Store(path, timezone=ZONE)
