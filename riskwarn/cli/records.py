@@ -1,7 +1,7 @@
 """The verbs of records: what comes in, what the feeds are like, what is counted."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import typer
 
@@ -10,21 +10,93 @@ from riskwarn.cli.options import Json, Language, Out, Quiet, StoreFolder, exampl
 from riskwarn.cli.shared import check_out, open_store, say, show, store_path
 from riskwarn.errors import DataError
 
+Source = Literal["dispute", "petition", "police_call", "hotline", "grid_report"]
 app = verbs()
 
 
-@app.command(epilog=example("riskwarn init city-config"))
+@app.command(
+    epilog=example(
+        "riskwarn init my-city --source petition --timezone Europe/Berlin --records export.csv --grids districts.geojson"
+    )
+)
 def init(
-    *, folder: Annotated[Path, typer.Argument(help="Folder to write; made where it is missing.")], json: Json = False
+    *,
+    folder: Annotated[Path, typer.Argument(help="Folder to write; made where it is missing.")],
+    source: Annotated[Source | None, typer.Option(help="The feed that is brought in first and asked about.")] = None,
+    timezone: Annotated[str, typer.Option(help="Clock of the records, as Asia/Shanghai.")] = "",
+    category: Annotated[list[str] | None, typer.Option(help="Count only this category; may be repeated.")] = None,
+    records: Annotated[
+        str, typer.Option(metavar="FILE", help="An export: its columns are mapped and its days read.")
+    ] = "",
+    crs: Annotated[str, typer.Option(help="Of its points, as EPSG:4326.")] = "",
+    grids: Annotated[
+        str, typer.Option(metavar="FILE", help="Polygons of the grids, or the outline with --cell-m.")
+    ] = "",
+    cell_m: Annotated[float, typer.Option(help="Cut the outline into square cells of so many metres.")] = 0.0,
+    capacity: Annotated[int, typer.Option(help="How many places can be attended to in a night.")] = 40,
+    ask: Annotated[bool, typer.Option("--ask", help="Ask for each of these.")] = False,
+    example_city: Annotated[
+        Literal["boston", "town"] | None,
+        typer.Option("--example", help="Bring an example city along, as the store `city`."),
+    ] = None,
+    json: Json = False,
 ) -> None:
-    """Write the starter into a folder."""
+    """Write a starter into a folder: for a city of one's own where a feed is named, else the starter as it is shipped."""
     from riskwarn import scaffold
 
     if folder.is_file():
         raise DataError(f"cannot write into {folder}: it is a file, not a folder.")
+    if ask or source or timezone or records or grids or category:
+        if not ask and not (source and timezone):
+            raise DataError("a city of one's own wants --source and --timezone; --ask asks for all.")
+        given: dict[str, Any] = {"categories": tuple(category or ()), "records": records, "crs": crs, "grids": grids}
+        given |= {"source": source or "dispute", "timezone": timezone, "cell_m": cell_m, "capacity": capacity}
+        _found(folder, _asked(given) if ask else given, as_json=json)
+        return
     made = scaffold.init(folder)
     text = f"features/ and experiments/ are in {made}; edit experiments/weekly.toml for your city."
+    if example_city:
+        text += f"\n{_example(example_city, made / 'city')}"
     say({"folder": str(made)}, text, as_json=json)
+
+
+def _found(folder: Path, given: dict[str, Any], *, as_json: bool) -> None:
+    from riskwarn.founding import City, found
+
+    steps = found(folder, City(**given))
+    text = f"the starter of a city is in {folder}: read mappings/ and the question, then\n\n" + "\n".join(
+        f"  {s}" for s in steps
+    )
+    say({"folder": str(folder), "steps": steps}, text, as_json=as_json)
+
+
+def _asked(given: dict[str, Any]) -> dict[str, Any]:
+    """Each of the flags, asked for, with what was given as what Enter says."""
+    questions = {
+        "source": f"the feed ({', '.join(get_args(Source))})",
+        "timezone": "clock of its records, as Asia/Shanghai",
+        "records": "an export of it, a file; none with Enter",
+        "crs": "system of its points, as EPSG:4326; none with Enter",
+        "grids": "polygons of the grids or the outline of the city, a file; none with Enter",
+        "cell_m": "edge of the cells that the outline is cut into, in metres; 0 where the polygons are the grids",
+        "capacity": "places that can be attended to in a night",
+    }
+    told = {
+        name: typer.prompt(question, default=given[name], type=type(given[name]))
+        for name, question in questions.items()
+    }
+    return {**given, **told}
+
+
+def _example(name: str, store: Path) -> str:
+    """Make an example city; what the store holds, in a line."""
+    if name == "boston":
+        from riskwarn.example import boston
+
+        return repr(boston(store))
+    from riskwarn.simulation import city
+
+    return repr(city("tiny", seed=7).write(store, truth=False))
 
 
 @app.command(epilog=example("riskwarn ingest calls.csv --mapping calls.toml --store city"))

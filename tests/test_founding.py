@@ -1,0 +1,179 @@
+"""A city of one's own: what is written works as it stands, from an export to a published night."""
+
+import datetime as dt
+import io
+import json
+import shlex
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from shapely.geometry import box
+
+from riskwarn.cli import main
+from riskwarn.errors import DataError
+from riskwarn.experiment import Experiment
+from riskwarn.founding import City, found
+from riskwarn.ingest import load_mapping
+from riskwarn.plan import Plan
+from riskwarn.store import Store
+
+FIRST, N_DAYS = pd.Timestamp("2024-01-01"), 420
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """An export of requests with points, and the outline of a town of 4 by 3 km that they lie in."""
+    folder = tmp_path_factory.mktemp("export")
+    rng = np.random.default_rng(3)
+    n = 2400
+    west, south = 13.40, 52.50
+    east = west + 0.059 * np.sqrt(rng.uniform(size=n))  # more in the east
+    table = pd.DataFrame(
+        {
+            "request_id": [f"r{i}" for i in range(n)],
+            "created_at": FIRST + pd.to_timedelta(rng.uniform(0, N_DAYS, n), unit="D").round("min"),
+            "category": rng.choice(["Street Lights", "Noise", "Rubbish"], n),
+            "longitude": east.round(6),
+            "latitude": (south + 0.027 * rng.uniform(size=n)).round(6),
+        }
+    )
+    table.to_csv(folder / "requests.csv", index=False)
+    outline = gpd.GeoDataFrame({"name": ["town"]}, geometry=[box(west, south, west + 0.059, south + 0.027)], crs=4326)
+    outline.to_file(folder / "outline.geojson")
+    return folder
+
+
+def city(files, **changes):
+    given = {
+        "source": "petition",
+        "timezone": "Europe/Berlin",
+        "records": str(files / "requests.csv"),
+        "crs": "EPSG:4326",
+    }
+    return City(**{**given, "grids": str(files / "outline.geojson"), "cell_m": 500.0, **changes})
+
+
+def test_what_is_written_can_be_read(files, tmp_path):
+    """Mappings, question and plan load as they stand; dates are Mondays within the export, the last one with a known outcome."""
+    found(tmp_path / "mine", city(files, categories=("noise",), capacity=7))
+    exp = Experiment.load(tmp_path / "mine" / "experiments" / "petition_28d.toml")
+    plan = Plan.load(tmp_path / "mine" / "plan.toml")
+
+    assert load_mapping(tmp_path / "mine" / "mappings" / "petition.toml").source == "petition"
+    assert load_mapping(tmp_path / "mine" / "mappings" / "grids.toml").table == "grids"
+    assert exp.label.streams[0].categories == ("noise",)
+    assert {exp.dates.first.weekday(), exp.dates.last.weekday()} == {0}
+    end = FIRST + pd.Timedelta(days=N_DAYS)
+    assert end - pd.Timedelta(days=43) <= pd.Timestamp(exp.dates.last) <= end - pd.Timedelta(days=35)
+    assert pd.Timestamp(exp.dates.first) >= FIRST + pd.Timedelta(days=56)
+    assert plan.targets == ("petition_28d",)
+    assert plan.modes.normal.capacity == 7
+
+
+@pytest.mark.slow
+def test_the_steps_lead_to_a_published_night(files, tmp_path, monkeypatch, capsys):
+    """The commands that are printed, in their order, make a store with every row accounted for, a model and a list; the doctor finds nothing amiss but its age."""
+    folder = tmp_path / "mine"
+    words = ["--source", "petition", "--timezone", "Europe/Berlin", "--records", str(files / "requests.csv")]
+    words += ["--crs", "EPSG:4326", "--grids", str(files / "outline.geojson"), "--cell-m", "500", "--json"]
+    assert main(["init", str(folder), *words]) == 0
+    steps = json.loads(capsys.readouterr().out)["steps"]
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("RISKWARN_STORE", "city")
+    question = folder / "experiments" / "petition_28d.toml"
+    question.write_text(
+        question.read_text("utf-8") + "\n[folds]\nn_folds = 2\n[model]\nn_trees = 10\nmin_rows_in_leaf = 50\n", "utf-8"
+    )
+    for step in steps[2:-1]:
+        line = shlex.split(step, comments=True)[1:]
+        code = main(line)
+        assert code == 0 or (line[0] == "promote" and code == 16), (step, capsys.readouterr().err)
+        if code == 16:
+            assert main([*line, "--baseline", "prior count 52 weeks"]) == 0
+    capsys.readouterr()
+    store = Store(folder / "city")
+    health = main(["doctor", "--json"])
+    failed = {look["name"] for look in json.loads(capsys.readouterr().out)["findings"] if look["state"] == "fail"}
+
+    assert len(store.grids()) >= 40  # cells of 500 m over 4 by 3 km
+    assert len(store.read("alerts", as_of=store.nights()[-1])) > 0
+    assert health == 5
+    assert failed == {"age"}
+
+
+def test_the_first_steps_bring_grids_and_records_in(files, tmp_path, monkeypatch, capsys):
+    """As they stand, the two mappings take every row: each lies in a cell and keeps the name of its category."""
+    steps = found(tmp_path / "mine", city(files))
+    monkeypatch.chdir(tmp_path / "mine")
+    monkeypatch.setenv("RISKWARN_STORE", "city")
+    for step in steps[2:5]:
+        assert main(shlex.split(step, comments=True)[1:]) == 0, capsys.readouterr().err
+    events = Store("city").read("events")
+
+    assert events["event_id"].nunique() == 2400
+    assert (events["grid_id"] != "").all()
+    assert set(events["category"]) == {"street_lights", "noise", "rubbish"}
+
+
+def test_without_an_export_there_is_a_mapping_to_fill_in(tmp_path):
+    """The mapping knows the usual headers of the feed, and the question asks of the last two years."""
+    steps = found(tmp_path / "mine", City("hotline", "Asia/Shanghai"))
+    mapping = load_mapping(tmp_path / "mine" / "mappings" / "hotline.toml")
+    exp = Experiment.load(tmp_path / "mine" / "experiments" / "hotline_28d.toml")
+
+    assert mapping.source == "hotline"
+    assert (exp.dates.last - exp.dates.first) > dt.timedelta(days=500)
+    assert any("records.csv" in step for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"source": "roads"}, "no starter; wanted one of dispute"),
+        ({"timezone": "Europe/Berlín"}, "Berl"),
+        ({"capacity": 0}, "capacity must be at least 1"),
+        ({"cell_m": -1.0}, "cells at least 0 m"),
+    ],
+)
+def test_what_cannot_be_is_told_before_anything_is_written(files, tmp_path, changes, said):
+    """A feed without a starter, an unknown clock, no hands or cells of no size leave no folder behind."""
+    with pytest.raises(Exception, match=said):
+        found(tmp_path / "mine", city(files, **changes))
+
+    assert not (tmp_path / "mine").exists()
+
+
+def test_an_export_must_tell_enough_days(files, tmp_path):
+    """Ten weeks cannot teach and test; a file without a time cannot be asked about. Neither leaves a folder."""
+    table = pd.read_csv(files / "requests.csv", parse_dates=["created_at"])
+    table[table["created_at"] < FIRST + pd.Timedelta(days=70)].to_csv(tmp_path / "short.csv", index=False)
+    table.drop(columns="created_at").to_csv(tmp_path / "timeless.csv", index=False)
+    for name, said in (("short", "some seven months"), ("timeless", "no column tells when")):
+        with pytest.raises(DataError, match=said):
+            found(tmp_path / "mine", city(files, records=str(tmp_path / f"{name}.csv")))
+
+    assert not (tmp_path / "mine").exists()
+
+
+def test_the_verb_asks(tmp_path, monkeypatch, capsys):
+    """With --ask each flag is asked for; Enter takes what was given. A feed without a clock is refused without it."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("petition\nEurope/Berlin\n\n\n\n\n12\n"))
+    assert main(["init", str(tmp_path / "mine"), "--ask"]) == 0
+    assert "riskwarn train experiments/petition_28d.toml" in capsys.readouterr().out
+    assert Plan.load(tmp_path / "mine" / "plan.toml").modes.normal.capacity == 12
+
+    assert main(["init", str(tmp_path / "other"), "--source", "petition"]) == 11
+    assert "--timezone" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.slow
+def test_an_example_city_comes_along(tmp_path, capsys):
+    """--example town writes the starter and a store beside it."""
+    assert main(["init", str(tmp_path / "mine"), "--example", "town"]) == 0
+
+    assert "events" in Store(tmp_path / "mine" / "city").tables()
+    assert (tmp_path / "mine" / "experiments" / "town_first.toml").exists()
+    assert str(tmp_path) in capsys.readouterr().out
