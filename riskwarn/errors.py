@@ -25,7 +25,8 @@
      ├─ UnreachableError    28   a service that is leaned on does not answer
      ├─ HeldError           30   a rollback holds the night
      ├─ UnsoundError        31   a night cannot be right and is set aside
-     └─ StoppedError        32   somebody has stopped publishing and showing scores
+     ├─ StoppedError        32   somebody has stopped publishing and showing scores
+     └─ EngineError         34   a cluster cannot do the work
 """
 
 import difflib
@@ -194,6 +195,12 @@ class StoppedError(RiskwarnError):
     """Somebody has stopped publishing and showing scores; it goes on when it is released."""
 
     exit_code = 32
+
+
+class EngineError(RiskwarnError):
+    """A cluster cannot do the work: it does not answer, its workers have another riskwarn, or a block has outgrown them."""
+
+    exit_code = 34
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -55,18 +55,54 @@ def score(
     >>> score(model, night, capacity=8)[["grid_id", "rank", "lower", "upper", "state"]].head(2).to_numpy().tolist()
     [['G04', 1, 2.0, 9.0, 'ok'], ['G09', 2, 2.0, 9.0, 'ok']]
     """
-    _check_after_training(model, night)
+    check_after_training(model, night["as_of"].min() if len(night) else None)
     rows = night if asked is None else night[asked]
-    parts = [_scored(model, rows, capacity)] if len(rows) or night.empty else []
-    if len(rows) < len(night):
-        parts.append(_unasked(model, night[~np.asarray(asked)]))
+    scored = ranked(model, rows, model.predict(rows), capacity) if len(rows) or night.empty else None
+    return in_ranks(model, scored, night[:0] if asked is None else night[~np.asarray(asked)])
+
+
+def in_ranks(model: RiskModel, scored: pd.DataFrame | None, unasked: pd.DataFrame) -> pd.DataFrame:
+    """The table of scores, by date and rank: the ranked rows, then those in which the question does not arise.
+
+    Parameters
+    ----------
+    model
+        That predicted.
+    scored
+        What :func:`ranked` gave, where there is any.
+    unasked
+        Rows with `grid_id` and `as_of` that have no score.
+
+    Returns
+    -------
+    scores
+        As of :func:`score`.
+    """
+    parts = [part for part in (scored, _unasked(model, unasked) if len(unasked) else None) if part is not None]
     scores = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
     return scores.sort_values(["as_of", "rank"], ignore_index=True, na_position="last", kind="stable")
 
 
-def _scored(model: RiskModel, night: pd.DataFrame, capacity: int) -> pd.DataFrame:
-    scores = _named(model, night)
-    predicted = model.predict(night)
+def ranked(model: RiskModel, rows: pd.DataFrame, predicted: pd.DataFrame, capacity: int) -> pd.DataFrame:
+    """The scores of rows, from what the model predicted of each: ranks and places in the list are those among all of them.
+
+    Parameters
+    ----------
+    model
+        That predicted.
+    rows
+        (n,) with `grid_id` and `as_of`.
+    predicted
+        (n,) what :meth:`RiskModel.predict` says of them, in the same order and of the same index.
+    capacity
+        As for :func:`score`.
+
+    Returns
+    -------
+    scores
+        In the order of the rows.
+    """
+    scores = _named(model, rows)
     scores = scores.join(predicted[["probability", "expected", "lower", "upper"]])
     order = pd.DataFrame({"as_of": scores["as_of"], "margin": -predicted["score"]})
     scores["rank"] = order.groupby("as_of")["margin"].rank(method="first").astype("Int64")
@@ -93,12 +129,25 @@ def _unasked(model: RiskModel, night: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _check_after_training(model: RiskModel, night: pd.DataFrame) -> None:
+def check_after_training(model: RiskModel, first: pd.Timestamp | None) -> None:
+    """Refuse scores that would have seen their own outcome.
+
+    Parameters
+    ----------
+    model
+        A fitted model.
+    first
+        The first date that is to be scored; none where there is none.
+
+    Raises
+    ------
+    StaleDataError
+        It lies before the model's training ended.
+    """
     last = model.facts.get("last")
-    if last is None or night.empty:
+    if last is None or first is None:
         return
     settled_at = pd.Timestamp(last) + pd.Timedelta(days=model.label.wait_days)
-    first = night["as_of"].min()
     if first < settled_at:
         raise StaleDataError(
             f"the model trained on outcomes up to {settled_at:%Y-%m-%d}; a score for {first:%Y-%m-%d} would have seen its own outcome. "

@@ -98,7 +98,9 @@ def test_every_package_that_is_imported_is_declared():
 @pytest.mark.parametrize("package", EXTRA_OF)
 def test_the_extra_that_is_named_brings_the_package(package):
     """Who does what the error says has the package; `all` brings it too."""
-    names = {name.lower().replace("_", "-") for name in DISTRIBUTIONS[package]} | {CARRIED.get(package, package)}
+    names = {name.lower().replace("_", "-") for name in DISTRIBUTIONS.get(package, [package])} | {
+        CARRIED.get(package, package)
+    }
 
     assert names & brought(EXTRA_OF[package])
     assert names & brought("all")

@@ -10,6 +10,8 @@ import pytest
 import riskwarn
 
 HEAVY = {
+    "distributed",
+    "pyspark",
     "mlflow",
     "shap",
     "lightgbm",
@@ -96,3 +98,23 @@ def test_the_starter_is_where_scripts_of_cities_find_it():
     from riskwarn import pipeline, scaffold
 
     assert pipeline.starter("experiments") == scaffold.starter("experiments")
+
+
+def test_tables_are_checked_without_spark(tmp_path):
+    """Where Spark is installed, checking a table loads nothing of it and leaves its settings alone."""
+    spark = tmp_path / "pyspark"
+    spark.mkdir()
+    (spark / "__init__.py").write_text("import sys; sys.exit('pyspark was loaded')", "utf-8")
+    code = (
+        "import os, sys; import pandas as pd; from riskwarn.schema import conform;"
+        "at = pd.Timestamp('2025-01-01', tz='UTC');"
+        "conform('grids', pd.DataFrame({'grid_id': ['A'], 'valid_from': [at]}));"
+        "assert 'pyspark' not in sys.modules and 'SPARK_LOCAL_IP' not in os.environ"
+    )
+    env = {k: v for k, v in os.environ.items() if k != "SPARK_LOCAL_IP"}
+    paths = os.pathsep.join([str(tmp_path), env.get("PYTHONPATH", "")])
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=env | {"PYTHONPATH": paths}, capture_output=True, check=False
+    )
+
+    assert run.returncode == 0, run.stderr.decode()

@@ -5,9 +5,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from riskwarn.cli.options import ExperimentFile, Horizon, Json, Language, Quiet, StoreFolder, example, verbs
+from riskwarn.cli.options import (
+    Address,
+    Blocks,
+    EngineName,
+    ExperimentFile,
+    Horizon,
+    Jobs,
+    Json,
+    Language,
+    Quiet,
+    StoreFolder,
+    example,
+    verbs,
+)
 from riskwarn.cli.shared import (
     check_out,
+    engine_of,
     experiment_of,
     listed,
     only_target,
@@ -44,6 +58,10 @@ def panel(
             help="A .parquet, .csv or .xlsx file, or a folder to fill with one Parquet file a date, resumable."
         ),
     ],
+    engine: EngineName = "local",
+    address: Address = "",
+    jobs: Jobs = 1,
+    blocks: Blocks = None,
     store: StoreFolder = None,
     json: Json = False,
 ) -> None:
@@ -57,13 +75,24 @@ def panel(
         check_out(out)
     opened = open_store(store)
     dates = None if as_of is None else dates_of(listed(as_of))
+    asked_engine = engine_of(engine, address, jobs, blocks)
+    if asked_engine is not None and (experiment is None or out.suffix):
+        raise DataError(
+            "an engine writes the panel of an experiment into a folder: name both, --out without an ending."
+        )
     if experiment is None:
         rows = panel_of(History.load(opened), _declared(features, out, dated=dates is not None), dates or [])
     else:
         asked = Experiment.load(experiment, features=features)
         if not out.suffix:
-            done = write_panel(opened, asked, out, as_of=dates)
-            text = f"{done.written} dates written, {done.kept} kept in {out}"
+            if asked_engine is None:
+                done = write_panel(opened, asked, out, as_of=dates)
+            else:
+                from riskwarn.distributed import write_blocks
+
+                done = write_blocks(opened, asked, out, as_of=dates, engine=asked_engine, n_blocks=blocks)
+            what = "dates" if asked_engine is None else "files of dates and blocks"
+            text = f"{done.written} {what} written, {done.kept} kept in {out}"
             say({"written": done.written, "kept": done.kept, "out": str(out)}, text, as_json=json)
             return
         rows = build_panel(opened, asked, as_of=dates)

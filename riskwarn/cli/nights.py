@@ -11,8 +11,12 @@ import typer
 from riskwarn.cli.logbook import teller
 from riskwarn.cli.options import (
     DEFAULT_CAPACITY,
+    Address,
     Alias,
+    Blocks,
     Capacity,
+    EngineName,
+    Jobs,
     Json,
     Language,
     Night,
@@ -26,6 +30,7 @@ from riskwarn.cli.options import (
 from riskwarn.cli.shared import (
     check_capacity,
     check_out,
+    engine_of,
     enter_nights,
     listed,
     only_target,
@@ -55,12 +60,32 @@ def score(
     target: Target = "",
     alias: Alias = "champion",
     out: Out = None,
+    engine: EngineName = "local",
+    address: Address = "",
+    jobs: Jobs = 1,
+    blocks: Blocks = None,
+    work: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for the pieces of an engine, which all its workers see."),
+    ] = None,
     store: StoreFolder = None,
     json: Json = False,
 ) -> None:
     """Score the grids of a date."""
     check_out(out)
-    _, _, scores = scored(store, as_of, target, alias, DEFAULT_CAPACITY)
+    asked_engine = engine_of(engine, address, jobs, blocks)
+    if asked_engine is None:
+        _, _, scores = scored(store, as_of, target, alias, DEFAULT_CAPACITY)
+    else:
+        from riskwarn.distributed import score_blocks
+        from riskwarn.pipeline import model_of
+
+        opened = open_store(store)
+        model = model_of(opened, target or only_target(store), alias=alias)
+        at = opened.instant(as_of)
+        scores = score_blocks(
+            opened, model, at, capacity=DEFAULT_CAPACITY, engine=asked_engine, n_blocks=blocks, folder=work
+        )
     show(scores, out=out, as_json=json)
 
 

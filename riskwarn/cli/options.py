@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -86,4 +86,22 @@ ExperimentFile = Annotated[Path, typer.Argument(metavar="EXPERIMENT", help="An e
 Horizon = Annotated[
     float | None,
     typer.Option(metavar="DAYS", help="Ask the same over so many days; the model's name says how many."),
+]
+EngineName = Annotated[
+    Literal["local", "dask", "spark"],
+    typer.Option(
+        "--engine", envvar="RISKWARN_ENGINE", help="Who computes, in blocks of grids: this machine, or a cluster."
+    ),
+]
+Address = Annotated[
+    str,
+    typer.Option(
+        "--address",
+        envvar="RISKWARN_ADDRESS",
+        help="Where the cluster answers, such as tcp://scheduler:8786; one is started here by default.",
+    ),
+]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes of this machine, or workers of the cluster.")]
+Blocks = Annotated[
+    int | None, typer.Option("--blocks", min=1, help="Most blocks of grids; as many as fit in memory by default.")
 ]

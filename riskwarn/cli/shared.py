@@ -3,13 +3,14 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from riskwarn.errors import DataError, MissingExtraError, NotFoundError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from riskwarn.distributed import Engine
     from riskwarn.experiment import Experiment
     from riskwarn.model import RiskModel
     from riskwarn.plan import Plan
@@ -59,6 +60,17 @@ def plan_of(path: Path | None, folder: Path | None) -> "Plan | None":
     from riskwarn.working import kept_plan
 
     return Plan.load(path) if path else kept_plan(store_path(folder))
+
+
+def engine_of(
+    name: 'Literal["local", "dask", "spark"]', address: str, jobs: int, blocks: int | None
+) -> "Engine | None":
+    """The engine asked for; none where nothing was said of one, and all is computed at once."""
+    if name == "local" and not address and jobs == 1 and blocks is None:
+        return None
+    from riskwarn.distributed import Engine
+
+    return Engine(name, address, jobs)
 
 
 def scored(

@@ -1,6 +1,6 @@
 """What happens around a grid: another feature over its neighbours, over the grids of its parent, or spread by distance."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
@@ -16,7 +16,7 @@ from riskwarn.feature.clause import Clause
 from riskwarn.feature.observing import divided
 from riskwarn.feature.reach import LEVELS, Reach
 from riskwarn.grid import SHAPES
-from riskwarn.history import History, Snapshot
+from riskwarn.history import CITY, History, Snapshot
 from riskwarn.language import Spoken, phrase
 
 
@@ -166,8 +166,16 @@ class OfParent(_Around):
         same = sparse.csr_matrix((parent == parent[row])[None, :].astype(float))
         return same / max(same.nnz, 1)
 
+    @property
+    def areas(self) -> tuple[str, ...]:  # type: ignore[override]
+        return (self.level,)
+
+    def terms(self, snapshot: Snapshot) -> Sequence[np.ndarray]:
+        return (self.of.compute(snapshot),)
+
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        return snapshot.of_parent(self.of.compute(snapshot), self.level)
+        total = self.totals(snapshot, self.level)
+        return total.spread(total.means[0])
 
 
 @dataclass(frozen=True)
@@ -185,6 +193,7 @@ class OfCity(_Around):
     """
 
     looks: ClassVar[Reach] = "city"
+    areas: ClassVar[tuple[str, ...]] = (CITY,)
     monotone: ClassVar[int] = 0
     remedy: ClassVar[str] = "A10"
 
@@ -217,13 +226,13 @@ class OfCity(_Around):
         del row
         return sparse.csr_matrix(np.ones((1, len(history.grids))))
 
+    def terms(self, snapshot: Snapshot) -> Sequence[np.ndarray]:
+        return self.of.compute(snapshot), np.broadcast_to(np.float32(1), snapshot.shape)
+
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        values = self.of.compute(snapshot)
-        held = np.isfinite(values)
-        total = np.where(held, values, 0).sum(axis=0, dtype=float)
-        known = held.sum(axis=0)
-        whole = np.where(known > 0, total * len(values) / np.maximum(known, 1), np.nan)
-        return np.broadcast_to(whole.astype(np.float32), snapshot.shape)
+        total = self.totals(snapshot, CITY)
+        whole = total.spread(total.means[0] * total.sums[1])
+        return np.broadcast_to(whole, snapshot.shape)
 
 
 @dataclass(frozen=True)

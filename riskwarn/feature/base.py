@@ -17,7 +17,7 @@ from riskwarn.feature.held import matching, within
 from riskwarn.feature.owner import AUDIT_ONLY, CENTRE, OWNERS
 from riskwarn.feature.reach import REACHES, Reach
 from riskwarn.feature.telling import STEPS, step_of, unit_of
-from riskwarn.history import History, Snapshot, Stream
+from riskwarn.history import History, Snapshot, Stream, Totals
 from riskwarn.language import Spoken, measure_word
 
 AROUND: dict[str, Callable[..., "Feature"]] = {}
@@ -59,6 +59,9 @@ class Feature(metaclass=CheckedClass):
     """
     looks: ClassVar[Reach] = "own"
     """Whose records it looks at: the grid's own, its neighbours', its parent's, the whole city's."""
+    areas: ClassVar[tuple[str, ...]] = ()
+    """Areas over which its :meth:`terms` are added up first: ``city``, or levels of parents. A feature that takes nothing else of grids
+    beyond its neighbours can be computed a block of grids at a time (:mod:`riskwarn.distributed`)."""
     actionable: ClassVar[bool] = False
     """Whether service can change it: open cases can be closed, what has happened stays."""
     scaled: ClassVar[bool] = False
@@ -138,6 +141,40 @@ class Feature(metaclass=CheckedClass):
         [[1.0, 1.0], [0.0, 1.0]]
         """
         raise DefinitionError(f"{type(self).__name__} does not say how it is computed.")
+
+    def terms(self, snapshot: Snapshot) -> Sequence[np.ndarray]:  # noqa: ARG002 - subclasses read it
+        """What is added up over :attr:`areas`, by the grids themselves.
+
+        Parameters
+        ----------
+        snapshot
+            What was known at each date.
+
+        Returns
+        -------
+        terms
+            (n_grids, n_dates) each, NaN where unknown; as many for any grids.
+        """
+        return ()
+
+    def totals(self, snapshot: Snapshot, area: str, terms: Sequence[np.ndarray] | None = None) -> Totals:
+        """Its terms, added up over the grids of each area.
+
+        Parameters
+        ----------
+        snapshot
+            What was known at each date.
+        area
+            One of :attr:`areas`.
+        terms
+            Those of the snapshot, where they are at hand.
+
+        Returns
+        -------
+        totals
+            One row a term.
+        """
+        return snapshot.total(self, area, lambda: self.terms(snapshot) if terms is None else terms)
 
     def plane(self, snapshot: Snapshot) -> Hashable:  # noqa: ARG002 - subclasses read it
         """The snapshot's own name of :meth:`compute`'s result where the snapshot keeps it as it is; None elsewhere.

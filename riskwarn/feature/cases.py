@@ -1,6 +1,6 @@
 """How cases are handled: what is open, late, old, and how long it takes."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
@@ -15,7 +15,7 @@ from riskwarn.feature.held import matching, still_open, within
 from riskwarn.feature.observing import divided
 from riskwarn.feature.reach import Reach
 from riskwarn.feature.windowed import Streamed, Windowed
-from riskwarn.history import Snapshot, Stream
+from riskwarn.history import CITY, Snapshot, Stream
 from riskwarn.language import UNSAID, Phrase, Spoken, measure_word, phrase
 
 _AMBER = 0.8
@@ -210,6 +210,7 @@ class OverdueShare(_Handled):
     unit: ClassVar[str] = "share"
     remedy: ClassVar[str] = "A4"
     looks: ClassVar[Reach] = "city"
+    areas: ClassVar[tuple[str, ...]] = (CITY,)
     monotone: ClassVar[int] = 1
 
     @property
@@ -229,9 +230,13 @@ class OverdueShare(_Handled):
         name = phrase("share of open {events} that are overdue", context="measure", events=noun_of(self.stream).many)
         return replace(measured(self), noun=Noun(name))
 
+    def terms(self, snapshot: Snapshot) -> Sequence[np.ndarray]:
+        return [self._known(snapshot, n) for n in (snapshot.overdue(self.stream), snapshot.open(self.stream))]
+
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        late, held = (self._known(snapshot, n) for n in (snapshot.overdue(self.stream), snapshot.open(self.stream)))
-        city = np.nansum(late, axis=0, keepdims=True) / np.maximum(np.nansum(held, axis=0, keepdims=True), 1)
+        late, held = self.terms(snapshot)
+        total = self.totals(snapshot, CITY, (late, held))
+        city = total.spread(total.sums[0] / np.maximum(total.sums[1], 1))
         return (late + np.float32(self.weight) * city) / (held + np.float32(self.weight))
 
 
@@ -458,6 +463,7 @@ class Recurrence(_HandledWithin):
     code: ClassVar[str] = "RC06"
     remedy: ClassVar[str] = "A2"
     looks: ClassVar[Reach] = "city"
+    areas: ClassVar[tuple[str, ...]] = (CITY,)
 
     @property
     def name(self) -> str:
@@ -483,11 +489,12 @@ class Recurrence(_HandledWithin):
         )
         return replace(measured(self), noun=Noun(name))
 
+    def terms(self, snapshot: Snapshot) -> Sequence[np.ndarray]:
+        n = snapshot.recurred(self.stream, days=self.days, within=self.within)
+        return [self._known(snapshot, cases) for cases in n]
+
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        again, followed = (
-            self._known(snapshot, n) for n in snapshot.recurred(self.stream, days=self.days, within=self.within)
-        )
-        city = divided(np.nansum(again, axis=0, keepdims=True), np.nansum(followed, axis=0, keepdims=True))
-        city = np.nan_to_num(city)
-        k = np.float32(self.weight)
-        return (again + k * city) / (followed + k)
+        again, followed = self.terms(snapshot)
+        total = self.totals(snapshot, CITY, (again, followed))
+        city = np.nan_to_num(total.spread(divided(*total.sums)))
+        return (again + np.float32(self.weight) * city) / (followed + np.float32(self.weight))

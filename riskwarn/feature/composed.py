@@ -1,6 +1,6 @@
 """Features made of features, and features of the feeds themselves."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
@@ -13,8 +13,9 @@ from riskwarn.feature.clause import Clause, Eases, Noun, noun_of, window
 from riskwarn.feature.observing import divided, per_observed, unless_silent
 from riskwarn.feature.reach import LEVELS, REACHES, ParentLevel, Reach
 from riskwarn.feature.windowed import Streamed, Windowed
-from riskwarn.history import Snapshot, Stream
+from riskwarn.history import TABLE_OF, Snapshot, Stream
 from riskwarn.language import UNSAID, Spoken, measure_word, phrase
+from riskwarn.taxonomy import NEVER_FEATURES
 
 
 @dataclass(frozen=True)
@@ -172,14 +173,25 @@ class Trend(Windowed):
         )
         return replace(measured(self), noun=Noun(name), unit=measure_word("multiple"))
 
-    def compute(self, snapshot: Snapshot) -> np.ndarray:
-        near, far = (self._rate(snapshot, days) for days in (self.days, self.over))
-        return divided(near, far)
+    @property
+    def areas(self) -> tuple[str, ...]:  # type: ignore[override]
+        return (self.level,) if self.level else ()
 
-    def _rate(self, snapshot: Snapshot, days: float) -> np.ndarray:
-        count = snapshot.count(self.stream, days)
-        around = snapshot.of_parent(count, self.level, mean=False) if self.level else count
-        return per_observed(around, snapshot, self.stream.source, days)
+    def terms(self, snapshot: Snapshot) -> Sequence[np.ndarray]:
+        return [snapshot.count(self.stream, days) for days in self._windows]
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        if self.level:
+            total = self.totals(snapshot, self.level)
+            counts = [total.spread(count) for count in total.sums]
+        else:
+            counts = [*self.terms(snapshot)]
+        rates = (per_observed(c, snapshot, self.stream.source, d) for c, d in zip(counts, self._windows, strict=True))
+        return divided(*rates)
+
+    @property
+    def _windows(self) -> tuple[float, float]:
+        return self.days, self.over
 
 
 @dataclass(frozen=True)
@@ -215,20 +227,29 @@ class MixTrend(Windowed):
         )
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        whole = snapshot.count(self.stream, 365)
-        total = np.zeros(snapshot.shape, np.float32)
-        for kind in self._kinds(snapshot):
-            mine = Stream.parse({**self.stream.to_dict(), "categories": [kind]})
-            near, far = (
-                snapshot.of_parent(snapshot.count(mine, d), self.level, mean=False) for d in (self.days, self.over)
-            )
-            trend = np.where(far > 0, near / np.maximum(far, 1) * np.float32(self.over / self.days), 1)
-            total += snapshot.count(mine, 365) * trend
-        return divided(total, whole)
+        whole, total = snapshot.count(self.stream, 365), self.totals(snapshot, self.level)
+        weighted = np.zeros(snapshot.shape, np.float32)
+        for kind, near, far in zip(self._kinds(snapshot), total.sums[::2], total.sums[1::2], strict=True):
+            trend = np.where(far > 0, near / np.maximum(far, 1) * self.over / self.days, 1)
+            weighted += snapshot.count(kind, 365) * total.spread(trend)
+        return divided(weighted, whole)
 
-    def _kinds(self, snapshot: Snapshot) -> list[str]:
-        facts = snapshot.history.rows("facts", self.stream)
-        return sorted({str(facts.words["category"][c]) for c in np.unique(facts.category)})
+    @property
+    def areas(self) -> tuple[str, ...]:  # type: ignore[override]
+        return (self.level,)
+
+    def terms(self, snapshot: Snapshot) -> Sequence[np.ndarray]:
+        return [snapshot.count(kind, d) for kind in self._kinds(snapshot) for d in (self.days, self.over)]
+
+    def _kinds(self, snapshot: Snapshot) -> list[Stream]:
+        """The stream, kind by kind: of all kinds the feed has in the city, so that they are the same for any of its grids."""
+        source = self.stream.source
+        if source in TABLE_OF:
+            there = {str(word) for word in snapshot.history.rows("facts", self.stream).words["category"]}
+        else:
+            there = set(snapshot.history.categories(source) - NEVER_FEATURES)
+        kinds = sorted(there & set(self.stream.categories) if self.stream.categories else there)
+        return [Stream.parse({**self.stream.to_dict(), "categories": [kind]}) for kind in kinds]
 
 
 @dataclass(frozen=True)

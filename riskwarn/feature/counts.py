@@ -1,6 +1,6 @@
 """How many: events of a stream in a window, and what their number is usually."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,7 +17,7 @@ from riskwarn.feature.owner import AUDIT_ONLY
 from riskwarn.feature.reach import ParentLevel, Reach
 from riskwarn.feature.telling import step_of
 from riskwarn.feature.windowed import NORMAL_WEEKS, WEEK, Streamed, Windowed
-from riskwarn.history import AnyStream, Snapshot, Stream
+from riskwarn.history import CITY, AnyStream, Snapshot, Stream
 from riskwarn.language import Spoken, phrase
 
 
@@ -303,17 +303,22 @@ class Share(Feature):
         """The part; what it is a share of stands in the value alone."""
         return within(matching(events, self.part), at, self.days).assign(adds=np.nan)
 
+    @property
+    def areas(self) -> tuple[str, ...]:  # type: ignore[override]
+        return (CITY, self.level) if self.level else (CITY,)
+
+    def terms(self, snapshot: Snapshot) -> Sequence[np.ndarray]:
+        return snapshot.count(self.part, self.days), snapshot.count(self.whole, self.days)
+
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        part, whole = snapshot.count(self.part, self.days), snapshot.count(self.whole, self.days)
-        share = (part + np.float32(self.weight) * self._prior(snapshot, part, whole)) / (
-            whole + np.float32(self.weight)
-        )
+        part, whole = self.terms(snapshot)
+        share = (part + np.float32(self.weight) * self._prior(snapshot)) / (whole + np.float32(self.weight))
         return unless_silent(snapshot, self.whole.source, self.days, share)
 
-    def _prior(self, snapshot: Snapshot, part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-        city = part.sum(axis=0, keepdims=True) / np.maximum(whole.sum(axis=0, keepdims=True), 1)
+    def _prior(self, snapshot: Snapshot) -> np.ndarray:
+        total = self.totals(snapshot, CITY)
+        city = total.sums[0] / np.maximum(total.sums[1], 1)
         if not self.level:
-            return city
-        k = np.float32(self.weight)
-        above = [snapshot.of_parent(values, self.level, mean=False) for values in (part, whole)]
-        return (above[0] + k * city) / (above[1] + k)
+            return total.spread(city)
+        above = self.totals(snapshot, self.level)
+        return above.spread((above.sums[0] + self.weight * city) / (above.sums[1] + self.weight))

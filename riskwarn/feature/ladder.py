@@ -1,5 +1,6 @@
 """The ladder an unresolved matter climbs: ledger, request for help, dispute call, violence."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,7 +10,7 @@ from riskwarn.declaring import Days, NotNegative
 from riskwarn.feature.base import Feature
 from riskwarn.feature.clause import Clause, Noun, noun_of, window
 from riskwarn.feature.reach import Reach
-from riskwarn.history import Snapshot, Stream
+from riskwarn.history import CITY, Snapshot, Stream
 from riskwarn.language import Spoken, measure_word, phrase
 
 LADDER: tuple[tuple[Stream, ...], ...] = (
@@ -175,6 +176,7 @@ class Unheralded(_OfLadder):
     code: ClassVar[str] = "RC13"
     remedy: ClassVar[str] = "A6"
     looks: ClassVar[Reach] = "city"
+    areas: ClassVar[tuple[str, ...]] = (CITY,)
 
     @property
     def name(self) -> str:
@@ -193,11 +195,15 @@ class Unheralded(_OfLadder):
         part = phrase("a call with no earlier record", plural="calls with no earlier record", context="noun")
         return Clause("share", Noun(part), self.days, whole=calls, scale="percent", eases="never", remedy="police_call")
 
-    def compute(self, snapshot: Snapshot) -> np.ndarray:
+    def terms(self, snapshot: Snapshot) -> Sequence[np.ndarray]:
         calls, before = LADDER[2][0], tuple(s for rung in LADDER[:2] for s in _present(snapshot, rung))
         whole = snapshot.count(calls, self.days)
         known = snapshot.followed(calls, before, by=("place",), days=365, window=self.days) if before else 0 * whole
-        skipped = whole - known
-        city = skipped.sum(axis=0, keepdims=True) / np.maximum(whole.sum(axis=0, keepdims=True), 1)
+        return whole - known, whole
+
+    def compute(self, snapshot: Snapshot) -> np.ndarray:
+        skipped, whole = self.terms(snapshot)
+        total = self.totals(snapshot, CITY, (skipped, whole))
+        city = total.spread(total.sums[0] / np.maximum(total.sums[1], 1))
         k = np.float32(self.weight)
         return (skipped + k * city) / (whole + k)

@@ -1,6 +1,6 @@
 """How mixed and how concentrated: kinds of events, and places that report again and again."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
@@ -18,7 +18,7 @@ from riskwarn.feature.owner import AUDIT_ONLY
 from riskwarn.feature.reach import Reach
 from riskwarn.feature.telling import step_of
 from riskwarn.feature.windowed import Windowed
-from riskwarn.history import AnyStream, Snapshot, Stream
+from riskwarn.history import CITY, AnyStream, Snapshot, Stream
 from riskwarn.language import Spoken, listed, measure_word, phrase
 
 REPEATED = 2
@@ -349,6 +349,7 @@ class RepeatShare(Windowed):
     unit: ClassVar[str] = "share"
     code: ClassVar[str] = "RC02"
     looks: ClassVar[Reach] = "city"
+    areas: ClassVar[tuple[str, ...]] = (CITY,)
 
     @property
     def name(self) -> str:
@@ -372,11 +373,14 @@ class RepeatShare(Windowed):
         again = phrase("of the same place and kind as one in the {within:g} days before", within=self.within)
         return Clause("share", Noun(again), self.days, whole=noun_of(self.stream), scale="percent", remedy="places")
 
+    def terms(self, snapshot: Snapshot) -> Sequence[np.ndarray]:
+        by = ("place", "category")
+        again = snapshot.followed(self.stream, self.stream, by=by, days=self.within, window=self.days)
+        return again, snapshot.count(self.stream, self.days)
+
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        again = snapshot.followed(
-            self.stream, self.stream, by=("place", "category"), days=self.within, window=self.days
-        )
-        whole = snapshot.count(self.stream, self.days)
-        city = again.sum(axis=0, keepdims=True) / np.maximum(whole.sum(axis=0, keepdims=True), 1)
+        again, whole = self.terms(snapshot)
+        total = self.totals(snapshot, CITY, (again, whole))
+        city = total.spread(total.sums[0] / np.maximum(total.sums[1], 1))
         k = np.float32(self.weight)
         return (again + k * city) / (whole + k)

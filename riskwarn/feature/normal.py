@@ -1,5 +1,6 @@
 """A grid's own normal: what its past lets one expect of the next days, and the count that would be more than that."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Annotated, ClassVar, Literal, get_args
@@ -16,7 +17,8 @@ from riskwarn.feature.own import _OfLabel
 from riskwarn.feature.reach import Reach
 from riskwarn.feature.telling import unit_of
 from riskwarn.feature.windowed import Windowed
-from riskwarn.history import Snapshot
+from riskwarn.history import CITY, Snapshot
+from riskwarn.history.totals import added_up
 from riskwarn.language import Spoken, measure_word, phrase
 
 Part = Literal["expected", "threshold", "tail"]
@@ -61,6 +63,7 @@ class OwnNormal(_OfLabel):
     at_least: AtLeastOne = 2
     part: Part = "threshold"
     looks: ClassVar[Reach] = "city"
+    areas: ClassVar[tuple[str, ...]] = (CITY,)
     unit: ClassVar[str] = "count or probability"
 
     def __post_init__(self) -> None:
@@ -97,12 +100,16 @@ class OwnNormal(_OfLabel):
 
         n, total, squares = self._blocks(snapshot)
         known = n >= _FEWEST_BLOCKS
-        mean, spread = expected_of(n, total, squares)
+        city = self.totals(snapshot, CITY, moments_of(n, total, squares))
+        mean, spread = _drawn(n, total, city.means)
         size = 1 / spread
         chance = size / (size + mean)
         threshold = np.maximum(stats.nbinom.ppf(self.quantile, size, chance), self.at_least - 1)
         tail = stats.nbinom.sf(threshold, size, chance)
         return np.where(known, np.stack([mean, threshold, tail]), np.nan).astype(np.float32)
+
+    def terms(self, snapshot: Snapshot) -> Sequence[np.ndarray]:
+        return moments_of(*self._blocks(snapshot))
 
     def _blocks(self, snapshot: Snapshot) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(n_grids or 1, n_dates) blocks for which every feed spoke, and (n_grids, n_dates) sums of their counts and squared counts."""
@@ -137,21 +144,42 @@ def expected_of(n: np.ndarray, total: np.ndarray, squares: np.ndarray) -> tuple[
     Both are drawn towards the city by the method of moments: the variance of the grids' means, less what counting alone brings, is that
     of a gamma distribution of rates (empirical Bayes; Robbins 1956). Grids with too few blocks tell nothing of the city.
     """
+    sums, numbers = added_up(moments_of(n, total, squares), None, 1)
+    return _drawn(n, total, sums / np.maximum(numbers, 1))
+
+
+def moments_of(n: np.ndarray, total: np.ndarray, squares: np.ndarray) -> Sequence[np.ndarray]:
+    """What each grid says of the city: numbers whose means over the grids are all that its own are drawn towards.
+
+    Parameters
+    ----------
+    n, total, squares
+        As for :func:`expected_of`.
+
+    Returns
+    -------
+    moments
+        (n_grids, n_dates) each: variance beyond Poisson, squared rate without the noise in it, rate, squared rate, and one over the blocks
+        looked at; NaN where they are fewer than three.
+    """
     heard = np.broadcast_to(np.atleast_2d(n) >= _FEWEST_BLOCKS, total.shape)
     n = np.maximum(np.atleast_2d(n), _FEWEST_BLOCKS)
-
-    def mean(values: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(values, total.shape).sum(axis=0, where=heard) / np.maximum(heard.sum(axis=0), 1)
-
     means = total / n
     variance = np.maximum(squares - total * means, 0) / (n - 1)
-    squared = means**2 - variance / n  # what the squared rate is without the noise in it
-    within = np.maximum(mean(variance - means) / np.maximum(mean(squared), _TINY), 0)
-    city = np.maximum(mean(means), _TINY)
-    counting = mean((city + within * mean(means**2)) / n)
-    between = np.maximum(mean((means - mean(means)) ** 2) - counting, _TINY * city)
-    shape, rate = city**2 / between, city / between
-    return (shape + total) / (rate + n), within + 1 / (shape + total)
+    parts = (variance - means, means**2 - variance / n, means, means**2, 1 / n)
+    return [np.where(heard, part, np.nan) for part in parts]
+
+
+def _drawn(n: np.ndarray, total: np.ndarray, moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and dispersion by the means of the city's moments, (5, 1, n_dates); 0 of a city of which nothing is known."""
+    n = np.maximum(np.atleast_2d(n), _FEWEST_BLOCKS)
+    excess, squared, rate, rate_squared, one_over_n = np.nan_to_num(moments)
+    within = np.maximum(excess / np.maximum(squared, _TINY), 0)
+    city = np.maximum(rate, _TINY)
+    counting = (city + within * rate_squared) * one_over_n
+    between = np.maximum(rate_squared - rate**2 - counting, _TINY * city)
+    shape, scale = city**2 / between, city / between
+    return (shape + total) / (scale + n), within + 1 / (shape + total)
 
 
 @dataclass(frozen=True)

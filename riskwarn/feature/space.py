@@ -1,5 +1,6 @@
 """What the grid is: its facts, its kind, the places in it, and what happens for each household."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Annotated, ClassVar
@@ -16,7 +17,7 @@ from riskwarn.feature.clause import Clause, Noun, Scale, noun_of, window
 from riskwarn.feature.observing import divided
 from riskwarn.feature.reach import LEVELS, ParentLevel, Reach
 from riskwarn.feature.windowed import Windowed
-from riskwarn.history import Snapshot
+from riskwarn.history import CITY, Snapshot
 from riskwarn.language import UNSAID, Spoken, Words, measure_word, phrase
 
 _COLUMNS = {
@@ -264,13 +265,21 @@ class PerHousehold(Windowed):
         )
         return replace(measured(self), noun=Noun(name, noun.measure), unit=noun.measure)
 
+    @property
+    def areas(self) -> tuple[str, ...]:  # type: ignore[override]
+        return (CITY, self.level) if self.level else (CITY,)
+
+    def terms(self, snapshot: Snapshot) -> Sequence[np.ndarray]:
+        return snapshot.count(self.stream, self.days), np.nan_to_num(snapshot.attribute("households"))
+
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        count, homes = snapshot.count(self.stream, self.days), np.nan_to_num(snapshot.attribute("households"))
+        count, homes = self.terms(snapshot)
         k = np.float32(self.weight)
-        rate = divided(count.sum(axis=0, keepdims=True), homes.sum(axis=0, keepdims=True))
+        city = self.totals(snapshot, CITY)
+        rate = divided(*city.sums)
         if self.level:
-            above = [snapshot.of_parent(v, self.level, mean=False) for v in (count, homes)]
-            rate = (above[0] + k * rate) / (above[1] + k)
+            above = self.totals(snapshot, self.level)
+            rate = above.spread((above.sums[0] + k * rate) / (above.sums[1] + k))
         exposure = snapshot.exposure(self.stream.source, self.days)
         scale = np.where(exposure > 0, self.days / np.maximum(exposure, 1e-9), np.nan)
         return np.asarray(1000 * scale * (count + k * rate) / (homes + k), dtype=np.float32)

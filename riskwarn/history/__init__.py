@@ -17,8 +17,10 @@ from riskwarn.history.history import History
 from riskwarn.history.log import Log
 from riskwarn.history.snapshot import Snapshot
 from riskwarn.history.stream import TABLE_OF, AnyStream, Stream
+from riskwarn.history.totals import CITY, Totals
 
 __all__ = [
+    "CITY",
     "DAY_US",
     "LEAST_CASES",
     "NEVER",
@@ -31,5 +33,6 @@ __all__ = [
     "Log",
     "Snapshot",
     "Stream",
+    "Totals",
     "tells_closings",
 ]

@@ -1,18 +1,19 @@
 """When each feed spoke: since when, for which grids, and where it fell silent."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from riskwarn.history.closings import closings
 from riskwarn.history.coverage import Coverage
 from riskwarn.history.coverage import coverages as coverages_of
 from riskwarn.history.deliveries import BACKFILL_DAYS, area_of
-from riskwarn.history.facts import NEVER
+from riskwarn.history.facts import NEVER, Facts
 from riskwarn.history.pauses import last_spoken
 from riskwarn.history.rows import Rows
-from riskwarn.history.silences import Arrivals, Silence, silences
+from riskwarn.history.silences import MOST_COUNTIES, Arrivals, Silence, silences
 from riskwarn.history.stream import TABLE_OF, Stream
 from riskwarn.taxonomy import NEVER_FEATURES
 
@@ -127,6 +128,58 @@ class Feeds(Rows):
             known, occurred = (np.array([step[i] for step in steps], dtype=np.int64) for i in (0, 1))
             self._begun[source, org] = known, np.minimum.accumulate(occurred) if len(occurred) else occurred
         return self._begun[source, org]
+
+    def closings(self, source: str, dates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Whether a feed tells closings, county by county, by what was known before each date (:mod:`riskwarn.history.closings`).
+
+        Parameters
+        ----------
+        source
+            The feed.
+        dates
+            (n_dates,) instants, µs.
+
+        Returns
+        -------
+        told
+            (n_counties, n_dates) bool; one for the whole city where there are too many counties to look at each.
+        county
+            (n_grids,) number of the county of each grid.
+        """
+        if self.numbers is not None:
+            told, county = self.whole.closings(source, dates)
+            return told, county[self.numbers]
+        key = source, dates.tobytes()
+        if key not in self._closings:
+            county, n_counties = _counties(self.grids)
+            rows = self.rows("cases", Stream(source))
+            self._closings[key] = closings(rows, county[rows.grid], n_counties, dates), county
+        return self._closings[key]
+
+    @property
+    def remembered(self) -> "Remembered":
+        """What was asked of the whole city so far: of its feeds, and of the tables that streams were read from."""
+        city = self.whole
+        return Remembered(city._coverage, city._silences, city._closings, city._begun, city._tables)  # noqa: SLF001
+
+
+@dataclass(frozen=True, eq=False)
+class Remembered:
+    """What a history worked out of its whole city, by what was asked: :meth:`Feeds.coverage`, :meth:`Feeds.silences`, :meth:`Feeds.closings`, :meth:`Feeds.begun`, and the facts of tables by name."""
+
+    coverage: dict[str, tuple[list[Coverage], np.ndarray]]
+    silences: dict[tuple[str, float], list[Silence]]
+    closings: dict[tuple[str, bytes], tuple[np.ndarray, np.ndarray]]
+    begun: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]
+    tables: dict[str, Facts]
+
+
+def _counties(grids: pd.DataFrame) -> tuple[np.ndarray, int]:
+    """Number of the county of each grid, and how many there are; one for all where there are too many to look at each."""
+    counties = grids.get("county_id")
+    county = np.zeros(len(grids), np.int64) if counties is None else pd.factorize(counties.fillna(""))[0]
+    n_counties = int(county.max(initial=0)) + 1
+    return (np.zeros_like(county), 1) if n_counties > MOST_COUNTIES else (county, n_counties)
 
 
 def _records(start: np.ndarray, occurred: np.ndarray) -> Iterator[tuple[int, int]]:

@@ -4,12 +4,10 @@ import numpy as np
 import pandas as pd
 
 from riskwarn.history import kernel
-from riskwarn.history.closings import closings
 from riskwarn.history.facts import DAY_US, NEVER, Facts
 from riskwarn.history.kernel import Cells
 from riskwarn.history.pairs import pairs_within, union
 from riskwarn.history.planes import Planes, span, weight_of
-from riskwarn.history.silences import MOST_COUNTIES
 from riskwarn.history.stream import Stream
 
 _SLIP = 1e-4
@@ -326,15 +324,8 @@ class Handling(Planes):
         return tells
 
     def _closings_told(self, source: str) -> np.ndarray:
-        city = self.history if self.history.city is None else self.history.city
-        counties = city.grids.get("county_id")
-        group = np.zeros(len(city.grids), np.int64) if counties is None else pd.factorize(counties.fillna(""))[0]
-        n_groups = int(group.max(initial=0)) + 1
-        if n_groups > MOST_COUNTIES:
-            group, n_groups = np.zeros_like(group), 1
-        rows = city.rows("cases", Stream(source))
-        tells = closings(rows, group[rows.grid], n_groups, self.micros)
-        return tells[group if self.history.numbers is None else group[self.history.numbers]]
+        told, county = self.history.closings(source, self.micros)
+        return told[county]
 
     def _closed(self, stream: Stream) -> tuple[Facts, Cells]:
         def make() -> Facts:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -39,7 +39,7 @@ class Planes:
         self._homes: dict[Hashable, np.ndarray] = {}
         self._kept = 0
         self._stood: tuple[Hashable, np.ndarray, np.ndarray] | None = None
-        self.kept: dict[Hashable, np.ndarray] = {}
+        self.kept: dict[Hashable, Any] = {}
 
     @property
     def local(self) -> pd.DatetimeIndex:

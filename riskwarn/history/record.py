@@ -45,9 +45,10 @@ class Record:
     _tables: dict[str, Facts] = field(default_factory=dict)
     _coverage: dict[str, tuple[list[Coverage], np.ndarray]] = field(default_factory=dict)
     _silences: dict[tuple[str, float], list[Silence]] = field(default_factory=dict)
+    _closings: dict[tuple[str, bytes], tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     selected: dict[Any, Any] = field(default_factory=dict, init=False)
     """Rows of streams that were asked for, kept for the next snapshot."""
-    _begun: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, init=False)
+    _begun: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     city: Self | None = None
     """The whole city's, where this is the history of some of its grids."""
     numbers: np.ndarray | None = None
@@ -96,6 +97,7 @@ class Record:
             cases=cases,
             _links={},
             _tables={},
+            _begun={},
             city=self,
             numbers=numbers,
         )

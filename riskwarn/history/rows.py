@@ -153,6 +153,8 @@ class Rows(Record):
 
     def _table(self, name: str) -> Facts:
         if name not in self._tables:
-            facts = table_facts(name, partial(self._arrow, name), self.whole.carry, len(self.whole.grids))
-            self._tables[name] = facts if self.numbers is None else facts.of_grids(self.numbers, len(self.whole.grids))
+            if self.numbers is None:
+                self._tables[name] = table_facts(name, partial(self._arrow, name), self.carry, len(self.grids))
+            else:
+                self._tables[name] = self.whole._table(name).of_grids(self.numbers, len(self.whole.grids))  # noqa: SLF001
         return self._tables[name]

@@ -1,14 +1,15 @@
 """What lies around, what is told of the grid itself, and what moves with the date alone."""
 
+from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from riskwarn.errors import DefinitionError
 from riskwarn.history import kernel
 from riskwarn.history.planes import Planes
+from riskwarn.history.totals import CITY, Totals, added_up
 
 
 class Space(Planes):
@@ -57,12 +58,39 @@ class Space(Planes):
         DefinitionError
             The grids have no such parent.
         """
-        member, parent = self._parents(level)
-        held = np.isfinite(values)
-        total = member @ np.where(held, values, 0)
-        number = np.maximum(member @ held.astype(np.float32), 1) if mean else np.ones_like(total)
-        spread = np.where(member @ held.astype(np.float32) > 0, total / number, np.nan)
-        return np.asarray(spread[parent], dtype=np.float32)
+        totals = self._added_up([values], level)
+        return totals.spread((totals.means if mean else totals.known)[0])
+
+    def total(self, of: Hashable, area: str, terms: Callable[[], Sequence[np.ndarray]]) -> Totals:
+        """What the grids of each area add up to: worked out once, and known beforehand where this is a part of a city.
+
+        Parameters
+        ----------
+        of
+            Names the terms: equal names, equal terms.
+        area
+            ``city``, or ``community_id``, ``township_id``, ``county_id``: a grid without such a parent stands alone.
+        terms
+            Gives them: (n_grids, n_dates) each, of these grids, NaN where unknown.
+
+        Returns
+        -------
+        totals
+            Sums in double precision.
+
+        Raises
+        ------
+        DefinitionError
+            The grids have no such parent.
+        """
+        key = ("total", of, area)
+        if key not in self.kept:
+            self.kept[key] = self._added_up(terms(), area)
+        return self.kept[key]
+
+    def _added_up(self, terms: Sequence[np.ndarray], area: str) -> Totals:
+        number, n_areas = (None, 1) if area == CITY else self.areas(area)
+        return Totals(*added_up(terms, number, n_areas), number)
 
     def attribute(self, column: str) -> np.ndarray:
         """A numeric fact of the grid itself, the same at every date.
@@ -137,22 +165,61 @@ class Space(Planes):
         at = pd.Index(self.history.grids["grid_id"]).get_indexer(places_of_kind["grid_id"])
         return np.bincount(at[at >= 0], places_of_kind["n"].to_numpy(dtype=float)[at >= 0], self.shape[0])
 
-    def _parents(self, level: str) -> tuple[sparse.csr_matrix, np.ndarray]:
-        return (
-            self._by_parent[level]
-            if level in self._by_parent
-            else self._by_parent.setdefault(level, self._members(level))
-        )
+    def areas(self, level: str) -> tuple[np.ndarray, int]:
+        """Number of the parent each grid lies in at a level, and how many there are; a grid without one stands alone.
+
+        Parameters
+        ----------
+        level
+            ``community_id``, ``township_id`` or ``county_id``.
+
+        Returns
+        -------
+        area, n_areas
+            (n_grids,) from 0 to below `n_areas`.
+
+        Raises
+        ------
+        DefinitionError
+            The grids have no such parent.
+        """
+        if level not in self._areas:
+            self._areas[level] = areas_of(self.history.grids, level)
+        return self._areas[level]
 
     @cached_property
-    def _by_parent(self) -> dict[str, tuple[sparse.csr_matrix, np.ndarray]]:
+    def _areas(self) -> dict[str, tuple[np.ndarray, int]]:
         return {}
 
-    def _members(self, level: str) -> tuple[sparse.csr_matrix, np.ndarray]:
-        column = self.history.grids.get(level)
-        if column is None or column.isna().all():
-            raise DefinitionError(f"the grids have no {level!r}; leave the feature out, or give the parents.")
-        alone = "\0" + self.history.grids["grid_id"].astype(str)
-        parent = pd.factorize(column.where(column.notna(), alone))[0]
-        member = sparse.csr_matrix((np.ones(len(parent), np.float32), (parent, np.arange(len(parent)))))
-        return member, parent
+
+def areas_of(grids: pd.DataFrame, level: str) -> tuple[np.ndarray, int]:
+    """Number of the parent of each row of a table of grids at a level, and how many there are.
+
+    Parameters
+    ----------
+    grids
+        Table `grids`, one row a grid.
+    level
+        Column of it.
+
+    Returns
+    -------
+    area, n_areas
+        In the order in which they come; a grid without a parent stands alone.
+
+    Raises
+    ------
+    DefinitionError
+        No grid has such a parent.
+
+    Examples
+    --------
+    >>> areas_of(pd.DataFrame({"grid_id": [*"ABC"], "county_id": ["K", None, "K"]}), "county_id")
+    (array([0, 1, 0]), 2)
+    """
+    column = grids.get(level)
+    if column is None or column.isna().all():
+        raise DefinitionError(f"the grids have no {level!r}; leave the feature out, or give the parents.")
+    alone = "\0" + grids["grid_id"].astype(str)
+    area, kinds = pd.factorize(column.where(column.notna(), alone))
+    return area, len(kinds)

@@ -1,7 +1,8 @@
 """From a history to a panel: features, outcomes, and what the table of grids says of each."""
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -255,7 +256,13 @@ def history_of(store: Store | History) -> History:
 
 
 @checked
-def fill(snapshot: Snapshot, features: Sequence[Feature], matrix: np.ndarray) -> np.ndarray:
+def fill(
+    snapshot: Snapshot,
+    features: Sequence[Feature],
+    matrix: np.ndarray,
+    *,
+    told: Callable[[Feature], AbstractContextManager[object]] = nullcontext,
+) -> np.ndarray:
     """Compute features into `matrix`, (n_features, n_grids, n_dates) float32, and return it.
 
     Results the snapshot keeps are written where they belong from the first, so a matrix costs its own memory and no more.
@@ -268,6 +275,8 @@ def fill(snapshot: Snapshot, features: Sequence[Feature], matrix: np.ndarray) ->
         What is computed, in the order of the matrix.
     matrix
         (n_features, n_grids, n_dates) float32, overwritten.
+    told
+        Within what it gives each feature is computed, so that an error can say whose it is; by default nothing is added to it.
 
     Returns
     -------
@@ -279,7 +288,8 @@ def fill(snapshot: Snapshot, features: Sequence[Feature], matrix: np.ndarray) ->
         if key is not None:
             snapshot.lend(key, home)
     for feature, home in zip(features, matrix, strict=True):
-        values = feature.compute(snapshot)
+        with told(feature):
+            values = feature.compute(snapshot)
         if not np.may_share_memory(values, home):
             home[:] = values
     return matrix

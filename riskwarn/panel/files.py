@@ -1,6 +1,7 @@
 """A panel as files, one a date, written again only where what they were made from has changed."""
 
 import os
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from riskwarn.experiment import Experiment
 from riskwarn.history import History, Snapshot
 from riskwarn.panel.block import BLOCK_BYTES
 from riskwarn.panel.build import CARRIED, carrying, dates_of, fill, history_of, snapshot_of
+from riskwarn.panel.layout import refuse_blocks, whole_blocks
 from riskwarn.panel.marks import marks_of
 from riskwarn.progress import bar
 from riskwarn.store import Store
@@ -67,30 +69,31 @@ def write_panel(
     StaleDataError
         A date lies after the data.
     DataError
-        A date lies before the data.
+        A date lies before the data; or the folder holds a panel of blocks.
     DefinitionError
         A feature reads what is not there.
     """
+    refuse_blocks(Path(folder))
     history = history_of(store)
     dates = experiment.dates.index() if as_of is None else dates_of(as_of)
     snapshot = snapshot_of(history, experiment.columns, dates)
     marks = marks_of(snapshot, experiment)
     names = [*(f.name for f in experiment.columns), *experiment.label.columns]
-    targets = [Path(folder) / f"as_of={_day(at)}" / "part.parquet" for at in snapshot.local]
-    todo = [i for i, target in enumerate(targets) if _mark_of(target) != marks[i]]
-    _write_grids(Path(folder), history.grids)
+    targets = [Path(folder) / f"as_of={day_of(at)}" / "part.parquet" for at in snapshot.local]
+    todo = [i for i, target in enumerate(targets) if mark_of(target) != marks[i]]
+    write_grids(Path(folder), history.grids)
     with bar(total=len(dates), initial=len(dates) - len(todo), unit="date", desc="panel") as written:
         for part, matrix in _settled_blocks(history, experiment, [snapshot.local[i] for i in todo], n_dates):
             place = {at: i for i, at in enumerate(snapshot.local)}
             for t, at in enumerate(part.local):
-                _write(targets[place[at]], part, t, names, matrix, marks[place[at]])
+                write_date(targets[place[at]], part, t, names, matrix, marks[place[at]])
                 written.update()
     return Progress(len(todo), len(dates) - len(todo))
 
 
 @checked
 def read_panel(folder: str | Path) -> pd.DataFrame:
-    """The panel that :func:`write_panel` wrote, sorted by `grid_id`, `as_of`.
+    """The panel that :func:`write_panel` or :func:`riskwarn.distributed.write_blocks` wrote, sorted by `grid_id`, `as_of`.
 
     Parameters
     ----------
@@ -105,11 +108,11 @@ def read_panel(folder: str | Path) -> pd.DataFrame:
     Raises
     ------
     DataError
-        No panel there.
+        No panel there, or one of blocks of which some are missing.
     """
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    parts = sorted(Path(folder).glob("as_of=*/part.parquet"))
+    parts = [*sorted(Path(folder).glob("as_of=*/part.parquet")), *whole_blocks(Path(folder))]
     if not parts:
         raise DataError(f"no panel in {folder}: wanted folders as_of=2025-03-03 with part.parquet.")
     frames = [pq.read_table(part, partitioning=None).to_pandas() for part in parts]
@@ -137,7 +140,8 @@ def _settled_blocks(
         yield snapshot, matrix
 
 
-def _mark_of(target: Path) -> str | None:
+def mark_of(target: Path) -> str | None:
+    """What a file was made from; none where there is no file, or none of ours."""
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     if not target.exists():
@@ -149,7 +153,7 @@ def _mark_of(target: Path) -> str | None:
     return metadata.get(_MANIFEST, b"").decode()
 
 
-def _write(target: Path, snapshot: Snapshot, t: int, names: Sequence[str], matrix: np.ndarray, mark: str) -> None:
+def write_date(target: Path, snapshot: Snapshot, t: int, names: Sequence[str], matrix: np.ndarray, mark: str) -> None:
     """One date of a matrix as a file, with what it was made from."""
     import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -162,7 +166,7 @@ def _write(target: Path, snapshot: Snapshot, t: int, names: Sequence[str], matri
     }
     table = pa.table(columns).replace_schema_metadata({_MANIFEST: mark.encode()})
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".part.{os.getpid()}.partial")
+    partial = target.with_name(f".{target.stem}.{uuid.uuid4().hex}.partial")
     try:
         pq.write_table(table, partial, compression="zstd")
         partial.replace(target)
@@ -170,7 +174,7 @@ def _write(target: Path, snapshot: Snapshot, t: int, names: Sequence[str], matri
         partial.unlink(missing_ok=True)
 
 
-def _write_grids(folder: Path, grids: pd.DataFrame) -> None:
+def write_grids(folder: Path, grids: pd.DataFrame) -> None:
     """What the panel carries of the grids, once beside its dates."""
     carried = grids[["grid_id", *(name for name in CARRIED if name in grids and grids[name].notna().any())]]
     folder.mkdir(parents=True, exist_ok=True)
@@ -182,5 +186,6 @@ def _write_grids(folder: Path, grids: pd.DataFrame) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _day(at: pd.Timestamp) -> str:
+def day_of(at: pd.Timestamp) -> str:
+    """A date as the name of its folder has it: a day, or an instant of a day."""
     return at.strftime("%Y-%m-%d") if at == at.normalize() else at.strftime("%Y-%m-%dT%H_%M_%S")

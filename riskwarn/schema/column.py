@@ -6,7 +6,8 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-import pandera.pandas as pa
+
+from riskwarn.schema.guest import pa
 
 Kind = Literal["text", "time", "integer", "number", "flag", "geometry"]
 DTYPES = {"text": "str", "integer": "Int64", "number": "float64", "geometry": "str"}

@@ -1,12 +1,12 @@
 """Frames held to the rules of their tables."""
 
 import pandas as pd
-import pandera.pandas as pa
 
 from riskwarn.calling import checked
 from riskwarn.errors import DataError, did_you_mean
 from riskwarn.schema.city import CROSSWALK, DIVERSIONS, EVENTS, FEED_LOG, GRIDS, PLACES, ROSTER, VISITS, WORKFLOW
 from riskwarn.schema.column import DTYPES, Column, Table
+from riskwarn.schema.guest import pa
 from riskwarn.schema.night import (
     ALERTS,
     CATEGORY_COUNTS,

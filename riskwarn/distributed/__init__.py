@@ -1,0 +1,20 @@
+"""When a city becomes a country: the same definitions and numbers in blocks of grids, on one machine, on Dask or on Spark.
+
+The unit of work is a block: some grids, the records of them and of their neighbours, and a small table of what was told of the rest of
+the city. From these :mod:`riskwarn.distributed.work` makes the block's numbers, a pure function::
+
+    History ── partition ── blocks ─┐
+       │                            ├─ cutting ── a piece a block, a file each
+       └────── city ── what all are told ─┐   │
+                                          │   └─ work: totals of areas, block by block ── merged ─┐
+                                          └───────────────────────────────────────────────────────┴─ work: panel, scores
+
+Nothing here schedules, sends or tries again: the engine does (:mod:`riskwarn.distributed.engine`).
+"""
+
+from riskwarn.distributed.engine import ENGINES, Engine
+from riskwarn.distributed.panel import write_blocks
+from riskwarn.distributed.partition import blocks_of, hilbert
+from riskwarn.distributed.scores import score_blocks
+
+__all__ = ["ENGINES", "Engine", "blocks_of", "hilbert", "score_blocks", "write_blocks"]

@@ -1,0 +1,91 @@
+"""The scores of a night from an engine: predicted block by block, ranked among all grids of the city."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from riskwarn.calling import checked
+from riskwarn.distributed.cutting import load
+from riskwarn.distributed.engine import Engine
+from riskwarn.distributed.panel import Job, cores_of, gathered, piece_file, prepared
+from riskwarn.distributed.wide import check_blocks
+from riskwarn.distributed.work import predicted
+from riskwarn.history import History
+from riskwarn.model import RiskModel
+from riskwarn.panel.build import history_of, snapshot_of
+from riskwarn.scoring import check_after_training, in_ranks, ranked
+from riskwarn.store import Store
+
+
+@checked
+def score_blocks(
+    store: Store | History,
+    model: RiskModel,
+    as_of: object,
+    *,
+    capacity: int = 50,
+    engine: Engine | None = None,
+    n_blocks: int | None = None,
+    folder: str | Path | None = None,
+) -> pd.DataFrame:
+    """The scores of a night, those of :func:`riskwarn.score`, on an engine.
+
+    Parameters
+    ----------
+    store
+        The city, or its history.
+    model
+        A fitted model; it is sent to every worker once.
+    as_of
+        The night.
+    capacity
+        As for :func:`riskwarn.score`.
+    engine
+        Who does the work; this process by default.
+    n_blocks
+        Most blocks; by default as for :func:`write_blocks`.
+    folder
+        Where the pieces are cut, which workers on other machines must see under the same name; a temporary folder of this machine by
+        default. They are taken away afterwards.
+
+    Returns
+    -------
+    scores
+        Table `scores`, by rank. Only the ranking looks at all grids at once: a few numbers of each.
+
+    Raises
+    ------
+    DefinitionError
+        A feature of the model reads what is not there, or cannot be computed in blocks.
+    StaleDataError, DataError
+        The night lies outside the data, or before the model's training ended.
+    EngineError
+        The engine cannot do the work.
+    """
+    engine = engine or Engine()
+    history = history_of(store)
+    check_blocks(model.features)
+    snapshot = snapshot_of(history, model.features, [as_of])
+    check_after_training(model, snapshot.local[0])
+    cores = cores_of(history, len(model.features), n_blocks, engine.jobs)
+    pieces = Path(tempfile.mkdtemp(prefix="_pieces-", dir=folder)).resolve()
+    try:
+        with engine.started() as running:
+            city = prepared(history, snapshot, model.features, model.label, cores, pieces, running, outcomes=False)
+            job = Job(city, model.features, pieces, model=model)
+            parts = gathered(running, _score_block, range(len(cores)), job, desc="scores")
+    finally:
+        shutil.rmtree(pieces, ignore_errors=True)
+    rows = pd.concat(parts, ignore_index=True)
+    rows = rows.sort_values(["grid_id", "as_of"], ignore_index=True, kind="stable")
+    asked = rows["asked"].to_numpy(dtype=bool)
+    some = rows[asked]
+    found = ranked(model, some, some, capacity) if len(some) else None
+    return in_ranks(model, found, rows[~asked])
+
+
+def _score_block(job: Job, number: int) -> pd.DataFrame:
+    assert job.model is not None
+    return predicted(load(piece_file(job.pieces, number), job.city), job.model)

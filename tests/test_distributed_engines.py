@@ -1,0 +1,229 @@
+"""The same numbers on every engine: processes of this machine, a Dask cluster with workers of its own, and Spark."""
+
+import importlib.util
+import os
+import shutil
+import signal
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import pandas as pd
+import pytest
+from conftest import absent
+from towns.country import DATES, country
+
+from riskwarn.distributed import Engine, dask_engine, write_blocks
+from riskwarn.distributed.task import answered_at
+from riskwarn.errors import DefinitionError, EngineError, MissingExtraError
+from riskwarn.experiment import Dates, Experiment
+from riskwarn.feature import Count, Feature, Open, Ratio, Share
+from riskwarn.history import Stream
+from riskwarn.label import Label
+from riskwarn.language import Words
+from riskwarn.panel import Progress, build_panel, read_panel
+
+DISPUTES = (Stream("dispute"),)
+FEATURES = (
+    Count("dispute", days=28),
+    Open("dispute"),
+    Count("dispute", days=28).nearby(),
+    Count("police_call", days=28).of_parent(),
+    Ratio(Count("dispute", days=28), Count("dispute", days=84)),
+    Share("dispute", "police_call", days=28).of_parent("county_id"),
+)
+COUNTS = [FEATURES[0].name, FEATURES[1].name, FEATURES[2].name, "n_events", "y"]
+
+
+def asked(features=FEATURES, kind="count"):
+    label = Label("disputes_7d", DISPUTES, days=7, settle_days=3, kind=kind, past_days=0 if kind == "count" else 28)
+    return Experiment("?", label, Dates(DATES[0], DATES[-1], every_days=28), features)
+
+
+@pytest.fixture(scope="module")
+def history():
+    return country(1500)
+
+
+@pytest.fixture(scope="module")
+def wanted(history):
+    """The panel of the whole country at once."""
+    return build_panel(history, asked(kind="emergence"))
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A Dask cluster: a scheduler and two worker processes; its address."""
+    if importlib.util.find_spec("distributed") is None:
+        absent("dask is not installed")
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as running:
+        yield running.scheduler_address
+
+
+@pytest.fixture(scope="module")
+def spark():
+    """A Spark cluster: a master and two workers, each a JVM of its own with Python workers of their own."""
+    if importlib.util.find_spec("pyspark") is None:
+        absent("pyspark is not installed")
+    if shutil.which("java") is None:
+        pytest.skip("Java 17 is not installed: Spark runs on it")
+    os.environ |= {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pyspark.sql import SparkSession
+
+        paths = os.pathsep.join([*os.environ.get("PYTHONPATH", "").split(os.pathsep), str(Path(__file__).parent)])
+        session = (
+            SparkSession.builder.master("local-cluster[2,1,1024]")
+            .config("spark.executorEnv.PYTHONPATH", paths)
+            .config("spark.ui.enabled", "false")
+            .config("spark.ui.showConsoleProgress", "false")
+            .getOrCreate()
+        )
+    yield session
+    session.stop()
+
+
+def check_same(folder, wanted):
+    """The panel on disk has the whole's counts to the bit, and its other numbers to one in a million."""
+    found = read_panel(folder)
+    same = {"check_freq": False, "check_categorical": False}
+    pd.testing.assert_frame_equal(found[list(wanted)], wanted, rtol=1e-6, atol=1e-9, **same)
+    exact = [name for name in COUNTS if name in wanted]
+    assert len(exact) >= 4
+    pd.testing.assert_frame_equal(found[exact], wanted[exact], check_exact=True)
+
+
+def test_processes_have_the_numbers_of_the_whole(history, wanted, tmp_path):
+    """Two processes of this machine write what one loop writes."""
+    done = write_blocks(history, asked(kind="emergence"), tmp_path, engine=Engine(jobs=2), n_blocks=7)
+
+    assert done == Progress(21, 0)
+    check_same(tmp_path, wanted)
+
+
+@pytest.mark.parametrize("n_blocks", [1, 2, 7])
+def test_dask_has_the_numbers_of_the_whole(cluster, history, wanted, tmp_path, n_blocks):
+    """One, two and seven blocks on separate worker processes are the panel of one machine."""
+    engine = Engine("dask", address=cluster, jobs=2)
+    done = write_blocks(history, asked(kind="emergence"), tmp_path, engine=engine, n_blocks=n_blocks)
+
+    assert done == Progress(3 * n_blocks, 0)
+    check_same(tmp_path, wanted)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_blocks", [1, 2, 7])
+def test_spark_has_the_numbers_of_the_whole(spark, history, wanted, tmp_path, n_blocks):
+    """One, two and seven blocks on Spark workers are the panel of one machine."""
+    done = write_blocks(history, asked(kind="emergence"), tmp_path, engine=Engine("spark"), n_blocks=n_blocks)
+
+    assert done == Progress(3 * n_blocks, 0)
+    check_same(tmp_path, wanted)
+
+
+@pytest.mark.slow
+def test_what_the_work_refuses_comes_back_from_spark(spark):
+    """An error of ours that a Spark worker meets is raised here as what it is."""
+    with Engine("spark").started() as running, pytest.raises(DefinitionError, match="no such feature of block 4"):
+        list(running(refuse, [4], "no such feature"))
+
+
+@dataclass(frozen=True)
+class Fatal(Feature):
+    """A count that ends the process it is computed in, once: the first that finds no `marker`."""
+
+    marker: str = ""
+    spared: int = 0
+    name = "fatal_n"
+    words = Words(zh="数", en="number")
+    reads: ClassVar = (Stream("dispute"),)
+
+    def compute(self, snapshot):
+        if os.getpid() != self.spared and not Path(self.marker).exists():
+            Path(self.marker).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return snapshot.count(Stream("dispute"), 28)
+
+
+def test_a_worker_killed_in_the_middle_changes_nothing(cluster, history, tmp_path):
+    """Dask does the blocks of a lost worker again; the panel is that of a run in which none was lost."""
+    features = (*FEATURES, Fatal(str(tmp_path / "marker"), os.getpid()))
+    experiment, calm = asked(features), asked()
+    done = write_blocks(
+        history, experiment, tmp_path / "panel", engine=Engine("dask", address=cluster, jobs=1), n_blocks=7
+    )
+
+    assert (tmp_path / "marker").exists(), "a worker was killed"
+    assert done == Progress(21, 0)
+    check_same(tmp_path / "panel", build_panel(history, calm))
+    assert not list((tmp_path / "panel").rglob("*.partial"))
+
+
+def test_a_process_killed_in_the_middle_is_told_and_the_run_goes_on(history, tmp_path):
+    """A process of this machine that is ended from outside ends the run in one sentence; the next run writes what is missing."""
+    experiment = asked((*FEATURES, Fatal(str(tmp_path / "marker"), os.getpid())))
+    with pytest.raises(EngineError, match="ended from outside"):
+        write_blocks(history, experiment, tmp_path / "panel", engine=Engine(jobs=2), n_blocks=7)
+    done = write_blocks(history, experiment, tmp_path / "panel", engine=Engine(), n_blocks=7)
+
+    assert done.written + done.kept == 21
+    check_same(tmp_path / "panel", build_panel(history, asked()))
+
+
+def refuse(shared, number):
+    raise DefinitionError(f"{shared} of block {number}")
+
+
+def test_what_the_work_refuses_comes_back_from_a_cluster(cluster):
+    """An error of ours that a worker meets is raised here as what it is, without a retry."""
+    with (
+        Engine("dask", address=cluster).started() as running,
+        pytest.raises(DefinitionError, match="no such feature of block 4"),
+    ):
+        list(running(refuse, [4], "no such feature"))
+
+
+def test_an_address_that_does_not_answer_is_told(monkeypatch):
+    """One sentence says which address was tried and for how long."""
+    if importlib.util.find_spec("distributed") is None:
+        absent("dask is not installed")
+    monkeypatch.setattr(dask_engine, "WAIT_S", 1)
+
+    with (
+        pytest.raises(EngineError, match=r"Dask at tcp://127\.0\.0\.1:9 does not answer"),
+        Engine("dask", address="tcp://127.0.0.1:9").started(),
+    ):
+        pass
+
+
+def test_workers_of_another_version_are_refused():
+    """A worker with another riskwarn computes nothing: its numbers could be others."""
+    answer = answered_at("0.0.1", refuse, None, 1)
+
+    assert isinstance(answer, EngineError)
+    assert "the machine that asks 0.0.1" in str(answer)
+
+
+@pytest.mark.parametrize(("name", "package", "extra"), [("dask", "distributed", "dask"), ("spark", "pyspark", "spark")])
+def test_an_engine_that_is_not_installed_is_named(monkeypatch, name, package, extra):
+    """Who asks for an engine that is not there is told the extra it comes with."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr("riskwarn.extras.find_spec", lambda wanted: None if wanted == package else find(wanted))
+
+    with pytest.raises(MissingExtraError, match=rf"riskwarn\[{extra}\]"), Engine(name).started():
+        pass
+
+
+def test_an_engine_is_declared_within_its_range():
+    """An engine that is not known, or no workers, are refused where they are declared."""
+    with pytest.raises(DefinitionError, match="jobs: wanted a whole number of at least 1"):
+        Engine(jobs=0)
+    with pytest.raises(DefinitionError, match="'ray'"):
+        Engine("ray")
+    with pytest.raises(DefinitionError, match="name its engine: dask or spark"):
+        Engine(address="tcp://here:1")
