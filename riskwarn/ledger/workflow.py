@@ -328,8 +328,16 @@ class Workflow:
         >>> [step.reasons[:2] for step in workflow().next_steps("published", role="township_centre", kind="alert", level="red")]
         [(), ('beyond_powers', 'several_bodies')]
         """
-        able = (self.step(action, state, role=role, kind=kind, level=level) for action in self.actions)
-        return tuple(step for step in able if step is not None)
+        asked = (state, role, kind, level)
+        if asked not in self._able:
+            able = (self.step(action, state, role=role, kind=kind, level=level) for action in self.actions)
+            self._able[asked] = tuple(step for step in able if step is not None)
+        return self._able[asked]
+
+    @cached_property
+    def _able(self) -> dict[tuple[str, str, str, str], tuple[Step, ...]]:
+        """What :meth:`next_steps` answered: a page asks it of hundreds of items that stand alike."""
+        return {}
 
     def check_action(self, action: str) -> None:
         """Refuse an action that is none.
