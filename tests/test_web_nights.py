@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from towns import web as web_town
 
+from riskwarn.errors import RiskwarnError
 from riskwarn.schema import table_of
 from riskwarn.store import PublishedNight, Store
 from riskwarn.store.parquet import full, to_arrow, to_frame
 from riskwarn.web.columns import columns_of, compact, plain
+from riskwarn.web.morning import say_all
 from riskwarn.web.nights import KEPT_NIGHTS, Nights
 
 TABLE = table_of("what_ifs")
@@ -164,6 +166,33 @@ def test_in_the_background_nobody_waits_for_a_new_night(store, monkeypatch):
     gate.set()
     assert waited(lambda: nights.at().run == "again")
     assert all(let_in)
+
+
+def test_a_night_is_made_ready_before_readers_ask(store):
+    """In the background each night is prepared once, the first and every new one; one that cannot be is shown all the same."""
+    ready = []
+
+    def prepare(night):
+        ready.append(night.run)
+        raise RiskwarnError("the reasons cannot be read")
+
+    nights = Nights(store, background=True, prepare=prepare)
+    assert (nights.at().run, nights.at().run) == ("run1", "run1")
+    assert waited(lambda: ready == ["run1"])
+    web_town.publish(store, "2025-01-08", seed=5, run="again")
+
+    assert waited(lambda: nights.at().run == "again")
+    assert ready == ["run1", "again"]
+
+
+def test_the_sentences_of_a_list_are_at_hand_for_its_first_reader(store):
+    """What is said of every line of the list is kept with the night, so that it is not written for whoever comes first."""
+    night = Nights(store).at()
+    say_all(night, "zh")
+
+    names = night.alerts["alert_id"].tolist()
+    assert names
+    assert all(("told", name, "zh") in night.made for name in names)
 
 
 def test_few_nights_are_held(store):

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -33,6 +34,7 @@ from riskwarn.web.handover import handovers
 from riskwarn.web.health import health
 from riskwarn.web.listing import listing
 from riskwarn.web.meeting import meetings
+from riskwarn.web.morning import say_all
 from riskwarn.web.nights import Nights
 from riskwarn.web.outlines import outlines
 from riskwarn.web.page import error_page, path_of
@@ -122,7 +124,7 @@ def create_app(
     serving = serving or Serving()
     app = FastAPI(title="riskwarn", version="1", docs_url=None, redoc_url=None, openapi_url=None)
     store = Store(store_path)
-    app.state.nights = Nights(store, background=background)
+    app.state.nights = Nights(store, background=background, prepare=partial(say_all, language=language))
     app.state.language, app.state.serving = language, serving
     app.state.clock = clock or (lambda: pd.Timestamp.now("UTC"))
     app.state.books = Books(store, app.state.clock)

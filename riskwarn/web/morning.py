@@ -173,6 +173,12 @@ def lines_of(night: Night, alerts: pd.DataFrame, language: str) -> list[Line]:
     ]
 
 
+def say_all(night: Night, language: str) -> None:
+    """Have the lines of a night's whole list at hand: a sentence is written once, and the first reader need not wait for it."""
+    if night.alerts is not None:
+        lines_of(night, night.alerts, language)
+
+
 def _taken_apart(alert: dict[str, Any]) -> dict[str, Any]:
     split = {name: str(alert[name] or "").split() for name in ("grid_ids", "gap_kinds")}
     return alert | split | {"lane": alert["lane"] or ""}

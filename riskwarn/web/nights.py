@@ -72,11 +72,16 @@ class Nights:
         The city.
     background
         Whether a new night is read while the one before is still shown. Else the first request that meets it waits for it.
+    prepare
+        With `background`, what is to be made of a night beside the requests before readers ask for it.
     """
 
-    def __init__(self, store: Store, *, background: bool = False) -> None:
+    def __init__(
+        self, store: Store, *, background: bool = False, prepare: Callable[[Night], None] | None = None
+    ) -> None:
         self.store = store
         self.background = background
+        self._prepare = prepare
         self._said: set[str] = set()
         self._lock = RLock()
         self._one_reads = RLock()
@@ -201,6 +206,8 @@ class Nights:
         with self._one_reads:
             if self._found is found or self._found is None:
                 self._found = self._search()
+                if self.background and self._found.held is not None:
+                    Thread(target=self._make_ready, args=[self._found.held], name="riskwarn-ready", daemon=True).start()
             return self._found
 
     def _still(self, found: _Found) -> bool:
@@ -220,7 +227,14 @@ class Nights:
             with suppress(RiskwarnError):  # what cannot be read is met, and told, by whoever asks for it
                 found.held.read_all()
                 _give_back()
+            self._make_ready(found.held)
         self._found = found
+
+    def _make_ready(self, held: Held) -> None:
+        """What readers of the night will ask for first; whatever fails here is met, and told, by whoever asks for it."""
+        if self._prepare is not None:
+            with suppress(RiskwarnError, Problem):
+                self._prepare(_asked(held, None))
 
     def _search(self) -> _Found:
         dates = tuple(self.store.nights())
