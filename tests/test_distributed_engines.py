@@ -70,7 +70,7 @@ def spark():
     if importlib.util.find_spec("pyspark") is None:
         absent("pyspark is not installed")
     if shutil.which("java") is None:
-        pytest.skip("Java 17 is not installed: Spark runs on it")
+        absent("Java 17 is not installed: Spark runs on it")
     os.environ |= {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
