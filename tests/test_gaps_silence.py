@@ -9,7 +9,7 @@ from towns import gaps as w
 
 from riskwarn import gaps
 from riskwarn.gaps import silence
-from riskwarn.gaps.awake import Liveness, Pace, awake_chance, learnt
+from riskwarn.gaps.awake import PACE_SIZES, Liveness, Pace, awake_chance, learnt
 from riskwarn.gaps.evidence import Evidence
 from riskwarn.gaps.exposure import feed_of, health_of, unvisited
 from riskwarn.gaps.liveness import poisson_means
@@ -204,6 +204,15 @@ def test_the_pace_of_a_city_is_learnt_from_its_own_counts(size):
     """Busy and quiet months are told from the counts, to a factor of two, though one unit in ten is silent; Poisson counts are taken for Poisson's."""
     assert size / 2 <= learnt(drawn(size=size), leaves=False).pace.size <= 2 * size
     assert learnt(drawn(), leaves=False).pace.size >= 24
+
+
+def test_the_pace_does_not_jump_from_night_to_night():
+    """A night later, with all weeks cut at another day, the size learnt is the same to a tenth: lists do not flicker with it."""
+    live = drawn(size=2.7)
+    later = Liveness(live.counts[:, 1:], live.exposure[:, 1:], live.days[1:], live.prior_mean, 20.0)
+    sizes = [learnt(one, leaves=False).pace.size for one in (live, later)]
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.1)
+    assert not set(sizes) & set(PACE_SIZES)
 
 
 def test_leaves_are_learnt_where_there_are_any():

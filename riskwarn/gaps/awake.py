@@ -125,9 +125,23 @@ def learnt(live: Liveness, *, leaves: bool) -> Liveness:
         return live
     some = units[np.unique(np.linspace(0, len(units) - 1, min(_SAMPLE, len(units))).astype(int))]
     long = _in_long_bins(live)
-    size = max(PACE_SIZES, key=lambda s: _forward(long, some, Pace(s))[1])
-    a_year = max(LEAVES_A_YEAR, key=lambda n: _forward(live, some, Pace(size, n))[1]) if leaves else 0.0
+    size = float(np.exp(_peak(np.log(PACE_SIZES), [_forward(long, some, Pace(s))[1] for s in PACE_SIZES])))
+    a_year = (
+        _peak(np.array(LEAVES_A_YEAR), [_forward(live, some, Pace(size, n))[1] for n in LEAVES_A_YEAR])
+        if leaves
+        else 0.0
+    )
     return replace(live, pace=Pace(size, a_year))
+
+
+def _peak(choices: np.ndarray, likelihood: list[float]) -> float:
+    """Where the log likelihood is highest, by the parabola through the best choice and its neighbours, so that nights change little by little."""
+    best = int(np.argmax(likelihood))
+    if best in {0, len(choices) - 1}:
+        return float(choices[best])
+    x, y = choices[best - 1 : best + 2], np.array(likelihood[best - 1 : best + 2])
+    square, slope, _ = np.polyfit(x - x[1], y, 2)
+    return float(np.clip(x[1] - slope / (2 * square), x[0], x[2])) if square < 0 else float(x[1])
 
 
 def _in_long_bins(live: Liveness) -> Liveness:
