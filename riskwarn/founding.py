@@ -33,10 +33,8 @@ NAMED = {
 """What a question calls the records of a feed."""
 HORIZON, SETTLE = 28, 7
 """Days that the question looks ahead, and days that records need to arrive."""
-_WARM_UP, _A_YEAR, _LONG = 56, 364, 900
-"""Days of records before the first date of the question: a year where the export has so many days, or some weeks."""
-_ASKED = 728
-"""Days of dates: two years of Mondays teach what a first question needs, and more take time."""
+_WARM_UP = 56
+"""Days of records before the first date of the question."""
 
 
 @dataclass(frozen=True)
@@ -214,8 +212,7 @@ FEATURES = [
 
 
 def _question(city: City, first: dt.date, last: dt.date) -> str:
-    before = _A_YEAR if (last - first).days > _LONG else _WARM_UP
-    begin = _monday(max(first + dt.timedelta(days=before), last - dt.timedelta(days=_ASKED + HORIZON + SETTLE)))
+    begin = _monday(first + dt.timedelta(days=_WARM_UP))
     end = _monday(last - dt.timedelta(days=HORIZON + SETTLE + 6))
     stream = f'[[label.streams]]\nsource = "{city.source}"\n' + (
         f"categories = {list(city.categories)}\n".replace("'", '"')

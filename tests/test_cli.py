@@ -220,20 +220,6 @@ def test_find_gaps_prints_kinds(ask):
     assert {r["kind"] for r in ask("find-gaps", *NIGHT, "--kinds", "G08,G01")} <= {"G01", "G08"}
 
 
-def test_find_gaps_says_kinds_in_words(street, ask, capsys):
-    """On the screen each gap has its name in the language asked for, and neither ids nor raw evidence."""
-    from riskwarn.gaps import KINDS
-
-    found = ask("find-gaps", *NIGHT)
-    assert main(["find-gaps", *NIGHT, "--language", "en", "--store", str(street[0].path)]) == 0
-    said = capsys.readouterr().out
-
-    assert found
-    assert KINDS[found[0]["kind"]].words["en"] in said
-    assert found[0]["gap_id"] not in said
-    assert "{" not in said
-
-
 def test_raise_alerts_keeps_the_capacity(ask):
     """No more grids than can be attended to."""
     rows = ask("raise-alerts", *NIGHT, *MODEL, "--capacity", "2")

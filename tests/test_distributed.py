@@ -37,7 +37,10 @@ from riskwarn.store import Store
 
 DISPUTES = (Stream("dispute"),)
 ALL = [
-    *(f for f in [*FEATURES, *CALENDAR, *PLACE, *TABLED] if not isinstance(f, Spread)),
+    *FEATURES,
+    *CALENDAR,
+    *PLACE,
+    *TABLED,
     Count("dispute", days=28).of_parent("county_id"),
     PerHousehold("police_call", days=28, level="township_id"),
     Share("dispute", "police_call", days=28, level="township_id"),
@@ -99,10 +102,12 @@ def test_blocks_have_the_numbers_of_the_whole(history, whole, tmp_path, n_blocks
     np.testing.assert_array_equal(found[counted], whole[counted])
 
 
-def test_a_piece_holds_its_grids_and_their_neighbours_alone(history, tmp_path):
-    """What a worker is sent of the records are those of its block and of the grids beside it."""
-    core = np.array([0, 1, 2])
-    city, places = told(history, ALL, EMERGENCE, history.at(DATES), outcomes=True)
+def test_a_piece_holds_its_grids_and_their_neighbours_alone(tmp_path):
+    """What a worker is sent of the records are those of its block and of the grids beside it, and of those within reach where one looks so far."""
+    history, core = country(600), np.array([0, 1, 2])
+    city, places = told(
+        history, [f for f in ALL if not isinstance(f, Spread)], EMERGENCE, history.at(DATES), outcomes=True
+    )
     cut(history, places, core, tmp_path / "piece.npz")
     piece = load(tmp_path / "piece.npz", city)
     beside = np.union1d(core, history.neighbors()[core].indices)
@@ -111,6 +116,11 @@ def test_a_piece_holds_its_grids_and_their_neighbours_alone(history, tmp_path):
     assert len(beside) < len(history.grids)
     assert len(piece.cases) == np.isin(history.cases.grid, beside).sum()
     assert piece.core.grids["grid_id"].tolist() == history.grids["grid_id"].iloc[core].tolist()
+    with pytest.raises(DefinitionError, match="grids within reach"):
+        piece.core.reached(1.5, "gauss")
+    told(history, [Spread(Count("dispute", days=28), reach=1.5)], EMERGENCE, history.at(DATES), outcomes=False)
+    cut(history, places, core, tmp_path / "wider.npz")
+    assert set(load(tmp_path / "wider.npz", city).grids["grid_id"]) > set(piece.grids["grid_id"])
 
 
 def test_a_damaged_piece_is_refused(history, tmp_path):
@@ -125,7 +135,7 @@ def test_a_damaged_piece_is_refused(history, tmp_path):
 
 def test_what_no_block_can_compute_is_refused_by_name():
     """Features that look beyond the neighbours other than by totals, or at neighbours of neighbours, are named, all at once."""
-    spread = Spread(Count("dispute", days=7))
+    spread = Spread(Count("dispute", days=7)).nearby()
     twice = Ratio(Count("dispute", days=7).nearby(), Count("dispute", days=28)).nearby()
 
     with pytest.raises(DefinitionError, match=f"{spread.name}, {twice.name}"):

@@ -145,18 +145,6 @@ def test_what_cannot_be_is_told_before_anything_is_written(files, tmp_path, chan
     assert not (tmp_path / "mine").exists()
 
 
-def test_a_long_export_is_asked_for_its_last_two_years(files, tmp_path):
-    """Of five years the last two are asked, each date with a year and more before it."""
-    table = pd.read_csv(files / "requests.csv", parse_dates=["created_at"])
-    times = FIRST - pd.Timedelta(days=1400) + (table["created_at"] - FIRST) * 4.3
-    table.assign(created_at=times.dt.round("min")).to_csv(tmp_path / "long.csv", index=False)
-    found(tmp_path / "mine", city(files, records=str(tmp_path / "long.csv")))
-    dates = Experiment.load(tmp_path / "mine" / "experiments" / "petition_28d.toml").dates
-
-    assert 700 <= (dates.last - dates.first).days <= 728
-    assert pd.Timestamp(dates.first) > FIRST - pd.Timedelta(days=1400 - 364)
-
-
 def test_an_export_must_tell_enough_days(files, tmp_path):
     """Ten weeks cannot teach and test; a file without a time cannot be asked about. Neither leaves a folder."""
     table = pd.read_csv(files / "requests.csv", parse_dates=["created_at"])

@@ -94,20 +94,17 @@ def find_gaps(
     *,
     as_of: Night,
     kinds: Annotated[str | None, typer.Option(metavar="KIND[,KIND…]", help="Only these kinds, as G01,G08.")] = None,
-    language: Language = None,
     out: Out = None,
     store: StoreFolder = None,
     json: Json = False,
 ) -> None:
     """Say where not to trust calm."""
-    from riskwarn.gaps import KINDS, find_gaps
+    from riskwarn.gaps import find_gaps
 
     check_out(out)
     opened = open_store(store)
     table = find_gaps(opened, as_of=opened.instant(as_of), kinds=listed(kinds))
-    told = table.assign(gap=[KINDS[kind].words[str(language)] for kind in table["kind"]])
-    shown = told[["kind", "gap", "scope", "severity", "observed", "expected", "state"]].round(1)
-    show(table, out=out, as_json=json, shown=shown, said=_by_state(table), limit=20)
+    show(table, out=out, as_json=json, said=_by_state(table))
 
 
 def _shadow(facts: dict[str, Any]) -> dict[str, Any]:

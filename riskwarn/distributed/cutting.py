@@ -21,6 +21,7 @@ from riskwarn.history.facts import ROW_COLUMNS, Facts
 from riskwarn.history.tables import Frames, arrow_of, framed
 
 _FACTS, _CASES = "facts", "cases"
+_CSR = ("data", "indices", "indptr")
 _LEFT_OUT = ("geometry", "name")
 """Columns of the grids that no feature reads: shapes take more memory than all else of a grid."""
 
@@ -44,25 +45,26 @@ def cut(
     listed
         Table `places` of the city, where it has one.
     """
-    links = history.neighbors()
-    numbers = np.union1d(core, links[core].indices)
+    history.neighbors()
+    links = {name: matrix for name, matrix in history.remembered.links.items() if name == AUTO or " " in name}
+    numbers = np.unique(np.concatenate([core, *(matrix[core].indices for matrix in links.values())]))
     part = history.part(numbers)
     inside = np.searchsorted(numbers, core)
-    beside = _links_of(links, numbers, inside)
     tables = {name: facts.of_grids(numbers, len(history.grids)) for name, facts in history.remembered.tables.items()}
     arrays: dict[str, np.ndarray] = {
         "inside": inside,
-        "links/data": beside.data,
-        "links/indices": beside.indices,
-        "links/indptr": beside.indptr,
         "grids": _packed("grids", part.grids.drop(columns=[c for c in _LEFT_OUT if c in part.grids])),
     }
+    for i, matrix in enumerate(links.values()):
+        beside = _links_of(matrix, numbers, inside)
+        arrays |= {f"links/{i}/{part}": getattr(beside, part) for part in _CSR}
     if listed is not None:
         arrays["places"] = _packed("places", _places_of(listed, part))
     one = part.cases is part.facts
     meta: dict[str, Any] = {
         "one": one,
         "aliases": {},
+        "links": [*links],
         "tables": sorted(tables),
         "places": _pack_places(arrays, places.part(numbers)),
     }
@@ -115,7 +117,6 @@ def _piece(arrays: Mapping[str, np.ndarray], city: City) -> Piece:
     facts = _unpack(arrays, _FACTS, meta, city.words[EVENTS])
     cases = facts if meta["one"] else _unpack(arrays, _CASES, meta, city.words[EVENTS])
     tables = {name: _unpack(arrays, f"table/{name}", meta, city.words[name]) for name in meta["tables"]}
-    links = tuple(arrays[f"links/{part}"] for part in ("data", "indices", "indptr"))
     return Piece(
         grids,
         facts,
@@ -123,7 +124,10 @@ def _piece(arrays: Mapping[str, np.ndarray], city: City) -> Piece:
         city.until,
         city.timezone,
         beside=Frames({"places": _unpacked(arrays["places"], city.timezone)} if "places" in arrays else {}),
-        _links={AUTO: sparse.csr_matrix(links, shape=(len(grids), len(grids)))},
+        _links={
+            name: sparse.csr_matrix(tuple(arrays[f"links/{i}/{part}"] for part in _CSR), shape=(len(grids), len(grids)))
+            for i, name in enumerate(meta["links"])
+        },
         _tables=tables,
         elsewhere=city,
         places=_unpack_places(arrays, meta["places"]),

@@ -15,6 +15,7 @@ from riskwarn.history import CITY, History, Snapshot, Totals
 from riskwarn.history.coverage import Coverage
 from riskwarn.history.deliveries import BACKFILL_DAYS
 from riskwarn.history.facts import Facts
+from riskwarn.history.record import link_of
 from riskwarn.history.silences import Silence
 
 Key = TypeVar("Key", bound=Hashable)
@@ -129,9 +130,16 @@ class Piece(History):
             raise NotToldError("looks at the neighbours of neighbours")
         return self.whole
 
+    def reached(self, reach: float, shape: str) -> tuple[Self, sparse.csr_matrix]:
+        """The piece, which holds the grids within reach of its core, and their weights."""
+        if self.numbers is None:
+            raise NotToldError("looks beyond the grids within reach")
+        weights = _told(self.whole._links, link_of(reach, shape), "grids within reach")  # noqa: SLF001 - one class, two objects
+        return self.whole, weights[self.numbers]
+
     def closeness(self, reach: float, shape: str) -> sparse.csr_matrix:
-        """Refused: a piece does not reach so far."""
-        raise NotToldError(f"looks at all grids within {reach:g} spacings ({shape})")
+        """Refused: a piece does not hold all grids."""
+        raise NotToldError(f"asks how close all grids are ({shape}, {reach:g})")
 
     def has(self, name: str) -> bool:
         """Whether the city has such a table, as far as it was told."""

@@ -27,10 +27,10 @@ def check_blocks(features: Iterable[Feature]) -> None:
     Examples
     --------
     >>> from riskwarn.feature import Count, OfCity, Spread
-    >>> check_blocks([OfCity(Count("dispute", days=7)), Count("dispute", days=7).of_parent()])
-    >>> check_blocks([Spread(Count("dispute", days=7))])
+    >>> check_blocks([OfCity(Count("dispute", days=7)), Spread(Count("dispute", days=7))])
+    >>> check_blocks([Spread(Count("dispute", days=7)).nearby()])
     Traceback (most recent call last):
-    riskwarn.errors.DefinitionError: these features cannot be computed in blocks of grids: dispute_n_7d_gauss_1. …
+    riskwarn.errors.DefinitionError: these features cannot be computed in blocks of grids: dispute_n_7d_gauss_1_nearby. …
     """
     names = [feature.name for feature in features if not _in_blocks(feature)]
     if names:
@@ -111,5 +111,5 @@ def _furthest(features: Sequence[Feature]) -> int:
 
 
 def _rings(feature: Feature) -> int:
-    """How many rings of neighbours around a grid it looks at."""
-    return (feature.around == "nearby") + max((_rings(part) for part in feature.parts), default=0)
+    """How many rings around a grid it looks at, of neighbours or of grids within reach."""
+    return (feature.around in {"nearby", "about"}) + max((_rings(part) for part in feature.parts), default=0)

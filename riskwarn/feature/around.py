@@ -253,7 +253,7 @@ class Spread(_Around):
 
     reach: Positive = 1.0
     shape: Annotated[Text, one_of(SHAPES)] = "gauss"
-    looks: ClassVar[Reach] = "city"
+    looks: ClassVar[Reach] = "near"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -280,15 +280,15 @@ class Spread(_Around):
         return history.closeness(self.reach, self.shape)[[row]]
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
-        weights = snapshot.history.closeness(self.reach, self.shape)
-        values = self.of.compute(snapshot)
+        about, weights = snapshot.reached(self.reach, self.shape)
+        values = self.of.compute(about)
         held = np.isfinite(values)
-        if held.all():
-            return np.asarray(weights @ values, dtype=np.float32)
-        known = weights @ held.astype(np.float32)
-        whole = np.asarray(weights.sum(axis=1)).reshape(-1, 1)
         total = np.asarray(weights @ np.where(held, values, 0).astype(np.float32), dtype=np.float32)
-        return divided(total * whole, known)
+        if held.all():
+            return total
+        known, missing = (weights @ flag.astype(np.float32) for flag in (held, ~held))
+        whole = np.asarray(weights.sum(axis=1)).reshape(-1, 1)
+        return np.where(missing > 0, divided(total * whole, known), total)
 
 
 AROUND.update(nearby=Nearby, of_parent=OfParent)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from riskwarn.history.closings import closings
 from riskwarn.history.coverage import Coverage
@@ -160,18 +161,19 @@ class Feeds(Rows):
     def remembered(self) -> "Remembered":
         """What was asked of the whole city so far: of its feeds, and of the tables that streams were read from."""
         city = self.whole
-        return Remembered(city._coverage, city._silences, city._closings, city._begun, city._tables)  # noqa: SLF001
+        return Remembered(city._coverage, city._silences, city._closings, city._begun, city._tables, city._links)  # noqa: SLF001
 
 
 @dataclass(frozen=True, eq=False)
 class Remembered:
-    """What a history worked out of its whole city, by what was asked: :meth:`Feeds.coverage`, :meth:`Feeds.silences`, :meth:`Feeds.closings`, :meth:`Feeds.begun`, and the facts of tables by name."""
+    """What a history worked out of its whole city, by what was asked: :meth:`Feeds.coverage`, :meth:`Feeds.silences`, :meth:`Feeds.closings`, :meth:`Feeds.begun`, the facts of tables by name, and who lies beside whom."""
 
     coverage: dict[str, tuple[list[Coverage], np.ndarray]]
     silences: dict[tuple[str, float], list[Silence]]
     closings: dict[tuple[str, bytes], tuple[np.ndarray, np.ndarray]]
     begun: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]
     tables: dict[str, Facts]
+    links: dict[str, sparse.csr_matrix]
 
 
 def _counties(grids: pd.DataFrame) -> tuple[np.ndarray, int]:

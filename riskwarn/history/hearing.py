@@ -1,7 +1,5 @@
 """For how long a feed spoke: what was delivered by each date, and what is known for good."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from riskwarn.history.coverage import covered, told_by, told_since
@@ -91,29 +89,21 @@ class Hearing(Planes):
         """(n_dates,) the exposure of one part of the city."""
         last = self.micros - span(ago)
         first = last - span(days)
-        begun = self._once("begun", source, part, self._begun)
-        if len(self.history.coverage(source)[0][part].covers) == 0:
+        begun = self._begun(source, part)
+        covers = self.history.coverage(source)[0][part].covers
+        if len(covers) == 0:
             return np.clip((last - np.maximum(first, begun)) / DAY_US, 0, days)
-        told_from = self._once("told from", source, part, self._told_from)
+        told_from = told_since(covers, self.micros)
         silent_from = np.maximum(np.minimum(begun, told_from), first)
         free = np.maximum(np.minimum(last, told_from) - silent_from, 0)
-        told = self._once("told", source, part, self._told)
-        return np.clip((free + covered(told, first, last)) / DAY_US, 0, days)
-
-    def _once(self, what: str, source: str, part: int, find: Callable[[str, int], np.ndarray]) -> np.ndarray:
-        """What many windows ask of a part of the city, found for the first of them."""
-        key = (what, source, part)
-        if key not in self.kept:
-            self.kept[key] = find(source, part)
-        return self.kept[key]
+        return np.clip((free + covered(self._told(source, part), first, last)) / DAY_US, 0, days)
 
     def _told(self, source: str, part: int) -> np.ndarray:
         """(n_dates, k, 2) stretches that deliveries arrived by each date speak for."""
-        return told_by(self.history.coverage(source)[0][part].covers, self.micros)
-
-    def _told_from(self, source: str, part: int) -> np.ndarray:
-        """(n_dates,) from when on deliveries that arrived by each date tell what they cover."""
-        return told_since(self.history.coverage(source)[0][part].covers, self.micros)
+        key = ("told", source, part)
+        if key not in self.kept:
+            self.kept[key] = told_by(self.history.coverage(source)[0][part].covers, self.micros)
+        return self.kept[key]
 
     def _begun(self, source: str, part: int) -> np.ndarray:
         """(n_dates,) earliest `occurred` of the feed as known at each date; :data:`NEVER` before it spoke.

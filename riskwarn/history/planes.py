@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from riskwarn.history.facts import DAY_US, Facts, together
 from riskwarn.history.kernel import Axis, Cells
@@ -55,6 +56,27 @@ class Planes:
     def _around(self) -> Self | None:
         around = self.history.around
         return None if around is self.history else type(self)(around, self.dates)
+
+    def reached(self, reach: float, shape: str) -> tuple[Self, sparse.csr_matrix]:
+        """The same dates over the grids within reach of these, and the weights of those: itself, where it is of a whole city.
+
+        Parameters
+        ----------
+        reach, shape
+            As for :func:`riskwarn.grid.closeness`.
+
+        Returns
+        -------
+        snapshot, weights
+            Of `k` grids, and (n_grids, k) of column for row.
+        """
+        history, weights = self.history.reached(reach, shape)
+        if history is self.history:
+            return self, weights
+        key = "reached", reach, shape
+        if key not in self.kept:
+            self.kept[key] = type(self)(history, self.dates)
+        return self.kept[key], weights
 
     def lend(self, key: Hashable, home: np.ndarray) -> None:
         """Have the result called `key` written into `home`, which the lender will not change: no copy is made of it later.

@@ -46,6 +46,7 @@ class Record:
     _coverage: dict[str, tuple[list[Coverage], np.ndarray]] = field(default_factory=dict)
     _silences: dict[tuple[str, float], list[Silence]] = field(default_factory=dict)
     _closings: dict[tuple[str, bytes], tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    _reached: dict[tuple[float, str], tuple[Self, sparse.csr_matrix]] = field(default_factory=dict, init=False)
     selected: dict[Any, Any] = field(default_factory=dict, init=False)
     """Rows of streams that were asked for, kept for the next snapshot."""
     _begun: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
@@ -167,10 +168,32 @@ class Record:
         closeness
             Made once.
         """
-        key = f"{shape} {reach!r}"
+        key = link_of(reach, shape)
         if key not in self._links:
             self._links[key] = grid.closeness(self.grids, reach=reach, shape=shape)
         return self._links[key]
+
+    def reached(self, reach: float, shape: str) -> tuple[Self, sparse.csr_matrix]:
+        """The history of the grids that lie within reach of these, and their weights: itself, where it is of a whole city.
+
+        Parameters
+        ----------
+        reach, shape
+            As for :func:`riskwarn.grid.closeness`.
+
+        Returns
+        -------
+        history, weights
+            Of `k` grids, and (n, k) of column for row.
+        """
+        if self.numbers is None:
+            return self, self.closeness(reach, shape)
+        key = reach, shape
+        if key not in self._reached:
+            weights = self.whole.closeness(reach, shape)[self.numbers]
+            columns = np.unique(weights.indices)
+            self._reached[key] = self.whole.part(columns), weights[:, columns]
+        return self._reached[key]
 
     @cached_property
     def grid_ids(self) -> np.ndarray:
@@ -310,3 +333,8 @@ class Record:
         wanted = [*dict.fromkeys((*columns, *CLOCKS.get(name, ())))] if columns else None
         table = known(self.beside.arrow(name, columns=wanted), name, micros(self.instant(as_of)))
         return table.select(list(columns)) if columns else table
+
+
+def link_of(reach: float, shape: str) -> str:
+    """Name under which weights by distance are kept beside the neighbours."""
+    return f"{shape} {reach!r}"
