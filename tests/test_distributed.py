@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 import shutil
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from riskwarn.distributed.engine import Engine
 from riskwarn.distributed.panel import cores_of, piece_file, prepared
 from riskwarn.distributed.wide import check_blocks, rounds, wide
 from riskwarn.distributed.work import matrix_of
-from riskwarn.errors import DataError, DefinitionError, EngineError
+from riskwarn.errors import BusyError, DataError, DefinitionError, EngineError
 from riskwarn.experiment import Dates, Experiment, ModelSettings
 from riskwarn.feature import Count, Feature, MixTrend, OfCity, PerHousehold, Ratio, Share, Spread, Trend
 from riskwarn.feature.base import furthest
@@ -34,6 +35,7 @@ from riskwarn.model import RiskModel
 from riskwarn.panel import Progress, build_panel, fill, panel_of, read_panel, write_panel
 from riskwarn.scoring import score
 from riskwarn.store import Store
+from riskwarn.store.lock import Lock
 
 DISPUTES = (Stream("dispute"),)
 ALL = [
@@ -277,6 +279,27 @@ def test_a_night_adds_its_date(history, tmp_path):
     assert write_blocks(history, experiment, folder, as_of=DATES, n_blocks=3) == Progress(3, 6)
     # an age is told from the first date that is computed: with another first date it is rounded anew, to a second of months
     same(folder, build_panel(history, experiment, as_of=DATES), atol=1e-5)
+
+
+def test_one_run_at_a_time_writes_to_a_folder(history, tmp_path):
+    """A second run is refused while the first holds the folder, and touches nothing."""
+    held, ended = threading.Event(), threading.Event()
+
+    def hold():
+        with Lock(tmp_path / ".lock").held():
+            held.set()
+            ended.wait(60)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(60)
+    try:
+        with pytest.raises(BusyError, match=r"panel .* is held by another job"):
+            write_blocks(history, asked(), tmp_path, n_blocks=2)
+    finally:
+        ended.set()
+        thread.join()
+    assert [file.name for file in tmp_path.iterdir()] == [".lock"]
 
 
 def test_scores_of_blocks_are_the_scores(history):

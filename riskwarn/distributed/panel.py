@@ -20,6 +20,7 @@ from riskwarn.distributed.work import knowing, matrix_of, merged, parts_of
 from riskwarn.experiment import Experiment
 from riskwarn.feature import Feature
 from riskwarn.history import History, Snapshot
+from riskwarn.history.memory import give_back
 from riskwarn.label import Label
 from riskwarn.model import RiskModel
 from riskwarn.panel.block import BLOCK_BYTES
@@ -29,6 +30,7 @@ from riskwarn.panel.layout import Layout
 from riskwarn.panel.marks import marks_of
 from riskwarn.progress import bar
 from riskwarn.store import Store
+from riskwarn.store.lock import Lock
 
 PIECES = "_pieces"
 """Folder of the pieces beside what is made of them; engines pass over names that begin so."""
@@ -87,7 +89,7 @@ def write_blocks(
     Parameters
     ----------
     store, experiment
-        As for :func:`riskwarn.build_panel`.
+        As for :func:`riskwarn.build_panel`. A store is read and let go once it is cut; a history stays with who gave it.
     folder
         Where to write; workers on other machines must see it under the same name.
     as_of
@@ -110,6 +112,8 @@ def write_blocks(
         A date lies outside the data; or the folder holds a panel that was written without blocks.
     EngineError
         The engine cannot do the work. What is written is kept.
+    BusyError
+        Another run writes to the folder.
     """
     engine = engine or Engine()
     folder = Path(folder).resolve()
@@ -121,29 +125,47 @@ def write_blocks(
     cores = cores_of(history, len(names) * len(dates), n_blocks, engine.jobs)
     layout = Layout(len(cores), hashlib.sha256(b"".join(core.tobytes() + b"|" for core in cores)).hexdigest()[:16])
     days = [day_of(at) for at in snapshot.local]
-    layout.begin(folder, days)
-    marks = {day: f"{mark}|{layout.digest}" for day, mark in zip(days, marks_of(snapshot, experiment), strict=True)}
-    todo = {b: {d: m for d, m in marks.items() if mark_of(layout.file(folder, d, b)) != m} for b in range(len(cores))}
-    n_todo = sum(map(len, todo.values()))
-    if n_todo:
+    folder.mkdir(parents=True, exist_ok=True)
+    with Lock(folder / ".lock", "panel").held():
+        layout.begin(folder, days)
+        marks = {day: f"{mark}|{layout.digest}" for day, mark in zip(days, marks_of(snapshot, experiment), strict=True)}
+        todo = {
+            b: {d: m for d, m in marks.items() if mark_of(layout.file(folder, d, b)) != m} for b in range(len(cores))
+        }
         left = set().union(*todo.values())
-        snapshot = history.at([at for at, day in zip(snapshot.local, days, strict=True) if day in left])
-        pieces = folder / PIECES
-        try:
-            with engine.started() as running:
-                city = prepared(
-                    history, snapshot, experiment.columns, experiment.label, cores, pieces, running, outcomes=True
-                )
-                grids = history.grids
-                del history, snapshot  # the pieces hold all that is needed from here on
-                job = Job(city, experiment.columns, pieces, label=experiment.label, folder=folder, todo=todo)
-                blocks = [b for b, missing in todo.items() if missing]
-                gathered(running, _write_block, blocks, job, desc="panel")
-            write_grids(folder, grids)
-        finally:
-            shutil.rmtree(pieces, ignore_errors=True)
-    layout.end(folder, days)
+        if left:
+            snapshot = history.at([at for at, day in zip(snapshot.local, days, strict=True) if day in left])
+            holder = [(history, snapshot)]
+            del store, history, snapshot
+            _write(holder, experiment, cores, folder, todo, engine)
+        layout.end(folder, days)
+    n_todo = sum(map(len, todo.values()))
     return Progress(n_todo, len(cores) * len(days) - n_todo)
+
+
+def _write(
+    holder: list[tuple[History, Snapshot]],
+    experiment: Experiment,
+    cores: Sequence[np.ndarray],
+    folder: Path,
+    todo: dict[int, dict[str, str]],
+    engine: Engine,
+) -> None:
+    """Cut the city into pieces, let it go, and have the files written that are missing."""
+    pieces = folder / PIECES
+    columns, label = experiment.columns, experiment.label
+    try:
+        with engine.started() as running:
+            history, snapshot = holder.pop()
+            city = prepared(history, snapshot, columns, label, cores, pieces, running, outcomes=True)
+            grids = history.grids
+            del history, snapshot  # the pieces hold all that is needed from here on
+            give_back()
+            job = Job(city, columns, pieces, label=label, folder=folder, todo=todo)
+            gathered(running, _write_block, [b for b, missing in todo.items() if missing], job, desc="panel")
+        write_grids(folder, grids)
+    finally:
+        shutil.rmtree(pieces, ignore_errors=True)
 
 
 @checked

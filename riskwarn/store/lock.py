@@ -19,6 +19,8 @@ class Lock:
     ----------
     path
         The lock file; its folder must be there when the lock is taken.
+    what
+        What the folder is, as an error calls it.
 
     Examples
     --------
@@ -29,8 +31,8 @@ class Lock:
     (True, False)
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, what: str = "store") -> None:
+        self._path, self._what = path, what
         self._process = -1
 
     @property
@@ -59,7 +61,7 @@ class Lock:
         try:
             self._file.acquire(blocking=False)
         except filelock.Timeout:
-            raise BusyError(f"store {self._path.parent} is held by another job; wait for it to end.") from None
+            raise BusyError(f"{self._what} {self._path.parent} is held by another job; wait for it to end.") from None
         try:
             yield outermost
         finally:
