@@ -6,6 +6,8 @@ A count of a week is negative binomial about the unit's own level. The law knows
 - **City.** A week in which all units rise is nobody's surge: the level moves with the sum of the *other* units.
 - **Spread.** Counts scatter more than Poisson's. Variance over mean is measured on the weeks before, each unit's
   own shrunk towards that of all.
+- **Unrest.** A week in which all units stray farther than that from their means is nobody's surge either: the nine tenths of them nearest
+  to their means say how far this week strays.
 - **Doubt.** A level that few events told is itself uncertain; its variance is added.
 
 References
@@ -36,6 +38,7 @@ _SPREAD_WEEKS = 15.0
 """The unit's own spread weighs as much as that of all units after so many weeks."""
 _CITY_EVENTS = 10.0
 """Events a week by which the city's own movement is held to none."""
+_NEAREST, _UNREST_UNITS = 0.9, 20
 _LEAST_MEAN = 1e-6
 
 
@@ -180,7 +183,23 @@ def _law(past: np.ndarray, now: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean = rate * _city(past, now)
     spread = _spread(past, rate)
     # the level is known as well as a gamma law of `total + size` events, each worth 1 / spread of a Poisson one
-    return mean, spread * mean + spread * mean**2 / (total + size)
+    variance = spread * mean + spread * mean**2 / (total + size)
+    return mean, variance * _unrest(now, mean, variance)
+
+
+def _unrest(now: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> float:
+    """How many times its variance the week strays over all units, at least 1; 1 where they are too few to say.
+
+    The mean square of the nine tenths of units nearest to their means, over what it is of a normal law cut off there: a tenth may surge
+    and does not hide itself.
+    """
+    if len(now) < _UNREST_UNITS:
+        return 1.0
+    from scipy import stats  # noqa: PLC0415
+
+    square = np.sort((now - mean) ** 2 / variance)[: int(np.ceil(_NEAREST * len(now)))]
+    cut = stats.chi2.ppf(_NEAREST, 1)
+    return max(float(square.mean() * _NEAREST / stats.chi2.cdf(cut, 3)), 1.0)
 
 
 def _size(past: np.ndarray) -> float:

@@ -49,6 +49,18 @@ def test_what_the_city_shares_is_nobodys_surge():
     assert alone["word"].item() == "very_high"
 
 
+def test_a_week_in_which_all_stray_is_nobodys_surge():
+    """Where a storm leaves one grid with half of its usual count and the next with twice it, few are listed, and the one with seven times it is."""
+    rng = np.random.default_rng(4)
+    counts = rng.poisson(8.0, (400, 16)).astype(float)
+    counts[:, -1] = rng.poisson(8 * rng.lognormal(-0.18, 0.6, 400))
+    counts[7, -1] = 60
+    p = weekly_reading(counts)["p_high"]
+
+    assert p[7] < 1e-5
+    assert (p < 1e-3).sum() <= 8
+
+
 @given(TABLES)
 def test_tails_and_words_agree(counts):
     """Both tails lie in [0, 1] and add up to at least 1, the word is one of the five, and more events are never less odd."""
