@@ -1,6 +1,7 @@
 """Tables and pictures of docs/gaps.md from the results of benchmarks/gaps.py.
 
 python benchmarks/gaps_report.py --results results.json --waits waits.json --cities DIR --docs docs
+python benchmarks/gaps_report.py --results towns.json --only capacity
 """
 
 import argparse
@@ -152,6 +153,21 @@ def kinds_table(results, waits):
     lines.append(
         f"CPU for a night of 7,181 grids, all kinds, reading included: mean {mean(cpu):.1f} s, most {max(cpu):.1f} s."
     )
+    return "\n".join(lines)
+
+
+def capacity_table(results):
+    """Each kind's precision of the whole list and of the twenty rows that come first."""
+    rows = pd.DataFrame([r for v in results.values() for r in v["kinds"]["rows"]])
+    rows = rows[rows["kind"].isin(gaps.KINDS) & (rows["found"] > 0)]
+    lines = ["| kind | listed a night | precision | of the first 20 | recall |", "| --- | --- | --- | --- | --- |"]
+    for kind, own in rows.groupby("kind"):
+        hit, found, true, hit_first, found_first = (
+            own[c].sum() for c in ("hit", "found", "true", "hit_first", "found_first")
+        )
+        lines.append(
+            f"| {kind} | {found / len(own):.0f} | {hit / found:.2f} | {hit_first / found_first:.2f} | {hit / max(true, 1):.2f} |"
+        )
     return "\n".join(lines)
 
 
@@ -335,16 +351,20 @@ def main():
     parse.add_argument("--results", type=Path, required=True)
     parse.add_argument("--waits", type=Path)
     parse.add_argument("--cities", type=Path)
+    parse.add_argument("--only", help="one table alone: silence, waits, feeds, kinds or capacity")
     parse.add_argument("--docs", type=Path, default=Path("docs"))
     ask = parse.parse_args()
     results = json.loads(ask.results.read_text())
     waits = json.loads(ask.waits.read_text()) if ask.waits and ask.waits.exists() else {}
-    tables = {
-        "silence": silence_table(results),
-        "waits": waits_table(results),
-        "feeds": feeds_table(results),
-        "kinds": kinds_table(results, waits),
+    made = {
+        "silence": lambda: silence_table(results),
+        "waits": lambda: waits_table(results),
+        "feeds": lambda: feeds_table(results),
+        "kinds": lambda: kinds_table(results, waits),
+        "capacity": lambda: capacity_table(results),
     }
+    wanted = [ask.only] if ask.only else ["silence", "waits", "feeds", "kinds"]
+    tables = {name: made[name]() for name in wanted}
     page = ask.docs / "gaps.md"
     text = page.read_text("utf-8")
     for name, table in tables.items():
