@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: demo test slow faults security lint types docs site sbom lock clean help bench-api screenshots
+.PHONY: demo test slow faults security lint types docs site sbom lock clean help bench-api screenshots scale
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -49,6 +49,9 @@ site: $(STAMP)  ## build the site of the docs into build/site, offline, warnings
 
 sbom: $(STAMP)  ## write the bill of materials (CycloneDX) and the list of licences into build/sbom
 	@PYTHONPATH=tests $(BIN)/python -m security.bill build/sbom
+
+scale: $(STAMP)  ## what a panel costs without blocks and on each engine, a line each (GRIDS=7000; some minutes)
+	@for how in "whole" "local" "local --jobs 2" "dask --jobs 2" "spark --jobs 2"; do $(BIN)/python benchmarks/scale.py $(or $(GRIDS),7000) --engine $$how; done
 
 bench-api: $(STAMP)  ## speed of the API beside mlflow models serve and a bare FastAPI route (STORE=… with nights and a kept model)
 	@$(BIN)/python benchmarks/api.py $(or $(STORE),demo/boston) $(ARGS)

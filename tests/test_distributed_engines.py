@@ -117,6 +117,21 @@ def test_dask_has_the_numbers_of_the_whole(cluster, history, wanted, tmp_path, n
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # pyspark leaves the pipe of the Java that did not start open
+def test_spark_without_java_is_told(monkeypatch):
+    """Where Java is missing one sentence says so, and nothing is written."""
+    if importlib.util.find_spec("pyspark") is None:
+        absent("pyspark is not installed")
+    monkeypatch.setenv("JAVA_HOME", "/nowhere")
+
+    with (
+        pytest.raises(EngineError, match=r"Spark at local\[2\] does not answer .* needs Java 17"),
+        Engine("spark", jobs=2).started(),
+    ):
+        pass
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("n_blocks", [1, 2, 7])
 def test_spark_has_the_numbers_of_the_whole(spark, history, wanted, tmp_path, n_blocks):
     """One, two and seven blocks on Spark workers are the panel of one machine."""
@@ -131,6 +146,8 @@ def test_what_the_work_refuses_comes_back_from_spark(spark):
     """An error of ours that a Spark worker meets is raised here as what it is."""
     with Engine("spark").started() as running, pytest.raises(DefinitionError, match="no such feature of block 4"):
         list(running(refuse, [4], "no such feature"))
+    with pytest.raises(EngineError, match="is active here, not of spark://elsewhere:7077"):
+        Engine("spark", address="spark://elsewhere:7077").started().__enter__()
 
 
 @dataclass(frozen=True)

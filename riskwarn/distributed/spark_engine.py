@@ -40,7 +40,7 @@ def started(address: str, jobs: int) -> Iterator[Running]:
     """
     need("pyspark")
     with ExitStack() as stack:
-        yield partial(_results, _session(address or f"local[{jobs}]", stack))
+        yield partial(_results, _session(address, jobs, stack))
 
 
 def _results(spark: "SparkSession", work: Work, numbers: Sequence[int], shared: Any) -> Answers:
@@ -70,21 +70,25 @@ def _results(spark: "SparkSession", work: Work, numbers: Sequence[int], shared: 
         yield row["number"], pickle.loads(row["answer"])  # noqa: S301 - what a worker of this run has sent
 
 
-def _session(master: str, stack: ExitStack) -> "SparkSession":
+def _session(address: str, jobs: int, stack: ExitStack) -> "SparkSession":
     """The session that is there, or a new one that is stopped afterwards."""
-    from pyspark.errors import PySparkException  # noqa: PLC0415
     from pyspark.sql import SparkSession  # noqa: PLC0415
 
     if (active := SparkSession.getActiveSession()) is not None:
+        if address not in {"", active.sparkContext.master}:
+            raise EngineError(
+                f"a Spark session of {active.sparkContext.master} is active here, not of {address}: stop it first."
+            )
         return active
+    master = address or f"local[{jobs}]"
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
     builder = SparkSession.builder.master(master).appName("riskwarn").config("spark.ui.showConsoleProgress", "false")
     try:
         spark = builder.getOrCreate()
-    except (PySparkException, OSError, RuntimeError) as error:
+    except Exception as error:
         raise EngineError(
-            f"Spark at {master} does not answer ({type(error).__name__}); it needs Java 17 and a master that runs."
+            f"Spark at {master} does not answer ({type(error).__name__}); it needs Java 17 here and a master that runs."
         ) from error
     stack.callback(spark.stop)
     return spark
