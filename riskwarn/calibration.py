@@ -10,6 +10,9 @@ from riskwarn.calling import checked
 from riskwarn.level import LEVELS, levels_of
 
 _TINY = 1e-9
+_SLOPE, _SLOPE_SPREAD, _LEAST_SLOPE = 0.9, 0.25, 0.05
+"""What the slope of a chance is held to, how loosely, and its least value: a rank is never turned round."""
+_STEPS, _STEEPEST = 100, 5.0
 _WIDEST = 20.0
 """Largest clumping and dispersion that are looked for."""
 
@@ -28,6 +31,9 @@ class Calibration:
         Fitted by Poisson maximum likelihood.
     dispersion, clumping
         At least 0; both 0 is Poisson.
+    chance
+        Whether the outcome is 1 or 0: then ``exp(level + slope * m)`` is the rate at which it comes, and its mean the chance ``1 - exp(-rate)``,
+        which nears 1 and never passes it (a binomial regression with complementary log-log link).
 
     Notes
     -----
@@ -49,6 +55,37 @@ class Calibration:
     slope: float = 1.0
     dispersion: float = 0.0
     clumping: float = 0.0
+    chance: bool = False
+
+    @classmethod
+    def fit_chance(cls, margin: np.ndarray, y: np.ndarray, *, overlap: float = 1.0) -> "Calibration":
+        """Fit to raw log rates and outcomes that are 1 or 0: level free, slope held to a little below 1.
+
+        Parameters
+        ----------
+        margin, y
+            (n,) raw log rates, and whether the outcome came.
+        overlap
+            As for :meth:`fit`; so many rows weigh as one beside what the slope is held to.
+
+        Returns
+        -------
+        calibration
+            With `chance`. The few dates that choose the shares also tell the slope, and told on them it is too steep: of later dates the
+            top came less often. So it is the mode with a normal prior of mean 0.9 and standard deviation 0.25.
+
+        Examples
+        --------
+        >>> rng = np.random.default_rng(0)
+        >>> margin = rng.normal(-2, 1, size=9000)
+        >>> law = Calibration.fit_chance(margin, rng.random(9000) < 1 - np.exp(-np.exp(0.5 + margin)))
+        >>> round(law.level, 1), round(law.slope, 1), float(law.expected(np.array([9.0]))[0])
+        (0.5, 1.0, 1.0)
+        """
+        came = np.asarray(y, dtype=float)
+        level, slope = _chance_fit(margin, came, max(overlap, 1.0))
+        expected = cls(level, slope, chance=True).expected(margin)
+        return cls(level, slope, *_spread(expected, came, max(overlap, 1.0)), chance=True)
 
     @classmethod
     def fit(cls, margin: np.ndarray, y: np.ndarray, *, overlap: float = 1.0) -> "Calibration":
@@ -102,7 +139,39 @@ class Calibration:
         >>> Calibration(level=np.log(2), slope=1.0).expected(np.array([0.0])).round(6).tolist()
         [2.0]
         """
-        return np.exp(self.level + self.slope * margin)
+        return self.of_rate(self.level + self.slope * margin)
+
+    def of_rate(self, log_rate: np.ndarray) -> np.ndarray:
+        """Mean of a calibrated log rate: the rate itself, or, of an outcome that is 1 or 0, the chance that it comes.
+
+        Parameters
+        ----------
+        log_rate
+            (n,) ``level + slope * m``.
+
+        Returns
+        -------
+        expected
+            (n,) above 0; at most 1 of a `chance`.
+
+        Examples
+        --------
+        >>> rate = np.log([0.1, 2.0])
+        >>> Calibration().of_rate(rate).round(3).tolist(), Calibration(chance=True).of_rate(rate).round(3).tolist()
+        ([0.1, 2.0], [0.095, 0.865])
+        """
+        rate = np.exp(log_rate)
+        return np.asarray(-np.expm1(-rate) if self.chance else rate)
+
+    def to_dict(self) -> dict[str, float | bool]:
+        """Its parameters, by name; `chance` only where it is one.
+
+        Returns
+        -------
+        values
+            As the class takes them.
+        """
+        return {name: value for name, value in vars(self).items() if name != "chance" or value}
 
     def probability(self, expected: np.ndarray) -> np.ndarray:
         """Probability of at least one event, given the mean; it rises with the mean.
@@ -309,6 +378,26 @@ def _honesty(rows: pd.DataFrame) -> pd.Series:
 
 def _part(inside: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.clip(inside / np.maximum(whole, np.finfo(float).tiny), 0.0, 1.0)
+
+
+def _chance_fit(margin: np.ndarray, came: np.ndarray, overlap: float) -> tuple[float, float]:
+    """Level and slope by Fisher scoring of a binomial law with complementary log-log link, rows weighing as one in `overlap`."""
+    centre = float(margin.mean())
+    x, found = margin - centre, np.array([np.log(max(float(came.mean()), 1e-6)), _SLOPE])
+    for _ in range(_STEPS):
+        rate = np.exp(np.minimum(found[0] + found[1] * x, _STEEPEST))
+        chance = np.maximum(-np.expm1(-rate), _TINY)
+        pull, weight = rate * (came / chance - 1), rate**2 * (1 - chance) / chance
+        slope = np.array([pull.sum(), (pull * x).sum()]) / overlap
+        known = np.array([[weight.sum(), (weight * x).sum()], [(weight * x).sum(), (weight * x * x).sum()]]) / overlap
+        slope[1] -= (found[1] - _SLOPE) / _SLOPE_SPREAD**2
+        known += np.diag([_TINY, 1 / _SLOPE_SPREAD**2])
+        step = np.clip(np.linalg.solve(known, slope), -0.5, 0.5)
+        found = found + step
+        if np.abs(step).max() < _TINY:
+            break
+    slope_found = max(float(found[1]), _LEAST_SLOPE)
+    return float(found[0]) - slope_found * centre, slope_found
 
 
 def _spread(mean: np.ndarray, y: np.ndarray, overlap: float) -> tuple[float, float]:

@@ -106,6 +106,29 @@ def test_few_rows_never_prove_a_rate_known_exactly():
     assert many < 0.03
 
 
+def test_a_chance_is_found_and_held_where_dates_are_few():
+    """Of many rows level and slope come back; few, or many that overlap, leave the slope near what it is held to, and none turns a rank round."""
+    rng = np.random.default_rng(0)
+    margin = rng.normal(-3.0, 1.0, 40_000)
+    y = rng.random(40_000) < Calibration(0.4, 1.4, chance=True).expected(margin)
+    many, few = Calibration.fit_chance(margin, y), Calibration.fit_chance(margin[:800], y[:800], overlap=20)
+    turned = Calibration.fit_chance(-margin, y)
+
+    assert (many.level, many.slope) == (pytest.approx(0.4, abs=0.1), pytest.approx(1.4, abs=0.05))
+    assert abs(few.slope - 0.9) < abs(many.slope - 0.9) / 2
+    assert turned.slope > 0
+
+
+def test_a_chance_nears_one_and_never_passes_it():
+    """However large the rate, the chance is below or at one, rises with the rate, and is the rate itself where that is small."""
+    rate = np.linspace(-9, 3, 50)
+    told = Calibration(chance=True).of_rate(rate)
+
+    assert told.max() <= 1
+    assert (np.diff(told) > 0).all()
+    assert told[0] == pytest.approx(np.exp(rate[0]), rel=1e-3)
+
+
 def honest(n=30_000):
     """Predictions that are right: counts drawn from the law they are forecast with."""
     rng = np.random.default_rng(3)

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riskwarn.baseline import Line
+from riskwarn.calibration import Calibration
 from riskwarn.errors import DataError, DefinitionError, LabelError, NotFoundError, StaleDataError
 from riskwarn.experiment import ModelSettings
 from riskwarn.feature import (
@@ -322,6 +323,22 @@ def test_only_a_count_falls_back_to_counts(monkeypatch, kind, held_to):
     dataclasses.replace(SMALL, label=label).fit(panel)
 
     assert asked == [held_to]
+
+
+def test_an_outcome_that_comes_once_has_a_chance():
+    """What is expected of a first event is its probability, one less the chance that its rate brings none; a bundle says so, and one of before keeps its own reading."""
+    panel = towns.drawn_panel()
+    panel["y"] = (panel["y"] > 0).astype("float32")
+    model = dataclasses.replace(SMALL, label=dataclasses.replace(SMALL.label, kind="first")).fit(panel)
+    told = model.predict(panel)
+    before = dataclasses.replace(model, calibration=Calibration(**model.calibration.to_dict() | {"chance": False}))
+
+    assert model.calibration.chance
+    np.testing.assert_allclose(told["expected"], -np.expm1(-np.exp(model.margin(panel))), rtol=1e-12)
+    np.testing.assert_array_equal(told["expected"], told["probability"])
+    np.testing.assert_allclose(before.predict(panel)["expected"], np.exp(before.margin(panel)), rtol=1e-12)
+    assert "chance" not in before.calibration.to_dict()
+    assert towns.model().calibration.to_dict().keys() == {"level", "slope", "dispersion", "clumping"}
 
 
 @pytest.mark.parametrize(

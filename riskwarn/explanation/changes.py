@@ -82,7 +82,11 @@ def changes(
     margins = {name: (before or model).margin(step) for name, step in steps.items()}
     grids = steps["calendar"].index
     margins["model"] = model.margin(features_at(now, model.features, at).loc[grids])
-    return _told(grids, margins, capacity)
+    expected = {
+        "expected_before": (before or model).calibration.of_rate(margins["start"]),
+        "expected": model.calibration.of_rate(margins["model"]),
+    }
+    return _told(grids, margins, expected, capacity)
 
 
 def _histories(store: Store | History, as_of: object, since: object) -> tuple[History, History]:
@@ -132,7 +136,9 @@ def _group(feature: Feature) -> str:
     return "calendar" if feature.dated else "own"
 
 
-def _told(grids: pd.Index, margins: dict[str, np.ndarray], capacity: int) -> pd.DataFrame:
+def _told(
+    grids: pd.Index, margins: dict[str, np.ndarray], expected: dict[str, np.ndarray], capacity: int
+) -> pd.DataFrame:
     ranks = {name: _rank(margin) for name, margin in margins.items()}
     names = list(margins)
     first, last = margins["start"], margins["model"]
@@ -144,8 +150,7 @@ def _told(grids: pd.Index, margins: dict[str, np.ndarray], capacity: int) -> pd.
             "rank_before": ranks["start"],
             "rank": ranks["model"],
             "moved": ranks["start"] - ranks["model"],
-            "expected_before": np.exp(first),
-            "expected": np.exp(last),
+            **expected,
             "change": last - first,
         }
     )

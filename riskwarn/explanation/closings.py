@@ -170,8 +170,8 @@ def _worked_out(model: RiskModel, night: pd.DataFrame, margins: np.ndarray, clos
             "suggested": closings.suggested,
             "rank_before": _ranks(margins, rows, margins[rows]),
             "rank": _ranks(margins, rows, now),
-            "expected_before": np.exp(margins[rows]),
-            "expected": np.exp(now),
+            "expected_before": model.calibration.of_rate(margins[rows]),
+            "expected": model.calibration.of_rate(now),
         }
     )
     return pd.concat(

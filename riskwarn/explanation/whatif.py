@@ -184,13 +184,14 @@ def what_if(
     changed = row.assign(**{name: np.float32(value) for name, value in wanted.items()})
     margins, now = margins_of(model, night, margins), float(model.margin(changed)[0])
     at = int(np.flatnonzero((night["grid_id"].astype("str") == grid_id).to_numpy())[0])
+    was, then = model.calibration.of_rate(np.array([margins[at], now])).tolist()
     return WhatIf(
         grid_id,
         {n: (float(row[n].iloc[0]), float(v)) for n, v in wanted.items()},
         _rank(margins, at, margins[at]),
         _rank(margins, at, now),
-        float(np.exp(margins[at])),
-        float(np.exp(now)),
+        was,
+        then,
         _action(model, row, wanted),
     )
 

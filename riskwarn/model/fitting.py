@@ -147,7 +147,8 @@ def _joined(grown: M, late: pd.DataFrame, grids: pd.DataFrame | None) -> M:
     joined = dataclasses.replace(grown, line_share=of_line, rate_share=of_rate, counts=counted)
     # how busy a date was chose no share, so here parts that know no calendar hear of it
     joint = rates @ shares + joined.blind_share * joined.season.margin(late)
-    calibration = Calibration.fit(joint, y, overlap=overlap)
+    fit = Calibration.fit if label.is_count else Calibration.fit_chance
+    calibration = fit(joint, y, overlap=overlap)
     areas = None if grids is None else parents_of(late["grid_id"], grids)
     expected, before = calibration.expected(joint), np.exp(rates[:, 0])
     common = common_factors(y, expected, late["as_of"], areas, before=before, overlap=overlap)

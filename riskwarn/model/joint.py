@@ -64,7 +64,7 @@ class Joint:
 
     @checked
     def predict(self, panel: pd.DataFrame) -> pd.DataFrame:
-        """Columns `score` (log of the expected count), `expected`, `probability`, `lower`, `upper` (90 % of the count) and their shares.
+        """Columns `score` (log of the expected count; of an outcome that is 1 or 0, of the rate at which it comes), `expected`, `probability`, `lower`, `upper` (90 % of the count) and their shares.
 
         `lower_share` and `upper_share` say which part of an end lies within the 90 % (:func:`riskwarn.metrics.coverage`).
 
@@ -87,7 +87,7 @@ class Joint:
             The panel is empty or lacks a feature.
         """
         margin = self.margin(panel)
-        expected = np.exp(margin)
+        expected = self.calibration.of_rate(margin)
         lower, upper = self.calibration.interval(expected)
         lower_share, upper_share = self.calibration.ends(expected, lower, upper)
         return pd.DataFrame(

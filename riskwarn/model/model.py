@@ -117,7 +117,7 @@ class RiskModel(Joint):
             self.trees,
             json.dumps([self.rate, self.line, self.counts], default=vars),
             json.dumps([self.rate_share, self.line_share, self.seen_days]),
-            json.dumps([vars(self.calibration), self.common]),
+            json.dumps([self.calibration.to_dict(), self.common]),
             *([json.dumps(vars(self.tide))] if self.tide.weights else []),
         ]
         parts.append(json.dumps(self._declared(), sort_keys=True))
@@ -183,7 +183,7 @@ class RiskModel(Joint):
             "line": vars(self.line),
             "line_share": self.line_share,
             "counts": vars(self.counts),
-            "calibration": vars(self.calibration),
+            "calibration": self.calibration.to_dict(),
             "common": self.common,
             "facts": self.facts,
             "tide": vars(self.tide),

@@ -71,7 +71,7 @@ def _said(model: RiskModel, rows: np.ndarray, outcome: np.ndarray) -> pd.DataFra
     """The rows of a model at one date with what it says of them; no interval, which would cost more than all else."""
     panel = pd.DataFrame(rows.T, columns=model.feature_names)
     score = model.margin(panel)
-    expected = np.exp(score)
+    expected = model.calibration.of_rate(score)
     chance = model.calibration.probability(expected) if model.label.is_count else np.minimum(expected, 1)
     return panel.assign(y=outcome, score=score, expected=expected, probability=chance)
 
