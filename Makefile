@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: demo test slow faults security lint types docs site sbom lock clean help bench-api screenshots scale
+.PHONY: demo test slow faults security lint types docs site sbom oldest lock clean help bench-api screenshots scale
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -58,6 +58,13 @@ bench-api: $(STAMP)  ## speed of the API beside mlflow models serve and a bare F
 
 screenshots: $(STAMP)  ## redraw the screenshots of the pages into docs/screenshots (STORE=… with nights; needs Chromium)
 	@$(BIN)/python docs/screenshots.py $(or $(STORE),demo/boston)
+
+OLDEST = label history feature split metrics panel model declaring schema story ledger grid ingest_sheets exporting web_api
+oldest: $(STAMP)  ## install the oldest versions that are promised, with all extras, into .venv-oldest, and ask some tests of them
+	@mkdir -p build && $(BIN)/python tests/oldest.py > build/oldest.txt
+	@test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
+	@.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check -c build/oldest.txt '.[all]' pytest hypothesis
+	@.venv-oldest/bin/python -m pytest -p no:cacheprovider -q $(OLDEST:%=tests/test_%.py)
 
 lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --all-extras --generate-hashes --universal --python-version 3.11 --no-header --no-annotate -o requirements.lock
