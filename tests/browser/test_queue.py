@@ -1,4 +1,4 @@
-"""Steps on a bad line: kept on the phone until the server has answered for good, and sent by nobody but who took them."""
+"""Steps from a list in one click, and steps on a bad line: kept on the phone until the server has answered for good, and sent by nobody but who took them."""
 
 import shutil
 import sys
@@ -117,3 +117,45 @@ def test_steps_of_nobody_known_are_dropped(browser, centre):
     assert lead.page.evaluate(KEPT) == []
     assert ledger.item(item).state == "published"
     lead.context.close()
+
+
+# -- one click -----------------------------------------------------------------------------------------------------------
+
+
+def test_one_key_acknowledges_where_one_is(browser, centre):
+    """The line says so itself and stays chosen; the page around it is not read anew."""
+    address, ledger = centre
+    lead = Desk(browser, address, "lead", [])
+    lead.page.goto("/")
+    lead.page.evaluate("() => { window.stayed = true; }")
+    lead.page.keyboard.press("j")
+    while not lead.page.query_selector(".line.chosen [data-key=a]"):
+        lead.page.keyboard.press("j")
+    line = lead.page.get_attribute(".line.chosen", "id")
+    lead.page.keyboard.press("a")
+    lead.page.wait_for_selector(f".line.chosen[id='{line}']:not(:has([data-key=a]))")
+
+    assert lead.page.evaluate("() => window.stayed && document.activeElement.classList.contains('chosen')")
+    states = ledger.items(kind="alert", source_ids=[line])["state"].tolist()
+    assert states == ["acknowledged"]
+    lead.context.close()
+
+
+def test_who_was_slower_is_told_by_a_page(browser, centre):
+    """A step that another has taken meanwhile is not taken twice, and the page says who was faster."""
+    address, ledger = centre
+    lead, other = (Desk(browser, address, name, []) for name in ("lead", "lead2"))
+    lead.page.goto("/")
+    other.page.goto("/")
+    line = lead.page.locator(".line:has([data-key=a])").first.get_attribute("id")
+    before = ledger.items(kind="alert", source_ids=[line])["version"].item()
+    for desk in (other, lead):
+        desk.page.locator(f".line[id='{line}'] [data-key=a]").click()
+        if desk is other:
+            desk.page.wait_for_selector(f".line[id='{line}']:not(:has([data-key=a]))")
+    lead.page.wait_for_url("**/desk/*said=conflict*")
+
+    assert "Somebody was faster" in lead.page.inner_text("main")
+    assert ledger.items(kind="alert", source_ids=[line])["version"].item() == before + 1
+    lead.context.close()
+    other.context.close()

@@ -27,4 +27,36 @@
     if (event.key === "Enter" && event.target === line && place) { place.click(); }
     if (event.key === "a" && button) { button.click(); }
   });
+
+  /* one click: the step is sent, and the line of the answer takes the place of this one; whatever else is answered is shown as a page */
+  function fresh(line, request) {
+    var there = request.status === 200 && new DOMParser().parseFromString(request.responseText, "text/html").getElementById(line.id);
+    if (!there) { window.location.href = request.responseURL || window.location.href; return; }
+    var mine = document.importNode(there, true);
+    line.parentNode.replaceChild(mine, line);
+    if (line === asked) {
+      mine.classList.add("chosen");
+      mine.setAttribute("tabindex", "-1");
+      mine.focus();
+    }
+  }
+
+  var asked = null;  /* the line that was chosen when its step was sent */
+  document.addEventListener("submit", function (event) {
+    var form = event.target, line = form.closest && form.closest(".line");
+    if (!line || !line.id || !/(^| )quick( |$)/.test(form.className) || !window.DOMParser) { return; }
+    event.preventDefault();
+    if (form.getAttribute("data-sent")) { return; }
+    form.setAttribute("data-sent", "1");
+    asked = line === chosen() || line.contains(document.activeElement) ? line : null;
+    var request = new XMLHttpRequest(), body = [];
+    Array.prototype.forEach.call(form.elements, function (field) {
+      if (field.name) { body.push(encodeURIComponent(field.name) + "=" + encodeURIComponent(field.value)); }
+    });
+    request.open("POST", form.getAttribute("action"));
+    request.setRequestHeader("Content-Type", "application/x-www-form-urlencoded");
+    request.onload = function () { fresh(line, request); };
+    request.onerror = function () { form.submit(); };
+    request.send(body.join("&"));
+  });
 }());
