@@ -95,12 +95,19 @@ def at_hand(request: Request, night: Night) -> dict[str, Task]:
     ledger = books_of(request).ledger()
     if visitor is None or not visitor.may("alerts:act") or night.alerts is None or ledger is None:
         return {}
+    # those of a role in an area are found once after every step; a night keeps the last of each
+    key, written = ("at hand", visitor.actor.role, visitor.area, language_of(request)), ledger.n_transitions
+    if night.made.get(key, (None,))[0] != written:
+        night.made[key] = written, _at_hand(ledger, night, visitor, language_of(request))
+    tasks: dict[str, Task] = night.made[key][1]
+    return tasks
+
+
+def _at_hand(ledger: Ledger, night: Night, visitor: Visitor, language: str) -> dict[str, Task]:
+    assert night.alerts is not None
     rows = ledger.items(kind="alert", source_ids=night.alerts["alert_id"].tolist(), open_only=True)
     items = [Item.of(row) for row in rows.itertuples(index=False)]
-    return {
-        item.source_id: task_of(ledger.workflow, item, visitor, night.places.called, language_of(request))
-        for item in items
-    }
+    return {item.source_id: task_of(ledger.workflow, item, visitor, night.places.called, language) for item in items}
 
 
 def steps_by_hand(flow: Workflow, item: Item, visitor: Visitor) -> tuple[Step, ...]:

@@ -194,7 +194,14 @@ def sections(night: Night, language: str) -> list[Section]:
 
 
 def shown_alerts(night: Night) -> pd.DataFrame:
-    """The alerts of the page that have a line of their own, in its order: what is new or worse first, then lane by lane."""
+    """The alerts of the page that have a line of their own, in its order: what is new or worse first, then lane by lane; found once a night."""
+    if "shown" not in night.made:
+        night.made["shown"] = _shown_alerts(night)
+    shown: pd.DataFrame = night.made["shown"]
+    return shown
+
+
+def _shown_alerts(night: Night) -> pd.DataFrame:
     if night.alerts is None or night.alerts.empty:
         return pd.DataFrame({"grid_ids": [], "level": []}, dtype="str")
     alone, _ = folded(night.alerts)
