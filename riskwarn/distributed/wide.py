@@ -30,7 +30,7 @@ def check_blocks(features: Iterable[Feature]) -> None:
     >>> check_blocks([OfCity(Count("dispute", days=7)), Spread(Count("dispute", days=7))])
     >>> check_blocks([Spread(Count("dispute", days=7)).nearby()])
     Traceback (most recent call last):
-    riskwarn.errors.DefinitionError: these features cannot be computed in blocks of grids: dispute_n_7d_gauss_1_nearby. …
+    riskwarn.errors.DefinitionError: these features cannot be computed in blocks of grids: dispute_n_7d_gauss_1_nearby. ...
     """
     names = [feature.name for feature in features if not _in_blocks(feature)]
     if names:

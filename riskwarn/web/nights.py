@@ -82,6 +82,7 @@ class Nights:
         self.store = store
         self.background = background
         self._prepare = prepare
+        self._ready: Held | None = None
         self._said: set[str] = set()
         self._lock = RLock()
         self._one_reads = RLock()
@@ -231,8 +232,9 @@ class Nights:
         self._found = found
 
     def _make_ready(self, held: Held) -> None:
-        """What readers of the night will ask for first; whatever fails here is met, and told, by whoever asks for it."""
-        if self._prepare is not None:
+        """What readers of the night will ask for first, once; whatever fails here is met, and told, by whoever asks for it."""
+        if self._prepare is not None and held is not self._ready:
+            self._ready = held
             with suppress(RiskwarnError, Problem):
                 self._prepare(_asked(held, None))
 
