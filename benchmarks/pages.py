@@ -170,7 +170,7 @@ def measure_browser(store):
 
 
 def steps(browser, store):
-    """From the key `a` on a line of the list until the page says that it is acknowledged; on a copy of the store."""
+    """From Enter on the button of a line until the line has none; on a copy of the store."""
     from riskwarn.access import Accounts
     from riskwarn.store import Store
 

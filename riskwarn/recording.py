@@ -8,7 +8,6 @@ Each is told by two sides that agree, so that no rise and no fall alone is taken
 - **Recoded.** One category falls to half or less, another rises by about as much, and the sum of the two stays.
 - **Campaign.** A feed brings at least half as many again as in any month of the year before, while what would rise with the incidents themselves
   (serious records, the other feeds, what citizens report) stays where it was.
-- **Deliveries.** A feed that comes in lumps, by the month say, is held against its own deliveries, not against its days.
 
 Counts scatter as negative binomial ones; a level that few records told is itself uncertain (as in :mod:`riskwarn.unusual`).
 """
@@ -38,8 +37,6 @@ BLOCKS, LEAST_BLOCKS, SKIPPED = 12, 6, 1
 BLOCK_DAYS = 28
 RAISED = 1.5
 """A campaign brings so many times the largest block of the year before."""
-LUMP_DAYS, LEAST_LUMPS, LEAST_LUMP = 10, 3, 5.0
-"""Days between deliveries from which a feed comes in lumps, how many must be known, and records a delivery."""
 _DRIFT, _HEIRS_DRIFT = 0.15, 0.1
 """Standard deviation of the log by which an area moves within a year by itself; less of one that rises when another falls, and by as much."""
 _LEAST = 0.5
@@ -51,7 +48,6 @@ _MOST_HEIRS, _MOST_LOOKED, _LEAST_SHARE, _AGREES, _CLOSE = 3, 8, 0.15, (0.5, 1.6
 _NEAR_WEEKS = 8
 _LARGE, _STEADY = 10.0, 1 / 3
 """Records in four weeks of a large area, and the least share of them that each four weeks brought."""
-_REGULAR, _LUMPS = (0.5, 1.6), 13
 
 RECORDED = {
     "partial": phrase(
@@ -132,16 +128,6 @@ class Shifted:
 
     gone: int
     came: int
-    observed: float
-    expected: float
-    p: float
-
-
-@dataclass(frozen=True)
-class Lump:
-    """The newest delivery of a feed that comes in lumps: on which day it ended, what it brought, what was due, and how much that may scatter."""
-
-    day: int
     observed: float
     expected: float
     p: float
@@ -426,80 +412,3 @@ def _block_variance(past: np.ndarray, due: np.ndarray) -> np.ndarray:
     mean = np.maximum(past.mean(axis=1), 1e-9)
     spread = np.maximum(past.var(axis=1, ddof=1) / mean, 1.0) if past.shape[1] > 1 else np.ones(len(past))
     return np.asarray(spread * due * (1 + 1 / max(past.shape[1], 1)))
-
-
-def lumps(daily: ArrayLike) -> list[Lump]:
-    """The deliveries of a feed that comes in lumps, at least ten days apart and about as far from each other; none of any other feed.
-
-    Parameters
-    ----------
-    daily
-        (days,) Records of each day, oldest first.
-
-    Returns
-    -------
-    deliveries
-        One a delivery that has two or more before it, oldest first. `p` is the two-sided chance of what it brought.
-
-    Examples
-    --------
-    >>> month = [0.0] * 29 + [3100.0]
-    >>> found = lumps([*month * 6, *[0.0] * 29, 964.0])
-    >>> len(found), found[-1].day, found[-1].observed, found[-1].expected, found[-1].p < 0.01
-    (5, 209, 964.0, 3100.0, True)
-    >>> lumps([3.0, 0.0, 4.0] * 80)
-    []
-    """
-    bears, first, last, brought = _deliveries(daily)
-    ends = range(LEAST_LUMPS - 1, len(first))
-    return [_lump(bears, last, brought, k) for k in ends if _lumpy(bears, first, last, brought, k)]
-
-
-def newest_lump(daily: ArrayLike) -> Lump | None:
-    """The newest delivery of :func:`lumps`.
-
-    Parameters
-    ----------
-    daily
-        (days,) Records of each day, oldest first.
-
-    Returns
-    -------
-    delivery
-        None where the newest records are no delivery of a feed that comes in lumps.
-    """
-    bears, first, last, brought = _deliveries(daily)
-    k = len(first) - 1
-    return _lump(bears, last, brought, k) if k >= LEAST_LUMPS - 1 and _lumpy(bears, first, last, brought, k) else None
-
-
-def _deliveries(daily: ArrayLike) -> tuple[np.ndarray, ...]:
-    """Days with records; of each delivery the places of its first and last among them; and what it brought."""
-    rows = np.asarray(daily, dtype=float)
-    bears = np.flatnonzero(rows)
-    if not len(bears):
-        return bears, bears, bears, rows[:0]
-    first = np.flatnonzero(np.diff(bears, prepend=bears[0] - LUMP_DAYS) >= LUMP_DAYS)
-    return bears, first, np.r_[first[1:], len(bears)] - 1, np.add.reduceat(rows[bears], first)
-
-
-def _lumpy(bears: np.ndarray, first: np.ndarray, last: np.ndarray, brought: np.ndarray, k: int) -> bool:
-    """Whether the deliveries up to the k-th come at an interval."""
-    some = slice(max(0, k + 1 - _LUMPS), k + 1)
-    apart, span = np.diff(bears[first[some]]), bears[last[some]] - bears[first[some]] + 1
-    usual = float(np.median(apart))
-    regular = (apart >= _REGULAR[0] * usual) & (apart <= _REGULAR[1] * usual)
-    few = np.median(span) <= usual / 3 and np.median(brought[some]) >= LEAST_LUMP
-    return bool(usual >= LUMP_DAYS and regular.mean() >= 0.8 and few)
-
-
-def _lump(bears: np.ndarray, last: np.ndarray, brought: np.ndarray, k: int) -> Lump:
-    past = brought[max(0, k - _LUMPS) : k]
-    due = float(np.median(past))
-    # a fifth either way is usual of a month, whatever few deliveries showed; an odd one among them counts for little
-    odd = np.clip(past / max(due, 1e-9), 0.5, 2.0)
-    spread = max(float(((odd - 1) ** 2).sum() + 2 * 0.2**2) / (len(past) + 2), 0.1**2)
-    variance = np.array([due + spread * due**2 * (1 + 1 / len(past))])
-    now = brought[[k]]
-    p = min(2 * min(lower_tail(now, np.array([due]), variance)[0], upper_tail(now, np.array([due]), variance)[0]), 1.0)
-    return Lump(int(bears[last[k]]), float(now[0]), due, float(p))

@@ -121,15 +121,25 @@ def faults() -> tuple[Fault, ...]:
     return tuple(Fault(**{**one, **{name: tuple(one.get(name, ())) for name in lists}}) for one in told)
 
 
-def measured_on() -> str:
-    """The day on which the figures of `make faults` and `make security` were printed, year-month-day.
+def measured_on(command: str) -> str:
+    """The day on which a command printed the figures that are kept in the list, year-month-day.
+
+    Parameters
+    ----------
+    command
+        ``make faults`` or ``make security``.
 
     Returns
     -------
     day
-        Of the newest run that is kept in the list.
+        Of its newest run that was kept.
+
+    Examples
+    --------
+    >>> len(measured_on("make faults"))
+    10
     """
-    return tomllib.loads(_FAULTS.read_text("utf-8"))["measured"].isoformat()
+    return tomllib.loads(_FAULTS.read_text("utf-8"))["measured"][command].isoformat()
 
 
 @checked

@@ -7,7 +7,8 @@ import pytest
 from riskwarn import monitoring
 from riskwarn.history import History
 from riskwarn.ingest import check
-from riskwarn.recording import campaign, fault_of, lumps, moved, recoded
+from riskwarn.lumps import lumps
+from riskwarn.recording import campaign, fault_of, moved, recoded
 from riskwarn.store import Store
 
 ZONE = "Asia/Shanghai"

@@ -74,7 +74,7 @@ def test_figures_are_those_of_operations():
     """What `make security` printed stands in the list as in the table of operations, of the day that the page names."""
     rows = re.findall(r"^\| (R\d+) \| .*? \| (.*?) \| .*? \| (.*?) \|$", OPERATIONS, re.MULTILINE)
     told = {one.id: (one.figure, one.state) for one in faults() if one.command == "make security"}
-    day = dt.date.fromisoformat(measured_on())
+    day = dt.date.fromisoformat(measured_on("make security"))
 
     assert len(rows) >= 18
     assert [row for row in rows if told[row[0]] != row[1:]] == []
@@ -91,4 +91,4 @@ def test_the_verb_prints_the_faults(capsys):
     assert [row["id"] for row in rows] == [one.id for one in faults()]
     assert text.count("lacks: ") == sum(row["state"] != "met" for row in rows)
     assert f"of 44: met {sum(row['state'] == 'met' for row in rows)}, " in text
-    assert measured_on() in text
+    assert all(f"{command} of {measured_on(command)}" in text for command in ("make faults", "make security"))

@@ -114,9 +114,8 @@ def _say_faults(*, out: Path | None, as_json: bool) -> None:
         return
     counts = ", ".join(f"{state} {sum(one.state == state for one in made)}" for state in ("met", "part", "not known"))
     print("\n".join([*(line for one in made for line in _of_fault(one)), f"of {len(made)}: {counts}"]))
-    print(
-        f"figures of make faults and make security are of {measured_on()}; all else is asserted by the tests on every change"
-    )
+    days = " and ".join(f"{command} of {measured_on(command)}" for command in ("make faults", "make security"))
+    print(f"figures of {days}; all else is asserted by the tests on every change")
 
 
 def _of_fault(fault: "Fault") -> list[str]:

@@ -13,7 +13,8 @@ from riskwarn.errors import MissingExtraError
 from riskwarn.grid import neighbors
 from riskwarn.ingest.heaping import Remark
 from riskwarn.language import phrase
-from riskwarn.recording import BLOCK_DAYS, RECORDED, campaign, fault_of, moved, newest_lump, recoded
+from riskwarn.lumps import newest_lump
+from riskwarn.recording import BLOCK_DAYS, RECORDED, campaign, fault_of, moved, recoded
 
 if TYPE_CHECKING:
     from scipy import sparse

@@ -23,8 +23,8 @@ from riskwarn.calling import checked
 from riskwarn.clock import days_before, local_days
 from riskwarn.history import DAY_US, Facts, History
 from riskwarn.holiday import holidays_of
+from riskwarn.lumps import Lump, lumps, newest_lump
 from riskwarn.monitoring.mark import A_MONTH, A_YEAR, marks
-from riskwarn.recording import Lump, lumps, newest_lump
 from riskwarn.unusual import STOPPED_P, Stop, stop_chances, stopped
 
 LEAST_DAYS = 84

@@ -32,23 +32,21 @@
   function fresh(line, request) {
     var there = request.status === 200 && new DOMParser().parseFromString(request.responseText, "text/html").getElementById(line.id);
     if (!there) { window.location.href = request.responseURL || window.location.href; return; }
-    var mine = document.importNode(there, true);
+    var mine = document.importNode(there, true), held = line === chosen() || line.contains(document.activeElement);
     line.parentNode.replaceChild(mine, line);
-    if (line === asked) {
+    if (held) {
       mine.classList.add("chosen");
       mine.setAttribute("tabindex", "-1");
       mine.focus();
     }
   }
 
-  var asked = null;  /* the line that was chosen when its step was sent */
   document.addEventListener("submit", function (event) {
     var form = event.target, line = form.closest && form.closest(".line");
     if (!line || !line.id || !/(^| )quick( |$)/.test(form.className) || !window.DOMParser) { return; }
     event.preventDefault();
     if (form.getAttribute("data-sent")) { return; }
     form.setAttribute("data-sent", "1");
-    asked = line === chosen() || line.contains(document.activeElement) ? line : null;
     var request = new XMLHttpRequest(), body = [];
     Array.prototype.forEach.call(form.elements, function (field) {
       if (field.name) { body.push(encodeURIComponent(field.name) + "=" + encodeURIComponent(field.value)); }
