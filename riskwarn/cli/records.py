@@ -219,7 +219,13 @@ def features(
 def simulate(
     *,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write.")],
-    preset: Annotated[Literal["tiny", "small", "city"], typer.Option(help="How large the city is.")] = "tiny",
+    preset: Annotated[
+        Literal["tiny", "small", "city"] | None,
+        typer.Option(help="How large the city is: tiny, or with --grids city.", show_default=False),
+    ] = None,
+    grids: Annotated[
+        int | None, typer.Option(metavar="N", help="Make a country of so many grids, of cities side by side.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same number makes the same city.")] = 7,
     reports_per_year: Annotated[float, typer.Option(help="All-type reports of a grid worker a year.")] = 60.0,
     dirty: Annotated[
@@ -228,10 +234,13 @@ def simulate(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Make a synthetic city with known truth."""
+    """Make a synthetic city with known truth, or a country of cities."""
     from riskwarn.simulation import city, dirty_export
 
-    made = city(preset, seed=seed, reports_per_year=reports_per_year)
+    if grids is not None:
+        _country(out, grids, preset or "city", seed, reports_per_year, dirty=dirty, as_json=json)
+        return
+    made = city(preset or "tiny", seed=seed, reports_per_year=reports_per_year)
     if dirty:
         rows = dirty_export(made, out)
         text = f"{len(rows):,} rows as departments export them, in {out}"
@@ -239,3 +248,19 @@ def simulate(
         return
     store = made.write(out)
     say({"store": str(store.path), "tables": store.tables()}, f"{store}\nthe truth lies apart, beside it", as_json=json)
+
+
+def _country(
+    out: Path, n_grids: int, preset: str, seed: int, reports_per_year: float, *, dirty: bool, as_json: bool
+) -> None:
+    """Make a country."""
+    from riskwarn.simulation import country, dirty_country
+
+    if dirty:
+        rows = list(dirty_country(out, n_grids, preset=preset, seed=seed, reports_per_year=reports_per_year))
+        text = f"{sum(rows):,} rows as the departments of {len(rows)} cities export them, in {out}"
+        say({"folder": str(out), "cities": len(rows), "rows": sum(rows)}, text, as_json=as_json)
+        return
+    store = country(out, n_grids, preset=preset, seed=seed, reports_per_year=reports_per_year)
+    text = f"{store}\nthe truth of each city lies apart, beside it"
+    say({"store": str(store.path), "tables": store.tables()}, text, as_json=as_json)

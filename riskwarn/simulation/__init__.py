@@ -16,6 +16,7 @@ with guests():
     from riskwarn.simulation.policy import Alerting, Twins, twins
     from riskwarn.simulation.scoring import score
     from riskwarn.simulation.setting import EFFECTS, PRESETS, Preset, Strength
+    from riskwarn.simulation.tiling import country, dirty_country
 
 __all__ = [
     "EFFECTS",
@@ -27,6 +28,8 @@ __all__ = [
     "Strength",
     "Twins",
     "city",
+    "country",
+    "dirty_country",
     "dirty_export",
     "ingest_table",
     "read_truth",

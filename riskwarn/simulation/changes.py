@@ -143,15 +143,17 @@ def grids_table(geo: Geography, codes: Codes) -> pd.DataFrame:
     people = np.concatenate([geo.population, [_people(geo, codes, s) for s in sources]])
     born = np.concatenate([np.full(n, -2 * 365.0), codes.changed[of[n:]]])
     ended = np.concatenate([np.where(codes.changed == _NEVER, np.nan, codes.changed), np.full(n_all - n, np.nan)])
-    centre = shapely.get_coordinates(shapely.centroid(cell))
+    centre = shapely.get_coordinates(shapely.centroid(cell)) + geo.origin
     community, township, county = geo.community[of], geo.township[of], geo.county[of]
     number = [code[-3:] for code in codes.vocabulary]
+    code = geo.county_id[0][2:4]
+    city = "" if code == "01" else code
     return pd.DataFrame(
         {
             "grid_id": pd.array(codes.vocabulary, dtype="str"),
             "valid_from": instants(born),
             "name": [
-                f"{geo.township_id[t][4:6]}县{geo.township_id[t][6:9]}镇{geo.community_id[c][9:]}村第{i}网格"
+                f"{city and city + '市'}{geo.township_id[t][4:6]}县{geo.township_id[t][6:9]}镇{geo.community_id[c][9:]}村第{i}网格"
                 for t, c, i in zip(township, community, number, strict=True)
             ],
             "community_id": words(geo.community_id, community),
@@ -164,7 +166,7 @@ def grids_table(geo: Geography, codes: Codes) -> pd.DataFrame:
             "urban_class": words(list(STRATUM_CLASS), geo.stratum[of]),
             "x_km": centre[:, 0],
             "y_km": centre[:, 1],
-            "geometry": wkt(cell),
+            "geometry": wkt(cell, geo.origin),
         }
     )
 

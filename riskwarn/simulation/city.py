@@ -94,6 +94,7 @@ def city(
     without: Iterable[str] = (),
     policy: Policy | None = None,
     strength: Strength = STUDIED,
+    number: int = 1,
 ) -> City:
     """Simulate a city.
 
@@ -111,6 +112,8 @@ def city(
         Extra visits by grid each day, given what was recorded so far; see :func:`riskwarn.simulation.twins`.
     strength
         How strongly three causes act, for planting one that drives the city.
+    number
+        Which city of a country it is, 1 to 99: no two of them share a code, an id or a place on the map.
 
     Returns
     -------
@@ -120,7 +123,7 @@ def city(
     Raises
     ------
     DefinitionError
-        Unknown preset or effect, or a rate that is not positive.
+        Unknown preset or effect, a rate that is not positive, or a number that no city can have.
 
     Examples
     --------
@@ -128,7 +131,14 @@ def city(
     >>> sorted(town.tables)
     ['crosswalk', 'diversions', 'events', 'feed_log', 'grids', 'places', 'roster', 'visits', 'workflow']
     """
-    setting = make_setting(preset, seed=seed, without=without, reports_per_year=reports_per_year, strength=strength)
+    setting = make_setting(
+        preset, seed=seed, without=without, reports_per_year=reports_per_year, strength=strength, number=number
+    )
+    return city_of(setting, policy=policy)
+
+
+def city_of(setting: Setting, *, policy: Policy | None = None) -> City:
+    """The city of a setting."""
     world = make_world(setting, policy=policy)
     return City(make_tables(world), setting, world)
 
@@ -204,7 +214,7 @@ def _as_told(world: World, revisions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "source": words(list(SOURCES), take["source"]),
-            "event_id": pd.array(event_ids(events)[at], dtype="str"),
+            "event_id": pd.array(event_ids(world)[at], dtype="str"),
             "known_at": instants(revisions["known"].to_numpy()),
             "occurred_at": instants(take["occurred"]),
             "grid_id": words([*world.codes.vocabulary, ""], np.where(code < 0, len(world.codes.vocabulary), code)),
@@ -215,7 +225,7 @@ def _as_told(world: World, revisions: pd.DataFrame) -> pd.DataFrame:
             "origin": words(["citizen", "proactive"], take["origin"]),
             "near_grid_id": words(world.codes.vocabulary, take["near"]),
             "place_key": pd.array(keys[take["dispute"]], dtype="str"),
-            "case_id": pd.array(case_ids(events)[at], dtype="str"),
+            "case_id": pd.array(case_ids(world)[at], dtype="str"),
             "org_code": words(world.geo.county_id, take["county"]),
             "status": words(list(STATUSES), status),
             "outcome": words(["success", "fail"], np.where(status == 2, 0, np.where(status == 3, 1, -1))),
@@ -230,6 +240,11 @@ def _tags(bits: np.ndarray) -> pd.Categorical:
     vocabulary = sorted(set(bits.tolist()))
     texts = [" ".join(t for i, t in enumerate(FLAGS) if b >> i & 1) for b in vocabulary]
     return words(texts, np.searchsorted(vocabulary, bits))
+
+
+def folder_of(number: int) -> str:
+    """Name of the folder of a city among those of its country."""
+    return f"city-{number:02d}"
 
 
 _KINDS = {
@@ -259,13 +274,15 @@ def _places(setting: Setting, geo: Geography) -> pd.DataFrame:
 
 
 @checked
-def read_truth(path: str | Path) -> dict[str, pd.DataFrame]:
+def read_truth(path: str | Path, *, number: int | None = None) -> dict[str, pd.DataFrame]:
     """The truth of a city written at `path`. Only a judge may open it.
 
     Parameters
     ----------
     path
         Folder of the store, not of the truth.
+    number
+        Which city of a country (:func:`riskwarn.simulation.country`) is meant; a city alone has no number.
 
     Returns
     -------
@@ -284,9 +301,10 @@ def read_truth(path: str | Path) -> dict[str, pd.DataFrame]:
         ...
     riskwarn.errors.NotFoundError: no/such/city-truth: no truth beside this store; ...
     """
-    folder = Path(f"{path}{TRUTH_SUFFIX}")
-    if not folder.is_dir():
+    folder = Path(f"{path}{TRUTH_SUFFIX}") / ("" if number is None else folder_of(number))
+    if not any(folder.glob("*.parquet")):
         raise NotFoundError(
-            f"{folder}: no truth beside this store; it is written by riskwarn.simulation.city(...).write(path)."
+            f"{folder}: no truth beside this store; it is written by riskwarn.simulation.city(...).write(path), and by "
+            "riskwarn.simulation.country for each of its cities, which are told apart by number."
         )
     return {part.stem: pd.read_parquet(part) for part in sorted(folder.glob("*.parquet"))}

@@ -108,7 +108,7 @@ def _rows(city: City, source: str) -> pd.DataFrame:
     point = link["dispute"].reindex(last["event_id"])
     xy = np.full((len(last), 2), np.nan)
     disputed = point.notna().to_numpy()
-    xy[disputed] = lonlat(city.world.disputes.point[point[disputed].astype(int)])
+    xy[disputed] = lonlat(city.world.disputes.point[point[disputed].astype(int)] + city.world.geo.origin)
     key = last["event_id"].str[-14:].astype("int64").to_numpy()
     return last.assign(
         true_grid=link["grid_id"].reindex(last["event_id"]).to_numpy(),

@@ -20,6 +20,8 @@ MEAN_PEOPLE = 800
 NEAR_KM = np.array([0.15, 0.15, 0.15, 0.50])
 """How near a foreign border is near, by stratum, km."""
 _REACH_KM = 3.0
+_APART_KM, _A_ROW = 450.0, 10
+"""How far the cities of a country lie from each other, and how many of them in a row to the west."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Geography:
     """(n,) polygons in km."""
     near: np.ndarray
     """(n, k) nearest other grids."""
+    origin: np.ndarray
+    """(2,) where the centre of the city lies from that of the first of its country, km."""
 
     @property
     def n(self) -> int:
@@ -76,7 +80,7 @@ def make_geography(setting: Setting) -> Geography:
     stratum = rng.choice(4, p.communities, p=STRATUM_SHARE)[community]
     population = np.round(rng.lognormal(np.log(MEAN_PEOPLE) - 0.45**2 / 2, 0.45, p.grids)).clip(30)
     xy, population = _west_to_east(xy, community, population)
-    codes = _codes(county_of_town, town_of_community)
+    codes = _codes(setting.number, county_of_town, town_of_community)
     return Geography(
         grid_id=_grid_codes(codes[2], community),
         xy=xy,
@@ -91,6 +95,7 @@ def make_geography(setting: Setting) -> Geography:
         unrest=_unrest(rng, xy, (county, township, community), stratum, population),
         cell=cells(xy),
         near=_nearest(xy),
+        origin=-_APART_KM * np.array([(setting.number - 1) % _A_ROW, (setting.number - 1) // _A_ROW], dtype=float),
     )
 
 
@@ -116,8 +121,10 @@ def _within(parent: np.ndarray) -> np.ndarray:
     return np.arange(len(parent)) - first + 1
 
 
-def _codes(county_of_town: np.ndarray, town_of_community: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    counties = [f"9901{c + 1:02d}" for c in range(county_of_town[-1] + 1)]
+def _codes(
+    number: int, county_of_town: np.ndarray, town_of_community: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    counties = [f"99{number:02d}{c + 1:02d}" for c in range(county_of_town[-1] + 1)]
     towns = [f"{counties[c]}{t:03d}" for c, t in zip(county_of_town, _within(county_of_town), strict=True)]
     villages = [f"{towns[t]}{v:03d}" for t, v in zip(town_of_community, _within(town_of_community), strict=True)]
     return (
@@ -247,7 +254,7 @@ def lonlat(xy: np.ndarray) -> np.ndarray:
     return np.column_stack([LON0 + xy[:, 0] / (KM_PER_DEGREE * np.cos(np.radians(LAT0))), LAT0 + xy[:, 1] / 110.57])
 
 
-def wkt(cell: np.ndarray) -> np.ndarray:
-    """Polygons in km as WKT in WGS 84."""
-    drawn = shapely.transform(shapely.normalize(cell), lonlat)
+def wkt(cell: np.ndarray, origin: np.ndarray) -> np.ndarray:
+    """Polygons in km, of a city whose centre lies at `origin`, as WKT in WGS 84."""
+    drawn = shapely.transform(shapely.normalize(cell), lambda xy: lonlat(xy + origin))
     return np.asarray(shapely.to_wkt(drawn, rounding_precision=6))

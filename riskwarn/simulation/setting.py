@@ -15,6 +15,8 @@ START = pd.Timestamp("2023-01-01", tz=TIMEZONE)
 BURN_DAYS = 90
 """Days lived before day 0, so that the city starts with open disputes; nothing recorded then is delivered."""
 REPORT_RATES = (12, 24, 60, 120)
+MOST_CITIES = 99
+"""The codes of places have two digits for the city."""
 EFFECTS = {
     "excitation": "disputes beget disputes (else immigrants alone; they stay the same)",
     "season": "season, weekday and Spring Festival of each kind",
@@ -112,6 +114,8 @@ class Setting:
     without: frozenset[str] = frozenset()
     reports_per_year: float = 60.0
     strength: Strength = STUDIED
+    number: int = 1
+    """Of the city in its country: the third and fourth digit of its codes."""
 
     def on(self, effect: str) -> bool:
         """Whether the city has `effect`."""
@@ -128,6 +132,11 @@ class Setting:
         return chance.uniform(self.seed, name, *keys)
 
     @property
+    def mark(self) -> str:
+        """What tells the ids of the country's later cities from those of the first, and sorts after them."""
+        return "" if self.number == 1 else f"C{self.number:02d}"
+
+    @property
     def n_days(self) -> int:
         """Days lived, burn-in included."""
         return self.preset.days + BURN_DAYS
@@ -140,13 +149,14 @@ def make_setting(
     without: Iterable[str] = (),
     reports_per_year: float = 60.0,
     strength: Strength = STUDIED,
+    number: int = 1,
 ) -> Setting:
     """A checked :class:`Setting`.
 
     Raises
     ------
     DefinitionError
-        Unknown preset or effect, or a report rate that is not positive.
+        Unknown preset or effect, a report rate that is not positive, or a number that no city can have.
     """
     if isinstance(preset, str) and preset not in PRESETS:
         raise DefinitionError(
@@ -161,7 +171,10 @@ def make_setting(
         raise DefinitionError(
             f"reports_per_year must be positive, got {reports_per_year}; the studied rates are {REPORT_RATES}."
         )
-    return Setting(PRESETS[preset] if isinstance(preset, str) else preset, seed, off, float(reports_per_year), strength)
+    if not 1 <= number <= MOST_CITIES:
+        raise DefinitionError(f"the number of a city must be in 1 to {MOST_CITIES}, got {number}.")
+    size = PRESETS[preset] if isinstance(preset, str) else preset
+    return Setting(size, seed, off, float(reports_per_year), strength, number)
 
 
 def instants(days: np.ndarray | float) -> pd.DatetimeIndex:

@@ -82,7 +82,7 @@ def link_truth(world: World) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "source": words(list(SOURCES), one["source"].to_numpy()),
-            "event_id": pd.array(event_ids(events)[rows], dtype="str"),
+            "event_id": pd.array(event_ids(world)[rows], dtype="str"),
             "dispute": one["dispute"].to_numpy(),
             "occurred_at": instants(one["occurred"].to_numpy()),
             "grid_id": words(world.codes.vocabulary, one["true_code"].to_numpy()),
@@ -108,7 +108,7 @@ def case_truth(world: World, cases: pd.DataFrame) -> pd.DataFrame:
     event = cases["event"].to_numpy()
     return pd.DataFrame(
         {
-            "event_id": pd.array(event_ids(world.records.events)[event], dtype="str"),
+            "event_id": pd.array(event_ids(world)[event], dtype="str"),
             "case_id": pd.array(cases["case_id"], dtype="str"),
             "dispute": cases["dispute"],
             "grid_id": words(world.codes.vocabulary, cases["code"].to_numpy()),
@@ -316,7 +316,7 @@ def diversion_truth(world: World) -> pd.DataFrame:
     rows = diversion_rows(world)
     return pd.DataFrame(
         {
-            "call_id": pd.array(event_ids(world.records.events)[rows["event"].to_numpy()], dtype="str"),
+            "call_id": pd.array(event_ids(world)[rows["event"].to_numpy()], dtype="str"),
             "to_org": words(world.geo.township_id, rows["township"].to_numpy()),
             "sent_at": instants(rows["sent"].to_numpy()),
             "lost": rows["lost"].to_numpy(),

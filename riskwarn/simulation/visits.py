@@ -129,7 +129,7 @@ def visits_table(
     for_alert = np.zeros(len(key), dtype=bool) if routine is None else key % 256 >= routine[day + BURN_DAYS, grid]
     return pd.DataFrame(
         {
-            "visit_id": ids("V", key, width=12),
+            "visit_id": ids("V" + setting.mark, key, width=12),
             "started_at": instants(started),
             "grid_id": words(codes.vocabulary, codes.used(grid, side, day, u["code"])),
             "known_at": instants(ended + (1 + 20 * u["lag"]) / 1440),

@@ -32,7 +32,7 @@ def ledger_cases(world: World) -> pd.DataFrame:
             "event": ledger,
             "dispute": one["dispute"].to_numpy(),
             "key": one["key"].to_numpy(),
-            "case_id": case_ids(events)[ledger],
+            "case_id": case_ids(world)[ledger],
             "opened": one["occurred"].to_numpy(),
             "closed": last.reindex(ledger).to_numpy(),
             "due": one["due"].to_numpy(),
@@ -106,7 +106,7 @@ def workflow_table(world: World) -> pd.DataFrame:
 def _orgs(geo: object, community: np.ndarray, township: np.ndarray, county: np.ndarray) -> list[np.ndarray]:
     village = geo.community_id[community]  # type: ignore[attr-defined]
     town, seat = geo.township_id[township], geo.county_id[county]  # type: ignore[attr-defined]
-    city = np.full(len(village), "990100000000", dtype=village.dtype)
+    city = np.full(len(village), geo.county_id[0][:4] + "00000000", dtype=village.dtype)  # type: ignore[attr-defined]
     return [village, village, town, seat, city]
 
 
@@ -180,7 +180,7 @@ def diversions_table(world: World) -> pd.DataFrame:
     event = rows["event"].to_numpy()
     return pd.DataFrame(
         {
-            "call_id": pd.array(event_ids(world.records.events)[event], dtype="str"),
+            "call_id": pd.array(event_ids(world)[event], dtype="str"),
             "to_org": words(world.geo.township_id, rows["township"]),
             "sent_at": instants(rows["sent"].to_numpy()),
             "received_at": instants(rows["received"].to_numpy()),

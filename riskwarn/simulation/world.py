@@ -67,24 +67,26 @@ def visits_made(world: World) -> tuple[np.ndarray, np.ndarray | None]:
     return (routine, None) if extra is None else (routine + extra, routine)
 
 
-def event_ids(events: pd.DataFrame) -> np.ndarray:
-    """Ids of the events: the source's prefix and 14 digits."""
+def event_ids(world: World) -> np.ndarray:
+    """Ids of the events: the source's prefix, the city's mark and 14 digits."""
+    events = world.records.events
     number = events["key"].to_numpy() % 10**14
     source = events["source"].to_numpy()
     made = np.empty(len(events), dtype=object)
     for s, name in enumerate(SOURCES):
-        made[source == s] = np.asarray(ids(PREFIX[name], number[source == s], width=14))
+        made[source == s] = np.asarray(ids(PREFIX[name] + world.setting.mark, number[source == s], width=14))
     return np.asarray(pd.array(made, dtype="str"))
 
 
-def case_ids(events: pd.DataFrame) -> np.ndarray:
+def case_ids(world: World) -> np.ndarray:
     """The link clerks keep: the dispute's number where kept, a number of its own for an unlinked ledger case, else nothing."""
+    events, mark = world.records.events, world.setting.mark
     dispute, linked = events["dispute"].to_numpy(), events["linked"].to_numpy()
     made = np.full(len(events), None, dtype=object)
-    made[linked] = np.asarray(ids("C99", dispute[linked], width=9))
+    made[linked] = np.asarray(ids(f"C{mark}99", dispute[linked], width=9))
     alone = (events["source"].to_numpy() == 0) & ~linked
     number = events["key"].to_numpy()[alone] % 10**14
-    made[alone] = np.asarray(ids("C98", number, width=14))
+    made[alone] = np.asarray(ids(f"C{mark}98", number, width=14))
     return made
 
 

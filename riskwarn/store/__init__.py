@@ -10,6 +10,7 @@
     files        which files hold: those of the last delivery committed
     parts        the files a table lies in
     tables       the source tables, read and merged
+    uniting      files of several stores as one
     transaction  one delivery: all of it or nothing
     nights       what was published, night by night
     publication  what is done to nights

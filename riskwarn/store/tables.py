@@ -94,6 +94,21 @@ class Tables(ABC):
         """
         return bool(self._parts(name))
 
+    def parts_of(self, name: str) -> list[str]:
+        """Names of the files a source table lies in.
+
+        Parameters
+        ----------
+        name
+            Table name.
+
+        Returns
+        -------
+        parts
+            As ``tables/grids.parquet``, sorted.
+        """
+        return self._parts(name)
+
     def sources(self) -> list[str]:
         """Feeds with events."""
         return sorted({name.split("/")[2] for name in self._parts("events")})

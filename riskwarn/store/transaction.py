@@ -1,17 +1,20 @@
 """A delivery as one transaction: all of its files hold from one instant on, or none of them ever does."""
 
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 import pandas as pd
 
 from riskwarn.errors import DataError
+from riskwarn.schema import table_of
 from riskwarn.store.files import STAGED, Files
 from riskwarn.store.key import key_at
 from riskwarn.store.parquet import plain_arrow, to_arrow, write_bytes, write_table
 from riskwarn.store.parts import prepared, split
 from riskwarn.store.tables import Tables, Written
+from riskwarn.store.uniting import write_united
 
 
 class Opened(Protocol):
@@ -136,6 +139,27 @@ class Transaction(Tables):
             else:
                 ordered = merged.sort_values(list(table.key), kind="stable", ignore_index=True)
                 write_table(self._staged(part), to_arrow(table, ordered))
+
+    def unite(self, stores: Sequence[Tables]) -> None:
+        """Take over all tables of other stores, file by file, in bounded memory: a country from its cities.
+
+        Parameters
+        ----------
+        stores
+            In the order of their keys: within what the first column of a table's key tells apart, those of each follow those of the one
+            before.
+
+        Raises
+        ------
+        DataError
+            Their keys do not follow each other, or this store holds one of their files already.
+        """
+        for name in sorted({name for store in stores for name in store.tables()}):
+            for part in sorted({part for store in stores for part in store.parts_of(name)}):
+                if self.files.find(part) is not None:
+                    raise DataError(f"store {self.path} holds {part} already; stores are united in a new one.")
+                places = [place for store in stores if (place := store.files.find(part)) is not None]
+                write_united(self._staged(part), table_of(name), places)
 
     def quarantine(self, name: str, rows: pd.DataFrame, *, batch: str) -> None:
         """Keep the rejected rows of a batch with their reasons, in place of those it had; without rows it has none any more.
