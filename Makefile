@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
+ENGINES = $(VENV)/.engines
 
-.PHONY: demo test slow faults security lint types docs site sbom oldest lock clean help bench-api screenshots scale
+.PHONY: demo test engines slow faults security lint types docs site sbom oldest wheels lock clean help bench-api screenshots scale
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -17,6 +18,13 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
+$(ENGINES): requirements-engines.lock $(STAMP)
+	@echo "installing Dask and Spark into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock -r requirements-engines.lock
+	@touch $(ENGINES)
+
+engines: $(ENGINES)  ## also install the engines of clusters, of which Spark alone is half a gigabyte; without them their tests are skipped
+
 demo: $(STAMP)  ## run the main job on Boston 2015, print what it found, say how to open the page
 	@$(BIN)/riskwarn demo --store demo/boston
 
@@ -26,7 +34,7 @@ serve: $(STAMP)  ## serve the page of the demo at http://127.0.0.1:8000/
 test: $(STAMP)  ## run the default tests and the doctests
 	@$(BIN)/python -m pytest -n auto --dist loadfile
 
-slow: $(STAMP)  ## run every test, also the slow ones
+slow: $(ENGINES)  ## run every test, also the slow ones
 	@$(BIN)/python -m pytest -n auto --dist loadfile --slow
 
 faults: $(STAMP)  ## faults on purpose, the long form; prints one table (an hour on 2 cores)
@@ -50,7 +58,7 @@ site: $(STAMP)  ## build the site of the docs into build/site, offline, warnings
 sbom: $(STAMP)  ## write the bill of materials (CycloneDX) and the list of licences into build/sbom
 	@PYTHONPATH=tests $(BIN)/python -m security.bill build/sbom
 
-scale: $(STAMP)  ## what a panel costs without blocks and on each engine, a line each (GRIDS=7000; some minutes)
+scale: $(ENGINES)  ## what a panel costs without blocks and on each engine, a line each (GRIDS=7000; some minutes)
 	@for how in "whole" "local" "local --jobs 2" "dask --jobs 2" "spark --jobs 2"; do $(BIN)/python benchmarks/scale.py $(or $(GRIDS),7000) --engine $$how; done
 
 bench-api: $(STAMP)  ## speed of the API beside mlflow models serve and a bare FastAPI route (STORE=… with nights and a kept model)
@@ -66,8 +74,15 @@ oldest: $(STAMP)  ## install the oldest versions that are promised, with all ext
 	@.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check -c build/oldest.txt '.[all]' pytest hypothesis
 	@.venv-oldest/bin/python -m pytest -p no:cacheprovider -q $(OLDEST:%=tests/test_%.py)
 
-lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --all-extras --generate-hashes --universal --python-version 3.11 --no-header --no-annotate -o requirements.lock
+wheels: $(STAMP)  ## build the source archive and of it both wheels, with the kernel for this system and in numpy for every one, into dist
+	@rm -rf dist && $(BIN)/python -m hatchling build -t sdist
+	@for pure in 0 1; do RISKWARN_PURE=$$pure $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist dist/riskwarn-*.tar.gz || exit 1; done
+	@ls dist
+
+COMPILE = uv pip compile pyproject.toml --generate-hashes --universal --python-version 3.11 --no-header --no-annotate
+lock:  ## write both locks anew from pyproject.toml (needs uv); that of the engines has what they bring beyond the other
+	$(COMPILE) --extra dev -o requirements.lock
+	$(COMPILE) --extra dask --extra spark -c requirements.lock $$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' requirements.lock | sort -u) -o requirements-engines.lock
 
 clean:  ## take away what the commands made
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -57,7 +57,7 @@ def wanted(history):
 def cluster():
     """A Dask cluster: a scheduler and two worker processes; its address."""
     if importlib.util.find_spec("distributed") is None:
-        absent("dask is not installed")
+        absent("dask is not installed; make engines brings it")
     from distributed import LocalCluster
 
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as running:
@@ -68,7 +68,7 @@ def cluster():
 def spark():
     """A Spark cluster: a master and two workers, each a JVM of its own with Python workers of their own."""
     if importlib.util.find_spec("pyspark") is None:
-        absent("pyspark is not installed")
+        absent("pyspark is not installed; make engines brings it")
     if shutil.which("java") is None:
         absent("Java 17 is not installed: Spark runs on it")
     os.environ |= {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
@@ -121,7 +121,7 @@ def test_dask_has_the_numbers_of_the_whole(cluster, history, wanted, tmp_path, n
 def test_spark_without_java_is_told(monkeypatch):
     """Where Java is missing one sentence says so, and nothing is written."""
     if importlib.util.find_spec("pyspark") is None:
-        absent("pyspark is not installed")
+        absent("pyspark is not installed; make engines brings it")
     monkeypatch.setenv("JAVA_HOME", "/nowhere")
 
     with (
@@ -208,7 +208,7 @@ def test_what_the_work_refuses_comes_back_from_a_cluster(cluster):
 def test_an_address_that_does_not_answer_is_told(monkeypatch):
     """One sentence says which address was tried and for how long."""
     if importlib.util.find_spec("distributed") is None:
-        absent("dask is not installed")
+        absent("dask is not installed; make engines brings it")
     monkeypatch.setattr(dask_engine, "WAIT_S", 1)
 
     with (

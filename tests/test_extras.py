@@ -84,6 +84,34 @@ def test_the_core_is_small():
     assert not core & {"mlflow", "fastapi", "uvicorn", "sqlalchemy", "matplotlib", "geopandas"}
 
 
+def test_engines_have_a_lock_of_their_own():
+    """A first look installs all but the engines of clusters, which a lock of their own adds; no package is pinned in both."""
+    plain, engines = (
+        set(re.findall(r"^([\w.-]+)==", (ROOT / name).read_text("utf-8"), re.MULTILINE))
+        for name in ("requirements.lock", "requirements-engines.lock")
+    )
+    ours = brought("dask") | brought("spark")
+    everything = {name.lower() for name in brought("all") | brought("dev")}
+
+    assert plain & engines == set()
+    assert everything <= plain | engines
+    assert ours <= engines
+    assert {name.lower() for name in brought("all") - ours} <= plain
+    assert brought("all") - ours <= brought("dev")
+    assert not brought("dev") & ours
+
+
+def test_where_engines_are_wanted_they_are_installed_first():
+    """What asks engines installs them: CI before any test, and the commands that need them; demo and tests do without."""
+    made = (ROOT / "Makefile").read_text("utf-8")
+    needs = dict(re.findall(r"^([a-z]+): (\$\([A-Z]+\)) ", made, re.MULTILINE))
+    steps = re.findall(r"^make (.+?)(?:  #.*)?$", (ROOT / ".ci" / "run").read_text("utf-8"), re.MULTILINE)
+
+    assert {name for name, stamp in needs.items() if stamp == "$(ENGINES)"} == {"engines", "slow", "scale"}
+    assert needs["demo"] == needs["test"] == "$(STAMP)"
+    assert " ".join(steps).split().index("engines") < " ".join(steps).split().index("test")
+
+
 def test_every_package_that_is_imported_is_declared():
     """What the library imports comes with the core, with an extra that its error names, or with a package of these."""
     core = distributions(PROJECT["dependencies"])

@@ -1,7 +1,7 @@
-"""The bill of materials: what riskwarn is built of, from the lock and from what is installed, as CycloneDX; and the list of licences.
+"""The bill of materials: what riskwarn is built of, from its locks and from what is installed, as CycloneDX; and the list of licences.
 
 ``make sbom``, or ``python -m security.bill FOLDER`` with ``tests`` in the path, writes ``sbom.cdx.json`` and ``licences.csv``. Nothing is asked of a network.
-The lock pins some packages more than once, for other versions of Python or other systems: each pin is a component, with the marker that it is for.
+The locks pin some packages more than once, for other versions of Python or other systems: each pin is a component, with the marker that it is for.
 """
 
 import csv
@@ -17,7 +17,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent.parent
-LOCK = ROOT / "requirements.lock"
+LOCKS = (ROOT / "requirements.lock", ROOT / "requirements-engines.lock")
+"""What everybody has who works on the house, and what the engines of clusters bring beyond it."""
 VENDORED = ROOT / "riskwarn" / "web" / "static" / "vendor" / "manifest.json"
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;\\]+)\s*(?:;\s*([^\\]+?))?\s*\\?$", re.MULTILINE)
 _SPDX = re.compile(
@@ -40,6 +41,11 @@ class Pin:
     def purl(self) -> str:
         """Its address, as package-url writes it."""
         return f"pkg:pypi/{self.name}@{self.version}"
+
+
+def lock() -> str:
+    """The text of both locks."""
+    return "".join(path.read_text("utf-8") for path in LOCKS)
 
 
 def pins(text: str) -> list[Pin]:
@@ -174,7 +180,7 @@ def licences(made: dict) -> list[dict[str, str]]:
 
 def main(folder: Path) -> int:
     """Write both into a folder and say how many there are."""
-    made = bill(LOCK.read_text("utf-8"))
+    made = bill(lock())
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "sbom.cdx.json").write_text(json.dumps(made, indent=1) + "\n", "utf-8")
     rows = licences(made)

@@ -20,11 +20,11 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from security.bill import licence_of
+from security.bill import LOCKS, licence_of
+from security.bill import lock as locks
 from security.report import Found
 
 ROOT = Path(__file__).parent.parent.parent
-LOCK = ROOT / "requirements.lock"
 MOST_DEPENDENCIES = 12
 _SECRETS = {
     "a private key": r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----",
@@ -319,8 +319,8 @@ def declared() -> tuple[set[str], set[str]]:
 
 
 def lock() -> Found:
-    """Every package of the lock has a digest, every dependency stands in it, and those of the core are few."""
-    packages, (needed, extras) = locked(LOCK.read_text("utf-8")), declared()
+    """Every package of the locks has a digest, every dependency stands in one, and those of the core are few."""
+    packages, (needed, extras) = locked(locks()), declared()
     bare = [name for name, n in packages.items() if n == 0]
     missing = sorted((needed | extras) - set(packages))
     figures = {
@@ -342,11 +342,19 @@ def lock() -> Found:
 
 def advisories() -> Found:
     """Known faults of the locked packages, as pip-audit tells them; audited must be as many as are locked."""
-    n = len(locked(LOCK.read_text("utf-8")))
+    n = len(locked(locks()))
     program = shutil.which("pip-audit") or shutil.which("pip-audit", path=str(Path(sys.executable).parent))
     if program is None:
         return Found(None, {"audited": 0}, "pip-audit is not installed")
-    asked = [program, "--strict", "--require-hashes", "--disable-pip", "-f", "json", "-r", str(LOCK)]
+    asked = [
+        program,
+        "--strict",
+        "--require-hashes",
+        "--disable-pip",
+        "-f",
+        "json",
+        *(word for path in LOCKS for word in ("-r", str(path))),
+    ]
     try:
         run = subprocess.run(asked, capture_output=True, text=True, timeout=300, check=False)
         told = json.loads(run.stdout)["dependencies"]
@@ -364,7 +372,7 @@ def advisories() -> Found:
 
 def licences() -> Found:
     """The licence of each installed package of the lock; one that says none is named."""
-    told = {name: licence_of(name) for name in locked(LOCK.read_text("utf-8"))}
+    told = {name: licence_of(name) for name in locked(locks())}
     installed = {name: licence for name, (licence, version) in told.items() if version}
     unknown = [name for name, licence in installed.items() if not licence]
     figures = {"licences told": len(installed) - len(unknown), "not told": len(unknown)}

@@ -1,4 +1,4 @@
-"""The bill of materials: as many components as the lock has pins, each with its licence."""
+"""The bill of materials: as many components as the locks have pins, each with its licence."""
 
 import json
 import re
@@ -7,7 +7,7 @@ import pytest
 
 from security import bill
 
-LOCK = bill.LOCK.read_text("utf-8")
+LOCK = bill.lock()
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def made():
 
 
 def test_every_pin_of_the_lock_is_a_component(made):
-    """The bill counts what the lock pins, neither more nor less, beside what is shipped within the wheel."""
+    """The bill counts what both locks pin, neither more nor less, beside what is shipped within the wheel."""
     pinned = re.findall(r"^[^\s#-][^=\s]*==[^\s;]+", LOCK, re.MULTILINE)
     named = [f"{one['name']}=={one['version']}" for one in made["components"] if one["purl"].startswith("pkg:pypi/")]
     shipped = [one["purl"] for one in made["components"] if not one["purl"].startswith("pkg:pypi/")]
