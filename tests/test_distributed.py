@@ -20,7 +20,8 @@ from riskwarn.distributed import blocks_of, hilbert, score_blocks, write_blocks
 from riskwarn.distributed.city import told
 from riskwarn.distributed.cutting import cut, load
 from riskwarn.distributed.engine import Engine
-from riskwarn.distributed.panel import cores_of, piece_file, prepared
+from riskwarn.distributed.panel import Cut, cores_of, prepared
+from riskwarn.distributed.streaming import piece_file
 from riskwarn.distributed.wide import check_blocks, rounds, wide
 from riskwarn.distributed.work import matrix_of
 from riskwarn.errors import BusyError, DataError, DefinitionError, EngineError
@@ -89,7 +90,15 @@ def test_blocks_have_the_numbers_of_the_whole(history, whole, tmp_path, n_blocks
     """
     cores = cores_of(history, 1, n_blocks, 1)
     with Engine().started() as running:
-        city = prepared(history, history.at(DATES), ALL, EMERGENCE, cores, tmp_path, running, outcomes=True)
+        city = prepared(
+            Cut(history, tmp_path),
+            history.at(DATES),
+            [*ALL, EMERGENCE.normal],
+            EMERGENCE,
+            cores,
+            running,
+            outcomes=True,
+        )
     found = np.full_like(whole, -9)
     for number, core in enumerate(cores):
         found[:, core] = matrix_of(load(piece_file(tmp_path, number), city), ALL, EMERGENCE)[1]

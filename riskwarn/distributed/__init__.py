@@ -3,11 +3,11 @@
 The unit of work is a block: some grids, the records of them and of their neighbours, and a small table of what was told of the rest of
 the city. From these :mod:`riskwarn.distributed.work` makes the block's numbers, a pure function::
 
-    History ── partition ── blocks ─┐
-       │                            ├─ cutting ── a piece a block, a file each
-       └────── city ── what all are told ─┐   │
-                                          │   └─ work: totals of areas, block by block ── merged ─┐
-                                          └───────────────────────────────────────────────────────┴─ work: panel, scores
+    store ── survey ── outline ── partition ── blocks ─┐
+      │                   └────── city ── what all are told ─┐ │
+      └─ spilling: buckets of events, then blocks ── cutting ┼─┴─ a piece a block, a file each
+                                     └─ heard: when feeds spoke ─┘
+                 work: totals of areas, block by block ── merged ── work: panel, scores
 
 Nothing here schedules, sends or tries again: the engine does (:mod:`riskwarn.distributed.engine`).
 """

@@ -20,7 +20,7 @@ from riskwarn.history import History
 from riskwarn.history.facts import ROW_COLUMNS, Facts
 from riskwarn.history.tables import Frames, arrow_of, framed
 
-_FACTS, _CASES = "facts", "cases"
+_FACTS, _CASES, _META = "facts", "cases", "meta"
 _CSR = ("data", "indices", "indptr")
 _LEFT_OUT = ("geometry", "name")
 """Columns of the grids that no feature reads: shapes take more memory than all else of a grid."""
@@ -45,13 +45,43 @@ def cut(
     listed
         Table `places` of the city, where it has one.
     """
-    history.neighbors()
-    links = {name: matrix for name, matrix in history.remembered.links.items() if name == AUTO or " " in name}
-    numbers = np.unique(np.concatenate([core, *(matrix[core].indices for matrix in links.values())]))
+    numbers = around(history, core)
     part = history.part(numbers)
-    inside = np.searchsorted(numbers, core)
     tables = {name: facts.of_grids(numbers, len(history.grids)) for name, facts in history.remembered.tables.items()}
+    save(target, drawn(history, places, core, listed=listed), part.facts, part.cases, tables)
+
+
+def links_of(history: History) -> dict[str, sparse.csr_matrix]:
+    """Who lies beside whom in a city, and within reach of whom as far as was asked."""
+    history.neighbors()
+    return {name: matrix for name, matrix in history.remembered.links.items() if name == AUTO or " " in name}
+
+
+def around(history: History, core: np.ndarray) -> np.ndarray:
+    """Row numbers of the grids of a block and of those it looks at, rising."""
+    return np.unique(np.concatenate([core, *(matrix[core].indices for matrix in links_of(history).values())]))
+
+
+@checked
+def drawn(
+    history: History, places: Places, core: np.ndarray, *, listed: pd.DataFrame | None = None
+) -> dict[str, np.ndarray]:
+    """The map of a block: all of its piece but the records.
+
+    Parameters
+    ----------
+    history, places, core, listed
+        As for :func:`cut`.
+
+    Returns
+    -------
+    arrays
+        Plain arrays.
+    """
+    links, numbers = links_of(history), around(history, core)
+    part, inside = history.part(numbers), np.searchsorted(numbers, core)
     arrays: dict[str, np.ndarray] = {
+        "numbers": numbers,
         "inside": inside,
         "grids": _packed("grids", part.grids.drop(columns=[c for c in _LEFT_OUT if c in part.grids])),
     }
@@ -60,23 +90,41 @@ def cut(
         arrays |= {f"links/{i}/{part}": getattr(beside, part) for part in _CSR}
     if listed is not None:
         arrays["places"] = _packed("places", _places_of(listed, part))
-    one = part.cases is part.facts
-    meta: dict[str, Any] = {
-        "one": one,
-        "aliases": {},
-        "links": [*links],
-        "tables": sorted(tables),
-        "places": _pack_places(arrays, places.part(numbers)),
-    }
-    kinds = {
-        _FACTS: part.facts,
-        **({} if one else {_CASES: part.cases}),
-        **{f"table/{n}": f for n, f in tables.items()},
-    }
-    for name, facts in kinds.items():
-        meta["aliases"][name] = _pack(arrays, name, facts)
-    arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
-    _save(target, arrays)
+    meta = {"links": [*links], "places": _pack_places(arrays, places.part(numbers))}
+    arrays[_META] = _said(meta)
+    return arrays
+
+
+@checked
+def save(
+    target: Path, drawn: Mapping[str, np.ndarray], facts: Facts, cases: Facts, tables: Mapping[str, Facts]
+) -> None:
+    """Write a piece from its map and its records. The file appears whole or not at all.
+
+    Parameters
+    ----------
+    target
+        The file.
+    drawn
+        The map, as :func:`drawn` gives it.
+    facts, cases, tables
+        The records of its grids, as a history has them.
+    """
+    arrays, one = dict(drawn), cases is facts
+    meta = _told(arrays) | {"one": one, "aliases": {}, "tables": sorted(tables)}
+    kinds = {_FACTS: facts, **({} if one else {_CASES: cases}), **{f"table/{n}": f for n, f in tables.items()}}
+    for name, rows in kinds.items():
+        meta["aliases"][name] = _pack(arrays, name, rows)
+    write_arrays(target, {**arrays, _META: _said(meta)})
+
+
+def _said(meta: Mapping[str, Any]) -> np.ndarray:
+    return np.frombuffer(json.dumps(meta).encode(), np.uint8)
+
+
+def _told(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    meta: dict[str, Any] = json.loads(arrays[_META].tobytes())
+    return meta
 
 
 @checked
@@ -101,8 +149,7 @@ def load(source: Path, city: City) -> Piece:
         The file is damaged.
     """
     try:
-        with source.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return _piece(arrays, city)
+        return _piece(read_arrays(source), city)
     except FileNotFoundError as error:
         raise DataError(f"{source} is not there: every worker must see this folder under this name.") from error
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, pa.ArrowInvalid) as error:
@@ -112,7 +159,7 @@ def load(source: Path, city: City) -> Piece:
 
 
 def _piece(arrays: Mapping[str, np.ndarray], city: City) -> Piece:
-    meta = json.loads(arrays["meta"].tobytes())
+    meta = _told(arrays)
     grids = _unpacked(arrays["grids"], city.timezone)
     facts = _unpack(arrays, _FACTS, meta, city.words[EVENTS])
     cases = facts if meta["one"] else _unpack(arrays, _CASES, meta, city.words[EVENTS])
@@ -205,7 +252,14 @@ def _unpacked(packed: np.ndarray, timezone: str) -> pd.DataFrame:
     return framed(pa.ipc.open_file(pa.py_buffer(packed.tobytes())).read_all(), timezone)
 
 
-def _save(target: Path, arrays: Mapping[str, np.ndarray]) -> None:
+def read_arrays(source: Path) -> dict[str, np.ndarray]:
+    """Plain arrays by name, from a file of :func:`write_arrays`."""
+    with source.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def write_arrays(target: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write plain arrays by name to a file that appears whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.stem}.{os.getpid()}.partial")
     try:

@@ -2,7 +2,8 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,18 @@ from riskwarn.calling import checked
 from riskwarn.distributed.city import City, Places, told
 from riskwarn.distributed.cutting import cut, load
 from riskwarn.distributed.engine import Engine
+from riskwarn.distributed.outline import Outline
 from riskwarn.distributed.partition import blocks_of
+from riskwarn.distributed.streaming import (
+    Cutting,
+    cut_block,
+    listened,
+    piece_file,
+    spilled,
+    surveyed,
+    tidied,
+    told_together,
+)
 from riskwarn.distributed.task import Running, Work
 from riskwarn.distributed.wide import check_blocks, rounds
 from riskwarn.distributed.work import knowing, matrix_of, merged, parts_of
@@ -24,10 +36,10 @@ from riskwarn.history.memory import give_back
 from riskwarn.label import Label
 from riskwarn.model import RiskModel
 from riskwarn.panel.block import BLOCK_BYTES
-from riskwarn.panel.build import dates_of, history_of, snapshot_of
+from riskwarn.panel.build import dates_of, snapshot_of
 from riskwarn.panel.files import Progress, day_of, mark_of, write_date, write_grids
 from riskwarn.panel.layout import Layout
-from riskwarn.panel.marks import marks_of
+from riskwarn.panel.marks import Sums, instants_of, marks_of
 from riskwarn.progress import bar
 from riskwarn.store import Store
 from riskwarn.store.lock import Lock
@@ -68,6 +80,92 @@ class Job:
     folder: Path = Path()
     todo: dict[int, dict[str, str]] = field(default_factory=dict)
     model: RiskModel | None = None
+
+
+class Cut:
+    """A city and the folder it is cut into: a history that is at hand, or a store whose records pass through files.
+
+    Parameters
+    ----------
+    history
+        Of the city; of a store its outline.
+    pieces
+        The folder.
+    store
+        Whose records are streamed, where that is so.
+    n_buckets
+        In which its events lie.
+    """
+
+    def __init__(self, history: History, pieces: Path, store: Store | None = None, n_buckets: int = 0) -> None:
+        self._history: History | None = history
+        self.pieces = pieces
+        self.store = store
+        self.sums: Sums | None = None
+        self._n_buckets = n_buckets
+
+    @classmethod
+    def of(cls, store: Store | History, pieces: Path) -> "Cut":
+        """A city, before it is cut."""
+        if isinstance(store, History):
+            return cls(store, pieces)
+        outline, n_buckets = surveyed(store, pieces)
+        return cls(outline, pieces, store, n_buckets)
+
+    @property
+    def history(self) -> History:
+        """Of the city; of a store its outline."""
+        assert self._history is not None
+        return self._history
+
+    def stream(
+        self,
+        snapshot: Snapshot,
+        features: Sequence[Feature],
+        label: Label,
+        cores: Sequence[np.ndarray],
+        running: Running,
+        asked: np.ndarray | None,
+        *,
+        outcomes: bool = True,
+    ) -> None:
+        """Bring a store's records to their blocks, and have each make its piece.
+
+        Parameters
+        ----------
+        snapshot
+            Of the outline, at all dates.
+        features, label
+            What will be computed, and what is predicted.
+        cores
+            Of each block the row numbers of its grids.
+        running
+            The engine that cuts.
+        asked
+            Instants before which somebody wants to know what was known, where that is so.
+        outcomes
+            Whether the label's outcomes will be computed, too.
+        """
+        outline = self.history
+        assert isinstance(outline, Outline)
+        assert self.store is not None
+        _, places = told(outline, features, label, snapshot, outcomes=outcomes)
+        self.sums = None if asked is None else Sums(asked)
+        outline, pairs = spilled(outline, self.store, self._n_buckets, cores, places, self.pieces, self.sums)
+        for name in ("crosswalk", "feed_log"):
+            if self.sums is not None and outline.has(name):
+                self.sums.add_table(name, outline.read(name))
+        carries = {name: outline.carry(words["grid_id"]) for name, words in outline.vocabulary.items()}
+        job = Cutting(self.pieces, outline.vocabulary, carries, len(outline.grids), listened(outline), snapshot.micros)
+        answers = gathered(running, cut_block, range(len(cores)), job, desc="pieces")
+        tidied(self.pieces)
+        self._history = outline.hearing(told_together(answers), pairs, snapshot.micros)
+
+    def hand_over(self, places: Places, cores: Sequence[np.ndarray]) -> None:
+        """Have the pieces there, and let go of the city."""
+        if self.store is None:
+            _cut_all(self.history, places, cores, self.pieces)
+        self._history = None
 
 
 @checked
@@ -117,55 +215,72 @@ def write_blocks(
     """
     engine = engine or Engine()
     folder = Path(folder).resolve()
-    history = history_of(store)
-    dates = experiment.dates.index() if as_of is None else dates_of(as_of)
     check_blocks(experiment.columns)
-    snapshot = snapshot_of(history, experiment.columns, dates)
+    dates = experiment.dates.index() if as_of is None else dates_of(as_of)
     names = [*(f.name for f in experiment.columns), *experiment.label.columns]
-    cores = cores_of(history, len(names) * len(dates), n_blocks, engine.jobs)
-    layout = Layout(len(cores), hashlib.sha256(b"".join(core.tobytes() + b"|" for core in cores)).hexdigest()[:16])
-    days = [day_of(at) for at in snapshot.local]
     folder.mkdir(parents=True, exist_ok=True)
-    with Lock(folder / ".lock", "panel").held():
+    with Lock(folder / ".lock", "panel").held(), _cut_in(folder / PIECES) as pieces, ExitStack() as stack:
+        city = Cut.of(store, pieces)
+        snapshot = snapshot_of(city.history, experiment.columns, dates)
+        days = [day_of(at) for at in snapshot.local]
+        cores = cores_of(city.history, len(names) * len(dates), n_blocks, engine.jobs)
+        layout = Layout(len(cores), hashlib.sha256(b"".join(core.tobytes() + b"|" for core in cores)).hexdigest()[:16])
         layout.begin(folder, days)
-        marks = {day: f"{mark}|{layout.digest}" for day, mark in zip(days, marks_of(snapshot, experiment), strict=True)}
+        running: Running | None = None
+        if city.store is not None:
+            running = stack.enter_context(engine.started())
+            city.stream(
+                snapshot, _known(experiment), experiment.label, cores, running, instants_of(snapshot, experiment)
+            )
+            snapshot = snapshot_of(city.history, experiment.columns, dates)
+        given = marks_of(snapshot, experiment, city.sums)
+        marks = {day: f"{mark}|{layout.digest}" for day, mark in zip(days, given, strict=True)}
         todo = {
             b: {d: m for d, m in marks.items() if mark_of(layout.file(folder, d, b)) != m} for b in range(len(cores))
         }
         left = set().union(*todo.values())
         if left:
-            snapshot = history.at([at for at, day in zip(snapshot.local, days, strict=True) if day in left])
-            holder = [(history, snapshot)]
-            del store, history, snapshot
-            _write(holder, experiment, cores, folder, todo, engine)
+            running = running or stack.enter_context(engine.started())
+            at = [at for at, day in zip(snapshot.local, days, strict=True) if day in left]
+            del store, snapshot
+            _write(city, at, experiment, cores, folder, todo, running)
         layout.end(folder, days)
     n_todo = sum(map(len, todo.values()))
     return Progress(n_todo, len(cores) * len(days) - n_todo)
 
 
+def _known(experiment: Experiment) -> list[Feature]:
+    """What totals are needed for: the features, and the outcome that is measured by the city's."""
+    label = experiment.label
+    return [*experiment.columns, *([label.normal] if label.kind == "emergence" else [])]
+
+
+@contextmanager
+def _cut_in(pieces: Path) -> Iterator[Path]:
+    """A folder for pieces, which is empty at first and taken away afterwards."""
+    shutil.rmtree(pieces, ignore_errors=True)
+    try:
+        yield pieces
+    finally:
+        shutil.rmtree(pieces, ignore_errors=True)
+
+
 def _write(
-    holder: list[tuple[History, Snapshot]],
+    city: Cut,
+    dates: Sequence[object],
     experiment: Experiment,
     cores: Sequence[np.ndarray],
     folder: Path,
     todo: dict[int, dict[str, str]],
-    engine: Engine,
+    running: Running,
 ) -> None:
-    """Cut the city into pieces, let it go, and have the files written that are missing."""
-    pieces = folder / PIECES
-    columns, label = experiment.columns, experiment.label
-    try:
-        with engine.started() as running:
-            history, snapshot = holder.pop()
-            city = prepared(history, snapshot, columns, label, cores, pieces, running, outcomes=True)
-            grids = history.grids
-            del history, snapshot  # the pieces hold all that is needed from here on
-            give_back()
-            job = Job(city, columns, pieces, label=label, folder=folder, todo=todo)
-            gathered(running, _write_block, [b for b, missing in todo.items() if missing], job, desc="panel")
-        write_grids(folder, grids)
-    finally:
-        shutil.rmtree(pieces, ignore_errors=True)
+    """Have the files written that are missing; a history that is no longer needed is let go first."""
+    columns, label, grids = experiment.columns, experiment.label, city.history.grids
+    told_all = prepared(city, city.history.at(dates), _known(experiment), label, cores, running, outcomes=True)
+    give_back()
+    job = Job(told_all, columns, city.pieces, label=label, folder=folder, todo=todo)
+    gathered(running, _write_block, [b for b, missing in todo.items() if missing], job, desc="panel")
+    write_grids(folder, grids)
 
 
 @checked
@@ -188,7 +303,7 @@ def cores_of(history: History, cells: int, n_blocks: int | None, jobs: int) -> l
     cores
         Of each block the row numbers of its grids, rising.
     """
-    records = np.bincount(history.cases.grid, minlength=len(history.grids)).astype(float)
+    records = history.n_records.astype(float)
     work = 1 + records / max(records.mean(), 1e-9)
     by_size = -(-4 * cells * len(history.grids) // BLOCK_BYTES)
     return blocks_of(history.grids, history.neighbors(), work, n_blocks or max(by_size, jobs))
@@ -196,28 +311,27 @@ def cores_of(history: History, cells: int, n_blocks: int | None, jobs: int) -> l
 
 @checked
 def prepared(
-    history: History,
+    city: Cut,
     snapshot: Snapshot,
     features: Sequence[Feature],
     label: Label,
     cores: Sequence[np.ndarray],
-    pieces: Path,
     running: Running,
     *,
     outcomes: bool,
 ) -> City:
-    """Cut a city into pieces, and add up the totals its features need: all that blocks must be told.
+    """Have a city cut into pieces, and add up the totals its features need: all that blocks must be told.
 
     Parameters
     ----------
-    history, snapshot
-        Of the city, and at its dates.
+    city
+        The city, which is let go; a store was streamed before.
+    snapshot
+        Of it, at the dates.
     features, label
         What will be computed, and what is predicted.
     cores
         Of each block the row numbers of its grids.
-    pieces
-        Folder to cut into.
     running
         The engine that adds up.
     outcomes
@@ -228,17 +342,17 @@ def prepared(
     city
         With all totals.
     """
-    known = [*features, *([label.normal] if outcomes and label.kind == "emergence" else [])]
-    city, places = told(history, known, label, snapshot, outcomes=outcomes)
-    _cut_all(history, places, cores, pieces)
-    for needing in rounds(known):
-        job = Job(city, tuple(features), pieces, needing=tuple(needing))
+    told_all, places = told(city.history, features, label, snapshot, outcomes=outcomes)
+    del snapshot
+    city.hand_over(places, cores)
+    for needing in rounds(features):
+        job = Job(told_all, tuple(features), city.pieces, needing=tuple(needing))
         parts = gathered(running, _add_block, range(len(cores)), job, desc="totals")
-        city = knowing(city, merged(parts, places.n_areas))
-    return city
+        told_all = knowing(told_all, merged(parts, places.n_areas))
+    return told_all
 
 
-def gathered(running: Running, work: Work, numbers: Sequence[int], job: Job, *, desc: str) -> list[Any]:
+def gathered(running: Running, work: Work, numbers: Sequence[int], job: Job | Cutting, *, desc: str) -> list[Any]:
     """What is made of each block, in the order of the numbers; a bar shows how far it is."""
     answers = {}
     with bar(total=len(numbers), unit="block", desc=desc) as done:
@@ -246,11 +360,6 @@ def gathered(running: Running, work: Work, numbers: Sequence[int], job: Job, *, 
             answers[number] = answer
             done.update()
     return [answers[number] for number in numbers]
-
-
-def piece_file(pieces: Path, number: int) -> Path:
-    """Where the piece of a block lies."""
-    return pieces / f"piece-{number:04d}.npz"
 
 
 def _cut_all(history: History, places: Places, cores: Sequence[np.ndarray], pieces: Path) -> None:

@@ -9,12 +9,13 @@ import pandas as pd
 from riskwarn.calling import checked
 from riskwarn.distributed.cutting import load
 from riskwarn.distributed.engine import Engine
-from riskwarn.distributed.panel import Job, cores_of, gathered, piece_file, prepared
+from riskwarn.distributed.panel import Cut, Job, cores_of, gathered, prepared
+from riskwarn.distributed.streaming import piece_file
 from riskwarn.distributed.wide import check_blocks
 from riskwarn.distributed.work import predicted
 from riskwarn.history import History
 from riskwarn.model import RiskModel
-from riskwarn.panel.build import history_of, snapshot_of
+from riskwarn.panel.build import snapshot_of
 from riskwarn.scoring import check_after_training, in_ranks, ranked
 from riskwarn.store import Store
 
@@ -65,16 +66,19 @@ def score_blocks(
         The engine cannot do the work.
     """
     engine = engine or Engine()
-    history = history_of(store)
     check_blocks(model.features)
-    snapshot = snapshot_of(history, model.features, [as_of])
-    check_after_training(model, snapshot.local[0])
-    cores = cores_of(history, len(model.features), n_blocks, engine.jobs)
     pieces = Path(tempfile.mkdtemp(prefix="_pieces-", dir=folder)).resolve()
     try:
+        city = Cut.of(store, pieces)
+        snapshot = snapshot_of(city.history, model.features, [as_of])
+        check_after_training(model, snapshot.local[0])
+        cores = cores_of(city.history, len(model.features), n_blocks, engine.jobs)
         with engine.started() as running:
-            city = prepared(history, snapshot, model.features, model.label, cores, pieces, running, outcomes=False)
-            job = Job(city, model.features, pieces, model=model)
+            if city.store is not None:
+                city.stream(snapshot, model.features, model.label, cores, running, None, outcomes=False)
+                snapshot = snapshot_of(city.history, model.features, [as_of])
+            told_all = prepared(city, snapshot, model.features, model.label, cores, running, outcomes=False)
+            job = Job(told_all, model.features, pieces, model=model)
             parts = gathered(running, _score_block, range(len(cores)), job, desc="scores")
     finally:
         shutil.rmtree(pieces, ignore_errors=True)

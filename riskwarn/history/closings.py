@@ -34,10 +34,10 @@ def tells_closings(cases: np.ndarray, closed: np.ndarray) -> np.ndarray:
     return (cases < LEAST_CASES) | ((closed > 0) & ((cases < MANY_CASES) | (closed >= LEAST_CLOSED * cases)))
 
 
-def closings(rows: Facts, group: np.ndarray, n_groups: int, dates: np.ndarray) -> np.ndarray:
-    """(n_groups, n_dates) whether the cases of each group tell closings, by what was known before each date.
+def counted(rows: Facts, group: np.ndarray, n_groups: int, dates: np.ndarray) -> np.ndarray:
+    """(2, n_groups, n_dates) cases old enough to be closed and closed ones among them, by what was known before each date.
 
-    A group of fewer than twenty cases is judged with the others.
+    Those of several parts of a city add up to those of the city.
 
     Parameters
     ----------
@@ -52,15 +52,32 @@ def closings(rows: Facts, group: np.ndarray, n_groups: int, dates: np.ndarray) -
 
     Returns
     -------
-    told
-        bool.
+    counts
+        Whole numbers.
     """
     limit = np.where(rows.due == NEVER, rows.occurred + LIMIT_DAYS * DAY_US, rows.due)
     old_from = np.maximum(rows.start, np.minimum(limit, rows.closed))
     closed_from = np.maximum(rows.start, rows.closed)
     parts = [np.flatnonzero(group == g) for g in range(n_groups)]
-    cases = np.array([_holding(old_from[p], rows.end[p], dates) for p in parts]).reshape(n_groups, len(dates))
-    closed = np.array([_holding(closed_from[p], rows.end[p], dates) for p in parts]).reshape(n_groups, len(dates))
+    counts = [[_holding(since[p], rows.end[p], dates) for p in parts] for since in (old_from, closed_from)]
+    return np.array(counts, dtype=np.int64).reshape(2, n_groups, len(dates))
+
+
+def closings(cases: np.ndarray, closed: np.ndarray) -> np.ndarray:
+    """(n_groups, n_dates) whether the cases of each group tell closings, by what :func:`counted` gives.
+
+    A group of fewer than twenty cases is judged with the others.
+
+    Parameters
+    ----------
+    cases, closed
+        (n_groups, n_dates) cases old enough to be closed, and closed ones among them.
+
+    Returns
+    -------
+    told
+        bool.
+    """
     city = tells_closings(cases.sum(axis=0), closed.sum(axis=0))
     return np.where((cases < LEAST_CASES) | ~city, city, tells_closings(cases, closed))
 

@@ -1,6 +1,6 @@
 """Coverage: which time deliveries say they speak for, and for which grids."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -157,7 +157,12 @@ def last_told(log: Log, beside: Tables, latest: int) -> int:
     """The last instant any feed spoke of, µs: a date typed wrong, in a record or in the cover of a delivery, does not move it."""
     source, words = log.coded("source")
     source = source[log.order]
-    heard = [last_spoken(log.known[source == code]) for code in range(len(words))]
+    return last_of([log.known[source == code] for code in range(len(words))], beside, latest)
+
+
+def last_of(known: Iterable[np.ndarray], beside: Tables, latest: int) -> int:
+    """The last instant any feed spoke of, from when the records of each became known; of each day the last of them is enough, µs."""
+    heard = [last_spoken(instants_of_feed) for instants_of_feed in known]
     if beside.has("feed_log"):
         deliveries = beside.arrow("feed_log", columns=["covers_to", "arrived_at", "last_at"])
         to, arrived, last = (instants(deliveries[c]) for c in ("covers_to", "arrived_at", "last_at"))

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from riskwarn.history.closings import closings
+from riskwarn.history.closings import closings, counted
 from riskwarn.history.coverage import Coverage
 from riskwarn.history.coverage import coverages as coverages_of
 from riskwarn.history.deliveries import BACKFILL_DAYS, area_of
@@ -96,7 +96,7 @@ class Feeds(Rows):
             np.concatenate([column[p] for p in pieces])
             for column in (self.cases.start, self.cases.occurred, self.cases.grid)
         )
-        records = Arrivals(known, occurred, grid, int(self.cases.start.min(initial=NEVER)))
+        records = Arrivals(known, occurred, grid, self.first)
         end = self.until if self.stated else last_spoken(known)
         return silences(self._log_of(source), self.grids, records, end=end, stated=self.stated, late_days=late_days)
 
@@ -125,9 +125,7 @@ class Feeds(Rows):
             rows = np.concatenate([np.arange(p.start, p.stop) for p in pieces]) if pieces else np.zeros(0, np.int64)
             if org:
                 rows = rows[area_of(org, self.grids)[facts.grid[rows]]]
-            steps = sorted(_records(facts.start[rows], facts.occurred[rows]))
-            known, occurred = (np.array([step[i] for step in steps], dtype=np.int64) for i in (0, 1))
-            self._begun[source, org] = known, np.minimum.accumulate(occurred) if len(occurred) else occurred
+            self._begun[source, org] = beginning(facts.start[rows], facts.occurred[rows])
         return self._begun[source, org]
 
     def closings(self, source: str, dates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -152,9 +150,9 @@ class Feeds(Rows):
             return told, county[self.numbers]
         key = source, dates.tobytes()
         if key not in self._closings:
-            county, n_counties = _counties(self.grids)
+            county, n_counties = counties_of(self.grids)
             rows = self.rows("cases", Stream(source))
-            self._closings[key] = closings(rows, county[rows.grid], n_counties, dates), county
+            self._closings[key] = closings(*counted(rows, county[rows.grid], n_counties, dates)), county
         return self._closings[key]
 
     @property
@@ -176,12 +174,30 @@ class Remembered:
     links: dict[str, sparse.csr_matrix]
 
 
-def _counties(grids: pd.DataFrame) -> tuple[np.ndarray, int]:
+def counties_of(grids: pd.DataFrame) -> tuple[np.ndarray, int]:
     """Number of the county of each grid, and how many there are; one for all where there are too many to look at each."""
     counties = grids.get("county_id")
     county = np.zeros(len(grids), np.int64) if counties is None else pd.factorize(counties.fillna(""))[0]
     n_counties = int(county.max(initial=0)) + 1
     return (np.zeros_like(county), 1) if n_counties > MOST_COUNTIES else (county, n_counties)
+
+
+def beginning(start: np.ndarray, occurred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """When the earliest record became known and how early it is, from all records or from the beginnings of parts of them.
+
+    Parameters
+    ----------
+    start, occurred
+        (n,) when the records became known and when they occurred, µs.
+
+    Returns
+    -------
+    known, occurred
+        As :meth:`Feeds.begun` gives them.
+    """
+    steps = sorted(_records(start, occurred))
+    known, first = (np.array([step[i] for step in steps], dtype=np.int64) for i in (0, 1))
+    return known, np.minimum.accumulate(first) if len(first) else first
 
 
 def _records(start: np.ndarray, occurred: np.ndarray) -> Iterator[tuple[int, int]]:

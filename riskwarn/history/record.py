@@ -16,7 +16,7 @@ from riskwarn.clock import instant, micros
 from riskwarn.errors import DataError, DefinitionError
 from riskwarn.history.carry import Carry
 from riskwarn.history.coverage import Coverage
-from riskwarn.history.facts import Facts
+from riskwarn.history.facts import NEVER, Facts
 from riskwarn.history.log import Log
 from riskwarn.history.silences import Silence
 from riskwarn.history.tables import CLOCKS, Frames, Tables, framed, known
@@ -62,6 +62,16 @@ class Record:
     def _repr_html_(self) -> str:
         """The same for notebooks."""
         return text_html(repr(self))
+
+    @cached_property
+    def first(self) -> int:
+        """When the city's first record became known, µs."""
+        return int(self.cases.start.min(initial=NEVER))
+
+    @cached_property
+    def n_records(self) -> np.ndarray:
+        """(n_grids,) revisions of each grid."""
+        return np.bincount(self.cases.grid, minlength=len(self.grids))
 
     @property
     def words(self) -> Mapping[str, np.ndarray]:

@@ -66,8 +66,28 @@ def tardy(known: np.ndarray, occurred: np.ndarray, days: float = BACKFILL_DAYS) 
     quarter = round(days * DAY_US)
     number = occurred // quarter
     first = int(number.min())
-    n = np.bincount(number - first)
-    late = 2 * np.bincount(number - first, weights=known - occurred > quarter) > n
+    n, late = (np.bincount(number - first, weights=w) for w in (None, known - occurred > quarter))
+    return tardy_quarters(first, n, late, quarter)
+
+
+def tardy_quarters(first: int, n: np.ndarray, n_late: np.ndarray, quarter: int) -> np.ndarray:
+    """The stretches of :func:`tardy`, from how many records each quarter has, and how many of them came late.
+
+    Parameters
+    ----------
+    first
+        Number of the first quarter.
+    n, n_late
+        (k,) records of each, the first and the last having some.
+    quarter
+        Its length, µs.
+
+    Returns
+    -------
+    stretches
+        As :func:`tardy` gives them.
+    """
+    late = 2 * n_late > n
     state = late[np.maximum.accumulate(np.where(n > 0, np.arange(len(n)), 0))]
     change = np.flatnonzero(np.diff(np.r_[False, state, False]))
     spans = (first + change.reshape(-1, 2)) * quarter
@@ -91,6 +111,10 @@ class Arrivals:
         """Those of some grids, (n_grids,)."""
         here = grids[self.grid]
         return Arrivals(self.known[here], self.occurred[here], self.grid[here], self.first)
+
+    def late(self, days: float) -> np.ndarray:
+        """Stretches of which most came later than `days` (:func:`tardy`)."""
+        return tardy(self.known, self.occurred, days)
 
     @property
     def begun(self) -> int:
@@ -125,7 +149,7 @@ def silences(
         Each grid is in one of them.
     """
     split = [] if log is None else parts(log, grids)
-    late = tardy(records.known, records.occurred, late_days)
+    late = records.late(late_days)
     if log is None or not any(part.named.any() for part in split):
         stretches = np.zeros((0, 2), np.int64) if log is None else spoken(log, late)
         begun = records.begun

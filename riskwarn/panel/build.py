@@ -312,7 +312,7 @@ def _looked(history: History, features: Sequence[Feature], dates: Iterable[objec
 
 
 def _check_start(snapshot: Snapshot) -> None:
-    first = int(snapshot.history.cases.start.min(initial=np.iinfo(np.int64).max))
+    first = snapshot.history.first
     if snapshot.micros[0] <= first:
         known = pd.Timestamp(first, unit="us", tz="UTC").tz_convert(snapshot.history.timezone)
         raise DataError(

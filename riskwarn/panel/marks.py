@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -19,11 +19,20 @@ _MIX = np.uint64(6364136223846793005)
 """Knuth's multiplier (MMIX): an odd number, so that a product of it loses nothing modulo 2**64."""
 
 
-def marks_of(snapshot: Snapshot, experiment: Experiment) -> list[str]:
-    """What the file of each date must have been made from: definitions, grids, what was known then, whether it has settled."""
+def instants_of(snapshot: Snapshot, experiment: Experiment) -> np.ndarray:
+    """The instants before which :func:`marks_of` asks for what was known, µs, rising."""
+    wait = round(experiment.label.wait_days * DAY_US)
+    return np.unique(np.r_[snapshot.micros, snapshot.micros + wait])
+
+
+def marks_of(snapshot: Snapshot, experiment: Experiment, known: "_Known | Sums | None" = None) -> list[str]:
+    """What the file of each date must have been made from: definitions, grids, what was known then, whether it has settled.
+
+    Where the records are not in memory, what was known before each instant is told as sums.
+    """
     definitions = json.dumps([f.to_dict() for f in experiment.columns] + [experiment.label.to_dict()], sort_keys=True)
     history = snapshot.history
-    known = _Known.of(history)
+    known = known or _Known.of(history)
     wait = round(experiment.label.wait_days * DAY_US)
     grids_settled = experiment.label.settled(snapshot)
     settled = [hashlib.sha256(np.packbits(here).tobytes()).hexdigest()[:16] for here in grids_settled.T]
@@ -56,6 +65,43 @@ class _Known:
         """Number and digest of the rows before each instant."""
         n = np.searchsorted(self.at, at, side="left")
         return [f"{k}:{self.total[k]}" for k in n]
+
+
+@dataclass(eq=False)
+class Sums:
+    """How many rows were known before some instants, and the sum of their contents: added up table by table, in any order.
+
+    Parameters
+    ----------
+    edges
+        (n,) the instants, µs, rising.
+    """
+
+    edges: np.ndarray
+    _n: np.ndarray = field(init=False)
+    _total: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._n, self._total = (np.zeros(len(self.edges) + 1, kind) for kind in (np.int64, np.uint64))
+
+    def add_log(self, log: Log) -> None:
+        """Take whole events into account."""
+        self._add(*_of_log(log))
+
+    def add_table(self, name: str, rows: pd.DataFrame) -> None:
+        """Take rows of another table into account."""
+        self._add(*_of_table(name, rows))
+
+    def _add(self, at: np.ndarray, content: np.ndarray) -> None:
+        after = np.searchsorted(self.edges, at, side="right")
+        self._n += np.bincount(after, minlength=len(self._n))
+        np.add.at(self._total, after, content)
+
+    def before(self, at: np.ndarray) -> list[str]:
+        """Number and digest of the rows before each instant, which must be one of those it was made for."""
+        with np.errstate(over="ignore"):
+            n, total = np.cumsum(self._n), np.cumsum(self._total)
+        return [f"{n[i]}:{total[i]}" for i in np.searchsorted(self.edges, at)]
 
 
 def _content(rows: pd.DataFrame) -> np.ndarray:

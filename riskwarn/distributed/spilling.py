@@ -1,0 +1,160 @@
+"""The records of a store brought to the blocks that need them, through files, so that no more than a bucket of them is in memory.
+
+::
+
+    store ── batches ── buckets: events whole ── blocks: events that ever lay in their grids, whole
+
+An event may be written in one block and corrected into another; both need all of its revisions, for the one must know when it left. So
+rows are first thrown into buckets by event, and from each bucket every event goes to all blocks that one of its revisions lies in.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from scipy import sparse
+
+from riskwarn.distributed.reading import ROW, Kind, Vocabulary, batches, bucket_of, n_rows
+from riskwarn.history.carry import Carry
+from riskwarn.store import Store
+
+BUCKET_ROWS = 4_000_000
+"""Rows of a bucket, about: half a gigabyte of events."""
+_OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
+
+
+def into_buckets(
+    store: Store, kind: Kind, folder: Path, vocabulary: Vocabulary, look: Callable[[pa.Table], object] = len
+) -> int:
+    """Read a table once, batch by batch, into buckets by key.
+
+    Parameters
+    ----------
+    store
+        The city.
+    kind
+        How the table is read.
+    folder
+        Of the buckets.
+    vocabulary
+        Of the table; it grows.
+    look
+        Is shown each batch.
+
+    Returns
+    -------
+    n_buckets
+        How many there are.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    n_buckets = max(-(-n_rows(store, kind.name) // BUCKET_ROWS), 1)
+    with ExitStack() as stack:
+        writers: dict[int, pa.ipc.RecordBatchFileWriter] = {}
+        for rows in batches(store, kind, vocabulary):
+            look(rows)
+            number = (
+                bucket_of(rows, kind.key, n_buckets)
+                if kind.key
+                else np.full(len(rows), len(rows) and _turn(rows, n_buckets))
+            )
+            for bucket, here in _parted(rows, number):
+                if bucket not in writers:
+                    writers[bucket] = stack.enter_context(
+                        pa.ipc.new_file(_bucket(folder, kind, bucket), rows.schema, options=_OPTIONS)
+                    )
+                writers[bucket].write_table(here)
+    return n_buckets
+
+
+def _turn(rows: pa.Table, n_buckets: int) -> int:
+    """Where rows need not be together, a batch goes into one bucket."""
+    return int(rows[ROW][0].as_py()) // BUCKET_ROWS % n_buckets
+
+
+def buckets(folder: Path, kind: Kind, n_buckets: int) -> Iterator[tuple[int, pa.Table]]:
+    """The buckets of a table, one at a time; each is taken away when the next is asked for."""
+    for number in range(n_buckets):
+        place = _bucket(folder, kind, number)
+        if place.exists():
+            yield number, read(place)
+            place.unlink()
+
+
+def reached(carry: Carry, reach: list[np.ndarray], n_grids: int) -> sparse.csr_matrix:
+    """(n_codes, n_blocks) which blocks need the records that are written under each grid id.
+
+    Parameters
+    ----------
+    carry
+        Where the records of each id go.
+    reach
+        Of each block the row numbers of its grids and of those around them.
+    n_grids
+        Of the city.
+
+    Returns
+    -------
+    reached
+        Sparse, above 0 where the block needs them.
+    """
+    block = np.repeat(np.arange(len(reach)), [len(numbers) for numbers in reach])
+    needs = sparse.csr_matrix((np.ones(len(block)), (np.concatenate(reach), block)), shape=(n_grids, len(reach)))
+    return sparse.csr_matrix((carry.matrix(n_grids) > 0).astype(float).T @ needs)
+
+
+def into_blocks(rows: pa.Table, event: np.ndarray, needed: sparse.csr_matrix) -> Iterator[tuple[int, pa.Table]]:
+    """What each block needs of a bucket: every event of which a row lies in its grids, whole.
+
+    Parameters
+    ----------
+    rows
+        Of the bucket, `grid_id` as a number.
+    event
+        (n,) number of what each row belongs to, from 0.
+    needed
+        (n_codes, n_blocks) as :func:`reached` gives.
+
+    Yields
+    ------
+    block, rows
+        In the order of the blocks; none for a block that needs nothing.
+    """
+    n_blocks = needed.shape[1]
+    code = rows["grid_id"].to_numpy()
+    first, size = needed.indptr[code], np.diff(needed.indptr)[code]
+    at = np.repeat(first - (np.cumsum(size) - size), size) + np.arange(size.sum())
+    pairs = np.unique(np.repeat(event, size).astype(np.int64) * n_blocks + needed.indices[at])
+    by_event = np.argsort(event, kind="stable")
+    start = np.searchsorted(event[by_event], np.arange(int(event.max(initial=-1)) + 2))
+    whose, block = np.divmod(pairs, n_blocks)
+    times = start[whose + 1] - start[whose]
+    place = np.repeat(start[whose] - (np.cumsum(times) - times), times) + np.arange(times.sum())
+    yield from _parted(rows.take(pa.array(by_event[place])), np.repeat(block, times))
+
+
+def write(place: Path, rows: pa.Table) -> None:
+    """Write rows to a file that is there when all of it is."""
+    partial = place.with_name(f".{place.name}.partial")
+    with pa.ipc.new_file(partial, rows.schema, options=_OPTIONS) as writer:
+        writer.write_table(rows)
+    partial.replace(place)
+
+
+def read(place: Path) -> pa.Table:
+    """The rows of a file."""
+    with pa.ipc.open_file(place) as reader:
+        return reader.read_all()
+
+
+def _bucket(folder: Path, kind: Kind, number: int) -> Path:
+    return folder / f"{kind.name}-{number:04d}.bucket"
+
+
+def _parted(rows: pa.Table, number: np.ndarray) -> Iterator[tuple[int, pa.Table]]:
+    """The rows of each number."""
+    order = np.argsort(number, kind="stable")
+    numbers, first = np.unique(number[order], return_index=True)
+    for one, here in zip(numbers, np.split(order, first[1:]), strict=True):
+        yield int(one), rows.take(pa.array(here))
