@@ -13,7 +13,7 @@ disparity               no kind of area is served clearly outside the tolerance 
 ======================  ============================================================================================
 
 A check that fails refuses the model. One for which the evidence does not suffice, as slices of a city whose grids say no urban class,
-does not, and is named wherever the verdict is told.
+does not, and is named wherever the verdict is told; it holds the promotion until somebody has looked (:mod:`riskwarn.holds`).
 """
 
 from collections.abc import Callable, Iterator

@@ -9,7 +9,8 @@ unseen       a feed's week lies to more than a share in categories not seen in a
 drift        the scores moved beyond a population stability, and beyond what was usual in training       promotion
 calibration  events over expected of the last weeks that have matured lie clearly outside their bounds   promotion
 golden       the model in use differs on its golden rows, and the one before answers                     promotion
-papers       a candidate has no card, or no datasheet of what it learnt from (:mod:`riskwarn.datasheet`)           promotion
+papers       a candidate has no card, no datasheet or no audit (:mod:`riskwarn.datasheet`)                promotion
+audit        a candidate passed its gate, but a check was not judged, or under-reporting weighs too much promotion
 aside        a run is set aside: it cannot be right, or one of the above stopped it                              publication of that night
 gate         a candidate has not passed its gate (:mod:`riskwarn.gate`)                                  its promotion; no release
 rollback     an operator holds a night at an earlier run                                                 publication of that night
@@ -22,13 +23,14 @@ written down and ends by itself.
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from riskwarn import tracking
 from riskwarn.calling import checked
-from riskwarn.datasheet import lacking
+from riskwarn.datasheet import lacking, unjudged
 from riskwarn.degraded import last_scored, night_table
 from riskwarn.errors import DataError, GateError, RiskwarnError, did_you_mean
 from riskwarn.language import SOURCE_LANGUAGE
@@ -52,7 +54,8 @@ _LIFTS = {
     "drift": "see which feature moved (`riskwarn monitor`); train on dates after the change, then release it",
     "calibration": "see whether the world or the recording changed; train on dates after the change, then release it",
     "golden": "train again with these libraries, or put the former libraries back, and run the night again",
-    "papers": "train it again with `riskwarn retrain`, which writes both; or release it",
+    "papers": "train it again with `riskwarn retrain`, which writes all three; or release it",
+    "audit": "give what it lacks, as a kind of area for each grid or more dates; or read `riskwarn card TARGET --audit --alias candidate` and release it, saying why it is used all the same",
     "aside": "mend what its faults name, or release the hold they name, and run the night again; or `riskwarn nightly --force REASON`",
     "gate": "train a better model; where none beats the count, `riskwarn promote TARGET --baseline …`",
     "rollback": "`riskwarn rollback DATE --release`",
@@ -204,6 +207,7 @@ def _holding(store: Store, plan: Plan, candidates: list[RiskModel]) -> list[Held
         *_of_last_scored(store, plan),
         *_of_aside(store),
         *_of_papers(plan, candidates),
+        *_of_audits(plan, candidates),
         *_of_gates(candidates),
         *_of_rollbacks(store),
     ]
@@ -257,6 +261,15 @@ def _of_papers(plan: Plan, candidates: Iterable[RiskModel]) -> Iterator[Held]:
         if missing := lacking(model.facts):
             said = f"version {model.version} of {model.label.name} has no {' and no '.join(missing)}."
             yield Held("papers", model.label.name, _stops(plan.holds, "papers"), said)
+
+
+def _of_audits(plan: Plan, candidates: Iterable[RiskModel]) -> Iterator[Held]:
+    """Candidates that passed their gate and of which something was not judged, or was found to weigh on a group: not judged is no pass."""
+    for model in candidates:
+        asked = model.facts.get("gate") is True and model.facts.get("audit")
+        if open_ := unjudged(asked) if asked else []:
+            said = f"version {model.version} of {model.label.name}: {'; '.join(one[SOURCE_LANGUAGE] for one in open_)}."
+            yield Held("audit", model.label.name, _stops(plan.holds, "audit"), said)
 
 
 def _of_gates(candidates: Iterable[RiskModel]) -> Iterator[Held]:
@@ -426,6 +439,44 @@ def check_promotion(store: Store, plan: Plan, target: str, *, model: RiskModel |
             f"a hold stops the promotion of {target}: {first.name}: {first.said} To lift it: {first.lift}; "
             f"`riskwarn holds --release {first.name} --by ROLE --why REASON`.{more}"
         )
+
+
+@checked
+def promote(
+    store: Store, plan: Plan, target: str, *, version: str | None = None, tracking_folder: str | Path | None = None
+) -> str:
+    """Make a version of a model the champion, if no hold stops it and it passed its gate.
+
+    Parameters
+    ----------
+    store
+        The city.
+    plan
+        Whose bounds hold.
+    target
+        Name of the label.
+    version
+        Number of the version, or its alias; the candidate by default.
+    tracking_folder
+        Where models are kept; the store's folder by default.
+
+    Returns
+    -------
+    version
+        That is champion now.
+
+    Raises
+    ------
+    GateError
+        It is held, or did not pass its gate.
+    NotFoundError, DataError
+        As :func:`riskwarn.tracking.promote`.
+    """
+    folder = Path(tracking_folder or store.path)
+    uri = tracking.default_uri(folder)
+    wanted = tracking.fetch(target, uri=uri, alias=version or tracking.CANDIDATE)
+    check_promotion(store, plan, target, model=wanted)
+    return tracking.promote(target, uri=uri, version=version, folder=folder)
 
 
 @checked

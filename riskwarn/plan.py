@@ -63,7 +63,7 @@ RULES = (
 """Rules that raise an alert by themselves (:mod:`riskwarn.lane.trigger`)."""
 HOLDS_OF_NIGHTS = ("churn", "level", "unseen", "drift", "calibration", "golden")
 """What may stop a publication (:mod:`riskwarn.holds`)."""
-HOLDS = (*HOLDS_OF_NIGHTS, "papers")
+HOLDS = (*HOLDS_OF_NIGHTS, "papers", "audit")
 """What may stop a promotion."""
 STARTER = Path(__file__).with_name("plan.toml")
 """The plan a new city starts from."""
@@ -273,7 +273,14 @@ class Holds:
     """
 
     publication: tuple[Annotated[Text, one_of(HOLDS_OF_NIGHTS)], ...] = ("churn", "level")
-    promotion: tuple[Annotated[Text, one_of(HOLDS)], ...] = ("unseen", "drift", "calibration", "golden", "papers")
+    promotion: tuple[Annotated[Text, one_of(HOLDS)], ...] = (
+        "unseen",
+        "drift",
+        "calibration",
+        "golden",
+        "papers",
+        "audit",
+    )
     replaced: Share = 0.8
     level: Annotated[Number, Field(gt=1)] = 2.0
     unseen: Share = 0.01

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,7 +14,7 @@ from riskwarn.calling import checked
 from riskwarn.datasheet import lacking
 from riskwarn.errors import DefinitionError, GateError, NotFoundError
 from riskwarn.experiment import Experiment
-from riskwarn.holds import check_promotion
+from riskwarn.holds import promote as promote_unheld
 from riskwarn.language import SOURCE_LANGUAGE
 from riskwarn.model import RiskModel
 from riskwarn.plan import Plan
@@ -147,7 +148,7 @@ def retrain(
     Returns
     -------
     retraining
-        The new model beside the champion. Where the same question of the same data was trained before, with card and datasheet, that model.
+        The new model beside the champion. Where the same question of the same data was trained before, with all its papers, that model.
 
     Raises
     ------
@@ -174,9 +175,8 @@ def _trained(store: Store, experiment: Experiment, folder: Path, alias: str) -> 
     panel, sheet = described_panel(store, experiment)
     report = backtest(experiment, panel)
     digest = str(sheet["data_digest"])
-    return train(
-        experiment, panel, report=report, tracking_folder=folder, data_digest=digest, alias=alias, datasheet=sheet
-    )
+    papers: dict[str, Any] = {"datasheet": sheet, "records": store}
+    return train(experiment, panel, report=report, tracking_folder=folder, data_digest=digest, alias=alias, **papers)
 
 
 def _promoted(
@@ -187,9 +187,8 @@ def _promoted(
     if champion is not None and champion.version == model.version:
         return "", ""
     try:
-        check_promotion(store, plan or declared_plan(store), model.label.name, model=model)
-        uri = tracking.default_uri(folder)
-        return tracking.promote(model.label.name, uri=uri, version=version, folder=folder), ""
+        bounds = plan or declared_plan(store)
+        return promote_unheld(store, bounds, model.label.name, version=version, tracking_folder=folder), ""
     except GateError as error:
         return "", str(error)
 

@@ -10,7 +10,7 @@ import pandas as pd
 from riskwarn import tracking
 from riskwarn.backtesting import Report
 from riskwarn.calling import checked
-from riskwarn.datasheet import make_datasheet
+from riskwarn.datasheet import make_audit, make_datasheet
 from riskwarn.experiment import Experiment
 from riskwarn.explanation import model_card
 from riskwarn.gate import gate
@@ -32,6 +32,7 @@ def train(
     data_digest: str = "",
     alias: str = tracking.CANDIDATE,
     datasheet: Mapping[str, Any] | None = None,
+    records: Store | History | None = None,
 ) -> RiskModel:
     """Train on every settled row, log the training to MLflow and register the model as ``@candidate``.
 
@@ -54,6 +55,9 @@ def train(
         Under which it is registered and kept: ``candidate``, or ``challenger``.
     datasheet
         What :func:`riskwarn.datasheet.make_datasheet` says of the records; without it a hold stops the promotion (:mod:`riskwarn.holds`).
+    records
+        What the panel was cut from, of which the model is audited (:func:`riskwarn.datasheet.make_audit`) at the panel's last date; without them a
+        hold stops the promotion likewise.
 
     Returns
     -------
@@ -75,6 +79,8 @@ def train(
     )
     model.facts.update(_judged(report) | tracking.trained_from(experiment, digest))
     model.facts.update(card=card_of(model, report), datasheet=datasheet and dict(datasheet))
+    if records is not None:
+        model.facts["audit"] = make_audit(model, experiment, report, records, as_of=panel["as_of"].max())
     logged = tracking.log_training(model, experiment, panel, report=report, uri=uri, data_digest=digest, alias=alias)
     tracking.keep(logged, tracking_folder, alias=alias)
     return logged

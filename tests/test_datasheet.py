@@ -10,7 +10,7 @@ from towns.gaps import NIGHT, event, frame, town
 from riskwarn.cli import main
 from riskwarn.datasheet import datasheet_text, lacking, make_datasheet, paper_of, sections_of
 from riskwarn.datasheet.making import MOST_SILENCES
-from riskwarn.errors import NotFoundError
+from riskwarn.errors import DataError, NotFoundError
 from riskwarn.feature import Count
 from riskwarn.history import History, Stream
 from riskwarn.label import Label
@@ -192,7 +192,7 @@ def test_every_section_speaks_the_language(store, language, heading):
 
 def test_what_a_model_lacks_is_named():
     """A paper that is missing is an error that says how to get it."""
-    assert lacking({}) == ["card", "datasheet"]
+    assert lacking({}) == ["card", "datasheet", "audit"]
     with pytest.raises(NotFoundError, match=r"version v of t has no datasheet: train it again"):
         paper_of({"card": {"en": "x"}}, "datasheet", target="t", version="v")
     assert paper_of({"card": {"en": "x"}}, "card", target="t", version="v", language="zh") == "x"
@@ -219,8 +219,8 @@ def asked(capsys, store, *more):
     return code, capsys.readouterr().out
 
 
-def test_the_verb_prints_both_papers(trained, capsys, tmp_path):
-    """Card and datasheet of a kept version, in either language, as text, as a file and for machines."""
+def test_the_verb_prints_every_paper(trained, capsys, tmp_path):
+    """Card, datasheet and audit of a kept version, in either language, as text, as a file and for machines."""
     here = ("--alias", "candidate")
     assert asked(capsys, trained, *here, "--language", "en")[1].startswith(f"# Model card: {towns.TARGET}\n")
     assert asked(capsys, trained, *here, "--language", "zh")[1].startswith(f"# 模型说明卡：{towns.TARGET}\n")
@@ -230,4 +230,7 @@ def test_the_verb_prints_both_papers(trained, capsys, tmp_path):
     file = tmp_path / "sheet.md"
     assert asked(capsys, trained, *here, "--datasheet", "--language", "zh", "--out", str(file))[0] == 0
     assert file.read_text("utf-8").startswith(f"# 数据说明书：{towns.TARGET}\n")
+    assert asked(capsys, trained, *here, "--audit", "--language", "en")[1].startswith(f"# Audit: {towns.TARGET}\n")
+    assert asked(capsys, trained, *here, "--audit", "--language", "zh")[1].startswith(f"# 审计书：{towns.TARGET}\n")
+    assert asked(capsys, trained, *here, "--audit", "--datasheet")[0] == DataError.exit_code
     assert asked(capsys, trained)[0] == NotFoundError.exit_code

@@ -101,10 +101,15 @@ def street(tmp_path):
     return store
 
 
+JUDGED = {"by": "half", "group": "half", "listed": 20, "kept": 0.4, "count_kept": 0.4, "verdict": "passed"}
+AUDIT = {"as_of": "2025-12-08", "checks": [], "disparities": [], "under_reporting": [JUDGED]}
+"""An audit in which nothing is left to look at."""
+
+
 def described(store, **papers):
-    """The candidate of a store with a card and a datasheet, or with these papers."""
+    """The candidate of a store with card, datasheet and audit, or with these papers."""
     model = tracking.kept(store.path, towns.TARGET, alias=tracking.CANDIDATE)
-    model.facts.update({"card": {"en": "# Card"}, "datasheet": {"rows": 1}} | papers)
+    model.facts.update({"card": {"en": "# Card"}, "datasheet": {"rows": 1}, "audit": AUDIT} | papers)
     tracking.keep(model, store.path, alias=tracking.CANDIDATE)
     return model
 
@@ -240,11 +245,12 @@ def test_the_command_line_lists_and_releases(street, capsys):
     [
         ({"card": None}, "has no card"),
         ({"datasheet": None}, "has no datasheet"),
-        ({"card": None, "datasheet": None}, "has no card and no datasheet"),
+        ({"audit": None}, "has no audit"),
+        ({"card": None, "datasheet": None, "audit": None}, "has no card and no datasheet and no audit"),
     ],
 )
 def test_a_version_without_its_papers_is_held(tmp_path, papers, said):
-    """No model becomes champion that nobody can judge by its card and datasheet; a release lifts it, and a plan may leave the hold out."""
+    """No model becomes champion that nobody can judge by its card, datasheet and audit; a release lifts it, and a plan may leave the hold out."""
     store = towns.copy(towns.street(), tmp_path / "street")
     described(store, **papers)
     with pytest.raises(GateError, match=rf"papers: version \w+ of {towns.TARGET} {said}\. To lift it: train it again"):
@@ -260,11 +266,31 @@ def test_the_papers_looked_at_are_those_of_the_version_promoted(tmp_path):
     bare = tracking.kept(store.path, towns.TARGET, alias=tracking.CANDIDATE)
     whole = described(store)
     holds.check_promotion(store, PLAN, towns.TARGET)
-    with pytest.raises(GateError, match="has no card and no datasheet"):
+    with pytest.raises(GateError, match="has no card and no datasheet and no audit"):
         holds.check_promotion(store, PLAN, towns.TARGET, model=bare)
     described(store, card=None)
     whole.facts.update(card={"en": "# Card"})
     holds.check_promotion(store, PLAN, towns.TARGET, model=whole)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"checks": [{"check": "slices", "verdict": "insufficient_evidence", "said": {"en": "the grids say no 'urban_class'"}}]}, "slices not judged: the grids say no"),
+        ({"under_reporting": []}, "under-reporting not judged"),
+        ({"under_reporting": [JUDGED | {"verdict": "insufficient_evidence"}]}, "under-reporting not judged"),
+        ({"under_reporting": [JUDGED | {"kept": 0.1, "verdict": "failed"}]}, "half of the grids, drawn keeps 10% of its places"),
+    ],
+)  # fmt: skip
+def test_what_was_not_judged_is_no_pass(tmp_path, changed, said):
+    """A candidate whose audit leaves something open is no champion before a role has said in writing why; a plan may leave the hold out."""
+    store = towns.copy(towns.street(), tmp_path / "street")
+    described(store, audit=AUDIT | changed, gate=True)
+    with pytest.raises(GateError, match=rf"audit: version \w+ of {towns.TARGET}: .*{said}"):
+        holds.check_promotion(store, PLAN, towns.TARGET)
+    holds.check_promotion(store, Plan((Question("t"),), holds=Holds(promotion=("papers",))), towns.TARGET)
+    holds.release(store, "audit", by="city_analyst", why="no register of kinds of area yet", target=towns.TARGET)
+    holds.check_promotion(store, PLAN, towns.TARGET)
 
 
 def test_every_hold_says_what_lifts_it():

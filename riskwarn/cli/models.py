@@ -210,7 +210,9 @@ def train(
     rows, sheet = described_panel(opened, asked)
     report = None if no_backtest else backtest(asked, rows)
     digest = sheet["data_digest"]
-    model = train(asked, rows, report=report, tracking_folder=opened.path, data_digest=digest, datasheet=sheet)
+    model = train(
+        asked, rows, report=report, tracking_folder=opened.path, data_digest=digest, datasheet=sheet, records=opened
+    )
     facts = {k: model.facts[k] for k in ("mlflow_run", "mlflow_version", "gate", "gate_reason")}
     facts["gate_reason"] = facts["gate_reason"]["en"]
     version, run = facts["mlflow_version"], facts["mlflow_run"]
@@ -287,25 +289,20 @@ def promote(
     json: Json = False,
 ) -> None:
     """Make the candidate the champion, if it passed the gate."""
-    from riskwarn import tracking
     from riskwarn.counted import promote_count
-    from riskwarn.holds import check_promotion
+    from riskwarn.holds import promote
     from riskwarn.working import declared_plan
 
     if baseline and version:
         raise DataError("name a --version or a --baseline, not both.")
+    opened = open_store(store)
     if baseline:
-        model = promote_count(open_store(store), target, baseline)
+        model = promote_count(opened, target, baseline)
         body = {"target": target, "champion": baseline, "model_version": model.version}
         say(body, f"the {baseline} is @champion of {target}: every list says that it is a count", as_json=json)
         return
 
-    folder = store_path(store)
-    uri = tracking.default_uri(folder)
-    opened = open_store(store)
-    wanted = tracking.fetch(target, uri=uri, alias=version or tracking.CANDIDATE)
-    check_promotion(opened, declared_plan(opened), target, model=wanted)
-    champion = tracking.promote(target, uri=uri, version=version, folder=folder)
+    champion = promote(opened, declared_plan(opened), target, version=version)
     say({"target": target, "champion": champion}, f"version {champion} of {target} is @champion", as_json=json)
 
 
@@ -316,27 +313,32 @@ def card(
         str | None, typer.Argument(help="Name of the label; may be left out when one model is kept.")
     ] = None,
     datasheet: Annotated[bool, typer.Option("--datasheet", help="Of what it learnt from, not of the model.")] = False,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Whom it serves worse, and what becomes of places that report less.")
+    ] = False,
     alias: Annotated[str, typer.Option(help="champion, candidate or challenger.")] = "champion",
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write it to a .md file.")] = None,
     language: Language = None,
     store: StoreFolder = None,
     json: Json = False,
 ) -> None:
-    """Print the card of a kept model, or the datasheet of what it learnt from."""
+    """Print the card of a kept model, the datasheet of what it learnt from, or its audit."""
     from riskwarn import tracking
     from riskwarn.datasheet import paper_of
 
     check_out(out, (".md",))
+    if datasheet and audit:
+        raise DataError("name --datasheet or --audit, not both: one paper is printed at a time.")
     folder, spoken = store_path(store), str(language)
     name = target or only_target(store)
     model = tracking.kept(folder, name, alias=alias)
     if model is None:
         raise NotFoundError(f"no model {name!r} @{alias} is kept in {folder}; train one with `riskwarn train`.")
-    kind = "datasheet" if datasheet else "card"
+    kind = "datasheet" if datasheet else "audit" if audit else "card"
     text = paper_of(model.facts, kind, target=name, version=model.version, language=spoken)
     if out:
         out.write_text(text, "utf-8")
     body = {"target": name, "alias": alias, "model_version": model.version, "text": text}
-    if datasheet:
-        body["datasheet"] = model.facts["datasheet"]
+    if kind != "card":
+        body[kind] = model.facts[kind]
     say(body, f"the {kind} is {out}" if out else text, as_json=json)

@@ -1,14 +1,15 @@
-"""The papers kept with a version of a model: its card, and the datasheet of what it learnt from."""
+"""The papers kept with a version of a model: its card, the datasheet of what it learnt from, and its audit."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from riskwarn.calling import checked
+from riskwarn.datasheet.auditing import audit_text
 from riskwarn.datasheet.telling import datasheet_text
 from riskwarn.errors import NotFoundError
 from riskwarn.language import SOURCE_LANGUAGE, Language
 
-PAPERS = ("card", "datasheet")
+PAPERS = ("card", "datasheet", "audit")
 
 
 @checked
@@ -23,12 +24,12 @@ def lacking(facts: Mapping[str, Any]) -> list[str]:
     Returns
     -------
     papers
-        Of ``card`` and ``datasheet``.
+        Of ``card``, ``datasheet`` and ``audit``.
 
     Examples
     --------
     >>> lacking({"card": {"en": "# Model card"}})
-    ['datasheet']
+    ['datasheet', 'audit']
     """
     return [paper for paper in PAPERS if not facts.get(paper)]
 
@@ -42,7 +43,7 @@ def paper_of(facts: Mapping[str, Any], paper: str, *, target: str, version: str,
     facts
         Of the model.
     paper
-        ``card`` or ``datasheet``.
+        ``card``, ``datasheet`` or ``audit``.
     target, version
         Of the model.
     language
@@ -63,4 +64,5 @@ def paper_of(facts: Mapping[str, Any], paper: str, *, target: str, version: str,
     if paper == "card":
         card: Mapping[str, str] = facts["card"]
         return card.get(language, card[SOURCE_LANGUAGE])
-    return datasheet_text(facts["datasheet"], target=target, version=version, language=language)
+    written = {"datasheet": datasheet_text, "audit": audit_text}[paper]
+    return written(facts[paper], target=target, version=version, language=language)

@@ -11,7 +11,7 @@ import pandas as pd
 from riskwarn import __version__
 from riskwarn.backtesting import Report
 from riskwarn.calling import checked
-from riskwarn.datasheet import datasheet_text
+from riskwarn.datasheet import lacking, paper_of
 from riskwarn.errors import GateError, NotFoundError
 from riskwarn.experiment import Experiment
 from riskwarn.gate import gate
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _BUNDLE = "riskwarn"
+_PAPERS = {"card": "model_card", "datasheet": "datasheet", "audit": "audit"}
+"""Names of the files of a run."""
 _NO_SUCH = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """What MLflow says of a model, version or alias that is not registered; any other refusal is not about the model."""
 
@@ -282,15 +284,12 @@ def _log_report(mlflow: Any, report: Report) -> None:
 
 
 def _log_papers(mlflow: Any, model: RiskModel) -> None:
-    """Card and datasheet in every language, where the model has them: in English under the bare name."""
-    card, sheet = model.facts.get("card") or {}, model.facts.get("datasheet")
-    for language in LANGUAGES:
-        ending = ".md" if language == SOURCE_LANGUAGE else f".{language}.md"
-        if language in card:
-            mlflow.log_text(card[language], f"model_card{ending}")
-        if sheet:
-            text = datasheet_text(sheet, target=model.label.name, version=model.version, language=language)
-            mlflow.log_text(text, f"datasheet{ending}")
+    """Card, datasheet and audit in every language, as far as the model has them: in English under the bare name."""
+    for paper in set(_PAPERS) - set(lacking(model.facts)):
+        for language in LANGUAGES:
+            ending = ".md" if language == SOURCE_LANGUAGE else f".{language}.md"
+            text = paper_of(model.facts, paper, target=model.label.name, version=model.version, language=language)
+            mlflow.log_text(text, f"{_PAPERS[paper]}{ending}")
 
 
 def _register(mlflow: Any, model: RiskModel, run_id: str, logged: Any, alias: str) -> str:
