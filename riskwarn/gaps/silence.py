@@ -7,7 +7,7 @@ due too few reports to tell. A city without a feed of grid workers is judged by 
 import numpy as np
 import pandas as pd
 
-from riskwarn.gaps.awake import FACTORS, LEAST_EXPECTED, PACE_DAYS, Liveness, awake_chance, due_in_half_a_year, learnt
+from riskwarn.gaps.awake import FACTORS, LEAST_EXPECTED, Liveness, awake_chance, due_in_half_a_year, learnt
 from riskwarn.gaps.evidence import CITIZENS, WORKERS, Evidence
 from riskwarn.gaps.gap import SILENT, believed, gap_rows, no_gaps, persistent, unknown
 from riskwarn.gaps.liveness import liveness
@@ -95,8 +95,8 @@ def _since(live: Liveness, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
     at = np.argmax(ratio, axis=1)
     take = (np.arange(len(rows)), at)
     days = np.cumsum(live.days[::-1])[::-1][at]
-    # the pace of the window scatters beside the doubt of the rate
-    doubt = 1 / size[take] + PACE_DAYS / (live.pace.size * np.maximum(since_e[take], 1e-9))
+    # the pace of the window strays beside the doubt of the rate
+    doubt = 1 / size[take] + live.pace.variance(since_e[take])
     return days, since_y[take], (rate * since_e)[take], 1 / doubt
 
 
