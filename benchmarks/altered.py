@@ -28,7 +28,7 @@ def show(name: str, history: History, experiment: rw.Experiment, as_of: object, 
     ):
         then = time.process_time()
         print(found().to_string(index=False, float_format="{:.2f}".format))
-        print(f"{time.process_time() - then:.0f} s of processor", flush=True)
+        print(f"{time.process_time() - then:.1f} s of processor", flush=True)
 
 
 def main() -> int:
