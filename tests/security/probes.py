@@ -17,8 +17,11 @@ import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
+from packaging.markers import Marker
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from security.bill import LOCKS, licence_of
 from security.bill import lock as locks
@@ -297,16 +300,37 @@ def imports() -> Found:
 # -- what it is built of --------------------------------------------------------------------------------------------------
 
 
-def locked(text: str) -> dict[str, int]:
-    """How many digests each package of a lock has."""
-    hashes: dict[str, int] = {}
-    name = ""
+class Pin(NamedTuple):
+    """One line of a lock: which version of a package, where it holds, and how many digests it has."""
+
+    name: str
+    version: str
+    marker: str
+    digests: int
+
+
+def pins(text: str) -> list[Pin]:
+    """The lines of a lock; a package has several where versions of Python, or machines, differ."""
+    found: list[Pin] = []
     for line in text.splitlines():
-        if begun := re.match(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?==", line):
-            name = begun[1].lower()
-            hashes[name] = 0
-        hashes[name] = hashes.get(name, 0) + line.count("--hash=sha256:") if name else 0
+        if begun := re.match(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;]+)\s*(?:;([^\\]*))?", line):
+            found.append(Pin(canonicalize_name(begun[1]), begun[2], (begun[3] or "").split("--hash")[0].strip(), 0))
+        if found:
+            found[-1] = found[-1]._replace(digests=found[-1].digests + line.count("--hash=sha256:"))
+    return found
+
+
+def locked(text: str) -> dict[str, int]:
+    """How many digests each package of a lock has, at the pin that has fewest."""
+    hashes: dict[str, int] = {}
+    for pin in pins(text):
+        hashes[pin.name] = min(pin.digests, hashes.get(pin.name, pin.digests))
     return hashes
+
+
+def held_here(text: str) -> set[tuple[str, str]]:
+    """Package and version of the pins that hold on this machine and this Python."""
+    return {(pin.name, pin.version) for pin in pins(text) if not pin.marker or Marker(pin.marker).evaluate()}
 
 
 def declared() -> tuple[set[str], set[str]]:
@@ -341,33 +365,31 @@ def lock() -> Found:
 
 
 def advisories() -> Found:
-    """Known faults of the locked packages, as pip-audit tells them; audited must be as many as are locked."""
-    n = len(locked(locks()))
+    """Known faults of the locked packages, as pip-audit tells them: every pin that holds here must be audited, at its version.
+
+    A pin of another machine or Python cannot be asked from here, and is counted apart. Without the program, or without an answer, nobody knows.
+    """
+    here, all_ = held_here(locks()), len(pins(locks()))
+    counts = {"audited": 0, "to be audited here": len(here), "of other machines": all_ - len(here)}
     program = shutil.which("pip-audit") or shutil.which("pip-audit", path=str(Path(sys.executable).parent))
     if program is None:
-        return Found(None, {"audited": 0}, "pip-audit is not installed")
-    asked = [
-        program,
-        "--strict",
-        "--require-hashes",
-        "--disable-pip",
-        "-f",
-        "json",
-        *(word for path in LOCKS for word in ("-r", str(path))),
-    ]
+        return Found(None, counts, "pip-audit is not installed")
+    files = [word for path in LOCKS for word in ("-r", str(path))]
+    asked = [program, "--strict", "--require-hashes", "--disable-pip", "-f", "json", *files]
     try:
         run = subprocess.run(asked, capture_output=True, text=True, timeout=300, check=False)
         told = json.loads(run.stdout)["dependencies"]
     except (ValueError, KeyError, subprocess.TimeoutExpired):
-        return Found(None, {"audited": 0}, "not run offline")
-    audited = [package for package in told if "vulns" in package]
-    known = sum(len(package["vulns"]) for package in audited)
-    enough = len(audited) >= n
-    return Found(
-        enough and not known,
-        {"audited": len(audited), "known faults": known},
-        "" if enough else f"audited {len(audited)} of {n}",
+        return Found(None, counts, "not run offline")
+    audited = {(canonicalize_name(one["name"]), one["version"]): len(one["vulns"]) for one in told if "vulns" in one}
+    left, known = sorted(here - set(audited)), sum(audited.values())
+    figures = counts | {"audited": len(here) - len(left), "known faults": known}
+    why = (
+        f"audited {len(here) - len(left)} of {len(here)}, not {', '.join(f'{n} {v}' for n, v in left[:3])}"
+        if left
+        else ""
     )
+    return Found(not left and not known, figures, why)
 
 
 def licences() -> Found:

@@ -1,8 +1,10 @@
 """The fault list: every fault has a row, every row names tests and probes that are there, and what fails is not told as met."""
 
 import ast
+import json
 import os
 import re
+import sys
 
 import pytest
 
@@ -90,6 +92,56 @@ def test_a_package_without_a_digest_is_found():
     text = "a==1 \\\n    --hash=sha256:00 \\\n    --hash=sha256:11\nb[x]==2\nc==3 --hash=sha256:22\n"
 
     assert probes.locked(text) == {"a": 2, "b": 0, "c": 1}
+
+
+def test_a_pin_holds_where_its_marker_does():
+    """Of a package with several pins that one is asked about which this machine would install, and the poorest tells its digests."""
+    text = (
+        "a==1 ; python_version < '3' \\\n    --hash=sha256:00\nA==2 ; python_version >= '3'\nb_c==3 --hash=sha256:11\n"
+    )
+
+    assert probes.held_here(text) == {("a", "2"), ("b-c", "3")}
+    assert probes.locked(text) == {"a": 0, "b-c": 1}
+    assert len(probes.pins(text)) == 3
+
+
+@pytest.mark.parametrize(
+    ("left_out", "faults", "met", "said"),
+    [
+        (0, 0, True, ""),
+        (1, 0, False, "audited {n} of {here}, not "),
+        (0, 1, False, ""),
+        (None, 0, None, "not run offline"),
+    ],
+    ids=["all of them", "one left out", "a known fault", "no answer"],
+)
+def test_what_is_audited_is_what_is_locked(tmp_path, monkeypatch, left_out, faults, met, said):
+    """An audit that skips one of the pins is no audit, whatever it says of the others; one that gives no answer leaves it unknown."""
+    here = sorted(probes.held_here(probes.locks()))
+    told = [{"name": name, "version": version, "vulns": []} for name, version in here[left_out or 0 :]]
+    told[0]["vulns"] = [{"id": "X"}] * faults
+    told += [{"name": name, "skip_reason": "not found"} for name, _ in here[: left_out or 0]]
+    answer = "print()" if left_out is None else f"print({json.dumps(json.dumps({'dependencies': told}))})"
+    program = tmp_path / "pip-audit"
+    program.write_text(f"#!{sys.executable}\n{answer}\n", "utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = probes.advisories()
+
+    assert found.met is met
+    assert found.why.startswith(said.format(n=len(here) - (left_out or 0), here=len(here)))
+    if met is not None:
+        assert found.figures["audited"] == len(told) - (left_out or 0)
+    assert found.figures["to be audited here"] == len(here)
+
+
+def test_without_the_program_nobody_knows(tmp_path, monkeypatch):
+    """No audit is not a clean one: nothing is counted as audited, and why is said."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(probes.sys, "executable", str(tmp_path / "python"))
+    found = probes.advisories()
+
+    assert (found.met, found.figures["audited"], found.why) == (None, 0, "pip-audit is not installed")
 
 
 @pytest.mark.parametrize(
