@@ -31,6 +31,8 @@ _WINDOWS = {
 }
 """Times of year, as month and day of the city's clock, both ends included."""
 _WAGE_DAYS = 60
+_BEFORE, _AFTER = np.timedelta64(183, "D"), np.timedelta64(200, "D")
+"""How far before the first festival that is known, and after the last, the nearest one is certain."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ class SpringFestival(_OfCalendar):
 def _from_festival(snapshot: Snapshot) -> np.ndarray:
     """(n_dates,) days since the nearest first day of a lunar year, negative before it."""
     feasts, days = spring_festivals(), _days(snapshot)
-    beyond = (days < feasts[0] - 183) | (days > feasts[-1] + 200)
+    beyond = (days < feasts[0] - _BEFORE) | (days > feasts[-1] + _AFTER)
     if beyond.any():
         raise DefinitionError(
             f"SpringFestival: no festival is known near {days[beyond][0]}; known: {feasts[0]} to {feasts[-1]}."

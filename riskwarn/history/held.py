@@ -354,7 +354,7 @@ class Events:
             return plain[name]()
         if name in _TIMES:
             times = self.closed if name == "closed_at" else self.log.times(name)[self.row]
-            wall = np.where(times == NEVER, np.datetime64("NaT"), times.astype("datetime64[us]"))
+            wall = np.where(times == NEVER, np.datetime64("NaT", "us"), times.astype("datetime64[us]"))
             return pd.DatetimeIndex(wall).as_unit("us").tz_localize("UTC").tz_convert(self.timezone)
         return pd.array(self._text(name), dtype="str")
 

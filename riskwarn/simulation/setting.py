@@ -189,7 +189,7 @@ def instants(days: np.ndarray | float) -> pd.DatetimeIndex:
     missing = np.isnan(seconds)
     micros = np.where(missing, 0, seconds).astype(np.int64) * 1_000_000 + int(START.timestamp()) * 1_000_000
     at = micros.astype("datetime64[us]")
-    at[missing] = np.datetime64("NaT")
+    at[missing] = np.datetime64("NaT", "us")
     return pd.DatetimeIndex(at).tz_localize("UTC").tz_convert(TIMEZONE)
 
 
