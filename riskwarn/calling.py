@@ -35,6 +35,8 @@ _FROM_PATH = {
     "Experiment": "load it: rw.Experiment.load({})",
     "RiskModel": "load it: rw.RiskModel.load({})",
 }
+HEARD: dict[str, Callable[[dict[str, Any], Any], None]] = {}
+"""Who hears of a call that went well, by the module and name of what was called: what it was given and what it gave. Empty unless somebody asks."""
 _ARRAYS = {"ndarray", "Series", "Index", "DatetimeIndex", "MultiIndex"}
 """Of numpy and pandas: anything that holds several values stands for one of them."""
 
@@ -69,6 +71,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     """
     signature = inspect.signature(function)
     named = function.__qualname__.split("<locals>.")[-1].removesuffix(".__init__")
+    place = f"{function.__module__}.{function.__qualname__}"
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -80,11 +83,14 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
             raise ArgumentError(_sentence(named, signature, faults))
         try:
             with guests():
-                return function(*args, **kwargs)
+                found = function(*args, **kwargs)
         except RiskwarnError:
             raise
         except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
             raise ArgumentError(f"{named}: {_refusal(error)}") from error
+        if place in HEARD:
+            HEARD[place](given, found)
+        return found
 
     return call
 

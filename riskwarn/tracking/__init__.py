@@ -5,20 +5,23 @@ so a night needs neither MLflow nor a network.
 
 ::
 
-    server   where MLflow is, and how it is reached
-    bundles  what is kept beside the store
-    flavour  the model as MLflow loads and serves it
-    runs     what MLflow records
+    server       where MLflow is, and how it is reached
+    bundles      what is kept beside the store
+    flavour      the model as MLflow loads and serves it
+    runs         what MLflow records
+    autologging  to have it record from now on
 """
 
+from riskwarn.tracking.autologging import autolog
 from riskwarn.tracking.bundles import CANDIDATE, CHALLENGER, CHAMPION, keep, kept, kept_before, kept_targets
-from riskwarn.tracking.runs import fetch, log_training, log_tuning, promote, trained_from
+from riskwarn.tracking.runs import fetch, log_backtest, log_training, log_tuning, promote, trained_from
 from riskwarn.tracking.server import check_answers, default_uri, sqlite_file
 
 __all__ = [
     "CANDIDATE",
     "CHALLENGER",
     "CHAMPION",
+    "autolog",
     "check_answers",
     "default_uri",
     "fetch",
@@ -26,6 +29,7 @@ __all__ = [
     "kept",
     "kept_before",
     "kept_targets",
+    "log_backtest",
     "log_training",
     "log_tuning",
     "promote",

@@ -2,19 +2,25 @@
 
 import dataclasses
 import json
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from riskwarn import __version__
+from riskwarn.audit import OWN
 from riskwarn.backtesting import Report
 from riskwarn.calling import checked
 from riskwarn.datasheet import lacking, paper_of
 from riskwarn.errors import GateError, NotFoundError
-from riskwarn.experiment import Experiment
+from riskwarn.experiment import Experiment, ModelSettings
+from riskwarn.feature import Feature
 from riskwarn.gate import gate
+from riskwarn.label import Label
 from riskwarn.language import LANGUAGES, SOURCE_LANGUAGE, in_every_language
 from riskwarn.model import RiskModel, check_golden
 from riskwarn.reporting import to_html
@@ -67,29 +73,27 @@ def log_training(
     model
         The same model, knowing its run and version (`facts`: ``mlflow_run``, ``mlflow_version``, ``mlflow_uri``).
     """
-    with connected(uri) as mlflow:
-        experiment_id = _experiment_id(mlflow, uri, experiment.name)
-        with mlflow.start_run(experiment_id=experiment_id, run_name=f"{experiment.label.name} {model.version}") as run:
-            mlflow.set_tags(
-                {
-                    "target": model.label.name,
-                    "model_version": model.version,
-                    "experiment_digest": experiment.digest,
-                    "data_digest": data_digest,
-                }
-            )
-            mlflow.log_params(_parameters(model, experiment))
-            mlflow.log_metrics({"rows": float(len(panel)), "dispersion": model.calibration.dispersion})
-            mlflow.log_text(experiment.text, "experiment.toml")
-            mlflow.log_dict({"features": [f.to_dict() for f in model.features]}, "features.json")
-            mlflow.log_dict(_grid_counts(panel), "data.json")
-            _log_papers(mlflow, model)
-            if report is not None:
-                _log_report(mlflow, report)
-            flavour.log_data(mlflow, model, panel, data_digest)
-            with tempfile.TemporaryDirectory() as folder:
-                logged = flavour.log_model(mlflow, model, model.save(Path(folder) / _BUNDLE), panel)
-            version = _register(mlflow, model, run.info.run_id, logged, alias)
+    with connected(uri) as mlflow, _started(mlflow, experiment, model.version, uri=uri) as run:
+        mlflow.set_tags(
+            {
+                "target": model.label.name,
+                "model_version": model.version,
+                "experiment_digest": experiment.digest,
+                "data_digest": data_digest,
+            }
+        )
+        mlflow.log_params(_parameters(experiment, model.label, model.settings, model.features))
+        mlflow.log_metrics({"rows": float(len(panel)), "dispersion": model.calibration.dispersion})
+        mlflow.log_text(experiment.text, "experiment.toml")
+        mlflow.log_dict({"features": [f.to_dict() for f in model.features]}, "features.json")
+        mlflow.log_dict(_grid_counts(panel), "data.json")
+        _log_papers(mlflow, model)
+        if report is not None:
+            _log_report(mlflow, report)
+        flavour.log_data(mlflow, model, panel, data_digest)
+        with tempfile.TemporaryDirectory() as folder:
+            logged = flavour.log_model(mlflow, model, model.save(Path(folder) / _BUNDLE), panel)
+        version = _register(mlflow, model, run.info.run_id, logged, alias)
     return dataclasses.replace(
         model, facts={**model.facts, "mlflow_run": run.info.run_id, "mlflow_version": version, "mlflow_uri": uri}
     )
@@ -113,21 +117,53 @@ def log_tuning(tuning: Tuning, experiment: Experiment, *, uri: str) -> str:
     run_id
         Of the run in MLflow.
     """
-    with connected(uri) as mlflow:
-        experiment_id = _experiment_id(mlflow, uri, experiment.name)
-        with mlflow.start_run(experiment_id=experiment_id, run_name=f"{experiment.label.name} tuning") as run:
-            mlflow.set_tags({"target": experiment.label.name, "experiment_digest": experiment.digest, "kind": "tuning"})
-            mlflow.log_params({f"model.{k}": v for k, v in vars(tuning.settings).items()})
-            mlflow.log_metrics(
-                {
-                    f"declared.{tuning.metric}": tuning.declared,
-                    f"best.{tuning.metric}": tuning.best,
-                    "trials": float(len(tuning.trials)),
-                }
-            )
-            mlflow.log_text(tuning.toml, "model.toml")
-            mlflow.log_text(tuning.trials.to_csv(), "trials.csv")
-            return str(run.info.run_id)
+    with _into(experiment, "tuning", uri=uri) as (mlflow, run):
+        mlflow.set_tags({"target": experiment.label.name, "experiment_digest": experiment.digest, "kind": "tuning"})
+        mlflow.log_params({f"model.{k}": v for k, v in vars(tuning.settings).items()})
+        mlflow.log_metrics(
+            {
+                f"declared.{tuning.metric}": tuning.declared,
+                f"best.{tuning.metric}": tuning.best,
+                "trials": float(len(tuning.trials)),
+            }
+        )
+        mlflow.log_text(tuning.toml, "model.toml")
+        mlflow.log_text(tuning.trials.to_csv(), "trials.csv")
+        return str(run.info.run_id)
+
+
+@checked
+def log_backtest(report: Report, panel: pd.DataFrame, *, uri: str) -> str:
+    """Log a backtest: what was asked, each rival's metrics, the gate's word, the report; no model.
+
+    Parameters
+    ----------
+    report
+        What :func:`riskwarn.backtest` found.
+    panel
+        What it was found on.
+    uri
+        Of the tracker. A run that is active in this process takes it in, wherever that is.
+
+    Returns
+    -------
+    run_id
+        Of the run in MLflow: the active one, else one of its own.
+    """
+    experiment = report.experiment
+    with _into(experiment, "backtest", uri=uri) as (mlflow, run):
+        mlflow.set_tags(
+            {
+                "target": experiment.label.name,
+                "experiment_digest": experiment.digest,
+                "kind": f"backtest {report.split}",
+            }
+        )
+        mlflow.log_params(_parameters(experiment, experiment.label, experiment.model, experiment.features))
+        mlflow.log_text(experiment.text, "experiment.toml")
+        mlflow.log_dict(_grid_counts(panel), "data.json")
+        _log_report(mlflow, report)
+        return str(run.info.run_id)
 
 
 @checked
@@ -246,19 +282,45 @@ def _experiment_id(mlflow: Any, uri: str, name: str) -> str:
     return str(mlflow.create_experiment(name, artifact_location=beside))
 
 
-def _parameters(model: RiskModel, experiment: Experiment) -> dict[str, Any]:
-    settings = {f"model.{k}": v for k, v in vars(model.settings).items()}
-    label = {
-        "label.name": model.label.name,
-        "label.days": model.label.days,
-        "label.settle_days": model.label.settle_days,
-    }
+@contextmanager
+def _started(mlflow: Any, experiment: Experiment, what: str, *, uri: str) -> Iterator[Any]:
+    """A run of its own, within one that is active where there is one."""
+    experiment_id = _experiment_id(mlflow, uri, experiment.name)
+    name = f"{experiment.label.name} {what}"
+    with mlflow.start_run(experiment_id=experiment_id, run_name=name, nested=mlflow.active_run() is not None) as run:
+        yield run
+
+
+@contextmanager
+def _into(experiment: Experiment, what: str, *, uri: str) -> Iterator[tuple[Any, Any]]:
+    """MLflow and the run that is active in this process, as whoever began it has set them; if that holds something already, one within it; else a run of its own."""
+    mlflow = sys.modules.get("mlflow")
+    active = None if mlflow is None else mlflow.active_run()
+    if mlflow is None or active is None:
+        with connected(uri) as tracker, _started(tracker, experiment, what, uri=uri) as run:
+            yield tracker, run
+        return
+    try:
+        if "kind" not in mlflow.get_run(active.info.run_id).data.tags:
+            yield mlflow, active
+            return
+        with mlflow.start_run(run_name=f"{experiment.label.name} {what}", nested=True) as run:
+            yield mlflow, run
+    except mlflow.exceptions.MlflowException as error:
+        raise NotFoundError(f"the tracker refused: {str(error).splitlines()[0][:200]}") from None
+
+
+def _parameters(
+    experiment: Experiment, label: Label, settings: ModelSettings, features: tuple[Feature, ...]
+) -> dict[str, Any]:
     return {
         "question": experiment.question,
         "groups": " ".join(experiment.groups),
-        "n_features": len(model.features),
-        **label,
-        **settings,
+        "n_features": len(features),
+        "label.name": label.name,
+        "label.days": label.days,
+        "label.settle_days": label.settle_days,
+        **{f"model.{k}": v for k, v in vars(settings).items()},
     }
 
 
@@ -276,9 +338,10 @@ def _log_report(mlflow: Any, report: Report) -> None:
     for name, row in report.table.iterrows():
         prefix = str(name).replace(" ", "_")
         mlflow.log_metrics({f"{prefix}.{metric}": float(value) for metric, value in row.items()})
-    decision = gate(report)
-    mlflow.set_tags({"gate": "passed" if decision.passed else "refused", "gate_reason": decision.reason})
-    mlflow.log_text(repr(decision), "gate.txt")
+    if OWN in report.table.index:  # a backtest of others' models alone asks nothing of the gate
+        decision = gate(report)
+        mlflow.set_tags({"gate": "passed" if decision.passed else "refused", "gate_reason": decision.reason})
+        mlflow.log_text(repr(decision), "gate.txt")
     mlflow.log_text(repr(report), "backtest.txt")
     mlflow.log_text(to_html(report), "backtest.html")
 
