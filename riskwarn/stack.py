@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from riskwarn import metrics
 from riskwarn.calling import checked
+from riskwarn.metrics.array import WHOLE
 
 _SHARES = (0.05, 0.10)
 
@@ -57,7 +57,8 @@ def stack(
     centred = rates - rates.mean(axis=0)
     task = (y, codes, len(uniques))
     if len(rivals):
-        best = max(rivals, key=lambda j: _captured(rates[:, j], y, codes))
+        nights = [np.flatnonzero(codes == code) for code in np.unique(codes[y > 0])]
+        best = max(rivals, key=lambda j: _captured(rates[:, j], y, nights))
         fallback = np.eye(rates.shape[1])[best]
     else:
         fallback = np.full(rates.shape[1], 1 / rates.shape[1])
@@ -67,12 +68,19 @@ def stack(
     return weights / total if total > 1e-9 else fallback
 
 
-def _captured(rate: np.ndarray, y: np.ndarray, codes: np.ndarray) -> float:
-    """Events in the first 5 and in the first 10 % of the grids of each date, together."""
-    dates = [np.flatnonzero(codes == code) for code in np.unique(codes[y > 0])]
-    return sum(
-        metrics.capture(y[at], rate[at], share=share, ties="mean") * y[at].sum() for at in dates for share in _SHARES
-    )
+def _captured(rate: np.ndarray, y: np.ndarray, dates: Sequence[np.ndarray]) -> float:
+    """Events in the first 5 and in the first 10 % of the grids of each date, together; grids that tie share their room.
+
+    It is :func:`riskwarn.metrics.capture` with ``ties="mean"``, times the events, for many dates at once.
+    """
+    return sum(_caught(rate[at], y[at], share) for at in dates for share in _SHARES)
+
+
+def _caught(rate: np.ndarray, y: np.ndarray, share: float) -> float:
+    room = int(np.ceil(share * len(rate) - WHOLE))
+    least = np.partition(rate, -room)[-room]
+    above, alike = rate > least, rate == least
+    return float(y[above].sum() + y[alike].mean() * (room - above.sum()))
 
 
 def _weights(

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from riskwarn.baseline import Additive
+from riskwarn.baseline.additive import bounded_step
 
 NAMES = ["recent", "around", "idle"]
 WEIGHTS = np.array([0.6, 1.2, 0.0])
@@ -122,3 +123,38 @@ def test_without_columns_the_rate_is_the_mean():
     """Where the model has no count to add up, the rate is the mean of the outcomes."""
     panel = drawn(300)
     assert Additive.fit(panel, []).margin(panel) == pytest.approx(np.log(panel["y"].mean()))
+
+
+def bound_problem(seed):
+    """A quadratic of some entries that pull at each other, with bounds on some of them, and what scipy's own search says."""
+    rng = np.random.default_rng(seed)
+    k = int(rng.integers(1, 40))
+    mixed = rng.normal(size=(k + 5, k)) @ (np.eye(k) + 0.8 * rng.random((k, k)))
+    low = np.where(rng.random(k) < 0.7, -rng.random(k) * rng.integers(0, 2, k), -np.inf)
+    high = np.where(rng.random(k) < 0.3, rng.random(k), np.inf)
+    return mixed.T @ mixed / k, 3 * rng.normal(size=k), low, high
+
+
+def test_a_step_is_the_best_within_its_bounds():
+    """However many bounds bind, an entry moves until it gains nothing more, or stands at the bound it is pulled to."""
+    for seed in range(25):
+        information, gradient, low, high = bound_problem(seed)
+        step = bounded_step(information, gradient, low, high)
+        pull = gradient - information @ step
+        near = 1e-4 * (1 + np.abs(gradient))
+        assert (step >= low).all()
+        assert (step <= high).all()
+        assert ((np.abs(pull) < near) | ((pull < 0) & (step == low)) | ((pull > 0) & (step == high))).all()
+
+
+def test_a_step_is_found_where_guesses_fail(monkeypatch):
+    """Without a guess which bounds bind the slower search gains as much."""
+    problems = [bound_problem(seed) for seed in range(8)]
+
+    def gains():
+        steps = [(p, bounded_step(*p)) for p in problems]
+        return [gradient @ step - step @ information @ step / 2 for (information, gradient, *_), step in steps]
+
+    guessed = gains()
+    monkeypatch.setattr("riskwarn.baseline.additive._GUESSES", 0)
+    assert gains() == pytest.approx(guessed, rel=1e-5)

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riskwarn.stack import stack
+from riskwarn.metrics import capture
+from riskwarn.stack import _captured, stack
 
 
 def world(n_dates, n_grids=60, *, seed=0, busy=1.0):
@@ -61,3 +62,14 @@ def test_the_best_count_is_the_one_to_fall_back_to():
 
     assert [shares.argmax() for shares in held] == [0, 1]
     assert min(shares.max() for shares in held) > 0.95
+
+
+def test_what_a_rival_captured_is_the_metric_itself():
+    """Whom a stack falls back to is chosen by the captures that reports print, ties shared out, times the events."""
+    rng = np.random.default_rng(4)
+    y, rate, dates = rng.poisson(0.4, 600).astype(float), rng.integers(0, 6, 600).astype(float), np.arange(600) // 200
+    nights = [np.flatnonzero(dates == date) for date in range(3)]
+    wanted = sum(
+        capture(y[at], rate[at], share=share, ties="mean") * y[at].sum() for at in nights for share in (0.05, 0.1)
+    )
+    assert _captured(rate, y, nights) == pytest.approx(wanted)

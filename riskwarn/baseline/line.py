@@ -89,31 +89,26 @@ class Line:
         Kennard 1970, Technometrics 12, 55–67): prior counts of 4, 15, 52 and 104 weeks say nearly the same, and without it their weights
         run off with opposite signs. Logs, because what doubles a count of 1 and of 100 is the same news.
         """
-        from scipy.linalg import LinAlgWarning  # noqa: PLC0415
-        from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415
-        from sklearn.linear_model import PoissonRegressor  # noqa: PLC0415
-
         y = panel["y"].to_numpy(dtype=np.float32)
         if not features:
             return cls(constant=float(np.log(y.mean())))
         names = list(features)
         # half the digits say a log well enough, at half the time and memory
         logs, centre, scale = _standardised(panel[names].to_numpy(dtype=np.float32))
-        fitted = PoissonRegressor(alpha=l2, max_iter=500, solver="newton-cholesky", warm_start=start is not None)
-        if start is not None:
-            begun = np.array([start.weights[n] for n in names])
-            fitted.coef_ = (begun * scale).astype(np.float32)
-            moved = centre - np.array([start.centres[n] for n in names])
-            fitted.intercept_ = np.float32(start.constant + moved @ begun)
-        with warnings.catch_warnings():
-            # where columns say the same, or a start is the optimum to the last digit, scikit-learn goes on with a slower search, and says so
-            warnings.simplefilter("ignore", LinAlgWarning)
-            warnings.filterwarnings("ignore", "Line search of Newton solver", ConvergenceWarning)
-            fitted.fit(logs, y)
-        constant, best = _of_signs(logs, y, l2, np.asarray(signs), (float(fitted.intercept_), fitted.coef_))
+        begun = None if start is None else start._in_units(names, centre, scale)  # noqa: SLF001
+        if begun is None or not len(signs):
+            constant, best = _of_signs(logs, y, l2, np.asarray(signs), _free(logs, y, l2, begun))
+        else:  # with a start that has the signs the top within them is near, whatever the best without them is
+            constant, best = _climbed(logs, y, l2, np.asarray(signs), begun)
         weights = np.where(scale > _TINY, best / scale, 0.0)
         known = dict(zip(names, weights.tolist(), strict=True))
         return cls(known, dict(zip(names, centre.tolist(), strict=True)), constant)
+
+    def _in_units(self, names: list[str], centre: np.ndarray, scale: np.ndarray) -> tuple[float, np.ndarray]:
+        """Constant and (m,) weights of signed logs about other centres, in units of their spreads."""
+        weights = np.array([self.weights[n] for n in names])
+        moved = centre - np.array([self.centres[n] for n in names])
+        return self.constant + float(moved @ weights), weights * scale
 
     @classmethod
     def plain(cls, panel: pd.DataFrame, features: Sequence[str]) -> "Line":
@@ -290,17 +285,44 @@ class Linear:
         return predicted(panel, expected, expected, self.calibration.probability(expected))
 
 
+def _free(
+    logs: np.ndarray, y: np.ndarray, l2: float, begun: tuple[float, np.ndarray] | None
+) -> tuple[float, np.ndarray]:
+    """Constant and (m,) weights that are best of all."""
+    from scipy.linalg import LinAlgWarning  # noqa: PLC0415
+    from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415
+    from sklearn.linear_model import PoissonRegressor  # noqa: PLC0415
+
+    fitted = PoissonRegressor(alpha=l2, max_iter=500, solver="newton-cholesky", warm_start=begun is not None)
+    if begun is not None:
+        fitted.intercept_, fitted.coef_ = np.float32(begun[0]), begun[1].astype(np.float32)
+    with warnings.catch_warnings():
+        # where columns say the same, or a start is the optimum to the last digit, scikit-learn goes on with a slower search, and says so
+        warnings.simplefilter("ignore", LinAlgWarning)
+        warnings.filterwarnings("ignore", "Line search of Newton solver", ConvergenceWarning)
+        fitted.fit(logs, y)
+    return float(fitted.intercept_), fitted.coef_
+
+
 def _of_signs(
     logs: np.ndarray, y: np.ndarray, l2: float, signs: np.ndarray, free: tuple[float, np.ndarray]
 ) -> tuple[float, np.ndarray]:
-    """Constant and (m,) weights that are best among those of the `signs`; `free` are the best of all.
-
-    A ridge-penalised Poisson likelihood is concave, so where `free` has the signs it is the answer. Elsewhere Newton's steps, each the
-    best within the bounds for the quadratic at hand (:func:`riskwarn.baseline.additive.bounded_step`), climb to the only top there is.
-    """
+    """Constant and (m,) weights that are best among those of the `signs`; `free` are the best of all, and where they have the signs the answer."""
     constant, weights = free
     if not len(signs) or not (weights * signs < 0).any():
         return free
+    return _climbed(logs, y, l2, signs, (constant, weights))
+
+
+def _climbed(
+    logs: np.ndarray, y: np.ndarray, l2: float, signs: np.ndarray, begun: tuple[float, np.ndarray]
+) -> tuple[float, np.ndarray]:
+    """Constant and (m,) weights that are best among those of the `signs`, from those of them next to `begun` on.
+
+    A ridge-penalised Poisson likelihood is concave, so Newton's steps, each the best within the bounds for the quadratic at hand
+    (:func:`riskwarn.baseline.additive.bounded_step`), climb to the only top there is.
+    """
+    constant, weights = begun
     low = np.r_[-np.inf, np.where(signs > 0, 0.0, -np.inf)]
     high = np.r_[np.inf, np.where(signs < 0, 0.0, np.inf)]
 
