@@ -15,15 +15,18 @@ from visiting import at_the_machine
 
 from riskwarn.access import at_the_machine as at_home
 from riskwarn.access import roles, visitor_of
+from riskwarn.example import boston_grids
 from riskwarn.ledger import Actor
 from riskwarn.store import Store
 from riskwarn.web import create_app
 from riskwarn.web.atlas import UNFIT, atlas
 from riskwarn.web.books import Books
 from riskwarn.web.fitting import FitQuery, fitting, grids_of_gaps, with_work
+from riskwarn.web.geojson import TOLERANCE_DEGREES, simplified
 from riskwarn.web.narrow import narrowed
 from riskwarn.web.nights import Nights
 from riskwarn.web.outlines import PER_DEGREE, drawn, units
+from riskwarn.web.places import Places
 
 HERE = at_home(roles())
 TOWNSHIPS = ("城关街道", "河西镇")
@@ -133,6 +136,31 @@ def test_outlines_are_the_polygons(night, by):
     assert told["ids"] == units(night, by)
     assert len(told["names"]) == len(shapes)
     assert shapely.hausdorff_distance(shapely.union_all(shapes), whole) < 3e-4
+
+
+@pytest.mark.parametrize(
+    "border", ["0 0, 2 0, 2 2, 0 2, 0 3, 0 0", "0 0, 0 3, 0 2, 2 2, 2 0, 1 0, 3 0, 1 0, 0 0"], ids=["one", "both"]
+)
+def test_a_border_that_touches_itself_is_drawn_without_its_lines(border):
+    """A polygon with a line of no width, as cutting cells leaves some, is drawn as the polygon."""
+    (shape,) = Places(pd.DataFrame({"grid_id": ["A"], "geometry": [f"POLYGON (({border}))"]})).shapes
+
+    assert shape.equals(shapely.box(0, 0, 2, 2))
+
+
+def test_a_grid_of_lines_alone_has_no_outline():
+    """What is left without an area is no polygon, so that the rest of the map is drawn."""
+    flat = Places(pd.DataFrame({"grid_id": ["A"], "geometry": ["POLYGON ((0 0, 1 1, 0 0))"]}))
+
+    assert flat.drawn.tolist() == [False]
+
+
+def test_every_grid_of_the_example_city_has_an_outline():
+    """Each cell that is cut to the city's outline can be drawn: the map places its pins by the middle of an outline."""
+    shapes = simplified(Places(boston_grids()).shapes, TOLERANCE_DEGREES)
+
+    assert {shape.geom_type for shape in shapes} <= {"Polygon", "MultiPolygon"}
+    assert not shapely.is_empty(shapes).any()
 
 
 def _polygon(rings):

@@ -40,6 +40,13 @@ def _shared(names: pd.Series) -> str:
     return _CUT.sub("", first[:n])
 
 
+def _polygons(texts: np.ndarray) -> np.ndarray:
+    """Valid polygons from WKT, without the lines and points that a border leaves where it touches itself; none where nothing is left."""
+    shapes = shapely.make_valid(shapely.from_wkt(texts), method="structure", keep_collapsed=False)
+    shapes[shapely.is_empty(shapes)] = None
+    return shapes
+
+
 class Places:
     """The grids valid on a night, one row each.
 
@@ -52,7 +59,7 @@ class Places:
     def __init__(self, grids: pd.DataFrame) -> None:
         drawn = grids["geometry"].astype(object) if "geometry" in grids else pd.Series(None, grids.index, dtype=object)
         self.grids = grids.drop(columns="geometry", errors="ignore")
-        self.wkb = shapely.to_wkb(shapely.make_valid(shapely.from_wkt(drawn.where(drawn.notna(), None).to_numpy())))
+        self.wkb = shapely.to_wkb(_polygons(drawn.where(drawn.notna(), None).to_numpy()))
         self.outlines: np.ndarray | None = None
         self.made: dict[Any, Any] = {}
         self.numbers = {str(grid_id): n for n, grid_id in enumerate(grids["grid_id"])}
