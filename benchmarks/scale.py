@@ -1,19 +1,21 @@
 """What a panel costs as the city grows, and what each engine adds: CPU seconds, wall seconds and peak memory.
 
-A made-up city on a lattice, its records seeded: three feeds of eight categories, gamma rates that differ between grids, 565 records a grid
-over four years; townships of 25 grids, counties of 2,500. Of each of the 24 streams counts over 28 and 364 days, the 28-day count of the
-neighbours and of the township, and open cases; with prior counts and city totals 134 columns of twelve four-weekly dates, written as
-Parquet. With ``--skew`` half of all records lie in a hundredth of the grids.
+A made-up city on a lattice, its records seeded, written as a store: three feeds of eight categories, gamma rates that differ between grids,
+565 records a grid over four years, one in twenty corrected a week later into another category; townships of 25 grids, counties of 2,500. Of
+each of the 24 streams counts over 28 and 364 days, the 28-day count of the neighbours and of the township, and open cases; with prior counts
+and city totals 134 columns of twelve four-weekly dates, written as Parquet. With ``--skew`` half of all records lie in a hundredth of the
+grids; ``--years 1`` has a quarter of the time and of the records, ``--dates 3`` fewer dates.
 
-    python benchmarks/scale.py 7000 --engine whole          # without blocks: write_panel
+    python benchmarks/scale.py 7000 --engine whole          # the history in memory, without blocks: write_panel
     python benchmarks/scale.py 7000 --engine local --jobs 2
     python benchmarks/scale.py 7000 --engine dask --jobs 2
     python benchmarks/scale.py 7000 --engine spark --jobs 2
     python benchmarks/scale.py 70000 --engine local --blocks 24
     python benchmarks/scale.py 7000 --engine local --skew
+    python benchmarks/scale.py --plot rows.jsonl docs/img   # draws printed rows
 
-CPU seconds are user and system of the process that writes the panel and of all it starts, after the city was read; memory is the peak of
-the largest of them. Linux alone.
+CPU seconds are user and system of the process that writes the panel and of all it starts, from reading the store to the last file, imports
+included; memory is the peak of the process that asks, and of the largest other. Linux alone.
 """
 
 import argparse
@@ -23,6 +25,7 @@ import datetime as dt
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -32,7 +35,7 @@ from pathlib import Path
 import numpy as np
 
 FIRST = np.datetime64("2021-01-04")
-DAYS, PER_GRID = 1456, 565
+DAYS, YEARS, PER_GRID = 1456, 4, 565
 SOURCES = ("dispute", "petition", "police_call")
 CATEGORIES = {"dispute": "D", "petition": "L", "police_call": "P"}
 DAY_US = 86_400_000_000
@@ -40,15 +43,13 @@ _SUBREAPER = 36
 """Of ``prctl``: orphans below this process become its children (Linux)."""
 
 
-def city(n, *, skew):
-    """Grids on a lattice, and their records as Arrow."""
+def grids_of(n):
+    """Grids on a lattice."""
     import pandas as pd
-    import pyarrow as pa
 
-    rng = np.random.default_rng(7)
     wide = int(np.ceil(np.sqrt(n)))
     x, y = np.arange(n) % wide, np.arange(n) // wide
-    grids = pd.DataFrame(
+    return pd.DataFrame(
         {
             "grid_id": [f"G{i:06d}" for i in range(n)],
             "valid_from": pd.Timestamp(FIRST, tz="UTC"),
@@ -58,43 +59,70 @@ def city(n, *, skew):
             "y_km": y * 0.5,
         }
     )
+
+
+def make(folder, n, *, skew, years):
+    """The city as a store, written month by month."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from riskwarn.history.tables import arrow_of
+    from riskwarn.store import Store
+
+    grids = grids_of(n)
+    Store(Path(folder) / "city", timezone="UTC").write("grids", grids)
+    rng = np.random.default_rng(7)
     rate = rng.gamma(1.0, 1.0, n)
     if skew:
         busy = np.arange(n) < max(n // 100, 1)
         rate[busy] *= rate[~busy].sum() / rate[busy].sum()
-    records = np.sort(rng.choice(n, PER_GRID * n, p=rate / rate.sum()).astype(np.int32))
-    m = len(records)
-    occurred = FIRST.astype("datetime64[us]").astype(np.int64) + rng.integers(0, DAYS * DAY_US, m)
-    closed = occurred + (rng.gamma(1.2, 20.0, m) * DAY_US).astype(np.int64)
-    kinds = rng.integers(0, 24, m).astype(np.int8)
-    words = [f"{CATEGORIES[s]}{c:02d}" for s in SOURCES for c in range(1, 9)]
-
-    def coded(codes, values):
-        return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(values))
-
-    table = pa.table(
-        {
-            "source": coded(kinds // 8, list(SOURCES)),
-            "category": coded(kinds, words),
-            "grid_id": coded(records, grids["grid_id"].tolist()),
-            "occurred_at": pa.array(occurred).cast(pa.timestamp("us", "UTC")),
-            "closed_at": pa.array(closed).cast(pa.timestamp("us", "UTC")),
+    empty, made = arrow_of("events", grids.iloc[:0][[]]), 0
+    first = FIRST if years == YEARS else FIRST + np.timedelta64(DAYS * (YEARS - years) // YEARS, "D")
+    corrected = {}
+    for month in np.arange(first.astype("datetime64[M]"), (FIRST + DAYS).astype("datetime64[M]") + 1):
+        begin, end = max(month.astype("datetime64[D]"), first), min((month + 1).astype("datetime64[D]"), FIRST + DAYS)
+        m = round(PER_GRID * n * (end - begin).astype(int) / DAYS)
+        rows = {
+            "grid": rng.choice(n, m, p=rate / rate.sum()).astype(np.int32),
+            "kind": rng.integers(0, 24, m).astype(np.int8),
+            "occurred": begin.astype("datetime64[us]").astype(np.int64)
+            + rng.integers(0, (end - begin).astype(int) * DAY_US, m),
+            "id": np.arange(made, made + m),
         }
-    )
-    return grids, table
+        rows |= {
+            "known": rows["occurred"],
+            "closed": rows["occurred"] + (rng.gamma(1.2, 20.0, m) * DAY_US).astype(np.int64),
+        }
+        made += m
+        again = {name: values[: m // 20] for name, values in rows.items()}
+        again |= {"known": again["known"] + 7 * DAY_US, "kind": again["kind"] // 8 * 8 + (again["kind"] + 1) % 8}
+        months = again["known"].astype("datetime64[us]").astype("datetime64[M]")
+        for here in np.unique(months):
+            some = {name: values[months == here] for name, values in again.items()}
+            corrected.setdefault(here, []).append(some)
+        every = [rows, *corrected.pop(month, [])]
+        rows = {name: np.concatenate([part[name] for part in every]) for name in rows}
+        for s, source in enumerate(SOURCES):
+            of = {name: values[rows["kind"] // 8 == s] for name, values in rows.items()}
+            words = pa.array([f"{CATEGORIES[source]}{c:02d}" for c in range(1, 9)])
+            columns = {
+                "source": pa.array(np.full(len(of["id"]), source)),
+                "event_id": pa.array(of["id"]).cast(pa.string()),
+                "grid_id": pa.array(grids["grid_id"].array).take(pa.array(of["grid"])).cast(pa.string()),
+                "category": words.take(pa.array(of["kind"] % 8)),
+                "retracted": pa.array(np.zeros(len(of["id"]), bool)),
+            }
+            times = {"known_at": "known", "occurred_at": "occurred", "closed_at": "closed"}
+            columns |= {name: pa.array(of[c]).cast(pa.timestamp("us", "UTC")) for name, c in times.items()}
+            table = pa.table(
+                [columns.get(f.name, pa.nulls(len(of["id"]), f.type)) for f in empty.schema], names=empty.schema.names
+            )
+            place = Path(folder) / "city" / "tables" / "events" / source / f"{month}.parquet"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(table, place, compression="zstd")
 
 
-def make(folder, n, skew):
-    """The city as two files."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    grids, table = city(n, skew=skew)
-    pq.write_table(table, Path(folder) / "events.parquet")
-    pq.write_table(pa.table({name: pa.array(grids[name].array) for name in grids}), Path(folder) / "grids.parquet")
-
-
-def asked():
+def asked(n_dates):
     """The experiment."""
     from riskwarn.experiment import Baselines, Dates, Experiment
     from riskwarn.feature import Count, Open
@@ -108,61 +136,81 @@ def asked():
             month = Count(stream, days=28)
             features += [month, Count(stream, days=364), month.nearby(), month.of_parent(), Open(stream)]
     label = Label("dispute_28d", (Stream("dispute"),), days=28, settle_days=7)
-    dates = Dates(dt.date(2024, 1, 1), dt.date(2024, 11, 4), every_days=28)
+    first = dt.date(2024, 11, 4) - dt.timedelta(days=28 * (n_dates - 1))
+    dates = Dates(first, dt.date(2024, 11, 4), every_days=28)
     return Experiment("?", label, dates, tuple(features), baselines=Baselines((4, 15)))
 
 
 def measured(options):
-    """One run in this process: the city is read, then its panel is written."""
-    import pyarrow.parquet as pq
-
+    """One run in this process: from the store to its panel."""
     from riskwarn.distributed import Engine, write_blocks
-    from riskwarn.history import History
     from riskwarn.panel import write_panel
+    from riskwarn.store import Store
 
     folder = Path(options.inner)
-    table = pq.read_table(folder / "events.parquet", read_dictionary=["source", "category", "grid_id"])
-    holder = [
-        History.punctual(table, pq.read_table(folder / "grids.parquet").to_pandas(), timezone="UTC", until="2025-01-20")
-    ]
-    n_events = len(table)
-    del table
-    holder[0].neighbors()
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    loaded, began = usage.ru_utime + usage.ru_stime, time.perf_counter()
+    store, question = Store(folder / "city"), asked(options.dates)
+    began = time.perf_counter()
     if options.engine == "whole":
-        done = write_panel(holder.pop(), asked(), folder / "panel")
+        done = write_panel(store, question, folder / "panel")
     else:
         engine = Engine(options.engine, jobs=options.jobs)
-        done = write_blocks(holder.pop(), asked(), folder / "panel", engine=engine, n_blocks=options.blocks)
+        done = write_blocks(store, question, folder / "panel", engine=engine, n_blocks=options.blocks)
     wall = time.perf_counter() - began
     size = sum(file.stat().st_size for file in (folder / "panel").rglob("*.parquet")) / 2**20
-    facts = {"events": n_events, "columns": len(asked().columns), "files": done.written, "panel_mb": round(size)}
-    print(json.dumps(facts | {"load_cpu_s": round(loaded, 1), "wall_s": round(wall, 1)}))
+    here = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    facts = {
+        "columns": len(question.columns),
+        "files": done.written,
+        "panel_mb": round(size),
+        "peak_asks_mb": round(here),
+    }
+    print(json.dumps(facts | {"wall_s": round(wall, 1)}))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("n_grids", type=int)
+    parser.add_argument("n_grids", type=int, nargs="?")
     parser.add_argument("--engine", default="local", choices=("whole", "local", "dask", "spark"))
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--blocks", type=int)
     parser.add_argument("--skew", action="store_true")
+    parser.add_argument("--years", type=int, default=YEARS)
+    parser.add_argument("--dates", type=int, default=12)
+    parser.add_argument(
+        "--kept", help="a folder with a city that an earlier run made, or where it is to be made and kept"
+    )
+    parser.add_argument("--plot", nargs=2, metavar=("ROWS", "FOLDER"))
     parser.add_argument("--make", help=argparse.SUPPRESS)
     parser.add_argument("--inner", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.make:
-        make(options.make, options.n_grids, options.skew)
-        return
-    if options.inner:
+    if options.plot:
+        plotted(*map(Path, options.plot))
+    elif options.make:
+        make(options.make, options.n_grids, skew=options.skew, years=options.years)
+    elif options.inner:
         measured(options)
-        return
-    with tempfile.TemporaryDirectory(prefix="scale-") as folder:
-        subprocess.run([sys.executable, *sys.argv, "--make", folder], check=True)
-        found, cpu, peak = counted([sys.executable, *sys.argv, "--inner", folder])
-    asked_for = {"grids": options.n_grids, "engine": options.engine, "jobs": options.jobs, "skew": options.skew}
-    cost = {"cpu_s": round(cpu - found["load_cpu_s"], 1), "peak_mb": round(peak)}
-    print(json.dumps(asked_for | found | cost))
+    else:
+        with contextlib.ExitStack() as stack:
+            folder = options.kept or stack.enter_context(tempfile.TemporaryDirectory(prefix="scale-"))
+            print(json.dumps(run(options, folder)), flush=True)
+
+
+def run(options, folder):
+    """A row: the city is made where it is not there, and its panel is written."""
+    import pyarrow.parquet as pq
+
+    command = [sys.executable, *sys.argv]
+    if not (Path(folder) / "city" / "tables" / "events").exists():
+        subprocess.run([*command, "--make", folder], check=True)
+    shutil.rmtree(Path(folder) / "panel", ignore_errors=True)
+    places = (Path(folder) / "city" / "tables" / "events").rglob("*.parquet")
+    n_events = sum(pq.read_metadata(place).num_rows for place in places)
+    load = os.getloadavg()[0]
+    found, cpu, peak = counted([*command, "--inner", folder])
+    given = {"grids": options.n_grids, "records": n_events, "engine": options.engine, "jobs": options.jobs}
+    given |= {"blocks": options.blocks, "skew": options.skew, "dates": options.dates}
+    cost = {"cpu_s": round(cpu, 1), "peak_mb": round(peak), "load": [round(load, 1), round(os.getloadavg()[0], 1)]}
+    return given | found | cost
 
 
 def counted(command):
@@ -177,6 +225,26 @@ def counted(command):
             usage = os.wait4(-1, 0)[2]
             cpu, peak = cpu + usage.ru_utime + usage.ru_stime, max(peak, usage.ru_maxrss / 1024)
     return json.loads(told), cpu, peak
+
+
+def plotted(rows, folder):
+    """CPU and memory by records, a line an engine, from rows that were printed."""
+    import matplotlib.pyplot as plt
+
+    read = [json.loads(line) for line in rows.read_text("utf-8").splitlines() if line.startswith("{")]
+    kinds = {(row["engine"], row["jobs"]) for row in read if not row["skew"]}
+    for name, column, unit in (
+        ("cpu", "cpu_s", "CPU seconds"),
+        ("memory", "peak_mb", "peak of the largest process, GB"),
+    ):
+        figure, axes = plt.subplots(figsize=(5.2, 3.6), layout="constrained")
+        for engine, jobs in sorted(kinds):
+            own = [r for r in read if (r["engine"], r["jobs"]) == (engine, jobs) and not r["skew"]]
+            points = sorted((r["records"] / 1e6, r[column] / (1024 if name == "memory" else 1)) for r in own)
+            axes.plot(*zip(*points, strict=True), marker="o", label=f"{engine}, {jobs}")
+        axes.set(xlabel="records, millions", ylabel=unit, xscale="log", ylim=(0, None))
+        axes.legend(frameon=False)
+        figure.savefig(folder / f"scale_{name}.svg", metadata={"Date": None})
 
 
 if __name__ == "__main__":

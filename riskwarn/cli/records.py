@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, get_args
 import typer
 
 from riskwarn.cli.logbook import teller
-from riskwarn.cli.options import Json, Language, Out, Quiet, StoreFolder, example, verbs
-from riskwarn.cli.shared import check_out, open_store, say, show, store_path
+from riskwarn.cli.options import Address, EngineName, Jobs, Json, Language, Out, Quiet, StoreFolder, example, verbs
+from riskwarn.cli.shared import check_out, engine_of, open_store, say, show, store_path
 from riskwarn.errors import DataError
 
 Source = Literal["dispute", "petition", "police_call", "hotline", "grid_report"]
@@ -127,6 +127,9 @@ def ingest(
         bool, typer.Option("--again", help="Read a known file once more, through a mended mapping or with new grids.")
     ] = False,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="With --guess: the mapping to write.")] = None,
+    engine: EngineName = "local",
+    address: Address = "",
+    jobs: Jobs = 1,
     store: StoreFolder = None,
     quiet: Quiet = False,
     json: Json = False,
@@ -147,9 +150,15 @@ def ingest(
     declared = bringing.load_mapping(mapping)
     opened = Store(store_path(store), timezone=timezone)
     with opened.lock():
-        report = bringing.ingest(
-            opened, files, declared, arrived_at=arrived_at, again=again, progress=False if quiet else None
-        )
+        bar = False if quiet else None
+        if asked_engine := engine_of(engine, address, jobs, None):
+            from riskwarn.distributed import ingest_files
+
+            report = ingest_files(
+                opened, files, declared, engine=asked_engine, arrived_at=arrived_at, again=again, progress=bar
+            )
+        else:
+            report = bringing.ingest(opened, files, declared, arrived_at=arrived_at, again=again, progress=bar)
         if words:
             opened.add_words(words)
     teller(silent=True)(repr(report).partition("\n")[0])

@@ -13,8 +13,9 @@ Nothing here schedules, sends or tries again: the engine does (:mod:`riskwarn.di
 """
 
 from riskwarn.distributed.engine import ENGINES, Engine
+from riskwarn.distributed.ingesting import ingest_files
 from riskwarn.distributed.panel import write_blocks
 from riskwarn.distributed.partition import blocks_of, hilbert
 from riskwarn.distributed.scores import score_blocks
 
-__all__ = ["ENGINES", "Engine", "blocks_of", "hilbert", "score_blocks", "write_blocks"]
+__all__ = ["ENGINES", "Engine", "blocks_of", "hilbert", "ingest_files", "score_blocks", "write_blocks"]

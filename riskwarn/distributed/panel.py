@@ -352,7 +352,7 @@ def prepared(
     return told_all
 
 
-def gathered(running: Running, work: Work, numbers: Sequence[int], job: Job | Cutting, *, desc: str) -> list[Any]:
+def gathered(running: Running, work: Work, numbers: Sequence[int], job: object, *, desc: str) -> list[Any]:
     """What is made of each block, in the order of the numbers; a bar shows how far it is."""
     answers = {}
     with bar(total=len(numbers), unit="block", desc=desc) as done:

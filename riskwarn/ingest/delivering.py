@@ -1,10 +1,8 @@
 """The verb: files come in through a mapping, every row is accounted for, and the delivery is logged."""
 
-import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,25 +12,23 @@ from riskwarn.calling import checked
 from riskwarn.clock import instant
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.ingest.account import ACCEPTED, DUPLICATE, QUARANTINED, Account
+from riskwarn.ingest.ahead import Ahead, Shaped, intake_of, opened, shaped_pieces
 from riskwarn.ingest.areas import isolated
 from riskwarn.ingest.categorising import NO_FEED
-from riskwarn.ingest.choosing import choose
 from riskwarn.ingest.delivery import Delivery
 from riskwarn.ingest.feedlog import Log, keep_refused
 from riskwarn.ingest.intake import Intake
-from riskwarn.ingest.manifest import ENDING, read_manifest
+from riskwarn.ingest.manifest import ENDING
 from riskwarn.ingest.mapping import Mapping, load_mapping
 from riskwarn.ingest.placing import Atlas
-from riskwarn.ingest.reading import ENDINGS, open_delivery
-from riskwarn.ingest.records import open_query
+from riskwarn.ingest.reading import ENDINGS
 from riskwarn.ingest.report import IngestReport, remedy
 from riskwarn.ingest.revision import FEEDBACK, revisions
-from riskwarn.ingest.shaping import shape
 from riskwarn.ingest.spool import Spool
 from riskwarn.ingest.writing import WRITE_ROWS, Stage
-from riskwarn.privacy import names_masked, shown_file
+from riskwarn.privacy import names_masked
 from riskwarn.progress import bar
-from riskwarn.store import Store, Transaction
+from riskwarn.store import Store
 
 _HELPERS = ("row", "reason", "recorded_at", "feedback_at", FEEDBACK, f"{FEEDBACK}_raw", "count")
 _NO_ROWS = pd.DataFrame({"reason": pd.Series(dtype="str")})
@@ -47,6 +43,7 @@ def ingest(
     arrived_at: object = None,
     again: bool = False,
     progress: bool | None = None,
+    ahead: dict[str, Ahead] | None = None,
 ) -> IngestReport:
     """Bring files into the store: each row accepted, known already, or kept in quarantine with a reason.
 
@@ -69,6 +66,8 @@ def ingest(
         earlier reading said is replaced, as if the file had been read like this when it arrived; the report says what changed.
     progress
         Show a bar; by default when a person watches.
+    ahead
+        Files that were read ahead of their turn, by path (:func:`riskwarn.distributed.ingest_files`).
 
     Returns
     -------
@@ -84,20 +83,25 @@ def ingest(
     """
     mapping = mapping if isinstance(mapping, Mapping) else load_mapping(mapping)
     store.adopt_zone(mapping.timezone)
-    at = (
-        instant(arrived_at, store.timezone, name="arrived_at")
-        if arrived_at is not None
-        else pd.Timestamp.now(tz=store.timezone).floor("us")
-    )
+    at = arrival_of(store, arrived_at)
     started = time.perf_counter()
     reports = []
-    for path in _paths(files):
+    for path in paths_of(files):
         with names_masked(path):
-            reports.append(_deliver(store, path, mapping, at, again=again, progress=progress))
-    return _together(mapping.table, reports, time.perf_counter() - started)
+            read = (ahead or {}).get(str(path))
+            reports.append(_deliver(store, path, mapping, at, again=again, progress=progress, ahead=read))
+    return together(mapping.table, reports, time.perf_counter() - started)
 
 
-def _paths(files: str | Path | Sequence[str | Path]) -> list[Path | str]:
+def arrival_of(store: Store, arrived_at: object) -> pd.Timestamp:
+    """When files arrived, on the store's clock; now by default."""
+    if arrived_at is None:
+        return pd.Timestamp.now(tz=store.timezone).floor("us")
+    return instant(arrived_at, store.timezone, name="arrived_at")
+
+
+def paths_of(files: str | Path | Sequence[str | Path]) -> list[Path | str]:
+    """The files that are meant, those of folders one by one; the address of a database stays as it is."""
     paths: list[Path | str] = []
     for item in [files] if isinstance(files, str | Path) else files:
         with names_masked(item):
@@ -125,18 +129,16 @@ def _is_delivery(path: Path) -> bool:
 
 
 def _deliver(
-    store: Store, path: Path | str, mapping: Mapping, arrived_at: pd.Timestamp, *, again: bool, progress: bool | None
+    store: Store,
+    path: Path | str,
+    mapping: Mapping,
+    arrived_at: pd.Timestamp,
+    *,
+    again: bool,
+    progress: bool | None,
+    ahead: Ahead | None,
 ) -> IngestReport:
-    delivery = (
-        open_query(str(path), mapping.query)
-        if "://" in str(path)
-        else open_delivery(path, mapping.headers(), mapping.stated)
-    )
-    delivery = replace(delivery, name=shown_file(delivery.name))
-    manifest = read_manifest(path)
-    manifest.check_digest(delivery.digest, delivery.name)
-    mapping = manifest.applied(mapping)
-    batch = hashlib.sha256(f"{delivery.digest} {mapping.digest()} {mapping.org_code}".encode()).hexdigest()[:16]
+    delivery, manifest, mapping, batch = opened(path, mapping)
     log = Log.of(store)
     if log.has(batch) and not again:
         return _known_delivery(mapping.table, delivery, log, batch)
@@ -144,7 +146,7 @@ def _deliver(
     arrived_at = store.instant(manifest.arrived_at) if manifest.arrived_at else arrived_at
     arrived_at = earlier["arrived_at"].min() if len(earlier) else arrived_at
     with store.transaction() as staged, ExitStack() as stack:
-        intake, account = _intake(staged, mapping, delivery, arrived_at), Account()
+        intake, account = intake_of(Atlas(staged), mapping, delivery, arrived_at), Account()
         good, known, bad = (stack.enter_context(Spool(staged.scratch)) for _ in range(3))
         stage = Stage(
             staged,
@@ -158,8 +160,9 @@ def _deliver(
             again=len(earlier) > 0,
             sole=log.sole(delivery.digest, arrived_at),
         )
-        for piece in _watched(delivery, intake, progress=progress):
-            _take(piece.rows, piece.broken, intake, stage)
+        fits = ahead is not None and ahead.fits(batch, arrived_at)
+        for rows, broken in _watched(delivery, intake, ahead if fits else None, progress=progress):
+            _take(rows, broken, intake, stage)
         intake.notes.update(delivery.notes)
         manifest.check_rows(sum(map(len, account.numbers)), delivery.name)
         stage.write()
@@ -183,20 +186,15 @@ def _said_of_changes(stage: Stage) -> dict[str, int]:
     return {said.get(column, f"{how}: {column}"): n for column, n in stage.changed.items()}
 
 
-def _intake(store: Transaction, mapping: Mapping, delivery: Delivery, arrived_at: pd.Timestamp) -> Intake:
-    choice = choose(mapping, delivery.header, delivery.name)
-    crosswalk = mapping.crosswalk()
-    return Intake(mapping, choice, Atlas(store), crosswalk, delivery.name, arrived_at, date1904=delivery.date1904)
-
-
-def _watched(delivery: Delivery, intake: Intake, *, progress: bool | None) -> Iterator:
+def _watched(delivery: Delivery, intake: Intake, ahead: Ahead | None, *, progress: bool | None) -> Iterator[Shaped]:
+    """The rows of a file piece by piece, shaped, here or ahead of its turn."""
     with bar(total=delivery.n_rows, unit=" rows", desc=delivery.name, progress=progress) as read:
-        for piece in delivery.read(intake.choice.wanted):
-            yield piece
-            read.update(len(piece.rows) + len(piece.broken))
+        for rows, broken in shaped_pieces(delivery, intake) if ahead is None else ahead.pieces(delivery, intake):
+            yield rows, broken
+            read.update(len(rows) + len(broken))
 
 
-def _take(raw: pd.DataFrame, broken: dict[int, str], intake: Intake, stage: Stage) -> None:
+def _take(shaped: pd.DataFrame, broken: dict[int, str], intake: Intake, stage: Stage) -> None:
     mapping, account = intake.mapping, stage.account
     if broken:
         source = mapping.source or (NO_FEED if mapping.table == "events" else mapping.table)
@@ -204,9 +202,8 @@ def _take(raw: pd.DataFrame, broken: dict[int, str], intake: Intake, stage: Stag
         refused = pd.DataFrame({"row": numbers, "reason": list(broken.values()), "source": source})
         account.enter(numbers, np.full(len(refused), source, object), np.full(len(refused), QUARANTINED, np.int8))
         stage.refuse(refused.astype({"reason": "str"}))
-    if raw.empty:
+    if shaped.empty:
         return
-    shaped = shape(raw, intake)
     refused = (shaped["reason"] != "").to_numpy()
     none = np.zeros(len(shaped), bool)
     if "count" in shaped:
@@ -276,7 +273,8 @@ def _known_delivery(table: str, delivery: Delivery, log: Log, batch: str) -> Ing
     return IngestReport(table, rows, pd.DataFrame(columns=["reason", "rows", "remedy", "form"]), notes)
 
 
-def _together(table: str, reports: list[IngestReport], seconds: float) -> IngestReport:
+def together(table: str, reports: list[IngestReport], seconds: float) -> IngestReport:
+    """The reports of several files as one."""
     rows = pd.concat([r.rows for r in reports], ignore_index=True)
     reasons, notes = (pd.concat([getattr(r, n) for r in reports], ignore_index=True) for n in ("reasons", "notes"))
     if len(reasons):

@@ -14,7 +14,7 @@ from riskwarn.grid import locate, polygons
 from riskwarn.ingest.coordinates import to_wgs84
 from riskwarn.ingest.identity import DAMAGED, read_ids
 from riskwarn.ingest.mapping import PlaceRule
-from riskwarn.store import Transaction
+from riskwarn.store import Store, Transaction
 
 UNKNOWN_GRID = "grid_id: not in the store's grids"
 NOT_VALID_GRID = "grid_id: the grid did not hold on the day"
@@ -23,22 +23,22 @@ SAME_POINT = 1e-6
 """Degrees within which a point is one that stands for a missing place."""
 SEVERAL_GRIDS = "grid_id: several codes in one cell"
 
-
-_KEY_FILE = "place.key"
+KEY_FILE = "place.key"
 
 
 @dataclass(frozen=True)
 class Atlas:
     """The store's grids, read once for a delivery, and the key of its hashes, made with the first delivery that needs it."""
 
-    store: Transaction
+    store: Transaction | Store
 
     @cached_property
     def secret(self) -> bytes:
         """The key of hashed places and identifiers: `RISKWARN_PLACE_KEY`, else a file of the store that only its owner can read."""
         if key := os.environ.get("RISKWARN_PLACE_KEY"):
             return key.encode()
-        return self.store.key(_KEY_FILE)
+        assert isinstance(self.store, Transaction)
+        return self.store.key(KEY_FILE)
 
     @cached_property
     def versions(self) -> pd.DataFrame:
