@@ -385,8 +385,7 @@ def _fold(
     max_train_dates: int | None,
 ) -> Fold:
     """The fold that tests on `test` and learns from what of `dates` was known before it."""
-    known = known_before(dates, test[0], horizon_days=horizon_days, settle_days=settle_days) & (dates < test[0])
-    train = dates[known]
+    train = dates[known_before(dates, test[0], horizon_days=horizon_days, settle_days=settle_days)]
     return Fold(train if max_train_dates is None else train[-max_train_dates:], test, horizon_days + settle_days)
 
 

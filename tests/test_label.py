@@ -281,3 +281,59 @@ def test_a_written_panel_holds_them_too(tmp_path):
     wanted = build_panel(past, question)
 
     pd.testing.assert_frame_equal(read_panel(tmp_path)[wanted.columns], wanted, check_categorical=False)
+
+
+@pytest.mark.parametrize(
+    ("label", "words", "question"),
+    [
+        (dataclasses.replace(LABEL), "disputes in the next 7 days", "Which grids will see the most disputes in the next 7 days"),
+        (EMERGENCE, "more disputes in the next 7 days than the grid's own normal", "Which grids will go furthest beyond their usual number of disputes in the next 7 days"),
+        (FIRST, "first disputes in the next 7 days after 21 days without", "Which grids will see disputes again in the next 7 days after 21 days without"),
+        (ESCALATION, "police calls in the next 7 days after 14 days of disputes alone", "In which grids will disputes of the last 14 days grow into police calls in the next 7 days"),
+    ],
+    ids=["count", "emergence", "first", "escalation"],
+)  # fmt: skip
+def test_each_kind_says_what_it_asks(label, words, question):
+    """Words and question name the events, the horizon and, where the kind looks back, how far."""
+    assert label.words["en"] == words
+    assert label.question["en"] == question
+
+
+def test_a_normal_may_rest_on_just_three_horizons():
+    """Three times the horizon suffices, a day less does not; what is said of the past is what the normal looks at."""
+    assert Label("x", ("dispute",), days=7, kind="emergence", past_days=21).normal.past_days == 21
+    assert EMERGENCE.normal.past_days == 56
+    assert Label("x", ("dispute",), days=7, kind="emergence").normal.past_days == 364
+    with pytest.raises(DefinitionError, match="at least 3 times the horizon, got 20"):
+        Label("x", ("dispute",), days=7, kind="emergence", past_days=20)
+
+
+def test_a_later_part_of_a_horizon_counts_what_is_left():
+    """From a day on, events of every stream before it are taken out, grid by grid and date by date."""
+    label = Label("any_7d", ("dispute", "police_call"), days=7, settle_days=2)
+    rows = [
+        *(revision(event_id=f"d{n}", known=24 * n + 1) for n in (10, 12, 16)),
+        *(revision(source="police_call", event_id=f"c{n}", known=24 * n + 1, grid="G10") for n in (11, 15)),
+    ]
+    found = History.of(table(rows), GRIDS, until=day(99)).at([day(10), day(11)])
+
+    assert label.n_events(found)[:2].tolist() == [[3, 2], [2, 2]]
+    assert label.n_events(found, from_days=2)[:2].tolist() == [[2, 1], [1, 1]]
+    assert label.outcome(found, from_days=6)[:2].tolist() == [[1, 0], [0, 0]]
+
+
+def test_the_signs_of_a_kind_are_those_written_here():
+    """What announces a change: the own past, counts short and long, rises, sums, fading means, how lately, trends, last year and around."""
+    spans = ("n_7d", "n_14d", "n_28d", "n_56d", "n_105d", "n_182d", "n_364d", "rise_7d", "rise_28d", "cusum_4w", "cusum_8w", "ewma_7d", "ewma_28d", "days_since",
+             "trend_28d_in_105d", "trend_28d_in_364d", "trend_105d_in_728d", "last_year_7d", "trend_28d_in_364d_nearby", "rise_28d_nearby", "n_28d_nearby", "n_364d_nearby")  # fmt: skip
+    own = ["prior_4w", "prior_15w", "prior_52w", "prior_104w"]
+    normal = ["own_expected_7d", "own_threshold_7d", "own_tail_7d"]
+    signs = {s.name: s for s in FIRST.signs}
+
+    assert list(signs) == [*own, *(f"dispute_{span}" for span in spans)]
+    assert [s.name for s in EMERGENCE.signs][:7] == [*normal, *own]
+    assert [s.name for s in ESCALATION.signs][4:] == [
+        f"{source}_{span}" for source in ("police_call", "dispute") for span in spans
+    ]
+    assert Label("dispute_7d", ("dispute",), days=7).signs == ()
+    assert signs["dispute_days_since"].cap == 728

@@ -231,3 +231,69 @@ def test_a_short_panel_has_no_unseen_season():
         worst_season(WEEKS, horizon_days=7, settle_days=0, min_train_dates=40)
     with pytest.raises(DefinitionError, match="at most 270"):
         worst_season(WEEKS, horizon_days=300, settle_days=0, min_train_dates=1)
+
+
+def test_one_date_is_enough_to_learn_from():
+    """A panel of just one date beside the tested ones has a fold; one of none says what it needs."""
+    [fold] = rolling_origin(WEEKS[:3], horizon_days=7, settle_days=0, n_folds=1, test_dates=2, min_train_dates=1)
+
+    assert fold.train_dates.tolist() == WEEKS[:1].tolist()
+    with pytest.raises(
+        LabelError, match="1 folds of 2 test dates need 2 dates beside the training ones, found 2 in all"
+    ):
+        rolling_origin(WEEKS[:2], horizon_days=7, settle_days=0, n_folds=1, test_dates=2, min_train_dates=1)
+
+
+def test_a_refusal_names_the_first_dates():
+    """Of too short a panel one learns where it begins and from when it would be tested."""
+    with pytest.raises(LabelError, match=r"tests from 2024-05-06, needs 14 .* of 30 dates since 2024-01-01: use fewer"):
+        rolling_origin(WEEKS, **weekly(min_train_dates=14))
+
+
+@pytest.mark.parametrize(("horizon_days", "refused"), [(270, False), (271, True)])
+def test_a_horizon_leaves_room_for_a_season(horizon_days, refused):
+    """Nine months are the most that lie outside of a season."""
+    days = pd.date_range("2019-01-01", "2024-12-31", freq="7D")
+    if refused:
+        with pytest.raises(DefinitionError, match="at most 270 to leave a season out, got 271"):
+            worst_season(days, horizon_days=horizon_days, settle_days=0, min_train_dates=1)
+        return
+
+    assert worst_season(days, horizon_days=horizon_days, settle_days=0, min_train_dates=1)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"settle_days": -1}, "settle_days must be at least 0, got -1"),
+        ({"test_dates": 0}, "test_dates must be at least 1, got 0"),
+        ({"min_train_dates": 0}, "min_train_dates must be at least 1, got 0"),
+    ],
+)
+def test_each_setting_has_its_bound(changed, said):
+    """What is just out of range is refused by name, what is just within is not."""
+    with pytest.raises(DefinitionError, match=said):
+        rolling_origin(WEEKS, **weekly(**changed))
+    least = {"settle_days": 0, "test_dates": 1, "n_folds": 1, "min_train_dates": 1, "max_train_dates": 1}
+    assert len(rolling_origin(WEEKS, **weekly(**least))) == 1
+
+
+def test_areas_fall_into_one_block_each_or_two_at_least():
+    """As many blocks as areas hold out one each; more, or a single one, are refused with what was asked."""
+    grids = {"G1": "T1", "G2": "T1", "G3": "T2", "G4": "T3"}
+
+    assert sorted(f.test_grids.tolist() for f in leave_area_out(grids, 3, 0)) == [["G1", "G2"], ["G3"], ["G4"]]
+    for n_blocks in (1, 4):
+        with pytest.raises(DefinitionError, match=f"n_blocks must be 2 to the 3 parent areas, got {n_blocks}"):
+            leave_area_out(grids, n_blocks, 0)
+
+
+def test_a_season_is_tested_by_its_latest_unbroken_run():
+    """Of two winters the later one is tested, from its first date to its last; a year without autumn has no such fold."""
+    days = pd.date_range("2023-01-02", "2025-02-24", freq="7D")
+    folds = worst_season(days, horizon_days=7, settle_days=0, min_train_dates=10)
+
+    assert folds["winter"].test_dates[[0, -1]].strftime("%Y-%m-%d").tolist() == ["2024-12-02", "2025-02-24"]
+    assert folds["winter"].gap_days == 7
+    half = worst_season(WEEKS, horizon_days=7, settle_days=0, min_train_dates=1)
+    assert set(half) == {"spring", "summer"}
