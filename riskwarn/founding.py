@@ -280,7 +280,7 @@ def _steps(city: City, folder: Path, last: dt.date) -> list[str]:
         f"riskwarn ingest {_file(city.records, 'records.csv')} --mapping mappings/{city.source}.toml",
         "riskwarn check",
         f"riskwarn train {q}",
-        f"riskwarn promote {city.target}  # refused where the count is as good: add --baseline 'prior count 52 weeks'",
+        f"riskwarn promote {city.target}  # refused where the count is as good: add --baseline 'prior count 52 weeks'; held where nobody could judge it: riskwarn holds",
         f"riskwarn nightly --as-of {night} --plan plan.toml",
         "riskwarn serve",
     ]
