@@ -6,6 +6,8 @@ import pandas as pd
 from towns import gaps as w
 
 from riskwarn import gaps
+from riskwarn.gaps.evidence import Evidence
+from riskwarn.gaps.repeat import recurrences
 from riskwarn.gaps.wording import sentence
 
 
@@ -214,7 +216,9 @@ def test_returns_by_place_count_by_how_often_they_were_the_same_matter(tmp_path)
             closed_at=w.days_before(ago),
             known_at=w.days_before(ago),
         )
-        return [closed, w.event(f"{place}-{ago}-again", "hotline", ago - 3, grid=grid, place_key=place, case_id=of)]
+        again = w.event(f"{place}-{ago}-again", "hotline", ago - 3, grid=grid, place_key=place, case_id=of)
+        before = w.event(f"{place}-{ago}-before", "hotline", ago + 10, grid=grid, case_id=f"K{place}{ago}")
+        return [closed, again, *([] if of is None else [before])]
 
     def town(name, same):
         told_of = [
@@ -224,6 +228,24 @@ def test_returns_by_place_count_by_how_often_they_were_the_same_matter(tmp_path)
 
     assert set(town("same", same=True)) == {"grid:G0"}
     assert town("other", same=False) == {}
+
+
+def test_a_number_that_nobody_else_names_denies_no_return(tmp_path):
+    """A request at the place of a closed case that names another number is another matter where the case was joined, and may be the same where it never was."""
+
+    def closed(place, grid):
+        case = w.event(
+            place, "dispute", 60, grid=grid, place_key=place, case_id=f"K{place}", closed_at=w.days_before(40)
+        )
+        return [case, w.event(f"{place}-again", "hotline", 30, grid=grid, place_key=place, case_id=f"other-{place}")]
+
+    joined = w.event("before", "hotline", 50, grid="G0", case_id="Kjoined")
+    unnamed = [w.event(f"u{i}", "hotline", 20 + i, grid="G1", case_id=None) for i in range(3)]
+    events = [*closed("joined", "G0"), joined, *closed("alone", "G1"), *unnamed]
+    store = w.town(tmp_path / "numbers", events, n_grids=2)
+    table = recurrences(Evidence(store, w.NIGHT)).set_index("grid")["chance"]
+    assert table[0] == 0
+    assert 0 < table[1] < 0.4
 
 
 def test_a_ladder_climbed(tmp_path):

@@ -5,11 +5,11 @@ import pandas as pd
 
 from riskwarn.gaps.evidence import Evidence
 from riskwarn.gaps.gap import PAPER, REPEAT, discovered, gap_rows, no_gaps, unknown
-from riskwarn.history import DAY_US, NEVER
+from riskwarn.history import DAY_US, NEVER, Events
 
 FOLLOW_UP_DAYS = 30
 REPEAT_WITHIN_DAYS, REPEAT_SHOWN_DAYS = 90, 60
-REPEAT_CHANCE = 0.2
+REPEAT_CHANCE = 0.25
 """Chance of two returns from which on a grid is listed."""
 _SURE = 1 - 1e-9
 _PLACE_SHARE, _PLACE_WEIGHT = 0.4, 10.0
@@ -37,12 +37,12 @@ def recurrences(evidence: Evidence) -> pd.DataFrame:
     """
     events = evidence.events
     closed = np.flatnonzero(events.of("dispute") & (events.closed != NEVER) & (events.grid >= 0))
-    by_case, by_place = (
+    (by_case, _), (by_place, met) = (
         _first_after(evidence, closed, key, alike=alike) for key, alike in ((events.case, False), (events.place, True))
     )
     again = np.minimum(by_case, by_place)
     known = by_case < NEVER
-    chance = np.where(known, 1.0, np.where(by_place < NEVER, _same_matter(evidence, closed, by_place), 0.0))
+    chance = np.where(known, 1.0, np.where(by_place < NEVER, _same_matter(evidence, closed, by_place, met), 0.0))
     return pd.DataFrame(
         {
             "row": closed,
@@ -54,15 +54,17 @@ def recurrences(evidence: Evidence) -> pd.DataFrame:
     )
 
 
-def _same_matter(evidence: Evidence, closed: np.ndarray, again: np.ndarray) -> np.ndarray:
-    """(n_closed,) how often a record at the place of a closed case, of its category and so many days later, was of the same case.
+def _same_matter(evidence: Evidence, closed: np.ndarray, again: np.ndarray, back: np.ndarray) -> np.ndarray:
+    """(n_closed,) chance that a record (row `back`) at the place of a closed case, of its category and so many days later, is of the same matter.
 
-    Counted over records of other feeds that name their case, by weeks after the closing, shrunk to two in five by ten records.
+    As often as records of other feeds that name their case were of the same case, of closed cases whose number some record shared before the
+    closing; by weeks after it, shrunk to two in five by ten records. A record that names another number than that of a closed case which
+    nobody else names is of its matter only where the case was never joined, which is as common as records that name none.
     """
     events = evidence.events
     n_codes = len(events.words["category"])
     told = np.flatnonzero((events.place >= 0) & (events.case >= 0) & events.of(*_SAY_THEIR_CASE))
-    mine = closed[(events.place[closed] >= 0) & (events.case[closed] >= 0)]
+    mine = closed[(events.place[closed] >= 0) & _joined_before(events, closed)]
     left, right = (
         pd.DataFrame({"key": events.place[r] * n_codes + events.category[r], "at": at[r], "case": events.case[r]})
         for r, at in ((mine, events.closed), (told, events.occurred))
@@ -83,10 +85,27 @@ def _same_matter(evidence: Evidence, closed: np.ndarray, again: np.ndarray) -> n
     n, k = np.bincount(week, minlength=weeks), np.bincount(week, same, minlength=weeks)
     share = (k + _PLACE_WEIGHT * _PLACE_SHARE) / (n + _PLACE_WEIGHT)
     lag = np.where(again < NEVER, again - events.closed[closed], 0) // (7 * DAY_US)
-    return np.asarray(share[np.clip(lag, 0, weeks - 1)])
+    same = share[np.clip(lag, 0, weeks - 1)]
+    citizens = events.of(*_SAY_THEIR_CASE)
+    unnamed = 1 - float((events.case[citizens] >= 0).mean()) if citizens.any() else 1.0
+    other = (events.case[back] >= 0) & citizens[back]
+    return np.asarray(np.where(other, same * unnamed / (same * unnamed + 1 - same), same))
 
 
-def _first_after(evidence: Evidence, closed: np.ndarray, key: np.ndarray, *, alike: bool) -> np.ndarray:
+def _joined_before(events: Events, closed: np.ndarray) -> np.ndarray:
+    """(n_closed,) whether another record had the number of the case when it was closed."""
+    order = np.lexsort((events.occurred, events.case))
+    case = events.case[order]
+    second = order[1:][(case[1:] == case[:-1]) & (case[1:] >= 0) & (np.r_[-1, case[:-2]] != case[1:])]
+    at = np.full(int(events.case.max(initial=-1)) + 2, NEVER)
+    at[events.case[second]] = events.occurred[second]
+    return np.asarray(at[events.case[closed]] <= events.closed[closed])
+
+
+def _first_after(
+    evidence: Evidence, closed: np.ndarray, key: np.ndarray, *, alike: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """(n_closed,) when the first record after each closing that has its key came (NEVER for none), and its row."""
     events = evidence.events
     known = closed[key[closed] >= 0]
     wanted = np.zeros(int(key.max(initial=0)) + 2, dtype=bool)
@@ -96,7 +115,7 @@ def _first_after(evidence: Evidence, closed: np.ndarray, key: np.ndarray, *, ali
         {"key": key[known], "at": events.closed[known], "row": known, "place": np.searchsorted(closed, known)}
     ).sort_values("at")
     right = pd.DataFrame({"key": key[rows], "at": events.occurred[rows], "met": rows}).sort_values("at")
-    first = np.full(len(closed), NEVER)
+    first, row = np.full(len(closed), NEVER), np.zeros(len(closed), dtype=int)
     tolerance = FOLLOW_UP_DAYS * DAY_US
     for _ in range(2 if alike else 1):
         met = pd.merge_asof(
@@ -105,18 +124,18 @@ def _first_after(evidence: Evidence, closed: np.ndarray, key: np.ndarray, *, ali
         hit = met["met"].to_numpy(dtype=int)
         fits = _alike(evidence, met["row"].to_numpy(), hit) if alike else np.ones(len(hit), dtype=bool)
         place = met["place"].to_numpy()[fits]
-        first[place] = np.minimum(first[place], events.occurred[hit[fits]])
+        first[place], row[place] = events.occurred[hit[fits]], hit[fits]
         again = ~fits
         left = met.loc[again, ["key", "row", "place"]].assign(at=events.occurred[hit[again]]).sort_values("at")
         left = left[left["at"] - events.closed[left["row"]] < tolerance]
     late = first - events.closed[closed] > tolerance
-    return np.where(late, NEVER, first)
+    return np.where(late, NEVER, first), row
 
 
 def _alike(evidence: Evidence, one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Whether records of one place can be one matter: like categories, and no case that says otherwise.
 
-    A police category says little of the matter; where calls carry cases, those tell it, and without one a call does not count.
+    A number that nobody else names says nothing: the case may never have been joined. A police category says little of the matter; where calls carry cases, those tell it, and without one a call does not count.
     """
     events = evidence.events
     police = np.array([str(w).startswith("P") for w in events.words["category"]], dtype=bool)
@@ -126,7 +145,8 @@ def _alike(evidence: Evidence, one: np.ndarray, other: np.ndarray) -> np.ndarray
     shared = np.bincount(events.case[events.case >= 0], minlength=1) > 1
     case = events.case[other]
     numbered = events.of("dispute")[other] & ~(shared[np.maximum(case, 0)] & (case >= 0))
-    elsewhere = (case >= 0) & (case != events.case[one]) & ~numbered
+    joined = shared[np.maximum(events.case[one], 0)] & (events.case[one] >= 0)
+    elsewhere = (case >= 0) & (case != events.case[one]) & ~numbered & joined
     return np.asarray(fits & ~elsewhere)
 
 
@@ -134,7 +154,7 @@ def repeat_gaps(evidence: Evidence) -> pd.DataFrame:
     """G07: grids where two returns within 90 days, the second at most 60 days ago, are likelier than :data:`REPEAT_CHANCE`.
 
     `observed` are the returns of the last 150 days, `expected` what the city's share of returns would bring from as many closings;
-    `confidence` is the chance that two are of the matters that were closed.
+    `confidence` is the chance that two are of the matters that were closed, and the score counts each return by its own.
     """
     table = recurrences(evidence)
     likely = _twice(evidence, table)
@@ -144,7 +164,7 @@ def repeat_gaps(evidence: Evidence) -> pd.DataFrame:
     rate = float((table["again"] < NEVER).mean()) if len(table) else 0.0
     by = (
         recent.groupby("grid")
-        .agg(n=("row", "size"), back=("again", lambda a: int((a < NEVER).sum())))
+        .agg(n=("row", "size"), back=("again", lambda a: int((a < NEVER).sum())), weight=("chance", "sum"))
         .reindex(np.sort(grids), fill_value=0)
     )
     numbers = [
@@ -163,7 +183,7 @@ def repeat_gaps(evidence: Evidence) -> pd.DataFrame:
         [f"grid:{g}" for g in evidence.grid_ids[by.index]],
         observed=observed,
         expected=expected,
-        score=observed,
+        score=by["weight"].to_numpy(dtype=float),
         confidence=likely[by.index],
         evidence=numbers,
     )
