@@ -25,15 +25,13 @@ CAPACITY = 40
 _LOOKED, _WHY = "city_analyst", "an example that nobody acts on"
 
 
-def run(folder: Path, *, port: int = 8000) -> Night:
-    """Ingest, backtest, train, ask the gate, run a night; print what was found and how to open the page.
+def run(folder: Path) -> Night:
+    """Ingest, backtest, train, ask the gate, run a night; print what was found.
 
     Parameters
     ----------
     folder
         Of the new store.
-    port
-        At which the page will be served.
 
     Returns
     -------
@@ -68,11 +66,28 @@ def run(folder: Path, *, port: int = 8000) -> Night:
         store, model.label.name, as_of=NIGHT, capacity=CAPACITY, alias=alias, say=lambda line: print(f"  {line}")
     )
     _show(night, store)
-    print(
-        f"\nOpen the page:   riskwarn serve --store {folder} --port {port}      then http://127.0.0.1:{port}/?lang=en"
-    )
-    print(f"Open the record: mlflow ui --backend-store-uri {uri}")
     return night
+
+
+def doors(store: Store, *, port: int = 8000) -> str:
+    """Where to look at what was made.
+
+    Parameters
+    ----------
+    store
+        Of the demonstration.
+    port
+        At which the page will be served.
+
+    Returns
+    -------
+    text
+        Two lines.
+    """
+    return (
+        f"Open the page:   riskwarn serve --store {store.path} --port {port}      then http://127.0.0.1:{port}/?lang=en\n"
+        f"Open the record: mlflow ui --backend-store-uri {tracking.default_uri(store.path)}"
+    )
 
 
 def _promoted(target: str, store: Store) -> str:

@@ -252,6 +252,15 @@ def test_nothing_published(empty):
     assert empty.get("/healthz").json() == {"status": "ok"}
 
 
+def test_work_of_a_store_without_a_ledger_says_what_makes_one(client):
+    """Where no night was entered the page of work says so, and what enters one; it does not call the address wrong."""
+    page = client.get("/desk?lang=en")
+
+    assert page.status_code == 404
+    assert "Nobody has been given work yet" in page.text
+    assert "riskwarn nightly" in page.text
+
+
 def test_what_cannot_be_told_is_no_gap(tmp_path, monkeypatch):
     """A kind the data cannot tell is not counted as a gap; it is named apart, and its rows are shown on request."""
     known = web_town._gaps

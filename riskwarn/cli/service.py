@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from riskwarn.cli.options import Json, Language, Quiet, StoreFolder, example, verbs
-from riskwarn.cli.shared import open_store, say, store_path
+from riskwarn.cli.shared import enter_nights, open_store, say, store_path
 from riskwarn.errors import AddressError
 
 if TYPE_CHECKING:
@@ -99,10 +99,12 @@ def demo(
     store: StoreFolder = None,
 ) -> None:
     """Run the main job on Boston 2015."""
-    from riskwarn.demo import run
+    from riskwarn.demo import doors, run
 
     folder = store or _DEMO
-    run(folder, port=port)
+    run(folder)
+    opened = open_store(folder)
+    print(f"\n{enter_nights(opened)}\n\n{doors(opened, port=port)}")
     if page:
         _serve(folder, "127.0.0.1", port, str(language))
 

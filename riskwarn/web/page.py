@@ -305,9 +305,10 @@ def error_page(request: Request, problem: Problem) -> Response:
         "unknown_night": "no_night",
         "damaged_night": "damaged_night",
         "stopped": "stopped_title",
+        "no_ledger": "no_ledger",
     }.get(problem.code, key)
     nearest = problem.extra.get("nearest")
-    more = ("failed_more", "not_signed_in_more", "forbidden_more")
+    more = ("failed_more", "not_signed_in_more", "forbidden_more", "no_ledger_more")
     given = common | {"key": key, "nearest": nearest, "problem": problem, "more": more}
     response = _html(request, _PAGES.get_template("error.html").render(given), problem.status)
     response.headers.update(problem.headers())

@@ -314,6 +314,10 @@ PHRASES: dict[str, Phrase] = {
     "per_week": phrase("per week"),
     "no_feeds": phrase("This night states no feed health."),
     "not_found": phrase("There is no such page or grid"),
+    "no_ledger": phrase("Nobody has been given work yet"),
+    "no_ledger_more": phrase(
+        "Alerts and gaps become work when a night is entered in the ledger: riskwarn nightly does so, on a machine with the extra ledger."
+    ),
     "no_night": phrase("Nothing is published for that date"),
     "nearest": phrase("The nearest night is {as_of}."),
     "bad_request": phrase("The address has a bad parameter"),
