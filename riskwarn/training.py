@@ -1,7 +1,9 @@
 """Train a model on all that is settled, and log it."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +19,15 @@ from riskwarn.gate import gate
 from riskwarn.history import History
 from riskwarn.language import LANGUAGES, in_every_language, phrase
 from riskwarn.model import RiskModel
-from riskwarn.panel import build_panel
+from riskwarn.panel import build_panel, grids_in, grids_of, panel_digest, rows_on_disk
+from riskwarn.rows import Rows
 from riskwarn.store import Store
 
 
 @checked
 def train(
     experiment: Experiment,
-    panel: pd.DataFrame,
+    panel: pd.DataFrame | str | Path,
     *,
     report: Report | None = None,
     grids: pd.DataFrame | None = None,
@@ -41,7 +44,8 @@ def train(
     experiment
         What was asked.
     panel
-        What :func:`riskwarn.build_panel` gave for it.
+        What :func:`riskwarn.build_panel` gave for it; or the folder that :func:`riskwarn.panel.write_panel` or
+        :func:`riskwarn.distributed.write_blocks` wrote, from which the same model is learnt with no more than a part of it in memory.
     report
         What :func:`riskwarn.backtest` found. Without it the model cannot be promoted: nothing says that it beats a count.
     grids
@@ -73,17 +77,33 @@ def train(
     """
     uri = tracking.default_uri(tracking_folder)
     tracking.check_answers(uri)
-    model = RiskModel.of(experiment).fit(panel, grids=grids)
-    digest = (
-        data_digest or hashlib.sha256(pd.util.hash_pandas_object(panel, index=False).to_numpy().tobytes()).hexdigest()
-    )
-    model.facts.update(_judged(report) | tracking.trained_from(experiment, digest))
-    model.facts.update(card=card_of(model, report), datasheet=datasheet and dict(datasheet))
-    if records is not None:
-        model.facts["audit"] = make_audit(model, experiment, report, records, as_of=panel["as_of"].max())
-    logged = tracking.log_training(model, experiment, panel, report=report, uri=uri, data_digest=digest, alias=alias)
+    with _opened(experiment, panel) as (rows, carried, digest):
+        model = RiskModel.of(experiment).fit(rows, grids=carried if grids is None else grids)
+        known_from = data_digest or digest()
+        model.facts.update(_judged(report) | tracking.trained_from(experiment, known_from))
+        model.facts.update(card=card_of(model, report), datasheet=datasheet and dict(datasheet))
+        if records is not None:
+            model.facts["audit"] = make_audit(model, experiment, report, records, as_of=rows.as_of.max())
+        logged = tracking.log_training(
+            model, experiment, rows, report=report, uri=uri, data_digest=known_from, alias=alias
+        )
     tracking.keep(logged, tracking_folder, alias=alias)
     return logged
+
+
+_Opened = tuple[Rows, pd.DataFrame | None, Callable[[], str]]
+
+
+@contextmanager
+def _opened(experiment: Experiment, panel: pd.DataFrame | str | Path) -> Iterator[_Opened]:
+    """The rows of a panel, the grids it carries, and what tells its digest."""
+    if isinstance(panel, pd.DataFrame):
+        hashed = partial(pd.util.hash_pandas_object, panel, index=False)
+        yield Rows.of(panel), grids_of(panel), lambda: hashlib.sha256(hashed().to_numpy().tobytes()).hexdigest()
+        return
+    names = [f.name for f in experiment.features]
+    with rows_on_disk(panel, names, dates=experiment.dates.index()) as rows:
+        yield rows, grids_in(panel), lambda: hashlib.sha256(panel_digest(rows).encode()).hexdigest()
 
 
 @checked

@@ -332,6 +332,23 @@ def test_train_then_promote(ask, street, capsys):
     assert "keeps out of @champion" in capsys.readouterr().err
 
 
+def test_train_from_a_panel_on_disk(ask, street, tmp_path, capsys):
+    """A folder for the panel gives the model of one at hand, with its papers; an engine without a folder is refused in a sentence."""
+    store, path = street
+    ask("train", str(path), "--no-backtest")
+    at_hand = tracking.kept(store.path, towns.TARGET, alias="candidate")
+    found = ask("train", str(path), "--no-backtest", "--panel", str(tmp_path / "panel"), "--blocks", "2")
+    from_disk = tracking.kept(store.path, towns.TARGET, alias="candidate")
+
+    assert found["gate_reason"] == "not backtested"
+    assert (tmp_path / "panel" / "_blocks.json").exists()
+    assert from_disk.trees == at_hand.trees
+    assert from_disk.facts["golden"]["scores"] == pytest.approx(at_hand.facts["golden"]["scores"], abs=1e-6)
+    assert from_disk.facts["datasheet"] == at_hand.facts["datasheet"]
+    assert main(["train", str(path), "--jobs", "2", "--store", str(store.path)]) == 11
+    assert "name it with --panel DIR" in capsys.readouterr().err
+
+
 def test_ingest_says_what_became_of_every_row(ask, tmp_path):
     """Received is accepted and quarantined and duplicate; the same file again is all known."""
     (tmp_path / "calls.csv").write_text("id,at,grid,kind\nn1,2025-06-01 08:00,G01,P04\nn2,2025-06-01 09:00,G99,P04\n")

@@ -1,8 +1,7 @@
 """Poisson regression on the logs of the features: what a model must add to be worth its trees."""
 
 import dataclasses
-import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -15,11 +14,14 @@ from riskwarn.calibration import Calibration
 from riskwarn.errors import DefinitionError
 from riskwarn.feature import Feature, Own, Season
 from riskwarn.history import Stream
+from riskwarn.rows import Rows
 
 _TINY = 1e-6
 _ROUNDS, _HALVINGS = 50, 12
 _ENOUGH = 1e-8
 """Gain of the mean log likelihood under which the search ends."""
+_KEPT_BYTES = 192 * 2**20
+"""Logs of rows that do not lie in memory are kept there up to so many, and worked out anew for every step beyond."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Line:
     @classmethod
     def fit(
         cls,
-        panel: pd.DataFrame,
+        panel: pd.DataFrame | Rows,
         features: Sequence[str],
         *,
         l2: float = 1e-3,
@@ -88,27 +90,25 @@ class Line:
         A generalised linear model with the log link (McCullagh & Nelder 1989, Generalized Linear Models, chapter 6) and a ridge (Hoerl &
         Kennard 1970, Technometrics 12, 55–67): prior counts of 4, 15, 52 and 104 weeks say nearly the same, and without it their weights
         run off with opposite signs. Logs, because what doubles a count of 1 and of 100 is the same news.
-        """
-        y = panel["y"].to_numpy(dtype=np.float32)
-        if not features:
-            return cls(constant=float(np.log(y.mean())))
-        names = list(features)
-        # half the digits say a log well enough, at half the time and memory
-        logs, centre, scale = _standardised(panel[names].to_numpy(dtype=np.float32))
-        begun = None if start is None else start._in_units(names, centre, scale)  # noqa: SLF001
-        if begun is None or not len(signs):
-            constant, best = _of_signs(logs, y, l2, np.asarray(signs), _free(logs, y, l2, begun))
-        else:  # with a start that has the signs the top within them is near, whatever the best without them is
-            constant, best = _climbed(logs, y, l2, np.asarray(signs), begun)
-        weights = np.where(scale > _TINY, best / scale, 0.0)
-        known = dict(zip(names, weights.tolist(), strict=True))
-        return cls(known, dict(zip(names, centre.tolist(), strict=True)), constant)
 
-    def _in_units(self, names: list[str], centre: np.ndarray, scale: np.ndarray) -> tuple[float, np.ndarray]:
-        """Constant and (m,) weights of signed logs about other centres, in units of their spreads."""
-        weights = np.array([self.weights[n] for n in names])
-        moved = centre - np.array([self.centres[n] for n in names])
-        return self.constant + float(moved @ weights), weights * scale
+        Newton's steps need no more than sums over the rows, which are added up a part at a time in double precision, in the same parts
+        wherever the rows lie: a panel on disk gives the line of one at hand.
+        """
+        rows = Rows.of(panel)
+        if not features:
+            return cls(constant=float(np.log(rows.y.mean())))
+        names = list(features)
+        told = _Told.of(rows, names, l2)
+        if start is None or not len(signs):
+            best = _of_signs(told, np.asarray(signs), _climbed(told, told.begun(start)))
+        else:  # with a start that has the signs the top within them is near, whatever the best without them is
+            best = _climbed(told, told.begun(start), np.asarray(signs))
+        known = np.where(told.scale > _TINY, best[1:] / told.scale, 0.0)
+        return cls(
+            dict(zip(names, known.tolist(), strict=True)),
+            dict(zip(names, told.centre.tolist(), strict=True)),
+            float(best[0]),
+        )
 
     @classmethod
     def plain(cls, panel: pd.DataFrame, features: Sequence[str]) -> "Line":
@@ -285,100 +285,131 @@ class Linear:
         return predicted(panel, expected, expected, self.calibration.probability(expected))
 
 
-def _free(
-    logs: np.ndarray, y: np.ndarray, l2: float, begun: tuple[float, np.ndarray] | None
-) -> tuple[float, np.ndarray]:
-    """Constant and (m,) weights that are best of all."""
-    from scipy.linalg import LinAlgWarning  # noqa: PLC0415
-    from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415
-    from sklearn.linear_model import PoissonRegressor  # noqa: PLC0415
+@dataclass(frozen=True, eq=False)
+class _Told:
+    """What rows tell of a Poisson regression on their standardised logs: sums over them, a part at a time.
 
-    fitted = PoissonRegressor(alpha=l2, max_iter=500, solver="newton-cholesky", warm_start=begun is not None)
-    if begun is not None:
-        fitted.intercept_, fitted.coef_ = np.float32(begun[0]), begun[1].astype(np.float32)
-    with warnings.catch_warnings():
-        # where columns say the same, or a start is the optimum to the last digit, scikit-learn goes on with a slower search, and says so
-        warnings.simplefilter("ignore", LinAlgWarning)
-        warnings.filterwarnings("ignore", "Line search of Newton solver", ConvergenceWarning)
-        fitted.fit(logs, y)
-    return float(fitted.intercept_), fitted.coef_
+    Parameters
+    ----------
+    rows, names
+        Rows, and the columns that are read.
+    centre, scale
+        (m,) means and spreads of the signed logs.
+    l2
+        Ridge penalty.
+    kept
+        The parts as standardised logs, where they are kept in memory.
+    """
+
+    rows: Rows
+    names: list[str]
+    centre: np.ndarray
+    scale: np.ndarray
+    l2: float
+    kept: list[np.ndarray]
+
+    @classmethod
+    def of(cls, rows: Rows, names: list[str], l2: float) -> "_Told":
+        centre, scale = _standards(rows, names)
+        told = cls(rows, names, centre, scale, l2, [])
+        if rows.at_hand or 4 * len(rows) * len(names) <= _KEPT_BYTES:
+            told.kept.extend(told._logs())
+        return told
+
+    def _logs(self) -> Iterator[np.ndarray]:
+        """(k, m) standardised logs of the parts; half the digits say a log well enough, at half the time and memory."""
+        centre, scale = self.centre.astype(np.float32), self.scale.astype(np.float32)
+        for part in self.rows.parts(self.names):
+            logs = _logs_of(part)
+            logs -= centre
+            logs[np.isnan(logs)] = 0
+            logs /= scale
+            yield logs
+
+    def begun(self, start: "Line | None") -> np.ndarray:
+        """Constant and (m,) weights where a search begins: a line of the same columns, in units of these spreads, or the mean."""
+        if start is None:
+            return np.r_[np.log(max(float(self.rows.y.mean()), _TINY)), np.zeros(len(self.names))]
+        weights = np.array([start.weights[n] for n in self.names])
+        moved = self.centre - np.array([start.centres[n] for n in self.names])
+        return np.r_[start.constant + moved @ weights, weights * self.scale]
+
+    def __call__(self, at: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """Mean penalised log likelihood at a constant and weights, its slope, and its negative second derivative."""
+        n, m = len(self.rows), len(self.names)
+        value, slope, curved, first = 0.0, np.zeros(m + 1), np.zeros((m + 1, m + 1)), 0
+        weights = at[1:].astype(np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for logs in self.kept or self._logs():
+                y = self.rows.y[first : first + len(logs)]
+                log_rate = at[0] + logs @ weights
+                rate = np.exp(log_rate)
+                left, weighed = y - rate, logs * rate.astype(np.float32)[:, None]
+                value += float((y * log_rate - rate).sum())
+                slope += np.r_[left.sum(), left.astype(np.float32) @ logs]
+                curved[0, 0] += rate.sum()
+                curved[0, 1:] += weighed.sum(axis=0, dtype=float)
+                curved[1:, 1:] += weighed.T @ logs
+                first += len(logs)
+        curved[1:, 0] = curved[0, 1:]
+        penalty = np.r_[0.0, np.full(m, self.l2)]
+        return value / n - self.l2 / 2 * float(at[1:] @ at[1:]), slope / n - penalty * at, curved / n + np.diag(penalty)
 
 
-def _of_signs(
-    logs: np.ndarray, y: np.ndarray, l2: float, signs: np.ndarray, free: tuple[float, np.ndarray]
-) -> tuple[float, np.ndarray]:
+def _of_signs(told: _Told, signs: np.ndarray, free: np.ndarray) -> np.ndarray:
     """Constant and (m,) weights that are best among those of the `signs`; `free` are the best of all, and where they have the signs the answer."""
-    constant, weights = free
-    if not len(signs) or not (weights * signs < 0).any():
-        return free
-    return _climbed(logs, y, l2, signs, (constant, weights))
+    return _climbed(told, free, signs) if len(signs) and (free[1:] * signs < 0).any() else free
 
 
-def _climbed(
-    logs: np.ndarray, y: np.ndarray, l2: float, signs: np.ndarray, begun: tuple[float, np.ndarray]
-) -> tuple[float, np.ndarray]:
-    """Constant and (m,) weights that are best among those of the `signs`, from those of them next to `begun` on.
+def _climbed(told: _Told, begun: np.ndarray, signs: np.ndarray | None = None) -> np.ndarray:
+    """Constant and (m,) weights that are best, among those of the `signs` where there are any, from those of them next to `begun` on.
 
     A ridge-penalised Poisson likelihood is concave, so Newton's steps, each the best within the bounds for the quadratic at hand
-    (:func:`riskwarn.baseline.additive.bounded_step`), climb to the only top there is.
+    (:func:`riskwarn.baseline.additive.bounded_step`), climb to the only top there is. A step that does not gain is halved.
     """
-    constant, weights = begun
-    low = np.r_[-np.inf, np.where(signs > 0, 0.0, -np.inf)]
-    high = np.r_[np.inf, np.where(signs < 0, 0.0, np.inf)]
-
-    def reached(at: np.ndarray) -> tuple[float, np.ndarray]:
-        log_rate = at[0] + logs @ at[1:].astype(np.float32)
-        rate = np.exp(log_rate)
-        return float((y * log_rate - rate).mean(dtype=float) - l2 / 2 * at[1:] @ at[1:]), rate
-
-    at = np.clip(np.r_[constant, weights], low, high)
-    value, rate = reached(at)
+    free = np.zeros(len(begun) - 1) if signs is None else signs
+    low = np.r_[-np.inf, np.where(free > 0, 0.0, -np.inf)]
+    high = np.r_[np.inf, np.where(free < 0, 0.0, np.inf)]
+    at = np.clip(begun, low, high)
+    value, slope, curved = told(at)
     for _ in range(_ROUNDS):
-        step = bounded_step(*_quadratic(logs, y - rate, rate, l2, at), low - at, high - at)
+        step = bounded_step(curved, slope, low - at, high - at)
         for halving in range(_HALVINGS):
             tried = np.clip(at + step * 0.5**halving, low, high)
-            gained, rate_there = reached(tried)
-            if gained > value:
+            there, slope_there, curved_there = told(tried)
+            if there > value:
                 break
         else:
             break
-        at, rate, gain, value = tried, rate_there, gained - value, gained
+        gain, at, value, slope, curved = there - value, tried, there, slope_there, curved_there
         if gain < _ENOUGH:
             break
-    return float(at[0]), at[1:]
-
-
-def _quadratic(
-    logs: np.ndarray, left: np.ndarray, rate: np.ndarray, l2: float, at: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Negative second derivative and slope of the mean penalised log likelihood, the constant first."""
-    n, m = logs.shape
-    curved, weighed = np.empty((m + 1, m + 1)), logs * rate[:, None]
-    curved[0, 0] = rate.sum(dtype=float)
-    curved[0, 1:] = curved[1:, 0] = weighed.sum(axis=0, dtype=float)
-    curved[1:, 1:] = weighed.T @ logs
-    penalty = np.r_[0.0, np.full(m, l2)]
-    slope = np.r_[left.sum(dtype=float), left @ logs] / n
-    return curved / n + np.diag(penalty), slope - penalty * at
+    return at
 
 
 def _signed_log(values: np.ndarray) -> np.ndarray:
     return np.sign(values) * np.log1p(np.abs(values))
 
 
-def _standardised(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(n, m) signed logs about their means in units of their spread, 0 where missing; (m,) means; (m,) spreads."""
+def _logs_of(part: pd.DataFrame) -> np.ndarray:
+    """(k, m) signed logs in single precision, NaN where missing."""
+    values = part.to_numpy(dtype=np.float32)
     logs = np.log1p(np.abs(values))
     np.copysign(logs, values, out=logs)
-    missing = np.isnan(logs)
-    known = len(logs) - missing.sum(axis=0)
-    logs[missing] = 0
-    centre = logs.sum(axis=0, dtype=float) / np.maximum(known, 1)
-    logs -= centre.astype(np.float32)
-    logs[missing] = 0
-    scale = np.maximum(np.sqrt(np.einsum("ij,ij->j", logs, logs, dtype=float) / len(logs)), _TINY)
-    logs /= scale.astype(np.float32)
-    return logs, centre, scale
+    return logs
+
+
+def _standards(rows: Rows, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """(m,) means of the signed logs that are known, and (m,) spreads about them, those that are missing counting as the mean."""
+
+    def added(of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        return np.sum([of(_logs_of(part)) for part in rows.parts(names)], axis=0)
+
+    known = added(lambda logs: (~np.isnan(logs)).sum(axis=0))
+    centre = added(lambda logs: np.nansum(logs, axis=0, dtype=float)) / np.maximum(known, 1)
+    about = centre.astype(np.float32)
+    squares = added(lambda logs: np.nansum((logs - about) ** 2, axis=0, dtype=float))
+    return centre, np.maximum(np.sqrt(squares / len(rows)), _TINY)
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,10 @@ from riskwarn.cli.shared import (
 from riskwarn.errors import DataError, NotFoundError
 
 if TYPE_CHECKING:
+    from riskwarn.backtesting import Report
     from riskwarn.experiment import Experiment
     from riskwarn.feature import Feature
+    from riskwarn.model import RiskModel
     from riskwarn.plan import Plan
     from riskwarn.store import Store
 
@@ -196,29 +198,56 @@ def train(
     no_backtest: Annotated[
         bool, typer.Option("--no-backtest", help="Skip the backtest; such a model cannot be promoted.")
     ] = False,
+    panel: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Keep the panel in this folder, in blocks, and learn from its files: for a panel that outgrows memory.",
+        ),
+    ] = None,
+    engine: EngineName = "local",
+    address: Address = "",
+    jobs: Jobs = 1,
+    blocks: Blocks = None,
     horizon: Horizon = None,
     store: StoreFolder = None,
     json: Json = False,
 ) -> None:
     """Backtest, train, log to MLflow and register as @candidate."""
-    from riskwarn import tracking
-    from riskwarn.backtesting import backtest
-    from riskwarn.training import described_panel, train
-
     opened, asked = open_store(store), experiment_of(experiment, horizon)
-    tracking.check_answers(tracking.default_uri(opened.path))
-    rows, sheet = described_panel(opened, asked)
-    report = None if no_backtest else backtest(asked, rows)
-    digest = sheet["data_digest"]
-    model = train(
-        asked, rows, report=report, tracking_folder=opened.path, data_digest=digest, datasheet=sheet, records=opened
-    )
+    asked_engine = engine_of(engine, address, jobs, blocks)
+    if panel is not None:
+        from riskwarn.distributed import train_blocks
+
+        model, report = train_blocks(opened, asked, panel, engine=asked_engine, n_blocks=blocks, judged=not no_backtest)
+    elif asked_engine is not None:
+        raise DataError(
+            "an engine writes the panel into a folder from which the model learns: name it with --panel DIR."
+        )
+    else:
+        model, report = _trained(opened, asked, judged=not no_backtest)
     facts = {k: model.facts[k] for k in ("mlflow_run", "mlflow_version", "gate", "gate_reason")}
     facts["gate_reason"] = facts["gate_reason"]["en"]
     version, run = facts["mlflow_version"], facts["mlflow_run"]
     text = f"{model} is registered as @candidate, version {version}, MLflow run {run}\ngate: {facts['gate_reason']}"
     body = {"target": model.label.name, "model_version": model.version, **facts}
     say(body, text if report is None else f"{report!r}\n\n{text}", as_json=json)
+
+
+def _trained(store: "Store", asked: "Experiment", *, judged: bool) -> "tuple[RiskModel, Report | None]":
+    """A model of the panel at hand, and how it would have done, where that is asked for."""
+    from riskwarn import tracking
+    from riskwarn.backtesting import backtest
+    from riskwarn.training import described_panel, train
+
+    tracking.check_answers(tracking.default_uri(store.path))
+    rows, sheet = described_panel(store, asked)
+    report = backtest(asked, rows) if judged else None
+    digest = sheet["data_digest"]
+    model = train(
+        asked, rows, report=report, tracking_folder=store.path, data_digest=digest, datasheet=sheet, records=store
+    )
+    return model, report
 
 
 @app.command(epilog=example("riskwarn retrain experiments/weekly.toml --store city"))

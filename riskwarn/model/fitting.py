@@ -15,6 +15,7 @@ from riskwarn.label import HALF_LIVES, Label
 from riskwarn.model import forest, tide
 from riskwarn.model.golden import FACT, golden_of
 from riskwarn.model.joint import Joint
+from riskwarn.rows import KEYS, Rows
 from riskwarn.stack import stack
 
 M = TypeVar("M", bound=Joint)
@@ -28,8 +29,10 @@ _ASKED, _ASKED_ROWS, _LEAST_ASKED = 32, 65_000, 12
 """Dates of which the shape is asked how much it expects in all: at most so many, or so many rows, but no fewer than the last."""
 
 
-def fitted(model: M, panel: pd.DataFrame, grids: pd.DataFrame | None) -> M:
+def fitted(model: M, panel: pd.DataFrame | Rows, grids: pd.DataFrame | None) -> M:
     """A copy of `model` that has learnt from the settled rows of `panel`, and from `grids` what larger areas share.
+
+    Of rows that lie on disk no more than a part is read at a time; what comes of it is the same.
 
     Raises
     ------
@@ -38,28 +41,30 @@ def fitted(model: M, panel: pd.DataFrame, grids: pd.DataFrame | None) -> M:
     DataError
         A feature column is missing.
     """
-    forest.check_holds(panel, model.feature_names)
-    rows = _in_order(settled(panel))
+    rows = Rows.of(panel)
+    forest.check_holds(rows.columns, model.feature_names)
+    settled(rows.keys)
+    rows = _in_order(rows[rows.keys["y"].notna().to_numpy()])
     early, late = _parted(rows, model.label)
-    judged = dataclasses.replace(_grown(model, early), seen_days=(rows["as_of"].max() - rows["as_of"].min()).days)
+    judged = dataclasses.replace(_grown(model, early), seen_days=(rows.as_of.max() - rows.as_of.min()).days)
     learnt = _on_its_tide(_renewed(_joined(judged, late, grids), rows), rows)
     facts = {
         "n_rows": len(rows),
-        "n_events": float(rows["y"].sum()),
-        "first": str(rows["as_of"].min()),
-        "last": str(rows["as_of"].max()),
-        "ranges": _ranges(rows[model.feature_names]),
+        "n_events": float(rows.y.sum()),
+        "first": str(rows.as_of.min()),
+        "last": str(rows.as_of.max()),
+        "ranges": _ranges(rows, model.feature_names),
     }
     return dataclasses.replace(learnt, facts={**learnt.facts, **facts, FACT: golden_of(learnt, rows)})
 
 
-def _parted(rows: pd.DataFrame, label: Label) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _parted(rows: Rows, label: Label) -> tuple[Rows, Rows]:
     """Rows of the early dates, whose outcomes were told by then, and of the latest quarter."""
-    dates = np.sort(rows["as_of"].unique())
+    dates = np.sort(rows.as_of.unique())
     cut = pd.Timestamp(dates[int(len(dates) * (1 - _CALIBRATION_SHARE))])
-    early = rows[rows["as_of"] + pd.Timedelta(days=label.wait_days) <= cut]
-    late = rows[rows["as_of"] >= cut]
-    if early["y"].nunique() < 2:
+    early = rows[(rows.as_of + pd.Timedelta(days=label.wait_days) <= cut).to_numpy()]
+    late = rows[(rows.as_of >= cut).to_numpy()]
+    if len(np.unique(early.y)) < 2:
         span = (dates[-1] - dates[0]).days if len(dates) > 1 else 0
         raise LabelError(
             f"the settled dates span {span} days, too few to train and calibrate apart with a horizon of "
@@ -68,23 +73,25 @@ def _parted(rows: pd.DataFrame, label: Label) -> tuple[pd.DataFrame, pd.DataFram
     return early, late
 
 
-def _grown(model: M, rows: pd.DataFrame) -> M:
+def _grown(model: M, rows: Rows) -> M:
     """Rate, trees and line fitted to `rows`, without shares and calibration."""
     learnt = _renewed(model, rows)
     return dataclasses.replace(learnt, trees=forest.grown(model.shape_features, model.settings, rows, learnt.rate))
 
 
-def _renewed(model: M, rows: pd.DataFrame) -> M:
+def _renewed(model: M, rows: Rows) -> M:
     """`model` with rate and line fitted to `rows`."""
-    added = _adding(model)
-    rate = Additive.fit(_some(rows, len(added)), added, exceeds=_exceeds(model))
+    added, exceeds = _adding(model), _exceeds(model)
+    some = _some(rows, len(added))
+    read = some.frame([*added, *([exceeds] if exceeds else [])])
+    rate = Additive.fit(read.assign(y=some.y), added, exceeds=exceeds)
     begun = model.line if model.line.weights else None
     signs = [f.monotone for f in model.shape_features]
     line = Line.fit(rows, model.shape_names, l2=model.settings.line_l2, signs=signs, start=begun)
     return dataclasses.replace(model, rate=rate, line=line)
 
 
-def _on_its_tide(model: M, rows: pd.DataFrame) -> M:
+def _on_its_tide(model: M, rows: Rows) -> M:
     """`model` with the level of the city as its totals forecast it, and with its doubt in place of that about a level that stays."""
     names = [f.name for f in model.label.totals]
     if not names or not {*names, _longest(model)} <= {*model.feature_names}:
@@ -118,49 +125,52 @@ def _longest(model: Joint) -> str:
     return Faded(model.label.streams, HALF_LIVES[-1]).name
 
 
-def _nights(model: Joint, rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+def _nights(model: Joint, rows: Rows, names: list[str]) -> pd.DataFrame:
     """A row a date: what came, what the same grids had, what the shape expects at some of the dates, and the city's columns."""
-    code, dates = pd.factorize(rows["as_of"], sort=True)
+    code, dates = pd.factorize(rows.as_of, sort=True)
     first = np.unique(code, return_index=True)[1]
-    nights = rows.iloc[first][names].reset_index(drop=True).assign(as_of=dates)
+    nights = rows[first].frame(names).reset_index(drop=True).assign(as_of=dates)
     n_asked = np.clip(_ASKED_ROWS * len(dates) // len(rows), _LEAST_ASKED, _ASKED)
     asked = np.unique(np.linspace(0, len(dates) - 1, n_asked).astype(int))
-    some = rows[np.isin(code, asked)]
+    of_asked = np.isin(code, asked)
     shape = np.full(len(dates), np.nan)
-    shape[asked] = np.bincount(code[np.isin(code, asked)], np.exp(model.shape_margin(some)), len(dates))[asked]
-    own = np.bincount(code, rows[_longest(model)].to_numpy(dtype=float), len(dates))
-    return nights.assign(y=np.bincount(code, rows["y"].to_numpy(dtype=float)), own=own, shape=shape)
+    expected = np.exp(rows[of_asked].each(model.shape_margin, model.shape_names))
+    shape[asked] = np.bincount(code[of_asked], expected, len(dates))[asked]
+    longest = _longest(model)
+    own = np.bincount(code, rows.each(lambda part: part[longest].to_numpy(dtype=float), [longest]), len(dates))
+    return nights.assign(y=np.bincount(code, rows.y), own=own, shape=shape)
 
 
-def _joined(grown: M, late: pd.DataFrame, grids: pd.DataFrame | None) -> M:
+def _joined(grown: M, late: Rows, grids: pd.DataFrame | None) -> M:
     """`grown` with the shares and the calibration that dates it has not seen ask for."""
-    label, y, overlap = grown.label, late["y"].to_numpy(dtype=float), _overlap(late, grown.label)
+    label, y, overlap = grown.label, late.y, _overlap(late, grown.label)
     # a count is what one would fall back to for a count, not for an outcome that is about change
-    counts = Line.plain(late, _priors(grown.features) if label.is_count else [])
-    parts = [grown.tree_margin(late), grown.line.margin(late)]
-    parts += [grown.rate.margin(late)] if grown.rate.weights else []
-    rates, n = np.column_stack([*parts, counts.parts(late)]), len(parts)
+    priors = _priors(grown.features) if label.is_count else []
+    counts = Line.plain(late.frame(priors), priors)
+    parts = [late.each(grown.tree_margin, grown.shape_names), late.each(grown.line.margin, grown.line.columns)]
+    parts += [late.each(grown.rate.margin, grown.rate.columns)] if grown.rate.weights else []
+    rates, n = np.column_stack([*parts, late.each(counts.parts, priors)]), len(parts)
     rivals = range(2, rates.shape[1]) if label.is_count else ()
-    shares = stack(rates, y, late["as_of"], rivals=rivals, overlap=overlap)
+    shares = stack(rates, y, late.as_of, rivals=rivals, overlap=overlap)
     of_line, of_rate = float(shares[1]), float(shares[2:n].sum())
     counted = counts.times(shares[n:].tolist())
     joined = dataclasses.replace(grown, line_share=of_line, rate_share=of_rate, counts=counted)
     # how busy a date was chose no share, so here parts that know no calendar hear of it
-    joint = rates @ shares + joined.blind_share * joined.season.margin(late)
+    joint = rates @ shares + joined.blind_share * late.each(joined.season.margin, joined.season.columns)
     fit = Calibration.fit if label.is_count else Calibration.fit_chance
     calibration = fit(joint, y, overlap=overlap)
-    areas = None if grids is None else parents_of(late["grid_id"], grids)
+    areas = None if grids is None else parents_of(late.keys["grid_id"], grids)
     expected, before = calibration.expected(joint), np.exp(rates[:, 0])
-    common = common_factors(y, expected, late["as_of"], areas, before=before, overlap=overlap)
+    common = common_factors(y, expected, late.as_of, areas, before=before, overlap=overlap)
     # the level was fitted to these very dates, so their spread about it lacks how far the city moves on
-    moved = max(common[CITY] - common_factors(y, expected, late["as_of"])[CITY], 0.0)
+    moved = max(common[CITY] - common_factors(y, expected, late.as_of)[CITY], 0.0)
     calibration = dataclasses.replace(calibration, dispersion=calibration.dispersion + moved)
     return dataclasses.replace(joined, calibration=calibration, common=common)
 
 
-def _overlap(rows: pd.DataFrame, label: Label) -> float:
+def _overlap(rows: Rows, label: Label) -> float:
     """How many dates count the same event: horizon over days between dates, at least 1."""
-    apart = pd.Series(rows["as_of"].unique()).sort_values().diff().median() / pd.Timedelta(days=1)
+    apart = pd.Series(rows.as_of.unique()).sort_values().diff().median() / pd.Timedelta(days=1)
     return max(label.days / apart, 1.0) if apart > 0 else 1.0
 
 
@@ -178,12 +188,12 @@ def _adding(model: Joint) -> list[str]:
     return list(dict.fromkeys([*own, *(f.name for f in raising if f.core.unit in _COUNTS)]))
 
 
-def _some(rows: pd.DataFrame, n_added: int) -> pd.DataFrame:
+def _some(rows: Rows, n_added: int) -> Rows:
     """Rows of every so many dates, where there are more than a rate of many columns needs: dates beside each other say nearly the same."""
     step = -(-len(rows) * n_added // _RATE_CELLS)
     if step <= 1:
         return rows
-    code = pd.factorize(rows["as_of"], sort=True)[0]
+    code = pd.factorize(rows.as_of, sort=True)[0]
     return rows[(code.max() - code) % step == 0]
 
 
@@ -195,14 +205,14 @@ def _exceeds(model: Joint) -> str | None:
     return threshold if threshold in model.feature_names else ""
 
 
-def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
+def _in_order(rows: Rows) -> Rows:
     """By grid and date, so that the same panel in any order grows the same trees; not copied where it is so already, as built panels are."""
-    keys = rows[["grid_id", "as_of"]].reset_index(drop=True).sort_values(["grid_id", "as_of"], kind="stable")
-    at = keys.index.to_numpy()
-    return rows if (at[:-1] < at[1:]).all() else rows.iloc[at]
+    return rows[rows.keys[[*KEYS[:2]]].sort_values([*KEYS[:2]], kind="stable").index.to_numpy()]
 
 
-def _ranges(values: pd.DataFrame) -> dict[str, list[float]]:
+def _ranges(rows: Rows, names: list[str]) -> dict[str, list[float]]:
     """Least and greatest of each column, without those of which nothing is known."""
-    spans = {name: [float(column.min()), float(column.max())] for name, column in values.items()}
-    return {str(name): span for name, span in spans.items() if np.isfinite(span).all()}
+    spans = [(part.min(), part.max()) for part in rows.parts(names)]
+    low, high = (pd.concat(ends, axis=1) for ends in zip(*spans, strict=True))
+    found = {name: [float(low.loc[name].min()), float(high.loc[name].max())] for name in names}
+    return {name: span for name, span in found.items() if np.isfinite(span).all()}

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,36 +14,80 @@ from riskwarn.errors import DataError
 from riskwarn.experiment import ModelSettings
 from riskwarn.feature import Feature
 from riskwarn.objective import gain_classes, nights_of, options_of, outcome_of, size_of, sizes
+from riskwarn.rows import PART_CELLS, Rows
 
 if TYPE_CHECKING:
+    import lightgbm
     from lightgbm import Booster
 
 _MANY_ROWS = 200_000
+_AHEAD = 256
+"""Rows of a panel on disk that are read together where one is asked for."""
 
 
-def grown(features: Sequence[Feature], settings: ModelSettings, rows: pd.DataFrame, rate: Additive) -> str:
+def grown(features: Sequence[Feature], settings: ModelSettings, rows: Rows, rate: Additive) -> str:
     """LightGBM's text of the trees that tell the outcomes of `rows`, starting from a rate."""
     import lightgbm  # noqa: PLC0415
 
     objective, names = settings.objective, [f.name for f in features]
     if objective == "lambdarank":
-        rows = rows.sort_values(["as_of", "grid_id"], kind="stable")
-    start, y = rate.margin(rows), rows["y"].to_numpy(dtype=float)
+        rows = rows[rows.keys.sort_values(["as_of", "grid_id"], kind="stable").index.to_numpy()]
+    start, y = rows.each(rate.margin, rate.columns), rows.y
     options = options_for(features, settings, len(rows))
     target, aim = outcome_of(objective, y), options_of(objective, y, start)
     if settings.gain_per != "grid":
-        target, aim["label_gain"] = gain_classes(y / sizes(rows, size_of(features, settings.gain_per)))
-    data = lightgbm.Dataset(
-        matrix(rows, names),
+        size = size_of(features, settings.gain_per)
+        target, aim["label_gain"] = gain_classes(y / sizes(rows.frame([size.name]), size))
+    data = _data_set()(
+        rows.matrix(names) if rows.at_hand else unread(rows, names),
         target,
         init_score=start,
         feature_name=names,
         params=options,
-        group=nights_of(rows["as_of"]) if objective == "lambdarank" else None,
+        group=nights_of(rows.as_of) if objective == "lambdarank" else None,
     )
     text = lightgbm.train(options | aim, data, settings.n_trees).model_to_string()
     # how many threads grew the trees is no part of the model
     return re.sub(r"\[num_threads: \d+\]", "[num_threads: 0]", text)
+
+
+def unread(rows: Rows, names: list[str]) -> "lightgbm.Sequence":
+    """Rows as LightGBM reads them where they lie, in two rounds.
+
+    First those it makes its bins from, the very rows it would choose of a matrix at hand; then all, a part at a time, of which it keeps
+    the bins alone, a byte a value. So the trees are those of the matrix.
+    """
+    import lightgbm  # noqa: PLC0415
+
+    class Unread(lightgbm.Sequence):  # type: ignore[misc]  # LightGBM tells no types
+        batch_size = max(PART_CELLS // max(len(names), 1), 1)
+        ahead, begun = np.empty((0, len(names))), 0
+
+        def __getitem__(self, at: int | slice | list[int]) -> np.ndarray:
+            if isinstance(at, slice):
+                first, last, _ = at.indices(len(rows))
+                return rows.matrix(names, first, last)
+            place = int(np.asarray(at))  # those of the first round rise, and some are read ahead
+            if not self.begun <= place < self.begun + len(self.ahead):
+                self.begun = place
+                self.ahead = rows.matrix(names, place, min(place + _AHEAD, len(rows))).astype(float)
+            return self.ahead[place - self.begun]
+
+        def __len__(self) -> int:
+            return len(rows)
+
+    return Unread()
+
+
+def _data_set() -> "type[lightgbm.Dataset]":
+    """LightGBM's data set, which draws the rows its bins are made from by the seed that training is given, wherever the rows lie."""
+    import lightgbm  # noqa: PLC0415
+
+    class DataSet(lightgbm.Dataset):  # type: ignore[misc]  # LightGBM tells no types
+        def get_params(self) -> dict[str, Any]:
+            return dict(self.params)
+
+    return DataSet
 
 
 def options_for(features: Sequence[Feature], settings: ModelSettings, n_rows: int) -> dict[str, Any]:
@@ -93,19 +137,20 @@ def matrix(panel: pd.DataFrame, names: list[str]) -> np.ndarray:
     DataError
         One is missing.
     """
-    check_holds(panel, names)
+    check_holds(panel.columns, names)
     return panel[names].to_numpy(dtype=np.float32)
 
 
-def check_holds(panel: pd.DataFrame, names: list[str]) -> None:
-    """Refuse a panel that lacks a column the model reads.
+def check_holds(columns: Iterable[str], names: list[str]) -> None:
+    """Refuse the columns of a panel that lacks one the model reads.
 
     Raises
     ------
     DataError
         One is missing.
     """
-    missing = [n for n in names if n not in panel]
+    known = set(columns)
+    missing = [n for n in names if n not in known]
     if missing:
         raise DataError(
             f"the panel lacks {len(missing)} features the model reads, first: {', '.join(missing[:3])}. Build it with the model's own features."

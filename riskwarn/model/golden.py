@@ -11,6 +11,7 @@ import pandas as pd
 from riskwarn.calling import checked
 from riskwarn.errors import DataError
 from riskwarn.model.joint import Joint
+from riskwarn.rows import Rows
 
 FACT = "golden"
 _N_ROWS = 10
@@ -22,9 +23,9 @@ _CHILD = (
 )
 
 
-def golden_of(model: Joint, rows: pd.DataFrame) -> dict[str, Any]:
+def golden_of(model: Joint, rows: Rows) -> dict[str, Any]:
     """Some of `rows`, spread over them, and the log of what the model expects of each; plain values."""
-    chosen = rows[model.feature_names].iloc[np.unique(np.linspace(0, len(rows) - 1, _N_ROWS).astype(int))]
+    chosen = rows[np.unique(np.linspace(0, len(rows) - 1, _N_ROWS).astype(int))].frame(model.feature_names)
     values = chosen.astype(float).astype(object).where(chosen.notna(), None)
     return {"rows": values.to_numpy().tolist(), "scores": model.margin(chosen).tolist()}
 

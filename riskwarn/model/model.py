@@ -22,6 +22,7 @@ from riskwarn.model.joint import Joint
 from riskwarn.model.tide import Tide
 from riskwarn.notebook import text_html
 from riskwarn.panel import grids_of
+from riskwarn.rows import Rows
 
 FORMAT = 2
 """Of ``model.json``: 2 has a tide. One without a format is of the first, has none, and scores as it did."""
@@ -133,7 +134,7 @@ class RiskModel(Joint):
         return text_html(repr(self))
 
     @checked
-    def fit(self, panel: pd.DataFrame, *, grids: pd.DataFrame | None = None) -> "RiskModel":
+    def fit(self, panel: pd.DataFrame | Rows, *, grids: pd.DataFrame | None = None) -> "RiskModel":
         """A fitted copy. The latest quarter of dates says how much to trust rate, trees, line and counts that have not seen it.
 
         Then rate and line learn from all rows; the trees stay those that were judged, on the rate that has learnt.
@@ -141,10 +142,10 @@ class RiskModel(Joint):
         Parameters
         ----------
         panel
-            What :func:`riskwarn.build_panel` gave.
+            What :func:`riskwarn.build_panel` gave, or the rows of a panel on disk (:func:`riskwarn.panel.rows_on_disk`).
         grids
-            Table `grids`, of which the model learns what the grids of a community, township or county share (:meth:`totals`); what the
-            panel carries by default (:func:`riskwarn.panel.grids_of`).
+            Table `grids`, of which the model learns what the grids of a community, township or county share (:meth:`totals`); what a
+            panel at hand carries by default (:func:`riskwarn.panel.grids_of`).
 
         Returns
         -------
@@ -158,7 +159,8 @@ class RiskModel(Joint):
         DataError
             A feature column is missing.
         """
-        return fitted(self, panel, grids_of(panel) if grids is None else grids)
+        carried = grids_of(panel) if grids is None and isinstance(panel, pd.DataFrame) else grids
+        return fitted(self, panel, carried)
 
     @checked
     def save(self, folder: str | Path) -> Path:

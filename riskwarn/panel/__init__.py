@@ -5,7 +5,8 @@ Training asks for many dates, the night for one: the same function.
 
 from riskwarn.panel.block import Block, blocks
 from riskwarn.panel.build import GRID, NORMAL, build_panel, dates_of, fill, grids_of, night_panels, panel_of
-from riskwarn.panel.files import Progress, read_panel, write_panel
+from riskwarn.panel.files import Progress, grids_in, read_panel, write_panel
+from riskwarn.panel.spill import keys_on_disk, panel_digest, rows_on_disk
 
 __all__ = [
     "GRID",
@@ -16,9 +17,13 @@ __all__ = [
     "build_panel",
     "dates_of",
     "fill",
+    "grids_in",
     "grids_of",
+    "keys_on_disk",
     "night_panels",
+    "panel_digest",
     "panel_of",
     "read_panel",
+    "rows_on_disk",
     "write_panel",
 ]

@@ -119,11 +119,28 @@ def read_panel(folder: str | Path) -> pd.DataFrame:
     panel = pd.concat(frames, ignore_index=True)
     panel["grid_id"] = panel["grid_id"].astype("category")
     panel = panel.sort_values(["grid_id", "as_of"], ignore_index=True)
-    beside = Path(folder) / _GRIDS
-    if not beside.exists():
+    grids = grids_in(folder)
+    if grids is None:
         return panel
-    grids = pq.read_table(beside).to_pandas()
     return carrying(panel, grids, pd.Index(grids["grid_id"]).get_indexer(panel["grid_id"].astype("str")))
+
+
+@checked
+def grids_in(folder: str | Path) -> pd.DataFrame | None:
+    """What a panel on disk carries of the grids; none where it carries none.
+
+    Parameters
+    ----------
+    folder
+        Of the panel.
+
+    Returns
+    -------
+    grids
+        One row a grid, in the order of the city's table.
+    """
+    beside = Path(folder) / _GRIDS
+    return pd.read_parquet(beside) if beside.exists() else None
 
 
 def _settled_blocks(

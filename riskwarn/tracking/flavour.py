@@ -6,12 +6,14 @@ Nothing is pickled: MLflow is told to call this module with the folder of the bu
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 import riskwarn
 from riskwarn.calling import checked
 from riskwarn.errors import DataError
 from riskwarn.model import RiskModel
+from riskwarn.rows import Rows
 from riskwarn.scoring import score
 
 if TYPE_CHECKING:
@@ -120,14 +122,15 @@ def signature_of(model: RiskModel) -> "ModelSignature":
     return ModelSignature(Schema([*keys, *read]), Schema(answered), ParamSchema([capacity]))
 
 
-def example_of(model: RiskModel, panel: pd.DataFrame) -> pd.DataFrame:
+def example_of(model: RiskModel, panel: Rows) -> pd.DataFrame:
     """A few rows of the panel's last date, as they would be asked: at the first night whose score sees none of the outcomes learnt."""
-    rows = panel.loc[panel["as_of"] == panel["as_of"].max(), [*KEYS, *model.feature_names]].head(_EXAMPLE_ROWS)
+    last = panel[np.flatnonzero(panel.as_of == panel.as_of.max())[:_EXAMPLE_ROWS]]
+    rows = pd.concat([last.keys[[*KEYS]], last.frame(model.feature_names).reset_index(drop=True)], axis=1)
     asked = pd.Timestamp(rows["as_of"].iloc[0]) + pd.Timedelta(days=model.label.wait_days)
     return rows.assign(grid_id=rows["grid_id"].astype("str"), as_of=asked.isoformat()).reset_index(drop=True)
 
 
-def log_model(mlflow: Any, model: RiskModel, bundle: Path, panel: pd.DataFrame) -> Any:
+def log_model(mlflow: Any, model: RiskModel, bundle: Path, panel: Rows) -> Any:
     """Log the bundle as a model of the active run; gives what MLflow knows of it."""
     return mlflow.pyfunc.log_model(
         name=model.label.name,
@@ -140,13 +143,13 @@ def log_model(mlflow: Any, model: RiskModel, bundle: Path, panel: pd.DataFrame) 
     )
 
 
-def log_data(mlflow: Any, model: RiskModel, panel: pd.DataFrame, digest: str) -> None:
+def log_data(mlflow: Any, model: RiskModel, panel: Rows, digest: str) -> None:
     """Log what the model learnt from as an input of the active run: columns, digest and span, no row of it."""
     from mlflow.data.code_dataset_source import CodeDatasetSource  # noqa: PLC0415
     from mlflow.data.meta_dataset import MetaDataset  # noqa: PLC0415
     from mlflow.types.schema import ColSpec, Schema  # noqa: PLC0415
 
-    span = {"rows": str(len(panel)), "first": str(panel["as_of"].min()), "last": str(panel["as_of"].max())}
+    span = {"rows": str(len(panel)), "first": str(panel.as_of.min()), "last": str(panel.as_of.max())}
     columns = Schema([ColSpec("float", name) for name in (*model.feature_names, "y")])
     source = CodeDatasetSource(tags={"data_digest": digest, **span})
     data = MetaDataset(source, name=f"{model.label.name} panel", digest=digest[:36], schema=columns)

@@ -24,6 +24,7 @@ from riskwarn.label import Label
 from riskwarn.language import LANGUAGES, SOURCE_LANGUAGE, in_every_language
 from riskwarn.model import RiskModel, check_golden
 from riskwarn.reporting import to_html
+from riskwarn.rows import Rows
 from riskwarn.tracking import flavour
 from riskwarn.tracking.bundles import CANDIDATE, CHAMPION, keep
 from riskwarn.tracking.server import check_there, connected, sqlite_file
@@ -43,7 +44,7 @@ _NO_SUCH = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 def log_training(
     model: RiskModel,
     experiment: Experiment,
-    panel: pd.DataFrame,
+    panel: pd.DataFrame | Rows,
     *,
     report: Report | None,
     uri: str,
@@ -73,6 +74,7 @@ def log_training(
     model
         The same model, knowing its run and version (`facts`: ``mlflow_run``, ``mlflow_version``, ``mlflow_uri``).
     """
+    rows = Rows.of(panel)
     with connected(uri) as mlflow, _started(mlflow, experiment, model.version, uri=uri) as run:
         mlflow.set_tags(
             {
@@ -83,16 +85,16 @@ def log_training(
             }
         )
         mlflow.log_params(_parameters(experiment, model.label, model.settings, model.features))
-        mlflow.log_metrics({"rows": float(len(panel)), "dispersion": model.calibration.dispersion})
+        mlflow.log_metrics({"rows": float(len(rows)), "dispersion": model.calibration.dispersion})
         mlflow.log_text(experiment.text, "experiment.toml")
         mlflow.log_dict({"features": [f.to_dict() for f in model.features]}, "features.json")
-        mlflow.log_dict(_grid_counts(panel), "data.json")
+        mlflow.log_dict(_grid_counts(rows), "data.json")
         _log_papers(mlflow, model)
         if report is not None:
             _log_report(mlflow, report)
-        flavour.log_data(mlflow, model, panel, data_digest)
+        flavour.log_data(mlflow, model, rows, data_digest)
         with tempfile.TemporaryDirectory() as folder:
-            logged = flavour.log_model(mlflow, model, model.save(Path(folder) / _BUNDLE), panel)
+            logged = flavour.log_model(mlflow, model, model.save(Path(folder) / _BUNDLE), rows)
         version = _register(mlflow, model, run.info.run_id, logged, alias)
     return dataclasses.replace(
         model, facts={**model.facts, "mlflow_run": run.info.run_id, "mlflow_version": version, "mlflow_uri": uri}
@@ -161,7 +163,7 @@ def log_backtest(report: Report, panel: pd.DataFrame, *, uri: str) -> str:
         )
         mlflow.log_params(_parameters(experiment, experiment.label, experiment.model, experiment.features))
         mlflow.log_text(experiment.text, "experiment.toml")
-        mlflow.log_dict(_grid_counts(panel), "data.json")
+        mlflow.log_dict(_grid_counts(Rows.of(panel)), "data.json")
         _log_report(mlflow, report)
         return str(run.info.run_id)
 
@@ -324,13 +326,13 @@ def _parameters(
     }
 
 
-def _grid_counts(panel: pd.DataFrame) -> dict[str, Any]:
+def _grid_counts(rows: Rows) -> dict[str, Any]:
     return {
-        "rows": len(panel),
-        "grids": int(panel["grid_id"].nunique()),
-        "first": str(panel["as_of"].min()),
-        "last": str(panel["as_of"].max()),
-        "columns": [str(c) for c in panel.columns],
+        "rows": len(rows),
+        "grids": int(rows.keys["grid_id"].nunique()),
+        "first": str(rows.as_of.min()),
+        "last": str(rows.as_of.max()),
+        "columns": [*(name for name in rows.keys if name not in rows.columns), *rows.columns],
     }
 
 
