@@ -12,6 +12,8 @@ from riskwarn.level import LEVELS, levels_of
 _TINY = 1e-9
 _SLOPE, _SLOPE_SPREAD, _LEAST_SLOPE = 0.9, 0.25, 0.05
 """What the slope of a chance is held to, how loosely, and its least value: a rank is never turned round."""
+_MOST_SLOPE = 5.0
+"""Steepest slope of a count: rates that hardly differ where it is fitted would else be drawn out to counts that no city has."""
 _STEPS, _STEEPEST = 100, 5.0
 _WIDEST = 20.0
 """Largest clumping and dispersion that are looked for."""
@@ -101,7 +103,8 @@ class Calibration:
         Returns
         -------
         calibration
-            Its slope is above 0: where the rates rank the rows the wrong way round, they are only shifted to the mean.
+            Its slope is above 0 and at most 5: where the rates rank the rows the wrong way round they are only shifted to the mean, and where
+            they hardly differ they are not drawn out without end. Few trees that learn slowly need a slope of 4.
 
         Examples
         --------
@@ -119,6 +122,9 @@ class Calibration:
             level, slope = float(regression.intercept_), float(regression.coef_[0])
         if slope <= 0:
             level, slope = float(np.log(max(y.mean(), 1e-6)) - margin.mean()), 1.0
+        if slope > _MOST_SLOPE:
+            # the likeliest level of a Poisson law whose slope is given
+            level, slope = float(np.log(y.sum()) - np.log(np.exp(_MOST_SLOPE * margin).sum())), _MOST_SLOPE
         return cls(level, slope, *_spread(np.exp(level + slope * margin), y, max(overlap, 1.0)))
 
     def expected(self, margin: np.ndarray) -> np.ndarray:

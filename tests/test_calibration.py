@@ -197,3 +197,24 @@ def test_the_report_tells_levels_and_areas():
     assert "coverage" not in report.bands("prior count 8 weeks")
     with pytest.raises(NotFoundError, match="no model 'riskwarm'"):
         report.bands("riskwarm")
+
+
+def test_rates_that_hardly_differ_are_not_drawn_out_without_end():
+    """Where a tenth of the grids jumped and the rate hardly noticed, the mean is kept, ranks stay, and one that notices at last is no flood."""
+    rng = np.random.default_rng(3)
+    jumped = np.arange(2000) < 200
+    margin = 1.35 + 0.02 * jumped + rng.normal(0, 1e-4, 2000)
+    law = Calibration.fit(margin, rng.poisson(np.where(jumped, 16.0, 4.0)))
+
+    assert law.slope == 5
+    assert law.expected(margin).mean() == pytest.approx(np.where(jumped, 16.0, 4.0).mean(), rel=0.05)
+    assert law.expected(np.array([1.35 + np.log(4)]))[0] < 1e5
+    assert np.isfinite(law.interval(law.expected(np.array([3.0])))).all()
+
+
+def test_a_slope_that_a_city_may_have_is_left_as_it_is():
+    """Up to the steepest one the slope is the likeliest, as of few trees that learn slowly."""
+    rng = np.random.default_rng(4)
+    margin = rng.normal(0, 0.2, 20_000)
+
+    assert Calibration.fit(margin, rng.poisson(np.exp(4.5 * margin))).slope == pytest.approx(4.5, abs=0.1)
