@@ -213,6 +213,9 @@ def test_explain_prints_reasons_of_the_grids_asked_for(ask):
 
     assert {r["grid_id"] for r in rows} == {"G00", "G11"}
     assert all(r["zh"] and r["en"] for r in rows)
+    in_blocks = ask("explain", "G11", "G00", *NIGHT, *MODEL, "--blocks", "3")
+    assert [r["en"] for r in in_blocks] == [r["en"] for r in rows]
+    assert [r["contribution"] for r in in_blocks] == pytest.approx([r["contribution"] for r in rows], rel=1e-6)
 
 
 def test_find_gaps_prints_kinds(ask):

@@ -1,5 +1,7 @@
 """The same numbers on every engine: processes of this machine, a Dask cluster with workers of its own, and Spark."""
 
+import dataclasses
+import datetime as dt
 import importlib.util
 import os
 import shutil
@@ -15,15 +17,17 @@ import pytest
 from conftest import absent
 from towns.country import DATES, country
 
-from riskwarn.distributed import Engine, dask_engine, write_blocks
+from riskwarn.distributed import Engine, dask_engine, explain_blocks, write_blocks
 from riskwarn.distributed.task import answered_at
 from riskwarn.errors import DefinitionError, EngineError, MissingExtraError
-from riskwarn.experiment import Dates, Experiment
+from riskwarn.experiment import Dates, Experiment, ModelSettings
+from riskwarn.explanation import explain
 from riskwarn.feature import Count, Feature, Open, Ratio, Share
 from riskwarn.history import Stream
 from riskwarn.label import Label
 from riskwarn.language import Words
-from riskwarn.panel import Progress, build_panel, read_panel
+from riskwarn.model import RiskModel
+from riskwarn.panel import Progress, build_panel, panel_of, read_panel
 
 DISPUTES = (Stream("dispute"),)
 FEATURES = (
@@ -51,6 +55,17 @@ def history():
 def wanted(history):
     """The panel of the whole country at once."""
     return build_panel(history, asked(kind="emergence"))
+
+
+@pytest.fixture(scope="module")
+def model(history):
+    """A model of weekly dates."""
+    weekly = dataclasses.replace(
+        asked(),
+        dates=Dates(dt.date(2025, 1, 20), dt.date(2025, 4, 7)),
+        model=ModelSettings(n_trees=20, min_rows_in_leaf=5, learning_rate=0.2, l2=0.1),
+    )
+    return RiskModel.of(weekly).fit(build_panel(history, weekly))
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +144,27 @@ def test_spark_without_java_is_told(monkeypatch):
         Engine("spark", jobs=2).started(),
     ):
         pass
+
+
+def check_reasons(history, model, engine, n_blocks):
+    """The reasons of an engine are those of the whole country at once."""
+    at = "2025-05-19"
+    night = panel_of(history, model.features, [at], label=model.label, normals=model.features)
+    found = explain_blocks(history, model, at, engine=engine, n_blocks=n_blocks)
+
+    assert len(found) > 20
+    pd.testing.assert_frame_equal(found, explain(model, night, history=history), rtol=1e-6)
+
+
+def test_dask_has_the_reasons_of_the_whole(cluster, history, model):
+    """What a block is compared with is the city's on separate worker processes, too."""
+    check_reasons(history, model, Engine("dask", address=cluster, jobs=2), 3)
+
+
+@pytest.mark.slow
+def test_spark_has_the_reasons_of_the_whole(spark, history, model):
+    """What a block is compared with is the city's on Spark workers, too."""
+    check_reasons(history, model, Engine("spark"), 3)
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ from riskwarn.cli.options import (
     Quiet,
     StoreFolder,
     Target,
+    Work,
     example,
     verbs,
 )
@@ -64,10 +65,7 @@ def score(
     address: Address = "",
     jobs: Jobs = 1,
     blocks: Blocks = None,
-    work: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder for the pieces of an engine, which all its workers see."),
-    ] = None,
+    work: Work = None,
     store: StoreFolder = None,
     json: Json = False,
 ) -> None:

@@ -105,3 +105,7 @@ Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes of this mach
 Blocks = Annotated[
     int | None, typer.Option("--blocks", min=1, help="Most blocks of grids; as many as fit in memory by default.")
 ]
+Work = Annotated[
+    Path | None,
+    typer.Option("--work", metavar="DIR", help="Folder for the pieces of an engine, which all its workers see."),
+]

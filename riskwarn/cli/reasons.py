@@ -6,18 +6,33 @@ import typer
 
 from riskwarn.cli.options import (
     DEFAULT_CAPACITY,
+    Address,
     Alias,
+    Blocks,
     Capacity,
+    EngineName,
+    Jobs,
     Json,
     Language,
     Night,
     Out,
     StoreFolder,
     Target,
+    Work,
     example,
     verbs,
 )
-from riskwarn.cli.shared import check_capacity, check_grids, check_out, only_target, open_store, say, scored, show
+from riskwarn.cli.shared import (
+    check_capacity,
+    check_grids,
+    check_out,
+    engine_of,
+    only_target,
+    open_store,
+    say,
+    scored,
+    show,
+)
 from riskwarn.errors import DataError
 from riskwarn.language import LANGUAGES
 
@@ -34,6 +49,11 @@ def explain(
     alias: Alias = "champion",
     language: Language = None,
     out: Out = None,
+    engine: EngineName = "local",
+    address: Address = "",
+    jobs: Jobs = 1,
+    blocks: Blocks = None,
+    work: Work = None,
     store: StoreFolder = None,
     json: Json = False,
 ) -> None:
@@ -42,17 +62,26 @@ def explain(
     from riskwarn.history import History
 
     check_out(out)
-    asked = grids or []
+    asked, asked_engine = grids or [], engine_of(engine, address, jobs, blocks)
     if records and len(asked) != 1:
         raise DataError(f"--rows shows the records behind one grid; name one, got {len(asked)}.")
-    model, panel, _ = scored(store, as_of, target, alias, DEFAULT_CAPACITY)
-    check_grids(asked, panel)
     opened = open_store(store)
     at = opened.instant(as_of)
-    if records:
-        show(rows(opened, model, asked[0], at), out=out, as_json=json)
-        return
-    reasons = explain(model, panel, grids=asked or None, history=History.load(opened, as_of=at))
+    if asked_engine is not None and not records:
+        from riskwarn.distributed import explain_blocks
+        from riskwarn.pipeline import model_of
+
+        model = model_of(opened, target or only_target(store), alias=alias)
+        reasons = explain_blocks(
+            opened, model, at, grids=asked or None, engine=asked_engine, n_blocks=blocks, folder=work
+        )
+    else:
+        model, panel, _ = scored(store, as_of, target, alias, DEFAULT_CAPACITY)
+        check_grids(asked, panel)
+        if records:
+            show(rows(opened, model, asked[0], at), out=out, as_json=json)
+            return
+        reasons = explain(model, panel, grids=asked or None, history=History.load(opened, as_of=at))
     shown = reasons[["grid_id", "place", "contribution", str(language), f"remedy_{language}"]]
     show(reasons, out=out, as_json=json, shown=shown)
 

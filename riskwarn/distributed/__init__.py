@@ -16,7 +16,18 @@ from riskwarn.distributed.engine import ENGINES, Engine
 from riskwarn.distributed.ingesting import ingest_files
 from riskwarn.distributed.panel import write_blocks
 from riskwarn.distributed.partition import blocks_of, hilbert
+from riskwarn.distributed.reasons import explain_blocks
 from riskwarn.distributed.scores import score_blocks
 from riskwarn.distributed.training import train_blocks
 
-__all__ = ["ENGINES", "Engine", "blocks_of", "hilbert", "ingest_files", "score_blocks", "train_blocks", "write_blocks"]
+__all__ = [
+    "ENGINES",
+    "Engine",
+    "blocks_of",
+    "explain_blocks",
+    "hilbert",
+    "ingest_files",
+    "score_blocks",
+    "train_blocks",
+    "write_blocks",
+]

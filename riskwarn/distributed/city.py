@@ -44,6 +44,8 @@ class City:
         Of each feed whether it tells closings, (n_counties, n_dates).
     totals
         What the grids of each area add up to, by feature and area: (n_terms, n_areas, n_dates) sums and numbers.
+    medians
+        Of features their medians over all grids, (1, n_dates).
     """
 
     timezone: str
@@ -58,6 +60,7 @@ class City:
     spans: Mapping[tuple[str, float], list[np.ndarray]]
     closings: Mapping[str, np.ndarray]
     totals: Mapping[tuple[Hashable, str], Sums] = field(default_factory=dict)
+    medians: Mapping[Hashable, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

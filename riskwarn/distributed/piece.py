@@ -176,6 +176,12 @@ class PieceSnapshot(Snapshot):
         at = piece.when(self.micros)
         return Totals(sums[..., at], numbers[..., at], None if area == CITY else piece.told_places.area[area])
 
+    def median(self, of: Hashable, values: Callable[[], np.ndarray]) -> np.ndarray:
+        """The median over all grids of the city, as it was told."""
+        del values
+        piece = self.history
+        return _told(piece.city_told.medians, of, "median")[:, piece.when(self.micros)]
+
     def of_parent(self, values: np.ndarray, level: str, *, mean: bool = True) -> np.ndarray:
         """Refused: the piece does not hold all grids of a parent."""
         del values, level, mean

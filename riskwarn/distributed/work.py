@@ -16,7 +16,7 @@ from riskwarn.history import CITY, Snapshot
 from riskwarn.history.totals import added_up
 from riskwarn.label import Label
 from riskwarn.model import RiskModel
-from riskwarn.panel import fill
+from riskwarn.panel import NORMAL, fill
 
 Asked = tuple[Feature, str]
 
@@ -159,14 +159,51 @@ def predicted(piece: Piece, model: RiskModel) -> pd.DataFrame:
         By grid and date: `grid_id`, `as_of`, `asked`, whether the question arises, and the columns of :meth:`RiskModel.predict`.
     """
     snapshot, matrix = matrix_of(piece, model.features, None)
+    panel = _panel(snapshot, [f.name for f in model.features], matrix)
+    keys = panel[["grid_id", "as_of"]].assign(asked=model.label.arises(snapshot).ravel())
+    return pd.concat([keys, model.predict(panel)], axis=1)
+
+
+@checked
+def night_of(piece: Piece, features: Sequence[Feature]) -> pd.DataFrame:
+    """The panel of a block with what a reason compares each feature with: the rows of :func:`riskwarn.pipeline.night_panel`.
+
+    Parameters
+    ----------
+    piece
+        Of the block, told the totals and medians the features need.
+    features
+        Of a model.
+
+    Returns
+    -------
+    panel
+        `grid_id`, `as_of`, a column a feature and one ``normal:…`` each, and `n_nearby`, how many grids lie beside.
+
+    Raises
+    ------
+    DefinitionError
+        A feature asks for more than a block knows.
+    """
+    snapshot, matrix = matrix_of(piece, features, None)
+    normals = np.empty_like(matrix)
+    for row, feature in zip(normals, features, strict=True):
+        with _named(feature):
+            row[:] = feature.normal(snapshot)
+    names = [*(f.name for f in features), *(NORMAL.format(feature=f.name) for f in features)]
+    panel = _panel(snapshot, names, np.concatenate([matrix, normals]))
+    beside = np.diff(snapshot.history.neighbors().indptr)
+    return panel.assign(n_nearby=np.repeat(beside, snapshot.shape[1]))
+
+
+def _panel(snapshot: Snapshot, names: Sequence[str], matrix: np.ndarray) -> pd.DataFrame:
+    """A matrix (n_columns, n_grids, n_dates) as rows by grid and date."""
     n_grids, n_dates = snapshot.shape
-    columns = matrix.reshape(len(matrix), n_grids * n_dates)
-    panel = pd.DataFrame(columns.T, columns=[f.name for f in model.features], copy=False)
+    panel = pd.DataFrame(matrix.reshape(len(matrix), n_grids * n_dates).T, columns=list(names), copy=False)
     grid_ids = np.repeat(snapshot.history.grids["grid_id"].to_numpy(dtype=object), n_dates)
     panel.insert(0, "grid_id", pd.array(grid_ids, dtype="str"))
     panel.insert(1, "as_of", snapshot.local[np.tile(np.arange(n_dates), n_grids)])
-    keys = panel[["grid_id", "as_of"]].assign(asked=model.label.arises(snapshot).ravel())
-    return pd.concat([keys, model.predict(panel)], axis=1)
+    return panel
 
 
 def _snapshot(piece: Piece) -> Snapshot:

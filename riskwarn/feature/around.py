@@ -113,6 +113,10 @@ class Nearby(_Around):
     def normal(self, snapshot: Snapshot) -> np.ndarray:
         return self._around(snapshot, self.of.normal(snapshot.around))
 
+    @property
+    def medians(self) -> tuple[Feature, ...]:
+        return self.of.medians
+
     def _around(self, snapshot: Snapshot, values: np.ndarray) -> np.ndarray:
         held = np.isfinite(values)
         total, number = (snapshot.nearby(v, mean=False) for v in (np.where(held, values, 0), held.astype(np.float32)))

@@ -204,7 +204,12 @@ class Feature(metaclass=CheckedClass):
         normal
             (n_grids, n_dates), in the unit of the value; NaN where no grid has a value.
         """
-        return np.broadcast_to(_median(self.compute(snapshot)), snapshot.shape)
+        return np.broadcast_to(snapshot.median(self, lambda: self.compute(snapshot)), snapshot.shape)
+
+    @property
+    def medians(self) -> "tuple[Feature, ...]":
+        """The features whose median over all grids :meth:`normal` asks for: itself, unless it knows the grid's own."""
+        return (self,)
 
     # -- how it is told ----------------------------------------------------------------------------------------------------
 
@@ -455,15 +460,6 @@ def step(feature: Feature) -> str:
     if feature.remedy in STEPS:
         return STEPS[feature.remedy]
     return step_of(feature.reads[0].source) if feature.reads else "grid"
-
-
-def _median(values: np.ndarray) -> np.ndarray:
-    """(1, n_dates) median over the grids that have a value."""
-    known = np.isfinite(values).any(axis=0)
-    median = np.full((1, values.shape[1]), np.nan, np.float32)
-    if known.any():
-        median[0, known] = np.nanmedian(values[:, known], axis=0)
-    return median
 
 
 def furthest(feature: Feature) -> Reach:

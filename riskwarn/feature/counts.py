@@ -107,6 +107,10 @@ class Count(Windowed):
     def normal(self, snapshot: Snapshot) -> np.ndarray:
         return super().normal(snapshot) if self._lasting else usual(snapshot, self.stream, self.days)
 
+    @property
+    def medians(self) -> tuple[Feature, ...]:
+        return (self,) if self._lasting else ()
+
 
 @dataclass(frozen=True)
 class Rate(Windowed):

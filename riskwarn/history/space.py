@@ -88,6 +88,24 @@ class Space(Planes):
             self.kept[key] = self._added_up(terms(), area)
         return self.kept[key]
 
+    def median(self, of: Hashable, values: Callable[[], np.ndarray]) -> np.ndarray:
+        """The median over all grids that have a value: known beforehand where this is a part of a city.
+
+        Parameters
+        ----------
+        of
+            Names the values: equal names, equal values.
+        values
+            Gives them: (n_grids, n_dates) of these grids, NaN where unknown.
+
+        Returns
+        -------
+        median
+            (1, n_dates) float32, NaN where no grid has a value.
+        """
+        del of
+        return median_of(values())
+
     def _added_up(self, terms: Sequence[np.ndarray], area: str) -> Totals:
         number, n_areas = (None, 1) if area == CITY else self.areas(area)
         return Totals(*added_up(terms, number, n_areas), number)
@@ -223,3 +241,12 @@ def areas_of(grids: pd.DataFrame, level: str) -> tuple[np.ndarray, int]:
     alone = "\0" + grids["grid_id"].astype(str)
     area, kinds = pd.factorize(column.where(column.notna(), alone))
     return area, len(kinds)
+
+
+def median_of(values: np.ndarray) -> np.ndarray:
+    """(1, n_dates) float32 median over the grids that have a value, of (n_grids, n_dates)."""
+    known = np.isfinite(values).any(axis=0)
+    median = np.full((1, values.shape[1]), np.nan, np.float32)
+    if known.any():
+        median[0, known] = np.nanmedian(values[:, known], axis=0)
+    return median
