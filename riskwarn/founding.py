@@ -174,6 +174,9 @@ def _own_words(city: City, read: Guess) -> str:
     return '\n[category]\nunknown = "slug"  # a word that no list of the field has is its own code: "Street Lights" is street_lights\n'
 
 
+_UNNAMED = '# grid_id = "…"  # name the column that tells the grids; none has another word in each row'
+
+
 def _grids_mapping(city: City, first: dt.date) -> str:
     head = "# The grids: which column of the polygons is what. They must be in the store before records are.\n"
     since = f'valid_from = "{first:%Y}-01-01"  # since when these grids hold; no later than the first record'
@@ -181,6 +184,8 @@ def _grids_mapping(city: City, first: dt.date) -> str:
         read = guess(city.grids, timezone=city.timezone)
         named = "grid_id" in set(read.columns["field"]) or not city.cell_m
         text = re.sub(r"(?m)^valid_from = .*$", since if named else f'grid_id = "cell"\n{since}', read.toml)
+        if not city.cell_m and "grid_id" not in set(read.columns["field"]):
+            text = text.replace("[columns]\n", f"[columns]\n{_UNNAMED}\n")
     else:
         text = f'preset = "grids"\ntimezone = "{city.timezone}"\n\n[columns]\n# grid_id = "code"\n# geometry = "geometry"\n\n[constants]\n{since}\n'
     cells = (

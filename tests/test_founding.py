@@ -15,7 +15,7 @@ from riskwarn.cli import main
 from riskwarn.errors import DataError
 from riskwarn.experiment import Experiment
 from riskwarn.founding import City, found
-from riskwarn.ingest import load_mapping
+from riskwarn.ingest import ingest, load_mapping
 from riskwarn.plan import Plan
 from riskwarn.store import Store
 
@@ -115,6 +115,40 @@ def test_the_first_steps_bring_grids_and_records_in(files, tmp_path, monkeypatch
     assert events["event_id"].nunique() == 2400
     assert (events["grid_id"] != "").all()
     assert set(events["category"]) == {"street_lights", "noise", "rubbish"}
+
+
+def grids_of(folder, polygons):
+    """The grids that polygons come in as by the mapping of a starter."""
+    store = Store(folder / "city", timezone="Europe/Berlin")
+    ingest(store, polygons, folder / "mappings" / "grids.toml")
+    return set(store.grids()["grid_id"])
+
+
+@pytest.mark.parametrize(
+    ("named", "cell_m", "expected"),
+    [
+        ({"sector": ["W1", "E1"]}, 0.0, {"W1", "E1"}),
+        ({"town": ["west", "east"]}, 500.0, "cells"),
+        ({"town": ["one", "one"]}, 0.0, "name the column that tells the grids"),
+    ],
+)
+def test_polygons_come_in_whatever_their_columns_are_called(files, tmp_path, named, cell_m, expected):
+    """The column that tells polygons apart names the grids, cells name themselves, and where no column does the mapping says what is to be filled in."""
+    whole = gpd.read_file(files / "outline.geojson").union_all()
+    west, south, east, north = whole.bounds
+    middle = (west + east) / 2
+    halves = [box(west, south, middle, north), box(middle, south, east, north)]
+    gpd.GeoDataFrame(named, geometry=halves, crs=4326).to_file(tmp_path / "areas.geojson")
+    found(tmp_path / "mine", city(files, grids=str(tmp_path / "areas.geojson"), cell_m=cell_m))
+    mapping = tmp_path / "mine" / "mappings" / "grids.toml"
+    if expected not in ({"W1", "E1"}, "cells"):
+        assert expected in mapping.read_text("utf-8")
+        return
+    if cell_m:
+        found(tmp_path / "whole", city(files))
+        expected = grids_of(tmp_path / "whole", files / "outline.geojson")
+
+    assert grids_of(tmp_path / "mine", tmp_path / "areas.geojson") == expected
 
 
 def test_without_an_export_there_is_a_mapping_to_fill_in(tmp_path):

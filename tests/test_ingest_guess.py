@@ -247,6 +247,47 @@ def test_grids_are_proposed_completely(tmp_path):
     assert "since when do these grids hold?" in proposal.toml
 
 
+def districts(path, **columns):
+    """Squares in a row, with columns of text beside their shapes."""
+    import geopandas as gpd
+    from shapely.geometry import box
+
+    n = len(next(iter(columns.values())))
+    gpd.GeoDataFrame(columns, geometry=[box(i, 0, i + 1, 1) for i in range(n)], crs=4326).to_file(path)
+    return path
+
+
+def test_polygons_are_named_by_the_column_that_tells_them_apart(tmp_path):
+    """Where no header is known, the grid is the first column with another word in each row; measurements are none, a number of the software comes last, and what fits too is asked."""
+    file = districts(
+        tmp_path / "d.geojson",
+        OGC_FID=["1", "2", "3"],
+        acres=["1.5", "2.25", "10.0"],
+        precinct=["North", "East", "North"],
+        district=["510", "520", "530"],
+        call_sign=["A", "B", "C"],
+    )
+    found = guess(file, timezone="Europe/Berlin")
+    fields = found.columns.set_index("column")["field"]
+
+    assert fields[fields == "grid_id"].index.tolist() == ["district"]
+    assert fields["precinct"] == "?"
+    assert found.questions == ("grid_id: 'district', 'call_sign', 'OGC_FID' would fit too.",)
+    store = Store(tmp_path / "city", timezone="Europe/Berlin")
+    ingest(store, file, found.mapping())
+    assert store.grids()["grid_id"].tolist() == ["510", "520", "530"]
+
+
+def test_polygons_that_nothing_tells_apart_are_not_named(tmp_path):
+    """A column that says the same twice, or nothing of one, names no grid; a number of the software does where it is alone."""
+    blind = districts(tmp_path / "b.geojson", precinct=["North", "North"], sector=["1", None])
+    numbered = districts(tmp_path / "n.geojson", precinct=["North", "North"], fid_1=["7", "8"])
+
+    assert "grid_id" not in set(guess(blind).columns["field"])
+    assert guess(blind).confidence == 0
+    assert guess(numbered).columns.set_index("field")["column"]["grid_id"] == "fid_1"
+
+
 def test_a_flag_of_injury_is_the_tag(tmp_path):
     """A police file that says whether someone was hurt brings the tag of an injury, and none where nobody was."""
     frame = pd.DataFrame(

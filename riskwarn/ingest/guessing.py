@@ -38,6 +38,9 @@ LEAST_ROWS = 20
 NOT_READ = ("ignored", "person data", "?")
 """What stands as the field of a column that fills none."""
 _CERTAIN, _BY_VALUES = 1.0, 0.5
+_LONGEST_NAME = 40
+_RUNNING = r"(?i)(?:object_?|ogc_?f|f|g)id(?:_?\d+)?|id|index"
+"""Names that software gives to the number of a row, which another export of the same polygons may number otherwise."""
 _DATE_SIGN = r"\d\s*[-/:年.]\s*\d"
 _CLOCK = r"\d[:时点]\d|\d\s*[ap]\.?m\b|\d[Tt]\d"
 _CLOCK_ALONE = r"(?i)(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-5]\d)?(?:\s*[ap]\.?m\.?)?"
@@ -140,6 +143,8 @@ def guess(path: str | Path, *, timezone: str = "", crs: str = "") -> Guess:
     _refuse_row(header, shown_path(path))
     scored = [(_match(name, header, sample), name) for name in preset_names()]
     columns, chosen = max(scored, key=lambda pair: (_fit(*pair), pair[1]))
+    if preset(chosen).get("table") == "grids":
+        _name_grids(columns, sample)
     proposal = _propose(columns, sample, chosen, timezone)
     return Guess(chosen, columns, _confidence(columns, chosen), proposal.toml(crs), proposal.questions)
 
@@ -318,6 +323,25 @@ def _by_values(lines: dict[str, tuple[str, float, str]], sample: pd.DataFrame, b
         if field and field in base.columns and field not in taken:
             lines[column] = (field, _BY_VALUES, "its values")
             taken.add(field)
+
+
+def _name_grids(columns: pd.DataFrame, sample: pd.DataFrame) -> None:
+    """Where no header tells which grid a polygon is: the first column that says another word of each; a running number of some software where there is no other."""
+    if "grid_id" in set(columns["field"]):
+        return
+    unread = columns.index[columns["field"] == "?"]
+    fits = [at for at in unread if _tells_grids(cleaned(sample[columns.loc[at, "column"]]))]
+    fits.sort(key=lambda at: bool(re.fullmatch(_RUNNING, columns.loc[at, "column"])))
+    if fits:
+        others = ", ".join(repr(columns.loc[at, "column"]) for at in fits[1:])
+        why = "another value in each row" + (f"; {others} would fit too" if others else "")
+        columns.loc[fits[0], ["field", "confidence", "why"]] = ["grid_id", _BY_VALUES, why]
+
+
+def _tells_grids(values: pd.Series) -> bool:
+    """Whether each row has a word of its own, which is no measurement."""
+    whole = values.notna().all() and values.is_unique and len(values) > 0
+    return bool(whole and values.str.len().max() <= _LONGEST_NAME and not values.str.fullmatch(r"-?\d+[.,]\d+").any())
 
 
 def _looks_like(values: pd.Series, base: Mapping) -> str:
