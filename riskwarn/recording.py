@@ -6,7 +6,7 @@ Each is told by two sides that agree, so that no rise and no fall alone is taken
 - **Gone.** An area falls as far and nobody is seen to take over.
 - **Turned.** An area that always brought many records brings at most half of them, or at least the double, for weeks, and no other makes up for it.
 - **Recoded.** One category falls to half or less, another rises by about as much, and the sum of the two stays.
-- **Campaign.** A feed brings at least half as many again as in any month of the year before, while what would rise with the incidents themselves
+- **Campaign.** A feed brings at least a third as many again as in any month of the year before, while what would rise with the incidents themselves
   (serious records, the other feeds, what citizens report) stays where it was.
 
 Counts scatter as negative binomial ones; a level that few records told is itself uncertain (as in :mod:`riskwarn.unusual`).
@@ -35,8 +35,10 @@ NEWS_WEEKS = 13
 BLOCKS, LEAST_BLOCKS, SKIPPED = 12, 6, 1
 """Blocks of four weeks that tell the usual mix, how few say nothing, and how many before the newest may already have changed."""
 BLOCK_DAYS = 28
-RAISED = 1.5
+RAISED = 1.35
 """A campaign brings so many times the largest block of the year before."""
+_LIKELIER = 10.0
+"""So many times likelier is a witness of a campaign as it always was than risen as far as the feed."""
 _DRIFT, _HEIRS_DRIFT = 0.15, 0.1
 """Standard deviation of the log by which an area moves within a year by itself; less of one that rises when another falls, and by as much."""
 _LEAST = 0.5
@@ -388,16 +390,17 @@ def campaign(blocks: ArrayLike, witnesses: ArrayLike) -> Shifted | None:
     due = past.mean(axis=1)
     p = float(upper_tail(now, np.maximum(due, _LEAST), np.maximum(_block_variance(past, due), _LEAST))[0])
     seen = np.asarray(witnesses, dtype=float).reshape(-1, row.shape[1])
-    if p > CERTAIN or not len(seen):
-        return None
     was, came = _past(seen), seen[:, -1]
-    wanted = was.mean(axis=1) * (1 + (now[0] / due[0] - 1) / 2)
-    # half of the rise would have brought so many more: the witness denies even that, and lies within its own past
-    denied = lower_tail(came, np.maximum(wanted, _LEAST), np.maximum(_block_variance(was, wanted), _LEAST))
-    calm = (came <= 1.1 * np.maximum(was.max(axis=1), 1.0)) & (denied <= 0.01)
+    if p > CERTAIN or not was.any():
+        return None
+    usual = np.maximum(was.mean(axis=1), 1.0)
+    # how much likelier the witness is at its usual number than risen with the feed, by the log ratio of Poisson's laws over its own scatter
+    rose = float(now[0] / due[0])
+    denied = (usual * (rose - 1) - came * np.log(rose)) / (_block_variance(was, usual) / usual)
+    calm = (came <= 1.1 * np.maximum(was.max(axis=1), 1.0)) & (denied >= np.log(_LIKELIER)) & (was.mean(axis=1) >= 1)
     if not calm.any():
         return None
-    return Shifted(-1, int(np.where(calm, -denied, -np.inf).argmax()), float(now[0]), float(due[0]), p)
+    return Shifted(-1, int(np.where(calm, denied, -np.inf).argmax()), float(now[0]), float(due[0]), p)
 
 
 def _past(rows: np.ndarray) -> np.ndarray:

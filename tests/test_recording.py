@@ -137,6 +137,28 @@ def test_a_category_whose_code_changed_is_told_with_the_new_one():
     assert recoded(fallen) == recoded(risen) == []
 
 
+def test_the_data_check_tells_grids_that_turned_and_a_campaign_of_one_county(tmp_path):
+    """`check` says that a large steady grid fell to a third with no other to make up for it, and that one county of two reports twice as much; nothing of the other grids."""
+    rng = np.random.default_rng(3)
+    turned = np.where(np.arange(400) < 344, 3.0, 1.0)
+    parts = [events_of(rng.poisson(rate, 400), grid=g) for g, rate in {"B": 3.0, "C": 2.0, "D": 4.0, "E": 3.0}.items()]
+    parts.append(events_of(rng.poisson(turned), grid="A"))
+    twice = np.where(np.arange(400) < 372, 6, 13)
+    parts += [events_of(rng.poisson(twice), source="petition", grid="A")]
+    parts += [events_of(rng.poisson(6, 400), source="petition", grid="D")]
+    parts += [events_of(rng.poisson(1, 400), source="petition", grid=g, category="fight", severity=2) for g in "AD"]
+    store = Store(tmp_path, timezone=ZONE)
+    grids = pd.DataFrame({"grid_id": [*"ABCDE"], "valid_from": FIRST - pd.Timedelta(days=9), "county_id": [*"KKKLL"]})
+    store.write("grids", grids)
+    store.write("events", pd.concat(parts, ignore_index=True))
+    words = check(store).words("en")
+
+    assert [line for line in words if "a large and steady grid" in line and "grid A" in line]
+    assert not [line for line in words if "a large and steady grid" in line and "grid A" not in line]
+    assert [line for line in words if "ask for a campaign" in line and "county K" in line]
+    assert not [line for line in words if "ask for a campaign" in line and "county K" not in line]
+
+
 def test_reporting_that_doubles_without_serious_records_is_a_campaign():
     """The witness decides: serious records as before tell a campaign, serious records that double too tell none, few of them tell nothing."""
     blocks = np.array([200.0, 190, 210, 205, 195, 200, 190, 210, 200, 195, 400])
@@ -147,6 +169,15 @@ def test_reporting_that_doubles_without_serious_records_is_a_campaign():
     assert campaign(blocks, [along]) is None
     assert campaign(blocks, [few]) is None
     assert campaign(blocks[:-1], [calm[:-1]]) is None
+    assert campaign(blocks, [np.zeros(11)]) is None
+
+
+@pytest.mark.parametrize(("came", "told"), [(10.0, True), (14.0, False), (20.0, False)])
+def test_ten_serious_records_are_enough_of_a_witness(came, told):
+    """Of a county's ten serious records in four weeks, ten again deny that incidents doubled; four more say nothing either way."""
+    blocks = np.array([500.0, 480, 520, 510, 490, 500, 480, 520, 500, 490, 1000])
+    serious = np.array([10.0, 9, 12, 11, 8, 10, 12, 9, 10, 9, came])
+    assert (campaign(blocks, [serious]) is not None) == told
 
 
 def test_a_monthly_feed_is_held_against_its_months():

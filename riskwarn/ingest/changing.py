@@ -12,7 +12,7 @@ from riskwarn.arrivals import HALF
 from riskwarn.errors import MissingExtraError
 from riskwarn.grid import neighbors
 from riskwarn.ingest.heaping import Remark
-from riskwarn.language import phrase
+from riskwarn.language import Phrase, phrase
 from riskwarn.lumps import newest_lump
 from riskwarn.recording import BLOCK_DAYS, RECORDED, campaign, fault_of, moved, recoded
 
@@ -85,7 +85,7 @@ def _moved(rows: pd.DataFrame, last: pd.Timestamp, grids: pd.DataFrame | None, k
     counts = np.bincount(cell, minlength=len(ids) * n_weeks).reshape(len(ids), n_weeks)
     around = _Around(grids, ids)
     for one in moved(counts, beside=around):
-        if ids[one.area] in known or fault_of(one).startswith("turned"):
+        if ids[one.area] in known:
             continue
         since = last + pd.DateOffset(days=1 - 7 * one.weeks)
         usual = one.expected / one.weeks * BLOCK_DAYS / 7
@@ -94,8 +94,10 @@ def _moved(rows: pd.DataFrame, last: pd.Timestamp, grids: pd.DataFrame | None, k
             said = RECORDED["moved"].filled(observed=share, expected=usual, came=ids[heir], **names)
             yield Remark("moved", 5, said)
         if not one.heirs:
-            said = RECORDED["gone"].filled(observed=one.observed, expected=one.expected, days=7 * one.weeks)
-            yield Remark("gone", 4, phrase("grid {grid}: {said}", grid=ids[one.area], said=said))
+            fault = fault_of(one)
+            said = RECORDED[fault].filled(observed=one.observed, expected=one.expected, days=7 * one.weeks)
+            kind, grade = ("gone", 4) if fault == "gone" else ("turned", 3)
+            yield Remark(kind, grade, phrase("grid {grid}: {said}", grid=ids[one.area], said=said))
 
 
 class _Around:
@@ -122,8 +124,9 @@ class _Around:
 
 
 def _mixed(rows: pd.DataFrame, grids: pd.DataFrame | None) -> Iterator[Remark]:
-    """Categories that changed their code, and campaigns, in the city; then in counties where the city does not tell it."""
+    """Categories that changed their code, and campaigns, in the city; then in counties where the city does not tell it, or few have a campaign."""
     told: set[tuple[str, str]] = set()
+    campaigns: dict[str, Phrase] = {}
     for place, part in _areas(rows, grids):
         block = _BLOCKS - 1 - part["ago"].to_numpy() // BLOCK_DAYS
         code, kinds = pd.factorize(part["category"].fillna(""), sort=True)
@@ -136,9 +139,15 @@ def _mixed(rows: pd.DataFrame, grids: pd.DataFrame | None) -> Iterator[Remark]:
             told |= set() if place else {pair}
         serious = np.bincount(block[(part["severity"].fillna(0) >= _SERIOUS).to_numpy()], minlength=_BLOCKS)
         raised = campaign(table.sum(axis=0), serious[None])
-        if raised is not None and not place:
+        if raised is not None:
             facts = {"observed": raised.observed, "expected": raised.expected, "days": BLOCK_DAYS}
-            yield Remark("campaign", 3, RECORDED["campaign_serious"].filled(**facts))
+            campaigns[place] = RECORDED["campaign_serious"].filled(**facts)
+    if "" in campaigns:
+        yield Remark("campaign", 3, campaigns.pop(""))
+        n_counties = grids["county_id"].nunique() if grids is not None and campaigns else 0
+        campaigns = campaigns if len(campaigns) <= n_counties / 2 else {}
+    for place, said in campaigns.items():
+        yield Remark("campaign", 3, phrase("county {county}: {said}", county=place.removesuffix(": "), said=said))
 
 
 def _areas(rows: pd.DataFrame, grids: pd.DataFrame | None) -> Iterator[tuple[str, pd.DataFrame]]:

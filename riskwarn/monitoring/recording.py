@@ -4,6 +4,7 @@ The laws are those of :mod:`riskwarn.recording`. There is a mark where a change 
 as it lasts, up to a year, or until the crosswalk says where the grid went; all else is a warning.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -80,20 +81,25 @@ def _of_grids(history: History, rows: Facts, ago: np.ndarray, feed: str) -> Iter
 
 
 def _of_counties(history: History, rows: Facts, ago: np.ndarray) -> Iterator[_Row]:
-    """Categories recoded and campaigns, of the city and of each county; what the city tells is not told of its counties again."""
+    """Categories recoded and campaigns, of the city and of each county; what the city tells is not told of its counties again, but of the few that have a campaign."""
     county, names = counties_of(history)
     block = _BLOCKS - 1 - ago // BLOCK_DAYS
     kept = np.flatnonzero(block >= 0)
     parts = rows[kept]
     area = np.where(parts.grid >= 0, county[parts.grid], -1)
     areas = [("", np.ones(len(kept), dtype=bool)), *((f"/{COUNTY}{n}", area == k) for k, n in enumerate(names))]
-    told: set[str] = set()
-    for place, here in areas if len(names) > 1 else areas[:1]:
-        for found in _of_area(history, parts[np.flatnonzero(here)], block[kept][here], place):
-            change = found["scope"].replace(place, "") if place else found["scope"]
-            if change not in told:
-                yield found
-            told |= {change} if not place else set()
+    whole, *apart = [
+        (place, [*_of_area(history, parts[np.flatnonzero(here)], block[kept][here], place)])
+        for place, here in (areas if len(names) > 1 else areas[:1])
+    ]
+    yield from whole[1]
+    changes = [(found["scope"].replace(place, ""), found) for place, rows_of in apart for found in rows_of]
+    often = Counter(change for change, _ in changes)
+    told = {found["scope"] for found in whole[1]}
+    for change, found in changes:
+        few = change.endswith("@reporting") and often[change] <= len(names) / 2
+        if change not in told or few:
+            yield found
 
 
 def _of_area(history: History, rows: Facts, block: np.ndarray, place: str) -> Iterator[_Row]:
