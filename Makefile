@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 ENGINES = $(VENV)/.engines
 
-.PHONY: demo test engines slow faults security lint types docs site sbom oldest wheels lock clean help bench-api screenshots scale
+.PHONY: demo test engines slow faults security lint types docs site sbom oldest coverage wheels lock clean help bench-api screenshots scale
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -73,6 +73,11 @@ oldest: $(STAMP)  ## install the oldest versions that are promised, with all ext
 	@test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
 	@.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check -c build/oldest.txt '.[all]' pytest hypothesis
 	@.venv-oldest/bin/python -m pytest -p no:cacheprovider -q $(OLDEST:%=tests/test_%.py)
+
+coverage: $(STAMP)  ## which lines and branches of a room its tests miss (ROOM=riskwarn/ledger TESTS="tests/test_ledger.py …"); coverage goes into build
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --target build/coverage 'coverage>=7.6'
+	@PYTHONPATH=build/coverage COVERAGE_FILE=build/.coverage $(BIN)/python -m coverage run --branch --include='$(or $(ROOM),riskwarn)*' -m pytest -n 0 $(or $(TESTS),tests)
+	@PYTHONPATH=build/coverage COVERAGE_FILE=build/.coverage $(BIN)/python -m coverage report -m --skip-covered
 
 wheels: $(STAMP)  ## build the source archive and of it both wheels, with the kernel for this system and in numpy for every one, into dist
 	@rm -rf dist && $(BIN)/python -m hatchling build -t sdist

@@ -13,6 +13,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# a busy machine says nothing of a rule: no example has a deadline
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 gc.disable()  # until the tests are collected: what they import stays
 

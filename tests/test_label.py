@@ -322,6 +322,16 @@ def test_a_later_part_of_a_horizon_counts_what_is_left():
     assert label.outcome(found, from_days=6)[:2].tolist() == [[1, 0], [0, 0]]
 
 
+def test_a_record_that_came_too_late_takes_nothing_from_the_rest():
+    """What is taken out of the beginning is what was counted in it: a record known only after the wait was not."""
+    late = revision(event_id="late", known=24 * 20, lag=24 * 9)
+    rows = [revision(event_id="in time", known=24 * 14), late]
+    label = Label("any_7d", ("dispute",), days=7, settle_days=2)
+
+    assert outcome(rows, [day(10)], label)[0, 0] == 1
+    assert label.n_events(History.of(table(rows), GRIDS, until=day(99)).at([day(10)]), from_days=2)[0, 0] == 1
+
+
 def test_the_signs_of_a_kind_are_those_written_here():
     """What announces a change: the own past, counts short and long, rises, sums, fading means, how lately, trends, last year and around."""
     spans = ("n_7d", "n_14d", "n_28d", "n_56d", "n_105d", "n_182d", "n_364d", "rise_7d", "rise_28d", "cusum_4w", "cusum_8w", "ewma_7d", "ewma_28d", "days_since",

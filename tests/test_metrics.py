@@ -198,6 +198,13 @@ BAD = [
     (lambda: metrics.recall_at([0, 0], [1, 2]), "no event fell"),
     (lambda: metrics.attainable_capture([0, 0], rng=np.random.default_rng(0)), "must not be all 0"),
     (lambda: metrics.attainable_capture([1e-12, 0], rng=np.random.default_rng(0)), "none of 500 futures has an event"),
+    (lambda: metrics.listing.ranked([1, 0], [1, 2], ties="lucky"), "ties must be one of worst, mean, best, order"),
+    (lambda: metrics.reliability([1, 0], [0.5, 0.1], bands=0), "bands must be at least 1, got 0"),
+    (lambda: metrics.share_interval([1.5], [3]), "share must lie in 0 to 1 and n above 0"),
+    (
+        lambda: metrics.population_stability([1, 2], [1, 2], bins=1),
+        "bins must be at least 2 and smoothing above 0, got 1",
+    ),
 ]
 
 

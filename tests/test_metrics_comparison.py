@@ -148,3 +148,11 @@ def test_what_cannot_be_compared_is_refused(call, message):
     """Too few dates, misaligned series and values out of range are said, not turned into numbers."""
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_ratio_that_hangs_on_one_date_has_no_bounds():
+    """Where one date left out leaves nothing to divide by, nothing is claimed; where it is the same without any, it is known."""
+    over = lambda sums: sums[..., 0] / sums[..., 1]  # noqa: E731 a quotient
+
+    assert metrics.statistic_interval([[3, 2], [1, 0], [1, 0]], over) == (-np.inf, 2.5, np.inf)
+    assert metrics.statistic_interval([[3, 0], [1, 0]], over) == (np.inf, np.inf, np.inf)

@@ -295,5 +295,10 @@ def test_a_season_is_tested_by_its_latest_unbroken_run():
 
     assert folds["winter"].test_dates[[0, -1]].strftime("%Y-%m-%d").tolist() == ["2024-12-02", "2025-02-24"]
     assert folds["winter"].gap_days == 7
+    n = len(folds["spring"].train_dates)
+    for least, there in ((n, True), (n + 1, False)):
+        assert ("spring" in worst_season(days, horizon_days=7, settle_days=0, min_train_dates=least)) is there
     half = worst_season(WEEKS, horizon_days=7, settle_days=0, min_train_dates=1)
     assert set(half) == {"spring", "summer"}
+    with pytest.raises(LabelError, match="needs 1 earlier dates to learn from, found at most 0"):
+        worst_season(WEEKS[:4], horizon_days=7, settle_days=0, min_train_dates=1)

@@ -177,8 +177,6 @@ def _sizes(n: int, area: ArrayLike | None, budget: Budget) -> np.ndarray:
     """What each grid uses up of the budget."""
     if budget == "grids":
         return np.ones(n)
-    if budget != "area":
-        raise ValueError(f"budget must be 'grids' or 'area', got {budget!r}.")
     if area is None:
         raise ValueError("budget='area' needs area: km2, households or street km, one value a grid.")
     size = column("area", area, low=0)
