@@ -66,7 +66,7 @@ def test_a_streamed_store_has_the_numbers_of_its_history(store, whole, tmp_path,
     history: counts to the bit.
     """
     known = [*ALL, EMERGENCE.normal]
-    city = Cut.of(store, tmp_path)
+    city = Cut.of(store, tmp_path, tmp_path)
     cores = cores_of(city.history, 1, n_blocks, 1)
     with Engine().started() as running:
         city.stream(city.history.at(DATES), known, EMERGENCE, cores, running, None)
@@ -89,7 +89,7 @@ def test_a_streamed_city_is_told_what_its_history_knows(store, tmp_path):
     """Since when and until when feeds spoke, which words they use, and what was known before each date: none of it depends on the way."""
     history, experiment = History.load(store), asked()
     snapshot = history.at(DATES)
-    city = Cut.of(store, tmp_path)
+    city = Cut.of(store, tmp_path, tmp_path)
     cores = cores_of(city.history, 1, 3, 1)
     edges = instants_of(snapshot, experiment)
     with Engine().started() as running:
@@ -116,7 +116,7 @@ def test_a_streamed_city_is_told_what_its_history_knows(store, tmp_path):
 def test_what_was_known_is_summed_bucket_by_bucket(store, tmp_path):
     """Of events in buckets the number and the content of what was known before each date are those of the whole log."""
     edges = instants_of(History.load(store).at(DATES), asked())
-    city, wanted = Cut.of(store, tmp_path), Sums(edges)
+    city, wanted = Cut.of(store, tmp_path, tmp_path), Sums(edges)
     with Engine().started() as running:
         cores = cores_of(city.history, 1, 2, 1)
         city.stream(city.history.at(DATES), [Count("dispute", days=7)], EMERGENCE, cores, running, edges)

@@ -1,10 +1,8 @@
 """A city cut into pieces, each a file: what a worker needs of the records of its block, and nothing else."""
 
 import json
-import os
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +17,7 @@ from riskwarn.errors import DataError
 from riskwarn.history import History
 from riskwarn.history.facts import ROW_COLUMNS, Facts
 from riskwarn.history.tables import Frames, arrow_of, framed
+from riskwarn.store.remote import Folder, put
 
 _FACTS, _CASES, _META = "facts", "cases", "meta"
 _CSR = ("data", "indices", "indptr")
@@ -28,7 +27,7 @@ _LEFT_OUT = ("geometry", "name")
 
 @checked
 def cut(
-    history: History, places: Places, core: np.ndarray, target: Path, *, listed: pd.DataFrame | None = None
+    history: History, places: Places, core: np.ndarray, target: Folder, *, listed: pd.DataFrame | None = None
 ) -> None:
     """Write the piece of a block: the records of its grids and their neighbours. The file appears whole or not at all.
 
@@ -97,7 +96,7 @@ def drawn(
 
 @checked
 def save(
-    target: Path, drawn: Mapping[str, np.ndarray], facts: Facts, cases: Facts, tables: Mapping[str, Facts]
+    target: Folder, drawn: Mapping[str, np.ndarray], facts: Facts, cases: Facts, tables: Mapping[str, Facts]
 ) -> None:
     """Write a piece from its map and its records. The file appears whole or not at all.
 
@@ -128,7 +127,7 @@ def _told(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
 
 
 @checked
-def load(source: Path, city: City) -> Piece:
+def load(source: Folder, city: City) -> Piece:
     """The piece of a block, from its file.
 
     Parameters
@@ -252,19 +251,12 @@ def _unpacked(packed: np.ndarray, timezone: str) -> pd.DataFrame:
     return framed(pa.ipc.open_file(pa.py_buffer(packed.tobytes())).read_all(), timezone)
 
 
-def read_arrays(source: Path) -> dict[str, np.ndarray]:
+def read_arrays(source: Folder) -> dict[str, np.ndarray]:
     """Plain arrays by name, from a file of :func:`write_arrays`."""
     with source.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
 
 
-def write_arrays(target: Path, arrays: Mapping[str, np.ndarray]) -> None:
+def write_arrays(target: Folder, arrays: Mapping[str, np.ndarray]) -> None:
     """Write plain arrays by name to a file that appears whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.stem}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    put(target, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]

@@ -1,9 +1,9 @@
 """The panel of a city written by an engine: Parquet by date and block, resumable, the numbers of the panel made on one machine."""
 
 import hashlib
-import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ from riskwarn.panel.marks import Sums, instants_of, marks_of
 from riskwarn.progress import bar
 from riskwarn.store import Store
 from riskwarn.store.lock import Lock
+from riskwarn.store.remote import Folder, Remote, cleared, folder_of
 
 PIECES = "_pieces"
 """Folder of the pieces beside what is made of them; engines pass over names that begin so."""
@@ -74,10 +75,10 @@ class Job:
 
     city: City
     features: tuple[Feature, ...]
-    pieces: Path
+    pieces: Folder
     needing: tuple[Feature, ...] = ()
     label: Label | None = None
-    folder: Path = Path()
+    folder: Folder = Path()
     todo: dict[int, dict[str, str]] = field(default_factory=dict)
     model: RiskModel | None = None
 
@@ -93,24 +94,35 @@ class Cut:
         The folder.
     store
         Whose records are streamed, where that is so.
-    n_buckets
-        In which its events lie.
+    n_buckets, scratch
+        In which its events lie, and where.
     """
 
-    def __init__(self, history: History, pieces: Path, store: Store | None = None, n_buckets: int = 0) -> None:
+    def __init__(
+        self,
+        history: History,
+        pieces: Folder,
+        store: Store | None = None,
+        n_buckets: int = 0,
+        scratch: Path | None = None,
+    ) -> None:
         self._history: History | None = history
         self.pieces = pieces
         self.store = store
         self.sums: Sums | None = None
         self._n_buckets = n_buckets
+        self._scratch = scratch
 
     @classmethod
-    def of(cls, store: Store | History, pieces: Path) -> "Cut":
-        """A city, before it is cut."""
+    def of(cls, store: Store | History, pieces: Folder, scratch: Path | None = None) -> "Cut":
+        """A city, before it is cut; a store's events are put aside in `scratch`, on this machine, or where the pieces are if that is here."""
         if isinstance(store, History):
             return cls(store, pieces)
-        outline, n_buckets = surveyed(store, pieces)
-        return cls(outline, pieces, store, n_buckets)
+        if scratch is None:
+            assert isinstance(pieces, Path)
+            scratch = pieces
+        outline, n_buckets = surveyed(store, scratch)
+        return cls(outline, pieces, store, n_buckets, scratch)
 
     @property
     def history(self) -> History:
@@ -149,9 +161,12 @@ class Cut:
         outline = self.history
         assert isinstance(outline, Outline)
         assert self.store is not None
+        assert self._scratch is not None
         _, places = told(outline, features, label, snapshot, outcomes=outcomes)
         self.sums = None if asked is None else Sums(asked)
-        outline, pairs = spilled(outline, self.store, self._n_buckets, cores, places, self.pieces, self.sums)
+        outline, pairs = spilled(
+            outline, self.store, self._n_buckets, cores, places, self._scratch, self.pieces, self.sums
+        )
         for name in ("crosswalk", "feed_log"):
             if self.sums is not None and outline.has(name):
                 self.sums.add_table(name, outline.read(name))
@@ -172,7 +187,7 @@ class Cut:
 def write_blocks(
     store: Store | History,
     experiment: Experiment,
-    folder: str | Path,
+    folder: str | Path | Remote,
     *,
     as_of: Iterable[object] | None = None,
     engine: Engine | None = None,
@@ -189,7 +204,8 @@ def write_blocks(
     store, experiment
         As for :func:`riskwarn.build_panel`. A store is read and let go once it is cut; a history stays with who gave it.
     folder
-        Where to write; workers on other machines must see it under the same name.
+        Where to write; workers on other machines must see it under the same name. ``s3://bucket/panel`` and the like are object stores,
+        which hold no lock: there it is for the caller to start one run at a time.
     as_of
         Dates; those of the experiment by default.
     engine
@@ -214,13 +230,13 @@ def write_blocks(
         Another run writes to the folder.
     """
     engine = engine or Engine()
-    folder = Path(folder).resolve()
+    folder = folder_of(folder)
     check_blocks(experiment.columns)
     dates = experiment.dates.index() if as_of is None else dates_of(as_of)
     names = [*(f.name for f in experiment.columns), *experiment.label.columns]
     folder.mkdir(parents=True, exist_ok=True)
-    with Lock(folder / ".lock", "panel").held(), _cut_in(folder / PIECES) as pieces, ExitStack() as stack:
-        city = Cut.of(store, pieces)
+    with _held(folder), cut_in(folder / PIECES) as (pieces, scratch), ExitStack() as stack:
+        city = Cut.of(store, pieces, scratch)
         snapshot = snapshot_of(city.history, experiment.columns, dates)
         days = [day_of(at) for at in snapshot.local]
         cores = cores_of(city.history, len(names) * len(dates), n_blocks, engine.jobs)
@@ -255,14 +271,23 @@ def _known(experiment: Experiment) -> list[Feature]:
     return [*experiment.columns, *([label.normal] if label.kind == "emergence" else [])]
 
 
+def _held(folder: Folder) -> AbstractContextManager[object]:
+    """The folder, held for one run; object stores know no such thing."""
+    return Lock(folder / ".lock", "panel").held() if isinstance(folder, Path) else nullcontext()
+
+
 @contextmanager
-def _cut_in(pieces: Path) -> Iterator[Path]:
-    """A folder for pieces, which is empty at first and taken away afterwards."""
-    shutil.rmtree(pieces, ignore_errors=True)
+def cut_in(pieces: Folder) -> Iterator[tuple[Folder, Path]]:
+    """A folder for pieces, empty at first and taken away afterwards, and one of this machine for what is on its way there."""
+    cleared(pieces)
+    near = pieces if isinstance(pieces, Path) else None
+    if near is not None:
+        near.mkdir(parents=True)
     try:
-        yield pieces
+        with tempfile.TemporaryDirectory(prefix="buckets-", dir=near) as scratch:
+            yield pieces, Path(scratch)
     finally:
-        shutil.rmtree(pieces, ignore_errors=True)
+        cleared(pieces)
 
 
 def _write(
@@ -270,7 +295,7 @@ def _write(
     dates: Sequence[object],
     experiment: Experiment,
     cores: Sequence[np.ndarray],
-    folder: Path,
+    folder: Folder,
     todo: dict[int, dict[str, str]],
     running: Running,
 ) -> None:
@@ -362,7 +387,7 @@ def gathered(running: Running, work: Work, numbers: Sequence[int], job: object, 
     return [answers[number] for number in numbers]
 
 
-def _cut_all(history: History, places: Places, cores: Sequence[np.ndarray], pieces: Path) -> None:
+def _cut_all(history: History, places: Places, cores: Sequence[np.ndarray], pieces: Folder) -> None:
     listed = history.read("places") if history.has("places") else None
     with bar(total=len(cores), unit="block", desc="pieces") as done:
         for number, core in enumerate(cores):

@@ -1,15 +1,15 @@
 """The scores of a night from an engine: predicted block by block, ranked among all grids of the city."""
 
-import shutil
 import tempfile
 from pathlib import Path
+from uuid import uuid4
 
 import pandas as pd
 
 from riskwarn.calling import checked
 from riskwarn.distributed.cutting import load
 from riskwarn.distributed.engine import Engine
-from riskwarn.distributed.panel import Cut, Job, cores_of, gathered, prepared
+from riskwarn.distributed.panel import PIECES, Cut, Job, cores_of, cut_in, gathered, prepared
 from riskwarn.distributed.streaming import piece_file
 from riskwarn.distributed.wide import check_blocks
 from riskwarn.distributed.work import predicted
@@ -18,6 +18,7 @@ from riskwarn.model import RiskModel
 from riskwarn.panel.build import snapshot_of
 from riskwarn.scoring import check_after_training, in_ranks, ranked
 from riskwarn.store import Store
+from riskwarn.store.remote import Remote, folder_of
 
 
 @checked
@@ -29,7 +30,7 @@ def score_blocks(
     capacity: int = 50,
     engine: Engine | None = None,
     n_blocks: int | None = None,
-    folder: str | Path | None = None,
+    folder: str | Path | Remote | None = None,
 ) -> pd.DataFrame:
     """The scores of a night, those of :func:`riskwarn.score`, on an engine.
 
@@ -67,9 +68,8 @@ def score_blocks(
     """
     engine = engine or Engine()
     check_blocks(model.features)
-    pieces = Path(tempfile.mkdtemp(prefix="_pieces-", dir=folder)).resolve()
-    try:
-        city = Cut.of(store, pieces)
+    with cut_in(folder_of(folder or tempfile.gettempdir()) / f"{PIECES}-{uuid4().hex}") as (pieces, scratch):
+        city = Cut.of(store, pieces, scratch)
         snapshot = snapshot_of(city.history, model.features, [as_of])
         check_after_training(model, snapshot.local[0])
         cores = cores_of(city.history, len(model.features), n_blocks, engine.jobs)
@@ -80,8 +80,6 @@ def score_blocks(
             told_all = prepared(city, snapshot, model.features, model.label, cores, running, outcomes=False)
             job = Job(told_all, model.features, pieces, model=model)
             parts = gathered(running, _score_block, range(len(cores)), job, desc="scores")
-    finally:
-        shutil.rmtree(pieces, ignore_errors=True)
     rows = pd.concat(parts, ignore_index=True)
     rows = rows.sort_values(["grid_id", "as_of"], ignore_index=True, kind="stable")
     asked = rows["asked"].to_numpy(dtype=bool)

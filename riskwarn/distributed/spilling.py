@@ -11,6 +11,7 @@ rows are first thrown into buckets by event, and from each bucket every event go
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,7 @@ from scipy import sparse
 from riskwarn.distributed.reading import ROW, Kind, Vocabulary, batches, bucket_of, n_rows
 from riskwarn.history.carry import Carry
 from riskwarn.store import Store
+from riskwarn.store.remote import Folder, put
 
 BUCKET_ROWS = 4_000_000
 """Rows of a bucket, about: half a gigabyte of events."""
@@ -37,7 +39,7 @@ def into_buckets(
     kind
         How the table is read.
     folder
-        Of the buckets.
+        Of the buckets, on this machine.
     vocabulary
         Of the table; it grows.
     look
@@ -134,17 +136,19 @@ def into_blocks(rows: pa.Table, event: np.ndarray, needed: sparse.csr_matrix) ->
     yield from _parted(rows.take(pa.array(by_event[place])), np.repeat(block, times))
 
 
-def write(place: Path, rows: pa.Table) -> None:
+def write(place: Folder, rows: pa.Table) -> None:
     """Write rows to a file that is there when all of it is."""
-    partial = place.with_name(f".{place.name}.partial")
-    with pa.ipc.new_file(partial, rows.schema, options=_OPTIONS) as writer:
-        writer.write_table(rows)
-    partial.replace(place)
+
+    def content(file: BinaryIO) -> None:
+        with pa.ipc.new_file(file, rows.schema, options=_OPTIONS) as writer:
+            writer.write_table(rows)
+
+    put(place, content)
 
 
-def read(place: Path) -> pa.Table:
+def read(place: Folder) -> pa.Table:
     """The rows of a file."""
-    with pa.ipc.open_file(place) as reader:
+    with place.open("rb") as file, pa.ipc.open_file(file) as reader:
         return reader.read_all()
 
 

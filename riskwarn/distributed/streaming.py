@@ -29,6 +29,7 @@ from riskwarn.history.stream import TABLE_OF
 from riskwarn.history.tables import framed
 from riskwarn.panel.marks import Sums
 from riskwarn.store import Store
+from riskwarn.store.remote import Folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,7 @@ class Cutting:
         (n_dates,) at which closings are asked for, µs.
     """
 
-    folder: Path
+    folder: Folder
     words: Mapping[str, Mapping[str, np.ndarray]]
     carries: Mapping[str, Carry]
     n_grids: int
@@ -83,7 +84,8 @@ def spilled(
     n_buckets: int,
     cores: Sequence[np.ndarray],
     places: Places,
-    folder: Path,
+    scratch: Path,
+    folder: Folder,
     sums: Sums | None,
 ) -> tuple[Outline, frozenset[tuple[str, str]]]:
     """Bring the records of a store to the blocks that need them.
@@ -100,8 +102,10 @@ def spilled(
         Of each block the row numbers of its grids.
     places
         Where the grids lie.
+    scratch
+        Of the buckets, on this machine.
     folder
-        Of the buckets, and for the blocks.
+        For the blocks, where all workers see it.
     sums
         Are told what was known when, where somebody wants to know.
 
@@ -125,11 +129,11 @@ def spilled(
     for kind in [EVENTS, *(KINDS[name] for name in tables)]:
         if kind is not EVENTS:
             vocabulary = Vocabulary()
-            n_buckets = into_buckets(store, kind, folder, vocabulary)
+            n_buckets = into_buckets(store, kind, scratch, vocabulary)
             words[kind.name] = vocabulary.known()
         carry = outline.carry(words[kind.name]["grid_id"])
         needed = reached(carry, reach, n_grids)
-        for bucket, unordered in buckets(folder, kind, n_buckets):
+        for bucket, unordered in buckets(scratch, kind, n_buckets):
             rows = unordered.take(pa.array(np.argsort(unordered[ROW].to_numpy(), kind="stable")))
             table = spoken(rows, kind, words[kind.name])
             event = _looked(kind, table, rows, carry, pairs, words, sums, outline.timezone)
@@ -229,7 +233,7 @@ def _compact(carry: Carry, code: np.ndarray, numbers: np.ndarray) -> tuple[Carry
 
 
 def _gathered(job: Cutting, kind: Kind, number: int) -> pa.Table:
-    places = sorted(job.folder.glob(f"{kind.name}-{number:04d}-*.spill"))
+    places: list[Folder] = sorted(job.folder.glob(f"{kind.name}-{number:04d}-*.spill"), key=str)
     if not places:
         nothing = spoken_nothing(kind, {})
         columns = {c: pa.array([], pa.int32()) if c in kind.words else nothing[c] for c in kind.columns}
@@ -255,20 +259,20 @@ def told_together(told: Sequence[Mapping[str, Heard]]) -> dict[str, Heard]:
     return {source: together([one[source] for one in told]) for source in told[0]}
 
 
-def tidied(folder: Path) -> None:
+def tidied(folder: Folder) -> None:
     """Take away what pieces were made from."""
-    for place in [*folder.glob("map-*.npz"), *folder.glob("*.spill"), *folder.glob("*.bucket")]:
+    for place in [*folder.glob("map-*.npz"), *folder.glob("*.spill")]:
         place.unlink()
 
 
-def _map(folder: Path, number: int) -> Path:
+def _map(folder: Folder, number: int) -> Folder:
     return folder / f"map-{number:04d}.npz"
 
 
-def _spill(folder: Path, kind: Kind, block: int, bucket: int) -> Path:
+def _spill(folder: Folder, kind: Kind, block: int, bucket: int) -> Folder:
     return folder / f"{kind.name}-{block:04d}-{bucket:04d}.spill"
 
 
-def piece_file(pieces: Path, number: int) -> Path:
+def piece_file(pieces: Folder, number: int) -> Folder:
     """Where the piece of a block lies."""
     return pieces / f"piece-{number:04d}.npz"

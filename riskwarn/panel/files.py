@@ -1,7 +1,5 @@
 """A panel as files, one a date, written again only where what they were made from has changed."""
 
-import os
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from riskwarn.panel.layout import refuse_blocks, whole_blocks
 from riskwarn.panel.marks import marks_of
 from riskwarn.progress import bar
 from riskwarn.store import Store
+from riskwarn.store.remote import Folder, Remote, folder_of, put
 
 _MANIFEST = b"riskwarn"
 _GRIDS = "grids.parquet"
@@ -37,7 +36,7 @@ class Progress:
 def write_panel(
     store: Store | History,
     experiment: Experiment,
-    folder: str | Path,
+    folder: str | Path | Remote,
     *,
     as_of: Iterable[object] | None = None,
     n_dates: int | None = None,
@@ -53,7 +52,7 @@ def write_panel(
     store, experiment
         As for :func:`build_panel`.
     folder
-        Where to write.
+        Where to write; ``s3://bucket/panel`` and the like are object stores.
     as_of
         Dates; those of the experiment by default.
     n_dates
@@ -73,15 +72,16 @@ def write_panel(
     DefinitionError
         A feature reads what is not there.
     """
-    refuse_blocks(Path(folder))
+    home = folder_of(folder)
+    refuse_blocks(home)
     history = history_of(store)
     dates = experiment.dates.index() if as_of is None else dates_of(as_of)
     snapshot = snapshot_of(history, experiment.columns, dates)
     marks = marks_of(snapshot, experiment)
     names = [*(f.name for f in experiment.columns), *experiment.label.columns]
-    targets = [Path(folder) / f"as_of={day_of(at)}" / "part.parquet" for at in snapshot.local]
+    targets = [home / f"as_of={day_of(at)}" / "part.parquet" for at in snapshot.local]
     todo = [i for i, target in enumerate(targets) if mark_of(target) != marks[i]]
-    write_grids(Path(folder), history.grids)
+    write_grids(home, history.grids)
     with bar(total=len(dates), initial=len(dates) - len(todo), unit="date", desc="panel") as written:
         for part, matrix in _settled_blocks(history, experiment, [snapshot.local[i] for i in todo], n_dates):
             place = {at: i for i, at in enumerate(snapshot.local)}
@@ -92,7 +92,7 @@ def write_panel(
 
 
 @checked
-def read_panel(folder: str | Path) -> pd.DataFrame:
+def read_panel(folder: str | Path | Remote) -> pd.DataFrame:
     """The panel that :func:`write_panel` or :func:`riskwarn.distributed.write_blocks` wrote, sorted by `grid_id`, `as_of`.
 
     Parameters
@@ -110,12 +110,12 @@ def read_panel(folder: str | Path) -> pd.DataFrame:
     DataError
         No panel there, or one of blocks of which some are missing.
     """
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
-    parts = [*sorted(Path(folder).glob("as_of=*/part.parquet")), *whole_blocks(Path(folder))]
+    home = folder_of(folder)
+    parts: list[Folder] = sorted(home.glob("as_of=*/part.parquet"), key=str)
+    parts += whole_blocks(home)
     if not parts:
         raise DataError(f"no panel in {folder}: wanted folders as_of=2025-03-03 with part.parquet.")
-    frames = [pq.read_table(part, partitioning=None).to_pandas() for part in parts]
+    frames = [_frame(part) for part in parts]
     panel = pd.concat(frames, ignore_index=True)
     panel["grid_id"] = panel["grid_id"].astype("category")
     panel = panel.sort_values(["grid_id", "as_of"], ignore_index=True)
@@ -126,7 +126,7 @@ def read_panel(folder: str | Path) -> pd.DataFrame:
 
 
 @checked
-def grids_in(folder: str | Path) -> pd.DataFrame | None:
+def grids_in(folder: str | Path | Remote) -> pd.DataFrame | None:
     """What a panel on disk carries of the grids; none where it carries none.
 
     Parameters
@@ -139,8 +139,8 @@ def grids_in(folder: str | Path) -> pd.DataFrame | None:
     grids
         One row a grid, in the order of the city's table.
     """
-    beside = Path(folder) / _GRIDS
-    return pd.read_parquet(beside) if beside.exists() else None
+    beside = folder_of(folder) / _GRIDS
+    return _frame(beside) if beside.exists() else None
 
 
 def _settled_blocks(
@@ -157,20 +157,28 @@ def _settled_blocks(
         yield snapshot, matrix
 
 
-def mark_of(target: Path) -> str | None:
+def _frame(part: Folder) -> pd.DataFrame:
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    with part.open("rb") as file:
+        return pq.read_table(file, partitioning=None).to_pandas()
+
+
+def mark_of(target: Folder) -> str | None:
     """What a file was made from; none where there is no file, or none of ours."""
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     if not target.exists():
         return None
     try:
-        metadata = pq.read_schema(target).metadata or {}
+        with target.open("rb") as file:
+            metadata = pq.read_schema(file).metadata or {}
     except (pa.ArrowInvalid, OSError):
         return None
     return metadata.get(_MANIFEST, b"").decode()
 
 
-def write_date(target: Path, snapshot: Snapshot, t: int, names: Sequence[str], matrix: np.ndarray, mark: str) -> None:
+def write_date(target: Folder, snapshot: Snapshot, t: int, names: Sequence[str], matrix: np.ndarray, mark: str) -> None:
     """One date of a matrix as a file, with what it was made from."""
     import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -182,25 +190,13 @@ def write_date(target: Path, snapshot: Snapshot, t: int, names: Sequence[str], m
         **{name: pa.array(np.ascontiguousarray(values)) for name, values in zip(names, matrix[:, :, t], strict=True)},
     }
     table = pa.table(columns).replace_schema_metadata({_MANIFEST: mark.encode()})
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.stem}.{uuid.uuid4().hex}.partial")
-    try:
-        pq.write_table(table, partial, compression="zstd")
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    put(target, lambda file: pq.write_table(table, file, compression="zstd"))
 
 
-def write_grids(folder: Path, grids: pd.DataFrame) -> None:
+def write_grids(folder: Folder, grids: pd.DataFrame) -> None:
     """What the panel carries of the grids, once beside its dates."""
     carried = grids[["grid_id", *(name for name in CARRIED if name in grids and grids[name].notna().any())]]
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".grids.{os.getpid()}.partial"
-    try:
-        carried.to_parquet(partial, index=False)
-        partial.replace(folder / _GRIDS)
-    finally:
-        partial.unlink(missing_ok=True)
+    put(folder / _GRIDS, lambda file: carried.to_parquet(file, index=False))
 
 
 def day_of(at: pd.Timestamp) -> str:

@@ -1,13 +1,12 @@
 """A panel in blocks of grids: where the file of each block lies, and which dates are whole."""
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from riskwarn.calling import checked
 from riskwarn.errors import DataError
+from riskwarn.store.remote import Folder, put
 
 WHOLE = "_blocks.json"
 """Beside the dates: of each that is whole how many blocks it has. A date is entered when its last block is written."""
@@ -30,7 +29,7 @@ class Layout:
     digest: str
 
     @staticmethod
-    def file(folder: Path, day: str, number: int) -> Path:
+    def file(folder: Folder, day: str, number: int) -> Folder:
         """Where the file of a date and block lies.
 
         Parameters
@@ -50,7 +49,7 @@ class Layout:
         return folder / f"as_of={day}" / f"block-{number:04d}.parquet"
 
     @checked
-    def begin(self, folder: Path, days: Sequence[str]) -> None:
+    def begin(self, folder: Folder, days: Sequence[str]) -> None:
         """Say that dates are being written: they are not whole until :meth:`end`.
 
         Parameters
@@ -76,7 +75,7 @@ class Layout:
                     file.unlink()
 
     @checked
-    def end(self, folder: Path, days: Sequence[str]) -> None:
+    def end(self, folder: Folder, days: Sequence[str]) -> None:
         """Say that dates are whole.
 
         Parameters
@@ -92,7 +91,7 @@ class Layout:
         _keep(folder, _whole(folder) | dict.fromkeys(days, self.n_blocks))
 
 
-def whole_blocks(folder: Path) -> list[Path]:
+def whole_blocks(folder: Folder) -> list[Folder]:
     """The files of a panel in blocks, in order.
 
     Raises
@@ -100,7 +99,7 @@ def whole_blocks(folder: Path) -> list[Path]:
     DataError
         A date lacks blocks: a run broke off.
     """
-    files = sorted(folder.glob(f"as_of=*/{_BLOCKS}"))
+    files: list[Folder] = sorted(folder.glob(f"as_of=*/{_BLOCKS}"), key=str)
     whole = _whole(folder)
     for day in sorted({file.parent.name.removeprefix("as_of=") for file in files}):
         n = sum(file.parent.name == f"as_of={day}" for file in files)
@@ -111,7 +110,7 @@ def whole_blocks(folder: Path) -> list[Path]:
     return files
 
 
-def refuse_blocks(folder: Path) -> None:
+def refuse_blocks(folder: Folder) -> None:
     """Refuse a folder that holds a panel in blocks, where one without is to be written.
 
     Raises
@@ -123,7 +122,7 @@ def refuse_blocks(folder: Path) -> None:
         raise DataError(f"{folder} holds a panel in blocks; name another folder, or write with blocks again.")
 
 
-def _whole(folder: Path) -> dict[str, int]:
+def _whole(folder: Folder) -> dict[str, int]:
     try:
         said = json.loads((folder / WHOLE).read_text("utf-8"))
     except (OSError, ValueError):
@@ -131,8 +130,6 @@ def _whole(folder: Path) -> dict[str, int]:
     return {str(day): int(n) for day, n in said.items()} if isinstance(said, dict) else {}
 
 
-def _keep(folder: Path, whole: dict[str, int]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{WHOLE}.{os.getpid()}"
-    partial.write_text(json.dumps(whole, sort_keys=True), "utf-8")
-    partial.replace(folder / WHOLE)
+def _keep(folder: Folder, whole: dict[str, int]) -> None:
+    body = json.dumps(whole, sort_keys=True).encode()
+    put(folder / WHOLE, lambda file: file.write(body))

@@ -16,6 +16,7 @@ from riskwarn.errors import DataError
 from riskwarn.panel.files import day_of, grids_in, mark_of
 from riskwarn.panel.layout import whole_blocks
 from riskwarn.rows import PART_CELLS, Rows
+from riskwarn.store.remote import Folder, Remote, folder_of
 
 _BYTES = 4
 """Of a value, as the panel has it."""
@@ -100,7 +101,7 @@ class Spill:
 
 @contextmanager
 def rows_on_disk(
-    folder: str | Path,
+    folder: str | Path | Remote,
     names: Iterable[str],
     *,
     dates: Iterable[object] | None = None,
@@ -120,7 +121,7 @@ def rows_on_disk(
     dates
         Only these; all by default.
     scratch
-        Folder for the file; that of the panel by default.
+        Folder for the file, on this machine; that of the panel by default, or where temporary files go.
 
     Yields
     ------
@@ -136,13 +137,14 @@ def rows_on_disk(
     --------
     ``with rows_on_disk("panel", model.feature_names) as rows: model.fit(rows)``
     """
-    folder, columns = Path(folder), tuple(dict.fromkeys(names))
-    files = _files(folder, dates)
-    _check_columns(folder, next(iter(files.values())), columns)
-    place, keys = _keys(folder, files)
+    home, columns = folder_of(folder), tuple(dict.fromkeys(names))
+    files = _files(home, dates)
+    _check_columns(home, next(iter(files.values())), columns)
+    place, keys = _keys(home, files)
+    near = scratch or (home if isinstance(home, Path) else None)
     days = _days(files)
     digest = "|".join(str(mark_of(file)) for file in files.values())
-    with tempfile.TemporaryFile(dir=scratch or folder, prefix=".rows-") as file:
+    with tempfile.TemporaryFile(dir=near, prefix=".rows-") as file:
         spill = Spill(file, columns, digest)
         for block, ids in place.items():
             size = max(PART_CELLS // max(len(columns) * len(ids), 1), 1)
@@ -152,7 +154,7 @@ def rows_on_disk(
 
 
 @checked
-def keys_on_disk(folder: str | Path, *, dates: Iterable[object] | None = None) -> pd.DataFrame:
+def keys_on_disk(folder: str | Path | Remote, *, dates: Iterable[object] | None = None) -> pd.DataFrame:
     """Which rows a panel on disk has, and which of them have settled.
 
     Parameters
@@ -170,7 +172,8 @@ def keys_on_disk(folder: str | Path, *, dates: Iterable[object] | None = None) -
     DataError
         As :func:`rows_on_disk`.
     """
-    return _keys(Path(folder), _files(Path(folder), dates))[1]
+    home = folder_of(folder)
+    return _keys(home, _files(home, dates))[1]
 
 
 @checked
@@ -190,9 +193,10 @@ def panel_digest(rows: Rows) -> str:
     return rows.source.digest if isinstance(rows.source, Spill) else ""
 
 
-def _files(folder: Path, dates: Iterable[object] | None) -> dict[tuple[str, str], Path]:
+def _files(folder: Folder, dates: Iterable[object] | None) -> dict[tuple[str, str], Folder]:
     """The files of a panel by date and block."""
-    found = [*sorted(folder.glob("as_of=*/part.parquet")), *whole_blocks(folder)]
+    found: list[Folder] = sorted(folder.glob("as_of=*/part.parquet"), key=str)
+    found += whole_blocks(folder)
     files = {(file.parent.name.removeprefix("as_of="), file.stem): file for file in found}
     if not files:
         raise DataError(
@@ -214,17 +218,19 @@ def _days(files: Iterable[tuple[str, str]]) -> list[str]:
     return sorted({day for day, _ in files})
 
 
-def _check_columns(folder: Path, file: Path, columns: Sequence[str]) -> None:
+def _check_columns(folder: Folder, file: Folder, columns: Sequence[str]) -> None:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    missing = [name for name in columns if name not in pq.read_schema(file).names]
+    with file.open("rb") as handle:
+        held = pq.read_schema(handle).names
+    missing = [name for name in columns if name not in held]
     if missing:
         raise DataError(
             f"the panel in {folder} lacks {len(missing)} columns, first: {', '.join(missing[:3])}; write it for this experiment."
         )
 
 
-def _keys(folder: Path, files: dict[tuple[str, str], Path]) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
+def _keys(folder: Folder, files: dict[tuple[str, str], Folder]) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
     """Of each block the numbers of its grids, and `grid_id`, `as_of` and `y` of all rows, by grid and date."""
     days = _days(files)
     first = {block: _read(files[days[0], block], ["grid_id"]) for day, block in files if day == days[0]}
@@ -252,7 +258,7 @@ def _keys(folder: Path, files: dict[tuple[str, str], Path]) -> tuple[dict[str, n
     return place, keys
 
 
-def _spill(spill: Spill, files: Sequence[Path], ids: np.ndarray, first: int, n_dates: int) -> None:
+def _spill(spill: Spill, files: Sequence[Folder], ids: np.ndarray, first: int, n_dates: int) -> None:
     """Write the rows of a block at some dates."""
     order = np.argsort(ids, kind="stable")
     values = np.empty((len(ids), len(files), len(spill.columns)), np.float32)
@@ -264,7 +270,8 @@ def _spill(spill: Spill, files: Sequence[Path], ids: np.ndarray, first: int, n_d
     spill.put(places.ravel(), values.reshape(-1, len(spill.columns)))
 
 
-def _read(file: Path, names: Sequence[str]) -> pa.Table:
+def _read(file: Folder, names: Sequence[str]) -> pa.Table:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    return pq.read_table(file, columns=list(names), partitioning=None)
+    with file.open("rb") as handle:
+        return pq.read_table(handle, columns=list(names), partitioning=None)

@@ -4,6 +4,7 @@
 
     parquet      how a table becomes a file
     pointer      which folder holds, as a small file
+    remote       places in object stores, used as paths are
     format       what the folder means, and how an older one becomes today's
     lock         one writer at a time
     key          what signs the models kept here
