@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from riskwarn.distributed.survey import greatest
 from riskwarn.history import DAY_US, NEVER
 from riskwarn.history.closings import counted
 from riskwarn.history.deliveries import area_of, parts
@@ -99,10 +100,10 @@ def heard(view: tuple[Facts, Facts], source: str, cells: Cells, late_days: Seque
     counting = _rows(facts, source, without=NEVER_FEATURES)
     begun = cells.cell[facts.grid[counting]], facts.start[counting], facts.occurred[counting]
     return Heard(
-        _greatest(cell, known // DAY_US, known),
+        greatest(cell, known // DAY_US, known),
         _least(cell, occurred),
         {days: _quarters(known, occurred, round(days * DAY_US)) for days in late_days},
-        {int(c): beginning(begun[1][begun[0] == c], begun[2][begun[0] == c]) for c in np.unique(begun[0])},
+        {int(c): beginning(begun[1][begun[0] == c], begun[2][begun[0] == c]) for c in _numbers(begun[0])},
         counted(told, cells.county[told.grid], cells.n_counties, dates),
     )
 
@@ -116,7 +117,7 @@ def together(some: Sequence[Heard]) -> Heard:
     }
     quarters = {key: _summed(np.vstack([one.quarters[key] for one in some])) for key in some[0].quarters}
     closings = np.sum([one.closings for one in some], axis=0)
-    return Heard(_greatest(*days.T), _least(*earliest.T), quarters, begun, closings)
+    return Heard(greatest(*days.T), _least(*earliest.T), quarters, begun, closings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,20 +183,17 @@ def _rows(facts: Facts, source: str, without: frozenset[str] = frozenset()) -> n
     return np.concatenate([np.arange(p.start, p.stop) for p in pieces]) if pieces else np.zeros(0, np.int64)
 
 
-def _greatest(cell: np.ndarray, day: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """(k, 3) the last instant of each cell and day."""
-    order = np.lexsort((known, day, cell))
-    cell, day, known = cell[order], day[order], known[order]
-    last = np.flatnonzero(np.r_[(cell[1:] != cell[:-1]) | (day[1:] != day[:-1]), True][: len(cell)])
-    return np.column_stack([cell[last], day[last], known[last]]).astype(np.int64)
-
-
 def _least(cell: np.ndarray, occurred: np.ndarray) -> np.ndarray:
     """(k, 2) the first instant of each cell."""
-    cells, number = np.unique(cell, return_inverse=True)
-    least = np.full(len(cells), NEVER)
-    np.minimum.at(least, number, occurred)
-    return np.column_stack([cells, least]).astype(np.int64)
+    cells = _numbers(cell)
+    least = np.full(int(cell.max(initial=-1)) + 1, NEVER)
+    np.minimum.at(least, cell, occurred)
+    return np.column_stack([cells, least[cells]]).astype(np.int64)
+
+
+def _numbers(cell: np.ndarray) -> np.ndarray:
+    """Those that occur, rising."""
+    return np.flatnonzero(np.bincount(cell))
 
 
 def _quarters(known: np.ndarray, occurred: np.ndarray, quarter: int) -> np.ndarray:
@@ -205,6 +203,9 @@ def _quarters(known: np.ndarray, occurred: np.ndarray, quarter: int) -> np.ndarr
 
 def _summed(rows: np.ndarray) -> np.ndarray:
     """(k, 3) counts of each quarter."""
-    numbers, place = np.unique(rows[:, 0], return_inverse=True)
-    n, late = (np.bincount(place, weights=rows[:, i], minlength=len(numbers)) for i in (1, 2))
-    return np.column_stack([numbers, n, late]).astype(np.int64)
+    if len(rows) == 0:
+        return np.zeros((0, 3), np.int64)
+    first = int(rows[:, 0].min())
+    n, late = (np.bincount(rows[:, 0] - first, weights=rows[:, i]) for i in (1, 2))
+    there = np.flatnonzero(n)
+    return np.column_stack([there + first, n[there], late[there]]).astype(np.int64)

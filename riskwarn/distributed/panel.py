@@ -45,6 +45,8 @@ from riskwarn.store import Store
 from riskwarn.store.lock import Lock
 from riskwarn.store.remote import Folder, Remote, cleared, folder_of
 
+BLOCK_RECORDS = 4_000_000
+"""Of a block, about: with what is made of them on the way a worker needs a gigabyte and a half."""
 PIECES = "_pieces"
 """Folder of the pieces beside what is made of them; engines pass over names that begin so."""
 
@@ -319,7 +321,7 @@ def cores_of(history: History, cells: int, n_blocks: int | None, jobs: int) -> l
     cells
         Values of one grid: columns times dates.
     n_blocks
-        Most blocks; by default as many as keep a block's values within 192 MB.
+        Most blocks; by default as many as keep a block's values within 192 MB and its records below four millions or so.
     jobs
         Workers: no fewer blocks than these by default.
 
@@ -330,7 +332,7 @@ def cores_of(history: History, cells: int, n_blocks: int | None, jobs: int) -> l
     """
     records = history.n_records.astype(float)
     work = 1 + records / max(records.mean(), 1e-9)
-    by_size = -(-4 * cells * len(history.grids) // BLOCK_BYTES)
+    by_size = max(-(-4 * cells * len(history.grids) // BLOCK_BYTES), -(-int(records.sum()) // BLOCK_RECORDS))
     return blocks_of(history.grids, history.neighbors(), work, n_blocks or max(by_size, jobs))
 
 

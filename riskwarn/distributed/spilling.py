@@ -124,16 +124,21 @@ def into_blocks(rows: pa.Table, event: np.ndarray, needed: sparse.csr_matrix) ->
         In the order of the blocks; none for a block that needs nothing.
     """
     n_blocks = needed.shape[1]
-    code = rows["grid_id"].to_numpy()
+    by_event = np.argsort(event, kind="stable")
+    code = rows["grid_id"].to_numpy()[by_event]
     first, size = needed.indptr[code], np.diff(needed.indptr)[code]
     at = np.repeat(first - (np.cumsum(size) - size), size) + np.arange(size.sum())
-    pairs = np.unique(np.repeat(event, size).astype(np.int64) * n_blocks + needed.indices[at])
-    by_event = np.argsort(event, kind="stable")
-    start = np.searchsorted(event[by_event], np.arange(int(event.max(initial=-1)) + 2))
+    pairs = np.sort(np.repeat(event[by_event], size).astype(np.int64) * n_blocks + needed.indices[at], kind="stable")
+    pairs = pairs[np.r_[True, pairs[1:] != pairs[:-1]][: len(pairs)]]
+    start = np.r_[0, np.cumsum(np.bincount(event))]
     whose, block = np.divmod(pairs, n_blocks)
     times = start[whose + 1] - start[whose]
     place = np.repeat(start[whose] - (np.cumsum(times) - times), times) + np.arange(times.sum())
-    yield from _parted(rows.take(pa.array(by_event[place])), np.repeat(block, times))
+    row, block = by_event[place], np.repeat(block, times)
+    order = np.lexsort((row, block))  # rows lie in each block as they were read, and are copied once
+    blocks, begin = np.unique(block[order], return_index=True)
+    for one, here in zip(blocks, np.split(row[order], begin[1:]), strict=True):
+        yield int(one), rows.take(pa.array(here))
 
 
 def write(place: Folder, rows: pa.Table) -> None:
@@ -158,6 +163,9 @@ def _bucket(folder: Path, kind: Kind, number: int) -> Path:
 
 def _parted(rows: pa.Table, number: np.ndarray) -> Iterator[tuple[int, pa.Table]]:
     """The rows of each number."""
+    if len(number) and (number == number[0]).all():
+        yield int(number[0]), rows
+        return
     order = np.argsort(number, kind="stable")
     numbers, first = np.unique(number[order], return_index=True)
     for one, here in zip(numbers, np.split(order, first[1:]), strict=True):

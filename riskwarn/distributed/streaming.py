@@ -15,9 +15,9 @@ from riskwarn.distributed.city import Places
 from riskwarn.distributed.cutting import around, drawn, read_arrays, save, write_arrays
 from riskwarn.distributed.heard import Cells, Heard, heard, together
 from riskwarn.distributed.outline import Outline
-from riskwarn.distributed.reading import EVENTS, KINDS, ROW, Kind, Vocabulary, spoken, spoken_nothing
+from riskwarn.distributed.reading import EVENTS, KINDS, ROW, Kind, Vocabulary, as_read, spoken, spoken_nothing
 from riskwarn.distributed.spilling import buckets, into_blocks, into_buckets, reached, read, write
-from riskwarn.distributed.survey import Survey
+from riskwarn.distributed.survey import Survey, pairs_of
 from riskwarn.history.carry import Carry
 from riskwarn.history.columns import flags
 from riskwarn.history.facts import Facts
@@ -134,7 +134,7 @@ def spilled(
         carry = outline.carry(words[kind.name]["grid_id"])
         needed = reached(carry, reach, n_grids)
         for bucket, unordered in buckets(scratch, kind, n_buckets):
-            rows = unordered.take(pa.array(np.argsort(unordered[ROW].to_numpy(), kind="stable")))
+            rows = as_read(unordered)
             table = spoken(rows, kind, words[kind.name])
             event = _looked(kind, table, rows, carry, pairs, words, sums, outline.timezone)
             for block, some in into_blocks(rows, event, needed):
@@ -167,7 +167,7 @@ def _looked(
     source, category, code = (rows[c].to_numpy() for c in ("source", "category", "grid_id"))
     held = ~flags(rows["retracted"]) & (np.diff(carry.first) > 0)[code]
     said = words[EVENTS.name]
-    for s, c in np.unique(np.column_stack([source[held], category[held]]), axis=0):
+    for s, c in pairs_of(source[held], category[held]):
         pairs.add((str(said["source"][s]), str(said["category"][c])))
     return event
 

@@ -37,14 +37,9 @@ class Survey:
         self._counts = np.bincount(code[held], minlength=n_codes) + _longer(self._counts, n_codes, 0)
         self._earliest = _longer(self._earliest, n_codes, NEVER)
         np.minimum.at(self._earliest, code[held], np.maximum(known, occurred)[held])
-        pairs = np.unique(np.column_stack([source[held], category[held]]), axis=0)
-        self._pairs |= {(int(s), int(c)) for s, c in pairs}
-        day = known // DAY_US
-        order = np.lexsort((known, day, source))
-        ends = np.r_[(np.diff(day[order]) != 0) | (np.diff(source[order]) != 0), True] if len(order) else order
-        for row in order[np.flatnonzero(ends)]:
-            key = int(source[row]), int(day[row])
-            self._last[key] = max(self._last.get(key, int(known[row])), int(known[row]))
+        self._pairs |= pairs_of(source[held], category[held])
+        for one, day, last in greatest(source, known // DAY_US, known).tolist():
+            self._last[one, day] = max(self._last.get((one, day), last), last)
 
     def counts(self) -> np.ndarray:
         """(n_codes,) revisions written under each grid id that withdraw nothing."""
@@ -65,6 +60,24 @@ class Survey:
         for (source, _), known in self._last.items():
             by_source.setdefault(source, []).append(known)
         return last_of([np.array(known) for known in by_source.values()], beside, latest)
+
+
+def pairs_of(source: np.ndarray, category: np.ndarray) -> set[tuple[int, int]]:
+    """The pairs of codes that occur."""
+    wide = int(category.max(initial=0)) + 1
+    there = np.flatnonzero(np.bincount(source.astype(np.int64) * wide + category))
+    return {(int(pair) // wide, int(pair) % wide) for pair in there}
+
+
+def greatest(cell: np.ndarray, day: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """(k, 3) the last instant of each cell and day: cell, day, instant."""
+    if len(cell) == 0:
+        return np.zeros((0, 3), np.int64)
+    first, n_days, none = int(day.min()), int(np.ptp(day)) + 1, np.iinfo(np.int64).min
+    last = np.full((int(cell.max()) + 1) * n_days, none)
+    np.maximum.at(last, cell.astype(np.int64) * n_days + (day - first), known)
+    there = np.flatnonzero(last > none)
+    return np.column_stack([there // n_days, there % n_days + first, last[there]]).astype(np.int64)
 
 
 def _longer(values: np.ndarray, n: int, fill: int) -> np.ndarray:
