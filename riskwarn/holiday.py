@@ -50,7 +50,7 @@ def holidays_of(days: Sequence[date], timezone: str, changes: Path | None = None
     at = np.array(days, dtype="datetime64[D]")
     names = np.full(len(at), "", dtype=object)
     for shift, where in reversed(_BESIDE):
-        beside = [named.get(day) for day in (at + shift).tolist()]
+        beside = [named.get(day) for day in (at + np.timedelta64(shift, "D")).tolist()]
         names = np.array([f"{where} {name}" if name else old for name, old in zip(beside, names, strict=True)], object)
     return names
 

@@ -349,7 +349,7 @@ def test_one_date_is_a_night(events, one):
         np.nan,
         {},
         np.array([1, 2]),
-        [np.datetime64("NaT")],
+        [np.datetime64("NaT", "us")],
     ],
     ids=lambda wrong: repr(wrong).partition(" at 0x")[0],
 )

@@ -216,7 +216,7 @@ def _wall_times(texts: pa.Array, at: np.ndarray, order: Order, *, date1904: bool
         at[left] = _field_times(texts.take(pa.array(left)), pattern)
     left = np.flatnonzero(np.isnat(at) & _matches(texts, _SERIAL))
     days = pc.cast(texts.take(pa.array(left)), pa.float64()).to_numpy(zero_copy_only=False)
-    epoch = _SPREADSHEET_EPOCH + (_DAYS_TO_1904 if date1904 else 0)
+    epoch = _SPREADSHEET_EPOCH + _DAYS_TO_1904 if date1904 else _SPREADSHEET_EPOCH
     at[left] = epoch + (np.round(days * 86_400) * 1_000_000).astype("timedelta64[us]")
     return at
 
