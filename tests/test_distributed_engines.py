@@ -75,7 +75,7 @@ def cluster():
         absent("dask is not installed; make engines brings it")
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as running:
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as running:
         yield running.scheduler_address
 
 

@@ -3,11 +3,10 @@
 The unit of work is a block: some grids, the records of them and of their neighbours, and a small table of what was told of the rest of
 the city. From these :mod:`riskwarn.distributed.work` makes the block's numbers, a pure function::
 
-    store ── survey ── outline ── partition ── blocks ─┐
-      │                   └────── city ── what all are told ─┐ │
-      └─ spilling: buckets of events, then blocks ── cutting ┼─┴─ a piece a block, a file each
-                                     └─ heard: when feeds spoke ─┘
-                 work: totals of areas, block by block ── merged ── work: panel, scores
+    store ─┬─ survey ── outline ── partition ── blocks
+           │               └── city: what all are told ◀─── heard: when feeds spoke, by what the blocks tell
+           └─ spilling: buckets of events ── blocks ── a piece each, a file
+                                                         └── work: totals of areas ── merged ── work: panel, scores
 
 Nothing here schedules, sends or tries again: the engine does (:mod:`riskwarn.distributed.engine`).
 """

@@ -40,7 +40,7 @@ def started(address: str, jobs: int) -> Iterator[Running]:
 
     with ExitStack() as stack:
         if not address:
-            options = {"n_workers": jobs, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+            options = {"n_workers": jobs, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
             address = stack.enter_context(LocalCluster(**options)).scheduler_address
         try:
             client = stack.enter_context(Client(address, timeout=WAIT_S, set_as_default=False))
