@@ -2,16 +2,27 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 import towns
 from towns.gaps import NIGHT, event, frame, town
 
+from riskwarn.audit import disparities
 from riskwarn.cli import main
-from riskwarn.datasheet import datasheet_text, lacking, make_datasheet, paper_of, sections_of
+from riskwarn.datasheet import (
+    audit_text,
+    datasheet_text,
+    lacking,
+    make_audit,
+    make_datasheet,
+    paper_of,
+    sections_of,
+)
 from riskwarn.datasheet.making import MOST_SILENCES
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.feature import Count
+from riskwarn.gate import gate
 from riskwarn.history import History, Stream
 from riskwarn.label import Label
 from riskwarn.panel import panel_of
@@ -234,3 +245,64 @@ def test_the_verb_prints_every_paper(trained, capsys, tmp_path):
     assert asked(capsys, trained, *here, "--audit", "--language", "zh")[1].startswith(f"# 审计书：{towns.TARGET}\n")
     assert asked(capsys, trained, *here, "--audit", "--datasheet")[0] == DataError.exit_code
     assert asked(capsys, trained)[0] == NotFoundError.exit_code
+
+
+SHARES = {"n_grids": 30, "listed": 12.0, "kept": 0.25, "count_kept": 0.5, "verdict": "failed"}
+MADE = {
+    "as_of": "2025-12-08 00:00:00+08:00",
+    "checks": [
+        {"check": "gain", "verdict": "passed", "said": {"en": "it beats the count", "zh": "胜过件数"}},
+        {"check": "slices", "verdict": "insufficient_evidence", "said": {"en": "the grids say no 'county_id'", "zh": "没有"}},
+    ],
+    "disparities": [
+        {"by": "urban_class", "group": "111", "quantity": "recall", "ratio": 0.5, "rival_ratio": 0.45, "verdict": "failed", "farther": False},
+        {"by": "urban_class", "group": "220", "quantity": "recall", "ratio": None, "rival_ratio": None, "verdict": "insufficient_evidence", "farther": False},
+    ],
+    "under_reporting": [
+        {"by": "urban_class", "group": "111"} | SHARES,
+        {"by": "half", "group": "half"} | SHARES | {"kept": None, "count_kept": None, "verdict": "insufficient_evidence"},
+    ],
+}  # fmt: skip
+
+
+def test_an_audit_says_what_was_judged_and_what_was_not():
+    """What has to be looked at comes first; a ratio that is no farther from parity than the count's holds; what is not known is a dash."""
+    text = audit_text(MADE, target="t", version="v")
+
+    assert "- slices not judged: the grids say no 'county_id'" in text
+    assert (
+        "- with every second report missing, urban_class 111 keeps 25% of its places on the list, 50% by the count"
+        in text
+    )
+    assert "| gain | holds | it beats the count |" in text
+    assert "| slices | not judged | the grids say no 'county_id' |" in text
+    assert "| urban_class 111 | recall | 0.50 | 0.45 | holds |" in text
+    assert "| urban_class 220 | recall | – | – | not judged |" in text
+    assert "| urban_class 111 | 30 | 12 | 25% | 50% | does not hold |" in text
+    assert "| half of the grids, drawn | 30 | 12 | – | – | not judged |" in text
+    assert audit_text(MADE, target="t", version="v", language="zh").count("|") == text.count("|")
+
+
+def test_an_audit_without_anything_open_says_so():
+    """Where all was judged that is said, where nothing was backtested that is."""
+    sound = {"by": "half", "group": "half"} | SHARES | {"verdict": "passed"}
+    judged = MADE | {"checks": MADE["checks"][:1], "disparities": [], "under_reporting": [sound]}
+
+    assert "- Every check was judged." in audit_text(judged, target="t", version="v")
+    assert "Kinds of area" not in audit_text(judged, target="t", version="v")
+    assert "- Not backtested: no check was made." in audit_text(judged | {"checks": []}, target="t", version="v")
+
+
+def test_an_audit_holds_what_the_report_shows():
+    """Its checks are the gate's, its disparities those of the columns that the grids tell; all of it is fit for JSON."""
+    report = towns.judged("hint", grids=towns.quarters())
+    made = make_audit(
+        towns.street_model(towns.street()), report.experiment, report, towns.street(), as_of=towns.STREET_NIGHT
+    )
+    shown = disparities(report, "urban_class")
+
+    assert [(c["check"], c["verdict"]) for c in made["checks"]] == [(c.name, c.verdict) for c in gate(report).checks]
+    assert [row["by"] for row in made["disparities"]] == ["urban_class"] * len(shown)
+    ratios = [np.nan if row["ratio"] is None else row["ratio"] for row in made["disparities"]]
+    assert ratios == pytest.approx(shown["ratio"].round(3).tolist(), nan_ok=True)
+    assert json.loads(json.dumps(made)) == made

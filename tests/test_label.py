@@ -194,6 +194,14 @@ def test_silence_of_the_feed_is_not_calm():
     assert np.isnan(found).tolist() == [True, True, False]
 
 
+def test_nine_tenths_are_enough():
+    """A feed that has spoken for just nine tenths of past_days is heard; one that has for an hour less is not."""
+    twenty = dataclasses.replace(FIRST, past_days=20)
+    found = twenty.outcome(history([]).at([day(18) - pd.Timedelta(hours=1), day(18)]))[0]
+
+    assert np.isnan(found).tolist() == [True, False]
+
+
 ESCALATION = Label("graver_7d", ("police_call",), days=7, kind="escalation", lower=("dispute",), past_days=14)
 
 

@@ -288,6 +288,16 @@ def test_areas_fall_into_one_block_each_or_two_at_least():
             leave_area_out(grids, n_blocks, 0)
 
 
+def test_a_window_that_ends_as_a_season_begins_has_seen_none_of_it():
+    """The last date that trains for spring is the one whose seven days end at its first midnight."""
+    spring = worst_season(pd.date_range("2023-01-01", "2024-05-31"), horizon_days=7, settle_days=0, min_train_dates=1)[
+        "spring"
+    ]
+
+    assert spring.test_dates[0] == pd.Timestamp("2024-03-01")
+    assert spring.train_dates[-1] == pd.Timestamp("2024-02-23")
+
+
 def test_a_season_is_tested_by_its_latest_unbroken_run():
     """Of two winters the later one is tested, from its first date to its last; a year without autumn has no such fold."""
     days = pd.date_range("2023-01-02", "2025-02-24", freq="7D")
