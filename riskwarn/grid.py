@@ -226,7 +226,7 @@ def _centres(grids: pd.DataFrame) -> np.ndarray:
     return grids[["x_km", "y_km"]].to_numpy(dtype=np.float64)
 
 
-def _by_contact(grids: pd.DataFrame) -> "sparse.csr_array":
+def _by_contact(grids: pd.DataFrame) -> "sparse.csr_matrix":
     """Polygons that touch, or would but for a sliver: drawn by hand or rounded, neighbours rarely share their corners exactly."""
     import shapely  # noqa: PLC0415
     from scipy import sparse  # noqa: PLC0415
@@ -234,7 +234,7 @@ def _by_contact(grids: pd.DataFrame) -> "sparse.csr_array":
     shapes = polygons(grids)
     flat = shapes.to_crs(shapes.estimate_utm_crs()).geometry.to_numpy()
     row, column = shapely.STRtree(flat).query(flat, predicate="dwithin", distance=SNAP_M)
-    return sparse.csr_array((np.ones(len(row), np.float32), (row, column)), shape=(len(grids), len(grids)))
+    return sparse.csr_matrix((np.ones(len(row), np.float32), (row, column)), shape=(len(grids), len(grids)))
 
 
 def _by_distance(centres: np.ndarray, radius_km: float) -> "sparse.csr_matrix":

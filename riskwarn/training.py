@@ -19,6 +19,7 @@ from riskwarn.gate import gate
 from riskwarn.history import History
 from riskwarn.language import LANGUAGES, in_every_language, phrase
 from riskwarn.model import RiskModel
+from riskwarn.model.fitting import Grow
 from riskwarn.panel import build_panel, grids_in, grids_of, panel_digest, rows_on_disk
 from riskwarn.rows import Rows
 from riskwarn.store import Store
@@ -36,6 +37,7 @@ def train(
     alias: str = tracking.CANDIDATE,
     datasheet: Mapping[str, Any] | None = None,
     records: Store | History | None = None,
+    grow: Grow | None = None,
 ) -> RiskModel:
     """Train on every settled row, log the training to MLflow and register the model as ``@candidate``.
 
@@ -62,6 +64,8 @@ def train(
     records
         What the panel was cut from, of which the model is audited (:func:`riskwarn.datasheet.make_audit`) at the panel's last date; without them a
         hold stops the promotion likewise.
+    grow
+        What grows the trees, where that is not this machine (:meth:`RiskModel.fit`).
 
     Returns
     -------
@@ -78,7 +82,7 @@ def train(
     uri = tracking.default_uri(tracking_folder)
     tracking.check_answers(uri)
     with _opened(experiment, panel) as (rows, carried, digest):
-        model = RiskModel.of(experiment).fit(rows, grids=carried if grids is None else grids)
+        model = RiskModel.of(experiment).fit(rows, grids=carried if grids is None else grids, grow=grow)
         known_from = data_digest or digest()
         model.facts.update(_judged(report) | tracking.trained_from(experiment, known_from))
         model.facts.update(card=card_of(model, report), datasheet=datasheet and dict(datasheet))

@@ -350,6 +350,9 @@ def test_train_from_a_panel_on_disk(ask, street, tmp_path, capsys):
     assert from_disk.facts["datasheet"] == at_hand.facts["datasheet"]
     assert main(["train", str(path), "--jobs", "2", "--store", str(store.path)]) == 11
     assert "name it with --panel DIR" in capsys.readouterr().err
+    here = ["--panel", str(tmp_path / "other"), "--spread", "--store", str(store.path)]
+    assert main(["train", str(path), *here]) == 10
+    assert "engine 'local' grows no trees on its workers" in capsys.readouterr().err
 
 
 def test_ingest_says_what_became_of_every_row(ask, tmp_path):

@@ -212,6 +212,18 @@ def test_a_block_lies_together(history):
     assert max(around) <= 60, "a square of ten by ten has 44 grids around it"
 
 
+def test_a_map_of_polygons_is_cut():
+    """Neighbours that are known by the borders of their polygons are links like any others."""
+    shapely = pytest.importorskip("shapely")
+    pytest.importorskip("geopandas")
+    x, y = 118.1 + 0.01 * (np.arange(36) % 6), 24.5 + 0.01 * (np.arange(36) // 6)
+    squares = shapely.to_wkt(shapely.box(x, y, x + 0.01, y + 0.01))
+    drawn = pd.DataFrame({"grid_id": [f"G{i:02d}" for i in range(36)], "geometry": squares})
+    blocks = blocks_of(drawn, neighbors(drawn), np.ones(36), 4)
+
+    assert [len(b) for b in blocks] == [9] * 4
+
+
 def test_dense_quarters_are_cut_smaller():
     """Where the records are, blocks are small: each has about as much work, though half of all lies in a twentieth of the grids."""
     row = pd.DataFrame({"x_km": np.arange(1000.0), "y_km": 0.0})

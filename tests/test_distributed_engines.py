@@ -4,20 +4,24 @@ import dataclasses
 import datetime as dt
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import sys
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import absent
 from towns.country import DATES, country
 
-from riskwarn.distributed import Engine, dask_engine, explain_blocks, write_blocks
+from riskwarn.distributed import Engine, dask_engine, explain_blocks, train_blocks, write_blocks
+from riskwarn.distributed.dask_forest import grown_on
 from riskwarn.distributed.task import answered_at
 from riskwarn.errors import DefinitionError, EngineError, MissingExtraError
 from riskwarn.experiment import Dates, Experiment, ModelSettings
@@ -27,7 +31,8 @@ from riskwarn.history import Stream
 from riskwarn.label import Label
 from riskwarn.language import Words
 from riskwarn.model import RiskModel
-from riskwarn.panel import Progress, build_panel, panel_of, read_panel
+from riskwarn.panel import Progress, build_panel, panel_of, read_panel, rows_on_disk
+from riskwarn.store import Store
 
 DISPUTES = (Stream("dispute"),)
 FEATURES = (
@@ -159,6 +164,37 @@ def check_reasons(history, model, engine, n_blocks):
 def test_dask_has_the_reasons_of_the_whole(cluster, history, model):
     """What a block is compared with is the city's on separate worker processes, too."""
     check_reasons(history, model, Engine("dask", address=cluster, jobs=2), 3)
+
+
+def test_trees_grown_on_a_cluster_tell_the_outcomes(cluster, history, tmp_path):
+    """Two workers with the rows of their blocks grow trees that tell the outcomes about as well as one machine's, and say nothing of the cluster."""
+    weekly = dataclasses.replace(asked(), dates=Dates(dt.date(2025, 1, 20), dt.date(2025, 4, 7)))
+    weekly = dataclasses.replace(weekly, model=ModelSettings(n_trees=30, min_rows_in_leaf=20, learning_rate=0.1))
+    write_blocks(history, weekly, tmp_path, n_blocks=3)
+    model = RiskModel.of(weekly)
+    with rows_on_disk(tmp_path, model.feature_names) as rows, dask_engine.connected(cluster, 2) as client:
+        here, there = (model.fit(rows, grow=grow) for grow in (None, partial(grown_on, client, tmp_path)))
+        margins = (here.rate.margin, here.tree_margin, there.tree_margin)
+        y, rates = rows.y, [rows.each(of, model.feature_names) for of in margins]
+        ranked = RiskModel.of(dataclasses.replace(weekly, model=ModelSettings(objective="lambdarank")))
+        with pytest.raises(DefinitionError, match="looks at more than a row and is not grown on a cluster"):
+            ranked.fit(rows, grow=partial(grown_on, client, tmp_path))
+    known = np.isfinite(y)
+    told, own, spread = (float((y * rate - np.exp(rate))[known].mean()) for rate in rates)
+
+    assert own > told
+    assert spread > told
+    assert abs(spread - own) < 0.25 * (own - told)
+    assert not re.search(r"machines: \S|listen_port|127\.0\.0\.1", there.trees)
+    assert RiskModel.load(there.save(tmp_path / "model")).version == there.version
+
+
+def test_only_dask_grows_trees_on_its_workers(tmp_path):
+    """Where an engine grows no trees it is said before anything is written."""
+    store, engine = Store(tmp_path / "city", timezone="UTC"), Engine("spark")
+    with pytest.raises(DefinitionError, match="engine 'spark' grows no trees on its workers"):
+        train_blocks(store, asked(), tmp_path / "panel", engine=engine, spread=True)
+    assert not (tmp_path / "panel").exists()
 
 
 @pytest.mark.slow

@@ -205,6 +205,12 @@ def train(
             help="Keep the panel in this folder, in blocks, and learn from its files: for a panel that outgrows memory.",
         ),
     ] = None,
+    spread: Annotated[
+        bool,
+        typer.Option(
+            "--spread", help="Grow the trees on the workers of a Dask cluster; they differ from those grown here."
+        ),
+    ] = False,
     engine: EngineName = "local",
     address: Address = "",
     jobs: Jobs = 1,
@@ -219,8 +225,10 @@ def train(
     if panel is not None:
         from riskwarn.distributed import train_blocks
 
-        model, report = train_blocks(opened, asked, panel, engine=asked_engine, n_blocks=blocks, judged=not no_backtest)
-    elif asked_engine is not None:
+        model, report = train_blocks(
+            opened, asked, panel, engine=asked_engine, n_blocks=blocks, judged=not no_backtest, spread=spread
+        )
+    elif asked_engine is not None or spread:
         raise DataError(
             "an engine writes the panel into a folder from which the model learns: name it with --panel DIR."
         )

@@ -1,15 +1,19 @@
-"""The work on a Dask cluster: one task a block, its progress on Dask's own dashboard. The only module that knows Dask."""
+"""The work on a Dask cluster: one task a block, its progress on Dask's own dashboard. Trees are grown on one by :mod:`riskwarn.distributed.dask_forest`; nothing else knows Dask."""
 
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import riskwarn
 from riskwarn.distributed.task import Answers, Running, Work, answered_at, outgrown
 from riskwarn.errors import EngineError
 from riskwarn.extras import need
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 WAIT_S = 20
 """Seconds for which an address may not answer."""
@@ -35,11 +39,30 @@ def started(address: str, jobs: int) -> Iterator[Running]:
     running
         As of :meth:`riskwarn.distributed.Engine.started`.
     """
+    with connected(address, jobs) as client:
+        yield partial(_results, client)
+
+
+@contextmanager
+def connected(address: str, jobs: int) -> Iterator["Client"]:
+    """A client of a Dask cluster.
+
+    Parameters
+    ----------
+    address, jobs
+        As for :func:`started`.
+
+    Yields
+    ------
+    client
+        With workers.
+    """
     need("distributed")
     from distributed import Client, LocalCluster  # noqa: PLC0415
 
+    started_here = not address
     with ExitStack() as stack:
-        if not address:
+        if started_here:
             options = {"n_workers": jobs, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
             address = stack.enter_context(LocalCluster(**options)).scheduler_address
         try:
@@ -50,7 +73,14 @@ def started(address: str, jobs: int) -> Iterator[Running]:
                 f"Dask at {address} does not answer with {jobs} workers within {WAIT_S} s ({type(error).__name__}); look at its scheduler, "
                 "or ask for fewer --jobs."
             ) from error
-        yield partial(_results, client)
+        if started_here:
+            client.run(_aside)
+        yield client
+
+
+def _aside() -> None:
+    """What a worker prints that was started here goes among the messages, not among the answers of the command."""
+    os.dup2(2, 1)
 
 
 def _results(client: Any, work: Work, numbers: Sequence[int], shared: Any) -> Answers:

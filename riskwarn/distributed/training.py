@@ -1,5 +1,8 @@
 """Training beyond memory: the panel written in blocks by an engine, the model learnt from its files a part at a time."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from riskwarn import tracking
@@ -8,12 +11,15 @@ from riskwarn.calling import checked
 from riskwarn.datasheet import make_datasheet
 from riskwarn.distributed.engine import Engine
 from riskwarn.distributed.panel import write_blocks
+from riskwarn.errors import DefinitionError
 from riskwarn.experiment import Experiment
 from riskwarn.history import History
 from riskwarn.history.memory import give_back
 from riskwarn.model import RiskModel
+from riskwarn.model.fitting import Grow
 from riskwarn.panel import keys_on_disk, read_panel
 from riskwarn.store import Store
+from riskwarn.store.remote import Folder, folder_of
 from riskwarn.training import train
 
 
@@ -26,6 +32,7 @@ def train_blocks(
     engine: Engine | None = None,
     n_blocks: int | None = None,
     judged: bool = False,
+    spread: bool = False,
     alias: str = tracking.CANDIDATE,
 ) -> tuple[RiskModel, Report | None]:
     """Bring the panel in a folder up to date, learn from its files, log the training and register the model.
@@ -45,6 +52,9 @@ def train_blocks(
         Most blocks; as for :func:`write_blocks`.
     judged
         Whether the model is backtested, too. That reads the whole panel into memory; without it the model cannot be promoted.
+    spread
+        Whether the trees are grown on the workers of the Dask cluster, which then hold the rows of their blocks in memory: these trees are
+        others than those of one machine. All else is fitted here. Spark grows none: what LightGBM has for it is a package of Java.
     alias
         As for :func:`riskwarn.train`.
 
@@ -62,6 +72,7 @@ def train_blocks(
     NotFoundError
         The tracker does not answer, or the store holds no events; nothing was written.
     """
+    _check_spread(engine or Engine(), spread=spread)
     tracking.check_answers(tracking.default_uri(store.path))
     digest = store.digest()
     write_blocks(store, experiment, folder, engine=engine, n_blocks=n_blocks)
@@ -70,14 +81,37 @@ def train_blocks(
     sheet = make_datasheet(store, History.load(store), keys, label=label, features=features, data_digest=digest)
     give_back()
     report = backtest(experiment, read_panel(folder)) if judged else None
-    model = train(
-        experiment,
-        folder,
-        report=report,
-        tracking_folder=store.path,
-        data_digest=digest,
-        alias=alias,
-        datasheet=sheet,
-        records=store,
-    )
+    with _growing(engine or Engine(), folder_of(folder), spread=spread) as grow:
+        model = train(
+            experiment,
+            folder,
+            report=report,
+            tracking_folder=store.path,
+            data_digest=digest,
+            alias=alias,
+            datasheet=sheet,
+            records=store,
+            grow=grow,
+        )
     return model, report
+
+
+def _check_spread(engine: Engine, *, spread: bool) -> None:
+    """Refuse to grow trees on an engine that cannot."""
+    if spread and engine.name != "dask":
+        raise DefinitionError(
+            f"engine {engine.name!r} grows no trees on its workers; name engine dask, or let them grow on this machine, from disk."
+        )
+
+
+@contextmanager
+def _growing(engine: Engine, folder: Folder, *, spread: bool) -> Iterator[Grow | None]:
+    """What grows the trees: the workers of a cluster, or nothing where that is this machine."""
+    if not spread:
+        yield None
+        return
+    from riskwarn.distributed import dask_engine  # noqa: PLC0415 - a heavy guest
+    from riskwarn.distributed.dask_forest import grown_on  # noqa: PLC0415 - a heavy guest
+
+    with dask_engine.connected(engine.address, engine.jobs) as client:
+        yield partial(grown_on, client, folder)

@@ -1,6 +1,7 @@
 """How a model is fitted: parts on the early dates, their shares and the calibration on the latest, rate and line on all."""
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -10,6 +11,7 @@ from riskwarn.baseline import Additive, Line, settled
 from riskwarn.calibration import Calibration
 from riskwarn.draws import CITY, INDEPENDENT, common_factors, parents_of
 from riskwarn.errors import LabelError
+from riskwarn.experiment import ModelSettings
 from riskwarn.feature import Faded, Feature, Nearby, Own, Season
 from riskwarn.label import HALF_LIVES, Label
 from riskwarn.model import forest, tide
@@ -29,10 +31,14 @@ _ASKED, _ASKED_ROWS, _LEAST_ASKED = 32, 65_000, 12
 """Dates of which the shape is asked how much it expects in all: at most so many, or so many rows, but no fewer than the last."""
 
 
-def fitted(model: M, panel: pd.DataFrame | Rows, grids: pd.DataFrame | None) -> M:
+Grow = Callable[[Sequence[Feature], ModelSettings, Rows, Additive], str]
+"""What grows trees: from features, settings, rows and the rate they start from to LightGBM's text."""
+
+
+def fitted(model: M, panel: pd.DataFrame | Rows, grids: pd.DataFrame | None, grow: Grow = forest.grown) -> M:
     """A copy of `model` that has learnt from the settled rows of `panel`, and from `grids` what larger areas share.
 
-    Of rows that lie on disk no more than a part is read at a time; what comes of it is the same.
+    Of rows that lie on disk no more than a part is read at a time; what comes of it is the same. Trees are grown here, or elsewhere.
 
     Raises
     ------
@@ -46,7 +52,7 @@ def fitted(model: M, panel: pd.DataFrame | Rows, grids: pd.DataFrame | None) -> 
     settled(rows.keys)
     rows = _in_order(rows[rows.keys["y"].notna().to_numpy()])
     early, late = _parted(rows, model.label)
-    judged = dataclasses.replace(_grown(model, early), seen_days=(rows.as_of.max() - rows.as_of.min()).days)
+    judged = dataclasses.replace(_grown(model, early, grow), seen_days=(rows.as_of.max() - rows.as_of.min()).days)
     learnt = _on_its_tide(_renewed(_joined(judged, late, grids), rows), rows)
     facts = {
         "n_rows": len(rows),
@@ -73,10 +79,10 @@ def _parted(rows: Rows, label: Label) -> tuple[Rows, Rows]:
     return early, late
 
 
-def _grown(model: M, rows: Rows) -> M:
+def _grown(model: M, rows: Rows, grow: Grow) -> M:
     """Rate, trees and line fitted to `rows`, without shares and calibration."""
     learnt = _renewed(model, rows)
-    return dataclasses.replace(learnt, trees=forest.grown(model.shape_features, model.settings, rows, learnt.rate))
+    return dataclasses.replace(learnt, trees=grow(model.shape_features, model.settings, rows, learnt.rate))
 
 
 def _renewed(model: M, rows: Rows) -> M:

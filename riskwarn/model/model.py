@@ -16,8 +16,8 @@ from riskwarn.errors import DataError, DefinitionError
 from riskwarn.experiment import Experiment, ModelSettings
 from riskwarn.feature import from_dict
 from riskwarn.label import Label
-from riskwarn.model import bundle
-from riskwarn.model.fitting import fitted
+from riskwarn.model import bundle, forest
+from riskwarn.model.fitting import Grow, fitted
 from riskwarn.model.joint import Joint
 from riskwarn.model.tide import Tide
 from riskwarn.notebook import text_html
@@ -134,7 +134,9 @@ class RiskModel(Joint):
         return text_html(repr(self))
 
     @checked
-    def fit(self, panel: pd.DataFrame | Rows, *, grids: pd.DataFrame | None = None) -> "RiskModel":
+    def fit(
+        self, panel: pd.DataFrame | Rows, *, grids: pd.DataFrame | None = None, grow: Grow | None = None
+    ) -> "RiskModel":
         """A fitted copy. The latest quarter of dates says how much to trust rate, trees, line and counts that have not seen it.
 
         Then rate and line learn from all rows; the trees stay those that were judged, on the rate that has learnt.
@@ -146,6 +148,8 @@ class RiskModel(Joint):
         grids
             Table `grids`, of which the model learns what the grids of a community, township or county share (:meth:`totals`); what a
             panel at hand carries by default (:func:`riskwarn.panel.grids_of`).
+        grow
+            What grows the trees, where that is not this machine.
 
         Returns
         -------
@@ -160,7 +164,7 @@ class RiskModel(Joint):
             A feature column is missing.
         """
         carried = grids_of(panel) if grids is None and isinstance(panel, pd.DataFrame) else grids
-        return fitted(self, panel, carried)
+        return fitted(self, panel, carried, grow or forest.grown)
 
     @checked
     def save(self, folder: str | Path) -> Path:

@@ -6,13 +6,14 @@ Training asks for many dates, the night for one: the same function.
 from riskwarn.panel.block import Block, blocks
 from riskwarn.panel.build import GRID, NORMAL, build_panel, dates_of, fill, grids_of, night_panels, panel_of
 from riskwarn.panel.files import Progress, grids_in, read_panel, write_panel
-from riskwarn.panel.spill import keys_on_disk, panel_digest, rows_on_disk
+from riskwarn.panel.spill import block_files, keys_on_disk, panel_digest, rows_on_disk
 
 __all__ = [
     "GRID",
     "NORMAL",
     "Block",
     "Progress",
+    "block_files",
     "blocks",
     "build_panel",
     "dates_of",

@@ -177,6 +177,31 @@ def keys_on_disk(folder: str | Path | Remote, *, dates: Iterable[object] | None 
 
 
 @checked
+def block_files(folder: str | Path | Remote, days: Sequence[str]) -> list[list[Folder]]:
+    """The files of a panel, block by block.
+
+    Parameters
+    ----------
+    folder
+        Of the panel.
+    days
+        Its dates, as their folders are named.
+
+    Returns
+    -------
+    files
+        Of each block those of the dates, in order.
+
+    Raises
+    ------
+    DataError
+        As :func:`rows_on_disk`.
+    """
+    files = _files(folder_of(folder), None)
+    return [[files[day, block] for day in days] for block in sorted({block for _, block in files})]
+
+
+@checked
 def panel_digest(rows: Rows) -> str:
     """What the panel that rows come from was made from, as text.
 
