@@ -6,6 +6,7 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
+from pyarrow import fs
 from test_distributed import ALL, asked
 from towns.country import DATES, IDS, country
 
@@ -24,6 +25,7 @@ from riskwarn.history.space import median_of
 from riskwarn.label import Label
 from riskwarn.model import RiskModel
 from riskwarn.panel import NORMAL, build_panel, panel_of
+from riskwarn.store.remote import Remote
 
 LABEL = Label("dispute_7d", (Stream("dispute"),), days=7, settle_days=3)
 NIGHT = "2025-05-19"
@@ -94,15 +96,17 @@ def test_reasons_of_blocks_are_the_reasons(history, model, wanted, n_blocks):
     pd.testing.assert_frame_equal(found, wanted, rtol=1e-6)
 
 
-def test_some_grids_are_explained_alone(history, model, wanted):
-    """Of some grids the reasons are those they have among all, in processes too; a grid that is not there is named."""
-    some = [IDS[3], IDS[20]]
-    found = explain_blocks(history, model, NIGHT, grids=some, raising=2, engine=Engine(jobs=2), n_blocks=3)
+def test_some_grids_are_explained_alone(history, model, wanted, tmp_path):
+    """Of some grids the reasons are those they have among all, in processes and by way of an object store too; a grid that is not there is named."""
+    some, place = [IDS[3], IDS[20]], Remote(fs.LocalFileSystem(), str(tmp_path))
+    known = {"raising": 2, "engine": Engine(jobs=2), "n_blocks": 3, "folder": place}
+    found = explain_blocks(history, model, NIGHT, grids=some, **known)
     among = wanted[wanted["grid_id"].isin(some) & ((wanted["place"] <= 2) | (wanted["contribution"] < 0))]
 
     assert set(found["grid_id"]) == set(some)
     assert found["feature"].tolist() == among["feature"].tolist()
     np.testing.assert_allclose(found[["normal", "contribution"]], among[["normal", "contribution"]], rtol=1e-6)
+    assert [*tmp_path.rglob("*.*")] == []
     with pytest.raises(DataError, match="grids not in the panel: G99"):
         explain_blocks(history, model, NIGHT, grids=["G99"])
 

@@ -1,11 +1,10 @@
 """The reasons of a night from an engine: told block by block, beside medians of the whole city that are found first."""
 
-import os
-import shutil
 import tempfile
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ from riskwarn.calling import checked
 from riskwarn.distributed.city import City
 from riskwarn.distributed.cutting import load
 from riskwarn.distributed.engine import Engine
-from riskwarn.distributed.panel import Cut, cores_of, gathered, prepared
+from riskwarn.distributed.panel import PIECES, Cut, cores_of, cut_in, gathered, prepared
 from riskwarn.distributed.streaming import piece_file
 from riskwarn.distributed.task import Running
 from riskwarn.distributed.wide import check_blocks
@@ -27,6 +26,7 @@ from riskwarn.history.space import median_of
 from riskwarn.model import RiskModel
 from riskwarn.panel.build import snapshot_of
 from riskwarn.store import Store
+from riskwarn.store.remote import Folder, Remote, folder_of, put
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class Asking:
     """
 
     city: City
-    pieces: Path
+    pieces: Folder
     model: RiskModel
     compared: tuple[Feature, ...]
     grids: frozenset[str] = field(default_factory=frozenset)
@@ -69,7 +69,7 @@ def explain_blocks(
     lowering: int = 1,
     engine: Engine | None = None,
     n_blocks: int | None = None,
-    folder: str | Path | None = None,
+    folder: str | Path | Remote | None = None,
 ) -> pd.DataFrame:
     """The strongest reasons of every grid, those of :func:`riskwarn.explain`, on an engine.
 
@@ -111,9 +111,8 @@ def explain_blocks(
     engine = engine or Engine()
     check_blocks(model.features)
     compared = tuple(dict.fromkeys(of for feature in model.features for of in feature.medians))
-    pieces = Path(tempfile.mkdtemp(prefix="_pieces-", dir=folder)).resolve()
-    try:
-        city = Cut.of(store, pieces)
+    with cut_in(folder_of(folder or tempfile.gettempdir()) / f"{PIECES}-{uuid4().hex}") as (pieces, scratch):
+        city = Cut.of(store, pieces, scratch)
         ids = city.history.grids["grid_id"].astype("str").to_numpy(dtype=object)
         wanted = _known(grids, ids)
         snapshot = snapshot_of(city.history, model.features, [as_of])
@@ -126,8 +125,6 @@ def explain_blocks(
             del snapshot
             job = Asking(told_all, pieces, model, compared, wanted, raising, lowering)
             parts = _told_apart(running, job, cores, ids)
-    finally:
-        shutil.rmtree(pieces, ignore_errors=True)
     rows = pd.concat(parts, ignore_index=True)
     number = pd.Index(ids).get_indexer(rows["grid_id"])
     return in_words(rows.iloc[np.argsort(number, kind="stable")].reset_index(drop=True), model.features)
@@ -151,23 +148,31 @@ def _told_apart(running: Running, job: Asking, cores: Sequence[np.ndarray], ids:
     return gathered(running, _explain_block, numbers, job, desc="reasons")
 
 
-def _values_file(pieces: Path, number: int) -> Path:
-    return pieces / f"values-{number:04d}.npy"
+def _values_file(pieces: Folder, number: int) -> Folder:
+    return pieces / f"values-{number:04d}.float32"
 
 
 def _write_values(job: Asking, number: int) -> None:
-    """The values of a block that medians are taken of, in a file that appears whole or not at all."""
+    """The values of a block that medians are taken of, feature after feature, in a file that appears whole or not at all."""
     _, matrix = matrix_of(load(piece_file(job.pieces, number), job.city), job.compared, None)
-    target = _values_file(job.pieces, number)
-    partial = target.with_name(f".{target.stem}.{os.getpid()}.partial.npy")
-    np.save(partial, matrix)
-    partial.replace(target)
+    put(_values_file(job.pieces, number), lambda file: file.write(matrix.tobytes()))
 
 
 def _medians(job: Asking, cores: Sequence[np.ndarray]) -> dict[Hashable, np.ndarray]:
     """Of each feature its median over all grids; the values of one feature at a time are in memory."""
-    files = [np.load(_values_file(job.pieces, number), mmap_mode="r") for number in range(len(cores))]
-    return {of: median_of(np.concatenate([values[k] for values in files])) for k, of in enumerate(job.compared)}
+    medians: dict[Hashable, np.ndarray] = {}
+    for k, of in enumerate(job.compared):
+        values = [_values(_values_file(job.pieces, number), k, len(core)) for number, core in enumerate(cores)]
+        medians[of] = median_of(np.concatenate(values)[:, None])
+    return medians
+
+
+def _values(file: Folder, k: int, n_grids: int) -> np.ndarray:
+    """(n_grids,) those of one feature and night."""
+    width = n_grids * np.dtype(np.float32).itemsize
+    with file.open("rb") as handle:
+        handle.seek(k * width)
+        return np.frombuffer(handle.read(width), np.float32)
 
 
 def _explain_block(job: Asking, number: int) -> pd.DataFrame:
