@@ -43,7 +43,7 @@ def test_the_operators_table_holds(tmp_path):
 @given(st.integers(0, 60), st.integers(1, 15))
 def test_a_deadline_is_as_far_as_it_says(day, budget):
     """Between a day and its n-th working day after there are n working days."""
-    start = np.array([np.datetime64("2025-03-01") + day])
+    start = np.array([np.datetime64("2025-03-01") + np.timedelta64(day, "D")])
     end = MARCH.after(start, budget)
     assert MARCH.between(start, end).tolist() == [budget]
     assert MARCH.working[int((end[0] - MARCH.first).astype(int))]

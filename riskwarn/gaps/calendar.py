@@ -79,7 +79,7 @@ class Workdays:
         at = begun + np.asarray(days) - 1
         if at.size and at.max() >= len(worked):
             raise DataError(
-                f"the calendar of working days ends on {self.first + len(self.working) - 1}; a deadline lies beyond it."
+                f"the calendar of working days ends on {self.first + (len(self.working) - 1) * _DAY}; a deadline lies beyond it."
             )
         return np.asarray(self.first + worked[at] * _DAY)
 
@@ -102,7 +102,7 @@ def workdays(
     DataError
         ``china`` past the years announced, or a table that cannot be read.
     """
-    days = np.arange(np.datetime64(first, "D"), np.datetime64(last, "D") + 1)
+    days = np.arange(np.datetime64(first, "D"), np.datetime64(last, "D") + _DAY)
     working = (days.astype("datetime64[D]").view("int64") + 3) % 7 < 5
     known_by: dict[str, str | int] = {"days": "plain"}
     if basis != "plain":
