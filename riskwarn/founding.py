@@ -131,7 +131,10 @@ def _days(city: City, read: Guess | None) -> tuple[dt.date, dt.date]:
         return today - dt.timedelta(days=730), today
     column = read.columns.loc[read.columns["field"] == "occurred_at", "column"]
     if column.empty:
-        raise DataError(f"{Path(city.records).name}: no column tells when a record occurred; write a mapping by hand.")
+        raise DataError(
+            f"{Path(city.records).name}: no column tells when a record occurred; wanted is one of days or times with the year in four digits, "
+            "as 2025-03-02 or 02/03/2025. Export it so, or write a mapping by hand: docs/ingest.md has its keys."
+        )
     order = read.mapping().dates
     pieces = open_delivery(city.records, [column.iloc[0]]).read([column.iloc[0]])
     times = pd.concat([read_times(piece.rows[column.iloc[0]], city.timezone, order=order)[0] for piece in pieces])
@@ -270,7 +273,11 @@ cd "$(dirname "$0")" || exit 1
 export RISKWARN_STORE=city
 [ -d inbox ] && riskwarn ingest inbox --mapping mappings/{city.source}.toml --quiet  # what came; a fault is told and keeps no night back
 riskwarn nightly --as-of today --plan plan.toml --quiet
+night=$?
 riskwarn doctor
+state=$?
+[ $night -eq 0 ] || exit $night  # a night that failed is told before what is to be looked after
+exit $state
 """
 
 
@@ -281,8 +288,8 @@ def _steps(city: City, folder: Path, last: dt.date) -> list[str]:
     return [
         f"cd {shlex.quote(str(folder))}",
         "export RISKWARN_STORE=city",
-        f"riskwarn ingest {_file(city.grids, 'grids.geojson')} --mapping mappings/grids.toml --timezone {city.timezone}",
-        f"riskwarn ingest {_file(city.records, 'records.csv')} --mapping mappings/{city.source}.toml",
+        f"riskwarn ingest {_file(city.grids, 'grids.geojson')} --mapping mappings/grids.toml --timezone {city.timezone}{_yours(city.grids)}",
+        f"riskwarn ingest {_file(city.records, 'records.csv')} --mapping mappings/{city.source}.toml{_yours(city.records)}",
         "riskwarn check",
         f"riskwarn train {q}",
         f"riskwarn promote {city.target}  # refused where the count is as good: add --baseline 'prior count 52 weeks'; held where nobody could judge it: riskwarn holds",
@@ -293,3 +300,8 @@ def _steps(city: City, folder: Path, last: dt.date) -> list[str]:
 
 def _file(path: str, instead: str) -> str:
     return shlex.quote(str(Path(path).resolve())) if path else instead
+
+
+def _yours(path: str) -> str:
+    """What stands behind a command whose file was not named."""
+    return "" if path else "  # name your own file instead, and fill in its mapping first"

@@ -313,6 +313,8 @@ def _publish(job: _Job, history: History, answered: list[Answer], tables: _Table
         held=held,
     )
     job.say(f"{len(tables['alerts']):,} alerts published in {folder}")
+    if (listed := len({g for ids in tables["alerts"]["grid_ids"] for g in ids.split()})) < job.mode.capacity:
+        job.say(f"{listed:,} of up to {job.mode.capacity:,} grids listed: the others lie below the level at which the plan lists a place, or beyond the bound of their area")
     features = {answer.target: answer.model.features for answer in answered}
     return Night(job.at, job.run, stored_reasons=stored, features=features, facts=facts, done_before=False, **plain)
 

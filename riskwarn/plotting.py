@@ -12,6 +12,7 @@ import pandas as pd
 from riskwarn import metrics
 from riskwarn.backtesting import Report
 from riskwarn.calling import checked
+from riskwarn.errors import DataError
 from riskwarn.grid import polygons
 from riskwarn.selection import Audition
 
@@ -255,8 +256,10 @@ def risk_map(
     Raises
     ------
     DataError
-        A polygon is missing.
+        A polygon is missing, or there are no scores.
     """
+    if scores.empty:
+        raise DataError("scores: no rows, wanted the scores of a night, as store.read('scores', as_of=…) gives them.")
     own = scores[scores["target"] == (target or scores["target"].iloc[0])]
     shown = own["expected"].where(own["state"] != "insufficient_data").set_axis(own["grid_id"])
     axes = _map(grids, shown, ax, cmap="Purples", label="expected events")

@@ -3,7 +3,9 @@
 import datetime as dt
 import io
 import json
+import os
 import shlex
+import subprocess
 
 import geopandas as gpd
 import numpy as np
@@ -115,6 +117,26 @@ def test_the_first_steps_bring_grids_and_records_in(files, tmp_path, monkeypatch
     assert events["event_id"].nunique() == 2400
     assert (events["grid_id"] != "").all()
     assert set(events["category"]) == {"street_lights", "noise", "rubbish"}
+
+
+@pytest.mark.parametrize(("night", "doctor", "told"), [(0, 0, 0), (0, 5, 5), (14, 0, 14), (14, 5, 14)])
+def test_the_job_of_a_night_ends_as_its_night_did(files, tmp_path, night, doctor, told):
+    """A night that failed is told by the job's exit code, whatever the doctor says after it."""
+    found(tmp_path / "mine", city(files))
+    stub = tmp_path / "bin" / "riskwarn"
+    stub.parent.mkdir()
+    stub.write_text(f'#!/bin/sh\n[ "$1" = nightly ] && exit {night}\nexit {doctor}\n', "utf-8")
+    stub.chmod(0o755)
+    path = f"{stub.parent}{os.pathsep}{os.environ['PATH']}"
+
+    assert subprocess.run([tmp_path / "mine" / "night.sh"], env={"PATH": path}, check=False).returncode == told
+
+
+def test_a_command_whose_file_was_not_named_says_so(tmp_path):
+    """Where no export and no polygons were given, the printed commands say that a file of one's own is to be named."""
+    steps = found(tmp_path / "mine", City("petition", "Europe/Berlin"))
+
+    assert [step for step in steps if step.startswith("riskwarn ingest")] == [s for s in steps if "your own file" in s]
 
 
 def grids_of(folder, polygons):

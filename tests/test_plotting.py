@@ -10,7 +10,7 @@ mpl.use("Agg")
 from riskwarn import metrics, plotting
 from riskwarn.backtesting import Report, backtest
 from riskwarn.baseline import PriorCount
-from riskwarn.errors import NotFoundError
+from riskwarn.errors import DataError, NotFoundError
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +86,14 @@ def test_a_grid_of_which_too_little_is_known_is_not_drawn_as_calm():
     assert axes.collections[0].get_array().tolist() == [3.0, 1.0, 2.0]
     assert mpl.colors.to_hex(axes.collections[1].get_facecolor()[0]) == "#d5d5d5"
     assert len(axes.collections[2].get_paths()) == 2
+
+
+def test_a_map_of_no_scores_is_refused():
+    """Scores without a row are refused by one sentence, not by what breaks on them."""
+    scores = pd.DataFrame({"grid_id": [], "target": [], "state": [], "expected": [], "as_of": []})
+
+    with pytest.raises(DataError, match="no rows"):
+        plotting.risk_map(scores, squares())
 
 
 def test_a_gap_map_shows_the_gravest_open_gap_of_each_grid():
