@@ -20,7 +20,7 @@ from riskwarn.distributed import blocks_of, hilbert, score_blocks, write_blocks
 from riskwarn.distributed.city import told
 from riskwarn.distributed.cutting import cut, load
 from riskwarn.distributed.engine import Engine
-from riskwarn.distributed.panel import Cut, cores_of, prepared
+from riskwarn.distributed.panel import PIECES, Cut, cores_of, prepared
 from riskwarn.distributed.streaming import piece_file
 from riskwarn.distributed.wide import check_blocks, rounds, wide
 from riskwarn.distributed.work import matrix_of
@@ -274,7 +274,7 @@ def test_a_panel_in_blocks_is_the_panel(history, tmp_path):
     same(tmp_path / "panel", build_panel(history, experiment))
     assert done == Progress(15, 0)
     assert write_blocks(history, experiment, tmp_path / "panel", n_blocks=5) == Progress(0, 15)
-    assert not (tmp_path / "panel" / "_pieces").exists()
+    assert not (tmp_path / "panel" / PIECES).exists()
 
 
 def test_a_run_that_broke_off_goes_on(history, tmp_path):
@@ -290,6 +290,65 @@ def test_a_run_that_broke_off_goes_on(history, tmp_path):
     pd.testing.assert_frame_equal(read_panel(folder), wanted)
     assert write_blocks(history, experiment, folder, n_blocks=2) == Progress(6, 0), "other blocks are other files"
     pd.testing.assert_frame_equal(read_panel(folder), wanted)
+
+
+def test_a_panel_stays_whole_where_the_engine_does_not_answer(history, tmp_path, monkeypatch):
+    """What was whole before a run whose engine fails can be read after it, to the bit."""
+    experiment, folder = asked(), tmp_path / "panel"
+    write_blocks(history, experiment, folder, n_blocks=4)
+    wanted = read_panel(folder)
+
+    def silent(engine):
+        raise EngineError("nobody answers.")
+
+    monkeypatch.setattr(Engine, "started", silent)
+    with pytest.raises(EngineError):
+        write_blocks(history, experiment, folder, n_blocks=2)
+    pd.testing.assert_frame_equal(read_panel(folder), wanted)
+
+
+def test_what_the_panel_carries_of_the_grids_is_made_again(history, tmp_path):
+    """A run that broke off between its last block and the table of the grids is mended by the next, though no block is missing."""
+    experiment, folder = asked(), tmp_path / "panel"
+    write_blocks(history, experiment, folder, n_blocks=2)
+    wanted = read_panel(folder)
+    (folder / "grids.parquet").unlink()
+
+    assert write_blocks(history, experiment, folder, n_blocks=2) == Progress(0, 6)
+    pd.testing.assert_frame_equal(read_panel(folder), wanted)
+
+
+def test_dates_of_two_experiments_are_no_panel(history, tmp_path):
+    """Dates with other columns in one folder are refused by name; what one lacks does not pass for unknown."""
+    experiment, folder = asked(), tmp_path / "panel"
+    write_blocks(history, experiment, folder, as_of=DATES[:1], n_blocks=2)
+    fewer = asked(declared=experiment.declared[1:])
+    write_blocks(history, fewer, folder, as_of=DATES[1:2], n_blocks=2)
+
+    with pytest.raises(DataError, match="two experiments"):
+        read_panel(folder)
+
+
+def test_a_damaged_block_is_told_by_name(history, tmp_path):
+    """A file whose middle is overwritten is named, with what to do, and not read as if it were whole."""
+    folder = tmp_path / "panel"
+    write_blocks(history, asked(), folder, n_blocks=2)
+    hurt = sorted(folder.glob("as_of=*/block-*.parquet"))[1]
+    body = bytearray(hurt.read_bytes())
+    body[4 : len(body) // 2] = bytes(len(body) // 2 - 4)
+    hurt.write_bytes(body)
+
+    with pytest.raises(DataError, match=f"{hurt.name} is damaged"):
+        read_panel(folder)
+
+
+def test_a_file_is_no_folder_for_a_panel(history, tmp_path):
+    """Where the folder is a file the run says so and leaves it alone."""
+    (tmp_path / "panel").write_text("mine", "utf-8")
+
+    with pytest.raises(DataError, match="is a file"):
+        write_blocks(history, asked(), tmp_path / "panel")
+    assert (tmp_path / "panel").read_text("utf-8") == "mine"
 
 
 def test_a_night_adds_its_date(history, tmp_path):

@@ -7,7 +7,9 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
+import time
 import warnings
 from dataclasses import dataclass
 from functools import partial
@@ -316,3 +318,44 @@ def test_an_engine_is_declared_within_its_range():
         Engine("ray")
     with pytest.raises(DefinitionError, match="name its engine: dask or spark"):
         Engine(address="tcp://here:1")
+
+
+PATIENT = """
+import os, sys, time
+from pathlib import Path
+
+def work(shared, number):
+    (Path(shared) / str(os.getpid())).touch()
+    time.sleep(600)
+
+if __name__ == "__main__":
+    import patient
+    from riskwarn.distributed import Engine
+    with Engine(jobs=2).started() as running:
+        list(running(patient.work, [0, 1], sys.argv[1]))
+"""
+
+
+def test_workers_end_with_the_run_that_started_them(tmp_path):
+    """Where a run is killed its worker processes end too, so that nothing is written after its lock is free."""
+    told = tmp_path / "told"
+    told.mkdir()
+    (tmp_path / "patient.py").write_text(PATIENT, "utf-8")
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    with subprocess.Popen(
+        [sys.executable, tmp_path / "patient.py", told], env={**os.environ, "PYTHONPATH": path}
+    ) as run:
+        try:
+            assert within(60, lambda: len(list(told.iterdir())) == 2)
+        finally:
+            run.kill()
+
+    assert within(20, lambda: not any(Path(f"/proc/{pid.name}").exists() for pid in told.iterdir()))
+
+
+def within(seconds, holds):
+    """Whether something holds within so many seconds."""
+    until = time.monotonic() + seconds
+    while not holds() and time.monotonic() < until:
+        time.sleep(0.1)
+    return holds()

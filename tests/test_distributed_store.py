@@ -13,7 +13,7 @@ from towns.events import START, ZONE
 
 from riskwarn.distributed import Engine, reading, score_blocks, spilling, write_blocks
 from riskwarn.distributed.cutting import load
-from riskwarn.distributed.panel import Cut, cores_of, prepared
+from riskwarn.distributed.panel import PIECES, Cut, cores_of, prepared
 from riskwarn.distributed.streaming import piece_file
 from riskwarn.distributed.work import matrix_of
 from riskwarn.errors import BusyError, DataError
@@ -140,7 +140,7 @@ def test_a_panel_from_a_store_is_the_panel(store, tmp_path):
     sorted(folder.glob("as_of=*/block-*.parquet"))[4].unlink()
     assert write_blocks(store, experiment, folder, n_blocks=3) == Progress(1, 8)
     pd.testing.assert_frame_equal(read_panel(folder), found)
-    assert not (folder / "_pieces").exists()
+    assert not (folder / PIECES).exists()
 
 
 def test_later_records_leave_a_streamed_panel_alone(store, tmp_path):

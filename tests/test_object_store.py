@@ -12,6 +12,7 @@ from towns.objects import Objects
 
 from riskwarn.cli import main
 from riskwarn.distributed import Engine, score_blocks, write_blocks
+from riskwarn.distributed.panel import PIECES
 from riskwarn.errors import DataError, DefinitionError, UnreachableError
 from riskwarn.experiment import ModelSettings
 from riskwarn.feature import Count
@@ -66,7 +67,7 @@ def test_a_store_is_cut_into_an_object_store(objects, bucket, tmp_path):
     pd.testing.assert_frame_equal(
         read_panel(bucket)[list(wanted)], wanted, check_freq=False, check_categorical=False, rtol=1e-6
     )
-    assert not [key for key in objects.held if "_pieces" in key]
+    assert not [key for key in objects.held if PIECES in key]
 
 
 def test_a_date_is_whole_when_its_marker_is_written(history, objects, bucket):

@@ -29,6 +29,7 @@ from riskwarn.distributed.streaming import (
 from riskwarn.distributed.task import Running, Work
 from riskwarn.distributed.wide import check_blocks, rounds
 from riskwarn.distributed.work import knowing, matrix_of, merged, parts_of
+from riskwarn.errors import DataError
 from riskwarn.experiment import Experiment
 from riskwarn.feature import Feature
 from riskwarn.history import History, Snapshot
@@ -37,7 +38,7 @@ from riskwarn.label import Label
 from riskwarn.model import RiskModel
 from riskwarn.panel.block import BLOCK_BYTES
 from riskwarn.panel.build import dates_of, snapshot_of
-from riskwarn.panel.files import Progress, day_of, mark_of, write_date, write_grids
+from riskwarn.panel.files import Progress, day_of, grids_in, mark_of, write_date, write_grids
 from riskwarn.panel.layout import Layout
 from riskwarn.panel.marks import Sums, instants_of, marks_of
 from riskwarn.progress import bar
@@ -47,7 +48,7 @@ from riskwarn.store.remote import Folder, Remote, cleared, folder_of
 
 BLOCK_RECORDS = 4_000_000
 """Of a block, about: with what is made of them on the way a worker needs a gigabyte and a half."""
-PIECES = "_pieces"
+PIECES = "_riskwarn-pieces"
 """Folder of the pieces beside what is made of them; engines pass over names that begin so."""
 
 
@@ -225,9 +226,9 @@ def write_blocks(
     DefinitionError
         A feature reads what is not there, or cannot be computed in blocks: the message names it.
     StaleDataError, DataError
-        A date lies outside the data; or the folder holds a panel that was written without blocks.
+        A date lies outside the data; or the folder is a file, or holds a panel that was written without blocks.
     EngineError
-        The engine cannot do the work. What is written is kept.
+        The engine cannot do the work. What is written is kept, and a panel that was whole stays so where the engine does not answer.
     BusyError
         Another run writes to the folder.
     """
@@ -236,6 +237,8 @@ def write_blocks(
     check_blocks(experiment.columns)
     dates = experiment.dates.index() if as_of is None else dates_of(as_of)
     names = [*(f.name for f in experiment.columns), *experiment.label.columns]
+    if isinstance(folder, Path) and folder.exists() and not folder.is_dir():
+        raise DataError(f"{folder} is a file; wanted a folder for the panel, which may be new.")
     folder.mkdir(parents=True, exist_ok=True)
     with _held(folder), cut_in(folder / PIECES) as (pieces, scratch), ExitStack() as stack:
         city = Cut.of(store, pieces, scratch)
@@ -243,7 +246,8 @@ def write_blocks(
         days = [day_of(at) for at in snapshot.local]
         cores = cores_of(city.history, len(names) * len(dates), n_blocks, engine.jobs)
         layout = Layout(len(cores), hashlib.sha256(b"".join(core.tobytes() + b"|" for core in cores)).hexdigest()[:16])
-        layout.begin(folder, days)
+        layout.check(folder)
+        grids = city.history.grids
         running: Running | None = None
         if city.store is not None:
             running = stack.enter_context(engine.started())
@@ -261,7 +265,10 @@ def write_blocks(
             running = running or stack.enter_context(engine.started())
             at = [at for at, day in zip(snapshot.local, days, strict=True) if day in left]
             del store, snapshot
+            layout.begin(folder, sorted(left))  # not before the engine answers: a panel that is whole stays whole till then
             _write(city, at, experiment, cores, folder, todo, running)
+        if left or grids_in(folder) is None:
+            write_grids(folder, grids)
         layout.end(folder, days)
     n_todo = sum(map(len, todo.values()))
     return Progress(n_todo, len(cores) * len(days) - n_todo)
@@ -284,7 +291,7 @@ def cut_in(pieces: Folder) -> Iterator[tuple[Folder, Path]]:
     cleared(pieces)
     near = pieces if isinstance(pieces, Path) else None
     if near is not None:
-        near.mkdir(parents=True)
+        near.mkdir(parents=True, mode=0o700)  # records of events lie there
     try:
         with tempfile.TemporaryDirectory(prefix="buckets-", dir=near) as scratch:
             yield pieces, Path(scratch)
@@ -302,12 +309,11 @@ def _write(
     running: Running,
 ) -> None:
     """Have the files written that are missing; a history that is no longer needed is let go first."""
-    columns, label, grids = experiment.columns, experiment.label, city.history.grids
+    columns, label = experiment.columns, experiment.label
     told_all = prepared(city, city.history.at(dates), _known(experiment), label, cores, running, outcomes=True)
     give_back()
     job = Job(told_all, columns, city.pieces, label=label, folder=folder, todo=todo)
     gathered(running, _write_block, [b for b, missing in todo.items() if missing], job, desc="panel")
-    write_grids(folder, grids)
 
 
 @checked

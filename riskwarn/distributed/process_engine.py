@@ -1,8 +1,10 @@
 """The work in processes of this machine."""
 
 import multiprocessing
+import os
 import pickle
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -34,7 +36,7 @@ def started(address: str, jobs: int) -> Iterator[Running]:
         As of :meth:`riskwarn.distributed.Engine.started`.
     """
     del address
-    with tempfile.TemporaryDirectory(prefix="riskwarn-") as folder, ProcessPoolExecutor(jobs, _context()) as pool:
+    with tempfile.TemporaryDirectory(prefix="riskwarn-") as folder, ProcessPoolExecutor(jobs, _context(), _ends_with_its_run) as pool:
         n_sent = iter(range(1 << 30))
 
         def results(work: Work, numbers: Sequence[int], shared: Any) -> Answers:
@@ -63,6 +65,18 @@ def _context() -> Any:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)
     return context
+
+
+def _ends_with_its_run() -> None:
+    """Have this worker end when the run that started it is gone: what it would write nobody waits for, and another run may hold the folder."""
+
+    def end() -> None:
+        run = multiprocessing.parent_process()
+        if run is not None:
+            run.join()
+            os._exit(1)
+
+    threading.Thread(target=end, daemon=True).start()
 
 
 @lru_cache(maxsize=1)

@@ -108,7 +108,7 @@ def read_panel(folder: str | Path | Remote) -> pd.DataFrame:
     Raises
     ------
     DataError
-        No panel there, or one of blocks of which some are missing.
+        No panel there, one of blocks of which some are missing or damaged, or dates that were made from different definitions.
     """
     home = folder_of(folder)
     parts: list[Folder] = sorted(home.glob("as_of=*/part.parquet"), key=str)
@@ -116,6 +116,7 @@ def read_panel(folder: str | Path | Remote) -> pd.DataFrame:
     if not parts:
         raise DataError(f"no panel in {folder}: wanted folders as_of=2025-03-03 with part.parquet.")
     frames = [_frame(part) for part in parts]
+    _check_alike(parts, frames)
     panel = pd.concat(frames, ignore_index=True)
     panel["grid_id"] = panel["grid_id"].astype("category")
     panel = panel.sort_values(["grid_id", "as_of"], ignore_index=True)
@@ -157,11 +158,25 @@ def _settled_blocks(
         yield snapshot, matrix
 
 
+def _check_alike(parts: Sequence[Folder], frames: Sequence[pd.DataFrame]) -> None:
+    """Refuse dates whose columns differ: what one lacks would pass for unknown."""
+    for part, frame in zip(parts, frames, strict=True):
+        odd = sorted(set(frame).symmetric_difference(frames[0]))
+        if odd:
+            raise DataError(
+                f"{part} and {parts[0]} differ in the columns {', '.join(odd[:3])}{', …' if len(odd) > 3 else ''}: the folder holds dates of "
+                "two experiments; write each into a folder of its own."
+            )
+
+
 def _frame(part: Folder) -> pd.DataFrame:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    with part.open("rb") as file:
-        return pq.read_table(file, partitioning=None).to_pandas()
+    try:
+        with part.open("rb") as file:
+            return pq.read_table(file, partitioning=None).to_pandas()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{part} is damaged ({error}); take it away and write the panel again: it alone is made anew.") from error
 
 
 def mark_of(target: Folder) -> str | None:

@@ -48,6 +48,26 @@ class Layout:
         """
         return folder / f"as_of={day}" / f"block-{number:04d}.parquet"
 
+    @staticmethod
+    @checked
+    def check(folder: Folder) -> None:
+        """Refuse a folder that holds a panel without blocks.
+
+        Parameters
+        ----------
+        folder
+            Of the panel.
+
+        Raises
+        ------
+        DataError
+            It does.
+        """
+        if any(folder.glob("as_of=*/part.parquet")):
+            raise DataError(
+                f"{folder} holds a panel written without blocks; name another folder, or take that panel away."
+            )
+
     @checked
     def begin(self, folder: Folder, days: Sequence[str]) -> None:
         """Say that dates are being written: they are not whole until :meth:`end`.
@@ -58,16 +78,7 @@ class Layout:
             Of the panel.
         days
             The dates, as their folders are named.
-
-        Raises
-        ------
-        DataError
-            The folder holds a panel that was written without blocks.
         """
-        if any(folder.glob("as_of=*/part.parquet")):
-            raise DataError(
-                f"{folder} holds a panel written without blocks; name another folder, or take that panel away."
-            )
         _keep(folder, {day: n for day, n in _whole(folder).items() if day not in days})
         for day in days:
             for file in (folder / f"as_of={day}").glob(_BLOCKS):
