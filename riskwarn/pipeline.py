@@ -270,7 +270,7 @@ def _listed(job: _Job, history: History, answered: list[Answer]) -> tuple[_Table
     give_back()
     _say_rules(job, listed)
     reasons = _reasons(answered, history, listed.alerts)
-    job.say(f"{len(reasons):,} reasons, {len(gaps):,} gaps")
+    job.say(f"{len(reasons):,} reasons, {(gaps['state'] == 'open').sum():,} open gaps")
     alerts = filled(listed.alerts, reasons, gaps)
     tables = {"scores": scores, "gaps": gaps, "alerts": alerts, "triggers": triggers, "reasons": reasons}
     return tables, {"list": listed.facts}
@@ -314,7 +314,9 @@ def _publish(job: _Job, history: History, answered: list[Answer], tables: _Table
     )
     job.say(f"{len(tables['alerts']):,} alerts published in {folder}")
     if (listed := len({g for ids in tables["alerts"]["grid_ids"] for g in ids.split()})) < job.mode.capacity:
-        job.say(f"{listed:,} of up to {job.mode.capacity:,} grids listed: the others lie below the level at which the plan lists a place, or beyond the bound of their area")
+        job.say(
+            f"{listed:,} of up to {job.mode.capacity:,} grids listed: the others lie below the level at which the plan lists a place, or beyond the bound of their area"
+        )
     features = {answer.target: answer.model.features for answer in answered}
     return Night(job.at, job.run, stored_reasons=stored, features=features, facts=facts, done_before=False, **plain)
 

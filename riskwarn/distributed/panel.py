@@ -265,7 +265,9 @@ def write_blocks(
             running = running or stack.enter_context(engine.started())
             at = [at for at, day in zip(snapshot.local, days, strict=True) if day in left]
             del store, snapshot
-            layout.begin(folder, sorted(left))  # not before the engine answers: a panel that is whole stays whole till then
+            layout.begin(
+                folder, sorted(left)
+            )  # not before the engine answers: a panel that is whole stays whole till then
             _write(city, at, experiment, cores, folder, todo, running)
         if left or grids_in(folder) is None:
             write_grids(folder, grids)

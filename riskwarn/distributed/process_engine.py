@@ -36,7 +36,10 @@ def started(address: str, jobs: int) -> Iterator[Running]:
         As of :meth:`riskwarn.distributed.Engine.started`.
     """
     del address
-    with tempfile.TemporaryDirectory(prefix="riskwarn-") as folder, ProcessPoolExecutor(jobs, _context(), _ends_with_its_run) as pool:
+    with (
+        tempfile.TemporaryDirectory(prefix="riskwarn-") as folder,
+        ProcessPoolExecutor(jobs, _context(), _ends_with_its_run) as pool,
+    ):
         n_sent = iter(range(1 << 30))
 
         def results(work: Work, numbers: Sequence[int], shared: Any) -> Answers:

@@ -176,7 +176,9 @@ def _frame(part: Folder) -> pd.DataFrame:
         with part.open("rb") as file:
             return pq.read_table(file, partitioning=None).to_pandas()
     except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{part} is damaged ({error}); take it away and write the panel again: it alone is made anew.") from error
+        raise DataError(
+            f"{part} is damaged ({error}); take it away and write the panel again: it alone is made anew."
+        ) from error
 
 
 def mark_of(target: Folder) -> str | None:
