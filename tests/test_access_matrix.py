@@ -89,6 +89,7 @@ def open_to(policy, role, area, purpose):
     )
 
 
+@pytest.mark.slow
 def test_every_role_in_every_area_for_every_purpose_on_every_route(site, record_property):
     """Let in where role, purpose, area and counts permit it, 403 elsewhere; without a token 401, or to the sign-in where a page is read."""
     app, tokens = site

@@ -59,6 +59,7 @@ def end(process):
         process.wait(30)
 
 
+@pytest.mark.slow
 def test_a_server_on_postgresql_serves_a_night_and_is_not_missed(server, tmp_path, monkeypatch):
     """Registered and promoted over HTTP, the champion is loaded by a night that keeps none; once kept, nights run with the server killed and never ask for it."""
     uri, process = server

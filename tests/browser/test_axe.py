@@ -121,6 +121,7 @@ def test_axe_is_what_its_manifest_says():
     assert library["licence_file"] in there
 
 
+@pytest.mark.slow
 def test_no_violation_on_any_page(site):
     """Not one violation of WCAG 2.2 AA or of best practice: every page on a telephone and in an office, in both languages and themes, each pair of these somewhere."""
 

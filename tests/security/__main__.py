@@ -17,7 +17,9 @@ def main(asked: list[str]) -> int:
     known = {fault["id"] for fault in FAULTS}
     names, options = known & set(asked), [word for word in asked if word not in known]
     chosen = [fault for fault in FAULTS if not names or fault["id"] in names]
-    collector = run_tests([name for fault in chosen for name in fault.get("tests", ())], TESTS, options=options)
+    collector = run_tests(
+        [name for fault in chosen for name in fault.get("tests", ())], TESTS, options=["--slow", *options]
+    )
     lines = [(fault, ran(fault, collector, PROBES)) for fault in chosen]
     sys.stdout.write(
         "\n| | fault | tried by | figures of this run | target | |\n| --- | --- | --- | --- | --- | --- |\n"
