@@ -313,10 +313,7 @@ def _publish(job: _Job, history: History, answered: list[Answer], tables: _Table
         held=held,
     )
     job.say(f"{len(tables['alerts']):,} alerts published in {folder}")
-    if (listed := len({g for ids in tables["alerts"]["grid_ids"] for g in ids.split()})) < job.mode.capacity:
-        job.say(
-            f"{listed:,} of up to {job.mode.capacity:,} grids listed: the others lie below the level at which the plan lists a place, or beyond the bound of their area"
-        )
+    _say_room(job, tables["alerts"])
     features = {answer.target: answer.model.features for answer in answered}
     return Night(job.at, job.run, stored_reasons=stored, features=features, facts=facts, done_before=False, **plain)
 
@@ -336,6 +333,15 @@ def _say_answers(job: _Job, answered: list[Answer]) -> None:
         job.say(f"{len(answer.scores):,} grids scored by {answer.model}")
         if level := tide_facts(answer.model, answer.panel):
             job.say(level["said"]["en"])
+
+
+def _say_room(job: _Job, alerts: pd.DataFrame) -> None:
+    """Why the list is shorter than it may be."""
+    n_listed, most = len(set(" ".join(alerts["grid_ids"]).split())), job.mode.capacity
+    if n_listed < most:
+        job.say(
+            f"{n_listed:,} of up to {most:,} grids listed: the others lie below the level at which the plan lists a place, or beyond the bound of their area"
+        )
 
 
 def _say_rules(job: _Job, listed: Listed) -> None:

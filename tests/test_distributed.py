@@ -20,7 +20,7 @@ from riskwarn.distributed import blocks_of, hilbert, score_blocks, write_blocks
 from riskwarn.distributed.city import told
 from riskwarn.distributed.cutting import cut, load
 from riskwarn.distributed.engine import Engine
-from riskwarn.distributed.panel import PIECES, Cut, cores_of, prepared
+from riskwarn.distributed.panel import PIECES, Cut, cores_of, gathered, prepared
 from riskwarn.distributed.streaming import piece_file
 from riskwarn.distributed.wide import check_blocks, rounds, wide
 from riskwarn.distributed.work import matrix_of
@@ -33,7 +33,7 @@ from riskwarn.history import History, Stream
 from riskwarn.label import Label
 from riskwarn.language import Words
 from riskwarn.model import RiskModel
-from riskwarn.panel import Progress, build_panel, fill, panel_of, read_panel, write_panel
+from riskwarn.panel import Progress, build_panel, fill, panel_of, read_panel, rows_on_disk, write_panel
 from riskwarn.scoring import score
 from riskwarn.store import Store
 from riskwarn.store.lock import Lock
@@ -327,6 +327,8 @@ def test_dates_of_two_experiments_are_no_panel(history, tmp_path):
 
     with pytest.raises(DataError, match="two experiments"):
         read_panel(folder)
+    with pytest.raises(DataError, match="lacks 1 columns"), rows_on_disk(folder, [f.name for f in experiment.features]):
+        pass
 
 
 def test_a_damaged_block_is_told_by_name(history, tmp_path):
@@ -340,6 +342,21 @@ def test_a_damaged_block_is_told_by_name(history, tmp_path):
 
     with pytest.raises(DataError, match=f"{hurt.name} is damaged"):
         read_panel(folder)
+
+
+def test_pieces_are_their_owners_alone(history, tmp_path, monkeypatch):
+    """While the work is done the folder of the pieces, which hold records, is closed to every other user of the machine."""
+    modes = []
+
+    def looking(running, work, numbers, job, **told):
+        modes.append(job.pieces.stat().st_mode & 0o777)
+        return gathered(running, work, numbers, job, **told)
+
+    monkeypatch.setattr("riskwarn.distributed.panel.gathered", looking)
+    write_blocks(history, asked(), tmp_path / "panel", n_blocks=2)
+
+    assert modes
+    assert set(modes) == {0o700}
 
 
 def test_a_file_is_no_folder_for_a_panel(history, tmp_path):

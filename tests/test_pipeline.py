@@ -71,6 +71,19 @@ def test_the_busy_end_of_the_street_is_on_top(street):
     )
 
 
+def test_a_list_that_is_shorter_than_it_may_be_says_why(street):
+    """Where fewer grids are listed than there is room for, the night says how many and why; where the list is full it says nothing."""
+    said, short, full = {}, 11, 1
+    for capacity in (short, full):
+        said[capacity] = []
+        night = run(street, capacity=capacity, say=said[capacity].append)
+        listed = len(" ".join(night.alerts["grid_ids"]).split())
+        assert (listed < capacity) == (capacity == short)
+
+    assert [line for line in said[short] if f"of up to {short} grids listed" in line]
+    assert not [line for line in said[full] if "grids listed" in line]
+
+
 def test_twice_is_once(street):
     """The same night of the same data is one run: nothing is computed or written again, and what is told is the same."""
     first = run(street)

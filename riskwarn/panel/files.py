@@ -115,7 +115,7 @@ def read_panel(folder: str | Path | Remote) -> pd.DataFrame:
     parts += whole_blocks(home)
     if not parts:
         raise DataError(f"no panel in {folder}: wanted folders as_of=2025-03-03 with part.parquet.")
-    frames = [_frame(part) for part in parts]
+    frames = [table_in(part).to_pandas() for part in parts]
     _check_alike(parts, frames)
     panel = pd.concat(frames, ignore_index=True)
     panel["grid_id"] = panel["grid_id"].astype("category")
@@ -141,7 +141,7 @@ def grids_in(folder: str | Path | Remote) -> pd.DataFrame | None:
         One row a grid, in the order of the city's table.
     """
     beside = folder_of(folder) / _GRIDS
-    return _frame(beside) if beside.exists() else None
+    return table_in(beside).to_pandas() if beside.exists() else None
 
 
 def _settled_blocks(
@@ -169,12 +169,13 @@ def _check_alike(parts: Sequence[Folder], frames: Sequence[pd.DataFrame]) -> Non
             )
 
 
-def _frame(part: Folder) -> pd.DataFrame:
+def table_in(part: Folder, names: Sequence[str] | None = None) -> pa.Table:
+    """Columns of a file of a panel, all by default; what is wrong with it is said in a sentence."""
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     try:
         with part.open("rb") as file:
-            return pq.read_table(file, partitioning=None).to_pandas()
+            return pq.read_table(file, columns=None if names is None else list(names), partitioning=None)
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(
             f"{part} is damaged ({error}); take it away and write the panel again: it alone is made anew."

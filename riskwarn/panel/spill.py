@@ -9,11 +9,10 @@ from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from riskwarn.calling import checked
 from riskwarn.errors import DataError
-from riskwarn.panel.files import day_of, grids_in, mark_of
+from riskwarn.panel.files import day_of, grids_in, mark_of, table_in
 from riskwarn.panel.layout import whole_blocks
 from riskwarn.rows import PART_CELLS, Rows
 from riskwarn.store.remote import Folder, Remote, folder_of
@@ -139,7 +138,8 @@ def rows_on_disk(
     """
     home, columns = folder_of(folder), tuple(dict.fromkeys(names))
     files = _files(home, dates)
-    _check_columns(home, next(iter(files.values())), columns)
+    for part in files.values():
+        _check_columns(part, columns)
     place, keys = _keys(home, files)
     near = scratch or (home if isinstance(home, Path) else None)
     days = _days(files)
@@ -243,7 +243,7 @@ def _days(files: Iterable[tuple[str, str]]) -> list[str]:
     return sorted({day for day, _ in files})
 
 
-def _check_columns(folder: Folder, file: Folder, columns: Sequence[str]) -> None:
+def _check_columns(file: Folder, columns: Sequence[str]) -> None:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     with file.open("rb") as handle:
@@ -251,21 +251,21 @@ def _check_columns(folder: Folder, file: Folder, columns: Sequence[str]) -> None
     missing = [name for name in columns if name not in held]
     if missing:
         raise DataError(
-            f"the panel in {folder} lacks {len(missing)} columns, first: {', '.join(missing[:3])}; write it for this experiment."
+            f"{file} of the panel lacks {len(missing)} columns, first: {', '.join(missing[:3])}; write the panel for this experiment."
         )
 
 
 def _keys(folder: Folder, files: dict[tuple[str, str], Folder]) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
     """Of each block the numbers of its grids, and `grid_id`, `as_of` and `y` of all rows, by grid and date."""
     days = _days(files)
-    first = {block: _read(files[days[0], block], ["grid_id"]) for day, block in files if day == days[0]}
+    first = {block: table_in(files[days[0], block], ["grid_id"]) for day, block in files if day == days[0]}
     ids = {block: pd.Index(table["grid_id"].to_pylist()) for block, table in first.items()}
     grids = grids_in(folder)
     known = pd.Index(sorted(np.concatenate([*ids.values()])) if grids is None else grids["grid_id"].astype("str"))
     place = {block: known.get_indexer(here) for block, here in ids.items()}
     y, at = np.full((len(known), len(days)), np.nan, np.float32), {}
     for (day, block), file in files.items():
-        table = _read(file, ["grid_id", "as_of", "y"])
+        table = table_in(file, ["grid_id", "as_of", "y"])
         if block not in first or not table["grid_id"].equals(first[block]["grid_id"]):
             raise DataError(
                 f"{file} is of other grids than those of {days[0]}; take the panel away and write it again."
@@ -288,15 +288,8 @@ def _spill(spill: Spill, files: Sequence[Folder], ids: np.ndarray, first: int, n
     order = np.argsort(ids, kind="stable")
     values = np.empty((len(ids), len(files), len(spill.columns)), np.float32)
     for number, file in enumerate(files):
-        table = _read(file, spill.columns)
+        table = table_in(file, spill.columns)
         for k, name in enumerate(spill.columns):
             values[:, number, k] = table[name].to_numpy()[order]
     places = ids[order][:, None] * n_dates + first + np.arange(len(files))
     spill.put(places.ravel(), values.reshape(-1, len(spill.columns)))
-
-
-def _read(file: Folder, names: Sequence[str]) -> pa.Table:
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
-    with file.open("rb") as handle:
-        return pq.read_table(handle, columns=list(names), partitioning=None)
