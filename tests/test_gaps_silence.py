@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import PoissonRegressor
 from towns import gaps as w
@@ -11,9 +12,10 @@ from riskwarn import gaps
 from riskwarn.gaps import silence
 from riskwarn.gaps.awake import DEVIATIONS, Liveness, Pace, awake_chance, learnt
 from riskwarn.gaps.evidence import Evidence
-from riskwarn.gaps.exposure import feed_of, health_of, unvisited
+from riskwarn.gaps.exposure import LOOK_BACK_DAYS, feed_of, health_of, unvisited
 from riskwarn.gaps.liveness import poisson_means
 from riskwarn.gaps.wording import sentence
+from riskwarn.history import History
 
 DAYS = 500
 
@@ -294,6 +296,22 @@ def test_a_long_empty_stretch_is_absence():
     assert np.flatnonzero(unvisited(visits)[0]).tolist() == [10, 11, 12]
     visits[0, 20] = 0
     assert not unvisited(visits)[0, 20]
+
+
+def test_records_of_more_than_three_years_are_no_hindrance():
+    """Of a feed that is older than what is looked back on, the last three years are judged, as of a city that began then."""
+    at = pd.date_range("2021-01-01", "2024-12-31", freq="D", tz=w.ZONE).as_unit("us")
+    events = pd.DataFrame({"source": "dispute", "event_id": [f"d{i}" for i in range(len(at))], "known_at": at})
+    events = events.assign(occurred_at=at, grid_id="A", category="D02")
+    grids = pd.DataFrame({"grid_id": ["A"], "valid_from": at[0]})
+    old, young = (
+        feed_of(Evidence(History.of(rows, grids, until="2025-01-01"), "2025-01-01"), "dispute")
+        for rows in (events, events[-LOOK_BACK_DAYS:])
+    )
+
+    assert old.counts.shape == (1, LOOK_BACK_DAYS)
+    for name in ("counts", "expected", "health", "curve"):
+        np.testing.assert_array_equal(getattr(old, name), getattr(young, name), err_msg=name)
 
 
 def test_exposure_counts_only_what_could_be_known(tmp_path):

@@ -64,7 +64,7 @@ def feed_of(evidence: Evidence, source: str, *, level: str = "county_id", worker
     counts = np.bincount(flat, minlength=len(areas) * days).reshape(len(areas), days).astype(float)
     curve = delay_curve(evidence, source)[:days]
     curve = np.pad(curve, (0, max(days - len(curve), 0)), constant_values=1.0)
-    first = int(ago.max(initial=0)) + 1
+    first = min(int(ago.max(initial=0)) + 1, days)
     expected = normal_days(counts, curve, started=first)
     health = health_of(counts, expected * curve[None, :])
     health[:, first:] = 0.0
