@@ -24,6 +24,8 @@ from riskwarn.metrics.array import aligned, column, counts, inside
 
 _MOST_TERMS = 30
 """Cosines beyond these narrow an interval by less than a twentieth and make it trust that nothing else than overlap ties dates together."""
+_LEAST_DATES = 4
+"""Fewest dates a cosine: the slower the cosines, the more of what carries over from date to date beyond the overlap they see, as the mean does."""
 _NODES = 400
 
 
@@ -100,7 +102,8 @@ def difference_interval(
     With ``Λ_j = √(2/n) Σ_t d_t cos(π j (t - 1/2) / n)``, the interval is ``mean(d) ± c √(Σ_{j ≤ B} Λ_j² / (B n))``. The cosines see
     slow swings of the difference, as the mean does, and are blind to the mean itself. `c` solves
     ``P(|mean(d)| √n > c √(Σ Λ_j² / B)) = 1 - level`` for normal differences correlated as
-    `shared`; B is n / (1 + q), q the mean number of dates that share a window with one, at least 2 and at most 30.
+    `shared`; B is n / (1 + q), q the mean number of dates that share a window with one, at least 2 and at most n / 4 or 30, so that what
+    carries over from date to date beyond the windows, up to a third, makes the interval hardly too narrow.
 
     Parameters
     ----------
@@ -209,9 +212,9 @@ def statistic_interval(
 
 
 def _terms(shared: np.ndarray) -> int:
-    """Cosines to use: about as many as there are windows that share nothing, halved."""
+    """Cosines to use: about as many as there are windows that share nothing, halved, and slow ones only."""
     n = len(shared)
-    return int(np.clip(round(n / (1 + shared.sum() / n)), min(2, n - 1), min(_MOST_TERMS, n - 1)))
+    return int(np.clip(round(n / max(1 + shared.sum() / n, _LEAST_DATES)), min(2, n - 1), min(_MOST_TERMS, n - 1)))
 
 
 def _cosines(n: int, terms: int) -> np.ndarray:
