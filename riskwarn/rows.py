@@ -169,6 +169,44 @@ class Rows:
         """
         return self._part(0, len(self), names)
 
+    def panel(self, names: Sequence[str] | None = None, first: int = 0, last: int | None = None) -> pd.DataFrame:
+        """Some columns of some of them beside their keys, at hand: a panel.
+
+        Parameters
+        ----------
+        names
+            Of the columns; all by default.
+        first, last
+            A stretch of the rows; all by default.
+
+        Returns
+        -------
+        panel
+            In their order.
+        """
+        wanted = self.columns if names is None else names
+        end = len(self) if last is None else last
+        part = self._part(first, end, wanted)
+        beside = self.keys[[name for name in self.keys if name not in wanted]].iloc[first:end]
+        return pd.concat([beside.set_axis(part.index), part], axis=1)
+
+    def panels(self, names: Sequence[str]) -> Iterator[pd.DataFrame]:
+        """The same a part of the rows at a time.
+
+        Parameters
+        ----------
+        names
+            Of the columns.
+
+        Yields
+        ------
+        part
+            The next rows in their order.
+        """
+        size = max(PART_CELLS // max(len(names), 1), 1)
+        for first in range(0, max(len(self), 1), size):
+            yield self.panel(names, first, min(first + size, len(self)))
+
     def parts(self, names: Sequence[str]) -> Iterator[pd.DataFrame]:
         """Some columns, a part of the rows at a time.
 

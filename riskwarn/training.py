@@ -28,7 +28,7 @@ from riskwarn.store import Store
 @checked
 def train(
     experiment: Experiment,
-    panel: pd.DataFrame | str | Path,
+    panel: pd.DataFrame | str | Path | Rows,
     *,
     report: Report | None = None,
     grids: pd.DataFrame | None = None,
@@ -47,7 +47,8 @@ def train(
         What was asked.
     panel
         What :func:`riskwarn.build_panel` gave for it; or the folder that :func:`riskwarn.panel.write_panel` or
-        :func:`riskwarn.distributed.write_blocks` wrote, from which the same model is learnt with no more than a part of it in memory.
+        :func:`riskwarn.distributed.write_blocks` wrote, from which the same model is learnt with no more than a part of it in memory; or its rows, where
+        they are open (:func:`riskwarn.panel.rows_on_disk`).
     report
         What :func:`riskwarn.backtest` found. Without it the model cannot be promoted: nothing says that it beats a count.
     grids
@@ -99,15 +100,22 @@ _Opened = tuple[Rows, pd.DataFrame | None, Callable[[], str]]
 
 
 @contextmanager
-def _opened(experiment: Experiment, panel: pd.DataFrame | str | Path) -> Iterator[_Opened]:
+def _opened(experiment: Experiment, panel: pd.DataFrame | str | Path | Rows) -> Iterator[_Opened]:
     """The rows of a panel, the grids it carries, and what tells its digest."""
+    if isinstance(panel, Rows):
+        yield panel, None, partial(_digest_of, panel)
+        return
     if isinstance(panel, pd.DataFrame):
         hashed = partial(pd.util.hash_pandas_object, panel, index=False)
         yield Rows.of(panel), grids_of(panel), lambda: hashlib.sha256(hashed().to_numpy().tobytes()).hexdigest()
         return
     names = [f.name for f in experiment.features]
     with rows_on_disk(panel, names, dates=experiment.dates.index()) as rows:
-        yield rows, grids_in(panel), lambda: hashlib.sha256(panel_digest(rows).encode()).hexdigest()
+        yield rows, grids_in(panel), partial(_digest_of, rows)
+
+
+def _digest_of(rows: Rows) -> str:
+    return hashlib.sha256(panel_digest(rows).encode()).hexdigest()
 
 
 @checked

@@ -5,18 +5,20 @@ import datetime as dt
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 from towns.country import country
 
 import riskwarn.panel.spill
 import riskwarn.rows
+from riskwarn.backtesting import backtest
 from riskwarn.distributed import write_blocks
 from riskwarn.errors import DataError
-from riskwarn.experiment import Dates, Experiment, ModelSettings
+from riskwarn.experiment import Baselines, Dates, Experiment, Folds, ModelSettings
 from riskwarn.feature import Attribute, Count, Open, Season
 from riskwarn.history import Stream
 from riskwarn.label import Label
-from riskwarn.model import RiskModel, forest
+from riskwarn.model import RiskModel, fitting, forest
 from riskwarn.panel import build_panel, grids_in, panel_digest, rows_on_disk, write_panel
 from riskwarn.rows import Rows
 
@@ -167,3 +169,71 @@ def test_a_panel_that_is_not_whole_teaches_nothing(history, tmp_path):
     (tmp_path / "as_of=2025-01-27" / "block-0001.parquet").unlink()
     with pytest.raises(DataError, match="has 1 of 2 blocks"), rows_on_disk(tmp_path, ["y"]):
         pass
+
+
+def judging(**changes):
+    """The same question with rivals of several kinds, over dates of which all but the last two are settled."""
+    rules = ("ewma", "glm", "self_exciting", "near_repeat", "households")
+    changes = {"folds": Folds(2, 3, 8), "baselines": Baselines((4, 8), rules)} | changes
+    return dataclasses.replace(asked(), **changes)
+
+
+@pytest.fixture(scope="module")
+def report(history):
+    """What the backtest of the panel at hand finds."""
+    return backtest(judging(), build_panel(history, judging()), progress=False)
+
+
+def judged_on_disk(folder, experiment, **options):
+    """The backtest of a panel on disk."""
+    with rows_on_disk(folder, [f.name for f in experiment.columns]) as rows:
+        return backtest(experiment, rows, grids=grids_in(folder), progress=False, **options)
+
+
+@pytest.mark.parametrize("n_blocks", [1, 2, 7])
+def test_a_backtest_on_disk_is_that_at_hand(history, report, tmp_path, n_blocks):
+    """However many blocks a panel lies in, folds, forecasts, metrics and verdicts of every model are those of the panel at hand."""
+    write_blocks(history, judging(), tmp_path, n_blocks=n_blocks)
+
+    found = judged_on_disk(tmp_path, judging())
+
+    same = {"check_dtype": False, "check_categorical": False}
+    pd.testing.assert_frame_equal(found.predictions, report.predictions.reset_index(drop=True), rtol=1e-6, **same)
+    pd.testing.assert_frame_equal(found.frame, report.frame, rtol=1e-6, atol=1e-9)
+    pd.testing.assert_frame_equal(found.table, report.table, rtol=1e-6, atol=1e-9)
+    assert found.baselines == report.baselines
+    assert found.differences()["verdict"].tolist() == report.differences()["verdict"].tolist()
+    slices = [[part.sort_values("grid_id")["county_id"].tolist() for part in (r.grids,)] for r in (found, report)]
+    assert slices[0] == slices[1]
+
+
+def test_a_backtest_on_disk_leaves_areas_out(history, tmp_path):
+    """Areas that are left out whole are those of the panel at hand, and so is what is said of them."""
+    experiment = judging(baselines=Baselines((4,)))
+    write_blocks(history, experiment, tmp_path, n_blocks=2)
+    at_hand = backtest(experiment, build_panel(history, experiment), split="leave_area_out", progress=False)
+
+    found = judged_on_disk(tmp_path, experiment, split="leave_area_out")
+
+    pd.testing.assert_frame_equal(found.frame, at_hand.frame, rtol=1e-6, atol=1e-9)
+
+
+def test_no_more_than_a_part_is_read_at_once(history, tmp_path, monkeypatch):
+    """Of the rows of a fold the features are read a part at a time; the rate reads a sample of dates, a baseline its own column of all."""
+    experiment = judging(baselines=Baselines((4,), ("glm",)))
+    write_blocks(history, experiment, tmp_path, n_blocks=2)
+    for module in (riskwarn.rows, riskwarn.panel.spill, forest):
+        monkeypatch.setattr(module, "PART_CELLS", 400)
+    monkeypatch.setattr(fitting, "_RATE_CELLS", 400)
+    read, take = [], riskwarn.panel.spill.Spill.take
+
+    def noted(spill, places, names):
+        found = take(spill, places, names)
+        read.append(found.shape)
+        return found
+
+    monkeypatch.setattr(riskwarn.panel.spill.Spill, "take", noted)
+    judged_on_disk(tmp_path, experiment)
+
+    assert max(rows * columns for rows, columns in read if columns > 1) <= 2 * 400  # a sample ends with a whole date
+    assert max(rows for rows, _ in read) > 400

@@ -2,27 +2,26 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from riskwarn.backtesting.folding import parts_of
+from riskwarn.backtesting.forecasting import forecast_of
 from riskwarn.backtesting.judging import judged
 from riskwarn.backtesting.report import Report, Split
-from riskwarn.baseline import Linear, Model, is_baseline, settled
+from riskwarn.baseline import Linear, Model, is_baseline, settled, settled_rows
 from riskwarn.calling import checked
 from riskwarn.errors import DefinitionError
 from riskwarn.experiment import Experiment
 from riskwarn.model import RiskModel
 from riskwarn.panel import grids_of
 from riskwarn.progress import bar
-
-_JUDGED = ("score", "expected", "probability", "lower", "upper", "lower_share", "upper_share")
+from riskwarn.rows import Rows
 
 
 @checked
 def backtest(
     experiment: Experiment,
-    panel: pd.DataFrame,
+    panel: pd.DataFrame | Rows,
     *,
     models: Sequence[Model] | None = None,
     grids: pd.DataFrame | None = None,
@@ -36,7 +35,8 @@ def backtest(
     experiment
         Folds, baselines and metrics.
     panel
-        What :func:`riskwarn.build_panel` gave for the experiment.
+        What :func:`riskwarn.build_panel` gave for the experiment; or the rows of a panel on disk (:func:`riskwarn.panel.rows_on_disk`) with the
+        columns of the experiment, of which a part is read at a time. Folds and forecasts are the same.
     models
         Others than the product's model, the linear model and the baselines of the experiment.
     grids
@@ -60,8 +60,9 @@ def backtest(
     DefinitionError
         No area of `grids` can be left out, or two models have one name.
     """
-    grids = grids_of(panel) if grids is None else grids
-    rows = settled(panel)
+    if grids is None and isinstance(panel, pd.DataFrame):
+        grids = grids_of(panel)
+    rows = settled_rows(panel) if isinstance(panel, Rows) else Rows.of(settled(panel))
     contenders = list(models) if models is not None else contenders_of(experiment)
     names = [model.name for model in contenders]
     if len(set(names)) < len(names):
@@ -69,10 +70,11 @@ def backtest(
         raise DefinitionError(
             f"two models are called {twice!r}; give each a name of its own (riskwarn.selection.Candidate)."
         )
-    parts = list(parts_of(experiment, rows, split, grids))
+    parts = list(parts_of(experiment, rows.keys, split, grids))
     work = [(part, model) for part in parts for model in contenders]
     forecasts = [
-        _forecast(rows, part, model) for part, model in bar(work, desc="backtest", unit="fit", progress=progress)
+        forecast_of(rows, part, model, grids)
+        for part, model in bar(work, desc="backtest", unit="fit", progress=progress)
     ]
     predictions = pd.concat(forecasts, ignore_index=True)
     baselines = tuple(model.name for model in contenders if is_baseline(model))
@@ -101,13 +103,3 @@ def contenders_of(experiment: Experiment) -> list[Model]:
     """
     model = RiskModel.of(experiment)
     return [model, Linear(tuple(model.shape_names)), *experiment.rivals]
-
-
-def _forecast(rows: pd.DataFrame, part: tuple[int | str, np.ndarray, np.ndarray], model: Model) -> pd.DataFrame:
-    name, *numbers = part
-    train, test = (rows.iloc[at] for at in numbers)
-    predicted = model.fit(train).predict(test)
-    forecast = test[["grid_id", "as_of", "y"]].join(predicted[[c for c in _JUDGED if c in predicted]])
-    forecast.insert(0, "model", model.name)
-    forecast.insert(1, "fold", name)
-    return forecast

@@ -9,7 +9,7 @@ from riskwarn.baseline.additive import Additive
 from riskwarn.baseline.exciting import SelfExciting
 from riskwarn.baseline.line import Line, Linear, Surroundings
 from riskwarn.baseline.number import Ewma, Hotspot, Kernel, Number, People, PriorCount, Season
-from riskwarn.baseline.protocol import Baseline, Model, is_baseline, predicted, settled
+from riskwarn.baseline.protocol import Baseline, Model, is_baseline, predicted, settled, settled_rows
 from riskwarn.baseline.repeat import NearRepeat
 from riskwarn.baseline.rule import RULES, Choice, Rule, rules_of
 
@@ -36,4 +36,5 @@ __all__ = [
     "predicted",
     "rules_of",
     "settled",
+    "settled_rows",
 ]

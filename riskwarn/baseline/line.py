@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from riskwarn.baseline.additive import bounded_step
-from riskwarn.baseline.protocol import columns, predicted, settled
+from riskwarn.baseline.protocol import check_columns, predicted, settled_rows
 from riskwarn.calibration import Calibration
 from riskwarn.errors import DefinitionError
 from riskwarn.feature import Feature, Own, Season
@@ -232,13 +232,13 @@ class Linear:
         """How reports call it."""
         return "poisson regression"
 
-    def fit(self, panel: pd.DataFrame) -> "Linear":
+    def fit(self, panel: pd.DataFrame | Rows) -> "Linear":
         """A fitted copy.
 
         Parameters
         ----------
         panel
-            Rows with `y` and the columns `features`; those without a settled outcome are left out.
+            Rows with `y` and the columns `features`, at hand or on disk; those without a settled outcome are left out.
 
         Returns
         -------
@@ -252,11 +252,10 @@ class Linear:
         KeyError
             The panel lacks a column.
         """
-        rows = settled(panel)
+        rows = settled_rows(panel)
         line = Line.fit(rows, self.features, l2=self.l2)
-        return dataclasses.replace(
-            self, line=line, calibration=Calibration.fit(line.margin(rows), rows["y"].to_numpy(dtype=float))
-        )
+        margin = rows.each(line.margin, line.columns)
+        return dataclasses.replace(self, line=line, calibration=Calibration.fit(margin, rows.y))
 
     def predict(self, panel: pd.DataFrame) -> pd.DataFrame:
         """Columns `score`, `expected`, `probability`.
@@ -456,13 +455,13 @@ class Surroundings:
         counts = [Own(self.streams, w) for w in self.weeks]
         return (*(f for count in counts for f in (count, count.nearby())), Season("sin"), Season("cos"))
 
-    def fit(self, panel: pd.DataFrame) -> "Surroundings":
+    def fit(self, panel: pd.DataFrame | Rows) -> "Surroundings":
         """A fitted copy.
 
         Parameters
         ----------
         panel
-            Rows with `y` and the columns of :attr:`needs`; those without a settled outcome are left out.
+            Rows with `y` and the columns of :attr:`needs`, at hand or on disk; those without a settled outcome are left out.
 
         Returns
         -------
@@ -476,7 +475,7 @@ class Surroundings:
         DataError
             The panel lacks a column.
         """
-        columns(panel, self.needs, self.name)
+        check_columns(panel.columns, self.needs, self.name)
         return dataclasses.replace(self, linear=Linear(tuple(f.name for f in self.needs)).fit(panel))
 
     def predict(self, panel: pd.DataFrame) -> pd.DataFrame:

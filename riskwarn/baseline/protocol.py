@@ -1,6 +1,6 @@
 """The protocol of models and baselines, and the rows they may learn from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, Protocol, Self
 
 import numpy as np
@@ -9,6 +9,7 @@ import pandas as pd
 from riskwarn.calling import checked
 from riskwarn.errors import DataError, LabelError
 from riskwarn.feature import Feature
+from riskwarn.rows import Rows
 
 
 class Model(Protocol):
@@ -122,6 +123,59 @@ def settled(panel: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
+def settled_rows(panel: pd.DataFrame | Rows) -> Rows:
+    """The rows of `panel` a model may train on, wherever they lie.
+
+    Parameters
+    ----------
+    panel
+        At hand, or rows of a panel on disk.
+
+    Returns
+    -------
+    rows
+        All of them where all are settled.
+
+    Raises
+    ------
+    LabelError
+        As :func:`settled`.
+
+    Examples
+    --------
+    >>> len(settled_rows(pd.DataFrame({"y": [0.0, 2.0, np.nan]})))
+    2
+    """
+    rows = Rows.of(panel)
+    settled(rows.keys)
+    return rows[rows.keys["y"].notna().to_numpy()]
+
+
+def check_columns(held: Iterable[str], needs: Sequence[Feature], reader: str) -> None:
+    """Refuse a panel that lacks what `reader` reads.
+
+    Parameters
+    ----------
+    held
+        Columns of the panel.
+    needs
+        Features whose columns are read.
+    reader
+        Name of the baseline, for the message.
+
+    Raises
+    ------
+    DataError
+        The panel lacks a column.
+    """
+    there = set(held)
+    missing = [f.name for f in needs if f.name not in there]
+    if missing:
+        raise DataError(
+            f"the panel lacks {missing[0]!r}, which baseline {reader!r} reads; name it in [baselines] rules and build the panel again."
+        )
+
+
 def columns(panel: pd.DataFrame, needs: Sequence[Feature], reader: str) -> np.ndarray:
     """(n, needs) values of what `reader` reads, NaN where unknown.
 
@@ -150,11 +204,7 @@ def columns(panel: pd.DataFrame, needs: Sequence[Feature], reader: str) -> np.nd
     >>> columns(pd.DataFrame({"prior_4w": [1, 2]}), PriorCount(4).needs, "prior 4 weeks").tolist()
     [[1.0], [2.0]]
     """
-    missing = [f.name for f in needs if f.name not in panel]
-    if missing:
-        raise DataError(
-            f"the panel lacks {missing[0]!r}, which baseline {reader!r} reads; name it in [baselines] rules and build the panel again."
-        )
+    check_columns(panel.columns, needs, reader)
     return panel[[f.name for f in needs]].to_numpy(dtype=float)
 
 

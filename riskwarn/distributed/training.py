@@ -17,7 +17,7 @@ from riskwarn.history import History
 from riskwarn.history.memory import give_back
 from riskwarn.model import RiskModel
 from riskwarn.model.fitting import Grow
-from riskwarn.panel import keys_on_disk, read_panel
+from riskwarn.panel import grids_in, rows_on_disk
 from riskwarn.store import Store
 from riskwarn.store.remote import Folder, folder_of
 from riskwarn.training import train
@@ -51,7 +51,7 @@ def train_blocks(
     n_blocks
         Most blocks; as for :func:`write_blocks`.
     judged
-        Whether the model is backtested, too. That reads the whole panel into memory; without it the model cannot be promoted.
+        Whether the model is backtested, too, on the same files; without it the model cannot be promoted.
     spread
         Whether the trees are grown on the workers of the Dask cluster, which then hold the rows of their blocks in memory: these trees are
         others than those of one machine. All else is fitted here. Spark grows none: what LightGBM has for it is a package of Java.
@@ -76,16 +76,22 @@ def train_blocks(
     tracking.check_answers(tracking.default_uri(store.path))
     digest = store.digest()
     write_blocks(store, experiment, folder, engine=engine, n_blocks=n_blocks)
-    keys = keys_on_disk(folder, dates=experiment.dates.index())
-    label, features = experiment.label, experiment.features
-    sheet = make_datasheet(store, History.load(store), keys, label=label, features=features, data_digest=digest)
-    give_back()
-    report = backtest(experiment, read_panel(folder)) if judged else None
-    with _growing(engine or Engine(), folder_of(folder), spread=spread) as grow:
+    label, features, grids = experiment.label, experiment.features, grids_in(folder)
+    names = [f.name for f in (experiment.columns if judged else features)]
+    with (
+        rows_on_disk(folder, names, dates=experiment.dates.index()) as rows,
+        _growing(engine or Engine(), folder_of(folder), spread=spread) as grow,
+    ):
+        sheet = make_datasheet(
+            store, History.load(store), rows.keys, label=label, features=features, data_digest=digest
+        )
+        give_back()
+        report = backtest(experiment, rows, grids=grids) if judged else None
         model = train(
             experiment,
-            folder,
+            rows,
             report=report,
+            grids=grids,
             tracking_folder=store.path,
             data_digest=digest,
             alias=alias,

@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from riskwarn.baseline import Additive, Line, settled
+from riskwarn.baseline import Additive, Line, settled_rows
 from riskwarn.calibration import Calibration
 from riskwarn.draws import CITY, INDEPENDENT, common_factors, parents_of
 from riskwarn.errors import LabelError
@@ -47,10 +47,8 @@ def fitted(model: M, panel: pd.DataFrame | Rows, grids: pd.DataFrame | None, gro
     DataError
         A feature column is missing.
     """
-    rows = Rows.of(panel)
-    forest.check_holds(rows.columns, model.feature_names)
-    settled(rows.keys)
-    rows = _in_order(rows[rows.keys["y"].notna().to_numpy()])
+    forest.check_holds(Rows.of(panel).columns, model.feature_names)
+    rows = _in_order(settled_rows(panel))
     early, late = _parted(rows, model.label)
     judged = dataclasses.replace(_grown(model, early, grow), seen_days=(rows.as_of.max() - rows.as_of.min()).days)
     learnt = _on_its_tide(_renewed(_joined(judged, late, grids), rows), rows)

@@ -19,6 +19,8 @@ from riskwarn.store.remote import Folder, Remote, folder_of
 
 _BYTES = 4
 """Of a value, as the panel has it."""
+_GAP = 16
+"""Rows apart up to which what lies between is read, too, rather than passed over."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,11 +88,12 @@ class Spill:
         return _BYTES * len(self.columns)
 
     def _read(self, at: np.ndarray) -> np.ndarray:
-        """(k, columns) rows: a stretch at once where most of it is wanted, else one by one."""
-        low, high = int(at.min()), int(at.max()) + 1
-        if high - low <= 4 * len(at):
-            return self._stretch(low, high)[at - low]
-        return np.concatenate([self._stretch(int(row), int(row) + 1) for row in at])
+        """(k, columns) rows: those that rise with small gaps in one go, as the dates of one grid after the other do."""
+        steps = np.diff(at)
+        breaks = np.flatnonzero((steps <= 0) | (steps > _GAP)) + 1
+        runs = zip([0, *breaks], [*breaks, len(at)], strict=True)
+        found = [self._stretch(int(at[a]), int(at[b - 1]) + 1)[at[a:b] - at[a]] for a, b in runs]
+        return np.concatenate(found) if len(found) > 1 else found[0]
 
     def _stretch(self, low: int, high: int) -> np.ndarray:
         self.file.seek(low * self._width)
