@@ -158,3 +158,18 @@ def test_a_step_is_found_where_guesses_fail(monkeypatch):
     guessed = gains()
     monkeypatch.setattr("riskwarn.baseline.additive._GUESSES", 0)
     assert gains() == pytest.approx(guessed, rel=1e-5)
+
+
+def test_a_sum_that_bends_downwards_by_rounding_gives_a_step(monkeypatch):
+    """Sums in single precision may leave one way of a quadratic bent downwards by a trace; the slower search then still gains."""
+    monkeypatch.setattr("riskwarn.baseline.additive._GUESSES", 0)
+    mixed = np.random.default_rng(0).normal(size=(40, 4)) @ np.array(
+        [[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 0], [0, 0, 0, 0.0]]
+    )
+    information = mixed.T @ mixed - 1e-7 * np.eye(4) * np.trace(mixed.T @ mixed)
+    gradient = mixed.sum(axis=0)
+    step = bounded_step(information, gradient, np.zeros(4), np.full(4, np.inf))
+
+    assert np.linalg.eigvalsh(information)[0] < 0
+    assert (step >= -1e-6).all()
+    assert gradient @ step - step @ information @ step / 2 > 0

@@ -14,6 +14,8 @@ _ROUNDS, _HALVINGS, _LEVELS, _GUESSES = 50, 8, 12, 20
 _STEP = 1e-6
 _ENOUGH = 1e-8
 """Gain of the mean log likelihood under which the search ends."""
+_FLAT = 1e-7
+"""Least bend of a quadratic beside its greatest: what single precision leaves of a sum."""
 
 Told = tuple[np.ndarray, np.ndarray, np.ndarray]
 """What a law tells of its parameters: (n,) means, (n, k) their slopes, (n,) variances."""
@@ -265,7 +267,7 @@ def bounded_step(information: np.ndarray, gradient: np.ndarray, low: np.ndarray,
     A guess which entries stand at a bound is solved for the others and mended by what comes out, until nothing is left to mend
     (the primal-dual active set of Hintermüller, Ito & Kunisch 2002, SIAM Journal on Optimization 13, 865–888): a handful of small
     systems. Where the guesses go round in a circle, it is the least squares problem ``min |L' step - L^-1 gradient|`` within bounds,
-    with ``information = L L'``, which scipy solves.
+    with ``information = L L'``, which scipy solves; what bends downwards after sums in single precision counts as next to flat.
 
     Examples
     --------
@@ -289,8 +291,10 @@ def bounded_step(information: np.ndarray, gradient: np.ndarray, low: np.ndarray,
 def _least_squares(curved: np.ndarray, gradient: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     from scipy.optimize import lsq_linear  # noqa: PLC0415
 
-    root = np.linalg.cholesky(curved)
-    return np.asarray(lsq_linear(root.T, np.linalg.solve(root, gradient), bounds=(low - _TINY, high + _TINY)).x)
+    bends, ways = np.linalg.eigh(curved)
+    lengths = np.sqrt(np.maximum(bends, _FLAT * bends[-1]))
+    root = lengths[:, None] * ways.T
+    return np.asarray(lsq_linear(root, ways.T @ gradient / lengths, bounds=(low - _TINY, high + _TINY)).x)
 
 
 def _count_of(offered: np.ndarray) -> Callable[[np.ndarray], Told]:
