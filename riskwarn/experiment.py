@@ -3,6 +3,7 @@
 ::
 
     question = "…?"
+    purpose = "…"
     [label]      what is predicted: name, streams, days, settle_days, and kind with what it needs
     [dates]      dates of the panel: first, last, every_days or every_months
     [features]   groups: files of features/
@@ -44,6 +45,7 @@ from riskwarn.errors import DefinitionError, did_you_mean
 from riskwarn.feature import Faded, Feature, Own, check_names, load_group
 from riskwarn.label import HALF_LIVES, Label
 from riskwarn.objective import size_of
+from riskwarn.purpose import DEFAULT, Purpose
 
 _FIRST, _LAST = dt.date(1900, 1, 1), dt.date(2200, 1, 1)
 PanelDay = Annotated[Day, Field(ge=_FIRST, le=_LAST)]
@@ -209,6 +211,7 @@ class Experiment:
     gate: Gate = field(default_factory=Gate)
     name: Text = "experiment"
     text: Text = ""
+    purpose: Purpose = DEFAULT
 
     @model_validator(mode="after")
     def _something_to_divide_a_gain_by(self) -> "Experiment":
@@ -249,7 +252,7 @@ class Experiment:
         folder = Path(features) if features else path.resolve().parent.parent / "features"
         loaded = tuple(f for g in said.features.groups for f in load_group(folder, g))
         check_names(loaded)
-        parts = {name: getattr(said, name) for name in ("question", "label", "dates", *_SECTIONS)}
+        parts = {name: getattr(said, name) for name in ("question", "purpose", "label", "dates", *_SECTIONS)}
         known = {"declared": loaded, "groups": said.features.groups, "name": path.stem, "text": text}
         return read(cls, parts | known, str(path))
 
@@ -267,6 +270,7 @@ class Experiment:
         return [
             ("label", f"{label.name} ({label.kind}, {label.days:g} days, settled after {label.settle_days:g})"),
             ("dates", f"{len(dates.index())} from {dates.first} to {dates.last}"),
+            ("purpose", self.purpose),
             ("features", f"{len(self.features)} in {', '.join(self.groups) or 'no group'}"),
             ("folds", f"{folds.n_folds} of {folds.test_dates} dates"),
         ]
@@ -346,7 +350,7 @@ class Experiment:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all that was declared."""
+        """SHA-256 of all that decides the answer; what the answer is for is told beside it."""
         parts = {
             "label": self.label.to_dict(),
             "features": [f.to_dict() for f in self.features],
@@ -378,6 +382,7 @@ class _File:
     baselines: Baselines = field(default_factory=Baselines)
     judge: Judge = field(default_factory=Judge)
     gate: Gate = field(default_factory=Gate)
+    purpose: Purpose = DEFAULT
 
     @model_validator(mode="after")
     def _can_be_promoted(self) -> "_File":

@@ -229,6 +229,7 @@ def _question(city: City, first: dt.date, last: dt.date) -> str:
     )
     return f"""# One question: what is predicted, on which dates, from what. docs/experiments.md has every key.
 question = "In which grids will most {NAMED[city.source]} be recorded in the next {HORIZON} days?"
+purpose = "service"  # what it is for: service, mediation or resource_planning
 
 [label]
 name = "{city.target}"  # model and plan bear it too

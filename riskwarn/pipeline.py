@@ -359,6 +359,7 @@ def _late(job: _Job, models: Mapping[str, RiskModel], history: History) -> Night
     target, first = next(iter(models.items()))
     facts = {
         "target": target,
+        "purpose": first.facts.get("purpose"),
         "model_version": first.version,
         "as_of": job.at.isoformat(),
         "data_until": str(job.store.known_until()),
@@ -482,6 +483,7 @@ def _question_facts(answer: Answer) -> dict[str, Any]:
     return {
         "target": answer.target,
         "question": in_every_language(model.label.question),
+        "purpose": model.facts.get("purpose"),
         "lane": answer.question.lane,
         "weight": answer.question.weight,
         "weight_source": answer.question.source,
@@ -494,6 +496,7 @@ def _question_facts(answer: Answer) -> dict[str, Any]:
         "gate_reason": model.facts.get("gate_reason"),
         "backtest": model.facts.get("backtest"),
         "datasheet": model.facts.get("datasheet"),
+        "audit": model.facts.get("audit"),
         "trained": {k: model.facts.get(k) for k in ("first", "last", "n_rows", "n_events")},
         "city_level": tide_facts(model, answer.panel),
     }

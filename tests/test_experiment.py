@@ -53,9 +53,23 @@ def test_the_digest_tells_questions_apart(tmp_path):
         assert load(tmp_path, **{old: new}).digest != first
 
 
+def test_a_question_says_what_it_is_for(tmp_path):
+    """One of three purposes, service where none is named; it is told of the question and kept by its other horizons, and is no part of the digest."""
+    plain, meant = load(tmp_path), load(tmp_path / "meant", **{'question = "': 'purpose = "mediation"\nquestion = "'})
+
+    assert (plain.purpose, meant.purpose, meant.over(7).purpose) == ("service", "mediation", "mediation")
+    assert "purpose mediation" in repr(meant)
+    assert meant.digest == plain.digest
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
+        (
+            'question = "',
+            'purpose = "enforcement"\nquestion = "',
+            r"purpose: wanted one of service, mediation, resource_planning, got 'enforcement'",
+        ),
         ("[folds]", "[fold]", r"unknown key 'fold' \(did you mean 'folds'\?\)"),
         ("settle_days", "setle_days", r"unknown key 'setle_days' in \[label\] \(did you mean 'settle_days'\?\)"),
         ("n_folds", "nfolds", r"unknown key 'nfolds' in \[folds\] \(did you mean 'n_folds'\?\)"),
@@ -206,12 +220,12 @@ def test_another_horizon_changes_the_label_alone(days):
 
 
 def test_an_experiment_shows_itself_shortly(tmp_path):
-    """What is printed, in a console or a notebook, tells label, dates, features and folds in a few words, and escapes what a file says."""
+    """What is printed, in a console or a notebook, tells label, dates, purpose, features and folds in a few words, and escapes what a file says."""
     found = load(tmp_path, **{"Where will": "Where <b>will"})
 
     assert repr(found) == (
         f"Experiment('e': label {towns.TARGET} (count, 14 days, settled after 7); dates 42 from 2023-03-06 to 2023-12-18; "
-        f"features {len(found.features)} in police_calls, disputes; folds 3 of 4 dates)"
+        f"purpose service; features {len(found.features)} in police_calls, disputes; folds 3 of 4 dates)"
     )
     assert found._repr_html_().startswith("<table><caption>Where &lt;b&gt;will")
 

@@ -107,6 +107,10 @@ def test_the_card_says_what_the_model_is_for_and_not_for(asked, world, losses):
         dependence=[dependence(model, panel, "dispute_n_28d")],
     )
 
+    meant = model_card(dataclasses.replace(model, facts=model.facts | {"purpose": "mediation"}))
+
+    assert "Made for: mediation." in meant
+    assert "Made for" not in bare
     assert model.version in bare
     assert "Not backtested" in bare
     assert "What it leans on" not in bare

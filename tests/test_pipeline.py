@@ -52,6 +52,16 @@ def test_a_night_publishes_all_its_tables(street):
     assert set(night.scores["model_version"]) == {street.facts(towns.STREET_NIGHT)["model_version"]}
 
 
+def test_a_night_says_what_it_is_for(street):
+    """The purpose of each question's model is in the record of the night; a model of before that names none says nothing."""
+    model = tracking.kept(street.path, towns.TARGET, alias=ALIAS)
+    tracking.keep(dataclasses.replace(model, facts=model.facts | {"purpose": "mediation"}), street.path, alias=ALIAS)
+    run(street)
+    facts = street.facts(towns.STREET_NIGHT)
+
+    assert facts["purpose"] == facts["questions"][towns.TARGET]["purpose"] == "mediation"
+
+
 def test_a_night_counts_its_monitors(street):
     """Feeds and scores are looked at every night; the facts say how many marks are in each state."""
     night = run(street)

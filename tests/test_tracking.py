@@ -69,6 +69,7 @@ def test_a_run_holds_all_it_takes_to_judge_and_repeat_it(tracked):
     )
     assert run.data.tags["data_digest"] == "d1"
     assert run.data.tags["model_version"] == good.version
+    assert run.data.tags["purpose"] == "service"
     assert run.data.tags["experiment_digest"] == towns.street_experiment().digest
     assert files == {
         "experiment.toml",
@@ -88,6 +89,14 @@ def test_a_run_holds_all_it_takes_to_judge_and_repeat_it(tracked):
     assert read == [*good.feature_names, "y"]
     assert text == towns.street_experiment().text
     assert features == [f.to_dict() for f in good.features]
+
+
+def test_another_purpose_is_another_training():
+    """A question whose purpose changed is not taken for trained already, though its digest is the same."""
+    asked = towns.street_experiment()
+    meant = dataclasses.replace(asked, purpose="mediation")
+
+    assert tracking.trained_from(meant, "d") == tracking.trained_from(asked, "d") | {"purpose": "mediation"}
 
 
 def test_the_uri_is_left_as_it_was_found(tracked):

@@ -473,6 +473,7 @@ def test_the_card_says_what_a_model_is_for(client):
 
     schemas.Card.model_validate(card)
     assert card["question"] == web_town.QUESTION
+    assert card["purpose"] == "mediation"
     assert card["backtest"]["prior count 52 weeks"]["capture_5"] == 0.361
     assert {f["name"] for f in card["features"]} == set(web_town.FEATURES)
     assert all(card[name]["zh"] and card[name]["en"] for name in ("meant_for", "not_for", "gate_reason"))
@@ -492,6 +493,35 @@ def test_the_datasheet_says_what_a_model_learnt_from(client):
     assert '<td class="num">1,210</td>' in page
     assert (before["datasheet"], before["text"]) == (None, None)
     assert PHRASES["learnt_none"].zh in earlier
+
+
+@pytest.mark.parametrize(
+    ("language", "shown", "none"),
+    [
+        (
+            "en",
+            [
+                "slices not judged: capture",
+                "does not hold",
+                "18%",
+                "half of the grids, drawn",
+                "mediation",
+            ],
+            "has no audit",
+        ),
+        ("zh", ["分组表现未作判定：", "不符合", "18%", "随机抽取的一半网格", "调解"], "没有审计"),
+    ],
+)
+def test_the_audit_is_told_on_the_page_of_the_model(client, language, shown, none):
+    """What is left to look at, who is served worse and what missing reports would do, and what the model is for; a version without says so."""
+    page = client.get("/model", params={"lang": language}).text
+    earlier = client.get("/model", params={"lang": language, "as_of": "2025-01-07"}).text
+    audited = page.partition("h-audited")[2].partition("</section>")[0]
+
+    assert [text for text in shown[:-1] if text not in audited] == []
+    assert shown[-1] in page.partition("h-base")[0]
+    assert none in earlier
+    assert none not in page
 
 
 def test_the_plan_and_the_mode(client, town):

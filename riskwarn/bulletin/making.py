@@ -20,6 +20,7 @@ from riskwarn.gaps import KINDS
 from riskwarn.ledger import CITY
 from riskwarn.paper.form import Bulletin, Row, Section, Table
 from riskwarn.plan import Plan
+from riskwarn.purpose import WORDS as PURPOSES
 from riskwarn.store import Store
 from riskwarn.taxonomy import ACTIONS, words_of
 from riskwarn.web.codes import FEED_STATES, LEVELS
@@ -382,6 +383,9 @@ class _Desk:
             for q in asked
         ]
         lines = [self.tell("questions", questions=joined(questions, self.language, "pause"))] if questions else []
+        purposes = [PURPOSES[p][self.language] for p in PURPOSES if p in {q.get("purpose") for q in asked}]
+        if purposes:
+            lines.append(self.tell("purposes", purposes=joined(purposes, self.language, "pause")))
         at = clock(self.night.as_of, self.night.as_of, self.language)
         lines.append(self.tell("model", run=self._short("mlflow_run"), as_of=at, until=self._until()))
         return [*lines, self.tell("how"), PHRASES["note"][self.language], PHRASES["note_more"][self.language]]

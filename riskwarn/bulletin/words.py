@@ -98,6 +98,7 @@ BULLETIN: Mapping[str, Phrase] = {
     "clock": phrase("{day} {time}"),
     "end_of_day": phrase("the end of {day}"),
     "questions": phrase("What was asked: {questions}."),
+    "purposes": phrase("What it is for: {purposes}."),
     "model": phrase("MLflow run {run}; records known before {as_of} count, data until {until}."),
     "how": phrase(
         "A score uses only grid totals known before that time. Reasons say what raises it, not what causes it. Expected stands beside the city's mean. Silence is never told as a comfort."

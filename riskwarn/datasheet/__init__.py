@@ -12,12 +12,13 @@ References
 .. [1] Gebru et al. (2021), Datasheets for Datasets, Communications of the ACM 64 (12), 86–92.
 """
 
-from riskwarn.datasheet.auditing import audit_text, make_audit, unjudged
+from riskwarn.datasheet.auditing import audit_sections, audit_text, make_audit, unjudged
 from riskwarn.datasheet.making import make_datasheet
 from riskwarn.datasheet.papers import lacking, paper_of
 from riskwarn.datasheet.telling import datasheet_text, sections_of
 
 __all__ = [
+    "audit_sections",
     "audit_text",
     "datasheet_text",
     "lacking",

@@ -150,7 +150,24 @@ def audit_text(made: Mapping[str, Any], *, target: str, version: str, language: 
     lead = phrase(
         "Whom version {version} of the model serves worse, and what its list hangs on.", version=f"`{version}`"
     )
-    return markdown(title, lead, list(_sections(made)), language)
+    return markdown(title, lead, audit_sections(made), language)
+
+
+@checked
+def audit_sections(made: Mapping[str, Any]) -> tuple[Section, ...]:
+    """The parts of an audit in reading order.
+
+    Parameters
+    ----------
+    made
+        As :func:`make_audit` gives it.
+
+    Returns
+    -------
+    sections
+        Not yet in any language.
+    """
+    return tuple(_sections(made))
 
 
 def _sections(made: Mapping[str, Any]) -> Iterator[Section]:

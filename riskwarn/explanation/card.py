@@ -10,6 +10,7 @@ from riskwarn.explanation.whatif import actionable
 from riskwarn.language import UNSAID, Language, Spoken, listed, phrase
 from riskwarn.model import RiskModel
 from riskwarn.naming import named
+from riskwarn.purpose import WORDS
 from riskwarn.sheet import Cell, Section, markdown
 
 NOT_FOR = (
@@ -80,7 +81,9 @@ def _purpose(model: RiskModel) -> Section:
         "Ranks grids by the expected number of {events}, so that mediation, visits and service reach the places that need them first. Every score is a lead to verify.",
         events=model.label.words,
     )
-    return Section(phrase("Use"), (ranks, *NOT_FOR))
+    purpose = model.facts.get("purpose")
+    made_for = [phrase("Made for: {purpose}.", purpose=WORDS[purpose])] if purpose in WORDS else []
+    return Section(phrase("Use"), (*made_for, ranks, *NOT_FOR))
 
 
 def _data(model: RiskModel) -> Iterator[Spoken]:

@@ -76,14 +76,7 @@ def log_training(
     """
     rows = Rows.of(panel)
     with connected(uri) as mlflow, _started(mlflow, experiment, model.version, uri=uri) as run:
-        mlflow.set_tags(
-            {
-                "target": model.label.name,
-                "model_version": model.version,
-                "experiment_digest": experiment.digest,
-                "data_digest": data_digest,
-            }
-        )
+        mlflow.set_tags(_asked(experiment) | {"model_version": model.version, "data_digest": data_digest})
         mlflow.log_params(_parameters(experiment, model.label, model.settings, model.features))
         mlflow.log_metrics({"rows": float(len(rows)), "dispersion": model.calibration.dispersion})
         mlflow.log_text(experiment.text, "experiment.toml")
@@ -120,7 +113,7 @@ def log_tuning(tuning: Tuning, experiment: Experiment, *, uri: str) -> str:
         Of the run in MLflow.
     """
     with _into(experiment, "tuning", uri=uri) as (mlflow, run):
-        mlflow.set_tags({"target": experiment.label.name, "experiment_digest": experiment.digest, "kind": "tuning"})
+        mlflow.set_tags(_asked(experiment) | {"kind": "tuning"})
         mlflow.log_params({f"model.{k}": v for k, v in vars(tuning.settings).items()})
         mlflow.log_metrics(
             {
@@ -154,13 +147,7 @@ def log_backtest(report: Report, panel: pd.DataFrame, *, uri: str) -> str:
     """
     experiment = report.experiment
     with _into(experiment, "backtest", uri=uri) as (mlflow, run):
-        mlflow.set_tags(
-            {
-                "target": experiment.label.name,
-                "experiment_digest": experiment.digest,
-                "kind": f"backtest {report.split}",
-            }
-        )
+        mlflow.set_tags(_asked(experiment) | {"kind": f"backtest {report.split}"})
         mlflow.log_params(_parameters(experiment, experiment.label, experiment.model, experiment.features))
         mlflow.log_text(experiment.text, "experiment.toml")
         mlflow.log_dict(_grid_counts(Rows.of(panel)), "data.json")
@@ -258,7 +245,7 @@ def fetch(target: str, *, uri: str, alias: str = CHAMPION) -> RiskModel:
 
 @checked
 def trained_from(experiment: Experiment, data_digest: str) -> dict[str, str]:
-    """What decides a training: two of equal digests and code give the same model.
+    """What decides a training, and what for: two of equal digests and code give the same model.
 
     Parameters
     ----------
@@ -272,7 +259,14 @@ def trained_from(experiment: Experiment, data_digest: str) -> dict[str, str]:
     facts
         As they stand in the model's facts.
     """
-    return {"experiment_digest": experiment.digest, "data_digest": data_digest, "code": __version__}
+    digests = {"experiment_digest": experiment.digest, "data_digest": data_digest}
+    return {**digests, "code": __version__, "purpose": experiment.purpose}
+
+
+def _asked(experiment: Experiment) -> dict[str, str]:
+    """Tags that every run has: what was asked, and what for."""
+    digest = experiment.digest
+    return {"target": experiment.label.name, "purpose": experiment.purpose, "experiment_digest": digest}
 
 
 def _experiment_id(mlflow: Any, uri: str, name: str) -> str:

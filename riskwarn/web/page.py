@@ -18,6 +18,7 @@ from riskwarn.gaps.gap import KINDS
 from riskwarn.language import LANGUAGES, name_of
 from riskwarn.ledger.words import word as ledger_word
 from riskwarn.naming import LESS_IS_BETTER, METRICS, MODELS
+from riskwarn.purpose import WORDS as PURPOSES
 from riskwarn.store.approval import Lapse
 from riskwarn.taxonomy import ACTIONS, words_of
 from riskwarn.web import codes, words
@@ -36,6 +37,7 @@ N_NIGHTS_CHOICE = 60
 FACTS = (
     "target",
     "question",
+    "purpose",
     "horizon_days",
     "model_version",
     "mlflow_run",
@@ -106,6 +108,7 @@ def _environment() -> jinja2.Environment:
         FEED_STATES=codes.FEED_STATES,
         UNITS=codes.UNITS,
         LANE_NAMES=LANE_NAMES,
+        PURPOSES=PURPOSES,
         NEWS=NEWS,
         GAP_KINDS=KINDS,
         METRICS=METRICS,

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from pydantic import Field
 
 from riskwarn.access import Visitor, is_small
-from riskwarn.datasheet import sections_of
+from riskwarn.datasheet import audit_sections, sections_of
 from riskwarn.naming import LESS_IS_BETTER
 from riskwarn.web.api.shared import nights_of
 from riskwarn.web.atlas import atlas
@@ -140,7 +140,10 @@ def model(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
     backtest = _backtest(night.facts.get("backtest") or {})
     sheet = night.facts.get("datasheet")
     learnt = sections_of(sheet) if sheet else ()
-    return page_of_night(request, "model.html", night, backtest=backtest, outcomes=outcomes, learnt=learnt)
+    made = night.facts.get("audit")
+    audited = audit_sections(made) if made else ()
+    papers = {"learnt": learnt, "audited": audited}
+    return page_of_night(request, "model.html", night, backtest=backtest, outcomes=outcomes, **papers)
 
 
 def _backtest(table: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:

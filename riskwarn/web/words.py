@@ -158,6 +158,7 @@ PHRASES: dict[str, Phrase] = {
     "mean_probability": phrase("City mean probability"),
     "capacity": phrase("Capacity"),
     "question": phrase("Question"),
+    "purpose_of_run": phrase("Made for"),
     "horizon": phrase("next {n} days"),
     "horizon_label": phrase("Horizon"),
     "changes": phrase("Against {as_of}: {new} new, {worse} worse, {better} better."),
@@ -303,6 +304,11 @@ PHRASES: dict[str, Phrase] = {
     "features": phrase("What the model looks at"),
     "learnt": phrase("Training data"),
     "learnt_none": phrase("The version in use was trained before datasheets were kept; train it again to have one."),
+    "audited": phrase("Whom the model serves worse"),
+    "audited_dek": phrase(
+        "Checked when this version was made. Nothing here speaks of residents' conduct: it says where the model, or the reports it reads, may fall short."
+    ),
+    "audited_none": phrase("The version in use has no audit; train it again to have one."),
     "feature": phrase("Feature"),
     "column": phrase("Column"),
     "unit": phrase("Unit"),

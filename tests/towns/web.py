@@ -294,6 +294,34 @@ DATASHEET = {
 """What the model learnt from, as its datasheet has it."""
 
 
+_PASSED = {"ratio": 0.94, "lower": 0.86, "upper": 1.03, "rival_ratio": 0.9, "farther": False, "verdict": "passed"}
+AUDIT = {
+    "as_of": "2024-12-02 00:00:00+08:00",
+    "checks": [
+        {"check": "gain", "verdict": "passed", "said": in_every_language(GATE_REASON)},
+        {"check": "slices", "verdict": "insufficient_evidence", "said": in_every_language(GATE_REASON)},
+    ],
+    "disparities": [
+        {"by": "urban_class", "group": "121", "quantity": "recall"} | _PASSED,
+        {"by": "urban_class", "group": "220", "quantity": "recall"}
+        | _PASSED
+        | {"ratio": 0.61, "lower": 0.4, "upper": 0.75, "farther": True, "verdict": "failed"},
+    ],
+    "under_reporting": [
+        {
+            "by": "half",
+            "group": "half",
+            "n_grids": 6,
+            "listed": 8,
+            "kept": 0.18,
+            "count_kept": 0.13,
+            "verdict": "passed",
+        }
+    ],
+}
+"""What its audit found: one check not judged, one kind of area served worse."""
+
+
 def _facts(as_of):
     ok_until = (as_of - pd.Timedelta(minutes=11)).isoformat()
     feeds = [{"source": s, "org_code": "甲县", "state": "ok", "last_at": ok_until} for s in SOURCES]
@@ -321,6 +349,8 @@ def _facts(as_of):
         "gate_reason": in_every_language(GATE_REASON),
         "city_level": _city_level() if str(as_of.date()) == NIGHTS[-1] else None,
         "datasheet": DATASHEET if str(as_of.date()) == NIGHTS[-1] else None,
+        "audit": AUDIT if str(as_of.date()) == NIGHTS[-1] else None,
+        "purpose": "mediation" if str(as_of.date()) == NIGHTS[-1] else None,
         "trained": {"first": "2024-03-04", "last": "2024-12-02", "n_rows": 480, "n_events": 900},
         "backtest": {
             "riskwarn": {"capture_5": 0.412, "brier": 0.081, "calibration_error": 0.019},

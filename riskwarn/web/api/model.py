@@ -38,6 +38,7 @@ def card(request: Request, query: Annotated[NightQuery, Query()]) -> Response:
         night,
         target=night.target,
         question=_every(facts.get("question")),
+        purpose=facts.get("purpose"),
         horizon_days=facts.get("horizon_days"),
         gate=facts.get("gate"),
         gate_reason=_every(facts.get("gate_reason")),

@@ -52,6 +52,7 @@ class Card(Envelope):
 
     target: str
     question: InWords | None
+    purpose: str | None = Field(description="service, mediation or resource_planning; null of a version that says none")
     horizon_days: float | None
     gate: bool | None = Field(
         description="whether it is shown to beat the best baseline; null where it was not backtested"
