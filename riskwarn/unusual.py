@@ -9,6 +9,7 @@ A count of a week is negative binomial about the unit's own level. The law knows
 - **Unrest.** A week in which all units stray farther than that from their means is nobody's surge either: the nine tenths of them nearest
   to their means say how far this week strays.
 - **Doubt.** A level that few events told is itself uncertain; its variance is added.
+- **Past.** What its small chances were worth in weeks that are over corrects tonight's (:func:`weekly_tail`), where it is asked to.
 
 References
 ----------
@@ -23,8 +24,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from riskwarn.tail import Tail
+
 PAST_WEEKS, LEAST_WEEKS = 15, 4
 """Weeks before the last that tell what is usual, and how few of them say nothing."""
+TAIL_WEEKS = 52
+"""Weeks before the last, every other of which is asked how often the law cries out."""
 _MEASURED = ("mean", "change", "p_high", "p_low", "lower", "upper")
 WORDS = ("no_history", "low", "usual", "high", "very_high")
 ODD, VERY_ODD = 0.0228, 0.00135
@@ -42,7 +47,7 @@ _NEAREST, _UNREST_UNITS = 0.9, 20
 _LEAST_MEAN = 1e-6
 
 
-def weekly_reading(counts: ArrayLike) -> pd.DataFrame:
+def weekly_reading(counts: ArrayLike, tail: Tail | None = None) -> pd.DataFrame:
     """How unusual the last week of each unit is, and the plain word for it.
 
     Parameters
@@ -50,6 +55,9 @@ def weekly_reading(counts: ArrayLike) -> pd.DataFrame:
     counts
         (n, weeks) Counts of the units of *one* feed, oldest week first, the last column the week that is judged. Give the grids
         of a city together: what they share is no one's surge. A city total is one unit of its own, ``counts.sum(axis=0)[None]``.
+    tail
+        What small chances were worth in earlier weeks of the feed (:func:`weekly_tail`), which corrects `p_high` and the words it
+        gives; without it the law's word stands.
 
     Returns
     -------
@@ -68,19 +76,42 @@ def weekly_reading(counts: ArrayLike) -> pd.DataFrame:
     >>> weekly_reading([[10] * 15 + [30], [10] * 15 + [11]])["word"].tolist()
     ['very_high', 'usual']
     """
-    table = np.asarray(counts, dtype=float)
-    if table.ndim != 2 or (table < 0).any():
-        raise ValueError(f"counts must be (units, weeks) and not negative, got shape {table.shape}.")
-    spoke = np.flatnonzero(table.any(axis=0))
-    past = table[:, spoke[0] if len(spoke) else table.shape[1] - 1 : -1][:, -PAST_WEEKS:]
-    now = table[:, -1]
+    past, now = _parted(_table(counts))
     if past.shape[1] < LEAST_WEEKS:
         return pd.DataFrame({"n": now} | dict.fromkeys(_MEASURED, np.nan) | {"word": "no_history"})
     mean, variance = _law(past, now)
     measured = dict(zip(_MEASURED, (mean, now / mean - 1, *_tails(now, mean, variance)), strict=True))
+    if tail is not None:
+        measured["p_high"] = tail.worth(measured["p_high"])
     high, low = measured["p_high"], measured["p_low"]
     word = np.select([high < VERY_ODD, high < ODD, low < ODD], ["very_high", "high", "low"], "usual")
     return pd.DataFrame({"n": now} | measured | {"word": word})
+
+
+def weekly_tail(counts: ArrayLike) -> Tail:
+    """What the law's small chances were worth: the chance of so many events or more, of every unit in every other week of the year before the last week, each told from the weeks before it alone.
+
+    Parameters
+    ----------
+    counts
+        (n, weeks) As for :func:`weekly_reading`; :data:`PAST_WEEKS` and :data:`TAIL_WEEKS` weeks before the last are all that is looked at.
+
+    Returns
+    -------
+    tail
+        Sums over units and weeks; empty, so that the law's word stands, where no week has four weeks before it.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> wild = rng.poisson(4 * rng.lognormal(-1.0, 1.4, (300, 60))).astype(float)
+    >>> tail = weekly_tail(wild)
+    >>> tail.n, bool(tail.worth(np.array([1e-4]))[0] > 1e-4)
+    (7800, True)
+    """
+    table = _table(counts)
+    last = table.shape[1] - 1
+    return sum((_tail_of(table[:, : week + 1]) for week in range(last - 2, max(last - TAIL_WEEKS, 0) - 1, -2)), Tail())
 
 
 @dataclass(frozen=True)
@@ -171,6 +202,35 @@ def _usual_pause(past: np.ndarray) -> float:
     """Nine tenths of the pauses between days with records are at most this long, days; 0 for a daily feed."""
     pauses = np.diff(np.flatnonzero(past)) - 1
     return float(np.quantile(pauses, 0.9)) if len(pauses) else 0.0
+
+
+def _table(counts: ArrayLike) -> np.ndarray:
+    table = np.asarray(counts, dtype=float)
+    if table.ndim != 2 or (table < 0).any():
+        raise ValueError(f"counts must be (units, weeks) and not negative, got shape {table.shape}.")
+    return table
+
+
+def _parted(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The weeks before the last from the first in which the feed spoke, and the last."""
+    spoke = np.flatnonzero(table.any(axis=0))
+    return table[:, spoke[0] if len(spoke) else table.shape[1] - 1 : -1][:, -PAST_WEEKS:], table[:, -1]
+
+
+def _tail_of(table: np.ndarray) -> Tail:
+    """Of the last week of a table. What lies at its mean or below is no small chance, so the law is asked of the rest alone."""
+    from scipy import special  # noqa: PLC0415 - scipy is heavy
+
+    past, now = _parted(table)
+    if past.shape[1] < LEAST_WEEKS:
+        return Tail()
+    mean, variance = _law(past, now)
+    more = now > mean
+    n, due = now[more], mean[more]
+    size = due**2 / np.maximum(variance[more] - due, 1e-9)
+    p = np.ones(len(now))
+    p[more] = special.betainc(n, size, due / (size + due))
+    return Tail.of(p)
 
 
 def _law(past: np.ndarray, now: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

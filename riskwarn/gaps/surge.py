@@ -1,22 +1,28 @@
-"""G20: a surge. Not a blind spot but its companion: a week far above what the grid, its feed and the city lead one to expect."""
+"""G20: a surge. Not a blind spot but its companion: a week far above what the grid, its feed and the city lead one to expect.
+
+What it needs of a feed is the table of :func:`weekly_counts`, small numbers of every grid, and nothing else. The tail is learnt from that of all grids in one step, as a sum
+over weeks; then each grid is judged. A city done by parts puts the tables of its parts together first: level, movement and scatter of a week are those of all grids.
+"""
 
 import numpy as np
 import pandas as pd
 
 from riskwarn.gaps.evidence import Evidence
 from riskwarn.gaps.gap import SURGE, discovered, gap_rows, no_gaps
-from riskwarn.unusual import PAST_WEEKS, weekly_reading
+from riskwarn.unusual import PAST_WEEKS, TAIL_WEEKS, weekly_reading, weekly_tail
 
 _DAYS = 7
 _UNLIKELY = 1e-3
 _LEAST_EVENTS = 3
+_WEEKS = TAIL_WEEKS + PAST_WEEKS + 1
 
 
 def surges(evidence: Evidence) -> pd.DataFrame:
     """Grids and sources whose last seven days lie beyond chance by the law of :func:`riskwarn.unusual.weekly_reading`.
 
     Listed: p below 0.001, at least three events, false discovery rate 0.1 among the grids of a source. The law moves with the city
-    and scatters as the source does, so a busy season is nobody's surge.
+    and scatters as the source does, so a busy season is nobody's surge; and p is worth what such chances were in the year before, so that
+    where wild weeks are usual fewer are told. A source of less than half a year has hardly such a year, and there the law's own p holds.
     """
     words = evidence.events.words["source"]
     tables = [_of_source(evidence, str(words[s])) for s in np.unique(evidence.events.source)]
@@ -24,11 +30,11 @@ def surges(evidence: Evidence) -> pd.DataFrame:
 
 
 def _of_source(evidence: Evidence, source: str) -> pd.DataFrame:
-    weekly = _weekly(evidence, source)
-    reading = weekly_reading(weekly)
+    weekly = weekly_counts(evidence, source)
+    reading = weekly_reading(weekly, weekly_tail(weekly))
     p = reading["p_high"].fillna(1.0).to_numpy()
     rows = np.flatnonzero(discovered(p) & (p < _UNLIKELY) & (weekly[:, -1] >= _LEAST_EVENTS))
-    surge, before = reading.iloc[rows], weekly[rows, :-1].mean(axis=1)
+    surge, before = reading.iloc[rows], weekly[rows, -1 - PAST_WEEKS : -1].mean(axis=1)
     facts = [
         {
             "source": source,
@@ -55,10 +61,23 @@ def _of_source(evidence: Evidence, source: str) -> pd.DataFrame:
     )
 
 
-def _weekly(evidence: Evidence, source: str) -> np.ndarray:
-    """(n_grids, 16) events of a source by the week they occurred in, oldest first; the last week ends at the night."""
-    events, n_weeks = evidence.events, PAST_WEEKS + 1
+def weekly_counts(evidence: Evidence, source: str) -> np.ndarray:
+    """(n_grids, 68) events of a source by the week they occurred in, oldest first; the last week ends at the night.
+
+    Parameters
+    ----------
+    evidence
+        Of the night.
+    source
+        A feed.
+
+    Returns
+    -------
+    weekly
+        Counts: a year of weeks by which the law is held, fifteen that tell what is usual, and the last.
+    """
+    events = evidence.events
     ago = evidence.days_ago(events.occurred) // _DAYS
-    rows = np.flatnonzero(events.of(source) & (events.grid >= 0) & (ago < n_weeks))
-    cell = events.grid[rows] * n_weeks + n_weeks - 1 - ago[rows]
-    return np.bincount(cell, minlength=evidence.n_grids * n_weeks).reshape(-1, n_weeks).astype(float)
+    rows = np.flatnonzero(events.of(source) & (events.grid >= 0) & (ago < _WEEKS))
+    cell = events.grid[rows] * _WEEKS + _WEEKS - 1 - ago[rows]
+    return np.bincount(cell, minlength=evidence.n_grids * _WEEKS).reshape(-1, _WEEKS).astype(float)
