@@ -3,6 +3,7 @@
 from itertools import combinations, permutations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -166,8 +167,10 @@ def test_pai_by_households_and_a_city_larger_than_its_grids():
 def test_a_grid_without_households_uses_no_budget():
     """A grid of size 0 in front of the cut is listed whole; behind it, it is not."""
     weight = metrics.listed([1, 1, 1], [3, 2, 1], [0, 4, 0], share=0.5, budget="area")
+    used_up = metrics.listed([1, 1, 1], [3, 2, 1], [1, 0, 1], share=0.5, budget="area")
 
     assert weight.tolist() == [1, 0.5, 0]
+    assert used_up.tolist() == [1, 0, 0]
 
 
 def test_the_worst_list_is_the_unlucky_one():
@@ -278,3 +281,84 @@ def test_all_public_names_exist_and_are_defined():
     for function in functions:
         assert ">>>" in function.__doc__, function.__name__
         assert "Examples" in function.__doc__, function.__name__
+
+
+ON_A_BOUND = [
+    (lambda share: metrics.capture([3, 1], [2, 1], share=share), 1, [0, 1.01]),
+    (lambda k: metrics.capture([3, 1], [2, 1], k=k), 1, [0, 3]),
+    (lambda k: metrics.capture([3, 1], [2, 1], k=k), 2, [0, 3]),
+    (lambda alpha: metrics.ppai([3, 1], [2, 1], k=1, alpha=alpha), 0, [-0.01]),
+    (lambda alpha: metrics.ppai([3, 1], [2, 1], k=1, alpha=alpha), 1, [1.01]),
+    (lambda total: metrics.pai([3, 1], [2, 1], [1, 1], k=2, total_area=total), 2, [1.99]),
+    (lambda grade: metrics.ndcg_at([grade, 0], [2, 1], gain="exponential"), 50, [51]),
+    (lambda p: metrics.brier([1], [p]), 0, [-0.01]),
+    (lambda p: metrics.brier([1], [p]), 1, [1.01]),
+    (lambda n: metrics.reliability([1, 0], [0.5, 0.1], bands=n)["low"][0], 1, [0]),
+    (lambda share: metrics.share_interval(share, 3)[0], 0, [-0.01]),
+    (lambda share: metrics.share_interval(share, 3)[1], 1, [1.01]),
+    (lambda power: metrics.tweedie_deviance([1], [2], power=power), 1, [0.99, 2]),
+    (lambda n: metrics.population_stability([1, 2, 3], [1, 2, 3], bins=n), 2, [1]),
+    (lambda days: lead([("A", "2025-03-01", 1)], [("A", "2025-03-01")], within_days=days).share_warned, 0.1, [0]),
+    (lambda alpha: metrics.attainable_capture([2, 1], rng=luck(), dispersion=alpha).capture, 0, [-0.01]),
+    (lambda n: metrics.attainable_capture([9, 9], rng=luck(), n_draws=n).capture, 1, [0]),
+]
+
+
+def luck():
+    return np.random.default_rng(0)
+
+
+def lead(scores, events, *, within_days):
+    scores = pd.DataFrame(scores, columns=["grid_id", "as_of", "score"]).astype({"as_of": "datetime64[us]"})
+    events = pd.DataFrame(events, columns=["grid_id", "occurred_at"]).astype({"occurred_at": "datetime64[us]"})
+    return metrics.lead_time(scores, events, budget=1, within_days=within_days)
+
+
+@pytest.mark.parametrize(("call", "allowed", "beyond"), ON_A_BOUND)
+def test_a_bound_that_is_promised_is_allowed_and_nothing_beyond(call, allowed, beyond):
+    """An input on a bound that its docstring includes gives a finite figure; the next one outside is refused."""
+    assert np.isfinite(call(allowed))
+    for wrong in beyond:
+        with pytest.raises(ValueError, match=r"must|up to 50"):
+            call(wrong)
+
+
+SPENT = {
+    "capture": metrics.capture,
+    "pai": metrics.pai,
+    "pei": metrics.pei,
+    "best_capture": lambda y, s, area, **o: metrics.best_capture(y, area, **o),
+    "best_pai": lambda y, s, area, **o: metrics.best_pai(y, area, **o),
+    "attainable": lambda y, s, area, **o: metrics.attainable_capture(y, area, rng=luck(), n_draws=20, **o).pei,
+}
+
+
+@pytest.mark.parametrize("name", SPENT)
+@given(case=nights(max_size=8), share=st.floats(0.05, 1), seed=st.integers(0, 99))
+@settings(max_examples=15, deadline=None)
+def test_area_has_no_unit(name, case, share, seed):
+    """In square metres, kilometres or thousands of them, an area makes the same list and the same figure."""
+    y, score, _ = case
+    area = np.random.default_rng(seed).gamma(1, 1, len(y)) + 0.1
+    given_in = [SPENT[name](y, score, unit * area, share=share, budget="area") for unit in (1e-3, 1, 1e3)]
+
+    assert given_in == pytest.approx([given_in[1]] * 3)
+
+
+def test_in_hindsight_what_costs_nothing_comes_first():
+    """A grid of size 0 with a single event is caught by the best list before any that spends area, and one without events is not."""
+    assert metrics.best_capture([1, 9, 0], [0, 4, 0], share=0.5, budget="area") == pytest.approx((1 + 9 / 2) / 10)
+    assert metrics.attainable_capture([50, 50], [0, 4], share=0.5, budget="area", rng=luck()).pei == pytest.approx(1)
+
+
+@given(case=nights(max_size=8))
+@settings(max_examples=40, deadline=None)
+def test_precision_recall_and_lift_by_counting(case):
+    """Of the k grids listed those with an event, over k, over all with an event, and over the share that a blind list would hold."""
+    y, _, k = case
+    score = np.arange(len(y), 0.0, -1)
+    hits = int((y[:k] > 0).sum())
+
+    assert metrics.precision_at(y, score, k=k) == pytest.approx(hits / k)
+    assert metrics.recall_at(y, score, k=k) == pytest.approx(hits / (y > 0).sum())
+    assert metrics.lift(y, score, k=k) == pytest.approx(hits / k / (y > 0).mean())

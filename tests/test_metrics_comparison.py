@@ -160,3 +160,43 @@ def test_a_ratio_that_hangs_on_one_date_has_no_bounds():
 
     assert metrics.statistic_interval([[3, 2], [1, 0], [1, 0]], over) == (-np.inf, 2.5, np.inf)
     assert metrics.statistic_interval([[3, 0], [1, 0]], over) == (np.inf, np.inf, np.inf)
+
+
+@given(GAPS)
+def test_a_statistic_that_is_a_mean_has_the_interval_of_the_mean(values):
+    """Of events over dates each date adds itself, so the interval of the ratio is that of the differences to zero."""
+    told = metrics.difference_interval(values, np.zeros(len(values)))
+    low, estimate, high = metrics.statistic_interval(
+        np.column_stack([values, np.ones(len(values))]), lambda sums: sums[..., 0] / sums[..., 1]
+    )
+    near = {"rel": 1e-6, "abs": 1e-9}
+
+    assert estimate == pytest.approx(told.estimate, **near)
+    assert (low, high) == pytest.approx((told.low, told.high), **near)
+
+
+@pytest.mark.parametrize("n", [2, 3, 7, 12, 30])
+@pytest.mark.parametrize("gain", [0.1, -0.3])
+def test_a_gain_that_never_varies_is_a_point(n, gain):
+    """The same gain on every date leaves no doubt, whatever the rounding of its mean: the interval is the gain and p is 0."""
+    told = metrics.difference_interval(np.full(n, 0.7 + gain), np.full(n, 0.7))
+
+    assert told.low == told.estimate == told.high
+    assert told.estimate == pytest.approx(gain)
+    assert told.p_value == 0
+
+
+WEEKS = np.kron(np.eye(10), np.full((5, 5), 0.9)) + 0.1 * np.eye(50)
+"""Ten groups of five dates, which share nine tenths of their window with each other: 1 + q is 5.6."""
+
+
+@pytest.mark.parametrize(
+    ("shared", "n_terms"),
+    [(np.eye(24), 6), (np.eye(200), 30), (WEEKS, 9), (metrics.shared_windows(np.arange(10), 90), 2), (np.eye(2), 1)],
+    ids=["a quarter", "at most", "by overlap", "at least", "two dates"],
+)
+def test_the_number_of_cosines(shared, n_terms):
+    """B is n / (1 + q), rounded, q the mean number of dates that share a window with one: at least 2, at most n / 4 or 30, and one less than the dates."""
+    gap = np.random.default_rng(0).normal(size=len(shared))
+
+    assert metrics.difference_interval(gap, np.zeros(len(gap)), shared=shared).n_terms == n_terms

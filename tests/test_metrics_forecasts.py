@@ -364,3 +364,21 @@ def test_the_interval_of_a_share_is_told_for_any_number_of_rows(n):
 
     assert 0 <= low <= 0.3 <= high <= 1
     assert high - low == pytest.approx({5e-324: 1, 1e308: 0, np.inf: 0}.get(n, high - low), abs=1e-9)
+
+
+def test_drift_by_hand():
+    """Of four values two lie on each side of their median; of four newer ones one and three, half a row being added to each side."""
+    p, q = np.array([2.5, 2.5]) / 5, np.array([1.5, 3.5]) / 5
+
+    assert metrics.population_stability([1, 2, 3, 4], [1, 3, 3, 3], bins=2) == pytest.approx(
+        ((q - p) * np.log(q / p)).sum()
+    )
+
+
+@pytest.mark.parametrize("edges", [[0, 0.5, 0.5, 1], [0, 0.6, 0.5, 1]])
+def test_edges_that_do_not_rise_are_refused(edges):
+    """A band of no width would hold nothing: two equal edges are refused as falling ones are, of bands and of bins."""
+    with pytest.raises(ValueError, match="must rise"):
+        metrics.reliability([0, 1], [0.2, 0.7], bands=edges)
+    with pytest.raises(ValueError, match="must rise"):
+        metrics.ignorance([1], [[1, 2]], edges=edges)

@@ -92,7 +92,7 @@ def attainable_capture(
             f"got sum {rate.sum():g}, {dispersion:g} and {n_draws}."
         )
     size = np.ones_like(rate) if budget == "grids" or area is None else column("area", area, low=0)
-    density = np.divide(rate, size, out=np.zeros_like(rate), where=size > 0)
+    density = np.divide(rate, size, out=np.where(rate > 0, np.finfo(float).max, 0.0), where=size > 0)
     weight = listed(rate, density, area, share=share, k=k, budget=budget, ties="mean")
     parts = np.diff(np.linspace(0, n_draws, -(-n_draws * len(rate) // _CELLS_AT_ONCE) + 1).astype(int))
     shares = np.concatenate([_futures(rate, size, weight, n=n, dispersion=dispersion, rng=rng) for n in parts], axis=1)
