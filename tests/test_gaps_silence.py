@@ -1,15 +1,17 @@
 """G01: a silent grid is told from calm, from an outage, and from nobody being there."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from sklearn.linear_model import PoissonRegressor
 from towns import gaps as w
 
 from riskwarn import gaps
-from riskwarn.gaps import silence
+from riskwarn.gaps import awake, silence
 from riskwarn.gaps.awake import DEVIATIONS, Liveness, Pace, awake_chance, learnt
 from riskwarn.gaps.evidence import Evidence
 from riskwarn.gaps.exposure import LOOK_BACK_DAYS, feed_of, health_of, unvisited
@@ -324,3 +326,81 @@ def test_exposure_counts_only_what_could_be_known(tmp_path):
     feed = feed_of(Evidence(store, w.NIGHT), "grid_report")
     assert feed.exposure[0, 0] < 0.05
     assert feed.exposure[0, 10] == pytest.approx(1.0, abs=0.1)
+
+
+def test_the_paces_of_a_unit_have_the_deviation_asked_for():
+    """Their mean is 1 and the log of the pace has that standard deviation; with none there is one pace."""
+    for deviation in (0.3, 1.25):
+        level, share = awake._levels(deviation)
+        log = np.log(level) - np.log(level) @ share
+
+        assert (level @ share, share.sum(), len(level)) == (pytest.approx(1), pytest.approx(1), 7)
+        assert np.sqrt(log**2 @ share) == pytest.approx(deviation)
+    assert [x.tolist() for x in awake._levels(0.0)] == [[1.0], [1.0]]
+
+
+def test_the_chain_of_states_keeps_its_words():
+    """A pace is forgotten but for a third in its memory, a silence lasts 200 days on average, a leave 18 days in four phases; begun in balance, it stays so."""
+    level, share = awake._levels(0.6)
+    chain = awake._Chain.of(Pace(0.6, 40.0, 0.5), share)
+    n, step = len(level), np.arange(len(level)) - 3.0
+    silent, away = slice(n, n + 2), slice(n + 2, None)
+    after_40, after_100, after_30, after_28 = (chain.moves(days).astype(float) for days in (40, 100, 30, 28))
+    kept = after_40[:n, :n] / after_40[:n, :n].sum(axis=1, keepdims=True)
+
+    assert kept @ step == pytest.approx(step * np.exp(-1), abs=0.1)
+    assert after_100[n, silent].sum() == pytest.approx(np.exp(-100 / 200), abs=0.01)
+    assert after_100[n, n + 1] == pytest.approx(0, abs=0.005)
+    assert after_30[n + 2, away].sum() == pytest.approx(stats.gamma.sf(30, 4, scale=18 / 4), abs=0.02)
+    assert chain.begin.sum() == pytest.approx(1)
+    assert chain.begin @ after_28 == pytest.approx(chain.begin, rel=0.1)
+    assert awake._Chain.of(Pace(), np.ones(1)).begin == pytest.approx([1 - 0.02, 0.01, 0.01])
+
+
+def test_the_recursion_is_the_sum_over_all_paths():
+    """Over three bins and every path of states the chance to be awake at the end, and the likelihood, are what the recursion says."""
+    days = np.array([7.0, 1.0, 1.0])
+    live = Liveness(np.array([[3.0, 1.0, 0.0]]), np.array([[7.0, 1.0, 0.5]]), days, np.array([0.4]), 5.0, pace=Pace())
+    rates, weight = awake._nodes(live, np.array([0]), live.pace, 1)
+    chain = awake._Chain.of(live.pace, np.ones(1))
+    awake_paths = every = 0.0
+    for rate, prior in zip(rates[0], weight[0], strict=True):
+        for path in np.ndindex(3, 3, 3, 3):
+            p = prior * chain.begin[path[0]]
+            for b, (one, after) in enumerate(pairwise(path)):
+                mean = rate * awake.FACTORS[after]
+                p *= chain.moves(days[b])[one, after] * mean ** live.counts[0, b] * np.exp(-mean * live.exposure[0, b])
+            every += p
+            awake_paths += p * (path[-1] == 0)
+    chance, likelihood = awake._forward(live, np.array([0]), live.pace)
+
+    assert chance[0, 0] == pytest.approx(awake_paths / every, rel=1e-4)
+    assert likelihood == pytest.approx(np.log(every), abs=1e-4)
+
+
+def test_the_peak_of_a_parabola():
+    """Between choices the likeliest value is that of the parabola through the best and its neighbours; at either end it is the choice itself."""
+    choices = np.array([0.0, 1.0, 2.0, 4.0])
+
+    assert awake._peak(choices, list(-((choices - 1.3) ** 2))) == pytest.approx(1.3)
+    assert awake._peak(choices, list(-((choices - 9.0) ** 2))) == 4
+    assert awake._peak(choices, list(-((choices + 9.0) ** 2))) == 0
+    assert awake._peak(choices, [0.0, 0.0, 0.0, 0.0]) == 0
+
+
+def test_older_weeks_are_taken_four_at_a_time():
+    """Nothing is lost where bins are joined: counts, exposure and days add up, and the last ones stay as they are."""
+    live = drawn(n=3, weeks=60)
+    counts, exposure, days = awake._bins(live, np.arange(3), 20)
+
+    assert counts.sum(axis=1) == pytest.approx(live.counts.sum(axis=1))
+    assert exposure.sum() == pytest.approx(live.exposure.sum())
+    assert days.tolist() == [7.0 * (33 % 4), *[28.0] * (33 // 4), *[7.0] * 27]
+
+
+def test_reports_due_in_half_a_year():
+    """The unit's own rate, drawn to that of its kind by as many reports as the law's size, times the days of whole bins within 182."""
+    days = np.full(40, 7.0)
+    live = Liveness(np.full((1, 40), 2.0), np.full((1, 40), 7.0), days, np.array([0.1]), 5.0)
+
+    assert awake.due_in_half_a_year(live) == pytest.approx([(80 + 5) / (280 + 5 / 0.1) * 182])
