@@ -20,15 +20,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import absent
-from towns.country import DATES, country
+from towns.country import DATES, country, stored
 
-from riskwarn.distributed import Engine, dask_engine, explain_blocks, train_blocks, write_blocks
+from riskwarn.distributed import Engine, dask_engine, explain_blocks, search_blocks, train_blocks, write_blocks
 from riskwarn.distributed.dask_forest import grown_on
 from riskwarn.distributed.task import answered_at
 from riskwarn.errors import DefinitionError, EngineError, MissingExtraError
 from riskwarn.experiment import Dates, Experiment, ModelSettings
 from riskwarn.explanation import explain
 from riskwarn.feature import Count, Feature, Open, Ratio, Share
+from riskwarn.gaps import find_gaps
 from riskwarn.history import Stream
 from riskwarn.label import Label
 from riskwarn.language import Words
@@ -166,6 +167,38 @@ def check_reasons(history, model, engine, n_blocks):
 def test_dask_has_the_reasons_of_the_whole(cluster, history, model):
     """What a block is compared with is the city's on separate worker processes, too."""
     check_reasons(history, model, Engine("dask", address=cluster, jobs=2), 3)
+
+
+@pytest.fixture(scope="module")
+def land(tmp_path_factory):
+    """The country as a store."""
+    return stored(tmp_path_factory.mktemp("engines") / "land")
+
+
+def check_gaps(store, engine, n_parts):
+    """The gaps of an engine are those of one machine, to the bit."""
+    found = search_blocks(store, as_of="2025-06-02", engine=engine, n_blocks=n_parts)
+
+    assert found["kind"].nunique() > 5
+    pd.testing.assert_frame_equal(found, find_gaps(store, as_of="2025-06-02"), check_exact=True)
+
+
+@pytest.mark.parametrize("n_parts", [1, 2, 7])
+def test_dask_has_the_gaps_of_the_whole(cluster, land, n_parts):
+    """One, two and seven parts of the events on separate worker processes tell the gaps of one machine."""
+    check_gaps(land, Engine("dask", address=cluster, jobs=2), n_parts)
+
+
+def test_processes_have_the_gaps_of_the_whole(land):
+    """Two processes of this machine find what one finds."""
+    check_gaps(land, Engine(jobs=2), 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_parts", [1, 2, 7])
+def test_spark_has_the_gaps_of_the_whole(spark, land, n_parts):
+    """One, two and seven parts of the events on Spark workers tell the gaps of one machine."""
+    check_gaps(land, Engine("spark"), n_parts)
 
 
 def test_trees_grown_on_a_cluster_tell_the_outcomes(cluster, history, tmp_path):

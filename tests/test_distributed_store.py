@@ -8,8 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from test_distributed import ALL, COUNTED, EMERGENCE, asked
-from towns.country import DATES, IDS, events, grids, tables
-from towns.events import START, ZONE
+from towns.country import DATES, IDS, stored
+from towns.events import ZONE
 
 from riskwarn.distributed import Engine, reading, score_blocks, spilling, write_blocks
 from riskwarn.distributed.cutting import load
@@ -30,19 +30,7 @@ from riskwarn.store import Store
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     """The country as a store: months of files, events corrected into other grids, withdrawn ones, one grid that was split."""
-    made = Store(tmp_path_factory.mktemp("country") / "land", timezone=ZONE)
-    old = pd.DataFrame({"grid_id": ["OLD"], "valid_from": START - pd.Timedelta(days=99), "valid_to": START})
-    told = events()
-    told.loc[told.index[::50], "grid_id"] = "OLD"
-    told.loc[told["grid_id"] == "G2", "grid_id"] = IDS[2]
-    told["retracted"] = np.arange(len(told)) % 97 == 0
-    made.write("grids", pd.concat([grids(), old], ignore_index=True))
-    made.write("events", told)
-    split = {"from_grid_id": ["OLD"] * 2, "to_grid_id": [IDS[3], IDS[20]], "weight": [0.25, 0.75], "kind": "split"}
-    made.write("crosswalk", pd.DataFrame(split).assign(effective_at=START + pd.Timedelta(days=30)))
-    for name, frame in tables().items():
-        made.write(name, frame)
-    return made
+    return stored(tmp_path_factory.mktemp("country") / "land")
 
 
 @pytest.fixture(autouse=True)

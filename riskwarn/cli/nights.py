@@ -93,6 +93,11 @@ def find_gaps(
     as_of: Night,
     kinds: Annotated[str | None, typer.Option(metavar="KIND[,KIND…]", help="Only these kinds, as G01,G08.")] = None,
     out: Out = None,
+    engine: EngineName = "local",
+    address: Address = "",
+    jobs: Jobs = 1,
+    blocks: Blocks = None,
+    work: Work = None,
     store: StoreFolder = None,
     json: Json = False,
 ) -> None:
@@ -100,8 +105,15 @@ def find_gaps(
     from riskwarn.gaps import find_gaps
 
     check_out(out)
+    asked_engine = engine_of(engine, address, jobs, blocks)
     opened = open_store(store)
-    table = find_gaps(opened, as_of=opened.instant(as_of), kinds=listed(kinds))
+    at = opened.instant(as_of)
+    if asked_engine is None:
+        table = find_gaps(opened, as_of=at, kinds=listed(kinds))
+    else:
+        from riskwarn.distributed import search_blocks
+
+        table = search_blocks(opened, as_of=at, kinds=listed(kinds), engine=asked_engine, n_blocks=blocks, folder=work)
     show(table, out=out, as_json=json, said=_by_state(table))
 
 

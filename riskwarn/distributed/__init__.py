@@ -17,6 +17,7 @@ from riskwarn.distributed.panel import write_blocks
 from riskwarn.distributed.partition import blocks_of, hilbert
 from riskwarn.distributed.reasons import explain_blocks
 from riskwarn.distributed.scores import score_blocks
+from riskwarn.distributed.searching import search_blocks
 from riskwarn.distributed.training import train_blocks
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "hilbert",
     "ingest_files",
     "score_blocks",
+    "search_blocks",
     "train_blocks",
     "write_blocks",
 ]

@@ -68,7 +68,7 @@ class Outline(History):
         crosswalk = store.read("crosswalk") if store.has("crosswalk") else None
         words = survey.vocabulary.known()
         carry = Carry.of(words["grid_id"], grids["grid_id"].to_numpy(dtype=object), crosswalk)
-        nothing = _nothing({name: words[name] for name in WORD_COLUMNS})
+        nothing = nothing_of({name: words[name] for name in WORD_COLUMNS})
         placed = np.diff(carry.first) > 0
         calendar = store.path / "calendar.csv"
         return cls(
@@ -158,7 +158,7 @@ class Outline(History):
         return super()._table(name)
 
 
-def _nothing(words: Mapping[str, np.ndarray]) -> Facts:
+def nothing_of(words: Mapping[str, np.ndarray]) -> Facts:
     """Facts without rows, of a vocabulary."""
     none = np.zeros(0, np.int64)
     codes = {name: np.zeros(0, np.int32) for name in WORD_COLUMNS}

@@ -28,7 +28,12 @@ _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
 def into_buckets(
-    store: Store, kind: Kind, folder: Path, vocabulary: Vocabulary, look: Callable[[pa.Table], object] = len
+    store: Store,
+    kind: Kind,
+    folder: Path,
+    vocabulary: Vocabulary,
+    look: Callable[[pa.Table], object] = len,
+    n_buckets: int | None = None,
 ) -> int:
     """Read a table once, batch by batch, into buckets by key.
 
@@ -44,6 +49,8 @@ def into_buckets(
         Of the table; it grows.
     look
         Is shown each batch.
+    n_buckets
+        How many to make; as many as hold :data:`BUCKET_ROWS` each by default.
 
     Returns
     -------
@@ -51,7 +58,7 @@ def into_buckets(
         How many there are.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    n_buckets = max(-(-n_rows(store, kind.name) // BUCKET_ROWS), 1)
+    n_buckets = n_buckets or max(-(-n_rows(store, kind.name) // BUCKET_ROWS), 1)
     with ExitStack() as stack:
         writers: dict[int, pa.ipc.RecordBatchFileWriter] = {}
         for rows in batches(store, kind, vocabulary):
@@ -64,7 +71,7 @@ def into_buckets(
             for bucket, here in _parted(rows, number):
                 if bucket not in writers:
                     writers[bucket] = stack.enter_context(
-                        pa.ipc.new_file(_bucket(folder, kind, bucket), rows.schema, options=_OPTIONS)
+                        pa.ipc.new_file(bucket_file(folder, kind, bucket), rows.schema, options=_OPTIONS)
                     )
                 writers[bucket].write_table(here)
     return n_buckets
@@ -78,7 +85,7 @@ def _turn(rows: pa.Table, n_buckets: int) -> int:
 def buckets(folder: Path, kind: Kind, n_buckets: int) -> Iterator[tuple[int, pa.Table]]:
     """The buckets of a table, one at a time; each is taken away when the next is asked for."""
     for number in range(n_buckets):
-        place = _bucket(folder, kind, number)
+        place = bucket_file(folder, kind, number)
         if place.exists():
             yield number, read(place)
             place.unlink()
@@ -157,7 +164,8 @@ def read(place: Folder) -> pa.Table:
         return reader.read_all()
 
 
-def _bucket(folder: Path, kind: Kind, number: int) -> Path:
+def bucket_file(folder: Path, kind: Kind, number: int) -> Path:
+    """Where a bucket of a table lies."""
     return folder / f"{kind.name}-{number:04d}.bucket"
 
 

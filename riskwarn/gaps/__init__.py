@@ -5,7 +5,7 @@ Each kind is one function from what was known at a night (:class:`~riskwarn.gaps
 `suppressed_by` and are shown apart. No gap lowers a score.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import pandas as pd
 
@@ -112,14 +112,31 @@ def find_gaps(
     >>> find_gaps(history, as_of="2025-08-03", kinds=[FEED.code])[["kind", "scope", "state"]].to_numpy().tolist()
     [['G08', 'feed:dispute', 'open']]
     """
-    wanted = _wanted(kinds)
-    night = as_of if as_of is not None else _night_of(scores)
+    wanted = kinds_of(kinds)
+    night = as_of if as_of is not None else night_of(scores)
     evidence = store if isinstance(store, Evidence) else Evidence(store, night, scores)
+    lacking, run = to_look_for(evidence, wanted)
+    found = put_together([FINDERS[k](evidence) for k in run], lacking, evidence.as_of)
+    return shown(suppress(evidence, found), wanted, lacking)
+
+
+Lacking = dict[str, dict[str, object]]
+
+
+def to_look_for(evidence: Evidence, wanted: list[str]) -> tuple[Lacking, list[str]]:
+    """What is missing of the kinds that cannot be looked for, and the kinds that are: feeds always, for their outages explain others."""
     lacking = {k: why for k in wanted if (why := missing(evidence, KINDS[k]))}
-    run = [k for k in FINDERS if (k in wanted and k not in lacking) or k == FEED.code]
-    tables = [FINDERS[k](evidence) for k in run]
-    tables += [unknown(KINDS[k], evidence.as_of, ["org:*"], [why]) for k, why in lacking.items()]
-    judged = suppress(evidence, pd.concat(tables, ignore_index=True))
+    return lacking, [k for k in FINDERS if (k in wanted and k not in lacking) or k == FEED.code]
+
+
+def put_together(tables: Sequence[pd.DataFrame], lacking: Lacking, as_of: pd.Timestamp) -> pd.DataFrame:
+    """The rows of all kinds, and one of each that could not be looked for."""
+    told = [unknown(KINDS[k], as_of, ["org:*"], [why]) for k, why in lacking.items()]
+    return pd.concat([*tables, *told], ignore_index=True)
+
+
+def shown(judged: pd.DataFrame, wanted: list[str], lacking: Lacking) -> pd.DataFrame:
+    """The kinds that were asked for, gravest first."""
     gaps = _in_order(judged[judged["kind"].isin(wanted)])
     gaps.attrs["not_run"] = lacking
     return gaps
@@ -176,7 +193,8 @@ def missing(evidence: Evidence, kind: Kind) -> dict[str, object]:
     return {}
 
 
-def _wanted(kinds: Iterable[str] | None) -> list[str]:
+def kinds_of(kinds: Iterable[str] | None) -> list[str]:
+    """The kinds asked for, all by default; an unknown one is refused."""
     wanted = list(FINDERS) if kinds is None else list(kinds)
     unknown_kinds = [k for k in wanted if k not in FINDERS]
     if unknown_kinds:
@@ -186,7 +204,8 @@ def _wanted(kinds: Iterable[str] | None) -> list[str]:
     return wanted
 
 
-def _night_of(scores: pd.DataFrame | None) -> pd.Timestamp:
+def night_of(scores: pd.DataFrame | None) -> pd.Timestamp:
+    """The one night of some scores."""
     if scores is None or scores.empty:
         raise DataError("find_gaps needs tonight's scores, or as_of=….")
     nights = scores["as_of"].unique()

@@ -97,15 +97,7 @@ class Evidence:
             Nothing is known yet, or nothing came for 90 days.
         """
         held = self.history.events_at(self.as_of).largest()
-        if len(held) == 0:
-            raise StaleDataError(
-                f"nothing is known before {self.as_of}: the first record came later. Choose a later night."
-            )
-        silent_days = (self.at - int(held.known.max())) / DAY_US
-        if silent_days > LONGEST_SILENCE_DAYS:
-            raise StaleDataError(
-                f"nothing became known in the {silent_days:.0f} days before {self.as_of}. Bring newer deliveries in, or choose an earlier night."
-            )
+        check_fresh(len(held), int(held.known.max(initial=0)), self.as_of)
         return held
 
     @cached_property
@@ -291,6 +283,30 @@ class Visits:
         codes = self.follow.shape[1]
         by_code = np.bincount(self.raw_grid[here] * n_bins + bin_of[here], minlength=codes * n_bins)
         return np.asarray(self.follow @ by_code.reshape(codes, n_bins).astype(float))
+
+
+def check_fresh(n: int, known: int, as_of: pd.Timestamp) -> None:
+    """Refuse a night at which nothing is known, or nothing new.
+
+    Parameters
+    ----------
+    n, known
+        Events held at the night, and when the newest of them became known, µs.
+    as_of
+        The night.
+
+    Raises
+    ------
+    StaleDataError
+        There is none, or none came for :data:`LONGEST_SILENCE_DAYS`.
+    """
+    if n == 0:
+        raise StaleDataError(f"nothing is known before {as_of}: the first record came later. Choose a later night.")
+    silent_days = (micros(as_of) - known) / DAY_US
+    if silent_days > LONGEST_SILENCE_DAYS:
+        raise StaleDataError(
+            f"nothing became known in the {silent_days:.0f} days before {as_of}. Bring newer deliveries in, or choose an earlier night."
+        )
 
 
 def _lacking(name: str) -> DefinitionError:

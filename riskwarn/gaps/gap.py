@@ -14,6 +14,7 @@ from riskwarn.language import Spoken, phrase
 FALSE_DISCOVERY_RATE = 0.1
 """Share of false alarms allowed among the grids of one kind and night (Benjamini & Hochberg 1995, JRSS B 57, 289–300)."""
 SEVERITY_SCALE = 4.0
+RESIDENTS_AND_LEDGER = ("dispute", "hotline", "petition", "police_call")
 NIGHTS, NIGHTS_SEEN = 4, 3
 """A statistical gap is shown when it is found on three of the last four nights."""
 
@@ -28,6 +29,9 @@ class Kind:
         Tables of the store without which the kind is not run.
     columns
         Columns of `events`, of which one at least must hold values.
+    feeds, days
+        Of which feeds events are looked at (none of them: the empty tuple), and how many days back; all by default. What else
+        there is changes nothing.
     """
 
     code: str
@@ -36,6 +40,8 @@ class Kind:
     action: str
     tables: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    feeds: tuple[str, ...] | None = None
+    days: float = np.inf
 
 
 SILENT = Kind(
@@ -47,13 +53,34 @@ UNDER = Kind(
     phrase("people asked for help and the ledger has no record"),
     "A6",
     columns=("case_id", "place_key"),
+    feeds=RESIDENTS_AND_LEDGER,
+    days=365,
 )
-COVERAGE = Kind("G03", phrase("coverage gap"), phrase("fewer visits than the risk calls for"), "A1", tables=("visits",))
+COVERAGE = Kind(
+    "G03",
+    phrase("coverage gap"),
+    phrase("fewer visits than the risk calls for"),
+    "A1",
+    tables=("visits",),
+    feeds=RESIDENTS_AND_LEDGER,
+    days=365,
+)
 STAFF = Kind(
-    "G04", phrase("staffing gap"), phrase("nobody in charge, or one worker with too much"), "A9", tables=("roster",)
+    "G04",
+    phrase("staffing gap"),
+    phrase("nobody in charge, or one worker with too much"),
+    "A9",
+    tables=("roster",),
+    feeds=(),
 )
 HOUR = Kind(
-    "G05", phrase("time-of-day gap"), phrase("visits and events fall at different hours"), "A1", tables=("visits",)
+    "G05",
+    phrase("time-of-day gap"),
+    phrase("visits and events fall at different hours"),
+    "A1",
+    tables=("visits",),
+    feeds=("police_call", "hotline"),
+    days=365,
 )
 RESPONSE = Kind("G06", phrase("response gap"), phrase("cases are open past their limit"), "A4")
 REPEAT = Kind(
@@ -70,6 +97,7 @@ ESCALATION = Kind(
     phrase("a dispute has moved up step by step without being resolved"),
     "A3",
     columns=("case_id",),
+    feeds=RESIDENTS_AND_LEDGER,
 )
 SEAM = Kind(
     "G10",
@@ -77,6 +105,7 @@ SEAM = Kind(
     phrase("events gather on a border between jurisdictions; nobody owns them"),
     "A5",
     columns=("near_grid_id", "place_key"),
+    days=730,
 )
 CROSS = Kind(
     "G11",
@@ -84,6 +113,8 @@ CROSS = Kind(
     phrase("several agencies handle one place without joining the matter"),
     "A3",
     columns=("place_key",),
+    feeds=RESIDENTS_AND_LEDGER,
+    days=56,
 )
 DIVERT = Kind(
     "G12",
@@ -91,6 +122,7 @@ DIVERT = Kind(
     phrase("a police call was handed over and the receiver has no record"),
     "A5",
     tables=("diversions",),
+    feeds=(),
 )
 BOUNCE = Kind(
     "G13",
@@ -98,6 +130,7 @@ BOUNCE = Kind(
     phrase("a case was returned between bodies again and again"),
     "A5",
     tables=("workflow",),
+    feeds=(),
 )
 CALLBACK = Kind(
     "G14",
@@ -105,6 +138,7 @@ CALLBACK = Kind(
     phrase("a serious case was closed and nobody called back in time"),
     "A2",
     tables=("workflow",),
+    feeds=("dispute",),
 )
 PAPER = Kind(
     "G15",
@@ -119,9 +153,16 @@ LAG = Kind(
     phrase("recorded long after people first asked for help"),
     "A1",
     columns=("case_id",),
+    feeds=RESIDENTS_AND_LEDGER,
+    days=365,
 )
 CATEGORY = Kind(
-    "G17", phrase("category blind spot"), phrase("other feeds show this category, the ledger shows none"), "A10"
+    "G17",
+    phrase("category blind spot"),
+    phrase("other feeds show this category, the ledger shows none"),
+    "A10",
+    feeds=("dispute", "hotline", "petition"),
+    days=182,
 )
 UNPLACED = Kind("G18", phrase("unassigned events"), phrase("events carry no valid grid"), "A7", tables=("events",))
 ALERT = Kind(
@@ -130,8 +171,9 @@ ALERT = Kind(
     phrase("an alert was not acknowledged or answered in time"),
     "A4",
     tables=("visits", "alerts"),
+    feeds=(),
 )
-SURGE = Kind("G20", phrase("surge"), phrase("far more events than expected; find out why"), "A7")
+SURGE = Kind("G20", phrase("surge"), phrase("far more events than expected; find out why"), "A7", days=476)
 KINDS = {
     k.code: k
     for k in (

@@ -134,7 +134,7 @@ class Events:
         events
             In that order.
         """
-        return Events(
+        return type(self)(
             self.log,
             self.at,
             self.position[rows],

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from riskwarn.history import History
+from riskwarn.store import Store
 from towns.events import START, ZONE, crowd
 
 IDS = tuple(f"G{i:02d}" for i in range(40))
@@ -112,3 +113,20 @@ def country(n=3000):
     told = events(n)
     told.loc[told.index[::50], "grid_id"] = "OLD"
     return History.of(told, grids(), timezone=ZONE, until=UNTIL, tables={**tables(), "crosswalk": crosswalk})
+
+
+def stored(folder):
+    """The country as a store: months of files, events corrected into other grids, withdrawn ones, one grid that was split."""
+    made = Store(folder, timezone=ZONE)
+    old = pd.DataFrame({"grid_id": ["OLD"], "valid_from": START - pd.Timedelta(days=99), "valid_to": START})
+    told = events()
+    told.loc[told.index[::50], "grid_id"] = "OLD"
+    told.loc[told["grid_id"] == "G2", "grid_id"] = IDS[2]
+    told["retracted"] = np.arange(len(told)) % 97 == 0
+    made.write("grids", pd.concat([grids(), old], ignore_index=True))
+    made.write("events", told)
+    split = {"from_grid_id": ["OLD"] * 2, "to_grid_id": [IDS[3], IDS[20]], "weight": [0.25, 0.75], "kind": "split"}
+    made.write("crosswalk", pd.DataFrame(split).assign(effective_at=START + pd.Timedelta(days=30)))
+    for name, frame in tables().items():
+        made.write(name, frame)
+    return made
