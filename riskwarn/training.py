@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from riskwarn import tracking
+from riskwarn.audit import Apart
 from riskwarn.backtesting import Report
 from riskwarn.calling import checked
 from riskwarn.datasheet import make_audit, make_datasheet
@@ -36,7 +37,7 @@ def train(
     data_digest: str = "",
     alias: str = tracking.CANDIDATE,
     datasheet: Mapping[str, Any] | None = None,
-    records: Store | History | None = None,
+    records: Store | History | Apart | None = None,
     grow: Grow | None = None,
 ) -> RiskModel:
     """Train on every settled row, log the training to MLflow and register the model as ``@candidate``.

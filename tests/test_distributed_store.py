@@ -25,6 +25,7 @@ from riskwarn.panel import Progress, build_panel, fill, panel_of, read_panel
 from riskwarn.panel.marks import Sums, instants_of, marks_of
 from riskwarn.scoring import score
 from riskwarn.store import Store
+from riskwarn.store import reading as files
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def store(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """Batches and buckets so small that there are many."""
-    monkeypatch.setattr(reading, "BATCH_ROWS", 200)
+    monkeypatch.setattr(files, "BATCH_ROWS", 200)
     monkeypatch.setattr(spilling, "BUCKET_ROWS", 500)
 
 

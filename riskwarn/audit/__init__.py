@@ -20,6 +20,7 @@ from riskwarn.audit.evidence import FAILED, INSUFFICIENT, OWN, PASSED
 from riskwarn.audit.forging import false_reports
 from riskwarn.audit.group import AUDITED, disparities, slices
 from riskwarn.audit.level import levels
+from riskwarn.audit.listed import Apart, Lists
 from riskwarn.audit.listing import events_of, lead_time, stability
 from riskwarn.audit.thinning import HALF, under_reporting
 
@@ -30,6 +31,8 @@ __all__ = [
     "INSUFFICIENT",
     "OWN",
     "PASSED",
+    "Apart",
+    "Lists",
     "attainable",
     "disparities",
     "events_of",

@@ -1,13 +1,14 @@
 """What becomes of the list where some places report less than others: the reports of a group are thinned, and its places on the list counted."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from riskwarn.audit.evidence import FAILED, INSUFFICIENT, PASSED
-from riskwarn.audit.listed import first_places, grids_at, nights_of
+from riskwarn.audit.listed import Apart, Lists, Places, grids_at, nights_of
 from riskwarn.calling import checked
 from riskwarn.experiment import Experiment
 from riskwarn.history import History
@@ -25,7 +26,7 @@ _Member = Callable[[int], np.ndarray]
 
 @checked
 def under_reporting(
-    model: RiskModel, records: Store | History, experiment: Experiment, *, as_of: object
+    model: RiskModel, records: Store | History | Apart, experiment: Experiment, *, as_of: object
 ) -> pd.DataFrame:
     """How many of its places on the list a group of grids keeps when every second of its reports is missing, and how many by the count.
 
@@ -38,7 +39,7 @@ def under_reporting(
     model
         Fitted.
     records
-        The city's.
+        The city's; or what makes lists of them where they are not at hand.
     experiment
         Says the list (the first of its `shares`), the groups (its `slices`, as far as the grids tell them) and the tolerance. Half of the grids,
         others in each draw, are a group of every city.
@@ -61,17 +62,17 @@ def under_reporting(
     ----------
     .. [1] Akpinar, De-Arteaga & Chouldechova (2021), FAccT, 838-849; Liu, Bhandaram & Garg (2023), Nature Computational Science 4, 57-65.
     """
-    history = records if isinstance(records, History) else History.load(records)
-    lists = _Lists(model, history, as_of, first_places(experiment.judge.shares[0], len(history.grids)))
-    whole = lists.places(history)
-    asked = _groups(history.grids, experiment.gate.slices)
-    return pd.DataFrame(
-        [
-            {"by": by, "group": group, "n_grids": int(member(0).sum())}
-            | _judged(lists, whole, member, experiment.gate.tolerance)
-            for by, group, member in asked
-        ]
-    )
+    apart = records if isinstance(records, Apart) else _AtHand(records)
+    with apart.lists(model, as_of, experiment.judge.shares[0]) as lists:
+        whole = lists.whole()
+        asked = _groups(lists.grids, experiment.gate.slices)
+        return pd.DataFrame(
+            [
+                {"by": by, "group": group, "n_grids": int(member(0).sum())}
+                | _judged(lists, whole, member, experiment.gate.tolerance)
+                for by, group, member in asked
+            ]
+        )
 
 
 def _groups(grids: pd.DataFrame, columns: tuple[str, ...]) -> Iterator[tuple[str, str, _Member]]:
@@ -87,25 +88,42 @@ def _always(member: np.ndarray) -> _Member:
     return lambda _: member
 
 
+class _AtHand(Apart):
+    """Records that are loaded whole."""
+
+    def __init__(self, records: Store | History) -> None:
+        self._records = records
+
+    def lists(self, model: RiskModel, as_of: object, share: float) -> AbstractContextManager[Lists]:
+        """Made from the history in memory."""
+        history = self._records if isinstance(self._records, History) else History.load(self._records)
+        return nullcontext(_OfHistory(history.grids, share, model, history, as_of))
+
+
 @dataclass(frozen=True, eq=False)
-class _Lists:
-    """The lists of `n` places of a night, by model and by count."""
+class _OfHistory(Lists):
+    """The lists of a history."""
 
     model: RiskModel
     history: History
     as_of: object
-    n: int
 
-    def places(self, history: History) -> dict[str, np.ndarray]:
-        """Row numbers of the grids listed."""
-        return {by: grids_at(scores, self.n) for by, scores in nights_of(self.model, history, self.as_of).items()}
+    def whole(self) -> Places:
+        """By all records."""
+        return self._places(self.history)
 
-    def thinned(self, member: np.ndarray, seed: int) -> dict[str, np.ndarray]:
-        """The same where a group's reports are thinned."""
-        return self.places(thinned(self.history, member, share=SHARE, seed=seed))
+    def thinned(self, members: Sequence[np.ndarray], share: float) -> list[Places]:
+        """By fewer records, a night anew each time."""
+        return [
+            self._places(thinned(self.history, member, share=share, seed=seed)) for seed, member in enumerate(members)
+        ]
+
+    def _places(self, history: History) -> Places:
+        scores = nights_of(self.model, history, self.as_of)
+        return {by: grids_at(of.to_numpy(dtype=float), self.n) for by, of in scores.items()}
 
 
-def _judged(lists: _Lists, whole: Mapping[str, np.ndarray], member: _Member, tolerance: float) -> dict[str, object]:
+def _judged(lists: Lists, whole: Places, member: _Member, tolerance: float) -> dict[str, object]:
     """What a group keeps, by model and by count, and the verdict on it."""
     draws = [member(draw) for draw in range(DRAWS)]
     held = {by: [int(of[rows].sum()) for of in draws] for by, rows in whole.items()}
@@ -113,7 +131,7 @@ def _judged(lists: _Lists, whole: Mapping[str, np.ndarray], member: _Member, tol
     row: dict[str, object] = {"listed": float(np.mean(held["model"]))}
     if asked < LEAST_PLACES or min(map(min, held.values())) == 0:
         return row | {"kept": np.nan, "count_kept": np.nan, "verdict": INSUFFICIENT}
-    after = [lists.thinned(of, draw) for draw, of in enumerate(draws)]
+    after = lists.thinned(draws, SHARE)
     kept, count = (
         np.array([of[now[by]].sum() / n for of, now, n in zip(draws, after, held[by], strict=True)])
         for by in ("model", "count")

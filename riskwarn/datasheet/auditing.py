@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from riskwarn import audit
-from riskwarn.audit import FAILED, HALF, INSUFFICIENT, PASSED
+from riskwarn.audit import FAILED, HALF, INSUFFICIENT, PASSED, Apart
 from riskwarn.backtesting import Report
 from riskwarn.calling import checked
 from riskwarn.experiment import Experiment
@@ -34,7 +34,7 @@ _BESIDE = phrase(
 
 @checked
 def make_audit(
-    model: RiskModel, experiment: Experiment, report: Report | None, records: Store | History, *, as_of: object
+    model: RiskModel, experiment: Experiment, report: Report | None, records: Store | History | Apart, *, as_of: object
 ) -> dict[str, Any]:
     """The audit of a model, as plain values fit for JSON.
 
@@ -47,7 +47,7 @@ def make_audit(
     report
         What :func:`riskwarn.backtest` found, where there is one.
     records
-        The city's.
+        The city's; or what makes lists of them where they are not at hand (:class:`riskwarn.audit.Apart`).
     as_of
         The night whose list is asked what under-reporting does to it.
 

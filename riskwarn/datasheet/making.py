@@ -12,7 +12,8 @@ from riskwarn.history import History
 from riskwarn.history.deliveries import HALF_DAY
 from riskwarn.history.facts import DAY_US
 from riskwarn.history.pauses import LONG_AGO
-from riskwarn.ingest import check
+from riskwarn.ingest import tally
+from riskwarn.ingest.checking import refusals
 from riskwarn.label import Label
 from riskwarn.language import in_every_language
 from riskwarn.store import Store
@@ -54,7 +55,7 @@ def make_datasheet(
     store
         The city.
     history
-        Of the whole store.
+        Of the whole store, or its outline: it is asked for silences alone.
     panel
         The rows, with `y` where it is settled.
     label, features
@@ -76,10 +77,10 @@ def make_datasheet(
     NotFoundError
         The store holds no events.
     """
-    report = check(store)
+    lines = tally(store)
     counted = sorted({stream.source for stream in label.streams})
     read = {stream.source for feature in features for stream in feature.reads}
-    feeds = [_feed(line, history) for line in report.to_dict()["feeds"]]
+    feeds = [_feed(line, history) for line in lines]
     return {
         "data_digest": data_digest,
         "question": in_every_language(label.question),
@@ -94,8 +95,8 @@ def make_datasheet(
         "counted": counted,
         "read": sorted(read | set(counted)),
         "feeds": feeds,
-        "sensitive": bool((report.feeds["sensitive"] > 0).any()),
-        "refused": _refused(report.reasons),
+        "sensitive": any(line["sensitive"] for line in lines),
+        "refused": _refused(refusals(store)),
     }
 
 

@@ -178,6 +178,7 @@ def _piece(arrays: Mapping[str, np.ndarray], city: City) -> Piece:
         elsewhere=city,
         places=_unpack_places(arrays, meta["places"]),
         inside=arrays["inside"],
+        of_city=arrays["numbers"],
     )
 
 

@@ -232,6 +232,19 @@ def write_blocks(
     BusyError
         Another run writes to the folder.
     """
+    return written(store, experiment, folder, as_of=as_of, engine=engine, n_blocks=n_blocks)[0]
+
+
+def written(
+    store: Store | History,
+    experiment: Experiment,
+    folder: str | Path | Remote,
+    *,
+    as_of: Iterable[object] | None = None,
+    engine: Engine | None = None,
+    n_blocks: int | None = None,
+) -> tuple[Progress, Outline | None]:
+    """The same, and the outline of a store's city, which its blocks have told when feeds spoke."""
     engine = engine or Engine()
     folder = folder_of(folder)
     check_blocks(experiment.columns)
@@ -255,6 +268,7 @@ def write_blocks(
                 snapshot, _known(experiment), experiment.label, cores, running, instants_of(snapshot, experiment)
             )
             snapshot = snapshot_of(city.history, experiment.columns, dates)
+        outline = city.history if isinstance(city.history, Outline) else None
         given = marks_of(snapshot, experiment, city.sums)
         marks = {day: f"{mark}|{layout.digest}" for day, mark in zip(days, given, strict=True)}
         todo = {
@@ -273,7 +287,7 @@ def write_blocks(
             write_grids(folder, grids)
         layout.end(folder, days)
     n_todo = sum(map(len, todo.values()))
-    return Progress(n_todo, len(cores) * len(days) - n_todo)
+    return Progress(n_todo, len(cores) * len(days) - n_todo), outline
 
 
 def _known(experiment: Experiment) -> list[Feature]:

@@ -44,11 +44,14 @@ class Piece(History):
         Where its grids lie.
     inside
         (n_core,) row numbers of the grids of the core; the others are their neighbours.
+    of_city
+        (n_grids,) row numbers that its grids have in the city.
     """
 
     elsewhere: City | None = None
     places: Places | None = None
     inside: np.ndarray | None = None
+    of_city: np.ndarray | None = None
 
     @property
     def core(self) -> Self:
@@ -64,7 +67,8 @@ class Piece(History):
     def part(self, numbers: np.ndarray) -> Self:
         """The history of some of the grids, by row number, increasing."""
         some = super().part(numbers)
-        return replace(some, places=self.told_places.part(numbers))
+        of_city = None if self.of_city is None else self.of_city[numbers]
+        return replace(some, places=self.told_places.part(numbers), of_city=of_city)
 
     @property
     def city_told(self) -> City:

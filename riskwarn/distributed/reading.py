@@ -1,23 +1,19 @@
 """The tables of a store in batches: words as numbers of one vocabulary, rows numbered as they lie, never more than a batch at once."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from riskwarn.errors import BusyError, DataError
 from riskwarn.history.log import COLUMNS, WORDS
 from riskwarn.history.sources import READ
 from riskwarn.history.tables import arrow_of
 from riskwarn.store import Store
+from riskwarn.store import reading as files
 
-BATCH_ROWS = 1 << 18
 ROW = "row"
 """Column that says where in the table a row lies: brought into its order again, rows are as they were read."""
 
@@ -103,45 +99,15 @@ def batches(store: Store, kind: Kind, vocabulary: Vocabulary) -> Iterator[pa.Tab
     BusyError
         A delivery was committed meanwhile.
     """
-    stamp, n = store.files.stamp(), 0
-    for place in _places(store, kind.name):
-        with _reading(store, place), pq.ParquetFile(place) as file:
-            for batch in file.iter_batches(BATCH_ROWS, columns=[*kind.columns]):
-                yield _coded(pa.Table.from_batches([batch]), kind, vocabulary, n)
-                n += len(batch)
-    if store.files.stamp() != stamp:
-        raise _changed(store)
+    n = 0
+    for rows in files.batches(store, kind.name, kind.columns):
+        yield _coded(rows, kind, vocabulary, n)
+        n += len(rows)
 
 
 def n_rows(store: Store, name: str) -> int:
     """Rows of a table, as its files say."""
-    n = 0
-    for place in _places(store, name):
-        with _reading(store, place):
-            n += pq.read_metadata(place).num_rows
-    return n
-
-
-def _places(store: Store, name: str) -> list[Path]:
-    return [place for part in store.parts_of(name) if (place := store.files.find(part)) is not None]
-
-
-@contextmanager
-def _reading(store: Store, place: Path) -> Iterator[None]:
-    """Within it, what is wrong with a file is said in a sentence."""
-    try:
-        yield
-    except FileNotFoundError:  # moved into its place between finding and opening it
-        raise _changed(store) from None
-    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise DataError(
-            f"{place} is damaged and cannot be read ({type(error).__name__}); put it back from a copy, or ingest its deliveries "
-            "again into a new store."
-        ) from None
-
-
-def _changed(store: Store) -> BusyError:
-    return BusyError(f"store {store.path} changed while it was read; run again when the job that writes is done.")
+    return files.n_rows(store, name)
 
 
 def _coded(rows: pa.Table, kind: Kind, vocabulary: Vocabulary, first: int) -> pa.Table:

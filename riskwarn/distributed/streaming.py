@@ -20,6 +20,7 @@ from riskwarn.distributed.spilling import buckets, into_blocks, into_buckets, re
 from riskwarn.distributed.survey import Survey, pairs_of
 from riskwarn.history.carry import Carry
 from riskwarn.history.columns import flags
+from riskwarn.history.deliveries import BACKFILL_DAYS
 from riskwarn.history.facts import Facts
 from riskwarn.history.log import Log
 from riskwarn.history.memory import give_back
@@ -246,11 +247,13 @@ def _cells(arrays: Mapping[str, np.ndarray], source: str) -> Cells:
 
 
 def listened(outline: Outline) -> dict[str, tuple[float, ...]]:
-    """By feed, or table that is counted as one, the lengths of quarters that silences were asked for."""
+    """By feed, or table that is counted as one, the lengths of quarters that silences were asked for; of each the usual one, which papers ask for."""
     known = outline.remembered
-    asked: dict[str, tuple[float, ...]] = dict.fromkeys([*outline.sources, *(source for source, _ in known.begun)], ())
+    asked: dict[str, tuple[float, ...]] = dict.fromkeys(
+        [*outline.sources, *(source for source, _ in known.begun)], (BACKFILL_DAYS,)
+    )
     for source, days in known.silences:
-        asked[source] = (*asked.get(source, ()), days)
+        asked[source] = tuple(dict.fromkeys((*asked.get(source, ()), days)))
     return {source: days for source, days in asked.items() if source in outline.sources or source in TABLE_OF}
 
 

@@ -9,12 +9,11 @@ from riskwarn import tracking
 from riskwarn.backtesting import Report, backtest
 from riskwarn.calling import checked
 from riskwarn.datasheet import make_datasheet
+from riskwarn.distributed.auditing import StoreApart
 from riskwarn.distributed.engine import Engine
-from riskwarn.distributed.panel import write_blocks
+from riskwarn.distributed.panel import written
 from riskwarn.errors import DefinitionError
 from riskwarn.experiment import Experiment
-from riskwarn.history import History
-from riskwarn.history.memory import give_back
 from riskwarn.model import RiskModel
 from riskwarn.model.fitting import Grow
 from riskwarn.panel import grids_in, rows_on_disk
@@ -38,7 +37,8 @@ def train_blocks(
     """Bring the panel in a folder up to date, learn from its files, log the training and register the model.
 
     The model is that of :func:`riskwarn.train` on the panel at hand: the same trees, and all that is fitted by sums to one in a million.
-    Of the values of the panel LightGBM keeps a byte each in memory; nothing else keeps more than a part.
+    Of the values of the panel LightGBM keeps a byte each in memory; nothing else keeps more than a part. Its datasheet and its audit are made
+    from sums and block by block, and are those of the history that nobody loads.
 
     Parameters
     ----------
@@ -75,17 +75,15 @@ def train_blocks(
     _check_spread(engine or Engine(), spread=spread)
     tracking.check_answers(tracking.default_uri(store.path))
     digest = store.digest()
-    write_blocks(store, experiment, folder, engine=engine, n_blocks=n_blocks)
+    _, outline = written(store, experiment, folder, engine=engine, n_blocks=n_blocks)
+    assert outline is not None
     label, features, grids = experiment.label, experiment.features, grids_in(folder)
     names = [f.name for f in (experiment.columns if judged else features)]
     with (
         rows_on_disk(folder, names, dates=experiment.dates.index()) as rows,
         _growing(engine or Engine(), folder_of(folder), spread=spread) as grow,
     ):
-        sheet = make_datasheet(
-            store, History.load(store), rows.keys, label=label, features=features, data_digest=digest
-        )
-        give_back()
+        sheet = make_datasheet(store, outline, rows.keys, label=label, features=features, data_digest=digest)
         report = backtest(experiment, rows, grids=grids) if judged else None
         model = train(
             experiment,
@@ -96,7 +94,7 @@ def train_blocks(
             data_digest=digest,
             alias=alias,
             datasheet=sheet,
-            records=store,
+            records=StoreApart(store, folder_of(folder), engine or Engine(), n_blocks),
             grow=grow,
         )
     return model, report

@@ -164,6 +164,28 @@ def predicted(piece: Piece, model: RiskModel) -> pd.DataFrame:
     return pd.concat([keys, model.predict(panel)], axis=1)
 
 
+def scores_of(piece: Piece, model: RiskModel, features: Sequence[Feature]) -> np.ndarray:
+    """What the grids of a block score at the one date it was told of, by a model and by the last of some features.
+
+    Parameters
+    ----------
+    piece
+        Of the block, told the totals the features need.
+    model
+        A fitted model.
+    features
+        Those of the model among them.
+
+    Returns
+    -------
+    scores
+        (2, n_core).
+    """
+    snapshot, matrix = matrix_of(piece, features, None)
+    panel = _panel(snapshot, [f.name for f in features], matrix)
+    return np.stack([model.predict(panel)["score"].to_numpy(dtype=float), matrix[-1, :, 0].astype(float)])
+
+
 @checked
 def night_of(piece: Piece, features: Sequence[Feature]) -> pd.DataFrame:
     """The panel of a block with what a reason compares each feature with: the rows of :func:`riskwarn.pipeline.night_panel`.

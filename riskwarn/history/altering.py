@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,8 +13,10 @@ from riskwarn.history.history import History
 from riskwarn.history.sorting import in_order
 from riskwarn.history.stream import Stream
 
+H = TypeVar("H", bound=History)
 
-def thinned(history: History, grids: np.ndarray, *, share: float, seed: int = 0) -> History:
+
+def thinned(history: H, grids: np.ndarray, *, share: float, seed: int = 0, numbers: np.ndarray | None = None) -> H:
     """The history as if a share of what is recorded of some grids had never been reported.
 
     Whether a record is missing follows from the seed and from what never changes of it, so all its revisions are missing alike; records
@@ -30,6 +32,8 @@ def thinned(history: History, grids: np.ndarray, *, share: float, seed: int = 0)
         Of their records, in [0, 1].
     seed
         Another one, other records.
+    numbers
+        (n_grids,) of a part of a city the row numbers that its grids have in the whole, of which the same records are then missing.
 
     Returns
     -------
@@ -53,7 +57,8 @@ def thinned(history: History, grids: np.ndarray, *, share: float, seed: int = 0)
     """
     if not 0 <= share <= 1:
         raise DataError(f"the share of reports that are missing must be in [0, 1], got {share}.")
-    return _altered(history, *(_without(facts, grids, share, seed) for facts in (history.facts, history.cases)))
+    at = np.arange(len(grids)) if numbers is None else numbers
+    return _altered(history, *(_without(facts, grids, share, seed, at) for facts in (history.facts, history.cases)))
 
 
 def forged(
@@ -124,24 +129,24 @@ def forged(
     return _altered(history, added, in_order(_joined(history.cases, false), len(history.grids)))
 
 
-def _altered(history: History, facts: Facts, cases: Facts) -> History:
+def _altered(history: H, facts: Facts, cases: Facts) -> H:
     """Other records, the same grids and feeds that spoke when they did."""
     told: dict[str, Any] = {name: dict(getattr(history, name)) for name in ("_silences", "_begun", "_closings")}
     return replace(history, facts=facts, cases=cases, _log=lambda: None, **told)
 
 
-def _without(facts: Facts, grids: np.ndarray, share: float, seed: int) -> Facts:
-    return facts[np.flatnonzero(~grids[facts.grid] | (_chance(facts, seed) >= share))]
+def _without(facts: Facts, grids: np.ndarray, share: float, seed: int, numbers: np.ndarray) -> Facts:
+    return facts[np.flatnonzero(~grids[facts.grid] | (_chance(facts, seed, numbers) >= share))]
 
 
-def _chance(facts: Facts, seed: int) -> np.ndarray:
+def _chance(facts: Facts, seed: int, numbers: np.ndarray) -> np.ndarray:
     """A number in [0, 1) of each row that is the same for all revisions of a record: what stays of it, mixed [1]_.
 
     .. [1] Steele, Lea & Flood (2014), OOPSLA 49, 453-472: SplitMix64.
     """
     mixed = np.full(len(facts), np.uint64(seed), dtype=np.uint64)
     with np.errstate(over="ignore"):
-        for column in (facts.source, facts.grid, facts.known, facts.occurred):
+        for column in (facts.source, numbers[facts.grid], facts.known, facts.occurred):
             mixed = (mixed ^ column.astype(np.uint64)) + np.uint64(0x9E3779B97F4A7C15)
             mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
             mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

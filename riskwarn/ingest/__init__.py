@@ -11,5 +11,6 @@ from riskwarn.ingest.delivering import ingest
 from riskwarn.ingest.guessing import Guess, guess
 from riskwarn.ingest.mapping import Mapping, load_mapping
 from riskwarn.ingest.report import IngestReport
+from riskwarn.ingest.tallying import tally
 
-__all__ = ["CheckReport", "Guess", "IngestReport", "Mapping", "check", "guess", "ingest", "load_mapping"]
+__all__ = ["CheckReport", "Guess", "IngestReport", "Mapping", "check", "guess", "ingest", "load_mapping", "tally"]

@@ -108,7 +108,7 @@ class CheckReport:
     def to_dict(self) -> dict[str, list[dict[str, Any]]]:
         """Plain numbers and lists, for JSON; times in ISO form, what is missing as none."""
         names = ("feeds", "delays", "missing", "reasons", "remarks")
-        return {name: [_plain(row) for row in getattr(self, name).to_dict("records")] for name in names}
+        return {name: [plain(row) for row in getattr(self, name).to_dict("records")] for name in names}
 
     def to_html(self, language: Language = "zh") -> str:
         """The report as one page that needs nothing else.
@@ -149,7 +149,9 @@ def _percent(share: pd.Series) -> pd.Series:
     return (share * 100).map("{:.1f} %".format)
 
 
-def _plain(row: dict) -> dict[str, object]:
+def plain(row: dict) -> dict[str, object]:
+    """A row as plain values for JSON; what is missing as none."""
+
     def value(cell: object) -> object:
         if pd.isna(cell):
             return None
@@ -193,7 +195,7 @@ def check(store: Store) -> CheckReport:
     feeds = pd.DataFrame([feed for feed, *_ in looked])
     feeds = feeds.astype(dict.fromkeys(("missing_days", "received", "accepted", "duplicate", "quarantined"), "Int64"))
     delays, missing = (pd.concat([item[place] for item in looked], ignore_index=True) for place in (1, 2))
-    return CheckReport(feeds, delays, missing, _reasons(store), _remarks(feeds, missing, [item[3] for item in looked]))
+    return CheckReport(feeds, delays, missing, refusals(store), _remarks(feeds, missing, [item[3] for item in looked]))
 
 
 def _newest(store: Store) -> pd.Timestamp:
@@ -225,8 +227,8 @@ def _look(
     events = revisions.sort_values("known_at", kind="stable").drop_duplicates("event_id")
     occurred = events["occurred_at"].dt.tz_convert(store.timezone)
     delay = (events["known_at"] - events["occurred_at"]).dt.total_seconds() / 86_400
-    span = _span(occurred, source, log)
-    missing = _missing(occurred, span)
+    span = span_of(occurred.min(), occurred.max(), source, log)
+    missing = missing_days(occurred.dt.normalize().value_counts(), span)
     n_days = max((span[1] - span[0]).days, 1)
     feed = {
         "source": source,
@@ -242,7 +244,7 @@ def _look(
         "unplaced_share": (events["grid_id"] == "").mean(),
         "missing_days": None if missing is None else len(missing),
         "silent_days": _silent_days(revisions.groupby("event_id")["known_at"].min(), until),
-        **_logged(source, log),
+        **logged(source, log),
         **_drift(events["category"], occurred),
     }
     curve = pd.DataFrame({"source": source, "share": QUANTILES, "days": delay.quantile(list(QUANTILES)).to_numpy()})
@@ -252,9 +254,11 @@ def _look(
     return feed, curve, days, [*changed, *heaps(events, store.timezone, deliveries)]
 
 
-def _span(occurred: pd.Series, source: str, log: pd.DataFrame | None) -> tuple[pd.Timestamp, pd.Timestamp]:
+def span_of(
+    first: pd.Timestamp, last: pd.Timestamp, source: str, log: pd.DataFrame | None
+) -> tuple[pd.Timestamp, pd.Timestamp]:
     """Local days the feed speaks for: those its deliveries cover, else from its first to its last event."""
-    start, end = occurred.min().normalize(), occurred.max().normalize() + pd.DateOffset(days=1)
+    start, end = first.normalize(), last.normalize() + pd.DateOffset(days=1)
     deliveries = log[log["source"] == source] if log is not None else pd.DataFrame()
     if len(deliveries) and deliveries["covers_to"].notna().any():
         end = max(end, deliveries["covers_to"].max().tz_convert(end.tz).normalize())
@@ -262,16 +266,18 @@ def _span(occurred: pd.Series, source: str, log: pd.DataFrame | None) -> tuple[p
     return start, end
 
 
-def _missing(occurred: pd.Series, span: tuple[pd.Timestamp, pd.Timestamp]) -> pd.DatetimeIndex | None:
+def missing_days(told: pd.Series, span: tuple[pd.Timestamp, pd.Timestamp]) -> pd.DatetimeIndex | None:
+    """Local days without an event where that weekday has many, from how many each day has; none where the feed is too sparse to tell."""
     days = pd.date_range(span[0], span[1], freq="D", inclusive="left")
-    counts = occurred.dt.normalize().value_counts().reindex(days, fill_value=0)
+    counts = told.reindex(days, fill_value=0)
     usual = counts.groupby(counts.index.day_of_week).transform("median")
     if usual.max() < LEAST_PER_DAY:
         return None
     return days[((counts == 0) & (usual >= LEAST_PER_DAY)).to_numpy()]
 
 
-def _logged(source: str, log: pd.DataFrame | None) -> dict[str, object]:
+def logged(source: str, log: pd.DataFrame | None) -> dict[str, object]:
+    """Rows of a feed by what became of them, over all deliveries; nothing where no log tells."""
     names = ("received", "accepted", "duplicate", "quarantined")
     deliveries = log[log["source"] == source] if log is not None else None
     return {name: None if deliveries is None or deliveries.empty else int(deliveries[name].sum()) for name in names}
@@ -292,7 +298,8 @@ def _drift(category: pd.Series, occurred: pd.Series) -> dict[str, float]:
     }
 
 
-def _reasons(store: Store) -> pd.DataFrame:
+def refusals(store: Store) -> pd.DataFrame:
+    """Rows in quarantine by file and reason."""
     refused = store.read_quarantine("events")
     if refused.empty:
         return pd.DataFrame(columns=["file", "reason", "rows"])
