@@ -2,8 +2,9 @@
 
 A mutant turns a comparison, an operator of arithmetic or logic, moves a whole number by one, or drops a ``not``. Which ones are drawn follows from the seed.
 The tests of a room are collected once and run once, which tells which lines each of them reaches. Every mutant then lives in a process forked from that one:
-the changed function takes the place of the true one, and the tests that reach its line are asked, the quickest first, until one fails. A test that takes
-five times as long and ten seconds more counts as failed. What no test reaches is asked of all of the room's, from a changed copy of the tree.
+the changed function takes the place of the true one, and the tests that reach its line are asked, the quickest first, until one fails or those asked
+add up to `--seconds` of processor: what is then not noticed counts as surviving. A test that takes five times as long as usual and a minute more counts
+as failed. What no test reaches is asked of all of the room's, from a changed copy of the tree.
 Examples of docstrings are tests; those that want PostgreSQL are left out, and so are the migrations of the ledger.
 What survives is printed with its line: some mutants change nothing that anyone could see, and only reading tells.
 """
@@ -28,6 +29,7 @@ from importlib import import_module
 from pathlib import Path
 from types import CodeType, FunctionType
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -176,8 +178,11 @@ def exchanged(functions: list[FunctionType], tree: ast.Module, file: Path) -> bo
 class Asking:
     """Plugin of pytest that asks the collected tests of one room, instead of running them once."""
 
-    def __init__(self, name: str, draws: dict[str, list[tuple[Path, int]]], n_places: int, files: list[Path]) -> None:
+    def __init__(
+        self, name: str, draws: dict[str, list[tuple[Path, int]]], n_places: int, files: list[Path], most_seconds: float
+    ) -> None:
         self.name, self.draws, self.n_places, self.files = name, draws, n_places, files
+        self.most_seconds = most_seconds
         self.failed = False
         self.notes: list[set] = [set()]
         self.shared: dict[str, set] = {}
@@ -197,13 +202,13 @@ class Asking:
     def pytest_fixture_setup(self, fixturedef):
         if fixturedef.scope == "function":
             return (yield)
-        began = time.perf_counter()
+        began = time.process_time()
         self.notes.append(self.shared.setdefault(f"{fixturedef.baseid}::{fixturedef.argname}", set()))
         try:
             return (yield)
         finally:
             self.notes.pop()
-            self.shared_seconds += (time.perf_counter() - began) * (len(self.notes) == 1)
+            self.shared_seconds += (time.process_time() - began) * (len(self.notes) == 1)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -250,12 +255,12 @@ class Asking:
             exchanged(functions, tree, file)
         reached, seconds = [], []
         for n, item in enumerate(self.items):
-            self.notes, self.shared_seconds, began = [set()], 0.0, time.perf_counter()
+            self.notes, self.shared_seconds, began = [set()], 0.0, time.process_time()
             self._run(item, self.items[n + 1] if n + 1 < len(self.items) else None)
             if self.failed:
                 return None, item.nodeid, []
             reached.append(self.notes[0])
-            seconds.append(time.perf_counter() - began - self.shared_seconds)
+            seconds.append(time.process_time() - began - self.shared_seconds)
         for lines, item in zip(reached, self.items, strict=True):
             for fixture, others in self.shared.items():
                 base, _, argument = fixture.rpartition("::")
@@ -273,6 +278,8 @@ class Asking:
         for test in tests:
             total[self.items[test].path] += self.seconds[test]
         tests.sort(key=lambda t: (self.seconds[t] > QUICK, total[self.items[t].path], self.seconds[t]))
+        spent = np.cumsum([self.seconds[t] for t in tests])
+        tests = [t for t, before in zip(tests, spent, strict=True) if before <= self.most_seconds] or tests[:1]
         alive = self._passes(mutant, tests) if tests else None
         if alive is None:
             alive = _passes_anew(mutant, [self.items[t].nodeid for t in tests])
@@ -289,13 +296,13 @@ class Asking:
                 os._exit(NOT_LIVING)
             signal.signal(signal.SIGALRM, _too_long)
             for n, following in zip(tests, [*tests[1:], None], strict=True):
-                signal.setitimer(signal.ITIMER_REAL, 5 * self.seconds[n] + 10 + 60 * (n == tests[0]), 5)
+                signal.setitimer(signal.ITIMER_REAL, 5 * self.seconds[n] + 60, 5)
                 self._run(self.items[n], None if following is None else self.items[following])
                 if self.failed:
                     break
             signal.setitimer(signal.ITIMER_REAL, 0)
             os._exit(self.failed)
-        end = time.monotonic() + 120 + sum(5 * self.seconds[n] + 10 for n in tests)
+        end = time.monotonic() + 120 + sum(5 * self.seconds[n] + 60 for n in tests)
         while time.monotonic() < end:
             done, status = os.waitpid(child, os.WNOHANG)
             if done:
@@ -374,7 +381,7 @@ def ask(name: str, asked: argparse.Namespace) -> None:
         draws = {f"again {r}": [m for m in survivors(r) if m in pool] for r in asked.again}
     paths = [*(f"tests/{test}.py" for test in tests.split()), *(str(f.relative_to(ROOT)) for f in files)]
     os.environ["RISKWARN_ASKED"] = " ".join(paths)
-    plugin = Asking(name, draws, len(pool), files)
+    plugin = Asking(name, draws, len(pool), files, asked.seconds)
     pytest.main(["-qq", "-s", "-n", "0", "-p", "no:cacheprovider", "--no-header", "--no-summary", *paths], [plugin])
 
 
@@ -383,6 +390,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=list(ASKED))
     parser.add_argument("--mutants", type=int, default=20, help="of each name; more than there are places: all of them")
+    parser.add_argument("--seconds", type=float, default=30.0, help="of processor, for the tests of one mutant")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="a draw each")
     parser.add_argument("--again", type=Path, nargs="+", help="earlier reports: only what survived there is asked")
     asked = parser.parse_args()

@@ -93,3 +93,52 @@ def test_faulty_schemes_are_refused(tmp_path):
         schemes(path)
     with pytest.raises(DefinitionError, match="did you mean"):
         scheme("dingxi_5x8")
+
+
+def test_the_table_holds_on_the_first_and_the_last_day_and_nowhere_else():
+    """Days of the table before or after the calendar change nothing."""
+    changes = {date(2025, 3, 2): False, date(2025, 3, 3): False, date(2025, 3, 9): True, date(2025, 3, 10): False}
+    own = workdays(date(2025, 3, 3), date(2025, 3, 9), basis="plain", changes=changes)
+
+    assert own.working.tolist() == [False, True, True, True, True, False, True]
+    assert own.basis == {"days": "plain", "table_days": 4}
+
+
+@given(st.integers(-5, 130), st.integers(-5, 130))
+def test_working_days_between_are_counted_one_by_one(one, other):
+    """Those after the first day, up to and with the second; days beyond the calendar are none."""
+    earlier, later = (MARCH.first + np.timedelta64(n, "D") for n in (one, other))
+    worked = [MARCH.first + np.timedelta64(n, "D") for n in np.flatnonzero(MARCH.working)]
+
+    assert MARCH.between(np.array([earlier]), np.array([later])).tolist() == [sum(earlier < d <= later for d in worked)]
+
+
+def test_the_last_worked_day_is_still_a_deadline():
+    """The calendar ends on Monday the 30th of June: the first working day after Sunday is placed, the second is told with that day."""
+    sunday = np.array(["2025-06-29"], "datetime64[D]")
+
+    assert MARCH.after(sunday, 1).tolist() == [date(2025, 6, 30)]
+    with pytest.raises(DataError, match="ends on 2025-06-30; a deadline lies beyond it"):
+        MARCH.after(sunday, 2)
+
+
+@pytest.mark.parametrize(
+    ("unit", "budget", "paused", "now", "used", "overdue"),
+    [
+        ("h", 4, 0, "2025-03-07T12:00", 0.5, 0),
+        ("h", 4, 0, "2025-03-07T14:00", 1, 0),
+        ("h", 4, 1, "2025-03-11T10:00", 95 / 4, 2),
+        ("d", 2, 0, "2025-03-08T10:00", 0.5, 0),
+        ("d", 2, 0, "2025-03-12T10:00", 2.5, 3),
+        ("d", 2, 1, "2025-03-12T10:00", 2, 2),
+        ("wd", 2, 0, "2025-03-12T10:00", 1, 0),
+        ("wd", 2, 0, "2025-03-13T10:00", 1.5, 1),
+        ("wd", 2, 1, "2025-03-13T10:00", 1, 0),
+    ],
+)
+def test_a_clock_in_each_unit(unit, budget, paused, now, used, overdue):
+    """From ten on a Friday: the share used, less the time it stood still, and the working days since it ran out."""
+    friday = np.array(["2025-03-07T10:00"], "datetime64[us]")
+    read = clock(MARCH, friday, np.datetime64(now, "us"), budget=budget, unit=unit, paused=paused)
+
+    assert (read.used.tolist(), read.overdue.tolist()) == ([pytest.approx(used)], [overdue])

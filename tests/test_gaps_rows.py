@@ -12,6 +12,9 @@ from towns import gaps as w
 from riskwarn import gaps
 from riskwarn.gaps.coverage import risk_of
 from riskwarn.gaps.evidence import Evidence
+from riskwarn.gaps.feed import intakes
+from riskwarn.gaps.record import gaps_of
+from riskwarn.unusual import weekly_reading, weekly_tail
 
 
 def rows_of(store, kind):
@@ -576,51 +579,51 @@ def test_a_delivery_that_is_overdue(tmp_path):
     assert late["feed:hotline/C1"].expected == pytest.approx(told_of["records_a_day"] * 4.08, abs=0.2)
 
 
-def of_delays(tmp_path, before, now, *, n_before=10, n_now=10):
-    """G08 of a feed whose records come after so many days, before and in the last week."""
-    events = [
-        w.event(f"{name}{i}", "hotline", known + delay, known_at=w.days_before(known))
+def delayed(source, before, now, *, n_before=10, n_now=10):
+    """Records of a feed that came after so many days, over two months before and in the last week."""
+    return [
+        w.event(f"{source}-{name}{i}", source, known + delay, known_at=w.days_before(known))
         for name, delay, n, first, span in (("b", before, n_before, 7.5, 59), ("n", now, n_now, 0.5, 6))
         for i in range(n)
         for known in [first + span * i / n]
     ]
-    return told(tmp_path / f"{before}-{now}-{n_before}-{n_now}", "G08", events)
 
 
 def test_what_late_means(tmp_path):
     """Above three times the usual delay and above a day, of ten records at least on either side; the row gives both medians."""
-    late = of_delays(tmp_path, 2, 6.5)["feed:hotline/C1@late"]
+    events = delayed("hotline", 2, 6.5) + delayed("petition", 2, 6) + delayed("dispute", 0.2, 1)
+    events += delayed("police_call", 2, 6.5, n_before=9) + delayed("grid_report", 2, 6.5, n_now=9)
+    late = {s: row for s, row in told(tmp_path, "G08", events).items() if s.endswith("@late")}
 
-    assert (late.observed, late.expected, late.evidence["median_delay_days"]) == (6.5, 2, 6.5)
-    for told_of in (
-        of_delays(tmp_path, 2, 6),
-        of_delays(tmp_path, 0.2, 1),
-        of_delays(tmp_path, 2, 6.5, n_before=9),
-        of_delays(tmp_path, 2, 6.5, n_now=9),
-    ):
-        assert "feed:hotline/C1@late" not in told_of
+    assert list(late) == ["feed:hotline/C1@late"]
+    assert figures(late["feed:hotline/C1@late"]) == wanted(6.5, 2, 3, 1 - 1e-3)
+    assert late["feed:hotline/C1@late"].evidence == {
+        "fault": "late",
+        "source": "hotline",
+        "org": "C1",
+        "median_delay_days": 6.5,
+        "p": 1e-3,
+    }
 
 
-def of_codes(tmp_path, n_before, n_now, odd_now):
-    """G08 of a feed without a category in 6 of its earlier records and some of the last week's."""
-    events = [
-        w.event(f"b{i}", "hotline", 8 + i * 58 / n_before, category="D99" if i < 6 else "D02") for i in range(n_before)
-    ]
-    events += [
-        w.event(f"n{i}", "hotline", 0.5 + i * 6 / n_now, category="" if i < odd_now else "D02") for i in range(n_now)
-    ]
-    return told(tmp_path / f"{n_before}-{n_now}-{odd_now}", "G08", events)
+def coded(source, n_before, n_now, odd_now):
+    """Records of a feed, six of the earlier ones and some of the last week's without a category."""
+    earlier = [(8 + i * 58 / n_before, "D99" if i < 6 else "D02") for i in range(n_before)]
+    lately = [(0.5 + i * 6 / n_now, "" if i < odd_now else "D02") for i in range(n_now)]
+    return [w.event(f"{source}{n}", source, ago, category=c) for n, (ago, c) in enumerate(earlier + lately)]
 
 
 def test_what_a_change_of_codes_means(tmp_path):
     """The share without a category against three times the usual one, (6 + 1) in (60 + 20), by the binomial tail; sixty earlier records and ten new ones are wanted."""
+    events = coded("hotline", 60, 40, 30) + coded("petition", 59, 40, 30)
+    events += coded("dispute", 60, 40, 20) + coded("police_call", 60, 9, 9)
+    codes = {s: row for s, row in told(tmp_path, "G08", events).items() if s.endswith("@codes")}
     share = (6 + 1) / (60 + 20)
-    codes = of_codes(tmp_path, 60, 40, 30)["feed:hotline/C1@codes"]
+    p = stats.binom.sf(29, 40, 3 * share)
 
-    assert (codes.observed, codes.expected) == (30, round(share * 40, 1))
-    assert codes.evidence["p"] == pytest.approx(stats.binom.sf(29, 40, 3 * share))
-    for told_of in (of_codes(tmp_path, 59, 40, 30), of_codes(tmp_path, 60, 40, 20), of_codes(tmp_path, 60, 9, 9)):
-        assert "feed:hotline/C1@codes" not in told_of
+    assert list(codes) == ["feed:hotline/C1@codes"]
+    assert figures(codes["feed:hotline/C1@codes"]) == wanted(30, round(share * 40, 1), -np.log10(p), 1 - p)
+    assert codes["feed:hotline/C1@codes"].evidence["p"] == pytest.approx(p)
 
 
 def came_back(name, grid, closed, again, **more):
@@ -695,3 +698,67 @@ def test_a_place_that_nobody_owns(tmp_path):
         "coded_again": 1,
         "window_days": 730,
     }
+
+
+def test_a_surge_by_its_weeks(tmp_path):
+    """The last seven days, to the second, beside the fifteen weeks before: the law of weekly counts, held by the year before those, and their mean."""
+    n_weeks = 52 + 15 + 1
+    weekly = np.full((6, n_weeks), 2.0)
+    weekly[0, -1], weekly[0, -2], weekly[1, -1] = 14, 3, 2
+    events = [
+        w.event(f"e{g}-{week}-{i}", "hotline", 7 * week + (7 if i == 0 else 3), grid=f"G{g}")
+        for g in range(6)
+        for week in range(n_weeks)
+        for i in range(int(weekly[g, n_weeks - 1 - week]))
+    ]
+    events.append(w.event("too old", "hotline", 7 * n_weeks + 0.1, grid="G0"))
+    seen = told(tmp_path, "G20", events, n_grids=6)
+    law = weekly_reading(weekly, weekly_tail(weekly)).iloc[0]
+
+    assert list(seen) == ["grid:G0/hotline"]
+    row = seen["grid:G0/hotline"]
+    assert figures(row) == wanted(14, law["mean"], -np.log10(law["p_high"]), 1 - law["p_high"])
+    assert (row.lower, row.upper) == (law["lower"], law["upper"])
+    assert row.evidence == {
+        "source": "hotline",
+        "last_7_days": 14,
+        "weekly_mean": round((14 * 2 + 3) / 15, 2),
+        "expected": round(law["mean"], 2),
+        "p": pytest.approx(law["p_high"]),
+    }
+
+
+def test_what_arrived_of_each_county_and_of_all(tmp_path):
+    """By the local day on which records became known, oldest first; a record without a grid counts for the whole city alone."""
+    events = [
+        w.event(f"e{n}", "hotline", ago, grid=grid)
+        for n, (grid, ago) in enumerate((("G0", 0.5), ("G0", 2.5), ("G1", 2.5), ("G3", 2.9), ("G2", 1.5), ("", 1.5)))
+    ]
+    store = w.town(tmp_path / "town", events, counties=2)
+    (intake,) = intakes(Evidence(store, w.NIGHT))
+
+    assert intake.orgs.tolist() == ["C1", "C2", "*"]
+    assert intake.rows.tolist() == [[2, 0, 1], [1, 1, 0], [3, 2, 1]]
+    assert intake.scopes.tolist() == ["feed:hotline/C1", "feed:hotline/C2", "feed:hotline"]
+
+
+def test_whom_a_gap_touches():
+    """A grid is touched by its own gaps, by pairs that name it, by those of its bodies, by faults of its county's part of a feed and of the whole of one."""
+    scopes = {
+        "grid:G1": True,
+        "grid:G1/hotline": True,
+        "grid:G10": False,
+        "pair:G0|G1": True,
+        "pair:G0|G10": False,
+        "org:T1": True,
+        "org:T1/D07": True,
+        "org:T10": False,
+        "feed:hotline": True,
+        "feed:hotline/C1": True,
+        "feed:hotline/C1@late": True,
+        "feed:hotline/C2": False,
+        "place:G1": False,
+    }
+    touched = gaps_of(pd.DataFrame({"scope": list(scopes)}), "G1", ["T1", "C1"])
+
+    assert touched["scope"].tolist() == [s for s, wanted_of in scopes.items() if wanted_of]

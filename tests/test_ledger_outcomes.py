@@ -241,6 +241,37 @@ def test_each_arm_counts_with_its_sign(change):
     assert rl.displacement(before, before.assign(**change)).estimate == 7.0 * sign
 
 
+def test_an_effect_by_hand():
+    """Estimate, 95 % interval by the root of all counts, of matched places and their neighbours widened by how far those changed, and the quotient."""
+    before = pd.DataFrame({"treated": [9, 11], "matched": [2, 8], "near_treated": [20, 30], "near_matched": [9, 9]})
+    after = pd.DataFrame({"treated": [5, 10], "matched": [12, 3], "near_treated": [25, 20], "near_matched": [1, 21]})
+    found = rl.displacement(before, after)
+    here, around = (100 + 25) / 25, (64 + 144) / 40
+    half = 1.959964 * np.sqrt(here * (20 + 15 + 10 + 15) + around * (50 + 45 + 18 + 22))
+
+    assert found.estimate == (15 - 20) - (15 - 10) + (45 - 50) - (22 - 18)
+    assert found.dispersion == pytest.approx((here, around))
+    assert (found.estimate - found.lower, found.upper - found.estimate) == pytest.approx((half, half))
+    assert found.per_place == found.estimate / 2
+    assert found.quotient == pytest.approx((45 / 15 - 50 / 10) / (15 / 15 - 20 / 10))
+    assert found.counts == {
+        "treated": (20, 15),
+        "matched": (10, 15),
+        "near_treated": (50, 45),
+        "near_matched": (18, 22),
+    }
+
+
+def test_where_nothing_happened_nothing_is_divided():
+    """Without events in the matched places there is no quotient, and no spread beyond chance is told of no events at all."""
+    before = pd.DataFrame({"treated": [3.0], "matched": [0.0], "near_treated": [2.0], "near_matched": [0.0]})
+    found = rl.displacement(before, before.assign(treated=1.0))
+
+    assert np.isnan(found.quotient)
+    assert found.dispersion == (1, 1)
+    assert np.isnan(rl.displacement(before.assign(matched=2.0), before.assign(matched=2.0)).quotient)
+
+
 def test_the_effect_of_a_ledger(tmp_path):
     """A handled grid that fell from eight to two, its match that stayed, and neighbours that stayed: six events fewer."""
     zone, when = "Asia/Shanghai", pd.Timestamp("2025-03-04", tz="Asia/Shanghai")

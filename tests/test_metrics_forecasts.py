@@ -367,10 +367,14 @@ def test_the_interval_of_a_share_is_told_for_any_number_of_rows(n):
 
 
 def test_drift_by_hand():
-    """Of four values two lie on each side of their median; of four newer ones one and three, half a row being added to each side."""
+    """Of four values two lie on each side of their median; of four newer ones one and three, half a row being added to each bin; bins of ties are unequal."""
     p, q = np.array([2.5, 2.5]) / 5, np.array([1.5, 3.5]) / 5
 
     assert metrics.population_stability([1, 2, 3, 4], [1, 3, 3, 3], bins=2) == pytest.approx(
+        ((q - p) * np.log(q / p)).sum()
+    )
+    p, q = np.array([0.5, 4.5, 2.5]) / 7.5, np.array([1.5, 1.5, 2.5]) / 5.5  # below 1, 1 to 4/3, above
+    assert metrics.population_stability([1, 1, 1, 1, 2, 3], [0, 1, 2, 2], bins=3) == pytest.approx(
         ((q - p) * np.log(q / p)).sum()
     )
 
