@@ -1,5 +1,7 @@
 """How organisations responded in a period: what counts, when it is told, and that it is never of people."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,8 +12,10 @@ from riskwarn.history import Stream
 from riskwarn.label import Label
 from riskwarn.language import LANGUAGES
 from riskwarn.ledger import MACHINE, Ledger, cases, hits, of_bodies, period_of
+from riskwarn.ledger.clocks import holds, mode_at
 from riskwarn.ledger.effect import Effect, keep_effect, kept_effect
-from riskwarn.ledger.response import CLOCKS, FEW
+from riskwarn.ledger.outcomes import share_of
+from riskwarn.ledger.response import CLOCKS, FEW, Period
 from riskwarn.web.summary import effect_lines
 
 MARCH = period_of("2025-03", "Asia/Shanghai")
@@ -186,3 +190,90 @@ def test_an_effect_is_told_with_its_interval_or_not_at_all(ledger, found, said):
 
     assert said in " ".join(effect_lines(kept, "en"))
     assert all(effect_lines(kept, language) for language in LANGUAGES)
+
+
+def told_of(n, *, body="T1", lane="standing", level="red", **more):
+    """Cases as they are told, all alike but for what is given."""
+    alike = {"hours": 1.0, **dict.fromkeys(CLOCKS, 1.0), "returned": 0, "rejected": 0, "escalated": 0, "reopened": 0}
+    given = {"item_id": "x", "body": body, "lane": lane, "level": level, **alike, "code": "O5", "counts": "not_found"}
+    return pd.DataFrame({name: np.broadcast_to(more.get(name, value), n) for name, value in given.items()})
+
+
+def test_organisations_by_hand():
+    """Whoever has most first, of as many by name; the middle hour, of two the earlier; clocks that are known; an alert sent back twice counts once."""
+    ten = told_of(
+        10, body="T2", hours=[10, 9, 8, 7, 6, 5, 4, 3, 2, 1], start=[1, 0, *[np.nan] * 8], returned=[2, 1, *[0] * 8]
+    )
+    late = told_of(11, body="T3", hours=[*range(5), *[np.inf] * 6], acknowledge=[1] * 7 + [0] * 4)
+    nine = told_of(9, body="T1", counts=["confirmed"] * 4 + ["not_found"] * 2 + ["excluded"] * 2 + [""])
+    table = of_bodies(pd.concat([nine, ten, late, told_of(9, body="T0", escalated=1)])).set_index("body")
+    low, high = (share_of(7, 11)[n] for n in (1, 2))
+
+    assert table.index.tolist() == ["T3", "T2", "T0", "T1", "*"]
+    assert table["n"].tolist() == [11, 10, 9, 9, 39]
+    assert table.loc["T2", "median_hours"] == 5
+    assert np.isnan(table.loc[["T3", "T1"], "median_hours"]).all()
+    assert table.loc["T3", ["acknowledge_n", "acknowledge_kept"]].tolist() == [11, 7]
+    assert table.loc["T3", ["acknowledge_share", "acknowledge_lower", "acknowledge_upper"]].tolist() == [
+        7 / 11,
+        low,
+        high,
+    ]
+    assert table.loc["T2", ["start_n", "start_kept"]].tolist() == [2, 1]
+    assert np.isnan(table.loc["T2", "start_share"])
+    assert table.loc["T1", ["n_confirmed", "n_not_found", "n_excluded", "n_open_result"]].tolist() == [4, 2, 2, 1]
+    assert table.loc["*", ["returned", "rejected", "escalated", "reopened"]].tolist() == [2, 0, 9, 0]
+
+
+def test_hits_by_hand():
+    """By lane, and within it the gravest level first; excluded results and those to come are listed and not judged."""
+    counts = ["confirmed"] * 3 + ["not_found"] * 7 + ["excluded", ""]
+    rows = [told_of(2, level="yellow"), told_of(12, counts=counts), told_of(9, lane="rising", counts="confirmed")]
+    table = hits(pd.concat(rows), ["red", "orange", "yellow"])
+
+    assert table[["lane", "level"]].to_numpy().tolist() == [
+        ["rising", "red"],
+        ["standing", "red"],
+        ["standing", "yellow"],
+    ]
+    assert table[["n_listed", "n_confirmed", "n_judged"]].to_numpy().tolist() == [[9, 9, 9], [12, 3, 10], [2, 0, 2]]
+    assert table.loc[1, ["precision", "lower", "upper"]].tolist() == list(share_of(3, 10))
+    assert np.isnan(table.loc[[0, 2], "precision"]).all()
+
+
+def test_a_limit_is_kept_to_its_last_instant(ledger):
+    """Two working hours from eight end at ten: acknowledged at ten is kept, a minute later is not; a period begins with its first instant."""
+    first = published(ledger, 2, at="2025-03-03 00:00")
+    for item_id, at in zip(first, ("2025-03-03 10:00", "2025-03-03 10:01"), strict=True):
+        ledger.act(item_id, "acknowledge", ledger.actor("shift_leader"), at=at)
+    day = Period("a day", *(pd.Timestamp(f"2025-03-0{n}", tz="Asia/Shanghai") for n in (3, 4)))
+    before = Period("before", day.since - pd.Timedelta(days=1), day.since)
+    told = cases(ledger, day, at=LATER).set_index("item_id")
+
+    assert told.loc[first, "acknowledge"].tolist() == [1, 0]
+    assert cases(ledger, before, at=LATER).empty
+
+
+def test_holds_are_told_from_where_a_clock_began():
+    """A hold that ended before is none, one that began before counts from there, one that lasts until now."""
+    flow = SimpleNamespace(pausing={"suppressed"})
+    day = pd.Timestamp("2025-03-03", tz="UTC")
+    hour = [day + pd.Timedelta(hours=n) for n in range(12)]
+    trail = [
+        SimpleNamespace(at=hour[n], to_state=state)
+        for n, state in ((0, "suppressed"), (1, "published"), (2, "suppressed"), (4, "published"), (5, "acknowledged"))
+    ]
+    trail += [SimpleNamespace(at=hour[n], to_state=state) for n, state in ((6, "suppressed"), (7, "suppressed"))]
+
+    assert list(holds(trail, hour[3], hour[9], flow)) == [(hour[3], hour[4]), (hour[6], hour[9])]
+    assert list(holds(trail, hour[4], hour[9], flow)) == [(hour[6], hour[9])]
+    assert list(holds(trail[:5], hour[1], hour[9], flow)) == [(hour[2], hour[4])]
+
+
+def test_a_mode_holds_from_its_switch_on():
+    """At the instant of a switch the new mode holds, before the first the normal one."""
+    day = pd.Timestamp("2025-03-03", tz="UTC")
+    modes = [(day, "war"), (day + pd.Timedelta(hours=5), "normal")]
+
+    asked = [mode_at(modes, day + pd.Timedelta(hours=n)) for n in (-1, 0, 4, 5)]
+    assert asked == ["normal", "war", "war", "normal"]

@@ -169,8 +169,11 @@ def test_a_grid_without_households_uses_no_budget():
     weight = metrics.listed([1, 1, 1], [3, 2, 1], [0, 4, 0], share=0.5, budget="area")
     used_up = metrics.listed([1, 1, 1], [3, 2, 1], [1, 0, 1], share=0.5, budget="area")
 
+    tied = metrics.listed([1, 1, 1], [2, 2, 1], [0, 0, 4], share=0.5, budget="area", ties="mean")
+
     assert weight.tolist() == [1, 0.5, 0]
     assert used_up.tolist() == [1, 0, 0]
+    assert tied.tolist() == [1, 1, 0.5]
 
 
 def test_the_worst_list_is_the_unlucky_one():
@@ -178,6 +181,7 @@ def test_the_worst_list_is_the_unlucky_one():
     assert ranked([2, 0, 1], [1, 1, 1], ties="worst").tolist() == [1, 2, 0]
     assert ranked([2, 3], [1, 1], ties="worst", size=[1, 3]).tolist() == [1, 0]
     assert ranked([2, 3], [1, 1], ties="best", size=[1, 3]).tolist() == [0, 1]
+    assert ranked([0, 1], [1, 1], ties="best", size=[0, 1]).tolist() == [1, 0]
 
 
 BAD = [
@@ -362,3 +366,13 @@ def test_precision_recall_and_lift_by_counting(case):
     assert metrics.precision_at(y, score, k=k) == pytest.approx(hits / k)
     assert metrics.recall_at(y, score, k=k) == pytest.approx(hits / (y > 0).sum())
     assert metrics.lift(y, score, k=k) == pytest.approx(hits / k / (y > 0).mean())
+
+
+def test_grades_gain_exponentially_by_hand():
+    """A grade of y gains 2^y - 1, so none gains nothing; at the second place it counts for log2(2) over log2(3)."""
+    discount = 1 / np.log2(3)
+
+    assert metrics.ndcg_at([2, 0, 1], [3, 2, 1], k=2, gain="exponential") == pytest.approx(3 / (3 + discount))
+    assert metrics.ndcg_at([0, 2, 1], [3, 2, 1], k=2, gain="exponential") == pytest.approx(
+        3 * discount / (3 + discount)
+    )

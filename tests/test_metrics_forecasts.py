@@ -346,6 +346,7 @@ BAD = [
     (lambda: metrics.disparity(pd.Series({"a": 1.0}), reference="b"), "no group 'b'; groups are a"),
     (lambda: metrics.disparity(pd.Series({"a": 0.0}), reference="a"), "is 0: no ratio"),
     (lambda: lead(NIGHTS, [], budget=1), "got 30 scores .0 missing. and 0 events"),
+    (lambda: lead([], [("A", "2025-03-08")], budget=1), "got 0 scores .0 missing. and 1 events"),
     (lambda: lead(NIGHTS, [("A", "2025-03-08")], budget=0), "must be positive, got 0"),
 ]
 
@@ -386,3 +387,20 @@ def test_edges_that_do_not_rise_are_refused(edges):
         metrics.reliability([0, 1], [0.2, 0.7], bands=edges)
     with pytest.raises(ValueError, match="must rise"):
         metrics.ignorance([1], [[1, 2]], edges=edges)
+
+
+def test_parity_holds_on_its_bounds():
+    """A ratio of exactly tau, or of one over it, still passes."""
+    table = metrics.disparity(pd.Series({"a": 1.0, "b": 0.5, "c": 2.0, "d": 0.49, "e": 2.01}), reference="a", tau=0.5)
+
+    assert table["passes"].tolist() == [True, True, True, False, False]
+
+
+def test_a_count_on_a_bound_is_held_in_part():
+    """Where a bound's own probability lies half inside, a count on it counts by that share; a share is within 0 to 1."""
+    assert metrics.coverage([0], [0], [2], lower_share=0.25) == 0.25
+    assert metrics.coverage([2], [0], [2], upper_share=0.25) == 0.25
+    assert metrics.coverage([0, 1, 2], [0, 0, 0], [2, 2, 2], lower_share=0, upper_share=1) == pytest.approx(2 / 3)
+    for which in ("lower_share", "upper_share"):
+        with pytest.raises(ValueError, match=rf"{which} must be in \[0, 1\]"):
+            metrics.coverage([0], [0], [2], **{which: 1.01})

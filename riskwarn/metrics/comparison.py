@@ -214,7 +214,7 @@ def statistic_interval(
 def _terms(shared: np.ndarray) -> int:
     """Cosines to use: about as many as there are windows that share nothing, halved, and slow ones only."""
     n = len(shared)
-    return int(np.clip(round(n / max(1 + shared.sum() / n, _LEAST_DATES)), min(2, n - 1), min(_MOST_TERMS, n - 1)))
+    return int(np.clip(round(n / max(1 + shared.sum() / n, _LEAST_DATES)), min(2, n - 1), _MOST_TERMS))
 
 
 def _cosines(n: int, terms: int) -> np.ndarray:
