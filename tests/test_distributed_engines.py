@@ -201,6 +201,29 @@ def test_spark_has_the_gaps_of_the_whole(spark, land, n_parts):
     check_gaps(land, Engine("spark"), n_parts)
 
 
+@pytest.fixture(scope="module")
+def told(land):
+    """The panel of the country's store at once."""
+    return build_panel(land, asked(kind="emergence"))
+
+
+@pytest.mark.parametrize("n_blocks", [1, 2, 7])
+def test_dask_has_the_numbers_of_a_store(cluster, land, told, tmp_path, n_blocks):
+    """A store that nobody loads, cut by separate worker processes, has the panel of one machine."""
+    write_blocks(land, asked(kind="emergence"), tmp_path, engine=Engine("dask", address=cluster), n_blocks=n_blocks)
+
+    check_same(tmp_path, told)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_blocks", [1, 2, 7])
+def test_spark_has_the_numbers_of_a_store(spark, land, told, tmp_path, n_blocks):
+    """A store that nobody loads, cut by Spark workers, has the panel of one machine."""
+    write_blocks(land, asked(kind="emergence"), tmp_path, engine=Engine("spark"), n_blocks=n_blocks)
+
+    check_same(tmp_path, told)
+
+
 def test_trees_grown_on_a_cluster_tell_the_outcomes(cluster, history, tmp_path):
     """Two workers with the rows of their blocks grow trees that tell the outcomes about as well as one machine's, and say nothing of the cluster."""
     weekly = dataclasses.replace(asked(), dates=Dates(dt.date(2025, 1, 20), dt.date(2025, 4, 7)))
@@ -286,6 +309,30 @@ def test_a_worker_killed_in_the_middle_changes_nothing(cluster, history, tmp_pat
     assert done == Progress(21, 0)
     check_same(tmp_path / "panel", build_panel(history, calm))
     assert not list((tmp_path / "panel").rglob("*.partial"))
+
+
+@dataclass(frozen=True)
+class FatalReason(Fatal):
+    """A count that ends the process in which reasons are told, once."""
+
+    def compute(self, snapshot):
+        return snapshot.count(Stream("dispute"), 28)
+
+    def normal(self, snapshot):
+        Fatal.compute(self, snapshot)
+        return super().normal(snapshot)
+
+
+def test_a_worker_killed_while_it_tells_reasons_changes_nothing(cluster, history, tmp_path):
+    """The reasons are those of a run in which no worker was lost."""
+    weekly = asked((*FEATURES, FatalReason(str(tmp_path / "marker"), os.getpid())))
+    weekly = dataclasses.replace(weekly, dates=Dates(dt.date(2025, 1, 20), dt.date(2025, 4, 7)))
+    weekly = dataclasses.replace(weekly, model=ModelSettings(n_trees=5, min_rows_in_leaf=5))
+    model = RiskModel.of(weekly).fit(build_panel(history, weekly))
+
+    check_reasons(history, model, Engine("dask", address=cluster, jobs=1), 3)
+
+    assert (tmp_path / "marker").exists(), "a worker was killed"
 
 
 def test_a_process_killed_in_the_middle_is_told_and_the_run_goes_on(history, tmp_path):

@@ -150,6 +150,8 @@ def test_an_address_is_told_from_a_path(tmp_path):
     """A scheme of two letters and more is an address, also where a path has lost one of its strokes; a drive is none."""
     assert folder_of(tmp_path) == tmp_path.resolve()
     assert folder_of("file:///srv/panel") == folder_of("file:/srv/panel") == Path("/srv/panel").resolve()
+    assert folder_of("file:///srv/my%20panel") == Path("/srv/my panel").resolve()
+    assert folder_of("/srv/my%20panel") == Path("/srv/my%20panel").resolve()
     assert folder_of("gs://bucket/panel") == folder_of("gs:/bucket/panel")
     assert folder_of("gs://bucket/panel").path == "bucket/panel"
     assert not isinstance(folder_of("C:/panel"), Remote)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
+from urllib.parse import unquote
 from uuid import uuid4
 
 import pyarrow as pa
@@ -153,7 +154,7 @@ def folder_of(place: "str | Path | Remote") -> Folder:
     text = str(place)
     scheme = _SCHEME.match(text)
     if text.startswith("file:/"):
-        return Path("/" + text.removeprefix("file:").lstrip("/")).resolve()
+        return Path("/" + unquote(text.removeprefix("file:")).lstrip("/")).resolve()
     if scheme is None:
         return Path(place).resolve()
     uri = _SCHEME.sub(r"\1://", text)
