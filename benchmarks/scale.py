@@ -228,23 +228,68 @@ def counted(command):
 
 
 def plotted(rows, folder):
-    """CPU and memory by records, a line an engine, from rows that were printed."""
+    """CPU and memory as the city grows, and what each engine makes of a CPU second, from rows that were printed."""
+    read = [json.loads(line) for line in rows.read_text("utf-8").splitlines() if line.startswith("{")]
+    even = [row for row in read if not row["skew"]]
+    grown = [row for row in even if (row["engine"], row["jobs"]) == ("local", 1)]
+    drawn_growth(folder / "scale_cpu.svg", grown, "records", "records, millions", "cpu_s", "CPU seconds")
+    drawn_growth(
+        folder / "scale_memory.svg", grown, "grids", "grids, thousands", "peak_mb", "peak of the largest process, GB"
+    )
+    drawn_engines(folder / "scale_engines.svg", even)
+
+
+def drawn_growth(place, rows, size, told, column, unit):
+    """A figure over the size of the city, one process, a line for each number of dates; grey is in proportion to the smallest."""
+    import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    figure, axes = plt.subplots(figsize=(5.2, 3.4), layout="constrained")
+    by, unit_of = {"records": 1e6, "grids": 1e3}[size], {"cpu_s": 1, "peak_mb": 1024}[column]
+    points = sorted((row[size] / by, row[column] / unit_of, row["dates"], row["grids"]) for row in rows)
+    for dates, mark in zip(sorted({d for *_, d, _ in points}, reverse=True), "osD", strict=False):
+        own = [(x, y) for x, y, d, _ in points if d == dates]
+        axes.plot(*zip(*own, strict=True), marker=mark, color="#4b2e83", label=f"{dates} dates")
+    for x, y, _, grids in points:
+        axes.annotate(f"{grids // 1000}k", (x, y), (4, -11), textcoords="offset points", fontsize=8)
+    if column == "cpu_s":
+        (x, y, *_), (last, *_) = points[0], points[-1]
+        axes.plot([x, last], [y, y * last / x], color="#bbb", linestyle="--", label="in proportion")
+        axes.set_yscale("log")
+    axes.set(xlabel=told, ylabel=unit, xscale="log")
+    axes.margins(x=0.12, y=0.15)
+    if column != "cpu_s":
+        axes.set_ylim(0, 1.3 * max(y for _, y, *_ in points))
+    for axis in [axes.xaxis, *([axes.yaxis] if column == "cpu_s" else [])]:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_locator(NullLocator())
+    axes.legend(frameon=False)
+    saved(figure, place)
+
+
+def drawn_engines(place, rows):
+    """Records of a CPU second by engine and workers, of the smallest city that all ran."""
     import matplotlib.pyplot as plt
 
-    read = [json.loads(line) for line in rows.read_text("utf-8").splitlines() if line.startswith("{")]
-    kinds = {(row["engine"], row["jobs"]) for row in read if not row["skew"]}
-    for name, column, unit in (
-        ("cpu", "cpu_s", "CPU seconds"),
-        ("memory", "peak_mb", "peak of the largest process, GB"),
-    ):
-        figure, axes = plt.subplots(figsize=(5.2, 3.6), layout="constrained")
-        for engine, jobs in sorted(kinds):
-            own = [r for r in read if (r["engine"], r["jobs"]) == (engine, jobs) and not r["skew"]]
-            points = sorted((r["records"] / 1e6, r[column] / (1024 if name == "memory" else 1)) for r in own)
-            axes.plot(*zip(*points, strict=True), marker="o", label=f"{engine}, {jobs}")
-        axes.set(xlabel="records, millions", ylabel=unit, xscale="log", ylim=(0, None))
-        axes.legend(frameon=False)
-        figure.savefig(folder / f"scale_{name}.svg", metadata={"Date": None})
+    grids = min(row["grids"] for row in rows if row["engine"] == "spark")
+    named = {(r["engine"], r["jobs"]): r["records"] / r["cpu_s"] / 1000 for r in rows if r["grids"] == grids}
+    best = named[("local", 1)]
+    figure, axes = plt.subplots(figsize=(5.2, 3.4), layout="constrained")
+    names = [f"{engine}, {jobs}" if engine != "whole" else "no blocks" for engine, jobs in named]
+    bars = axes.barh(names, list(named.values()), color="#4b2e83")
+    axes.bar_label(bars, [f"{value:.0f}  ({value / best - 1:+.0%})" for value in named.values()], padding=3, fontsize=8)
+    axes.invert_yaxis()
+    axes.set(xlabel=f"thousand records a CPU second, {grids:,} grids", xlim=(0, 1.3 * max(named.values())))
+    saved(figure, place)
+
+
+def saved(figure, place):
+    """As text that a later run draws alike."""
+    import matplotlib as mpl
+
+    mpl.rcParams["svg.hashsalt"] = "riskwarn"
+    figure.savefig(place, metadata={"Date": None})
 
 
 if __name__ == "__main__":
