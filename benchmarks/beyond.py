@@ -1,9 +1,10 @@
 """What training from a panel on disk costs beside one at hand: CPU seconds and peak memory, each in a process of its own.
 
-    python benchmarks/beyond.py [GRIDS …]
+    python benchmarks/beyond.py [--judged] [GRIDS …]
 
 Sixty four-weekly dates of made-up counts in the columns of experiments/weekly.toml, in eight blocks; twenty trees, one thread. `read` reads the
 panel into memory and fits nothing; `at hand` reads it and fits; `on disk` fits from its files (:func:`riskwarn.panel.rows_on_disk`).
+With ``--judged`` a backtest of two folds of four dates instead: the model, the line and the prior counts of the experiment.
 """
 
 import dataclasses
@@ -21,7 +22,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from riskwarn.experiment import Experiment
+from riskwarn.backtesting import backtest
+from riskwarn.experiment import Experiment, Folds
 from riskwarn.model import RiskModel
 from riskwarn.panel import read_panel, rows_on_disk
 from riskwarn.panel.layout import Layout
@@ -36,11 +38,13 @@ def main() -> None:
         print(json.dumps(measure(*sys.argv[2:])))
         return
     one = {"OMP_NUM_THREADS": "1", "RISKWARN_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    judged = "--judged" in sys.argv
+    ways = [f"{how}, judged" for how in ("at hand", "on disk")] if judged else ["read", "at hand", "on disk"]
     print("| grids | rows | panel, MB | how | CPU s | peak MB |\n| --- | --- | --- | --- | --- | --- |")
-    for n_grids in map(int, sys.argv[1:] or ["2000", "8000", "32000"]):
+    for n_grids in map(int, [word for word in sys.argv[1:] if word != "--judged"] or ["2000", "8000", "32000"]):
         with tempfile.TemporaryDirectory() as folder:
             size = write(Path(folder), n_grids)
-            for how in ("read", "at hand", "on disk"):
+            for how in ways:
                 call = [sys.executable, __file__, "child", how, folder]
                 found = json.loads(subprocess.run(call, check=True, capture_output=True, env=os.environ | one).stdout)
                 rows = f"{n_grids * len(DATES):,}"
@@ -50,14 +54,15 @@ def main() -> None:
                 )
 
 
-def asked() -> RiskModel:
+def asked() -> Experiment:
     experiment = Experiment.load(ROOT / "experiments" / "weekly.toml")
-    return RiskModel.of(dataclasses.replace(experiment, model=dataclasses.replace(experiment.model, n_trees=20)))
+    trees = dataclasses.replace(experiment.model, n_trees=20)
+    return dataclasses.replace(experiment, model=trees, folds=Folds(2, 4, 30))
 
 
 def write(folder: Path, n_grids: int) -> float:
     """A panel of counts that hang on what each grid is like; its size as float32 numbers, MB."""
-    rng, names = np.random.default_rng(0), asked().feature_names
+    rng, names = np.random.default_rng(0), [f.name for f in asked().columns]
     layout, days = Layout(N_BLOCKS, "made up"), [at.strftime("%Y-%m-%d") for at in DATES]
     layout.begin(folder, days)
     ids = np.array([f"G{i:07d}" for i in range(n_grids)])
@@ -80,13 +85,16 @@ def write(folder: Path, n_grids: int) -> float:
 def measure(how: str, folder: str) -> dict[str, float]:
     import lightgbm  # noqa: F401 - loaded before the clock starts
 
-    model, started = asked(), time.process_time()
-    if how == "on disk":
-        with rows_on_disk(folder, model.feature_names) as rows:
-            model.fit(rows)
+    experiment, judged = asked(), how.endswith("judged")
+    model, started = RiskModel.of(experiment), time.process_time()
+    if how.startswith("on disk"):
+        with rows_on_disk(folder, [f.name for f in (experiment.columns if judged else experiment.features)]) as rows:
+            backtest(experiment, rows, progress=False) if judged else model.fit(rows)
     else:
         panel = read_panel(folder)
-        if how == "at hand":
+        if judged:
+            backtest(experiment, panel, progress=False)
+        elif how == "at hand":
             model.fit(panel)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {"cpu_s": time.process_time() - started, "mb": peak * 1024 / 1e6}

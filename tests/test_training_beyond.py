@@ -2,16 +2,19 @@
 
 import dataclasses
 import datetime as dt
+import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from towns.country import country
+from towns.country import country, stored
 
 import riskwarn.panel.spill
 import riskwarn.rows
 from riskwarn.backtesting import backtest
+from riskwarn.cli import main
 from riskwarn.distributed import write_blocks
 from riskwarn.errors import DataError
 from riskwarn.experiment import Baselines, Dates, Experiment, Folds, ModelSettings
@@ -24,6 +27,7 @@ from riskwarn.rows import Rows
 
 DISPUTES = (Stream("dispute"),)
 COUNTED = Label("dispute_7d", DISPUTES, days=7, settle_days=3)
+ROOT = Path(__file__).parents[1]
 FIRST = dt.date(2025, 1, 20)
 NIGHT = dt.date(2025, 5, 19)
 
@@ -237,3 +241,48 @@ def test_no_more_than_a_part_is_read_at_once(history, tmp_path, monkeypatch):
 
     assert max(rows * columns for rows, columns in read if columns > 1) <= 2 * 400  # a sample ends with a whole date
     assert max(rows for rows, _ in read) > 400
+
+
+WEEKLY = """question = "?"
+[label]
+name = "dispute_7d"
+streams = ["dispute"]
+days = 7
+settle_days = 3
+[dates]
+first = 2025-01-20
+last = 2025-05-05
+every_days = 7
+[features]
+groups = ["disputes"]
+[folds]
+n_folds = 2
+test_dates = 3
+min_train_dates = 8
+[model]
+n_trees = 5
+[baselines]
+weeks = [4]
+"""
+
+
+def test_the_command_line_judges_a_panel_on_disk(tmp_path, capsys):
+    """`backtest --panel` tells what the panel at hand tells; a folder that lacks dates is refused in a sentence."""
+    store, file = stored(tmp_path / "land"), tmp_path / "experiments" / "weekly.toml"
+    file.parent.mkdir()
+    file.write_text(WEEKLY, "utf-8")
+    shutil.copytree(ROOT / "features", tmp_path / "features")
+    words = ["backtest", str(file), "--store", str(store.path), "--json"]
+    write_blocks(store, Experiment.load(file), tmp_path / "panel", n_blocks=2)
+
+    assert main([*words, "--panel", str(tmp_path / "panel")]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert main(words) == 0
+    wanted = json.loads(capsys.readouterr().out)
+
+    assert found["table"].keys() == wanted["table"].keys()
+    for model, told in wanted["table"].items():
+        assert found["table"][model] == pytest.approx(told, rel=1e-6)
+    shutil.rmtree(tmp_path / "panel" / "as_of=2025-05-05")
+    assert main([*words, "--panel", str(tmp_path / "panel")]) == DataError.exit_code
+    assert "lacks 1 dates, first: 2025-05-05" in capsys.readouterr().err

@@ -129,6 +129,12 @@ def backtest(
             metavar="FILE", help="The whole report as a .html page, or its figures as .parquet, .csv or .xlsx."
         ),
     ] = None,
+    panel: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Judge on a panel that was written into this folder, a part of it in memory at a time."
+        ),
+    ] = None,
     horizon: Horizon = None,
     store: StoreFolder = None,
     json: Json = False,
@@ -138,16 +144,22 @@ def backtest(
     from riskwarn.backtesting import backtest
     from riskwarn.exporting import ENDINGS, write_table
     from riskwarn.history import History
-    from riskwarn.panel import build_panel
+    from riskwarn.panel import build_panel, grids_in, rows_on_disk
     from riskwarn.reporting import write_html
 
     check_out(out, (*ENDINGS, ".html"))
     opened, asked = open_store(store), experiment_of(experiment, horizon)
-    history = History.load(opened)
     kind: Any = split.replace("-", "_")
-    report = backtest(asked, build_panel(history, asked), split=kind)
-    if out and out.suffix == ".html":
-        write_html(report, out, events=events_of(history, asked.label) if asked.label.is_count else None)
+    page, events = out is not None and out.suffix == ".html", None
+    if panel is None:
+        history = History.load(opened)
+        report = backtest(asked, build_panel(history, asked), split=kind)
+        events = events_of(history, asked.label) if page and asked.label.is_count else None
+    else:
+        with rows_on_disk(panel, [f.name for f in asked.columns], dates=asked.dates.index()) as rows:
+            report = backtest(asked, rows, grids=grids_in(panel), split=kind)
+    if out and page:
+        write_html(report, out, events=events)
     elif out:
         write_table(report.frame, out)
     differences = report.differences()
