@@ -31,6 +31,8 @@ NAMED = {
     "grid_report": "reports",
 }
 """What a question calls the records of a feed."""
+ASKED_FOR = ("petition", "hotline")
+"""Feeds that residents alone bring: their records say so, and the question counts those that do."""
 HORIZON, SETTLE = 28, 7
 """Days that the question looks ahead, and days that records need to arrive."""
 _WARM_UP = 56
@@ -133,7 +135,8 @@ def _days(city: City, read: Guess | None) -> tuple[dt.date, dt.date]:
     if column.empty:
         raise DataError(
             f"{Path(city.records).name}: no column tells when a record occurred; wanted is one of days or times with the year in four digits, "
-            "as 2025-03-02 or 02/03/2025. Export it so, or write a mapping by hand: docs/ingest.md has its keys."
+            "as 2025-03-02 or 02/03/2025. Export it so; or begin without --records and name the column in the mapping, where `short_years = true` "
+            "reads years of two digits: docs/ingest.md has its keys."
         )
     order = read.mapping().dates
     pieces = open_delivery(city.records, [column.iloc[0]]).read([column.iloc[0]])
@@ -155,14 +158,22 @@ def _records_mapping(city: City, read: Guess | None) -> str:
             "ignore = []  # columns that are not read at all; every other one must be mapped\n\n"
             "[columns]\n"
             '# event_id = "id"\n# occurred_at = "opened"\n# closed_at = "closed"\n# grid_id = "grid"   # or lon and lat\n# category = "type"\n'
-            '\n# [place]\n# crs = "EPSG:4326"  # of lon and lat; also EPSG:4490, GCJ-02, BD-09\n'
+            '\n# [place]\n# crs = "EPSG:4326"  # of lon and lat; also EPSG:4490, GCJ-02, BD-09\n' + _origin(city.source)
         )
     text = (
         read.toml
         if read.preset == city.source
         else re.sub(r"(?m)^(preset = .*)$", rf'\1\nsource = "{city.source}"', read.toml)
     )
-    return head + text + _own_words(city, read)
+    told = "origin" in set(read.columns["field"])
+    return head + text + _own_words(city, read) + ("" if told else _origin(city.source))
+
+
+def _origin(source: str) -> str:
+    """Who brought the records to light, where that is the same for all of them."""
+    if source not in ASKED_FOR:
+        return ""
+    return '\n[constants]\norigin = "citizen"  # residents ask; "proactive" is what staff find by looking\n'
 
 
 def _own_words(city: City, read: Guess) -> str:
@@ -226,6 +237,11 @@ def _question(city: City, first: dt.date, last: dt.date) -> str:
         f"categories = {list(city.categories)}\n".replace("'", '"')
         if city.categories
         else '# categories = ["…"]  # only these; all where none is named\n'
+    )
+    stream += (
+        'origin = "citizen"  # what residents asked for; the mapping says so of each record\n'
+        if city.source in ASKED_FOR
+        else '# origin = "citizen"  # count only what residents asked for: set it once the mapping fills `origin`\n'
     )
     return f"""# One question: what is predicted, on which dates, from what. docs/experiments.md has every key.
 question = "In which grids will most {NAMED[city.source]} be recorded in the next {HORIZON} days?"

@@ -30,7 +30,7 @@ import pandas as pd
 
 from riskwarn import tracking
 from riskwarn.calling import checked
-from riskwarn.datasheet import lacking, unjudged
+from riskwarn.datasheet import unread
 from riskwarn.degraded import last_scored, night_table
 from riskwarn.errors import DataError, GateError, RiskwarnError, did_you_mean
 from riskwarn.language import SOURCE_LANGUAGE
@@ -54,7 +54,7 @@ _LIFTS = {
     "drift": "see which feature moved (`riskwarn monitor`); train on dates after the change, then release it",
     "calibration": "see whether the world or the recording changed; train on dates after the change, then release it",
     "golden": "train again with these libraries, or put the former libraries back, and run the night again",
-    "papers": "train it again with `riskwarn retrain`, which writes all three; or release it",
+    "papers": "train it again with `riskwarn train` or `riskwarn retrain`, which write all three; or release it",
     "audit": "give what it lacks, as a kind of area for each grid or more dates; or read `riskwarn card TARGET --audit --alias candidate` and release it, saying why it is used all the same",
     "aside": "mend what its faults name, or release the hold they name, and run the night again; or `riskwarn nightly --force REASON`",
     "gate": "train a better model; where none beats the count, `riskwarn promote TARGET --baseline …`",
@@ -207,7 +207,6 @@ def _holding(store: Store, plan: Plan, candidates: list[RiskModel]) -> list[Held
         *_of_last_scored(store, plan),
         *_of_aside(store),
         *_of_papers(plan, candidates),
-        *_of_audits(plan, candidates),
         *_of_gates(candidates),
         *_of_rollbacks(store),
     ]
@@ -256,20 +255,11 @@ def _candidates(store: Store) -> list[RiskModel]:
 
 
 def _of_papers(plan: Plan, candidates: Iterable[RiskModel]) -> Iterator[Held]:
-    """Candidates that nobody can judge by what is written of them."""
+    """Candidates that nobody can judge by what is written of them, or of which nobody has read it."""
     for model in candidates:
-        if missing := lacking(model.facts):
-            said = f"version {model.version} of {model.label.name} has no {' and no '.join(missing)}."
-            yield Held("papers", model.label.name, _stops(plan.holds, "papers"), said)
-
-
-def _of_audits(plan: Plan, candidates: Iterable[RiskModel]) -> Iterator[Held]:
-    """Candidates that passed their gate and of which something was not judged, or was found to weigh on a group: not judged is no pass."""
-    for model in candidates:
-        asked = model.facts.get("gate") is True and model.facts.get("audit")
-        if open_ := unjudged(asked) if asked else []:
-            said = f"version {model.version} of {model.label.name}: {'; '.join(one[SOURCE_LANGUAGE] for one in open_)}."
-            yield Held("audit", model.label.name, _stops(plan.holds, "audit"), said)
+        target = model.label.name
+        for name, said in unread(model.facts, target=target, version=model.version):
+            yield Held(name, target, _stops(plan.holds, name), said)
 
 
 def _of_gates(candidates: Iterable[RiskModel]) -> Iterator[Held]:
@@ -476,7 +466,7 @@ def promote(
     uri = tracking.default_uri(folder)
     wanted = tracking.fetch(target, uri=uri, alias=version or tracking.CANDIDATE)
     check_promotion(store, plan, target, model=wanted)
-    return tracking.promote(target, uri=uri, version=version, folder=folder)
+    return tracking.promote(target, uri=uri, version=version, folder=folder, holds=())
 
 
 @checked

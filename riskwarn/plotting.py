@@ -265,7 +265,7 @@ def risk_map(
     axes = _map(grids, shown, ax, cmap="Purples", label="expected events")
     if alerts is not None and len(alerts):
         _outline(axes, grids, alerts)
-    axes.set_title(f"Where most is expected, {_night(own)}")
+    axes.set_title(f"Where most is expected, {_night(own, grids)}")
     return axes
 
 
@@ -298,7 +298,7 @@ def gap_map(gaps: pd.DataFrame, grids: pd.DataFrame, *, kind: str = "", ax: "Axe
     of_grid = rows["scope"].str.extract(r"^grid:([^/]+)", expand=False)
     gravest = rows["severity"].groupby(of_grid).max()
     axes = _map(grids, gravest.reindex(grids["grid_id"]).fillna(0.0), ax, cmap="GnBu", label="severity", top=100)
-    axes.set_title(f"Where the centre is blind{f' ({kind})' if kind else ''}, {_night(gaps)}")
+    axes.set_title(f"Where the centre is blind{f' ({kind})' if kind else ''}, {_night(gaps, grids)}")
     return axes
 
 
@@ -325,7 +325,7 @@ def alert_timeline(alerts: pd.DataFrame, *, most: int = 20, ax: "Axes | None" = 
     names = list(longest.index[-most:])
     rows = alerts[alerts["alert_id"].isin(names)]
     place = rows["alert_id"].map({name: n for n, name in enumerate(names)})
-    nights = rows["as_of"].dt.tz_localize(None).dt.normalize()
+    nights = _days(rows["as_of"])
     axes.scatter(nights, place, c=rows["level"].map(_LEVELS), marker="s", s=60)
     lead = rows.drop_duplicates("alert_id").set_index("alert_id")
     axes.set_yticks(range(len(names)), [f"{_lead(lead.loc[n])}  {lead.loc[n, 'lane']}" for n in names], fontsize=8)
@@ -364,8 +364,23 @@ def _outline(axes: "Axes", grids: pd.DataFrame, alerts: pd.DataFrame) -> None:
     axes.legend(frameon=False, fontsize=8, loc="lower left", title="on the list")
 
 
-def _night(table: pd.DataFrame) -> str:
-    return f"{table['as_of'].iloc[0]:%Y-%m-%d}" if len(table) else ""
+def _night(table: pd.DataFrame, grids: pd.DataFrame) -> str:
+    """The day of a night on the clock of the city, which its grids tell where the night itself is in UTC."""
+    if table.empty:
+        return ""
+    at = table["as_of"].iloc[:1]
+    zone = getattr(grids["valid_from"].dtype, "tz", None) if "valid_from" in grids else None
+    known = zone is not None and str(zone) != "UTC"
+    return f"{_days(at.dt.tz_convert(zone) if known and _in_utc(at) else at).iloc[0]:%Y-%m-%d}"
+
+
+def _in_utc(at: pd.Series) -> bool:
+    return str(getattr(at.dtype, "tz", "")) == "UTC"
+
+
+def _days(at: pd.Series) -> pd.Series:
+    """Days of nights. A file holds them in UTC, without the clock of the city: a night begins at its local midnight, and that is of the nearest day."""
+    return (at.dt.round("D") if _in_utc(at) else at.dt.floor("D")).dt.tz_localize(None).dt.normalize()
 
 
 def _lead(alert: pd.Series) -> str:

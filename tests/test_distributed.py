@@ -456,6 +456,15 @@ def test_the_command_line_takes_an_engine(tmp_path, capsys):
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.parametrize("address", ["nonsense", "tcp://scheduler", "a b:1"])
+def test_an_address_that_is_none_is_refused_before_it_is_called(address):
+    """A Dask address without a port is told in one sentence, and no client is begun that could not end."""
+    with pytest.raises(DefinitionError, match=r"has an address such as tcp://scheduler:8786, got"):
+        Engine("dask", address=address)
+    assert Engine("dask", address="tcp://10.0.0.1:8786").address
+    assert Engine("dask", address="scheduler:8786").address
+
+
 def test_a_folder_holds_one_kind_of_panel(tmp_path):
     """A panel in blocks and one without do not mix: their rows would be read twice."""
     history, experiment = History.of(crowd(300), GRIDS), asked(declared=(Count("dispute", days=7),))

@@ -66,6 +66,8 @@ def test_what_is_written_can_be_read(files, tmp_path):
     assert load_mapping(tmp_path / "mine" / "mappings" / "petition.toml").source == "petition"
     assert load_mapping(tmp_path / "mine" / "mappings" / "grids.toml").table == "grids"
     assert exp.label.streams[0].categories == ("noise",)
+    assert exp.label.streams[0].origin == "citizen"
+    assert exp.purpose == "service"
     assert {exp.dates.first.weekday(), exp.dates.last.weekday()} == {0}
     end = FIRST + pd.Timedelta(days=N_DAYS)
     assert end - pd.Timedelta(days=43) <= pd.Timestamp(exp.dates.last) <= end - pd.Timedelta(days=35)
@@ -117,6 +119,18 @@ def test_the_first_steps_bring_grids_and_records_in(files, tmp_path, monkeypatch
     assert events["event_id"].nunique() == 2400
     assert (events["grid_id"] != "").all()
     assert set(events["category"]) == {"street_lights", "noise", "rubbish"}
+    assert set(events["origin"]) == {"citizen"}
+
+
+@pytest.mark.parametrize(("source", "origin"), [("hotline", "citizen"), ("police_call", ""), ("grid_report", "")])
+def test_a_question_counts_what_residents_asked_for(files, tmp_path, source, origin):
+    """Of a feed that residents alone bring every record is marked so and the question counts those; of one that staff fill too nothing is assumed."""
+    found(tmp_path / "mine", city(files, source=source, records=""))
+    asked = Experiment.load(tmp_path / "mine" / "experiments" / f"{source}_28d.toml").label.streams[0]
+    mapping = load_mapping(tmp_path / "mine" / "mappings" / f"{source}.toml")
+
+    assert asked.origin == origin
+    assert (mapping.constants.get("origin") == "citizen") is (origin == "citizen")
 
 
 @pytest.mark.parametrize(("night", "doctor", "told"), [(0, 0, 0), (0, 5, 5), (14, 0, 14), (14, 5, 14)])

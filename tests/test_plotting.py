@@ -88,6 +88,17 @@ def test_a_grid_of_which_too_little_is_known_is_not_drawn_as_calm():
     assert len(axes.collections[2].get_paths()) == 2
 
 
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "America/New_York", "Europe/Berlin"])
+def test_a_map_is_headed_by_the_day_of_the_city(zone):
+    """A table read from its file is in UTC: the day of the night is still the city's, whether its grids tell the zone or not."""
+    night = pd.Timestamp("2025-01-06", tz=zone)
+    scores = pd.DataFrame({"grid_id": ["G0"], "as_of": night.tz_convert("UTC"), "target": "y", "expected": [3.0]})
+    told = squares().assign(valid_from=night)
+    axes = [plotting.risk_map(scores.assign(state="ok"), grids) for grids in (squares(), told)]
+
+    assert [one.get_title() for one in axes] == ["Where most is expected, 2025-01-06"] * 2
+
+
 def test_a_map_of_no_scores_is_refused():
     """Scores without a row are refused by one sentence, not by what breaks on them."""
     scores = pd.DataFrame({"grid_id": [], "target": [], "state": [], "expected": [], "as_of": []})

@@ -52,6 +52,19 @@ def pieces(rows, cuts):
         yield from (half for _, half in part.groupby(part.duplicated(["source", "event_id", "known_at"])) if len(half))
 
 
+def test_a_notebook_shows_what_a_store_holds(tmp_path):
+    """Grids, records of each feed with the days of the first and the last, and nights; a store that is not made yet says so. A name is made harmless."""
+    store = filled(tmp_path / "<city>", revisions())
+    shown, rows = store._repr_html_(), store.read("events", source="dispute")
+    known = rows["known_at"].agg(["min", "max"]).dt.strftime("%Y-%m-%d")
+
+    assert "&lt;city&gt;" in shown
+    assert "<tr><th>grids</th><td>3</td></tr>" in shown
+    assert f"<td>{len(rows):,} records, known from {known['min']} to {known['max']}</td>" in shown
+    assert "<tr><th>nights</th><td>none</td></tr>" in shown
+    assert "<td>not known yet</td>" in Store(tmp_path / "none")._repr_html_()
+
+
 def filled(path, rows, cuts=()):
     store = Store(path, timezone=ZONE)
     store.write("grids", GRIDS)

@@ -21,6 +21,7 @@ import visiting
 
 import riskwarn as rw
 from riskwarn import tracking
+from riskwarn.datasheet import unread
 from riskwarn.errors import DataError, GateError, NotFoundError
 from riskwarn.model import RiskModel, check_golden
 from riskwarn.tracking.server import connected
@@ -117,12 +118,28 @@ def test_a_model_that_does_not_beat_the_count_is_refused(tracked):
     assert tracking.kept(folder, towns.TARGET, alias=tracking.CHAMPION) is None
 
 
+def test_a_model_without_its_papers_is_refused_by_whatever_way(tracked):
+    """What a hold says of a candidate's papers, the tracker says too: called directly it promotes no model that lacks one or has one unread."""
+    folder, uri, good, _, _ = tracked
+    version = good.facts["mlflow_version"]
+    with pytest.raises(
+        GateError, match=rf"papers: version {good.version} of {towns.TARGET} has no datasheet and no audit"
+    ):
+        tracking.promote(towns.TARGET, uri=uri, version=version, folder=folder)
+    check = {"check": "slices", "verdict": "insufficient_evidence", "said": {"en": "too few"}}
+    audit = {"checks": [check], "under_reporting": []}
+    read = {"gate": True, "card": {"en": "x"}, "datasheet": {"rows": 1}, "audit": audit}
+
+    assert [hold for hold, _ in unread(read, target="t", version="v")] == ["audit"]
+    assert tracking.kept(folder, towns.TARGET, alias=tracking.CHAMPION) is None
+
+
 def test_a_model_that_beats_it_is_promoted(tracked, tmp_path):
     """By its version number it becomes champion; what is fetched and what is kept for the night is that very model."""
     _, uri, good, _, _ = tracked
     version = good.facts["mlflow_version"]
 
-    assert tracking.promote(towns.TARGET, uri=uri, version=version, folder=tmp_path) == version
+    assert tracking.promote(towns.TARGET, uri=uri, version=version, folder=tmp_path, holds=()) == version
     for found in (
         tracking.fetch(towns.TARGET, uri=uri),
         tracking.kept(tmp_path, towns.TARGET, alias=tracking.CHAMPION),
@@ -173,7 +190,7 @@ def test_a_tracker_that_answers_nonsense_is_told(status, body):
 def loaded(tracked):
     """The model that passed the gate, and what MLflow loads once it is champion."""
     folder, uri, good, _, _ = tracked
-    tracking.promote(towns.TARGET, uri=uri, version=good.facts["mlflow_version"])
+    tracking.promote(towns.TARGET, uri=uri, version=good.facts["mlflow_version"], holds=())
     with connected(uri) as mlflow:
         return good, uri, mlflow.pyfunc.load_model(f"models:/{towns.TARGET}@champion"), folder
 
@@ -428,7 +445,7 @@ def test_a_promotion_that_is_refused_changes_nothing(tracked, tmp_path, monkeypa
     """The rows disagree: neither the registry's alias nor the kept champion moves."""
     _, uri, good, _, _ = tracked
     version = good.facts["mlflow_version"]
-    tracking.promote(towns.TARGET, uri=uri, version=version, folder=tmp_path)
+    tracking.promote(towns.TARGET, uri=uri, version=version, folder=tmp_path, holds=())
 
     def refuse(_):
         raise DataError("otherwise")
@@ -436,7 +453,7 @@ def test_a_promotion_that_is_refused_changes_nothing(tracked, tmp_path, monkeypa
     monkeypatch.setattr("riskwarn.tracking.runs.check_golden", refuse)
     before = tracking.fetch(towns.TARGET, uri=uri).facts["mlflow_version"]
     with pytest.raises(DataError, match="otherwise"):
-        tracking.promote(towns.TARGET, uri=uri, version=version, folder=tmp_path)
+        tracking.promote(towns.TARGET, uri=uri, version=version, folder=tmp_path, holds=())
 
     assert tracking.fetch(towns.TARGET, uri=uri).facts["mlflow_version"] == before
     assert tracking.kept(tmp_path, towns.TARGET, alias=tracking.CHAMPION).version == good.version

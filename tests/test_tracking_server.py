@@ -71,7 +71,7 @@ def test_a_server_on_postgresql_serves_a_night_and_is_not_missed(server, tmp_pat
     logged = tracking.log_training(
         model, towns.street_experiment(), towns.street_panel(), report=towns.judged("hint"), uri=uri, data_digest="d1"
     )
-    version = tracking.promote(towns.TARGET, uri=uri)
+    version = tracking.promote(towns.TARGET, uri=uri, holds=())
 
     fetched = nightly(store, towns.TARGET, as_of="2025-12-12")
     assert (logged.facts["mlflow_version"], logged.facts["mlflow_uri"]) == (version, uri)
@@ -79,7 +79,7 @@ def test_a_server_on_postgresql_serves_a_night_and_is_not_missed(server, tmp_pat
     assert fetched.facts["alias"] == tracking.CHAMPION
     assert fetched.facts["mlflow_run"] == logged.facts["mlflow_run"]
 
-    tracking.promote(towns.TARGET, uri=uri, version=version, folder=store.path)
+    tracking.promote(towns.TARGET, uri=uri, version=version, folder=store.path, holds=())
     end(process)
     monkeypatch.setattr("riskwarn.tracking.server._SECONDS", 2)
     with pytest.raises(NotFoundError, match="does not answer within 2 s"):

@@ -305,6 +305,13 @@ def test_tables_a_night_did_not_make_are_not_none_found(tmp_path):
     assert [client.get(p).status_code for p in PAGES] == [200] * len(PAGES)
 
 
+def test_one_feed_is_not_called_all_feeds():
+    """A city with one feed is told of it in the singular."""
+    assert words.told("trust_ok", "en", until="today", n=1) == "Records complete to today; the one feed normal."
+    assert "all 2 feeds normal" in words.told("trust_ok", "en", until="today", n=2)
+    assert "the one feed is not normal: calls" in words.told("trust_bad", "en", until="x", n=1, bad=1, names="calls")
+
+
 def test_model_that_has_not_passed_the_gate(tmp_path):
     """A model that is not shown to beat the prior count says so where today's numbers are judged, and why on its own page."""
     store = Store(tmp_path, timezone=web_town.ZONE)

@@ -14,7 +14,7 @@ References
 
 from riskwarn.datasheet.auditing import audit_sections, audit_text, make_audit, unjudged
 from riskwarn.datasheet.making import make_datasheet
-from riskwarn.datasheet.papers import lacking, paper_of
+from riskwarn.datasheet.papers import lacking, paper_of, unread
 from riskwarn.datasheet.telling import datasheet_text, sections_of
 
 __all__ = [
@@ -27,4 +27,5 @@ __all__ = [
     "paper_of",
     "sections_of",
     "unjudged",
+    "unread",
 ]

@@ -1,5 +1,6 @@
 """Where the work is done: on this machine, on a Dask cluster or on a Spark cluster. One setting, the same numbers."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -11,6 +12,10 @@ from riskwarn.distributed.task import Answers, Running, Work, answered
 from riskwarn.errors import RiskwarnError
 
 ENGINES = Literal["local", "dask", "spark"]
+
+
+_DASK_ADDRESS = re.compile(r"inproc://.|(?:[a-z]+://)?[^/\s]+:\d+$")
+"""A host with a port, with the protocol before it or without."""
 
 
 @declared
@@ -44,6 +49,8 @@ class Engine:
     def _address_of_a_cluster(self) -> "Engine":
         if self.name == "local" and self.address:
             raise ValueError(f"an address is that of a cluster, name its engine: dask or spark, got {self.address!r}")
+        if self.name == "dask" and self.address and not _DASK_ADDRESS.match(self.address):
+            raise ValueError(f"a Dask scheduler has an address such as tcp://scheduler:8786, got {self.address!r}")
         return self
 
     @contextmanager

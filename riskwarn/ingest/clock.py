@@ -10,7 +10,7 @@ import tomllib
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -39,6 +39,10 @@ _DATES = {
     "month first": r"^(?P<m>\d{1,2})[-/.](?P<d>\d{1,2})[-/.](?P<y>\d{4})\s*" + _CLOCK + "$",
     "day first": r"^(?P<d>\d{1,2})[-/.](?P<m>\d{1,2})[-/.](?P<y>\d{4})\s*" + _CLOCK + "$",
 }
+_SHORT_YEAR = r"(?P<w>\d{2})"
+"""A year of two digits."""
+_FIRST_SHORT = 69
+"""Years of two digits from here on are of the last century, as C and POSIX read them."""
 _LAST_COUNTED = 9999
 """Years beyond cannot be counted in microseconds, nor written."""
 _SPREADSHEET_EPOCH = np.datetime64("1899-12-30", "us")
@@ -58,6 +62,7 @@ _MILLISECONDS = r"^1\d{12}$"
 _REPUBLIC = r"^1(?:[01]\d|2[0-2])(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])[0-5]\d[0-5]\d$"
 """Years of the Republic from 2011 to 2033, as 1140108130500; of whole seconds, milliseconds end with three zeros."""
 _YEAR_LAST = r"^(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.]\d{4}(?:\D|$)"
+_YEAR_LAST_SHORT = _YEAR_LAST.replace(r"\d{4}", r"(?:\d{4}|\d{2})")
 _ISO_DATE = r"^\d{4}-\d{2}-\d{2}(?:[ T]|$)"
 _WORDY_CLOCK = rf"(?P<p>{_HALVES})?\s*(?P<h>\d{{1,2}})(?:[:.时時点點](?P<i>\d{{1,2}})分?(?:[:.]?(?P<s>\d{{2}})(?:[.,]\d+)?秒?)?|[时時点點])?\s*(?P<q>{_HALVES})?"
 _WORDY_ZONE = r"(?P<z>[a-z]{1,5})?\s*(?P<o>[+-]\d{1,2}(?::?\d{2})?)?\s*(?:\([^)]*\))?"
@@ -79,7 +84,7 @@ _JAVA = rf"{_WEEKDAY}{_MONTH_WORD}\s+{_DAY}\s+{_WORDY_CLOCK}\s+{_WORDY_ZONE}\s+(
 
 
 def read_times(
-    values: pd.Series, zone: str, *, order: Order = "year first", date1904: bool = False
+    values: pd.Series, zone: str, *, order: Order = "year first", date1904: bool = False, short_years: bool = False
 ) -> tuple[pd.Series, np.ndarray]:
     """Instants read from a column.
 
@@ -94,6 +99,8 @@ def read_times(
         How dates that do not begin with the year are written; by default they are not guessed.
     date1904
         Spreadsheet serials count from 1904, not from 1900.
+    short_years
+        Years may have two digits, 00 to 68 of this century and 69 to 99 of the last; by default such dates are not read.
 
     Returns
     -------
@@ -123,13 +130,13 @@ def read_times(
     if not (np.isnat(wall) & there).any():
         return _believed(_localise(wall, values.index, zone), np.zeros(len(values), bool))
     exact = _offset_times(texts)
-    wall = _wall_times(texts, wall, order, date1904=date1904)
+    wall = _wall_times(texts, wall, _patterns(order, short_years=short_years), date1904=date1904)
     left = np.flatnonzero(there & np.isnat(wall) & np.isnat(exact))
-    wall[left], exact[left] = _wordy_times(texts.take(pa.array(left)), zone, order)
+    wall[left], exact[left] = _wordy_times(texts.take(pa.array(left)), zone, order, short_years=short_years)
     at = _localise(wall, values.index, zone)
     at = at.where(np.isnat(exact), pd.Series(exact, index=values.index).dt.tz_localize("UTC"))
     sentinel = _sentinels(texts)
-    at = at.mask(sentinel | _dubious(texts, order))
+    at = at.mask(sentinel | _dubious(texts, order, short_years=short_years))
     return _believed(at, there & at.isna().to_numpy() & ~sentinel)
 
 
@@ -152,7 +159,7 @@ def _sentinels(texts: pa.Array) -> np.ndarray:
     return _matches(texts, _SENTINEL)
 
 
-def _dubious(texts: pa.Array, order: Order) -> np.ndarray:
+def _dubious(texts: pa.Array, order: Order, *, short_years: bool) -> np.ndarray:
     """(n,) Times that other times of the column show to be written in another way than the one in which they can be read.
 
     Six digits are year and month, unless others are plainly year, month and day of two digits each; thirteen are milliseconds, unless most are a date and
@@ -165,7 +172,7 @@ def _dubious(texts: pa.Array, order: Order) -> np.ndarray:
     republic = _matches(texts, _REPUBLIC)
     if republic.sum() * 2 <= _matches(texts, _MILLISECONDS).sum():
         republic[:] = False
-    first, second = _leading_numbers(texts)
+    first, second = _leading_numbers(texts, _YEAR_LAST_SHORT if short_years else _YEAR_LAST)
     large_first, large_second, small = first > 12, second > 12, (first <= 12) & (second <= 12) & (first != second)
     stated, other = (large_first, large_second) if order == "day first" else (large_second, large_first)
     turned = small & (order != "year first" and other.sum() > stated.sum())
@@ -177,9 +184,9 @@ def _dubious(texts: pa.Array, order: Order) -> np.ndarray:
     return six | republic | turned | whole
 
 
-def _leading_numbers(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+def _leading_numbers(texts: pa.Array, pattern: str) -> tuple[np.ndarray, np.ndarray]:
     """The first two numbers of dates that end with the year; 0 where there is no such date."""
-    parts = pc.extract_regex(texts, _YEAR_LAST)
+    parts = pc.extract_regex(texts, pattern)
     numbers = [pd.to_numeric(parts.field(name).to_pandas(), errors="coerce").fillna(0) for name in ("a", "b")]
     first, second = (number.to_numpy(dtype=np.int64) for number in numbers)
     return first, second
@@ -207,8 +214,14 @@ def _offset_times(texts: pa.Array) -> np.ndarray:
     return at
 
 
-def _wall_times(texts: pa.Array, at: np.ndarray, order: Order, *, date1904: bool) -> np.ndarray:
-    patterns = [_YEAR_FIRST, _COMPACT, _MONTH, _YEAR] + ([_DATES[order]] if order in _DATES else [])
+def _patterns(order: Order, *, short_years: bool) -> list[str]:
+    """The usual forms of a date in digits; a year of two digits stands where the order stated has it, or before 年."""
+    stated = [_DATES[order]] if order in _DATES else []
+    short = [p.replace(r"(?P<y>\d{4})", _SHORT_YEAR) for p in (*stated, _YEAR_FIRST.replace("[-/.年]", "年"))]
+    return [_YEAR_FIRST, _COMPACT, _MONTH, _YEAR, *stated, *(short if short_years else [])]
+
+
+def _wall_times(texts: pa.Array, at: np.ndarray, patterns: list[str], *, date1904: bool) -> np.ndarray:
     for pattern in patterns:
         left = np.flatnonzero(np.isnat(at) & pc.is_valid(texts).to_numpy(zero_copy_only=False))
         if not left.size:
@@ -221,10 +234,11 @@ def _wall_times(texts: pa.Array, at: np.ndarray, order: Order, *, date1904: bool
     return at
 
 
-def _wordy_times(texts: pa.Array, zone: str, order: Order) -> tuple[np.ndarray, np.ndarray]:
+def _wordy_times(texts: pa.Array, zone: str, order: Order, *, short_years: bool) -> tuple[np.ndarray, np.ndarray]:
     """Wall times, and instants where the text says its offset, of texts that no usual form fits; each distinct one is read once."""
     distinct = texts.dictionary_encode()
-    read = [_wordy_time(str(text).lower(), zone, order) for text in distinct.dictionary.to_pylist()]
+    patterns = _wordy_patterns(order, short_years)
+    read = [_wordy_time(str(text).lower(), zone, patterns) for text in distinct.dictionary.to_pylist()]
     codes = distinct.indices.to_numpy(zero_copy_only=False)
     wall, exact = (
         np.array([pair[k] for pair in read], dtype="datetime64[us]")[codes] if read else np.empty(0, "datetime64[us]")
@@ -233,17 +247,21 @@ def _wordy_times(texts: pa.Array, zone: str, order: Order) -> tuple[np.ndarray, 
     return wall, exact
 
 
-def _wordy_time(text: str, zone: str, order: Order) -> tuple[datetime | None, datetime | None]:
+def _wordy_time(text: str, zone: str, patterns: tuple[re.Pattern[str], ...]) -> tuple[datetime | None, datetime | None]:
     """Wall time, or instant in UTC, of one text in lower case; neither where it is no time."""
-    for pattern in _wordy_patterns(order):
+    for pattern in patterns:
         if (parts := pattern.fullmatch(text)) and (wall := _wall_time(parts.groupdict())) is not None:
             return _with_offset(wall, parts.groupdict(), zone)
     return None, None
 
 
 @cache
-def _wordy_patterns(order: Order) -> tuple[re.Pattern[str], ...]:
+def _wordy_patterns(order: Order, short_years: bool) -> tuple[re.Pattern[str], ...]:  # noqa: FBT001 - keys of the cache
+    """The forms with words, longest year first; a year of two digits stands last or, in digits, where the order says."""
     dates = _WORDY_DATES[""] + _WORDY_DATES.get(order, [])
+    if short_years:
+        ends = [date for date in dates if date.endswith(r"(?P<y>\d{4})")]
+        dates = [*dates, *(date.replace(r"\d{4}", r"\d{2}") for date in ends)]
     rest = rf"(?:[\s,t]+{_WORDY_CLOCK})?\s*{_WORDY_ZONE}"
     return tuple(re.compile(pattern) for pattern in (*(date + rest for date in dates), _JAVA))
 
@@ -260,6 +278,7 @@ def _wall_time(parts: dict[str, str | None]) -> datetime | None:
             return None
         hour = hours[0]
     year, day, minute, second = (int(parts[part] or 0) for part in "ydis")
+    year = int(_full_year(year)) if len(parts["y"] or "") == 2 else year
     try:
         return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 the clock is joined to it later
     except ValueError:
@@ -381,8 +400,15 @@ def _field_times(texts: pa.Array, pattern: str) -> np.ndarray:
     hour = np.where(pm & (hour < 12), hour + 12, np.where(am & (hour == 12), 0, hour))
     month = field("m", 0) + field("n", 0) if "n" in names else field("m", 1)
     matched = pc.is_valid(groups).to_numpy(zero_copy_only=False)
-    at = _compose(field("y", 0), month, field("d", 1), hour, field("i", 0), field("s", 0))
+    year, short = field("y", 0), field("w", -1)
+    year = np.where(short >= 0, _full_year(short), year)
+    at = _compose(year, month, field("d", 1), hour, field("i", 0), field("s", 0))
     return np.where(matched & ~contradicts, at, np.datetime64("NaT", "us"))
+
+
+def _full_year(short: Any) -> Any:
+    """The year that two digits mean."""
+    return np.where(np.asarray(short) < _FIRST_SHORT, 2000, 1900) + short
 
 
 def _compose(

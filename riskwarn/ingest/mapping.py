@@ -19,6 +19,7 @@ from riskwarn.clock import instant, zone_named
 from riskwarn.declaring import (
     MAX_DAYS,
     AtLeastZero,
+    Flag,
     NotNegative,
     Number,
     Positive,
@@ -187,6 +188,8 @@ class Mapping:
         Column of the table to a dictionary from the file's words to canonical ones.
     dates
         How dates that do not begin with the year are written.
+    short_years
+        Years may have two digits, 00 to 68 of this century and 69 to 99 of the last; else such dates are refused. In digits alone they need `dates`.
     known
         ``recorded``: an opening is known when recorded, or when it occurred where that is all there is; ``arrival``: when the
         delivery arrived.
@@ -218,6 +221,7 @@ class Mapping:
     id: IdRule = field(default_factory=IdRule)
     delivery: Literal["part", "full"] = "part"
     dates: Order = "year first"
+    short_years: Flag = False
     known: Literal["recorded", "arrival"] = "recorded"
     known_delay_days: Annotated[Number, Field(ge=0, le=MAX_DAYS)] = 0.0
     covers: Literal["rows", "days"] = "rows"

@@ -42,7 +42,9 @@ def column_of(name: str, values: pd.Series, intake: Intake, reasons: Reasons) ->
     if name in mapping.words:
         values = _translated(name, values, intake)
     if column.kind == "time":
-        at, bad = read_times(values, mapping.timezone, order=mapping.dates, date1904=intake.date1904)
+        at, bad = read_times(
+            values, mapping.timezone, order=mapping.dates, date1904=intake.date1904, short_years=mapping.short_years
+        )
         reasons.add(bad, f"{name}: not a time")
         intake.see(f"{name}: not a time", values, bad)
         if name in (*HAPPENED, *ENDS):

@@ -42,6 +42,7 @@ from riskwarn.calling import checked
 from riskwarn.clock import zone_named
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.schema import Table, table_of
+from riskwarn.store import glance
 from riskwarn.store.files import Files
 from riskwarn.store.format import FORMAT, HEAD, REMEDY, head_of, migrate, read_head
 from riskwarn.store.lock import Lock
@@ -100,8 +101,18 @@ class Store(Tables, Publication):
 
     def __repr__(self) -> str:
         """Path, zone and tables at a glance."""
-        zone = self._head().get("timezone") or self._zone
+        zone = self._zone_there()
         return f"Store({str(self.path)!r}, timezone={zone!r}, tables={self.tables()})"
+
+    def _repr_html_(self) -> str:
+        """Grids, feeds with their spans, and nights, for notebooks."""
+        zone = self._zone_there()
+        return glance.to_html(self, self.nights() if zone else [], zone)
+
+    def _zone_there(self) -> str | None:
+        """The time zone, where the store or its user has said one."""
+        zone: str | None = self._head().get("timezone") or self._zone
+        return zone
 
     @property
     def timezone(self) -> str:

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from riskwarn import __version__
 from riskwarn.audit import OWN
 from riskwarn.backtesting import Report
 from riskwarn.calling import checked
-from riskwarn.datasheet import lacking, paper_of
+from riskwarn.datasheet import lacking, paper_of, unread
 from riskwarn.errors import GateError, NotFoundError
 from riskwarn.experiment import Experiment, ModelSettings
 from riskwarn.feature import Feature
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _BUNDLE = "riskwarn"
 _PAPERS = {"card": "model_card", "datasheet": "datasheet", "audit": "audit"}
 """Names of the files of a run."""
+HOLDS_OF_PAPERS = ("papers", "audit")
 _NO_SUCH = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """What MLflow says of a model, version or alias that is not registered; any other refusal is not about the model."""
 
@@ -156,8 +157,17 @@ def log_backtest(report: Report, panel: pd.DataFrame, *, uri: str) -> str:
 
 
 @checked
-def promote(target: str, *, uri: str, version: str | None = None, folder: str | Path | None = None) -> str:
-    """Give ``@champion`` to a version of the model (the candidate by default), if the gate passed when it was trained.
+def promote(
+    target: str,
+    *,
+    uri: str,
+    version: str | None = None,
+    folder: str | Path | None = None,
+    holds: Collection[str] = HOLDS_OF_PAPERS,
+) -> str:
+    """Give ``@champion`` to a version of the model (the candidate by default), if the gate passed when it was trained and its papers hold it not.
+
+    A plan says which holds stop a promotion, and somebody may have released one: :func:`riskwarn.holds.promote` looks at them all.
 
     Parameters
     ----------
@@ -169,6 +179,8 @@ def promote(target: str, *, uri: str, version: str | None = None, folder: str | 
         Number of the version, or its alias; the candidate by default.
     folder
         Where the champion's bundle is kept as well, if given.
+    holds
+        Which of the holds of its papers stop it (:func:`riskwarn.datasheet.unread`); none where they were looked at before.
 
     Returns
     -------
@@ -180,7 +192,8 @@ def promote(target: str, *, uri: str, version: str | None = None, folder: str | 
     NotFoundError
         No such model or version.
     GateError
-        The model was not backtested, or did not beat the best baseline; the message says by how much.
+        The model was not backtested, or did not beat the best baseline, and the message says by how much; or a paper is missing, or has something
+        in it that somebody has to read first.
     DataError
         The bundle is damaged, ends the process that tries it, or scores the rows kept with it otherwise than when it was trained.
     """
@@ -193,6 +206,11 @@ def promote(target: str, *, uri: str, version: str | None = None, folder: str | 
             why = tags.get("gate_reason", "it was not backtested; train it with a report")
             raise GateError(f"model {target!r} version {chosen.version} keeps out of @{CHAMPION}: {why}.")
     model = fetch(target, uri=uri, alias=str(chosen.version))
+    for hold, said in unread(model.facts | {"gate": True}, target=target, version=model.version):
+        if hold in holds:
+            raise GateError(
+                f"a hold stops the promotion of {target}: {hold}: {said} Release it and use `riskwarn promote`."
+            )
     with tempfile.TemporaryDirectory() as place:
         check_golden(model.save(place))
     with connected(uri) as mlflow:

@@ -133,9 +133,13 @@ PHRASES: dict[str, Phrase] = {
     "no_reading": phrase("no reading: see state"),
     "no_history": phrase("too little history"),
     "week_note": phrase("Each week counts what was known when it ended, so weeks compare like with like."),
-    "trust_ok": phrase("Records complete to {until}; all {n} feeds normal."),
+    "trust_ok": phrase(
+        "Records complete to {until}; the one feed normal.",
+        plural="Records complete to {until}; all {n} feeds normal.",
+    ),
     "trust_bad": phrase(
-        "Records complete to {until}; {bad} of {n} feeds are not normal: {names}. What rests on them cannot be trusted."
+        "Records complete to {until}; the one feed is not normal: {names}. What rests on it cannot be trusted.",
+        plural="Records complete to {until}; {bad} of {n} feeds are not normal: {names}. What rests on them cannot be trusted.",
     ),
     "trust_unstated": phrase(
         "Records complete to {until}; this night states no feed health; do not take it as normal."
