@@ -16,6 +16,7 @@ from towns.events import AS_OF, GRIDS, START, ZONE, crowd, logs, revision, table
 from riskwarn import testing
 from riskwarn.declaring import Quantile
 from riskwarn.errors import DefinitionError
+from riskwarn.explanation.rows import features_at, held_events
 from riskwarn.feature import (
     Amber,
     Attribute,
@@ -706,3 +707,39 @@ def test_what_a_feature_must_say():
     for use in (lambda: Feature().name, lambda: Feature().words, lambda: Feature().compute(None)):
         with pytest.raises(DefinitionError, match="does not say"):
             use()
+
+
+def test_what_stands_behind_a_number_adds_up_to_it():
+    """The events behind a value add up to it in each grid; where it is a rate of them, to the same multiple in all grids."""
+    history = History.of(crowd(400, seed=5), GRIDS, until=AS_OF)
+    values = features_at(history, FEATURES, AS_OF)
+    held = held_events(history, FEATURES, AS_OF, set(GRIDS["grid_id"]))
+    counted = set()
+    for feature in FEATURES:
+        if feature.rows(held, AS_OF)["adds"].isna().all():
+            continue
+        sums = np.zeros(len(values))
+        for n in range(len(values)):
+            near = feature.weights(history, n).tocsr()
+            weight = pd.Series(near.data, index=GRIDS["grid_id"].to_numpy()[near.indices])
+            rows = feature.rows(held[held["grid_id"].isin(weight.index)], AS_OF)
+            sums[n] = (rows["adds"] * rows["grid_id"].map(weight).astype(float)).sum()
+        value = values[feature.name].to_numpy()
+        multiple = value.sum() / sums.sum() if feature.scaled else 1
+        np.testing.assert_allclose(multiple * sums, value, rtol=1e-3, err_msg=feature.name)
+        counted.add(type(feature).__name__)
+
+    assert counted >= {
+        "Count",
+        "Own",
+        "Level",
+        "Recent",
+        "Ewma",
+        "Open",
+        "Overdue",
+        "Closed",
+        "Nearby",
+        "OfCity",
+        "OfParent",
+    }
+    assert counted >= {"MostAtOnePlace", "RepeatedPlaces", "UnsettledPlaces", "Faded", "Harmonic", "Spread"}

@@ -208,7 +208,8 @@ class Harmonic(_OfLabel):
 
     def rows(self, events: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
         held = within(self._held(events), at, self.window)
-        week = (at - held["occurred_at"]) // pd.Timedelta(days=_WEEK)
+        # a week holds its first instant, as the count of it does
+        week = (at - held["occurred_at"] - pd.Timedelta(1, "us")) // pd.Timedelta(days=_WEEK)
         return held.assign(adds=held["weight"] / (1 + week))
 
     def compute(self, snapshot: Snapshot) -> np.ndarray:
