@@ -4,7 +4,7 @@ A mutant turns a comparison, an operator of arithmetic or logic, moves a whole n
 The tests of a room are collected once and run once, which tells which lines each of them reaches. Every mutant then lives in a process forked from that one:
 the changed function takes the place of the true one, and the tests that reach its line are asked, the quickest first, until one fails or those asked
 add up to `--seconds` of processor: what is then not noticed counts as surviving. A test that takes five times as long as usual and a minute more counts
-as failed. What no test reaches is asked of all of the room's, from a changed copy of the tree.
+as failed. What no test reaches survives, and so does what runs when a module is imported or as a process of its own.
 Examples of docstrings are tests; those that want PostgreSQL are left out, and so are the migrations of the ledger.
 What survives is printed with its line: some mutants change nothing that anyone could see, and only reading tells.
 """
@@ -17,9 +17,7 @@ import gc
 import os
 import pickle
 import random
-import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -66,7 +64,6 @@ GUESTS = {
     "sklearn",
     "sqlalchemy",
 }
-NOT_LIVING = 77
 QUICK = 0.5
 """Seconds; tests that take no longer are all asked before the others."""
 
@@ -164,15 +161,12 @@ def living(files: list[Path]) -> dict[Path, list[FunctionType]]:
     return found
 
 
-def exchanged(functions: list[FunctionType], tree: ast.Module, file: Path) -> bool:
-    """Give living functions the code of another tree of their file; whether any differs."""
-    new, any_differs = codes(tree, file), False
+def exchange(functions: list[FunctionType], tree: ast.Module, file: Path) -> None:
+    """Give living functions the code of another tree of their file."""
+    new = codes(tree, file)
     for function in functions:
-        code = new.get((function.__code__.co_qualname, function.__code__.co_firstlineno))
-        if code is not None and code != function.__code__:
-            function.__code__ = code
-            any_differs = True
-    return any_differs
+        own = function.__code__
+        function.__code__ = new.get((own.co_qualname, own.co_firstlineno), own)
 
 
 class Asking:
@@ -252,7 +246,7 @@ class Asking:
         builtins.__reached__ = self._reach
         for file, functions in self.functions.items():
             tree = ast.fix_missing_locations(Noting(file).visit(ast.parse(file.read_text("utf-8"))))
-            exchanged(functions, tree, file)
+            exchange(functions, tree, file)
         reached, seconds = [], []
         for n, item in enumerate(self.items):
             self.notes, self.shared_seconds, began = [set()], 0.0, time.process_time()
@@ -280,20 +274,19 @@ class Asking:
         tests.sort(key=lambda t: (self.seconds[t] > QUICK, total[self.items[t].path], self.seconds[t]))
         spent = np.cumsum([self.seconds[t] for t in tests])
         tests = [t for t, before in zip(tests, spent, strict=True) if before <= self.most_seconds] or tests[:1]
-        alive = self._passes(mutant, tests) if tests else None
-        if alive is None:
-            alive = _passes_anew(mutant, [self.items[t].nodeid for t in tests])
+        alive = self._passes(mutant, tests)
         if alive:
             print(f"  survives {len(tests)} tests: {mutant.said} #{n}", flush=True)
         return alive
 
-    def _passes(self, mutant: Mutant, tests: list[int]) -> bool | None:
-        """Whether tests pass with the living functions changed, in a forked process; None where no living function is."""
+    def _passes(self, mutant: Mutant, tests: list[int]) -> bool:
+        """Whether tests pass with the living functions changed, in a forked process."""
+        if not tests:
+            return True
         child = os.fork()
         if child == 0:
             _hush()
-            if not exchanged(self.functions[mutant.file], mutant.tree, mutant.file):
-                os._exit(NOT_LIVING)
+            exchange(self.functions[mutant.file], mutant.tree, mutant.file)
             signal.signal(signal.SIGALRM, _too_long)
             for n, following in zip(tests, [*tests[1:], None], strict=True):
                 signal.setitimer(signal.ITIMER_REAL, 5 * self.seconds[n] + 60, 5)
@@ -306,8 +299,7 @@ class Asking:
         while time.monotonic() < end:
             done, status = os.waitpid(child, os.WNOHANG)
             if done:
-                code = os.waitstatus_to_exitcode(status)
-                return None if code == NOT_LIVING else code == 0
+                return os.waitstatus_to_exitcode(status) == 0
             time.sleep(0.02)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
@@ -335,36 +327,6 @@ def _hush() -> None:
     os.dup2(quiet, 2)
 
 
-def _passes_anew(mutant: Mutant, tests: list[str]) -> bool:
-    """Whether tests pass in a copy of the tree whose file is changed; all of the room's, where none is named."""
-    copy = Path(os.environ["RISKWARN_MUTATED"])
-    file = copy / mutant.file.relative_to(ROOT)
-    file.write_text(ast.unparse(mutant.tree), "utf-8")
-    try:
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-x",
-            "-n",
-            "0",
-            "-p",
-            "no:cacheprovider",
-            "-k",
-            "not postgres",
-        ]
-        asked = tests or os.environ["RISKWARN_ASKED"].split()
-        env = {**os.environ, "PYTHONPATH": str(copy)}
-        subprocess.run([*command, *asked], cwd=copy, env=env, capture_output=True, timeout=900, check=True)
-    except subprocess.SubprocessError:
-        return False
-    else:
-        return True
-    finally:
-        shutil.copy(mutant.file, file)
-
-
 def survivors(report: Path) -> list[tuple[Path, int]]:
     """What survived by an earlier report: it may be asked again after tests were added, the code being the same."""
     lines = [line.split() for line in report.read_text("utf-8").splitlines() if line.startswith("  survives")]
@@ -380,7 +342,6 @@ def ask(name: str, asked: argparse.Namespace) -> None:
     if asked.again:
         draws = {f"again {r}": [m for m in survivors(r) if m in pool] for r in asked.again}
     paths = [*(f"tests/{test}.py" for test in tests.split()), *(str(f.relative_to(ROOT)) for f in files)]
-    os.environ["RISKWARN_ASKED"] = " ".join(paths)
     plugin = Asking(name, draws, len(pool), files, asked.seconds)
     pytest.main(["-qq", "-s", "-n", "0", "-p", "no:cacheprovider", "--no-header", "--no-summary", *paths], [plugin])
 
@@ -397,16 +358,12 @@ def main() -> int:
     os.chdir(ROOT)
     os.environ |= {"OMP_NUM_THREADS": "1", "RISKWARN_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     sys.path[:0] = [str(ROOT)]
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "riskwarn"
-        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", ".venv", "__pycache__", "build", "demo"))
-        os.environ["RISKWARN_MUTATED"] = str(copy)
-        for name in asked.names:
-            child = os.fork()
-            if child == 0:
-                ask(name, asked)
-                os._exit(0)
-            os.waitpid(child, 0)
+    for name in asked.names:
+        child = os.fork()
+        if child == 0:
+            ask(name, asked)
+            os._exit(0)
+        os.waitpid(child, 0)
     return 0
 
 
