@@ -40,6 +40,7 @@ from riskwarn.feature import (
     Recurrence,
     RepeatedPlaces,
     Rise,
+    SameSeason,
     Season,
     Share,
     SinceChange,
@@ -743,3 +744,41 @@ def test_what_stands_behind_a_number_adds_up_to_it():
         "OfParent",
     }
     assert counted >= {"MostAtOnePlace", "RepeatedPlaces", "UnsettledPlaces", "Faded", "Harmonic", "Spread"}
+
+
+def test_three_readers_of_what_is_missing_are_named():
+    """Of an absent feed all of three readers are named, of four the first three and that there are others."""
+    history = History.of(crowd(30), GRIDS)
+    features = [Count("hotline", days=days) for days in (7, 14, 28, 56)]
+
+    with pytest.raises(DefinitionError, match="which 'hotline_n_7d', 'hotline_n_14d', 'hotline_n_28d' read"):
+        check_streams(features[:3], history)
+    with pytest.raises(DefinitionError, match="which 'hotline_n_7d', 'hotline_n_14d', 'hotline_n_28d' and others read"):
+        check_streams(features, history)
+
+
+def test_a_long_count_is_told_as_a_level_and_a_short_one_as_a_habit():
+    """More than half of the fifteen weeks that tell a grid's own usual are its level, which is compared with the city."""
+    clauses = {days: Count("dispute", days=days).clause.kind for days in (28, 52, 53, 105)}
+
+    assert clauses == {28: "habit", 52: "habit", 53: "lasting", 105: "lasting"}
+    assert Count("dispute", days=53).medians
+    assert not Count("dispute", days=52).medians
+
+
+def test_only_a_product_with_the_date_is_told_as_during_it():
+    """A count during a season is told as such; a count times another is a measure."""
+    count = Count("dispute", days=28)
+
+    assert Product(Window("farm"), count).clause.kind == "during"
+    assert Product(count, Count("police_call", days=28)).clause.kind == "measure"
+
+
+def test_the_same_season_holds_its_first_instant():
+    """Behind the same four weeks of two years stand the events from 364 and 728 days ago on, up to and not with 336 and 700."""
+    days = {364: True, 337: True, 336: False, 365: False, 728: True, 701: True, 700: False, 1: False}
+    held = pd.DataFrame({"occurred_at": [AS_OF - pd.Timedelta(days=d) for d in days], "source": "dispute"})
+    rows = SameSeason((Stream("dispute"),), days=28, years=2).rows(held.assign(category="D02", weight=0.5), AS_OF)
+
+    assert sorted(rows.index) == [n for n, inside in enumerate(days.values()) if inside]
+    assert rows["adds"].tolist() == [0.5] * 4
