@@ -123,6 +123,7 @@ def promote_count(
     said = phrase("This list is a count, {name}: no model has shown that it ranks better.", name=named(baseline))
     model.facts.update(
         baseline=in_every_language(said),
+        purpose=trained.facts.get("purpose"),
         gate=False,
         gate_reason=trained.facts.get("gate_reason"),
         backtest=trained.facts.get("backtest"),

@@ -21,6 +21,9 @@ NAME = "prior count 52 weeks"
 def counted(tmp_path_factory):
     """A street whose champion is the count, by the verb, and its night."""
     store = towns.copy(towns.street(), tmp_path_factory.mktemp("counted") / "street")
+    model = tracking.kept(store.path, towns.TARGET, alias=tracking.CANDIDATE)
+    asked = dataclasses.replace(model, facts=model.facts | {"purpose": "mediation"})
+    tracking.keep(asked, store.path, alias=tracking.CANDIDATE)
     code = main(["promote", towns.TARGET, "--baseline", NAME, "--store", str(store.path)])
     return store, code, nightly(store, towns.TARGET, as_of=towns.STREET_NIGHT)
 
@@ -58,6 +61,8 @@ def test_page_and_facts_say_that_it_is_a_count(counted):
     store, _, night = counted
     client = visiting.at_the_machine(create_app(store.path))
 
+    assert night.facts["purpose"] == "mediation"
+    assert "it has no audit of its own" in client.get("/model", params={"lang": "en"}).text
     assert night.facts["baseline"]["en"].startswith("This list is a count, prior count")
     for path in ("/", "/model"):
         for language in ("en", "zh"):

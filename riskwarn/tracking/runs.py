@@ -204,7 +204,10 @@ def promote(
         tags = client.get_run(chosen.run_id).data.tags
         if tags.get("gate") != "passed":
             why = tags.get("gate_reason", "it was not backtested; train it with a report")
-            raise GateError(f"model {target!r} version {chosen.version} keeps out of @{CHAMPION}: {why}.")
+            raise GateError(
+                f"model {target!r} version {chosen.version} keeps out of @{CHAMPION}: {why}. Train a better one; where none beats the count, "
+                f"`riskwarn promote {target} --baseline …` puts the count in use."
+            )
     model = fetch(target, uri=uri, alias=str(chosen.version))
     for hold, said in unread(model.facts | {"gate": True}, target=target, version=model.version):
         if hold in holds:

@@ -313,6 +313,7 @@ PHRASES: dict[str, Phrase] = {
         "Checked when this version was made. Nothing here speaks of residents' conduct: it says where the model, or the reports it reads, may fall short."
     ),
     "audited_none": phrase("The version in use has no audit; train it again to have one."),
+    "audited_count": phrase("A count is in use, and no model: it has no audit of its own."),
     "feature": phrase("Feature"),
     "column": phrase("Column"),
     "unit": phrase("Unit"),
