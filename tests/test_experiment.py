@@ -60,6 +60,10 @@ def test_a_question_says_what_it_is_for(tmp_path):
     assert (plain.purpose, meant.purpose, meant.over(7).purpose) == ("service", "mediation", "mediation")
     assert "purpose mediation" in repr(meant)
     assert meant.digest == plain.digest
+    with pytest.raises(
+        DefinitionError, match=r"purpose: wanted one of service, mediation, resource_planning, got 'patrol'"
+    ):
+        dataclasses.replace(plain, purpose="patrol")
 
 
 @pytest.mark.parametrize(
