@@ -117,8 +117,8 @@ class ModelSettings:
     With ``objective = "lambdarank"``, `gain_per` says what a grid is worth at the head of a night: its events (``grid``), or those per
     ``household`` or per km² of its ``area``, so that a ranking does not merely find large grids.
 
-    `city_level` says how many events, or grids with an outcome that is 1 or 0, the city as a whole is expected to have: what is ``forecast``
-    from its own totals at each date, which moves every night, or what the ``latest`` quarter of the training dates had.
+    `city_level` says how many events the city as a whole is expected to have: what is ``forecast`` from its own totals at each date, which
+    moves every night, or what the ``latest`` quarter of the training dates had. Of an outcome that is 1 or 0 it is always the latter.
 
     `rate_of` says what the additive rate of a count adds up: the past of the ``label`` alone, or what all ``feeds`` count. Of an outcome
     that is 1 or 0 it is always the former.

@@ -195,8 +195,8 @@ class Label:
 
     @property
     def totals(self) -> tuple[OfCity, ...]:
-        """Totals of the city that tell its level, the shortest memory first: its own events fading with :data:`HALF_LIVES`."""
-        return tuple(OfCity(Faded(self.streams, half_life)) for half_life in HALF_LIVES)
+        """Totals of the city that tell its level, the shortest memory first: its own events fading with :data:`HALF_LIVES`; none but for a count."""
+        return tuple(OfCity(Faded(self.streams, half_life)) for half_life in HALF_LIVES if self.is_count)
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -15,11 +15,10 @@ from riskwarn.experiment import ModelSettings
 from riskwarn.explanation import family_contributions, pick_reasons, tide_facts
 from riskwarn.feature import Faded, OfCity, Own
 from riskwarn.history import History, Stream
-from riskwarn.label import HALF_LIVES, Label
+from riskwarn.label import Label
 from riskwarn.model import RiskModel
 from riskwarn.model.golden import difference
 from riskwarn.model.tide import LIMIT, Tide
-from riskwarn.model.tide import fitted as tide_of
 from riskwarn.monitoring.drift import calibration_marks
 from riskwarn.panel import panel_of
 
@@ -101,77 +100,6 @@ def test_a_rising_total_is_followed_without_new_training():
     assert stays[2] > 1.3
     assert moves[:3].between(0.88, 1.125).all()
     assert (np.abs(np.log(moves)) < np.abs(np.log(stays))).all()
-
-
-HEAD = Label("call_emergence_14d", STREAM, days=14, kind="emergence", quantile=0.7)
-
-
-@functools.cache
-def head() -> RiskModel:
-    """A model of who goes beyond its own normal, in the same city."""
-    features = (*READ, *HEAD.signs, *HEAD.totals)
-    read = tuple({f.name: f for f in features}.values())
-    settings = ModelSettings(n_trees=10, min_rows_in_leaf=50)
-    return RiskModel(read, HEAD, settings).fit(panel_of(history(), read, dates(200, 660), label=HEAD))
-
-
-@functools.cache
-def head_later() -> pd.DataFrame:
-    rows = panel_of(history(), head().features, dates(700, 970), label=HEAD)
-    return rows[rows["y"].notna()]
-
-
-def test_a_chance_follows_the_rise_of_the_city():
-    """Where the city rises for good, more grids pass their own normal than at the latest level; the forecast level is nearer, and no rank moves."""
-    rows, model = head_later(), head()
-    stays, moves = (model.calibration.of_rate(m) for m in (model.shape_margin(rows), model.margin(rows)))
-    came = rows["y"].mean()
-    added = pd.Series(model.margin(rows) - model.shape_margin(rows), index=rows.index)
-
-    assert stays.mean() < came
-    assert abs(np.log(moves.mean() / came)) < abs(np.log(stays.mean() / came))
-    assert added.groupby(rows["as_of"]).agg(np.ptp).max() < 1e-12
-    assert added.abs().max() <= LIMIT
-    assert moves.max() <= 1
-
-
-def test_few_dates_leave_a_chance_where_its_shape_stands():
-    """The weights of a chance begin as those of the shape: with dates that tell next to nothing next to nothing is added."""
-    rows = head_later()
-    nights = _told_nights(rows, head())
-    much, little = (
-        tide_of(
-            nights,
-            {f.name: float(h) for f, h in zip(HEAD.totals, HALF_LIVES, strict=True)},
-            [],
-            days=14,
-            wait_days=14,
-            overlap=o,
-            chance=True,
-        )
-        for o in (1.0, 9.0)
-    )
-
-    assert np.abs(little.margin(rows)).mean() < 0.7 * np.abs(much.margin(rows)).mean()
-
-
-def _told_nights(rows: pd.DataFrame, model: RiskModel) -> pd.DataFrame:
-    """A row a date as a fit sees it, each date asked."""
-    told = rows.assign(shape=model.calibration.of_rate(model.shape_margin(rows)), own=1.0)
-    sums = told.groupby("as_of")[["y", "shape", "own"]].sum()
-    return sums.join(told.groupby("as_of")[[f.name for f in HEAD.totals]].first()).reset_index()
-
-
-def test_a_bundle_says_that_its_chance_has_a_level(tmp_path):
-    """Versions that know no level of a chance would read its totals as a shape: the bundle names the format that does, and a count keeps its own."""
-    head().save(tmp_path / "head")
-    model().save(tmp_path / "count")
-    formats = [json.loads((tmp_path / name / "model.json").read_text())["format"] for name in ("head", "count")]
-
-    assert formats == [3, 2]
-    assert np.array_equal(
-        RiskModel.load(tmp_path / "head", trusted=True).margin(head_later()), head().margin(head_later())
-    )
 
 
 def test_what_arrives_late_is_no_falling_level():
@@ -317,7 +245,7 @@ def test_a_bundle_of_before_scores_as_it_did(tmp_path):
     assert old.version == plain.version
     assert old.settings.city_level == "latest"
     assert np.array_equal(old.margin(later()), plain.margin(later()))
-    with pytest.raises(DataError, match=r"another version of riskwarn.*format 99, known up to 3"):
+    with pytest.raises(DataError, match=r"another version of riskwarn.*format 99, known up to 2"):
         RiskModel.load(tmp_path / "new", trusted=True)
 
 

@@ -98,7 +98,7 @@ def _renewed(model: M, rows: Rows) -> M:
 def _on_its_tide(model: M, rows: Rows) -> M:
     """`model` with the level of the city as its totals forecast it, and with its doubt in place of that about a level that stays."""
     names = [f.name for f in model.label.totals]
-    if not {*names, _longest(model)} <= {*model.feature_names}:
+    if not names or not {*names, _longest(model)} <= {*model.feature_names}:
         return model
     totals = dict(zip(names, map(float, HALF_LIVES), strict=True))
     waves = [f.name for f in model.features if isinstance(f, Season)]
@@ -110,10 +110,9 @@ def _on_its_tide(model: M, rows: Rows) -> M:
         days=label.days,
         wait_days=label.wait_days,
         overlap=overlap,
-        chance=not label.is_count,
     )
-    if not found.weights or not label.is_count:
-        return dataclasses.replace(model, tide=found)
+    if not found.weights:
+        return model
     # a bit too much: dispersion holds the spread of the late dates as it is, this is widened by the one degree of freedom they cost
     before = model.common[CITY]
     spread = max(model.calibration.dispersion - before, 0.0) + found.variance
@@ -131,7 +130,7 @@ def _longest(model: Joint) -> str:
 
 
 def _nights(model: Joint, rows: Rows, names: list[str]) -> pd.DataFrame:
-    """A row a date: what came, what the same grids had (of a chance, how many they are), what the shape expects at some of the dates, and the city's columns."""
+    """A row a date: what came, what the same grids had, what the shape expects at some of the dates, and the city's columns."""
     code, dates = pd.factorize(rows.as_of, sort=True)
     first = np.unique(code, return_index=True)[1]
     nights = rows[first].frame(names).reset_index(drop=True).assign(as_of=dates)
@@ -139,11 +138,10 @@ def _nights(model: Joint, rows: Rows, names: list[str]) -> pd.DataFrame:
     asked = np.unique(np.linspace(0, len(dates) - 1, n_asked).astype(int))
     of_asked = np.isin(code, asked)
     shape = np.full(len(dates), np.nan)
-    expected = model.calibration.of_rate(rows[of_asked].each(model.shape_margin, model.shape_names))
+    expected = np.exp(rows[of_asked].each(model.shape_margin, model.shape_names))
     shape[asked] = np.bincount(code[of_asked], expected, len(dates))[asked]
     longest = _longest(model)
-    faded = rows.each(lambda part: part[longest].to_numpy(dtype=float), [longest]) if model.label.is_count else None
-    own = np.bincount(code, faded, len(dates))
+    own = np.bincount(code, rows.each(lambda part: part[longest].to_numpy(dtype=float), [longest]), len(dates))
     return nights.assign(y=np.bincount(code, rows.y), own=own, shape=shape)
 
 

@@ -24,8 +24,8 @@ from riskwarn.notebook import text_html
 from riskwarn.panel import grids_of
 from riskwarn.rows import Rows
 
-FORMAT = 3
-"""Of ``model.json``: 2 has a tide, and 3 one of an outcome that is 1 or 0. One without a format is of the first, has none, and scores as it did."""
+FORMAT = 2
+"""Of ``model.json``: 2 has a tide. One without a format is of the first, has none, and scores as it did."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,7 +193,7 @@ class RiskModel(Joint):
             "common": self.common,
             "facts": self.facts,
             "tide": vars(self.tide),
-            "format": FORMAT if self.tide.weights and not self.label.is_count else 2,
+            "format": FORMAT,
         }
         return bundle.write(folder, body, self.trees)
 

@@ -2,7 +2,7 @@
 
 Shares of a model are chosen within dates, and its calibration knows the mean of the latest quarter; how many events the city as a whole
 will have is told by its own totals. A tide forecasts that total at every date, and what it adds to the log rate, alike for all grids, is
-the forecast less what the shape itself says of the total. Of an outcome that is 1 or 0 the total is the number of grids to which it comes.
+the forecast less what the shape itself says of the total.
 """
 
 from collections.abc import Sequence
@@ -23,8 +23,6 @@ _BEGUN = ((0.2, 0.2), (0.5, 0.05), (1.0, 0.05))
 """Of each step from a half-life to the next longer one: the weight it begins with, and how many independent dates that is worth."""
 _CONSTANT, _WAVE = 4.0, 20.0
 """How many independent dates a constant of 0, and a wave of 0, are worth."""
-_OF_SHAPE = 0.3
-"""Of an outcome that is 1 or 0: how many independent dates the weight is worth that the shape itself gives a step."""
 _RIDGE = 1e-4
 _LEAST_DATES, _LEAST_INDEPENDENT = 12, 4.0
 _BLOCKS = 8
@@ -139,15 +137,14 @@ def fitted(
     days: float,
     wait_days: float,
     overlap: float,
-    chance: bool = False,
 ) -> Tide:
     """The tide of a model, from what its dates brought and what its shape says of some of them.
 
     Parameters
     ----------
     nights
-        A row a date, in order: `as_of`, `y` (events of its horizon), `own` (the same grids' events fading with the longest half-life; of a
-        chance the number of grids asked), `shape` (what the model expects in all, NaN where it was not asked), the totals and the waves.
+        A row a date, in order: `as_of`, `y` (events of its horizon), `own` (the same grids' events fading with the longest half-life),
+        `shape` (what the model expects in all, NaN where it was not asked), the totals and the waves.
     half_lives
         Of each total, days, from the shortest to the longest.
     waves
@@ -156,8 +153,6 @@ def fitted(
         The horizon, and when it is settled.
     overlap
         How many dates count the same event, at least 1.
-    chance
-        Whether the outcome is 1 or 0.
 
     Returns
     -------
@@ -170,30 +165,24 @@ def fitted(
     -----
     Given the longest total, the forecast is linear in the steps from each log rate to that of the next longer half-life. Weights begin as
     those of a faded mean and move as dates come in: the mean of a normal law, given dates of which one in `overlap` is independent.
-    How many of the grids asked have an outcome that is 1 or 0 is linear in the same steps, without the longest total, since such an outcome is
-    told against the grid's own past; nothing says beforehand how much it moves, so weights begin as those that the shape has.
     """
     longest = list(half_lives)[-1]
     rows = nights[nights[[*half_lives, *waves]].notna().all(axis=1) & (nights["own"] > 0)].reset_index(drop=True)
     independent = len(rows) / overlap
     if len(rows) < _LEAST_DATES or independent < _LEAST_INDEPENDENT:
         return Tide()
-    own = rows["own"].to_numpy(dtype=float)
-    base = np.log(own) if chance else _daily(own, half_lives[longest]) + np.log(days)
+    base = _daily(rows["own"].to_numpy(dtype=float), half_lives[longest]) + np.log(days)
     came = np.log(rows["y"].to_numpy(dtype=float) + 0.5) - base
     seen = _columns(rows, half_lives, waves)
     steps = seen[:, 1 : len(half_lives)].mean(axis=0)
     if np.abs(steps).max() > LIMIT:  # dated by the month, or known weeks late: no rate of the last days
         return Tide()
     asked = rows["shape"].notna().to_numpy()
-    read = seen[:, 1:] if chance else seen
-    told = _line(read[asked], np.log(rows["shape"].to_numpy(dtype=float)[asked]) - base[asked])
-    told = np.insert(told, 1, 0.0) if chance else told
-    prior = _as_shape(np.delete(told, 1)) if chance else _as_faded(len(waves))
-    forecast = np.insert(_posterior(seen[:, 1:], came, 1 / overlap, *prior), 1, 0.0)
+    told = _line(seen[asked], np.log(rows["shape"].to_numpy(dtype=float)[asked]) - base[asked])
+    forecast = np.insert(_posterior(seen[:, 1:], came, 1 / overlap), 1, 0.0)
     share = rows["y"].mean() / (rows["y"].mean() + _HALF)
     weights, start = share * (forecast - told)[1:], share * (forecast - told)[0]
-    off, heard = _off(rows["as_of"], seen[:, 1:], came, wait_days, overlap, prior)
+    off, heard = _off(rows["as_of"], seen[:, 1:], came, wait_days, overlap)
     luck = float((1 / (rows["y"] + 0.5)).mean())
     named = dict(zip([*half_lives, *waves], _by_column(weights, len(half_lives)).tolist(), strict=True))
     return Tide(named, dict(half_lives), float(start), max(off - luck, 0.0), heard)
@@ -216,27 +205,14 @@ def _by_column(weights: np.ndarray, n_totals: int) -> np.ndarray:
     return np.r_[np.r_[steps, longest] - np.r_[0.0, steps], waves]
 
 
-_Prior = tuple[np.ndarray, np.ndarray]
-"""Constant and weights of steps and waves to begin with, and how many independent dates each is worth."""
-
-
-def _as_faded(n_waves: int) -> _Prior:
-    """Weights of a faded mean, and no wave."""
-    begun = np.r_[0.0, [weight for weight, _ in _BEGUN], np.zeros(n_waves)]
-    return begun, np.r_[_CONSTANT, [dates for _, dates in _BEGUN], np.full(n_waves, _WAVE)]
-
-
-def _as_shape(told: np.ndarray) -> _Prior:
-    """What the shape says."""
-    n_waves = len(told) - 1 - len(_BEGUN)
-    return told, np.r_[_CONSTANT, np.full(len(_BEGUN), _OF_SHAPE), np.full(n_waves, _WAVE)]
-
-
-def _posterior(seen: np.ndarray, came: np.ndarray, worth: float, begun: np.ndarray, held: np.ndarray) -> np.ndarray:
+def _posterior(seen: np.ndarray, came: np.ndarray, worth: float) -> np.ndarray:
     """Constant and weights of the steps and waves, given dates each `worth` a part of an independent one."""
+    n_waves = seen.shape[1] - len(_BEGUN)
+    begun = np.r_[0.0, [weight for weight, _ in _BEGUN], np.zeros(n_waves)]
+    held = np.diag(np.r_[_CONSTANT, [dates for _, dates in _BEGUN], np.full(n_waves, _WAVE)])
     design = np.column_stack([np.ones(len(seen)), seen])
     left = came - design @ begun
-    return begun + np.linalg.solve(worth * design.T @ design + np.diag(held), worth * design.T @ left)
+    return begun + np.linalg.solve(worth * design.T @ design + held, worth * design.T @ left)
 
 
 def _line(seen: np.ndarray, told: np.ndarray) -> np.ndarray:
@@ -249,17 +225,15 @@ def _line(seen: np.ndarray, told: np.ndarray) -> np.ndarray:
     return np.r_[told.mean() - slope @ centre, slope]
 
 
-def _off(
-    as_of: pd.Series, seen: np.ndarray, came: np.ndarray, wait_days: float, overlap: float, prior: _Prior
-) -> tuple[float, float]:
+def _off(as_of: pd.Series, seen: np.ndarray, came: np.ndarray, wait_days: float, overlap: float) -> tuple[float, float]:
     """Mean square of what forecasts from settled dates alone are off, and how many independent dates told it."""
     known = (as_of + pd.Timedelta(days=wait_days)).to_numpy()
-    errors = [came - np.column_stack([np.ones(len(seen)), seen]) @ _posterior(seen, came, 1 / overlap, *prior)]
+    errors = [came - np.column_stack([np.ones(len(seen)), seen]) @ _posterior(seen, came, 1 / overlap)]
     later = []
     for block in np.array_split(np.arange(len(as_of) // 3, len(as_of)), _BLOCKS):
         past = known <= as_of.to_numpy()[block[0]] if len(block) else np.zeros(len(as_of), bool)
         if past.sum() >= _LEAST_DATES:
-            weights = _posterior(seen[past], came[past], 1 / overlap, *prior)
+            weights = _posterior(seen[past], came[past], 1 / overlap)
             later.append(came[block] - np.column_stack([np.ones(len(block)), seen[block]]) @ weights)
     error = np.concatenate(later or errors)
     return float((error**2).mean()), max(len(error) / overlap, 2.0)
