@@ -22,11 +22,13 @@ import pytest
 from conftest import absent
 from towns.country import DATES, country, stored
 
+from riskwarn.audit import under_reporting
 from riskwarn.distributed import Engine, dask_engine, explain_blocks, search_blocks, train_blocks, write_blocks
+from riskwarn.distributed.auditing import StoreApart
 from riskwarn.distributed.dask_forest import grown_on
 from riskwarn.distributed.task import answered_at
 from riskwarn.errors import DefinitionError, EngineError, MissingExtraError
-from riskwarn.experiment import Dates, Experiment, ModelSettings
+from riskwarn.experiment import Dates, Experiment, Gate, Judge, ModelSettings
 from riskwarn.explanation import explain
 from riskwarn.feature import Count, Feature, Open, Ratio, Share
 from riskwarn.gaps import find_gaps
@@ -213,6 +215,18 @@ def test_dask_has_the_numbers_of_a_store(cluster, land, told, tmp_path, n_blocks
     write_blocks(land, asked(kind="emergence"), tmp_path, engine=Engine("dask", address=cluster), n_blocks=n_blocks)
 
     check_same(tmp_path, told)
+
+
+def test_dask_has_the_audit_of_the_whole(cluster, land, model, tmp_path):
+    """What a list keeps where less is reported, told by separate worker processes, is what the history at hand tells."""
+    listing = dataclasses.replace(asked(), judge=Judge((0.4,)), gate=Gate(metric="capture_40", slices=()))
+    apart = StoreApart(land, tmp_path, Engine("dask", address=cluster), 3)
+
+    found = under_reporting(model, apart, listing, as_of="2025-05-19")
+
+    assert found["kept"].notna().all()
+    wanted = under_reporting(model, land, listing, as_of="2025-05-19")
+    pd.testing.assert_frame_equal(found, wanted, rtol=1e-6)
 
 
 @pytest.mark.slow
