@@ -11,7 +11,7 @@ import pandas as pd
 
 from riskwarn import tracking
 from riskwarn.calling import checked
-from riskwarn.errors import NotFoundError
+from riskwarn.errors import EngineError, NotFoundError
 from riskwarn.explanation import events_behind, pick_reasons, what_if_table
 from riskwarn.feature import Feature
 from riskwarn.history import History
@@ -115,9 +115,11 @@ def answers(
         for question in [q for q in asked if models[q.target] in members]:
             model = models[question.target]
             try:
-                arises = model.label.arises(history.at([as_of]))[:, 0]
+                arises = history.at([as_of]).each(model.label.arises)[:, 0]
                 scores = score(model, panel, capacity=capacity, asked=None if arises.all() else arises)
                 answered.append(Answer(question, model, panel, scores))
+            except EngineError:
+                raise  # the fault of no question
             except Exception as error:  # noqa: BLE001 - whatever one model meets, the others answer
                 failed[question.target] = f"{type(error).__name__}: {error}"
                 errors.append(error)

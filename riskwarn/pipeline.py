@@ -3,8 +3,8 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -41,7 +41,7 @@ from riskwarn.standby import Sound, sound_models
 from riskwarn.store import LEAST_KEPT, NIGHT_TABLES, Store
 from riskwarn.weekly import category_counts, weekly_counts, weekly_readings
 
-__all__ = ["Night", "model_of", "night_panel", "nightly", "run_key", "starter"]
+__all__ = ["Means", "Night", "model_of", "night_panel", "nightly", "run_key", "starter"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +103,7 @@ def nightly(
     tracking_folder: str | Path | None = None,
     force: str = "",
     say: Callable[[str], None] = lambda _: None,
+    means: "Means | None" = None,
 ) -> Night:
     """Score, explain, find gaps, list and publish one night. Safe to run twice: the same night of the same data is one run.
 
@@ -126,6 +127,8 @@ def nightly(
         Why a night is to be published that cannot be right by the rules of :mod:`riskwarn.publishing`; logged.
     say
         Called with a line at each step.
+    means
+        How the city is laid out while the night is made; its history in memory by default.
 
     Returns
     -------
@@ -166,7 +169,7 @@ def nightly(
             say(f"{name} is not answered: {why}")
         for name, why in found.fallen.items():
             say(f"{name} is answered by the model before, {models[name].version}: {why}")
-        night = _compute(_Job(store, planned, mode_at(store, at), at, run, force, say, rivals), found)
+        night = _compute(_Job(store, planned, mode_at(store, at), at, run, force, say, rivals, means or Means()), found)
         for seal in register.seal_missing(store):
             say(f"sealed as line {seal.n} of the register, {seal.digest[:16]}")
         return night
@@ -225,9 +228,49 @@ def _read_nights(store: Store, at: pd.Timestamp) -> list[pd.Timestamp]:
     return [night for night in store.nights() if at - pd.Timedelta(days=LEAST_KEPT - 1) <= night < at]
 
 
+class Means:
+    """How a city is laid out while a night is made: its history in memory."""
+
+    @contextmanager
+    def opened(self, store: Store, at: pd.Timestamp, models: Sequence[RiskModel]) -> Iterator[History]:
+        """The history of a city, for a night of some models.
+
+        Parameters
+        ----------
+        store, at
+            The city and the night.
+        models
+            All that are asked, challengers too.
+
+        Yields
+        ------
+        history
+            Which answers for as long as the night is made.
+        """
+        del models
+        yield History.load(store, as_of=at)
+
+    def evidence(self, history: History, at: pd.Timestamp, scores: pd.DataFrame | None) -> Evidence:
+        """What was known at the night, for its gaps and rules.
+
+        Parameters
+        ----------
+        history
+            What :meth:`opened` gave.
+        at, scores
+            The night, and its scores.
+
+        Returns
+        -------
+        evidence
+            Of the night.
+        """
+        return Evidence(history, at, scores)
+
+
 @dataclass(frozen=True, eq=False)
 class _Job:
-    """What a night is asked for: the city, its plan and mode, the date, the run's name, why it is forced, who hears its steps, and the challengers."""
+    """What a night is asked for: the city, its plan and mode, the date, the run's name, why it is forced, who hears its steps, the challengers, and by which means it is made."""
 
     store: Store
     plan: Plan
@@ -237,6 +280,7 @@ class _Job:
     force: str
     say: Callable[[str], None]
     rivals: shadow.Challengers
+    means: Means
 
     @property
     def mode(self) -> Mode:
@@ -246,7 +290,12 @@ class _Job:
 
 def _compute(job: _Job, found: Sound) -> Night:
     started = time.perf_counter()
-    history = History.load(job.store, as_of=job.at)
+    models = [*found.models.values(), *job.rivals.models.values()]
+    with job.means.opened(job.store, job.at, models) as history:
+        return _made(job, found, history, started)
+
+
+def _made(job: _Job, found: Sound, history: History, started: float) -> Night:
     job.say(f"{job.at:%Y-%m-%d}: {history}")
     if degraded.is_late(history, job.at):
         return _late(job, found.models, history)
@@ -322,7 +371,7 @@ def _found(
     job: _Job, history: History, answered: list[Answer], scores: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame, Listed]:
     """Gaps, rules that hold, and the list; the evidence of all three is let go with the last."""
-    evidence = Evidence(history, job.at, answered[0].scores)
+    evidence = job.means.evidence(history, job.at, answered[0].scores)
     gaps = find_gaps(evidence, answered[0].scores)
     triggers = triggered(evidence, job.plan.triggers).assign(as_of=job.at)
     return gaps, triggers, _list(job, history, evidence, answered, scores, triggers)

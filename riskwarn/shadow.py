@@ -200,7 +200,7 @@ def _ripened(
     tally = dict(matured or _NONE_MATURED)
     if not waiting:
         return [], tally
-    outcomes = label.outcome(history.at([night["as_of"] for night in waiting]))
+    outcomes = history.at([night["as_of"] for night in waiting]).each(label.outcome)
     grid_ids = [str(grid) for grid in history.grids["grid_id"]]
     left = []
     for night, column in zip(waiting, outcomes.T, strict=True):

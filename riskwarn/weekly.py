@@ -1,5 +1,7 @@
 """Events by week: what was known of each week when it ended, by feed and grid, and how unusual the last one is."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -50,10 +52,14 @@ def weekly_counts(history: History, as_of: pd.Timestamp) -> pd.DataFrame:
     weeks
         One row a grid, feed and week with an event.
     """
-    ends = week_ends(as_of)
+    weeks = history.apart(partial(_weeks_of, ends=week_ends(as_of)))
+    return weeks.sort_values(["source", "grid_id", "week_ends_at"], ignore_index=True).assign(as_of=as_of)
+
+
+def _weeks_of(history: History, ends: list[pd.Timestamp]) -> pd.DataFrame:
     known = history.at(ends)
     parts = [_of_feed(history, source, known.count(Stream(source), days=7), ends) for source in history.sources]
-    return pd.concat(parts, ignore_index=True).assign(as_of=as_of)
+    return pd.concat(parts, ignore_index=True)
 
 
 def period_ends(as_of: pd.Timestamp) -> list[pd.Timestamp]:
@@ -97,7 +103,12 @@ def category_counts(history: History, as_of: pd.Timestamp) -> pd.DataFrame:
     counts
         One row a grid, feed, category and period with an event, grid by grid.
     """
-    ends = period_ends(as_of)
+    whole = history.apart(partial(_periods_of, ends=period_ends(as_of)))
+    by = ["grid_id", "source", "category", "period_ends_at"]
+    return whole[[*by, "n"]].sort_values(by, ignore_index=True).assign(as_of=as_of)
+
+
+def _periods_of(history: History, ends: list[pd.Timestamp]) -> pd.DataFrame:
     known = history.at(ends)
     counted = [
         (source, category, known.count(Stream(source, categories=(category,)), days=7 * PERIOD_WEEKS))
@@ -105,9 +116,7 @@ def category_counts(history: History, as_of: pd.Timestamp) -> pd.DataFrame:
         for category in sorted(set(CATEGORIES) - NEVER_FEATURES)
     ]
     parts = [_of_feed(history, source, n, ends).assign(category=category) for source, category, n in counted]
-    whole = pd.concat(parts, ignore_index=True).rename(columns={"week_ends_at": "period_ends_at"})
-    by = ["grid_id", "source", "category", "period_ends_at"]
-    return whole[[*by, "n"]].sort_values(by, ignore_index=True).assign(as_of=as_of)
+    return pd.concat(parts, ignore_index=True).rename(columns={"week_ends_at": "period_ends_at"})
 
 
 def _of_feed(history: History, source: str, counts: np.ndarray, ends: list[pd.Timestamp]) -> pd.DataFrame:

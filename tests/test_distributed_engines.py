@@ -19,11 +19,21 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import pytest
+import towns
 from conftest import absent
+from test_distributed_nightly import check_same as check_published
 from towns.country import DATES, country, stored
 
 from riskwarn.audit import under_reporting
-from riskwarn.distributed import Engine, dask_engine, explain_blocks, search_blocks, train_blocks, write_blocks
+from riskwarn.distributed import (
+    Engine,
+    dask_engine,
+    explain_blocks,
+    nightly_blocks,
+    search_blocks,
+    train_blocks,
+    write_blocks,
+)
 from riskwarn.distributed.auditing import StoreApart
 from riskwarn.distributed.dask_forest import grown_on
 from riskwarn.distributed.task import answered_at
@@ -37,6 +47,7 @@ from riskwarn.label import Label
 from riskwarn.language import Words
 from riskwarn.model import RiskModel
 from riskwarn.panel import Progress, build_panel, panel_of, read_panel, rows_on_disk
+from riskwarn.pipeline import nightly
 from riskwarn.store import Store
 
 DISPUTES = (Stream("dispute"),)
@@ -236,6 +247,33 @@ def test_spark_has_the_numbers_of_a_store(spark, land, told, tmp_path, n_blocks)
     write_blocks(land, asked(kind="emergence"), tmp_path, engine=Engine("spark"), n_blocks=n_blocks)
 
     check_same(tmp_path, told)
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """The night of the street, made in memory."""
+    store = towns.copy(towns.street(), tmp_path_factory.mktemp("whole") / "street")
+    nightly(store, towns.TARGET, as_of=towns.STREET_NIGHT, alias="candidate")
+    return store
+
+
+def check_night(published, folder, engine):
+    """The night of an engine is the run of one machine, with its tables."""
+    store = towns.copy(towns.street(), folder / "street")
+    nightly_blocks(store, towns.TARGET, as_of=towns.STREET_NIGHT, alias="candidate", engine=engine, n_blocks=3)
+
+    check_published(store, published)
+
+
+def test_dask_publishes_the_night_of_the_whole(cluster, published, tmp_path):
+    """Scores, reasons, gaps, monitors and lists from separate worker processes are those of one machine."""
+    check_night(published, tmp_path, Engine("dask", address=cluster, jobs=2))
+
+
+@pytest.mark.slow
+def test_spark_publishes_the_night_of_the_whole(spark, published, tmp_path):
+    """Scores, reasons, gaps, monitors and lists from Spark workers are those of one machine."""
+    check_night(published, tmp_path, Engine("spark"))
 
 
 def test_trees_grown_on_a_cluster_tell_the_outcomes(cluster, history, tmp_path):

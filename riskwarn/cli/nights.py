@@ -3,6 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -146,6 +147,11 @@ def monitor(
     alias: Alias = "champion",
     language: Language = None,
     out: Out = None,
+    engine: EngineName = "local",
+    address: Address = "",
+    jobs: Jobs = 1,
+    blocks: Blocks = None,
+    work: Work = None,
     store: StoreFolder = None,
     json: Json = False,
 ) -> None:
@@ -155,13 +161,19 @@ def monitor(
     from riskwarn.pipeline import model_of
 
     check_out(out)
+    asked_engine = engine_of(engine, address, jobs, blocks)
     opened = open_store(store)
     at = opened.instant(as_of)
     if outcomes:
         _show_outcomes(opened, at, target, out=out, as_json=json, language=str(language))
         return
     model = None if feeds else model_of(opened, target or only_target(store), alias=alias)
-    marks = monitoring.check(opened, model, at)
+    if asked_engine is None:
+        marks = monitoring.check(opened, model, at)
+    else:
+        from riskwarn.distributed import monitor_blocks
+
+        marks = monitor_blocks(opened, model, at, engine=asked_engine, n_blocks=blocks, folder=work)
     if out or json:
         show(marks, out=out, as_json=json, said=monitoring.summary(marks))
         return
@@ -257,6 +269,11 @@ def nightly(
         ),
     ] = None,
     language: Language = None,
+    engine: EngineName = "local",
+    address: Address = "",
+    jobs: Jobs = 1,
+    blocks: Blocks = None,
+    work: Work = None,
     store: StoreFolder = None,
     quiet: Quiet = False,
     json: Json = False,
@@ -264,6 +281,7 @@ def nightly(
     """Do it all for a date and publish; safe to run twice."""
     from riskwarn.pipeline import nightly
 
+    asked_engine = engine_of(engine, address, jobs, blocks)
     opened = open_store(store)
     if capacity is not None:
         check_capacity(capacity)
@@ -275,6 +293,10 @@ def nightly(
         enter_nights(opened)
     planned = None if target else plan_of(plan, store)
     asked = "" if planned else target or only_target(store)
+    if asked_engine is not None:
+        from riskwarn.distributed import nightly_blocks
+
+        nightly = partial(nightly_blocks, engine=asked_engine, n_blocks=blocks, folder=work)
     night = nightly(opened, asked, as_of=as_of, plan=planned, capacity=capacity, alias=alias, force=force, say=tell)
     tell(enter_nights(opened))
     if bulletin:

@@ -13,6 +13,7 @@ Nothing here schedules, sends or tries again: the engine does (:mod:`riskwarn.di
 
 from riskwarn.distributed.engine import ENGINES, Engine
 from riskwarn.distributed.ingesting import ingest_files
+from riskwarn.distributed.nightly import monitor_blocks, nightly_blocks
 from riskwarn.distributed.panel import write_blocks
 from riskwarn.distributed.partition import blocks_of, hilbert
 from riskwarn.distributed.reasons import explain_blocks
@@ -27,6 +28,8 @@ __all__ = [
     "explain_blocks",
     "hilbert",
     "ingest_files",
+    "monitor_blocks",
+    "nightly_blocks",
     "score_blocks",
     "search_blocks",
     "train_blocks",

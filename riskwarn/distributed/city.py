@@ -104,7 +104,7 @@ class Places:
 
 
 def told(
-    history: History, features: Sequence[Feature], label: Label, snapshot: Snapshot, *, outcomes: bool
+    history: History, features: Sequence[Feature], label: Label | Sequence[Label], snapshot: Snapshot, *, outcomes: bool
 ) -> tuple[City, Places]:
     """What there is to tell of a city before anything is added up.
 
@@ -115,7 +115,7 @@ def told(
     history
         Of the whole city.
     features, label
-        What will be computed, and what is predicted.
+        What will be computed, and what is predicted, one or several.
     snapshot
         Of the history, at the dates.
     outcomes
@@ -129,9 +129,10 @@ def told(
     one = _Rehearsal(history.part(np.array([0])), snapshot.dates)
     for feature in features:
         feature.compute(one)
-    label.arises(one)
-    if outcomes:
-        label.outcomes(one)
+    for asked in (label,) if isinstance(label, Label) else label:
+        asked.arises(one)
+        if outcomes:
+            asked.outcomes(one)
     known = history.remembered
     nowhere = np.zeros(0, dtype=bool)
     at = snapshot.micros.tobytes()

@@ -18,21 +18,23 @@ import pyarrow.parquet as pq
 
 from riskwarn.clock import micros
 from riskwarn.distributed.outline import nothing_of
-from riskwarn.distributed.reading import ROW, Kind, as_read, spoken
+from riskwarn.distributed.reading import EVENTS, ROW, as_read, spoken
 from riskwarn.distributed.spilling import bucket_file, read
 from riskwarn.history import NEVER, Events, History
 from riskwarn.history.carry import Carry
 from riskwarn.history.columns import encode, narrow, numbered_keys
-from riskwarn.history.facts import WORD_COLUMNS
-from riskwarn.history.log import COLUMNS, KEYS, WORDS, Log
+from riskwarn.history.facts import WORD_COLUMNS, Facts, facts_of
+from riskwarn.history.log import KEYS, WORDS, Log
+from riskwarn.history.revisions import revisions
+from riskwarn.history.sorting import in_order
 from riskwarn.history.tables import Tables
 from riskwarn.store.remote import Folder, put
 
-HELD = Kind("events", COLUMNS, WORDS, ("event_id",))
-"""Records of one id lie in one bucket, whatever their feed: in which order ids first came tells the order of all events."""
 _TIMES = ("occurred_at", "closed_at", "due_at")
 _FIRST = "first"
 """Column that says where in the table the id of an event first stood."""
+_TOLD = ("grid", "start", "occurred", "weight", "source", "category", "severity", "origin")
+"""Columns of events as they first became known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,41 +47,63 @@ class Holding:
         Where they lie, and where the events held are written.
     words
         Vocabulary of the events.
-    carry
-        Where records go among the grids of the night.
+    carry, n_grids
+        Where records go among the grids of the night, and how many these are.
     at
         The night, µs.
+    told
+        Whether events are written as they first became known, too.
     """
 
     buckets: Path
     folder: Folder
     words: Mapping[str, np.ndarray]
     carry: Carry
+    n_grids: int
     at: int
+    told: bool = False
 
 
 @dataclass(frozen=True)
 class Told:
-    """What the events held of a bucket tell: how many they are, when the newest became known (µs), and which columns say something."""
+    """What the events held of a bucket tell: how many they are, when the newest became known (µs), which columns say something, and when each feed spoke last."""
 
     n: int
     known: int
     filled: frozenset[str]
+    last: Mapping[str, int] = field(default_factory=dict)
 
 
 def hold(job: Holding, number: int) -> Told:
-    """Write the events of a bucket that hold at the night, one row an event, in the grid with the largest share of it."""
-    place = bucket_file(job.buckets, HELD, number)
+    """Write the events of a bucket that hold at the night, a row an event and grid; and each as it first became known, where that is asked for."""
+    place = bucket_file(job.buckets, EVENTS, number)
     rows = as_read(read(place)) if place.exists() else None
     if rows is None or len(rows) == 0:
         return Told(0, -NEVER, frozenset())
-    log = Log.of(spoken(rows, HELD, job.words))
+    log = Log.of(spoken(rows, EVENTS, job.words))
     nowhere = np.zeros(0, dtype=object)
-    held = Events.held_at(log, job.carry, job.at, grid_ids=nowhere, timezone="UTC").largest()
-    columns = _columns(held, rows)
-    put(_file(job.folder, number), lambda file: pq.write_table(columns, file, compression="lz4"))
+    held = Events.held_at(log, job.carry, job.at, grid_ids=nowhere, timezone="UTC")
+    _write(_file(job.folder, number), _columns(held, rows))
+    last = _first_told(job, number, log) if job.told else {}
     filled = frozenset(name for name in (*WORDS, *KEYS, "known_at", *_TIMES) if held.has(name))
-    return Told(len(held), int(held.known.max(initial=-NEVER)), filled)
+    return Told(len(held), int(held.known.max(initial=-NEVER)), filled, last)
+
+
+def _first_told(job: Holding, number: int, log: Log) -> dict[str, int]:
+    """Write each event as it first became known; when each feed became known last."""
+    _, cases = revisions(log, job.carry, job.n_grids)
+    known = cases[np.flatnonzero(cases.start < job.at)]
+    first = known[np.flatnonzero((known.start == known.known) & (known.end > known.start))]
+    _write(
+        _told_file(job.folder, number), pa.table({name: pa.array(np.asarray(getattr(first, name))) for name in _TOLD})
+    )
+    last = np.full(len(job.words["source"]), -NEVER)
+    np.maximum.at(last, known.source, known.start)
+    return {str(job.words["source"][code]): int(last[code]) for code in np.flatnonzero(last > -NEVER)}
+
+
+def _write(place: Folder, rows: pa.Table) -> None:
+    put(place, lambda file: pq.write_table(rows, file, compression="lz4"))
 
 
 def _columns(held: Events, rows: pa.Table) -> pa.Table:
@@ -90,6 +114,7 @@ def _columns(held: Events, rows: pa.Table) -> pa.Table:
     columns: dict[str, pa.Array | pa.ChunkedArray] = {
         _FIRST: pa.array(began[held.row]),
         "grid": pa.array(held.grid.astype(np.int32)),
+        "weight": pa.array(np.asarray(held.weight, np.float32)),
         "known": pa.array(held.known),
         "first_known": pa.array(held.first_known),
         "severity": pa.array(held.severity),
@@ -131,6 +156,65 @@ class Files:
         with _file(self.folder, number).open("rb") as file:
             return pq.read_table(file, columns=list(names))
 
+    def first_told(self, at: int, n_grids: int) -> Facts:
+        """Each event as it first became known, of those known before an instant.
+
+        Parameters
+        ----------
+        at
+            The instant, no later than the night, µs.
+        n_grids
+            Of the night.
+
+        Returns
+        -------
+        rows
+            Sorted as the cases of a history are.
+        """
+        parts = []
+        for number in self.numbers:
+            with _told_file(self.folder, number).open("rb") as file:
+                parts.append(pq.read_table(file))
+        rows = pa.concat_tables(parts)
+        columns = {name: rows[name].to_numpy() for name in _TOLD}
+        words = {name: self.words[name] for name in WORD_COLUMNS}
+        told = in_order(facts_of(words=words, known=columns["start"], **columns), n_grids)
+        return told[np.flatnonzero(told.start < at)]
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """Which of the events of a night are looked at.
+
+    Parameters
+    ----------
+    feeds, since
+        Those of these feeds, and that occurred at this instant (µs) or later; all by default.
+    within
+        (n_grids,) whether they may lie in each grid; in any, and in none, by default.
+    """
+
+    feeds: tuple[str, ...] | None = None
+    since: int | None = None
+    within: np.ndarray | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether all are."""
+        return self.feeds is None and self.since is None and self.within is None
+
+    def rows(self, files: Files, number: int) -> np.ndarray:
+        """(k,) rows of a file."""
+        part = files.rows(number, ["source", "occurred_at", "grid"])
+        here = np.ones(len(part), dtype=bool)
+        if self.feeds is not None:
+            here &= np.isin(files.words["source"], list(self.feeds))[part["source"].to_numpy()]
+        if self.since is not None:
+            here &= part["occurred_at"].to_numpy() >= self.since
+        if self.within is not None:
+            here &= np.r_[self.within, False][part["grid"].to_numpy()]
+        return np.flatnonzero(here)
+
 
 class HeldLog:
     """The log of events that lie in files, as far as events held ask a :class:`riskwarn.history.log.Log`: each column is read when it is asked for.
@@ -139,26 +223,20 @@ class HeldLog:
     ----------
     files
         Where they lie.
-    feeds, since
-        Only events of these feeds, and that occurred at this instant or later; all by default.
+    look
+        Which events are looked at.
     """
 
-    def __init__(self, files: Files, feeds: Sequence[str] | None, since: int | None) -> None:
+    def __init__(self, files: Files, look: Look) -> None:
         self.files = files
         self.filled = files.filled | {"event_id"}
-        self._rows = self._looked_at(feeds, since) if feeds is not None or since is not None else None
+        self._rows = None if look.whole else [look.rows(files, number) for number in files.numbers]
         source, first = self._plain("source"), self._plain(_FIRST)
         by_id = np.argsort(first, kind="stable")
         self._order = by_id[np.argsort(source[by_id], kind="stable")]
-
-    def _looked_at(self, feeds: Sequence[str] | None, since: int | None) -> list[np.ndarray]:
-        rows = []
-        wanted = np.isin(self.files.words["source"], list(feeds or ())) if feeds is not None else None
-        for number in self.files.numbers:
-            part = self.files.rows(number, ["source", "occurred_at"])
-            here = np.ones(len(part), dtype=bool) if wanted is None else wanted[part["source"].to_numpy()]
-            rows.append(np.flatnonzero(here if since is None else here & (part["occurred_at"].to_numpy() >= since)))
-        return rows
+        source, first = source[self._order], first[self._order]
+        begins = np.r_[True, (source[1:] != source[:-1]) | (first[1:] != first[:-1])][: len(first)]
+        self.position = np.flatnonzero(begins)[np.cumsum(begins) - 1]
 
     def _plain(self, name: str) -> np.ndarray:
         return np.asarray(self.files.column(name, self._rows).to_numpy())
@@ -188,7 +266,7 @@ class HeldLog:
 
     def times(self, name: str) -> np.ndarray:
         """µs of each event; :data:`riskwarn.history.NEVER` where empty."""
-        return self.column(name)
+        return self.column("known" if name == "known_at" else name)
 
     def severity(self) -> np.ndarray:
         """Of each event."""
@@ -222,27 +300,51 @@ class HeldEvents(Events):
         return cast("HeldLog", self.log).files
 
 
+def held_events(history: History, files: Files, look: Look, as_of: object) -> Events:
+    """The events of a night that lie in files, in the order in which one machine has them.
+
+    Parameters
+    ----------
+    history
+        Of the night: its grids and clock.
+    files, look
+        Where the events lie, and which of them are looked at.
+    as_of
+        The night.
+
+    Returns
+    -------
+    events
+        As :meth:`riskwarn.history.History.events_at`.
+    """
+    log = HeldLog(files, look)
+    return HeldEvents(
+        cast("Log", log),
+        micros(history.instant(as_of)),
+        log.position,
+        log.column("grid").astype(np.int64),
+        log.column("weight"),
+        grid_ids=history.grid_ids,
+        timezone=history.timezone,
+    )
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class HeldHistory(History):
     """The history of a city at one night: the events held then, in files, and the tables beside them.
 
     Parameters
     ----------
-    files
-        Of the events.
-    feeds, since
-        Which of them are looked at, as for :class:`HeldLog`.
+    files, look
+        Of the events, and which of them are looked at.
     """
 
     files: Files = field(default_factory=lambda: Files(Path(), (), {}, frozenset()))
-    feeds: tuple[str, ...] | None = None
-    since: int | None = None
+    look: Look = field(default_factory=Look)
 
     @classmethod
-    def at_night(
-        cls, night: "HeldNight", feeds: tuple[str, ...] | None = None, since: int | None = None
-    ) -> "HeldHistory":
-        """The history of a night; which events are looked at is told where not all are."""
+    def at_night(cls, night: "HeldNight", look: Look) -> "HeldHistory":
+        """The history of a night, of the events that are looked at."""
         nothing = nothing_of({name: night.files.words[name] for name in WORD_COLUMNS})
         return cls(
             night.grids,
@@ -254,22 +356,12 @@ class HeldHistory(History):
             night.calendar,
             night.beside,
             files=night.files,
-            feeds=feeds,
-            since=since,
+            look=look,
         )
 
     def events_at(self, as_of: object) -> Events:
         """The events of the night."""
-        log = HeldLog(self.files, self.feeds, self.since)
-        return HeldEvents(
-            cast("Log", log),
-            micros(self.instant(as_of)),
-            log.order,
-            log.column("grid").astype(np.int64),
-            np.ones(len(log.order), np.float32),
-            grid_ids=self.grid_ids,
-            timezone=self.timezone,
-        )
+        return held_events(self, self.files, self.look, as_of)
 
     @cached_property
     def carried(self) -> Carry:
@@ -291,4 +383,8 @@ class HeldNight:
 
 
 def _file(folder: Folder, number: int) -> Folder:
-    return folder / f"held-{number:04d}.arrow"
+    return folder / f"held-{number:04d}.parquet"
+
+
+def _told_file(folder: Folder, number: int) -> Folder:
+    return folder / f"told-{number:04d}.parquet"

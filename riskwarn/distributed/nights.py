@@ -11,13 +11,12 @@ import pyarrow.parquet as pq
 
 from riskwarn.clock import micros
 from riskwarn.distributed.engine import Engine
-from riskwarn.distributed.held import HELD, Files, HeldNight, Holding, hold
+from riskwarn.distributed.held import Files, HeldNight, Holding, hold
+from riskwarn.distributed.outline import Outline
 from riskwarn.distributed.panel import gathered
-from riskwarn.distributed.spilling import into_buckets
-from riskwarn.distributed.survey import Survey
+from riskwarn.distributed.reading import EVENTS
 from riskwarn.distributed.task import Running
 from riskwarn.gaps.evidence import check_fresh
-from riskwarn.history.carry import Carry
 from riskwarn.history.tables import CLOCKS, Stored, known
 from riskwarn.store import Store
 from riskwarn.store.remote import Folder, put
@@ -49,14 +48,22 @@ class Written:
 
 
 def held_night(
-    store: Store, at: pd.Timestamp, pieces: Folder, scratch: Path, running: Running, n_parts: int | None
-) -> HeldNight:
+    outline: Outline,
+    store: Store,
+    n_buckets: int,
+    at: pd.Timestamp,
+    pieces: Folder,
+    scratch: Path,
+    running: Running,
+    *,
+    told: bool = False,
+) -> tuple[HeldNight, dict[str, int]]:
     """Bring a night of a store into files, of which each kind of gap reads what it looks at.
 
     Parameters
     ----------
-    store
-        The city.
+    outline, store, n_buckets
+        The city, and in how many buckets its events lie (:func:`riskwarn.distributed.streaming.surveyed`).
     at
         The night.
     pieces
@@ -65,40 +72,36 @@ def held_night(
         For the buckets, on this machine; within `pieces` where that is a folder.
     running
         The engine that takes the events out of the buckets.
-    n_parts
-        How many buckets; as many as keep each below four million rows by default.
+    told
+        Whether events are written as they first became known, too.
 
     Returns
     -------
-    night
-        Without any record.
+    night, last
+        Without any record; and when each feed spoke last, where events are written as they first became known.
 
     Raises
     ------
     StaleDataError
         Nothing is known at the night, or nothing new.
     """
-    until, survey = store.known_until(), Survey()
-    n_buckets = into_buckets(store, HELD, scratch, survey.vocabulary, survey.look, n_parts)
-    grids = store.grids(at).sort_values("grid_id", ignore_index=True)
-    crosswalk = store.read("crosswalk") if store.has("crosswalk") else None
-    crosswalk = None if crosswalk is None else crosswalk[crosswalk["effective_at"] <= at]
-    words = survey.vocabulary.known()
-    carry = Carry.of(words["grid_id"], grids["grid_id"].to_numpy(dtype=object), crosswalk)
-    job = Holding(scratch, pieces, words, carry, micros(at))
+    grids, words = outline.grids, outline.vocabulary[EVENTS.name]
+    job = Holding(scratch, pieces, words, outline.carry(words["grid_id"]), len(grids), micros(at), told)
     if isinstance(pieces, Path):
-        told = gathered(running, hold, range(n_buckets), job, desc="night")
+        parts = gathered(running, hold, range(n_buckets), job, desc="night")
     else:  # buckets that lie on this machine alone
         with Engine().started() as here:
-            told = gathered(here, hold, range(n_buckets), job, desc="night")
-    check_fresh(sum(one.n for one in told), max(one.known for one in told), at)
-    numbers = tuple(number for number, one in enumerate(told) if one.n)
-    files = Files(pieces, numbers, words, frozenset().union(*(one.filled for one in told)))
-    last = survey.last_told(Stored(store), micros(until))
-    calendar = store.path / "calendar.csv"
+            parts = gathered(here, hold, range(n_buckets), job, desc="night")
+    check_fresh(sum(one.n for one in parts), max(one.known for one in parts), at)
+    numbers = tuple(number for number, one in enumerate(parts) if one.n)
+    files = Files(pieces, numbers, words, frozenset().union(*(one.filled for one in parts)))
+    last: dict[str, int] = {}
+    for one in parts:
+        last |= {source: max(known, last.get(source, known)) for source, known in one.last.items()}
     shapeless = grids.drop(columns=[c for c in ("geometry",) if c in grids])
     beside = _written(store, at, pieces)
-    return HeldNight(shapeless, last, store.timezone, crosswalk, calendar if calendar.exists() else None, beside, files)
+    night = HeldNight(shapeless, outline.until, outline.timezone, outline.crosswalk, outline.calendar, beside, files)
+    return night, last
 
 
 def _written(store: Store, at: pd.Timestamp, folder: Folder) -> Written:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
+import pandas as pd
 
 from riskwarn.clock import micros
 from riskwarn.distributed.heard import Cells, Heard, arrivals, begun_of
@@ -49,8 +50,8 @@ class Outline(History):
     cells: dict[str, Cells] = field(default_factory=dict)
 
     @classmethod
-    def drawn(cls, store: Store, survey: Survey) -> Self:
-        """The outline of a store, over its newest grids.
+    def drawn(cls, store: Store, survey: Survey, as_of: pd.Timestamp | None = None) -> Self:
+        """The outline of a store, over its newest grids or those of a night.
 
         Parameters
         ----------
@@ -58,14 +59,18 @@ class Outline(History):
             The city.
         survey
             What was seen of its events, batch by batch.
+        as_of
+            The night whose grids are meant; the newest by default.
 
         Returns
         -------
         outline
             Of which no block has told anything.
         """
-        grids = store.grids().sort_values("grid_id", ignore_index=True)
+        grids = store.grids(as_of).sort_values("grid_id", ignore_index=True)
         crosswalk = store.read("crosswalk") if store.has("crosswalk") else None
+        if crosswalk is not None and as_of is not None:
+            crosswalk = crosswalk[crosswalk["effective_at"] <= as_of]
         words = survey.vocabulary.known()
         carry = Carry.of(words["grid_id"], grids["grid_id"].to_numpy(dtype=object), crosswalk)
         nothing = nothing_of({name: words[name] for name in WORD_COLUMNS})

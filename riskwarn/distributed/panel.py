@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from riskwarn.calling import checked
 from riskwarn.distributed.city import City, Places, told
@@ -113,18 +114,20 @@ class Cut:
         self.pieces = pieces
         self.store = store
         self.sums: Sums | None = None
-        self._n_buckets = n_buckets
+        self.n_buckets = n_buckets
         self._scratch = scratch
 
     @classmethod
-    def of(cls, store: Store | History, pieces: Folder, scratch: Path | None = None) -> "Cut":
-        """A city, before it is cut; a store's events are put aside in `scratch`, on this machine, or where the pieces are if that is here."""
+    def of(
+        cls, store: Store | History, pieces: Folder, scratch: Path | None = None, *, as_of: pd.Timestamp | None = None
+    ) -> "Cut":
+        """A city, before it is cut, over the grids of a night where one is meant; a store's events are put aside in `scratch`, on this machine, or where the pieces are if that is here."""
         if isinstance(store, History):
             return cls(store, pieces)
         if scratch is None:
             assert isinstance(pieces, Path)
             scratch = pieces
-        outline, n_buckets = surveyed(store, scratch)
+        outline, n_buckets = surveyed(store, scratch, as_of=as_of)
         return cls(outline, pieces, store, n_buckets, scratch)
 
     @property
@@ -137,7 +140,7 @@ class Cut:
         self,
         snapshot: Snapshot,
         features: Sequence[Feature],
-        label: Label,
+        label: Label | Sequence[Label],
         cores: Sequence[np.ndarray],
         running: Running,
         asked: np.ndarray | None,
@@ -168,7 +171,7 @@ class Cut:
         _, places = told(outline, features, label, snapshot, outcomes=outcomes)
         self.sums = None if asked is None else Sums(asked)
         outline, pairs = spilled(
-            outline, self.store, self._n_buckets, cores, places, self._scratch, self.pieces, self.sums
+            outline, self.store, self.n_buckets, cores, places, self._scratch, self.pieces, self.sums
         )
         for name in ("crosswalk", "feed_log"):
             if self.sums is not None and outline.has(name):
@@ -363,7 +366,7 @@ def prepared(
     city: Cut,
     snapshot: Snapshot,
     features: Sequence[Feature],
-    label: Label,
+    label: Label | Sequence[Label],
     cores: Sequence[np.ndarray],
     running: Running,
     *,

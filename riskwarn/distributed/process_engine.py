@@ -16,7 +16,7 @@ from typing import Any
 from riskwarn.distributed.task import Answers, Running, Work, answered
 from riskwarn.errors import EngineError
 
-_PRELOADED = ["riskwarn.distributed.panel", "riskwarn.distributed.scores"]
+_PRELOADED = ["riskwarn.distributed.panel", "riskwarn.distributed.scores", "riskwarn.distributed.nightly"]
 
 
 @contextmanager

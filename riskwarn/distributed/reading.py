@@ -38,7 +38,7 @@ class Kind:
     key: tuple[str, ...] = ()
 
 
-EVENTS = Kind("events", COLUMNS, WORDS, ("source", "event_id"))
+EVENTS = Kind("events", COLUMNS, WORDS, ("event_id",))
 KINDS = {
     "events": EVENTS,
     "visits": Kind("visits", READ["visits"], ("grid_id", "kind", "purpose")),

@@ -19,9 +19,10 @@ import pandas as pd
 from riskwarn.calling import checked
 from riskwarn.clock import micros
 from riskwarn.distributed.engine import Engine
-from riskwarn.distributed.held import HeldHistory, HeldNight
+from riskwarn.distributed.held import HeldHistory, HeldNight, Look
 from riskwarn.distributed.nights import held_night
 from riskwarn.distributed.panel import PIECES, cut_in, gathered
+from riskwarn.distributed.streaming import surveyed
 from riskwarn.gaps import FINDERS, KINDS, Evidence, kinds_of, night_of, put_together, shown, to_look_for
 from riskwarn.gaps.suppression import suppress
 from riskwarn.history import DAY_US, Events
@@ -56,7 +57,7 @@ class Searching:
     def evidence(self, feeds: tuple[str, ...] | None = None, days: float = np.inf) -> Evidence:
         """What was known at the night, of some feeds and days."""
         since = None if np.isinf(days) else micros(self.as_of) - round(days * DAY_US)
-        return HeldEvidence(HeldHistory.at_night(self.night, feeds, since), self.as_of, self.scores)
+        return HeldEvidence(HeldHistory.at_night(self.night, Look(feeds, since)), self.as_of, self.scores)
 
 
 class HeldEvidence(Evidence):
@@ -67,7 +68,7 @@ class HeldEvidence(Evidence):
     @cached_property
     def events(self) -> Events:
         """Events as held at the night, those that are looked at."""
-        return self.history.events_at(self.as_of)
+        return self.history.events_at(self.as_of).largest()
 
     def has_column(self, name: str) -> bool:
         """Whether a column of `events` holds any value."""
@@ -120,17 +121,18 @@ def search_blocks(
         cut_in(folder_of(folder or tempfile.gettempdir()) / f"{PIECES}-{uuid4().hex}") as (pieces, scratch),
         engine.started() as running,
     ):
-        night = held_night(store, at, pieces, scratch, running, n_blocks)
+        outline, n_buckets = surveyed(store, scratch, as_of=at, n_buckets=n_blocks)
+        night, _ = held_night(outline, store, n_buckets, at, pieces, scratch, running)
         job = Searching(night, at, told, ())
         lacking, run = to_look_for(job.evidence(), wanted)
         job = replace(job, kinds=tuple(run))
-        tables = gathered(running, _find, range(len(run)), job, desc="kinds")
+        tables = gathered(running, find_one, range(len(run)), job, desc="kinds")
         found = put_together(tables, lacking, at)
         [judged] = gathered(running, _suppress, [0], replace(job, found=found), desc="outages")
     return shown(judged, wanted, lacking)
 
 
-def _find(job: Searching, number: int) -> pd.DataFrame:
+def find_one(job: Searching, number: int) -> pd.DataFrame:
     """The gaps of one kind."""
     kind = KINDS[job.kinds[number]]
     return FINDERS[kind.code](job.evidence(kind.feeds, kind.days))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from riskwarn.distributed.city import Places
@@ -59,7 +60,9 @@ class Cutting:
     dates: np.ndarray
 
 
-def surveyed(store: Store, folder: Path) -> tuple[Outline, int]:
+def surveyed(
+    store: Store, folder: Path, *, as_of: pd.Timestamp | None = None, n_buckets: int | None = None
+) -> tuple[Outline, int]:
     """Read the events of a store once, into buckets.
 
     Parameters
@@ -68,15 +71,20 @@ def surveyed(store: Store, folder: Path) -> tuple[Outline, int]:
         The city.
     folder
         For the buckets.
+    as_of
+        The night whose grids are meant; the newest by default.
+    n_buckets
+        How many; by default as many as hold four million rows each.
 
     Returns
     -------
     outline, n_buckets
         The city without its records, and how many buckets there are.
     """
+    store.known_until()  # what is no city yet is refused here
     survey = Survey()
-    n_buckets = into_buckets(store, EVENTS, folder, survey.vocabulary, survey.look)
-    return Outline.drawn(store, survey), n_buckets
+    n_buckets = into_buckets(store, EVENTS, folder, survey.vocabulary, survey.look, n_buckets)
+    return Outline.drawn(store, survey, as_of), n_buckets
 
 
 def spilled(

@@ -3,7 +3,7 @@
 A feature that several models read is looked at once, for the grids that any of them gives it as a reason for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,9 +45,23 @@ def events_behind(history: History, models: Sequence[RiskModel], reasons: pd.Dat
         gives for the grid and the feature, with `event_grid_id`, the grid in which the event lies.
     """
     at = history.instant(as_of)
+    parts = [_of_share(history, models, rows, at) for rows in history.batches(reasons)]
+    if len(parts) == 1:
+        return parts[0]
+    found = [part for part in parts if len(part)]
+    if not found:
+        return parts[0]
+    number = {model.label.name: place for place, model in enumerate(models)}
+    whole = pd.concat(found, ignore_index=True)
+    order = whole.assign(model=whole["target"].map(number)).sort_values(["model", "grid_id", "feature"], kind="stable")
+    return whole.loc[order.index].reset_index(drop=True)
+
+
+def _of_share(history: History, models: Sequence[RiskModel], reasons: pd.DataFrame, at: pd.Timestamp) -> pd.DataFrame:
+    """The events behind some of the reasons."""
     asked = _asked(models, reasons, history)
     features = list(dict.fromkeys(feature for one in asked for feature in one))
-    held = _Held.of(history, features, at)
+    held = _Held.of(history.within(_entered(asked, history)), features, at)
     found: dict[Feature, pd.DataFrame] = {}
     for feature in sorted(features, key=_feeds):  # those that read the same feeds follow one another
         values = pd.concat([one[feature] for one in asked if feature in one])
@@ -150,6 +164,15 @@ def _joined(
     n = np.searchsorted(lies_in[by_grid], source, side="right") - first
     event = np.arange(n.sum()) - np.repeat(np.cumsum(n) - n - first, n)
     return np.repeat(grid, n), np.repeat(weight, n), by_grid[event]
+
+
+def _entered(asked: Sequence[Mapping[Feature, pd.Series]], history: History) -> np.ndarray:
+    """(n_grids,) whether the events of each grid enter any number that was asked for."""
+    entered = np.zeros(len(history.grids), dtype=bool)
+    for one in asked:
+        for feature, values in one.items():
+            entered[_entering(feature, history, values.index)[1]] = True
+    return entered
 
 
 def _table(found: pd.DataFrame, models: Sequence[RiskModel], events: pd.DataFrame, history: History) -> pd.DataFrame:

@@ -116,7 +116,7 @@ def find_gaps(
     night = as_of if as_of is not None else night_of(scores)
     evidence = store if isinstance(store, Evidence) else Evidence(store, night, scores)
     lacking, run = to_look_for(evidence, wanted)
-    found = put_together([FINDERS[k](evidence) for k in run], lacking, evidence.as_of)
+    found = put_together(evidence.found({k: FINDERS[k] for k in run}), lacking, evidence.as_of)
     return shown(suppress(evidence, found), wanted, lacking)
 
 

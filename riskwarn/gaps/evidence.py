@@ -3,9 +3,10 @@
 Nothing that became known at `as_of` or later enters: a table's rows are cut where they are read, and only here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -104,6 +105,21 @@ class Evidence:
     def follow(self) -> sparse.csr_matrix:
         """(n_grids, codes) share of each written grid code that lies in each grid of tonight; see the table `crosswalk`."""
         return self.history.carried.matrix(self.n_grids)
+
+    def found(self, finders: "Mapping[str, Callable[[Self], pd.DataFrame]]") -> list[pd.DataFrame]:
+        """What each kind finds.
+
+        Parameters
+        ----------
+        finders
+            By code of the kind.
+
+        Returns
+        -------
+        tables
+            Rows of table `gaps`, in the order of the kinds.
+        """
+        return [find(self) for find in finders.values()]
 
     def has_column(self, name: str) -> bool:
         """Whether a column of `events` holds any value.

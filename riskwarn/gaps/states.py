@@ -44,12 +44,9 @@ def feed_states(history: History, gaps: pd.DataFrame, as_of: object) -> list[dic
 
 def _last(history: History, as_of: object) -> list[tuple[str, str | None]]:
     """The last record of each feed that became known before the night."""
-    cases, at = history.cases, micros(history.instant(as_of))
-    lasts: list[tuple[str, str | None]] = []
-    for code, source in enumerate(history.words["source"]):
-        known = cases.start[(cases.source == code) & (cases.start < at)]
-        lasts.append((str(source), _iso(int(known.max()), history.timezone) if known.size else None))
-    return lasts
+    last = history.last_told_of(micros(history.instant(as_of)))
+    sources = [str(source) for source in history.words["source"]]
+    return [(source, _iso(last[source], history.timezone) if source in last else None) for source in sources]
 
 
 def _faults(gaps: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:

@@ -47,6 +47,21 @@ class Planes:
         """The dates on the city's clock."""
         return self.dates.tz_convert(self.history.timezone)
 
+    def each(self, make: "Callable[[Self], np.ndarray]") -> np.ndarray:
+        """What is made of the dates grid by grid. Where the records of a city lie in blocks it is made in each of them, so nothing else may be asked there.
+
+        Parameters
+        ----------
+        make
+            A function of a module, or of what is declared, from a snapshot to numbers (…, n_grids, n_dates).
+
+        Returns
+        -------
+        made
+            (…, n_grids, n_dates) of all grids.
+        """
+        return np.asarray(make(self))
+
     @property
     def around(self) -> Self:
         """The same dates over these grids and their neighbours: itself, where it is of a whole city."""

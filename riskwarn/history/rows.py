@@ -1,8 +1,11 @@
 """The rows of a stream: those that counts count, and those that hold at an instant."""
 
+from collections.abc import Callable, Iterator
 from functools import cached_property, partial
+from typing import Self
 
 import numpy as np
+import pandas as pd
 
 from riskwarn.clock import micros
 from riskwarn.errors import DefinitionError, did_you_mean
@@ -42,6 +45,88 @@ class Rows(Record):
             return self.whole.categories(source)
         words = self.words
         return frozenset(str(words["category"][c]) for s, c in self.cases.slices if words["source"][s] == source)
+
+    def apart(self, make: "Callable[[Self], pd.DataFrame]") -> pd.DataFrame:
+        """A table of rows that each hang on one grid, where the records of a city lie in blocks made of each of them.
+
+        Parameters
+        ----------
+        make
+            A function of a module from a history to a table.
+
+        Returns
+        -------
+        table
+            Its rows in no particular order.
+        """
+        return make(self)
+
+    def batches(self, rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
+        """Rows of a table with `grid_id` in the shares in which they are worked on; in one, where a history is at hand.
+
+        Parameters
+        ----------
+        rows
+            Any.
+
+        Yields
+        ------
+        rows
+            A share.
+        """
+        yield rows
+
+    def within(self, grids: np.ndarray) -> Self:
+        """The history, of which no events are looked at but those in some grids; itself, where all are at hand.
+
+        Parameters
+        ----------
+        grids
+            (n_grids,) bool.
+
+        Returns
+        -------
+        history
+            Of all grids.
+        """
+        del grids
+        return self
+
+    def first_told(self, at: int) -> Facts:
+        """Each event as it first became known, of those known before an instant.
+
+        Parameters
+        ----------
+        at
+            The instant, µs.
+
+        Returns
+        -------
+        rows
+            Of :attr:`cases`.
+        """
+        cases = self.cases
+        return cases[np.flatnonzero((cases.start == cases.known) & (cases.end > cases.start) & (cases.start < at))]
+
+    def last_told_of(self, at: int) -> dict[str, int]:
+        """When the last record of each feed became known before an instant.
+
+        Parameters
+        ----------
+        at
+            The instant, µs.
+
+        Returns
+        -------
+        last
+            By feed, µs; none of a feed that did not speak.
+        """
+        cases = self.cases
+        known = {
+            source: cases.start[(cases.source == code) & (cases.start < at)]
+            for code, source in enumerate(self.words["source"])
+        }
+        return {str(source): int(last.max()) for source, last in known.items() if last.size}
 
     def events_at(self, as_of: object) -> Events:
         """The events held at an instant: of each the newest revision known before it, without those withdrawn or yet to occur.

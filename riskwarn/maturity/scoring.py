@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -86,8 +87,8 @@ def scored(
     for from_days, together in _by_seal([forecast.of(label) for forecast in forecasts]):
         nights = sorted({forecast.at for forecast in together})
         snapshot = history.at(nights)
-        outcomes, settled = label.outcome(snapshot, from_days=from_days), label.settled(snapshot)
-        prior = _prior(label.days - from_days, Own(label.streams, _WEEKS).compute(snapshot))
+        outcomes, settled = snapshot.each(partial(label.outcome, from_days=from_days)), snapshot.each(label.settled)
+        prior = _prior(label.days - from_days, snapshot.each(Own(label.streams, _WEEKS).compute))
         for forecast in together:
             i, asked = nights.index(forecast.at), _asked(forecast, label)
             place = grids.index.get_indexer(asked["grid_id"])

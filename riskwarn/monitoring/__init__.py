@@ -41,7 +41,15 @@ from riskwarn.errors import DataError
 from riskwarn.history import History
 from riskwarn.model import RiskModel
 from riskwarn.monitoring.category import category_marks
-from riskwarn.monitoring.drift import calibration_marks, drift_marks, panels_of, rank_marks, training_dates
+from riskwarn.monitoring.drift import (
+    ONE_DAY,
+    calibration_marks,
+    drift_marks,
+    panels_of,
+    rank_marks,
+    settling_dates,
+    training_dates,
+)
 from riskwarn.monitoring.mark import COLUMNS, STATES, counts, summary, worst
 from riskwarn.monitoring.phrases import in_words
 from riskwarn.monitoring.recording import recording_marks
@@ -61,8 +69,6 @@ __all__ = [
     "summary",
     "worst",
 ]
-_DAY = pd.Timedelta(days=1)
-_N_SETTLED = 4
 
 
 @checked
@@ -177,9 +183,9 @@ def check_feeds(history: History, as_of: object) -> pd.DataFrame:
 def _checked(history: History, models: Sequence[RiskModel], as_of: object, memory: Memory) -> Iterator[pd.DataFrame]:
     """What the monitors of scores say of each model; features that an earlier one reads are not looked at again."""
     at = history.at([as_of]).local[0]
-    looked, recent = _looked_at(models), [_settling(history, model, at) for model in models]
+    looked, recent = _looked_at(models), [settling_dates(model, at, history.timezone) for model in models]
     known = _usual(history, models, looked, memory)
-    panels = panels_of(history, [{at - _DAY, at, *settling} for settling in recent], models)
+    panels = panels_of(history, [{at - ONE_DAY, at, *settling} for settling in recent], models)
     for model, names, usual, settling, days in zip(models, looked, known, recent, panels, strict=True):
         yield _score_marks(names, usual, settling, days, at, model).assign(target=model.label.name)
 
@@ -196,7 +202,7 @@ def _usual(
             left.setdefault(tuple(dates), []).append(number)
     # dates of one training time together and apart from all others: a fading count's last bit hangs on the dates it is made with
     for dates, numbers in left.items():
-        wanted = [{*dates, *(d + _DAY for d in dates)}] * len(numbers)
+        wanted = [{*dates, *(d + ONE_DAY for d in dates)}] * len(numbers)
         panels = panels_of(history, wanted, [models[n] for n in numbers]) if dates else iter([{}] * len(numbers))
         for number, days in zip(numbers, panels, strict=True):
             usual = known[number] = Usual.of(looked[number], dates, days)
@@ -227,7 +233,7 @@ def _score_marks(
     return pd.concat(
         [
             drift_marks(names, usual, days[at], apart=known.apart),
-            rank_marks(pairs, (days[at - _DAY], days[at])),
+            rank_marks(pairs, (days[at - ONE_DAY], days[at])),
             calibration_marks(
                 [d.dropna(subset=["y"]) for d in usual],
                 [days[d].dropna(subset=["y"]) for d in recent],
@@ -237,10 +243,3 @@ def _score_marks(
         ],
         ignore_index=True,
     )
-
-
-def _settling(history: History, model: RiskModel, at: pd.Timestamp) -> list[pd.Timestamp]:
-    """The last dates since the training whose outcomes should have settled at `at`, a horizon apart."""
-    wait, step = pd.Timedelta(days=model.label.wait_days), pd.Timedelta(days=model.label.days)
-    trained = training_dates(model, history.timezone)
-    return [d for d in (at - wait - k * step for k in range(_N_SETTLED)) if len(trained) and d > trained[-1]]

@@ -8,6 +8,7 @@ them by chance, a large one not even by a fault.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -16,13 +17,14 @@ from riskwarn import metrics
 from riskwarn.history import History
 from riskwarn.model import RiskModel
 from riskwarn.monitoring.mark import drifted, marks
-from riskwarn.panel import fill
+from riskwarn.panel import computed
 
 N_DATES = 8
 """Dates of the training time that tonight is compared with."""
 PSI_FLOOR, RANK_FLOOR, LIST_FLOOR, COUNT_FLOOR, ERROR_FLOOR = 0.1, 0.02, 0.1, 0.15, 0.05
 """Drifts below these are never a warning."""
-_YEAR_DAYS = 364
+_YEAR_DAYS, _N_SETTLED = 364, 4
+ONE_DAY = pd.Timedelta(days=1)
 Panels = Sequence[pd.DataFrame]
 Days = dict[pd.Timestamp, pd.DataFrame]
 Pair = tuple[pd.DataFrame, pd.DataFrame]
@@ -56,13 +58,13 @@ def panels_of(
     features = list({feature: None for model in models for feature in model.features})
     place = {feature: i for i, feature in enumerate(features)}
     snapshot = history.at(sorted(set().union(*dates)))
-    matrix = fill(snapshot, features, np.empty((len(features), *snapshot.shape), np.float32))
+    matrix = snapshot.each(partial(computed, features=features))
     for model, asked in zip(models, dates, strict=True):
         at = np.flatnonzero(snapshot.local.isin(list(asked)))
         rows = np.empty((len(at), len(model.features), snapshot.shape[0]), np.float32)
         for column, feature in enumerate(model.features):
             rows[:, column] = matrix[place[feature]][:, at].T
-        outcome = model.label.outcome(snapshot)
+        outcome = snapshot.each(model.label.outcome)
         # a date at a time: what the model makes of all of them at once would be held several times over
         yield {snapshot.local[t]: _said(model, of_date, outcome[:, t]) for t, of_date in zip(at, rows, strict=True)}
 
@@ -85,6 +87,19 @@ def training_dates(model: RiskModel, timezone: str) -> pd.DatetimeIndex:
     ends = [(t.tz_localize(timezone) if t.tzinfo is None else t).tz_convert(timezone) for t in ends]
     span = min(int((ends[1] - ends[0]).days), _YEAR_DAYS)
     return pd.DatetimeIndex(sorted({ends[1] - pd.Timedelta(days=int(d)) for d in np.linspace(0, span, N_DATES)}))
+
+
+def settling_dates(model: RiskModel, at: pd.Timestamp, timezone: str) -> list[pd.Timestamp]:
+    """The last dates since the training whose outcomes should have settled at `at`, a horizon apart."""
+    wait, step = pd.Timedelta(days=model.label.wait_days), pd.Timedelta(days=model.label.days)
+    trained = training_dates(model, timezone)
+    return [d for d in (at - wait - k * step for k in range(_N_SETTLED)) if len(trained) and d > trained[-1]]
+
+
+def dates_looked_at(model: RiskModel, at: pd.Timestamp, timezone: str) -> set[pd.Timestamp]:
+    """All dates at which the monitors of a model look on a night."""
+    trained = training_dates(model, timezone)
+    return {at - ONE_DAY, at, *settling_dates(model, at, timezone), *trained, *(d + ONE_DAY for d in trained)}
 
 
 def drift_marks(

@@ -34,10 +34,8 @@ def recording_marks(history: History, at: int) -> pd.DataFrame:
         Scopes are ``feed:SOURCE@grid:FROM>TO`` (`observed` the share that went there, `expected` records in 28 days before, `days` since),
         ``feed:SOURCE@grid:GRID``, ``feed:SOURCE/county:C@CATEGORY>CATEGORY`` and ``feed:SOURCE/county:C@reporting``; without a county, the whole city.
     """
-    cases = history.cases
-    since = at - (_WEEKS * 7 + 2) * DAY_US
-    fresh = (cases.start == cases.known) & (cases.end > cases.start) & (cases.start < at) & (cases.start >= since)
-    rows = cases[np.flatnonzero(fresh)]
+    fresh = history.first_told(at)
+    rows = fresh[np.flatnonzero(fresh.start >= at - (_WEEKS * 7 + 2) * DAY_US)]
     ago = days_before(rows.start, at, history.timezone)
     sources = np.unique(rows.source)
     found: list[_Row] = []

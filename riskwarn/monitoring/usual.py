@@ -161,7 +161,7 @@ class Memory:
 
     def _key(self, model: RiskModel, names: Sequence[str], dates: pd.DatetimeIndex) -> str:
         """Digest of all that what was usual is made from."""
-        settled = model.label.settled(self.history.at([*dates]))
+        settled = self.history.at([*dates]).each(model.label.settled)
         parts = [_code(), model.version, [*names], [d.isoformat() for d in dates], self._known_by(model, dates[-1])]
         digest = hashlib.sha256(json.dumps(parts).encode())
         digest.update(np.packbits(settled).tobytes() + self._grids)

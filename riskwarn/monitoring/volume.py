@@ -137,16 +137,15 @@ class Flow:
 
 def flows(history: History, at: int, *, counties: bool = True) -> Iterator[Flow]:
     """Every source that spoke before `at` (µs), each over no day before its first record; then, where there are several counties, by county."""
-    cases = history.cases
-    fresh = np.flatnonzero((cases.start == cases.known) & (cases.end > cases.start) & (cases.start < at))
-    ago = days_before(cases.start[fresh], at, history.timezone)
-    source, names = cases.source[fresh], counties_of(history)[1]
+    fresh = history.first_told(at)
+    ago = days_before(fresh.start, at, history.timezone)
+    source, names = fresh.source, counties_of(history)[1]
     for code in np.unique(source):
-        mine = source == code
+        mine = np.flatnonzero(source == code)
         name = str(history.words["source"][code])
-        yield _flow(history, cases[fresh[mine]], ago[mine], name, at)
+        yield _flow(history, fresh[mine], ago[mine], name, at)
         if counties and len(names) > 1:
-            yield _by_county(history, cases[fresh[mine]], ago[mine], name, at)
+            yield _by_county(history, fresh[mine], ago[mine], name, at)
 
 
 def counties_of(history: History) -> tuple[np.ndarray, np.ndarray]:

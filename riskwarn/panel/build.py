@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -125,13 +126,7 @@ def panel_of(
     snapshot = snapshot_of(history, features, dates)
     outcomes = () if label is None else label.columns
     names = [*(f.name for f in features), *outcomes, *(NORMAL.format(feature=f.name) for f in normals)]
-    matrix = np.empty((len(names), *snapshot.shape), dtype=np.float32)
-    n, m = len(features), len(features) + len(outcomes)
-    fill(snapshot, features, matrix[:n])
-    if label is not None:
-        matrix[n:m] = label.outcomes(snapshot)
-    for row, feature in zip(matrix[m:], normals, strict=True):
-        row[:] = feature.normal(snapshot)
+    matrix = snapshot.each(partial(computed, features=features, label=label, normals=normals))
     return _frame(snapshot, names, matrix)
 
 
@@ -162,10 +157,7 @@ def night_panels(history: History, groups: Sequence[Sequence[Feature]], as_of: o
         check_names(features, audit=True)
     distinct = {feature: row for row, feature in enumerate(dict.fromkeys(f for group in groups for f in group))}
     snapshot, n = _looked(history, list(distinct), [as_of]), len(distinct)
-    matrix = np.empty((2 * n, *snapshot.shape), dtype=np.float32)
-    fill(snapshot, list(distinct), matrix[:n])
-    for row, feature in zip(matrix[n:], distinct, strict=True):
-        row[:] = feature.normal(snapshot)
+    matrix = snapshot.each(partial(computed, features=list(distinct), normals=list(distinct)))
     panels = []
     for features in groups:
         rows = np.array([distinct[feature] for feature in features], dtype=np.intp)
@@ -292,6 +284,33 @@ def fill(
             values = feature.compute(snapshot)
         if not np.may_share_memory(values, home):
             home[:] = values
+    return matrix
+
+
+def computed(
+    snapshot: Snapshot, *, features: Sequence[Feature], label: Label | None = None, normals: Sequence[Feature] = ()
+) -> np.ndarray:
+    """Features, the outcomes of a label, and what some features are compared with.
+
+    Parameters
+    ----------
+    snapshot
+        Of the grids and dates.
+    features, label, normals
+        As for :func:`panel_of`.
+
+    Returns
+    -------
+    matrix
+        (n_columns, n_grids, n_dates) float32.
+    """
+    n, m = len(features), len(features) + (0 if label is None else len(label.columns))
+    matrix = np.empty((m + len(normals), *snapshot.shape), dtype=np.float32)
+    fill(snapshot, features, matrix[:n])
+    if label is not None:
+        matrix[n:m] = label.outcomes(snapshot)
+    for row, feature in zip(matrix[m:], normals, strict=True):
+        row[:] = feature.normal(snapshot)
     return matrix
 
 
