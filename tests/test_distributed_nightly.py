@@ -22,6 +22,7 @@ from riskwarn.monitoring import check
 from riskwarn.panel import build_panel
 from riskwarn.pipeline import model_of, nightly
 from riskwarn.plan import Plan, Question
+from riskwarn.schema import TABLES
 
 ALIAS = tracking.CANDIDATE
 ASKED = {"as_of": towns.STREET_NIGHT, "alias": ALIAS}
@@ -57,6 +58,31 @@ def test_blocks_publish_the_night_of_the_whole(published, tmp_path, n_blocks):
     assert not night.done_before
     check_same(store, published)
     assert nightly(store, towns.TARGET, **ASKED).done_before, "it is the run that one machine would make"
+
+
+def test_events_say_of_each_column_whether_it_tells_anything(tmp_path):
+    """A column that one machine shows of the events behind a number is shown in blocks, and none besides."""
+    store, at = stored(tmp_path / "land"), pd.Timestamp("2025-06-02", tz=ZONE)
+    whole = History.load(store, as_of=at).events_at(at)
+    with InBlocks(n_blocks=2).opened(store, at, []) as history:
+        held = history.events_at(at)
+        names = [column.name for column in TABLES["events"].columns if column.name != "retracted"]
+        assert {name: held.has(name) for name in names} == {name: whole.has(name) for name in names}
+        assert held.has("severity")
+        assert not held.has("status")
+
+
+@pytest.mark.slow
+def test_a_town_with_all_tables_is_published_in_blocks(tmp_path):
+    """A town of two hundred grids, with visits, steps, rosters and deliveries, is in four blocks published as in memory."""
+    here, there = (towns.copy(towns.city(), tmp_path / name) for name in ("here", "there"))
+    for store in (here, there):
+        tracking.keep(towns.model(), store.path, alias=ALIAS)
+    nightly(here, towns.TARGET, as_of=towns.NIGHT, alias=ALIAS)
+    nightly_blocks(there, towns.TARGET, as_of=towns.NIGHT, alias=ALIAS, n_blocks=4)
+
+    check_same(there, here, towns.NIGHT)
+    assert len(here.read("events_behind", as_of=here.instant(towns.NIGHT))) > 1000
 
 
 def test_blocks_have_the_monitors_of_the_whole(published):

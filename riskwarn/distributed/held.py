@@ -85,7 +85,8 @@ def hold(job: Holding, number: int) -> Told:
     held = Events.held_at(log, job.carry, job.at, grid_ids=nowhere, timezone="UTC")
     _write(_file(job.folder, number), _columns(held, rows))
     last = _first_told(job, number, log) if job.told else {}
-    filled = frozenset(name for name in (*WORDS, *KEYS, "known_at", *_TIMES) if held.has(name))
+    looked_at = (*WORDS, *KEYS, "known_at", *_TIMES)
+    filled = frozenset(name for name in looked_at if held.has(name)) | (log.filled - {*looked_at})
     return Told(len(held), int(held.known.max(initial=-NEVER)), filled, last)
 
 
