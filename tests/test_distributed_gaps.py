@@ -9,9 +9,10 @@ from towns.country import IDS, stored
 
 from riskwarn import gaps, simulation
 from riskwarn.cli import main
-from riskwarn.distributed import reading, search_blocks
+from riskwarn.distributed import search_blocks
 from riskwarn.errors import DataError, DefinitionError, RiskwarnError
 from riskwarn.gaps import coverage, handoff, quality, seam
+from riskwarn.store import reading
 from riskwarn.unusual import PAST_WEEKS, TAIL_WEEKS
 
 NIGHT = "2023-11-20"
