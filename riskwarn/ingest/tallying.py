@@ -177,7 +177,7 @@ def quantiles(file: IO[bytes], n: int, shares: Sequence[float]) -> list[float]:
     --------
     >>> with tempfile.TemporaryFile() as file:
     ...     _ = file.write(np.array([4, 0, 2, 2], np.int64).tobytes())
-    ...     quantiles(file, 4, (0.5, 0.9))
+    ...     [round(found, 6) for found in quantiles(file, 4, (0.5, 0.9))]
     [2.0, 3.4]
     """
     found = []
