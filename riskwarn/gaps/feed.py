@@ -92,7 +92,6 @@ def _counted(evidence: Evidence, source: str) -> Intake | None:
     if len(known) == 0:
         return None
     county, names = evidence.parent("county_id")
-    placed = grid >= 0
     ago = days_before(known, evidence.at, evidence.timezone)
     days = int(min(ago.max() + 1, _LONGEST_DAYS))
     placed, here = grid >= 0, ago < days
