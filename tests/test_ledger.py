@@ -117,6 +117,17 @@ def test_an_item_is_found_by_its_names(ledger: AnyLedger):
     assert ledger.item(item.item_id[:8]) == ledger.item(item.source_id) == item
     with pytest.raises(NotFoundError, match="no item 'zzzz'"):
         ledger.item("zzzz")
+    with pytest.raises(NotFoundError, match=f"no item '{'z' * 40}'"):
+        ledger.item("z" * 41)
+
+
+def test_a_clock_may_be_five_minutes_ahead(ledger: AnyLedger):
+    """A step of some minutes ahead is taken, for clocks differ; of more than five it is one in the future."""
+    now, leader = pd.Timestamp.now(tz="Asia/Shanghai"), ledger.actor("shift_leader")
+
+    with pytest.raises(DataError, match="in the future"):
+        ledger.act(ledger.first, "acknowledge", leader, at=now + pd.Timedelta(minutes=5, seconds=50))
+    assert ledger.act(ledger.first, "acknowledge", leader, at=now + pd.Timedelta(minutes=4)).version == 2
 
 
 def test_two_at_once_have_one_winner(ledger: AnyLedger):

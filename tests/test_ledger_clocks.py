@@ -185,7 +185,10 @@ def test_a_card_is_verified_by_the_step_it_asked_for(ledger):
     watch(ledger, at="2025-03-03 11:00")
 
     assert ledger.item(card).state == "verified"
-    assert ledger.trail(card)["detail"].iloc[-1]["evidence"]["transitions"]["rows"] == ["4 acknowledge shift_leader"]
+    assert ledger.trail(card)["detail"].iloc[-1]["evidence"]["transitions"] == {
+        "n": 1,
+        "rows": ["4 acknowledge shift_leader"],
+    }
     assert ledger.act(card, "close", ledger.actor("supervisor"), at="2025-03-03 11:30").state == "closed"
     assert set(clocks(ledger, at="2025-04-30")["kind"]) == {"alert"}
 

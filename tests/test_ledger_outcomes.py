@@ -13,6 +13,7 @@ from riskwarn.label import Label
 from riskwarn.lane import drawn as explored
 from riskwarn.ledger import MACHINE, Ledger
 from riskwarn.ledger.outcomes import share_of, weighted_share
+from riskwarn.ledger.response import Period
 from riskwarn.store import Store
 
 
@@ -273,7 +274,7 @@ def test_where_nothing_happened_nothing_is_divided():
 
 
 def test_the_effect_of_a_ledger(tmp_path):
-    """A handled grid that fell from eight to two, its match that stayed, and neighbours that stayed: six events fewer."""
+    """A handled grid that fell from eight to two in the weeks around the night after its result, its match and neighbours that stayed: six events fewer; a period begins with its first night."""
     zone, when = "Asia/Shanghai", pd.Timestamp("2025-03-04", tz="Asia/Shanghai")
     store = Store(tmp_path / "line", timezone=zone)
     since = pd.Timestamp("2024-01-01", tz=zone)
@@ -282,14 +283,16 @@ def test_the_effect_of_a_ledger(tmp_path):
         "grids",
         pd.DataFrame({"grid_id": names, "valid_from": since, "x_km": [3.0 * i for i in range(12)], "y_km": 0.0}),
     )
-    counts = {"G2": (8, 8, 2), "G9": (8, 8, 8)} | {g: (1, 1, 1) for g in names if g not in {"G2", "G9"}}
+    # G6 is more like it by what came after, which may not choose the match
+    odd = {"G2": (8, 8, 2), "G9": (8, 8, 8), "G6": (7, 7, 2)}
+    counts = odd | {g: (1, 1, 1) for g in names if g not in odd}
     rows = [
         {
             "source": "dispute",
             "event_id": f"{g}-{w}-{i}",
             "grid_id": g,
             "category": "D02",
-            "occurred_at": when + pd.Timedelta(days=7 * (w - 2), hours=i),
+            "occurred_at": when + pd.Timedelta(days=7 * (w - 2), hours=21 * i),
         }
         for g, windows in counts.items()
         for w, n in enumerate(windows)
@@ -307,7 +310,13 @@ def test_the_effect_of_a_ledger(tmp_path):
     store.write("events", events.assign(known_at=events["occurred_at"]))
     with Ledger(store) as ledger:
         listed(ledger, ["O3"], grids=["G2"])
-        found = rl.effect(ledger, History.load(store), Label("dispute_7d", (Stream("dispute"),), days=7))
+        history, label = History.load(store), Label("dispute_7d", (Stream("dispute"),), days=7)
+        found = rl.effect(ledger, history, label)
+        of_the_night = Period("the night", NIGHT, NIGHT + pd.Timedelta(days=1))
+        later = Period("later", NIGHT + pd.Timedelta(days=1), NIGHT + pd.Timedelta(days=9))
+        assert rl.effect(ledger, history, label, period=of_the_night) == found
+        with pytest.raises(DataError, match="no alert is confirmed yet"):
+            rl.effect(ledger, history, label, period=later)
 
     assert found.counts["treated"] == (8.0, 2.0)
     assert found.counts["matched"] == (8.0, 8.0)

@@ -94,12 +94,6 @@ class Capture:
         """Matters on neither list; a lower bound, as lists of one city are seldom independent."""
         return max(self.total - (self.first + self.second - self.both), 0.0)
 
-    @property
-    def error(self) -> float:
-        """Standard error of `total` (Seber 1970)."""
-        a, b, m = self.first + 1, self.second + 1, self.both + 1
-        return float(np.sqrt(a * b * (a - m) * (b - m) / (m**2 * (m + 1))))
-
 
 def capture(first: np.ndarray, second: np.ndarray) -> Capture:
     """Capture-recapture of two lists of matters, by their codes.

@@ -106,7 +106,7 @@ def check_joined(flow: Workflow, item: Item, into: Item, actor: Actor) -> None:
         It is the item itself, of another kind, or has ended.
     """
     if not concerns(into.path, into.owner, actor.area):
-        raise ForbiddenError(f"item {into.item_id} lies outside the area {actor.area[:40]!r}.")
+        raise ForbiddenError(f"item {into.item_id} lies outside the area {actor.area!r}.")
     if into.item_id == item.item_id or into.kind != item.kind or into.state in flow.final:
         raise StepError(f"{item.kind} {item.item_id} can be merged with another open {item.kind} alone.")
 
