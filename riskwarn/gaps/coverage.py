@@ -371,7 +371,7 @@ def redistribute(
 
 def _bounded(wanted: np.ndarray, town: np.ndarray, most: float) -> np.ndarray:
     """Visits of which no grid has more than `most`: what is over is spread over its township by what they have, then over all."""
-    if most * len(wanted) < wanted.sum():
+    if most * len(wanted) < wanted.sum() - 1e-6:  # less is the rounding of shares
         raise DataError(
             f"{wanted.sum():.0f} visits cannot be spread over {len(wanted)} grids with at most {most:.0f} each."
         )
