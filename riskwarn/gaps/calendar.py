@@ -13,7 +13,8 @@ from riskwarn.errors import DataError
 from riskwarn.holiday import read_changes
 
 Basis = Literal["auto", "china", "plain"]
-_DAY = np.timedelta64(1, "D")
+DAY = np.timedelta64(1, "D")
+"""A day, for numpy refuses spans without a unit."""
 _CHINESE = frozenset({"Asia/Shanghai", "Asia/Chongqing", "Asia/Harbin", "Asia/Urumqi", "PRC"})
 
 
@@ -53,7 +54,7 @@ class Workdays:
         """
         total = np.r_[0, np.cumsum(self.working)]
         a, b = (
-            np.clip((np.asarray(d, "datetime64[D]") - self.first) // _DAY + 1, 0, len(self.working))
+            np.clip((np.asarray(d, "datetime64[D]") - self.first) // DAY + 1, 0, len(self.working))
             for d in (earlier, later)
         )
         return np.asarray(np.maximum(total[b] - total[a], 0))
@@ -75,13 +76,13 @@ class Workdays:
         array(['2025-02-05'], dtype='datetime64[D]')
         """
         worked = np.flatnonzero(self.working)
-        begun = np.searchsorted(worked, (np.asarray(start, "datetime64[D]") - self.first) // _DAY, side="right")
+        begun = np.searchsorted(worked, (np.asarray(start, "datetime64[D]") - self.first) // DAY, side="right")
         at = begun + np.asarray(days) - 1
         if at.size and at.max() >= len(worked):
             raise DataError(
-                f"the calendar of working days ends on {self.first + (len(self.working) - 1) * _DAY}; a deadline lies beyond it."
+                f"the calendar of working days ends on {self.first + (len(self.working) - 1) * DAY}; a deadline lies beyond it."
             )
-        return np.asarray(self.first + worked[at] * _DAY)
+        return np.asarray(self.first + worked[at] * DAY)
 
 
 def workdays(
@@ -102,14 +103,14 @@ def workdays(
     DataError
         ``china`` past the years announced, or a table that cannot be read.
     """
-    days = np.arange(np.datetime64(first, "D"), np.datetime64(last, "D") + _DAY)
+    days = np.arange(np.datetime64(first, "D"), np.datetime64(last, "D") + DAY)
     working = (days.astype("datetime64[D]").view("int64") + 3) % 7 < 5
     known_by: dict[str, str | int] = {"days": "plain"}
     if basis != "plain":
         working, known_by = _chinese(days, working, strict=basis == "china")
     listed = read_changes(changes) if isinstance(changes, str | Path) else dict(changes or {})
     for day, flag in listed.items():
-        at = int((np.datetime64(day, "D") - days[0]) // _DAY)
+        at = int((np.datetime64(day, "D") - days[0]) // DAY)
         if 0 <= at < len(days):
             working[at] = flag
     return Workdays(days[0], working, known_by | ({"table_days": len(listed)} if listed else {}))

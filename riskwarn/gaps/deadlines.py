@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from riskwarn.errors import DefinitionError, did_you_mean
-from riskwarn.gaps.calendar import Workdays
+from riskwarn.gaps.calendar import DAY, Workdays
 from riskwarn.language import Words
 
 AMBER = 0.8
@@ -172,7 +172,7 @@ def clock(
     start = np.asarray(start, "datetime64[us]")
     today = now.astype("datetime64[D]")
     if unit == "wd":
-        spent = calendar.between(start.astype("datetime64[D]"), today - 1) - np.asarray(paused, dtype=float)
+        spent = calendar.between(start.astype("datetime64[D]"), today - DAY) - np.asarray(paused, dtype=float)
         past = np.maximum(spent - budget, 0)
     else:
         length = 24 * _HOUR_US if unit == "d" else _HOUR_US

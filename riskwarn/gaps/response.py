@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from riskwarn.errors import NotFoundError
+from riskwarn.gaps.calendar import DAY
 from riskwarn.gaps.deadlines import AMBER, scheme
 from riskwarn.gaps.evidence import Evidence
 from riskwarn.gaps.gap import ALERT, CALLBACK, RESPONSE, gap_rows, no_gaps, unknown
@@ -107,13 +108,7 @@ def open_cases(evidence: Evidence, lines: pd.DataFrame) -> pd.DataFrame:
     rows, opened, due, source = rows[has], opened[has], due[has], source[has]
     length = (due - opened).astype("int64")
     used = (evidence.now - opened).astype("int64") / np.maximum(length, 1)
-    late = np.where(
-        due < evidence.now,
-        np.maximum(
-            evidence.workdays.between((due - 1).astype("datetime64[D]"), evidence.now.astype("datetime64[D]") - 1), 0
-        ),
-        0,
-    )
+    late = np.where(due < evidence.now, np.maximum(_days_late(evidence, due), 0), 0)
     return pd.DataFrame(
         {
             "row": rows,
@@ -141,6 +136,12 @@ def closed_elsewhere(evidence: Evidence) -> np.ndarray:
     entries = np.flatnonzero(events.of("dispute") & (events.case >= 0))
     done[entries] = last[events.case[entries]] >= events.occurred[entries]
     return done
+
+
+def _days_late(evidence: Evidence, due: np.ndarray) -> np.ndarray:
+    """Working days from each `due` (wall clock) to yesterday; what was due at midnight was due the day before."""
+    last = (due - np.timedelta64(1, "us")).astype("datetime64[D]")
+    return evidence.workdays.between(last, evidence.now.astype("datetime64[D]") - DAY)
 
 
 def _scheme_due(evidence: Evidence, source: np.ndarray, opened: np.ndarray) -> np.ndarray:
@@ -208,7 +209,7 @@ def _overdue_levels(evidence: Evidence) -> pd.DataFrame:
     if held.empty:
         return no_gaps(RESPONSE, evidence.as_of)
     limit = evidence.wall(held["limit_us"].to_numpy())
-    days = evidence.workdays.between((limit - 1).astype("datetime64[D]"), evidence.now.astype("datetime64[D]") - 1)
+    days = _days_late(evidence, limit)
     by = (
         held.assign(days=days, score=np.log2(1 + days))
         .groupby("to_org")

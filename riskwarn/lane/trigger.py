@@ -25,6 +25,7 @@ from scipy.sparse.csgraph import connected_components
 from riskwarn.calling import checked
 from riskwarn.feature.calendar import spring_festivals
 from riskwarn.gaps import Evidence
+from riskwarn.gaps.calendar import DAY
 from riskwarn.gaps.escalation import chains
 from riskwarn.history import DAY_US, NEVER, Events
 from riskwarn.plan import Triggers
@@ -175,7 +176,7 @@ def _county_overdue(evidence: Evidence, triggers: Triggers) -> np.ndarray:
     county = events.numbers_of("case_id", last.loc[last["level"] == _COUNTY, "case_id"])
     late = late[np.isin(events.case[late], county[county >= 0])]
     due, today = evidence.wall(events.due[late]).astype("datetime64[D]"), evidence.now.astype("datetime64[D]")
-    return late[evidence.workdays.between(due, np.full(len(late), today - 1)) >= triggers.county_overdue_days]
+    return late[evidence.workdays.between(due, np.full(len(late), today - DAY)) >= triggers.county_overdue_days]
 
 
 _RULES: dict[str, Callable[[Evidence, Triggers], np.ndarray]] = {
