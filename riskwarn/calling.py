@@ -65,9 +65,9 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     >>> share("1", of=4)
     Traceback (most recent call last):
     riskwarn.errors.ArgumentError: share: part must be a number, got '1'. It is called as share(part, *, of).
-    >>> share(1)
+    >>> share(1, of=4, by=2)
     Traceback (most recent call last):
-    riskwarn.errors.ArgumentError: share: missing a required argument: 'of'. It is called as share(part, *, of).
+    riskwarn.errors.ArgumentError: share: got an unexpected keyword argument 'by'. It is called as share(part, *, of).
     """
     signature = inspect.signature(function)
     named = function.__qualname__.split("<locals>.")[-1].removesuffix(".__init__")

@@ -153,11 +153,9 @@ def _scheme_due(evidence: Evidence, source: np.ndarray, opened: np.ndarray) -> n
             continue
         day = opened[mine].astype("datetime64[D]")
         if total.unit == "wd":
-            due[mine] = evidence.workdays.after(day, int(total.budget)).astype("datetime64[us]") + np.timedelta64(
-                1, "D"
-            )
+            due[mine] = evidence.workdays.after(day, int(total.budget)) + DAY
         else:
-            due[mine] = (day + int(total.budget) + 1).astype("datetime64[us]")
+            due[mine] = day + (int(total.budget) + 1) * DAY
     return due
 
 
