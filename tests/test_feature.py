@@ -27,6 +27,7 @@ from riskwarn.feature import (
     DaysSince,
     Feature,
     Handling,
+    LastYear,
     Nearby,
     Open,
     OpenAge,
@@ -782,3 +783,14 @@ def test_the_same_season_holds_its_first_instant():
 
     assert sorted(rows.index) == [n for n, inside in enumerate(days.values()) if inside]
     assert rows["adds"].tolist() == [0.5] * 4
+
+
+def test_last_year_by_hand():
+    """Three in the same four weeks of last year, thirteen in all of it: (3 + 1) over (13 / 13 + 1); the first instant is in, the next four weeks are not."""
+    days = [364, 350, 337, 336, *range(10, 100, 10)]
+    events = table([revision(event_id=f"e{d}", known=0, grid="G1") for d in days])
+    occurred = [AS_OF - pd.Timedelta(days=d) for d in days]
+    events = events.assign(occurred_at=occurred, known_at=[t + pd.Timedelta(hours=1) for t in occurred])
+    snapshot = History.of(events, GRIDS, until=AS_OF).at([AS_OF])
+
+    assert LastYear(Stream("dispute"), days=28).compute(snapshot)[0, 0] == pytest.approx((3 + 1) / (13 * 28 / 364 + 1))
