@@ -55,7 +55,18 @@ class Tail:
 
     @classmethod
     def of(cls, p: ArrayLike) -> "Tail":
-        """Of the chances `p`, each in [0, 1]; missing ones say nothing."""
+        """The tail of some chances.
+
+        Parameters
+        ----------
+        p
+            (n,) each in [0, 1]; missing ones say nothing.
+
+        Returns
+        -------
+        tail
+            Their sums.
+        """
         chances = np.asarray(p, dtype=float)
         low = chances[chances < LIMIT]
         depth = np.log(LIMIT / np.maximum(low, TOLD_TO)).sum()
@@ -76,7 +87,18 @@ class Tail:
         return (self.exact + PRIOR) / (self.depth + PRIOR)
 
     def worth(self, p: np.ndarray) -> np.ndarray:
-        """How often a chance as small as `p` comes: a power of it below the limit, another above, which meet at :attr:`share`."""
+        """How often a chance so small comes: a power of it below the limit, another above, which meet at :attr:`share`.
+
+        Parameters
+        ----------
+        p
+            (n,) chances by the law, in [0, 1].
+
+        Returns
+        -------
+        worth
+            (n,) in [0, 1].
+        """
         chances = np.maximum(p, _LEAST)
         above = np.log(self.share) / np.log(LIMIT)
         return np.asarray(np.where(chances < LIMIT, self.share * (chances / LIMIT) ** self.pace, chances**above))
