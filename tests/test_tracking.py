@@ -22,7 +22,7 @@ import visiting
 import riskwarn as rw
 from riskwarn import tracking
 from riskwarn.datasheet import unread
-from riskwarn.errors import DataError, GateError, NotFoundError
+from riskwarn.errors import DataError, DefinitionError, GateError, NotFoundError
 from riskwarn.model import RiskModel, check_golden
 from riskwarn.tracking.server import connected
 from riskwarn.training import card_of
@@ -132,6 +132,13 @@ def test_a_model_without_its_papers_is_refused_by_whatever_way(tracked):
 
     assert [hold for hold, _ in unread(read, target="t", version="v")] == ["audit"]
     assert tracking.kept(folder, towns.TARGET, alias=tracking.CHAMPION) is None
+
+
+@pytest.mark.parametrize("holds", [("paper",), ("audit", "paper")])
+def test_a_hold_that_is_none_promotes_nothing(tmp_path, holds):
+    """A name that is no hold is refused with the nearest one before anything is looked up: it would stop nothing."""
+    with pytest.raises(DefinitionError, match=r"papers, audit, got 'paper' \(did you mean 'papers'\?\)"):
+        tracking.promote(towns.TARGET, uri=tracking.default_uri(tmp_path), version="1", holds=holds)
 
 
 def test_a_model_that_beats_it_is_promoted(tracked, tmp_path):

@@ -16,7 +16,7 @@ from riskwarn.audit import OWN
 from riskwarn.backtesting import Report
 from riskwarn.calling import checked
 from riskwarn.datasheet import lacking, paper_of, unread
-from riskwarn.errors import GateError, NotFoundError
+from riskwarn.errors import DefinitionError, GateError, NotFoundError, did_you_mean
 from riskwarn.experiment import Experiment, ModelSettings
 from riskwarn.feature import Feature
 from riskwarn.gate import gate
@@ -191,12 +191,15 @@ def promote(
     ------
     NotFoundError
         No such model or version.
+    DefinitionError
+        One of `holds` is none.
     GateError
         The model was not backtested, or did not beat the best baseline, and the message says by how much; or a paper is missing, or has something
         in it that somebody has to read first.
     DataError
         The bundle is damaged, ends the process that tries it, or scores the rows kept with it otherwise than when it was trained.
     """
+    _check_holds(holds)
     check_there(uri, target)
     with connected(uri) as mlflow:
         client = mlflow.MlflowClient()
@@ -222,6 +225,16 @@ def promote(
     if folder is not None:
         keep(model, folder, alias=CHAMPION)
     return str(chosen.version)
+
+
+def _check_holds(holds: Collection[str]) -> None:
+    """A name that is no hold would stop nothing, and nobody would know."""
+    for name in (holds,) if isinstance(holds, str) else holds:
+        if name not in HOLDS_OF_PAPERS:
+            wanted = ", ".join(HOLDS_OF_PAPERS)
+            raise DefinitionError(
+                f"holds of a model's papers are {wanted}, got {name!r}{did_you_mean(name, HOLDS_OF_PAPERS)}; name some of them, or () for none."
+            )
 
 
 @checked
