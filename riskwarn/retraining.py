@@ -91,7 +91,7 @@ class Retraining:
             *(["", self.figures.to_string(float_format="{:.4f}".format, na_rep="-"), ""] if len(self.figures) else []),
             f"gate: {_gate_reason(self.model)}",
         ]
-        if self.before is not None and self.before.version == self.model.version:
+        if self.before is not None and _is_same(self.before, self.model):
             lines.append("the champion is this very model already")
         if self.promoted:
             lines.append(f"version {self.promoted} is @{tracking.CHAMPION}")
@@ -108,6 +108,11 @@ def _named(model: RiskModel) -> dict[str, object]:
     kept_facts = ("mlflow_version", "gate", "first", "last", "n_rows")
     facts = {name: model.facts.get(name) for name in kept_facts}
     return {"model_version": model.version, **facts, "gate_reason": _gate_reason(model)}
+
+
+def _is_same(one: RiskModel, other: RiskModel) -> bool:
+    """Whether two are one model: what they forecast, and what they were trained from and for. One that forecasts the same may be meant for other use."""
+    return one.version == other.version and tracking.trained_as(one.facts) == tracking.trained_as(other.facts)
 
 
 def _last(model: RiskModel) -> str:
@@ -162,7 +167,7 @@ def retrain(
     champion = tracking.kept(folder, target, alias=tracking.CHAMPION)
     wanted = tracking.trained_from(experiment, store.digest())
     model = tracking.kept(folder, target, alias=alias)
-    done_before = model is not None and wanted.items() <= model.facts.items() and not lacking(model.facts)
+    done_before = model is not None and wanted == tracking.trained_as(model.facts) and not lacking(model.facts)
     if model is None or not done_before:
         tracking.check_answers(tracking.default_uri(folder))
         model = _trained(store, experiment, folder, alias)
@@ -184,7 +189,7 @@ def _promoted(
 ) -> tuple[str, str]:
     """The version promoted, or why it was not; neither where the champion is this very model."""
     version = str(model.facts["mlflow_version"])
-    if champion is not None and champion.version == model.version:
+    if champion is not None and _is_same(champion, model):
         return "", ""
     try:
         bounds = plan or declared_plan(store)

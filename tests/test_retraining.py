@@ -126,6 +126,53 @@ def test_a_model_without_its_papers_is_trained_again(retrained, question, monkey
     assert lacking(again.model.facts) == []
 
 
+@pytest.fixture
+def kept_as(retrained, question, monkeypatch):
+    """Who is kept, by alias, and the versions that were promoted; nothing is trained or asked of a tracker."""
+    store, _ = retrained
+    trained = tracking.kept(store.path, towns.TARGET, alias="challenger")
+    wanted = tracking.trained_from(towns.rw.Experiment.load(question), store.digest())
+    whole = dataclasses.replace(trained, facts={**trained.facts, **wanted})
+    holders, promoted = {}, []
+    monkeypatch.setattr(tracking, "kept", lambda *_, alias: holders.get(alias))
+    monkeypatch.setattr("riskwarn.retraining._trained", lambda *_: whole)
+    monkeypatch.setattr(
+        "riskwarn.retraining.promote_unheld", lambda *_, version, **__: promoted.append(version) or version
+    )
+    return whole, holders, promoted
+
+
+def meant(model, purpose):
+    """The same model with another purpose in its facts, or with none."""
+    facts = {name: fact for name, fact in model.facts.items() if name != "purpose"}
+    return dataclasses.replace(model, facts=facts if purpose is None else {**facts, "purpose": purpose})
+
+
+def test_a_changed_purpose_reaches_the_champion(retrained, question, kept_as):
+    """The champion that forecasts the same for another purpose is another model: it is replaced where one asks for it; that very model is not."""
+    store, (new, holders, promoted) = retrained[0], kept_as
+    asked = towns.rw.Experiment.load(question)
+    holders |= {"candidate": new, "champion": meant(new, "mediation")}
+    changed = retrain(store, asked, promote=True)
+
+    assert changed.done_before
+    assert promoted == [changed.promoted] == [str(new.facts["mlflow_version"])]
+    assert "this very model" not in repr(changed)
+    holders["champion"] = new
+    assert "this very model" in repr(retrain(store, asked, promote=True))
+    assert len(promoted) == 1
+
+
+def test_a_model_of_before_purposes_is_of_the_default(retrained, question, kept_as):
+    """A model that says no purpose was trained for what an experiment asks that names none: nothing is trained again; another purpose is."""
+    store, (new, holders, _) = retrained[0], kept_as
+    asked = towns.rw.Experiment.load(question)
+    holders |= {"candidate": meant(new, None), "champion": new}
+
+    assert retrain(store, asked).done_before
+    assert not retrain(store, dataclasses.replace(asked, purpose="mediation")).done_before
+
+
 def test_records_that_come_while_the_panel_is_built_are_not_learnt(tmp_path, monkeypatch):
     """The datasheet has the digest of the store before its history was read, so that the next retraining trains anew."""
     store = towns.copy(towns.street(), tmp_path / "street")

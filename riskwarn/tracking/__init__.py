@@ -14,7 +14,7 @@ so a night needs neither MLflow nor a network.
 
 from riskwarn.tracking.autologging import autolog
 from riskwarn.tracking.bundles import CANDIDATE, CHALLENGER, CHAMPION, keep, kept, kept_before, kept_targets
-from riskwarn.tracking.runs import fetch, log_backtest, log_training, log_tuning, promote, trained_from
+from riskwarn.tracking.runs import fetch, log_backtest, log_training, log_tuning, promote, trained_as, trained_from
 from riskwarn.tracking.server import check_answers, default_uri, sqlite_file
 
 __all__ = [
@@ -34,5 +34,6 @@ __all__ = [
     "log_tuning",
     "promote",
     "sqlite_file",
+    "trained_as",
     "trained_from",
 ]

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import sys
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from riskwarn.gate import gate
 from riskwarn.label import Label
 from riskwarn.language import LANGUAGES, SOURCE_LANGUAGE, in_every_language
 from riskwarn.model import RiskModel, check_golden
+from riskwarn.purpose import DEFAULT
 from riskwarn.reporting import to_html
 from riskwarn.rows import Rows
 from riskwarn.tracking import flavour
@@ -295,6 +296,29 @@ def trained_from(experiment: Experiment, data_digest: str) -> dict[str, str]:
     """
     digests = {"experiment_digest": experiment.digest, "data_digest": data_digest}
     return {**digests, "code": __version__, "purpose": experiment.purpose}
+
+
+@checked
+def trained_as(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of a model that was trained: what decided it, and what for.
+
+    Parameters
+    ----------
+    facts
+        Of the model.
+
+    Returns
+    -------
+    facts
+        Those of :func:`trained_from`; a model that says no purpose is for the one of an experiment that names none.
+
+    Examples
+    --------
+    >>> trained_as({"data_digest": "3f9c"})["purpose"]
+    'service'
+    """
+    told = {name: facts.get(name) for name in ("experiment_digest", "data_digest", "code")}
+    return {**told, "purpose": facts.get("purpose") or DEFAULT}
 
 
 def _asked(experiment: Experiment) -> dict[str, str]:
