@@ -134,13 +134,16 @@ def _days(city: City, read: Guess | None) -> tuple[dt.date, dt.date]:
     column = read.columns.loc[read.columns["field"] == "occurred_at", "column"]
     if column.empty:
         raise DataError(
-            f"{Path(city.records).name}: no column tells when a record occurred; wanted is one of days or times with the year in four digits, "
+            f"{Path(city.records).name}: no column tells when a record occurred; wanted is one of days or times, "
             "as 2025-03-02 or 02/03/2025. Export it so; or begin without --records and name the column in the mapping, where `short_years = true` "
             "reads years of two digits: docs/ingest.md has its keys."
         )
-    order = read.mapping().dates
+    mapping = read.mapping()
     pieces = open_delivery(city.records, [column.iloc[0]]).read([column.iloc[0]])
-    times = pd.concat([read_times(piece.rows[column.iloc[0]], city.timezone, order=order)[0] for piece in pieces])
+    order, short = mapping.dates, mapping.short_years
+    times = pd.concat(
+        [read_times(piece.rows[column.iloc[0]], city.timezone, order=order, short_years=short)[0] for piece in pieces]
+    )
     days = times.dropna().dt.tz_convert(city.timezone).dt.date
     if days.empty or (days.max() - days.min()).days < _WARM_UP + HORIZON + SETTLE + 112:
         raise DataError(

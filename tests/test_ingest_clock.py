@@ -136,8 +136,11 @@ def test_an_order_that_is_stated_is_used(order, text):
         ("month first", "1/8/25 1:05 p.m."),
         ("day first", "08.01.25 13:05"),
         ("month first", "01/08/2025 13:05"),
-        ("year first", "08-JAN-25 01.05.00.000000 PM"),
-        ("year first", "25年1月8日 13时05分"),
+        ("", "08-JAN-25 01.05.00.000000 PM"),
+        ("year first", "25/1/8 13:05"),
+        ("year first", "25-01-08 01:05:00 PM"),
+        ("year first", "25.1.8 下午1点5分"),
+        ("", "25年1月8日 13时05分"),
     ],
 )
 def test_years_of_two_digits_are_read_where_the_mapping_says_so(order, text):
@@ -146,6 +149,7 @@ def test_years_of_two_digits_are_read_where_the_mapping_says_so(order, text):
     assert at("8/1/69", order="day first", short_years=True) == "1969-01-08 00:00:00"
     assert at("25-01-08", short_years=True) is None
     assert at("8/1/25", order="day first") is None
+    assert at("25-01-08", order="year first") is None
 
 
 whole_seconds = st.datetimes(datetime.fromisoformat("2002-01-01"), datetime.fromisoformat("2032-12-31")).map(

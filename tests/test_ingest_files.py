@@ -23,6 +23,7 @@ from riskwarn.ingest.clock import read_times
 from riskwarn.ingest.delivery import find_header
 from riskwarn.ingest.folding import cleaned
 from riskwarn.ingest.mapping import mapping_of
+from riskwarn.ingest.ordering import meant
 from riskwarn.ingest.reading import open_delivery
 from riskwarn.store import Store
 
@@ -193,6 +194,38 @@ def test_dates_that_begin_with_the_day_must_be_declared(tmp_path):
     """Day first is read only where the mapping says so."""
     file = write_csv(tmp_path / "f.csv", cells(lambda t: moment(t, "%d/%m/%Y %H:%M")))
     exact(tmp_path, file, dates="day first")
+
+
+YEAR = pd.Series(pd.date_range("2025-01-01", "2025-12-26", freq="2D"))
+
+
+@pytest.mark.parametrize(
+    ("written", "stated"),
+    [("%y/%m/%d", "day first"), ("%y/%m/%d", "month first"), ("%d/%m/%y", "year first"), ("%m/%d/%y", "year first")],
+)
+def test_an_order_that_spreads_a_year_over_thirty_is_refused(tmp_path, written, stated):
+    """Where another order reads every date, over fewer years, no row is believed and the report names it; in it all are read."""
+    right = {"%y": "year first", "%d": "day first", "%m": "month first"}[written[:2]]
+    file = tmp_path / "f.csv"
+    frame = {
+        "矛盾纠纷编号": [f"A{k:03d}" for k in range(len(YEAR))],
+        "受理时间": YEAR.dt.strftime(written),
+        "所属网格": CODES[0],
+    }
+    pd.DataFrame(frame).assign(纠纷类型="邻里纠纷").to_csv(file, index=False)
+    said = {"preset": "dispute", "timezone": ZONE, "dates": stated, "short_years": True}
+    report = ingest(town(tmp_path / "store"), file, mapping_of(said))
+    assert report.accepted == 0
+    assert f"occurred_at: dates are written {right!r}, the mapping says {stated!r}" in report.fault()
+    _, found = brought(tmp_path / "right", file, dates=right, short_years=True)
+    assert found["occurred_at"].tolist() == YEAR.dt.strftime("%Y-%m-%d %H:%M:%S").tolist()
+
+
+def test_a_slip_of_the_pen_turns_no_order():
+    """A 32nd day can be a year; it is refused alone, as the other dates lie in one year only where the day stands first."""
+    texts = pd.concat([YEAR.dt.strftime("%d/%m/%y"), pd.Series(["32/01/25"])], ignore_index=True)
+    assert meant(texts, "day first", short_years=True) == ""
+    assert read_times(texts, ZONE, order="day first", short_years=True)[1].sum() == 1
 
 
 def workbook(path, rows, *, merged=False, native=False, notes=False):

@@ -216,6 +216,35 @@ def test_the_order_of_dates_is_proved_or_asked(tmp_path, days, zone, order, aske
         assert ("'month first' and 'day first'" in text) == asked
 
 
+@pytest.mark.parametrize(
+    ("written", "order"),
+    [
+        ("%y/%m/%d", "year first"),
+        ("%y-%m-%d %H:%M", "year first"),
+        ("%d/%m/%y", "day first"),
+        ("%m/%d/%y", "month first"),
+    ],
+)
+def test_years_of_two_digits_are_proposed_with_their_order(tmp_path, written, order):
+    """The order is the one in which the records lie close together; the proposal reads the file whole, and asks nothing."""
+    days = pd.Series(pd.date_range("2025-01-01", "2025-12-26", freq="4D"))
+    frame = pd.DataFrame({"工单编号": [f"A{k}" for k in range(len(days))], "受理时间": days.dt.strftime(written)})
+    frame.to_csv(tmp_path / "f.csv", index=False)
+    proposal = guess(tmp_path / "f.csv", timezone="Asia/Shanghai")
+    line = proposal.columns.set_index("column").loc["受理时间"]
+    assert (line["field"], line["confidence"], proposal.questions) == ("occurred_at", 1.0, ())
+    assert (proposal.mapping().dates, proposal.mapping().short_years) == (order, True)
+
+
+def test_years_of_two_digits_that_may_be_days_are_asked_for(tmp_path):
+    """Three days of which each order makes dates are read year first on a clock of China, and the question is written down."""
+    frame = pd.DataFrame({"工单编号": ["A1", "A2", "A3"], "受理时间": ["11/01/08", "11/01/09", "11/01/10"]})
+    frame.to_csv(tmp_path / "f.csv", index=False)
+    proposal = guess(tmp_path / "f.csv", timezone="Asia/Shanghai")
+    assert proposal.mapping().dates == "year first"
+    assert "'year first' and 'month first' and 'day first'" in proposal.questions[0]
+
+
 def test_two_columns_that_fit_are_both_named(tmp_path):
     """When an event occurred and when it was reported are two columns; the proposal takes one and names the other."""
     times = ["2024-03-01 10:00", "2024-03-02 10:00"]

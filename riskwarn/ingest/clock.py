@@ -20,7 +20,8 @@ import pyarrow.compute as pc
 
 from riskwarn.ingest.folding import clean, cleaned
 
-Order = Literal["year first", "month first", "day first"]
+Order = Literal["", "year first", "month first", "day first"]
+"""How dates in digits are written; where it is not said, only those that begin with a year of four digits are read."""
 FIRST_YEAR, LAST_YEAR = 1950, 2100
 """Years outside are not believed."""
 SENTINEL_YEARS = (0, 1, 1899, 1900, 9999)
@@ -36,6 +37,7 @@ _MONTH = r"^(?P<y>\d{4})(?:\s*[-/.年]\s*(?P<m>\d{1,2})\s*月?|(?P<n>[01]\d))$"
 _YEAR = r"^(?P<y>\d{4})年?$"
 _SERIAL = r"^[2-7]\d{4}(?:\.\d+)?$"
 _DATES = {
+    "year first": r"^(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})\s*" + _CLOCK + "$",
     "month first": r"^(?P<m>\d{1,2})[-/.](?P<d>\d{1,2})[-/.](?P<y>\d{4})\s*" + _CLOCK + "$",
     "day first": r"^(?P<d>\d{1,2})[-/.](?P<m>\d{1,2})[-/.](?P<y>\d{4})\s*" + _CLOCK + "$",
 }
@@ -84,7 +86,7 @@ _JAVA = rf"{_WEEKDAY}{_MONTH_WORD}\s+{_DAY}\s+{_WORDY_CLOCK}\s+{_WORDY_ZONE}\s+(
 
 
 def read_times(
-    values: pd.Series, zone: str, *, order: Order = "year first", date1904: bool = False, short_years: bool = False
+    values: pd.Series, zone: str, *, order: Order = "", date1904: bool = False, short_years: bool = False
 ) -> tuple[pd.Series, np.ndarray]:
     """Instants read from a column.
 
@@ -96,11 +98,11 @@ def read_times(
         IANA name of the clock that times without an offset were read from. An hour that stands twice when summer time ends is taken
         as the first, one that does not exist when it begins as its end.
     order
-        How dates that do not begin with the year are written; by default they are not guessed.
+        How dates in digits are written; by default only those that begin with a year of four digits are read.
     date1904
         Spreadsheet serials count from 1904, not from 1900.
     short_years
-        Years may have two digits, 00 to 68 of this century and 69 to 99 of the last; by default such dates are not read.
+        Years may have two digits, 00 to 68 of this century and 69 to 99 of the last; by default such dates are not read. In digits alone they need `order`.
 
     Returns
     -------
@@ -172,10 +174,11 @@ def _dubious(texts: pa.Array, order: Order, *, short_years: bool) -> np.ndarray:
     republic = _matches(texts, _REPUBLIC)
     if republic.sum() * 2 <= _matches(texts, _MILLISECONDS).sum():
         republic[:] = False
-    first, second = _leading_numbers(texts, _YEAR_LAST_SHORT if short_years else _YEAR_LAST)
+    is_short = short_years and order != "year first"
+    first, second = _leading_numbers(texts, _YEAR_LAST_SHORT if is_short else _YEAR_LAST)
     large_first, large_second, small = first > 12, second > 12, (first <= 12) & (second <= 12) & (first != second)
     stated, other = (large_first, large_second) if order == "day first" else (large_second, large_first)
-    turned = small & (order != "year first" and other.sum() > stated.sum())
+    turned = small & (order in {"month first", "day first"} and other.sum() > stated.sum())
     whole = _matches(texts, _ISO_DATE)
     taken = whole & _matches(texts, r"^\d{4}-\d{2}-(?:0\d|1[0-2])")
     large = large_first | large_second
@@ -258,10 +261,11 @@ def _wordy_time(text: str, zone: str, patterns: tuple[re.Pattern[str], ...]) -> 
 @cache
 def _wordy_patterns(order: Order, short_years: bool) -> tuple[re.Pattern[str], ...]:  # noqa: FBT001 - keys of the cache
     """The forms with words, longest year first; a year of two digits stands last or, in digits, where the order says."""
-    dates = _WORDY_DATES[""] + _WORDY_DATES.get(order, [])
+    dates = _WORDY_DATES[""] + (_WORDY_DATES.get(order, []) if order else [])
     if short_years:
         ends = [date for date in dates if date.endswith(r"(?P<y>\d{4})")]
         dates = [*dates, *(date.replace(r"\d{4}", r"\d{2}") for date in ends)]
+        dates += [r"(?P<y>\d{2})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})"] if order == "year first" else []
     rest = rf"(?:[\s,t]+{_WORDY_CLOCK})?\s*{_WORDY_ZONE}"
     return tuple(re.compile(pattern) for pattern in (*(date + rest for date in dates), _JAVA))
 

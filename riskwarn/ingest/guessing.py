@@ -8,7 +8,6 @@ from difflib import SequenceMatcher
 from functools import cache, lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import get_args
 
 import pandas as pd
 
@@ -20,6 +19,7 @@ from riskwarn.ingest.coordinates import points_of
 from riskwarn.ingest.delivery import Delivery
 from riskwarn.ingest.folding import cleaned, fold
 from riskwarn.ingest.mapping import EXTRA_FIELDS, Mapping, mapping_of, preset, preset_names, vocabulary
+from riskwarn.ingest.ordering import ORDERS, narrowest, read_in
 from riskwarn.ingest.reading import open_delivery
 from riskwarn.privacy import TEXT_LENGTH, ColumnWatch, denied_header, findings, person_header, shown, shown_path
 from riskwarn.schema import table_of
@@ -224,7 +224,7 @@ def _may_fill(field: str, column: str, values: pd.Series) -> bool:
 
 def _judge_time(texts: pd.Series) -> bool:
     """Whether most are times: under a header that says so, what cannot be read is a row to refuse and not another kind of column."""
-    return bool(orders_of(texts, least=MOSTLY))
+    return bool(orders_of(texts, least=MOSTLY) or orders_of(texts, least=MOSTLY, short_years=True))
 
 
 def _judge_number(texts: pd.Series) -> bool:
@@ -254,8 +254,10 @@ _JUDGES: dict[str, Callable[[pd.Series], bool]] = {
 }
 
 
-def orders_of(values: pd.Series, *, least: float | None = None) -> tuple[Order, ...]:
+def orders_of(values: pd.Series, *, least: float | None = None, short_years: bool = False) -> tuple[Order, ...]:
     """In which orders nearly all texts of a column, or at `least` a share of them, can be read as times; none where they are no times.
+
+    With `short_years` also those whose years have two digits.
 
     Examples
     --------
@@ -264,15 +266,23 @@ def orders_of(values: pd.Series, *, least: float | None = None) -> tuple[Order, 
     """
     texts = cleaned(values).dropna()
     is_dated = len(texts) and texts.str.len().max() <= LONGEST_TIME and texts.str.contains(r"\d").all()
-    return _orders(tuple(texts), MOSTLY_TIMES if least is None else least) if is_dated else ()
+    return _orders(tuple(texts), MOSTLY_TIMES if least is None else least, short_years) if is_dated else ()
 
 
 @lru_cache(maxsize=256)
-def _orders(texts: tuple[str, ...], least: float) -> tuple[Order, ...]:
+def _orders(texts: tuple[str, ...], least: float, short_years: bool) -> tuple[Order, ...]:  # noqa: FBT001 - keys of the cache
     """:func:`orders_of`, once for the presets that ask the same of a column."""
     values = pd.Series(texts, dtype="str")
-    readable = tuple(o for o in get_args(Order) if read_times(values, "UTC", order=o)[1].mean() < 1 - least)
-    return readable[:1] if "year first" in readable else readable
+    readable = tuple(
+        o for o in ORDERS if read_times(values, "UTC", order=o, short_years=short_years)[1].mean() < 1 - least
+    )
+    if not short_years:
+        return readable[:1] if "year first" in readable else readable
+    read = read_in(values, readable)
+    plain = narrowest(read) or (
+        readable[0] if readable and all(read[readable[0]].equals(at) for at in read.values()) else ""
+    )
+    return (plain,) if plain else readable
 
 
 @lru_cache(maxsize=256)
@@ -388,6 +398,7 @@ class _Proposal:
     header: tuple[str, ...]
     timezone: str
     order: Order
+    short_years: bool
     made_from: tuple[str, ...]
     joined: tuple[str, ...]
     questions: tuple[str, ...]
@@ -403,7 +414,8 @@ class _Proposal:
         zone = f'timezone = "{self.timezone}"' + ("" if self.timezone else "  # which clock? for example Asia/Shanghai")
         lines = ["# Proposed from the file's header and values: read every line before use."]
         lines += [*(f"# To decide: {question}" for question in self.questions), f'preset = "{self.preset}"', zone]
-        lines += [f'dates = "{self.order}"'] if self.order != "year first" else []
+        lines += [f'dates = "{self.order}"'] if self.order != "year first" or self.short_years else []
+        lines += ["short_years = true  # years of two digits: 69 is 1969, 68 is 2068"] if self.short_years else []
         lines += ["ignore = [", *self._ignored(), "]", "", "[columns]", *self._filled()]
         lines += ["", "[joins]", f"occurred_at = {_list(self.joined)}"] if self.joined else []
         lines += (
@@ -444,7 +456,7 @@ def _propose(columns: pd.DataFrame, sample: pd.DataFrame, name: str, timezone: s
     by_field = columns[~columns["field"].isin(NOT_READ)].set_index("field")["column"].to_dict()
     chinese = columns["column"].str.contains("[\u4e00-\u9fff]").any()
     zone = timezone or str(base.get("timezone", "")) or ("Asia/Shanghai" if chinese else "")
-    order, questions = _order(by_field, sample, zone)
+    order, short_years, questions = _order(by_field, sample, zone)
     questions += [
         f"{row.field}: {row.column!r}, {row.why.partition('; ')[2]}."
         for row in columns.itertuples()
@@ -456,26 +468,29 @@ def _propose(columns: pd.DataFrame, sample: pd.DataFrame, name: str, timezone: s
         questions.append(
             "rows without an id get one made from the columns under [id]; equal rows of one file are counted apart."
         )
-    return _Proposal(name, columns, tuple(columns["column"]), zone, order, made_from, joined, tuple(questions))
+    return _Proposal(
+        name, columns, tuple(columns["column"]), zone, order, short_years, made_from, joined, tuple(questions)
+    )
 
 
-def _order(by_field: dict[str, str], sample: pd.DataFrame, zone: str) -> tuple[Order, list[str]]:
-    """The order of dates that do not begin with the year; where two can be read, that of the clock's country, and a question."""
+def _order(by_field: dict[str, str], sample: pd.DataFrame, zone: str) -> tuple[Order, bool, list[str]]:
+    """The order of dates that do not begin with a year of four digits, and whether years have two; where several can be read, that of the clock's country, and a question."""
     texts = [cleaned(sample[c]).dropna() for f, c in by_field.items() if f.endswith("_at") or f in {"at", "valid_from"}]
-    odd = [t for t in texts if (orders := orders_of(t)) and "year first" not in orders]
+    odd = [t for t in texts if "year first" not in orders_of(t) and (orders_of(t) or orders_of(t, short_years=True))]
     if not odd:
-        return "year first", []
+        return "year first", False, []
     values = pd.concat(odd)
-    orders = orders_of(values) or ("month first",)
+    short_years = not all(map(orders_of, odd))
+    orders = orders_of(values, short_years=short_years) or ("month first",)
     if len(orders) == 1:
-        return orders[0], []
+        return orders[0], short_years, []
     is_american = zone.startswith(("America/", "US/")) or values.str.contains(r"(?i)\d\s*[ap]\.?m\b").any()
-    order: Order = "month first" if is_american or not zone else "day first"
-    return order, [
-        "dates can be read 'month first' and 'day first'; no day in the rows looked at is above 12. The file is read "
-        + repr(order)
-        + "."
-    ]
+    asian = zone.startswith("Asia/") and "year first" in orders
+    order: Order = "year first" if asian else "month first" if is_american or not zone else "day first"
+    order = order if order in orders else orders[0]
+    readings = f"dates can be read {' and '.join(map(repr, orders))}"
+    why = "the year may be first or last" if "year first" in orders else "no day in the rows looked at is above 12"
+    return order, short_years, [f"{readings}; {why}. The file is read {order!r}."]
 
 
 def _turn_points(columns: pd.DataFrame, sample: pd.DataFrame) -> None:

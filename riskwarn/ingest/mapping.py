@@ -187,7 +187,7 @@ class Mapping:
     words
         Column of the table to a dictionary from the file's words to canonical ones.
     dates
-        How dates that do not begin with the year are written.
+        How dates in digits are written: year, month or day first; unless said, only those with a year of four digits first are read.
     short_years
         Years may have two digits, 00 to 68 of this century and 69 to 99 of the last; else such dates are refused. In digits alone they need `dates`.
     known
@@ -220,7 +220,7 @@ class Mapping:
     area: AreaRule = field(default_factory=AreaRule)
     id: IdRule = field(default_factory=IdRule)
     delivery: Literal["part", "full"] = "part"
-    dates: Order = "year first"
+    dates: Order = ""
     short_years: Flag = False
     known: Literal["recorded", "arrival"] = "recorded"
     known_delay_days: Annotated[Number, Field(ge=0, le=MAX_DAYS)] = 0.0

@@ -6,7 +6,8 @@ import pandas as pd
 
 COUNTS = ("received", "accepted", "quarantined", "duplicate")
 _REMEDIES = {
-    "not a time": "write times as 2025-01-08 13:05:00; or state in the mapping how they stand there: `dates` (month or day first), `short_years` (a year of two digits)",
+    "dates are written": "correct `dates` in the mapping",
+    "not a time": "write times as 2025-01-08 13:05:00; or state in the mapping how they stand there: `dates` (year, month or day first), `short_years` (a year of two digits)",
     "not in the store's grids": "bring the grids in first, or correct the code",
     "event_id is empty": "fill the column, or say `made_from = [columns]` under [id]",
     "how many is not known": "write the number, or leave the row out: blank is not one",

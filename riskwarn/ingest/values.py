@@ -11,6 +11,7 @@ from riskwarn.ingest.days import ENDS, HAPPENED, at_zero, written_end
 from riskwarn.ingest.folding import FILE_WORDS, clean, cleaned, fold, folded
 from riskwarn.ingest.identity import DAMAGED, is_identifier, read_ids
 from riskwarn.ingest.intake import Intake, Reasons, kind_of
+from riskwarn.ingest.ordering import meant
 from riskwarn.schema import Column
 from riskwarn.taxonomy import OUTCOMES, STATUSES, TAGS
 
@@ -45,8 +46,12 @@ def column_of(name: str, values: pd.Series, intake: Intake, reasons: Reasons) ->
         at, bad = read_times(
             values, mapping.timezone, order=mapping.dates, date1904=intake.date1904, short_years=mapping.short_years
         )
-        reasons.add(bad, f"{name}: not a time")
-        intake.see(f"{name}: not a time", values, bad)
+        why, asked = f"{name}: not a time", bad.any() or mapping.short_years
+        if asked and (written := meant(values, mapping.dates, short_years=mapping.short_years)):
+            why = f"{name}: dates are written {written!r}, the mapping says {mapping.dates!r}"
+            at, bad = at.mask(at.notna()), cleaned(values).notna().to_numpy()
+        reasons.add(bad, why)
+        intake.see(why, values, bad)
         if name in (*HAPPENED, *ENDS):
             zero = at_zero(at, mapping.timezone)
             intake.notes[f"{name}: 1970-01-01 00:00, the zero of a clock, taken as empty"] += int(zero.sum())
