@@ -35,7 +35,7 @@ def score(
     Raises
     ------
     DataError
-        The panel is empty or lacks a feature.
+        The panel is empty, lacks a feature, or holds what is no number or infinite.
     StaleDataError
         The panel lies before the model's training ended: such scores would have seen their own outcome.
 

@@ -5,6 +5,7 @@ import functools
 import hashlib
 import json
 import random
+import re
 import shutil
 
 import numpy as np
@@ -35,6 +36,7 @@ from riskwarn.feature import (
 from riskwarn.history import History, Stream
 from riskwarn.label import HALF_LIVES
 from riskwarn.model import RiskModel, fitting
+from riskwarn.model.tide import Tide
 from riskwarn.panel import panel_of
 from riskwarn.scoring import score
 from riskwarn.stack import stack
@@ -472,6 +474,30 @@ def test_a_missing_feature_is_told():
         model.predict(towns.drawn_panel().drop(columns="prior_8w"))
     with pytest.raises(DataError, match="no rows"):
         model.predict(towns.drawn_panel().iloc[:0])
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, 1e300, "many"])
+def test_what_is_no_finite_number_is_refused(value):
+    """Text or an infinite value in a feature, to train or to score by, is refused in a sentence with column, value, grid and date; missing is neither."""
+    panel = towns.drawn_panel()
+    fitted = SMALL.fit(panel.assign(prior_8w=panel["prior_8w"].where(panel.index != 1167)))
+    wrong = panel.assign(prior_8w=panel["prior_8w"].astype(object if isinstance(value, str) else float))
+    wrong.loc[1167, "prior_8w"] = value
+    grid, at = panel.loc[1167, ["grid_id", "as_of"]]
+    told = repr(value) if isinstance(value, str) else str(value)
+    for ask in (SMALL.fit, fitted.predict, fitted.contributions):
+        with pytest.raises(
+            DataError, match=re.escape(f"feature prior_8w is {told} at grid_id {grid}, as_of {at}; wanted")
+        ):
+            ask(wrong)
+
+
+def test_an_infinite_total_of_the_city_is_refused():
+    """What the tide alone reads is looked at like any other feature; rows without keys are told by their number."""
+    model = dataclasses.replace(SMALL.fit(towns.drawn_panel()), tide=Tide({"city_7d": 0.5}, {"city_7d": 7.0}))
+    rows = towns.drawn_panel()[["prior_4w", "prior_8w"]].assign(city_7d=np.inf)
+    with pytest.raises(DataError, match="feature city_7d is inf at row 0; wanted a finite number"):
+        model.margin(rows)
 
 
 def test_scores_of_the_past_are_refused():

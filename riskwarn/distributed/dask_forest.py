@@ -16,6 +16,7 @@ from riskwarn.errors import DefinitionError, EngineError
 from riskwarn.experiment import ModelSettings
 from riskwarn.feature import Feature
 from riskwarn.model import forest
+from riskwarn.model.values import matrix
 from riskwarn.objective import options_of, outcome_of
 from riskwarn.panel import block_files
 from riskwarn.panel.files import day_of
@@ -121,4 +122,4 @@ def _rows_of(
             parts.append(pd.read_parquet(handle, columns=read))
     rows = pd.concat(parts, ignore_index=True)
     rows = rows[rows["y"].notna()]
-    return forest.matrix(rows, list(names)), rows["y"].to_numpy(dtype=float), rate.margin(rows)
+    return matrix(rows, list(names)), rows["y"].to_numpy(dtype=float), rate.margin(rows)

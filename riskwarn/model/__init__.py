@@ -2,6 +2,7 @@
 
 ::
 
+    values    what it reads of a panel
     forest    the trees, grown by LightGBM
     tide      the level of the whole city, forecast from its own totals
     joint     trees, rate, line and counts in one log rate, on the tide: what is forecast

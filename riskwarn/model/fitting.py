@@ -17,6 +17,7 @@ from riskwarn.label import HALF_LIVES, Label
 from riskwarn.model import forest, tide
 from riskwarn.model.golden import FACT, golden_of
 from riskwarn.model.joint import Joint
+from riskwarn.model.values import check_holds, matrix
 from riskwarn.rows import KEYS, Rows
 from riskwarn.stack import stack
 
@@ -45,10 +46,11 @@ def fitted(model: M, panel: pd.DataFrame | Rows, grids: pd.DataFrame | None, gro
     LabelError
         Too few dates, no settled outcome, or only one class.
     DataError
-        A feature column is missing.
+        A feature column is missing, or holds what is no number or infinite.
     """
-    forest.check_holds(Rows.of(panel).columns, model.feature_names)
+    check_holds(Rows.of(panel).columns, model.feature_names)
     rows = _in_order(settled_rows(panel))
+    ranges = _ranges(rows, model.feature_names)
     early, late = _parted(rows, model.label)
     judged = dataclasses.replace(_grown(model, early, grow), seen_days=(rows.as_of.max() - rows.as_of.min()).days)
     learnt = _on_its_tide(_renewed(_joined(judged, late, grids), rows), rows)
@@ -57,7 +59,7 @@ def fitted(model: M, panel: pd.DataFrame | Rows, grids: pd.DataFrame | None, gro
         "n_events": float(rows.y.sum()),
         "first": str(rows.as_of.min()),
         "last": str(rows.as_of.max()),
-        "ranges": _ranges(rows, model.feature_names),
+        "ranges": ranges,
     }
     return dataclasses.replace(learnt, facts={**learnt.facts, **facts, FACT: golden_of(learnt, rows)})
 
@@ -214,9 +216,14 @@ def _in_order(rows: Rows) -> Rows:
     return rows[rows.keys[[*KEYS[:2]]].sort_values([*KEYS[:2]], kind="stable").index.to_numpy()]
 
 
+def _span(part: pd.DataFrame, names: list[str]) -> tuple[pd.Series, pd.Series]:
+    matrix(part, names)
+    return part[names].min(), part[names].max()
+
+
 def _ranges(rows: Rows, names: list[str]) -> dict[str, list[float]]:
-    """Least and greatest of each column, without those of which nothing is known."""
-    spans = [(part.min(), part.max()) for part in rows.parts(names)]
+    """Least and greatest of each column, without those of which nothing is known; what is no number or infinite is refused."""
+    spans = [_span(part, names) for part in rows.panels(names)]
     low, high = (pd.concat(ends, axis=1) for ends in zip(*spans, strict=True))
     found = {name: [float(low.loc[name].min()), float(high.loc[name].max())] for name in names}
     return {name: span for name, span in found.items() if np.isfinite(span).all()}

@@ -2,15 +2,13 @@
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from riskwarn.baseline import Additive
 from riskwarn.calling import checked
-from riskwarn.errors import DataError
 from riskwarn.experiment import ModelSettings
 from riskwarn.feature import Feature
 from riskwarn.objective import gain_classes, nights_of, options_of, outcome_of, size_of, sizes
@@ -127,34 +125,6 @@ def margin(booster: "Booster", values: np.ndarray) -> np.ndarray:
 def contributions(booster: "Booster", values: np.ndarray) -> np.ndarray:
     """(n, n_features + 1) What each feature adds to :func:`margin`, and in the last column what all rows share."""
     return np.asarray(booster.predict(values, pred_contrib=True, num_threads=n_threads(len(values))))
-
-
-def matrix(panel: pd.DataFrame, names: list[str]) -> np.ndarray:
-    """(n, n_features) Values of the columns the trees read.
-
-    Raises
-    ------
-    DataError
-        One is missing.
-    """
-    check_holds(panel.columns, names)
-    return panel[names].to_numpy(dtype=np.float32)
-
-
-def check_holds(columns: Iterable[str], names: list[str]) -> None:
-    """Refuse the columns of a panel that lacks one the model reads.
-
-    Raises
-    ------
-    DataError
-        One is missing.
-    """
-    known = set(columns)
-    missing = [n for n in names if n not in known]
-    if missing:
-        raise DataError(
-            f"the panel lacks {len(missing)} features the model reads, first: {', '.join(missing[:3])}. Build it with the model's own features."
-        )
 
 
 @checked

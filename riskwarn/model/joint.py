@@ -17,6 +17,7 @@ from riskwarn.feature import Feature
 from riskwarn.label import Label
 from riskwarn.model import forest
 from riskwarn.model.tide import Tide
+from riskwarn.model.values import matrix
 
 if TYPE_CHECKING:
     from lightgbm import Booster
@@ -84,7 +85,7 @@ class Joint:
         DefinitionError
             It is not fitted.
         DataError
-            The panel is empty or lacks a feature.
+            The panel is empty, lacks a feature, or holds what is no number or infinite.
         """
         margin = self.margin(panel)
         expected = self.calibration.of_rate(margin)
@@ -126,10 +127,11 @@ class Joint:
         DefinitionError
             It is not fitted.
         DataError
-            The panel is empty or lacks a feature.
+            The panel is empty, lacks a feature, or holds what is no number or infinite.
         """
         if panel.empty:
             raise DataError("the panel has no rows: there is no grid to score.")
+        matrix(panel, self.tide.columns)
         return self.shape_margin(panel) + self.tide.margin(panel)
 
     @checked
@@ -199,8 +201,8 @@ class Joint:
 
     def _trees(self, panel: pd.DataFrame) -> np.ndarray:
         if self.is_plain:
-            return np.zeros(len(forest.matrix(panel, self.shape_names)))
-        return forest.margin(self._booster(), forest.matrix(panel, self.shape_names))
+            return np.zeros(len(matrix(panel, self.shape_names)))
+        return forest.margin(self._booster(), matrix(panel, self.shape_names))
 
     @checked
     def contributions(self, panel: pd.DataFrame) -> pd.DataFrame:
@@ -224,11 +226,11 @@ class Joint:
         DefinitionError
             It is not fitted.
         DataError
-            The panel is empty or lacks a feature.
+            The panel is empty, lacks a feature, or holds what is no number or infinite.
         """
         if panel.empty:
             raise DataError("the panel has no rows: there is no grid to explain.")
-        values = forest.matrix(panel, self.shape_names)
+        values = matrix(panel, self.shape_names)
         shape = (len(values), len(self.shape_names) + 1)
         parts = np.zeros(shape) if self.is_plain else forest.contributions(self._booster(), values)
         contributed = pd.DataFrame(parts, columns=[*self.shape_names, "base"], index=panel.index)

@@ -161,7 +161,7 @@ class RiskModel(Joint):
         LabelError
             Too few dates, no settled outcome, or only one class.
         DataError
-            A feature column is missing.
+            A feature column is missing, or holds what is no number or infinite.
         """
         carried = grids_of(panel) if grids is None and isinstance(panel, pd.DataFrame) else grids
         return fitted(self, panel, carried, grow or forest.grown)
