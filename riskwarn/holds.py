@@ -20,7 +20,7 @@ Bounds, and what stops which, are the plan's (:class:`riskwarn.plan.Holds`). An 
 written down and ends by itself.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -346,6 +346,38 @@ def releases(store: Store, *, now: pd.Timestamp | None = None) -> list[dict[str,
     """
     at = pd.Timestamp.now(tz=store.timezone) if now is None else now
     return [line for line in store.noted() if line.get("verb") == RELEASED and pd.Timestamp(str(line["until"])) > at]
+
+
+@checked
+def releases_of(
+    store: Store, target: str, names: Collection[str], *, since: pd.Timestamp, until: pd.Timestamp
+) -> list[dict[str, Any]]:
+    """The releases of some holds of a question that were given in a time, whether they have ended or not.
+
+    Parameters
+    ----------
+    store
+        The city.
+    target
+        Name of the label.
+    names
+        Of the holds.
+    since, until
+        First and last instant.
+
+    Returns
+    -------
+    releases
+        Lines of the log of operations, oldest first.
+    """
+    return [
+        line
+        for line in store.noted()
+        if line.get("verb") == RELEASED
+        and line["hold"] in names
+        and line["target"] in {"", target}
+        and since <= pd.Timestamp(str(line["at"])) <= until
+    ]
 
 
 def _marked(hold: Held, released: Iterable[Mapping[str, Any]]) -> Held:

@@ -20,6 +20,7 @@ from riskwarn.datasheet import (
     sections_of,
 )
 from riskwarn.datasheet.making import MOST_SILENCES
+from riskwarn.datasheet.refusing import refusal
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.feature import Count
 from riskwarn.gate import gate
@@ -266,7 +267,7 @@ MADE = {
 
 
 def test_an_audit_says_what_was_judged_and_what_was_not():
-    """What has to be looked at comes first; a ratio that is no farther from parity than the count's holds; what is not known is a dash."""
+    """What has to be looked at comes first; a ratio that is no farther from parity than the count's is passed; what is not known is a dash."""
     text = audit_text(MADE, target="t", version="v")
 
     assert "- slices not judged: the grids say no 'county_id'" in text
@@ -274,13 +275,32 @@ def test_an_audit_says_what_was_judged_and_what_was_not():
         "- with every second report missing, urban_class 111 keeps 25% of its places on the list, 50% by the count"
         in text
     )
-    assert "| gain | holds | it beats the count |" in text
+    assert "| gain | passed | it beats the count |" in text
     assert "| slices | not judged | the grids say no 'county_id' |" in text
-    assert "| urban_class 111 | recall | 0.50 | 0.45 | holds |" in text
+    assert "| urban_class 111 | recall | 0.50 | 0.45 | passed |" in text
     assert "| urban_class 220 | recall | – | – | not judged |" in text
-    assert "| urban_class 111 | 30 | 12 | 25% | 50% | does not hold |" in text
+    assert "`capture_5` in the first 5% of them" in text
+    assert "| urban_class 111 | 30 | 12 | 25% | 50% | not passed |" in text
     assert "| half of the grids, drawn | 30 | 12 | – | – | not judged |" in text
     assert audit_text(MADE, target="t", version="v", language="zh").count("|") == text.count("|")
+
+
+@pytest.mark.parametrize(
+    ("reason", "zh"),
+    [
+        ("closed_at before occurred_at", "办结时间早于发生时间"),
+        ("occurred_at is empty", "发生时间为空"),
+        ("closed_at: not a time; category: not in the crosswalk", "办结时间不是时间；类别不在对照表中"),
+        ("x_at before occurred_at", "`x_at`早于发生时间"),
+        ("looks like person data, rule phone", "`looks like person data, rule phone`"),
+    ],
+)
+def test_why_rows_were_refused_is_told_in_words(reason, zh):
+    """In English a reason is the code one finds in quarantine; elsewhere it is said in words, as far as there are some."""
+    said = refusal(reason)
+
+    assert said["en"] == f"`{reason}`"
+    assert said["zh"] == zh
 
 
 def test_an_audit_without_anything_open_says_so():

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from towns import web as web_town
 from visiting import as_visitor, at_the_machine
 
+from riskwarn.ledger.words import word as ledger_word
 from riskwarn.store import Store
+from riskwarn.store.operations import note
 from riskwarn.web import create_app, schemas
 from riskwarn.web.cursor import Cursor
 from riskwarn.web.forms import MEDIA
@@ -502,14 +504,14 @@ def test_the_datasheet_says_what_a_model_learnt_from(client):
             "en",
             [
                 "slices not judged: capture",
-                "does not hold",
+                "not passed",
                 "18%",
                 "half of the grids, drawn",
                 "mediation",
             ],
             "has no audit",
         ),
-        ("zh", ["分组表现未作判定：", "不符合", "18%", "随机抽取的一半网格", "调解"], "没有审计"),
+        ("zh", ["分组表现未作判断：", "不符合", "18%", "随机抽取的一半网格", "调解"], "没有审计"),
     ],
 )
 def test_the_audit_is_told_on_the_page_of_the_model(client, language, shown, none):
@@ -522,6 +524,41 @@ def test_the_audit_is_told_on_the_page_of_the_model(client, language, shown, non
     assert shown[-1] in page.partition("h-base")[0]
     assert none in earlier
     assert none not in page
+
+
+RELEASE = {
+    "at": "2024-12-20T09:30:00+08:00",
+    "verb": "release hold",
+    "hold": "audit",
+    "target": web_town.TARGET,
+    "by": "supervisor",
+    "why": "areas that report less are visited in turn",
+    "until": "2024-12-27T09:30:00+08:00",
+}
+OTHER_RELEASES = (
+    {"target": "another_28d", "why": "of another question"},
+    {"hold": "drift", "why": "of another hold"},
+    {"at": "2024-11-30T09:30:00+08:00", "why": "of an earlier version"},
+    {"at": "2025-02-01T09:30:00+08:00", "why": "of a later version"},
+)
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "released by {} on 2024-12-20"), ("zh", "审计对启用的挂起已由{}于2024-12-20")]
+)
+def test_who_released_the_hold_of_an_audit_is_told_beside_it(tmp_path, language, said):
+    """Role, day and reason stand beside the audit that somebody let pass; no other release does, nor any where there is no audit."""
+    store = web_town.build(tmp_path / "town")
+    for line in (RELEASE, *(RELEASE | other for other in OTHER_RELEASES)):
+        note(store.path, line)
+    client = client_of(store)
+    page = client.get("/model", params={"lang": language}).text
+    earlier = client.get("/model", params={"lang": language, "as_of": "2025-01-07"}).text
+
+    assert said.format(ledger_word("role", RELEASE["by"])[language]) in page
+    assert RELEASE["why"] in page
+    assert [other["why"] for other in OTHER_RELEASES if other["why"] in page] == []
+    assert RELEASE["why"] not in earlier
 
 
 def test_the_plan_and_the_mode(client, town):

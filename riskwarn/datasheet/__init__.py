@@ -3,6 +3,7 @@
 ::
 
     making    from a store, its history and a panel to plain values, kept in the facts of the model
+    refusing  why rows were refused, in words
     telling   from the values to sections, sentences and tables, in the language of whoever reads them
     auditing  the audit of the model itself: what was judged, kinds of area, places that report less
     papers    card, datasheet and audit as they are kept with a version

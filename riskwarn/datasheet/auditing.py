@@ -20,8 +20,8 @@ from riskwarn.store import Store
 
 _DIGITS = 3
 _VERDICTS = {
-    PASSED: phrase("holds", context="audit"),
-    FAILED: phrase("does not hold", context="audit"),
+    PASSED: phrase("passed", context="audit"),
+    FAILED: phrase("not passed", context="audit"),
     INSUFFICIENT: phrase("not judged", context="audit"),
 }
 _UNDER = phrase(
@@ -29,6 +29,11 @@ _UNDER = phrase(
 )
 _BESIDE = phrase(
     "Each kind of area against the rest of the city, beside what the count would give it: the share of its events on the list (recall), of its listings that no event followed (false alarms), and events over expected (calibration)."
+)
+
+
+_CAPTURE = phrase(
+    "Capture is the share of all events that fell in the grids ranked highest: `capture_5` in the first 5% of them, `capture_10` in the first 10%."
 )
 
 
@@ -178,7 +183,7 @@ def _sections(made: Mapping[str, Any]) -> Iterator[Section]:
     )
     if made["checks"]:
         rows = [(named(c["check"]), _VERDICTS[c["verdict"]], Words(**c["said"])) for c in made["checks"]]
-        yield Section(phrase("What the gate asked"), (), _CHECK_HEADS, rows)
+        yield Section(phrase("What the gate asked"), (_CAPTURE,), _CHECK_HEADS, rows)
     if made["disparities"]:
         yield Section(phrase("Kinds of area"), (_BESIDE,), _BESIDE_HEADS, [_beside(row) for row in made["disparities"]])
     lead = phrase("The list of {date}.", date=made["as_of"][:10])

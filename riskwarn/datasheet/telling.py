@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from riskwarn.calling import checked
+from riskwarn.datasheet.refusing import refusal
 from riskwarn.language import Language, Spoken, Words, listed, phrase
 from riskwarn.sheet import Cell, Section, markdown
 from riskwarn.taxonomy import words_of
@@ -149,7 +150,7 @@ def _arrival(sheet: Mapping[str, Any]) -> Iterator[Spoken]:
         yield phrase("No log says what deliveries brought: the records were written as they are.")
     for reason, n in sheet["refused"].items():
         yield phrase(
-            "{n:,} row was refused: {reason}", plural="{n:,} rows were refused: {reason}", n=n, reason=f"`{reason}`"
+            "{n:,} row was refused: {reason}", plural="{n:,} rows were refused: {reason}", n=n, reason=refusal(reason)
         )
 
 

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from riskwarn.access import Visitor, is_small
 from riskwarn.datasheet import audit_sections, sections_of
+from riskwarn.holds import releases_of
 from riskwarn.naming import LESS_IS_BETTER
 from riskwarn.web.api.shared import nights_of
 from riskwarn.web.atlas import atlas
@@ -142,8 +143,15 @@ def model(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
     learnt = sections_of(sheet) if sheet else ()
     made = night.facts.get("audit")
     audited = audit_sections(made) if made else ()
-    papers = {"learnt": learnt, "audited": audited}
+    papers = {"learnt": learnt, "audited": audited, "released": _released(request, night) if made else []}
     return page_of_night(request, "model.html", night, backtest=backtest, outcomes=outcomes, **papers)
+
+
+def _released(request: Request, night: Night) -> list[dict[str, Any]]:
+    """Who released the hold of an audit, from the last date the model learnt from until the night was made."""
+    store, trained = nights_of(request).store, night.facts.get("trained") or {}
+    since, until = (store.instant(at or night.as_of) for at in (trained.get("last"), night.facts.get("made_at")))
+    return releases_of(store, night.target, ("audit",), since=since, until=until)
 
 
 def _backtest(table: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:

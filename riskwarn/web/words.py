@@ -312,6 +312,9 @@ PHRASES: dict[str, Phrase] = {
     "audited_dek": phrase(
         "Checked when this version was made. Nothing here speaks of residents' conduct: it says where the model, or the reports it reads, may fall short."
     ),
+    "audit_released": phrase(
+        "The hold that the audit puts on a promotion was released by {who} on {day} until {until}: {why}"
+    ),
     "audited_none": phrase("The version in use has no audit; train it again to have one."),
     "audited_count": phrase("A count is in use, and no model: it has no audit of its own."),
     "feature": phrase("Feature"),
