@@ -12,7 +12,7 @@ import pandas as pd
 from riskwarn import metrics
 from riskwarn.backtesting import Report
 from riskwarn.calling import checked
-from riskwarn.errors import DataError
+from riskwarn.errors import DataError, NotFoundError, did_you_mean
 from riskwarn.grid import polygons
 from riskwarn.selection import Audition
 
@@ -25,6 +25,20 @@ _PRIOR = "#9a8f7d"
 _LEVELS = {"red": "#b3261e", "orange": "#d9730d", "yellow": "#e3b505", "blue": "#1f5fa8"}
 _UNKNOWN = "#d5d5d5"
 _HIGHEST_SHARE = 0.3
+_UNIVERSAL = (
+    "UTC",
+    "Etc/UTC",
+    "UTC+00:00",
+    "+00:00",
+    "GMT",
+    "Etc/GMT",
+    "Zulu",
+    "Etc/Zulu",
+    "UCT",
+    "Etc/UCT",
+    "Universal",
+)
+"""Names of the clock that files keep."""
 _FEW_NIGHTS = 14
 """So many nights each have their date beneath them."""
 
@@ -256,16 +270,24 @@ def risk_map(
     Raises
     ------
     DataError
-        A polygon is missing, or there are no scores.
+        A polygon is missing, there are no scores, or they are of several nights.
+    NotFoundError
+        The scores hold no such target.
     """
     if scores.empty:
         raise DataError("scores: no rows, wanted the scores of a night, as store.read('scores', as_of=…) gives them.")
-    own = scores[scores["target"] == (target or scores["target"].iloc[0])]
+    known = list(scores["target"].unique())
+    if target and target not in known:
+        raise NotFoundError(
+            f"scores: no target {target!r}{did_you_mean(target, known)}; they hold: {', '.join(known)}."
+        )
+    own = scores[scores["target"] == (target or known[0])]
     shown = own["expected"].where(own["state"] != "insufficient_data").set_axis(own["grid_id"])
+    title = f"Where most is expected, {_night('scores', own, grids)}"
     axes = _map(grids, shown, ax, cmap="Purples", label="expected events")
     if alerts is not None and len(alerts):
         _outline(axes, grids, alerts)
-    axes.set_title(f"Where most is expected, {_night(own, grids)}")
+    axes.set_title(title)
     return axes
 
 
@@ -292,13 +314,14 @@ def gap_map(gaps: pd.DataFrame, grids: pd.DataFrame, *, kind: str = "", ax: "Axe
     Raises
     ------
     DataError
-        A polygon is missing.
+        A polygon is missing, or the gaps are of several nights.
     """
+    night = _night("gaps", gaps, grids)
     rows = gaps[(gaps["state"] == "open") & gaps["suppressed_by"].isna() & (gaps["kind"] == kind if kind else True)]
     of_grid = rows["scope"].str.extract(r"^grid:([^/]+)", expand=False)
     gravest = rows["severity"].groupby(of_grid).max()
     axes = _map(grids, gravest.reindex(grids["grid_id"]).fillna(0.0), ax, cmap="GnBu", label="severity", top=100)
-    axes.set_title(f"Where the centre is blind{f' ({kind})' if kind else ''}, {_night(gaps, grids)}")
+    axes.set_title(f"Where the centre is blind{f' ({kind})' if kind else ''}{f', {night}' if night else ''}")
     return axes
 
 
@@ -364,23 +387,35 @@ def _outline(axes: "Axes", grids: pd.DataFrame, alerts: pd.DataFrame) -> None:
     axes.legend(frameon=False, fontsize=8, loc="lower left", title="on the list")
 
 
-def _night(table: pd.DataFrame, grids: pd.DataFrame) -> str:
-    """The day of a night on the clock of the city, which its grids tell where the night itself is in UTC."""
-    if table.empty:
+def _night(name: str, table: pd.DataFrame, grids: pd.DataFrame) -> str:
+    """The day of the one night of a table on the clock of the city, which its grids tell where the night itself is in UTC.
+
+    Without that clock a midnight in UTC is of the nearest day, unless half the world away two days are as near: then the instant itself is shown.
+    """
+    nights = [pd.Timestamp(at) for at in table["as_of"].unique()]
+    if len(nights) > 1:
+        raise DataError(
+            f"{name}: {len(nights)} nights, from {min(nights)} to {max(nights)}; a map shows one. "
+            f"Choose it, as store.read({name!r}, as_of=…) does."
+        )
+    if not nights:
         return ""
-    at = table["as_of"].iloc[:1]
-    zone = getattr(grids["valid_from"].dtype, "tz", None) if "valid_from" in grids else None
-    known = zone is not None and str(zone) != "UTC"
-    return f"{_days(at.dt.tz_convert(zone) if known and _in_utc(at) else at).iloc[0]:%Y-%m-%d}"
+    at, zone = nights[0], getattr(grids["valid_from"].dtype, "tz", None) if "valid_from" in grids else None
+    if zone is not None and str(zone) not in _UNIVERSAL and _in_utc(at.tz):
+        at = at.tz_convert(zone)
+    elif _in_utc(at.tz) and abs(at.hour + at.minute / 60 - 11) <= 1:
+        return f"{at:%Y-%m-%d %H:%M} UTC"
+    return f"{_days(pd.Series([at])).iloc[0]:%Y-%m-%d}"
 
 
-def _in_utc(at: pd.Series) -> bool:
-    return str(getattr(at.dtype, "tz", "")) == "UTC"
+def _in_utc(zone: object) -> bool:
+    return zone is not None and str(zone) in _UNIVERSAL
 
 
 def _days(at: pd.Series) -> pd.Series:
     """Days of nights. A file holds them in UTC, without the clock of the city: a night begins at its local midnight, and that is of the nearest day."""
-    return (at.dt.round("D") if _in_utc(at) else at.dt.floor("D")).dt.tz_localize(None).dt.normalize()
+    day = at.dt.round("D") if _in_utc(getattr(at.dtype, "tz", None)) else at.dt.floor("D")
+    return day.dt.tz_localize(None).dt.normalize()
 
 
 def _lead(alert: pd.Series) -> str:

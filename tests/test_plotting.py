@@ -1,6 +1,9 @@
 """Pictures show the numbers of the report, not others."""
 
+import datetime as dt
+
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +14,13 @@ from riskwarn import metrics, plotting
 from riskwarn.backtesting import Report, backtest
 from riskwarn.baseline import PriorCount
 from riskwarn.errors import DataError, NotFoundError
+
+
+@pytest.fixture(autouse=True)
+def figures():
+    """Figures are closed after each test."""
+    yield
+    plt.close("all")
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +107,48 @@ def test_a_map_is_headed_by_the_day_of_the_city(zone):
     axes = [plotting.risk_map(scores.assign(state="ok"), grids) for grids in (squares(), told)]
 
     assert [one.get_title() for one in axes] == ["Where most is expected, 2025-01-06"] * 2
+
+
+@pytest.mark.parametrize("utc", ["UTC", "Etc/UTC", dt.UTC, dt.timezone(dt.timedelta(0)), "GMT"])
+def test_utc_is_known_under_each_of_its_names(utc):
+    """A midnight of Shanghai held in UTC is of the next day of UTC, whatever a table calls UTC."""
+    night = pd.Timestamp("2025-01-06", tz="Asia/Shanghai").tz_convert(utc)
+    scores = pd.DataFrame({"grid_id": ["G0"], "as_of": [night], "target": "y", "expected": [3.0], "state": "ok"})
+
+    for grids in (squares(), squares().assign(valid_from=pd.Timestamp("2025-01-01", tz=utc))):
+        assert plotting.risk_map(scores, grids).get_title() == "Where most is expected, 2025-01-06"
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "Pacific/Kiritimati", "Pacific/Honolulu"])
+def test_an_instant_that_may_be_of_two_days_is_shown_itself(zone):
+    """A midnight of Honolulu is one of Kiritimati a day later: where nothing tells the clock the map names the instant, else the day."""
+    night = pd.Timestamp("2025-01-06", tz=zone)
+    scores = pd.DataFrame({"grid_id": ["G0"], "as_of": night.tz_convert("UTC"), "target": "y", "expected": [3.0]})
+    titles = [
+        plotting.risk_map(scores.assign(state="ok"), g).get_title()
+        for g in (squares(), squares().assign(valid_from=night))
+    ]
+
+    assert titles == [
+        f"Where most is expected, {night.tz_convert('UTC'):%Y-%m-%d %H:%M} UTC",
+        "Where most is expected, 2025-01-06",
+    ]
+
+
+def test_a_map_is_of_one_night_and_of_a_target_there_is():
+    """A target that is misspelled, or a frame of two nights, is no grey city: refused, with the nearest name or the nights."""
+    nights = pd.to_datetime(["2025-01-06", "2025-01-13"]).tz_localize("UTC")
+    scores = pd.DataFrame({"grid_id": "G0", "as_of": nights, "target": "dispute_28d", "expected": 3.0, "state": "ok"})
+    gaps = pd.DataFrame(
+        {"as_of": nights, "state": "open", "suppressed_by": None, "kind": "G01", "scope": "grid:G0", "severity": 5.0}
+    )
+
+    with pytest.raises(NotFoundError, match=r"'disput_28d' .did you mean 'dispute_28d'"):
+        plotting.risk_map(scores[:1], squares(), target="disput_28d")
+    with pytest.raises(DataError, match=r"scores: 2 nights, from 2025-01-06 .* to 2025-01-13"):
+        plotting.risk_map(scores, squares())
+    with pytest.raises(DataError, match="gaps: 2 nights"):
+        plotting.gap_map(gaps, squares())
 
 
 def test_a_map_of_no_scores_is_refused():
