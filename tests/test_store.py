@@ -60,7 +60,10 @@ def test_a_notebook_shows_what_a_store_holds(tmp_path):
 
     assert "&lt;city&gt;" in shown
     assert "<tr><th>grids</th><td>3</td></tr>" in shown
-    assert f"<td>{len(rows):,} records, known from {known['min']} to {known['max']}</td>" in shown
+    assert (
+        f"<td>{rows['event_id'].nunique():,} events in {len(rows):,} revisions, known from {known['min']} to {known['max']}</td>"
+        in shown
+    )
     assert "<tr><th>nights</th><td>none</td></tr>" in shown
     assert "<td>not known yet</td>" in Store(tmp_path / "none")._repr_html_()
 
