@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from riskwarn.declaring import MAX_DAYS, AtLeastOne, Days, Name, Number, Share, declared, read
-from riskwarn.errors import ArgumentError
+from riskwarn.errors import ArgumentError, DefinitionError
 from riskwarn.feature import (
     YEAR_DAYS,
     Count,
@@ -26,7 +26,7 @@ from riskwarn.feature import (
     Rise,
     Trend,
 )
-from riskwarn.history import AnyStream, Snapshot, Stream
+from riskwarn.history import AnyStream, History, Snapshot, Stream
 from riskwarn.language import Spoken, listed, phrase
 
 Kind = Literal["count", "emergence", "first", "escalation"]
@@ -120,6 +120,27 @@ class Label:
             wanted = f"past_days of at least {_BLOCKS} times the horizon"
             raise ValueError(f"a normal of {self.days:g} days needs {wanted}, got {self.past_days:g}")
         return self
+
+    def check(self, history: History) -> None:
+        """Refuse a history in which nothing can ever be counted, because no record of a feed says who brought it to light.
+
+        Parameters
+        ----------
+        history
+            The city's.
+
+        Raises
+        ------
+        DefinitionError
+            A stream chooses an origin, and its feed tells none.
+        """
+        for stream in (*self.streams, *self.lower):
+            if stream.origin and stream.source in history.sources and not history.origins(stream.source):
+                raise DefinitionError(
+                    f"label {self.name!r} counts records of {stream.source!r} with origin {stream.origin!r}, and no record of that feed tells its origin: "
+                    "every outcome would be zero. Fill `origin` in its mapping (where all come from residents, under [constants]) and ingest again, "
+                    "or leave `origin` out of the label."
+                )
 
     @property
     def wait_days(self) -> float:

@@ -408,3 +408,18 @@ def test_a_column_of_chosen_rows_is_copied_when_it_is_asked_for():
     assert replace(again, end=again.start).end.tolist() == [10, 40]
     with pytest.raises(AttributeError):
         _ = chosen.none
+
+
+def test_events_of_other_grids_are_no_history():
+    """Codes that match no grid are told with one of each, rather than counted as nothing; so is what is no table."""
+    rows = table([revision(grid="320102001")])
+
+    with pytest.raises(
+        DataError, match=r"none of 1 events lies in the given grids: .*'320102001', the grids are such as 'G1'"
+    ):
+        History.of(rows, GRIDS)
+    for wrong in (None, [1]):
+        with pytest.raises(DataError, match="events must be a table"):
+            History.of(wrong, GRIDS)
+    with pytest.raises(DataError, match="grids must be a table"):
+        History.of(rows, None)

@@ -13,10 +13,11 @@ from towns.events import GRIDS, START, crowd, revision, table
 
 from riskwarn.errors import ArgumentError, DefinitionError
 from riskwarn.experiment import Baselines, Dates, Experiment
+from riskwarn.feature import Count
 from riskwarn.feature.normal import expected_of
 from riskwarn.history import History, Stream
 from riskwarn.label import Label
-from riskwarn.panel import build_panel, read_panel, write_panel
+from riskwarn.panel import build_panel, panel_of, read_panel, write_panel
 
 
 def day(n):
@@ -355,3 +356,16 @@ def test_the_signs_of_a_kind_are_those_written_here():
     ]
     assert Label("dispute_7d", ("dispute",), days=7).signs == ()
     assert signs["dispute_days_since"].cap == 728
+
+
+def test_an_origin_that_no_record_tells_is_refused_and_not_counted_as_zero():
+    """Where no mapping says who brought records to light, none is a resident's: a panel of zeros is refused; one record that tells is enough."""
+    asked = Label("asked", (Stream("dispute", origin="citizen"),), days=7)
+    untold, told = (History.of(table([revision(known=1, origin=o)]), GRIDS, until=day(99)) for o in (None, "proactive"))
+
+    with pytest.raises(
+        DefinitionError, match=r"'asked' counts records of 'dispute' with origin 'citizen', and no record"
+    ):
+        panel_of(untold, [Count("dispute", days=7)], [day(10)], label=asked)
+    assert panel_of(told, [Count("dispute", days=7)], [day(10)], label=asked)["y"].tolist() == [0.0] * len(GRIDS)
+    assert len(panel_of(untold, [Count("dispute", days=7)], [day(10)], label=LABEL)) == len(GRIDS)

@@ -38,7 +38,7 @@ def _judge_date(date: pd.DataFrame, judge: Judge) -> dict[str, float]:
     y, score, probability, expected = (date[c].to_numpy(dtype=float) for c in ("y", "score", "probability", "expected"))
     if not y.any():
         raise LabelError(
-            f"no event follows {date['as_of'].iloc[0]:%Y-%m-%d}: such a date cannot be judged. Widen the horizon or the streams."
+            f"no event follows {date['as_of'].iloc[0]:%Y-%m-%d}: such a date cannot be judged. Widen the horizon, or the streams: their categories, and the `origin` that they may choose."
         )
     values = {}
     for share in judge.shares:

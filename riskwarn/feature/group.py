@@ -216,7 +216,7 @@ def _fault(source: str, code: str, names: Sequence[str], history: History) -> st
     read = f"which {', '.join(map(repr, names[:3]))}{' and others' if len(names) > 3 else ''} read"
     if not code:
         known = [*history.sources, *TABLE_OF]
-        return f"the store holds no source {source!r}{did_you_mean(source, known)}, {read}; it has: {', '.join(history.sources)}"
+        return f"the store holds no source {source!r}{did_you_mean(source, known)}, {read}; it has: {', '.join(history.sources) or 'none'}"
     held = sorted(history.categories(source))
     near = did_you_mean(code, sorted(_spoken(source, history)))
     others = " and others" if len(held) > _SHOWN else ""

@@ -129,10 +129,15 @@ class Past(Feeds):
         Raises
         ------
         DataError
-            A table breaks its contract, two rows stand for one grid, or there is no event.
+            A table breaks its contract, two rows stand for one grid, or there is no event, or none in the grids.
         DefinitionError
             No such zone, or `known_at` carries a mere offset and no zone is given.
         """
+        for name, table in (("events", events), ("grids", grids)):
+            if not isinstance(table, pd.DataFrame):
+                raise DataError(
+                    f"History.of: {name} must be a table (a pandas DataFrame), got {type(table).__name__}; store.read({name!r}) gives one."
+                )
         events, grids = conform("events", events.drop_duplicates()), conform("grids", grids)
         if events.empty:
             raise DataError("table 'events' has no rows; there is no history to compute features from.")
@@ -145,9 +150,16 @@ class Past(Feeds):
         others = {name: conform(name, frame.drop_duplicates()) for name, frame in (tables or {}).items()}
         last = events["known_at"].max() if until is None else instant(until, zone)
         log = Log.of(arrow_of("events", events))
-        return cls._make(
+        made = cls._make(
             lambda: log, grids, last, zone, others.get("crosswalk"), Frames(others), stated=until is not None
         )
+        written = events["grid_id"].loc[events["grid_id"] != ""]
+        if not len(made.facts) and len(written):
+            raise DataError(
+                f"none of {events['event_id'].nunique():,} events lies in the given grids: events name grids such as {written.iloc[0]!r}, "
+                f"the grids are such as {grids['grid_id'].iloc[0]!r}. Write both alike, or give the crosswalk from one to the other."
+            )
+        return made
 
     @classmethod
     def punctual(cls, events: pa.Table, grids: pd.DataFrame, *, timezone: str, until: object = None) -> Self:

@@ -46,6 +46,26 @@ class Rows(Record):
         words = self.words
         return frozenset(str(words["category"][c]) for s, c in self.cases.slices if words["source"][s] == source)
 
+    def origins(self, source: str) -> frozenset[str]:
+        """Origins that the records of a feed carry: citizen, proactive, or neither where no mapping says it.
+
+        Parameters
+        ----------
+        source
+            Of a feed; one that is not there has none.
+
+        Returns
+        -------
+        origins
+            Words.
+        """
+        if self.numbers is not None:
+            return self.whole.origins(source)
+        words, cases = self.words, self.cases
+        rows = [cases.origin[part] for (s, _), part in cases.slices.items() if words["source"][s] == source]
+        told = {str(words["origin"][code]) for codes in rows for code in np.unique(codes)}
+        return frozenset(told & {"citizen", "proactive"})
+
     def apart(self, make: "Callable[[Self], pd.DataFrame]") -> pd.DataFrame:
         """A table of rows that each hang on one grid, where the records of a city lie in blocks made of each of them.
 
@@ -231,7 +251,7 @@ class Rows(Record):
         if stream.source not in self.sources:
             raise DefinitionError(
                 f"stream {stream.name!r}: the store holds no source {stream.source!r}{did_you_mean(stream.source, self.sources)}; "
-                f"it has: {', '.join(self.sources)}. Leave the feature group out, or ingest the feed."
+                f"it has: {', '.join(self.sources) or 'none'}. Leave the feature group out, or ingest the feed."
             )
         facts: Facts = getattr(self, view)
         return facts

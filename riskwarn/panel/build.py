@@ -124,6 +124,8 @@ def panel_of(
     ('dispute_n_7d', [1.0, 0.0])
     """
     snapshot = snapshot_of(history, features, dates)
+    if label is not None:
+        label.check(history)
     outcomes = () if label is None else label.columns
     names = [*(f.name for f in features), *outcomes, *(NORMAL.format(feature=f.name) for f in normals)]
     matrix = snapshot.each(partial(computed, features=features, label=label, normals=normals))

@@ -77,6 +77,7 @@ def write_panel(
     history = history_of(store)
     dates = experiment.dates.index() if as_of is None else dates_of(as_of)
     snapshot = snapshot_of(history, experiment.columns, dates)
+    experiment.label.check(history)
     marks = marks_of(snapshot, experiment)
     names = [*(f.name for f in experiment.columns), *experiment.label.columns]
     targets = [home / f"as_of={day_of(at)}" / "part.parquet" for at in snapshot.local]
