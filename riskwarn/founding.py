@@ -161,7 +161,9 @@ def _records_mapping(city: City, read: Guess | None) -> str:
             "ignore = []  # columns that are not read at all; every other one must be mapped\n\n"
             "[columns]\n"
             '# event_id = "id"\n# occurred_at = "opened"\n# closed_at = "closed"\n# grid_id = "grid"   # or lon and lat\n# category = "type"\n'
-            '\n# [place]\n# crs = "EPSG:4326"  # of lon and lat; also EPSG:4490, GCJ-02, BD-09\n' + _origin(city.source)
+            '\n# [place]\n# crs = "EPSG:4326"  # of lon and lat; also EPSG:4490, GCJ-02, BD-09\n'
+            + _HINT
+            + _origin(city.source)
         )
     text = (
         read.toml
@@ -183,14 +185,19 @@ def _own_words(city: City, read: Guess) -> str:
     """Words that no list of the field can know keep their own names."""
     column = read.columns.loc[read.columns["field"] == "category", "column"]
     if column.empty:
-        return ""
+        return _HINT
     piece = next(iter(open_delivery(city.records, [column.iloc[0]]).read([column.iloc[0]])))
     words = cleaned(piece.rows[column.iloc[0]]).dropna()
     if words.str.contains(r"[\u4e00-\u9fff]").mean() > 0.5:
-        return ""
+        return _HINT
     return '\n[category]\nunknown = "slug"  # a word that no list of the field has is its own code: "Street Lights" is street_lights\n'
 
 
+_HINT = """
+# [category]  # where ingest says that rows are of no known category: your own words, each with a code of the list, or kept as they are
+# codes = {"路灯不亮" = "D20", "loud parties" = "D13"}  # riskwarn.taxonomy.CATEGORIES lists them; many words stand better in a CSV: crosswalk = "categories.csv"
+# unknown = "slug"  # any other word is a code of its own
+"""
 _UNNAMED = '# grid_id = "…"  # name the column that tells the grids; none has another word in each row'
 
 

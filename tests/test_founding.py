@@ -247,3 +247,31 @@ def test_an_example_city_comes_along(tmp_path, capsys):
     assert "events" in Store(tmp_path / "mine" / "city").tables()
     assert (tmp_path / "mine" / "experiments" / "town_first.toml").exists()
     assert str(tmp_path) in capsys.readouterr().out
+
+
+def test_categories_of_ones_own_have_a_hint_that_works(tmp_path):
+    """Words that no list has are mostly refused; with the commented lines of the starter's mapping set, every record has a code."""
+    days = pd.date_range("2024-01-01", periods=420).repeat(2).strftime("%y/%m/%d")
+    words = ["路灯不亮", "井盖破损"] * 420
+    frame = pd.DataFrame(
+        {"工单编号": [f"A{k}" for k in range(840)], "受理时间": days, "所属网格": "G1", "诉求类型": words}
+    )
+    frame.to_csv(tmp_path / "calls.csv", index=False)
+    found(tmp_path / "mine", City("hotline", "Asia/Shanghai", records=str(tmp_path / "calls.csv")))
+    written = tmp_path / "mine" / "mappings" / "hotline.toml"
+    hint = written.read_text("utf-8")
+    store = Store(tmp_path / "city", timezone="Asia/Shanghai")
+    store.write(
+        "grids", pd.DataFrame({"grid_id": ["G1"], "valid_from": pd.Timestamp("2020-01-01", tz="Asia/Shanghai")})
+    )
+
+    assert "of no known category" in ingest(store, tmp_path / "calls.csv", load_mapping(written)).fault()
+    for line in ("[category]", "codes = ", "unknown = "):
+        assert f"# {line}" in hint
+        hint = hint.replace(f"# {line}", line)
+    written.write_text(hint, "utf-8")
+    asked = Store(tmp_path / "again", timezone="Asia/Shanghai")
+    asked.write("grids", store.read("grids"))
+    assert ingest(asked, tmp_path / "calls.csv", load_mapping(written)).fault() == ""
+    assert set(asked.read("events")["category"]) == {"D20", "井盖破损"}
+    assert Experiment.load(tmp_path / "mine" / "experiments" / "hotline_28d.toml").dates.last.year == 2025
