@@ -279,7 +279,7 @@ def _sound(store: Store) -> Iterator[Finding]:
             f"look into {store.path / 'aside'}; prune takes them away with their dates.",
         )
     if not faults:
-        yield Finding("nights", "ok", f"{len(store.nights())} nights")
+        yield Finding("nights", "ok", f"{(n := len(store.nights())):,} night{'' if n == 1 else 's'}")
 
 
 def _age(store: Store, now: pd.Timestamp) -> Iterator[Finding]:
@@ -287,14 +287,23 @@ def _age(store: Store, now: pd.Timestamp) -> Iterator[Finding]:
     if not nights:
         yield Finding("age", "fail", "no night is published", "`riskwarn nightly`.")
         return
-    hours = (now - nights[-1]) / pd.Timedelta(hours=1)
+    age = now - nights[-1]
+    hours = age / pd.Timedelta(hours=1)
     state: State = "fail" if hours > STALE_HOURS else "ok"
     yield Finding(
         "age",
         state,
-        f"the newest night is {nights[-1]:%Y-%m-%d}, {hours:,.0f} hours old",
+        f"the newest night is {nights[-1]:%Y-%m-%d}, {_old(age)} old",
         "see why the job did not run; the page shows an old list." if state == "fail" else "",
     )
+
+
+def _old(age: pd.Timedelta) -> str:
+    """A span in the unit that a person would take: hours up to two days, days up to two years, then years."""
+    days, hours = age / pd.Timedelta(days=1), round(age / pd.Timedelta(hours=1))
+    if days < 2:
+        return f"{hours} hour{'' if hours == 1 else 's'}"
+    return f"{days:.0f} days" if days < 730 else f"{days / 365.25:.1f} years"
 
 
 def _newest(store: Store) -> Iterator[Finding]:

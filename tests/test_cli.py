@@ -437,3 +437,21 @@ def test_reasons_are_said_in_the_language_asked_for(street, language, capsys):
 
     assert ("纠纷" in said) == (language == "zh")
     assert ("calls" in said) == (language == "en")
+
+
+def test_the_program_alone_prints_its_help(capsys):
+    """Without a word the verbs are listed, as `--help` lists them, and nothing has failed."""
+    assert main([]) == 0
+    alone = capsys.readouterr()
+    assert main(["--help"]) == 0
+    assert (alone.out, alone.err) == (capsys.readouterr().out, "")
+
+
+@pytest.mark.parametrize("verb", ["user", "token", "audit-log", "alerts", "ledger", "register", "webhooks"])
+def test_a_group_of_verbs_shows_an_example(verb, capsys):
+    """As each verb does, with a line to copy that names a verb of the group."""
+    assert main([verb, "--help"]) == 0
+    said = capsys.readouterr().out
+    line = next(line for line in said.splitlines() if "example: riskwarn" in line)
+    assert line.split()[2] == verb
+    assert line.split()[3] in command().get_command(None, verb).commands

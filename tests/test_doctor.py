@@ -14,7 +14,7 @@ import towns
 
 from riskwarn import tracking
 from riskwarn.cli import main
-from riskwarn.doctor import EXIT_CODES, examine, gravest
+from riskwarn.doctor import EXIT_CODES, _old, examine, gravest
 from riskwarn.errors import DataError, NotFoundError
 from riskwarn.pipeline import nightly
 from riskwarn.store import Store, backup
@@ -63,6 +63,20 @@ def test_a_good_morning(street):
     assert {
         found[name].state for name in ("format", "key", f"champion {towns.TARGET}", "tracker", "nights", "age")
     } == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"), [(1, "1 hour"), (47, "47 hours"), (50, "2 days"), (24 * 700, "700 days"), (95_779, "10.9 years")]
+)
+def test_an_age_is_told_in_the_unit_one_would_take(hours, said):
+    """Hours up to two days, days up to two years, then years."""
+    assert _old(pd.Timedelta(hours=hours)) == said
+
+
+def test_one_night_is_one_night(street):
+    """The number of nights is told in its number."""
+    n = len(street.nights())
+    assert looked(street)["nights"].said == ("1 night" if n == 1 else f"{n} nights")
 
 
 def wrong_key(store):

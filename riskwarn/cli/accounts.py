@@ -20,9 +20,24 @@ app = verbs()
 user = verbs()
 token = verbs()
 audit_log = verbs()
-app.add_typer(user, name="user", help="Make, list, change and close accounts.")
-app.add_typer(token, name="token", help="Make, list and revoke tokens for programs.")
-app.add_typer(audit_log, name="audit-log", help="Show and prove the log of who asked for what.")
+app.add_typer(
+    user,
+    name="user",
+    help="Make, list, change and close accounts.",
+    epilog=example("riskwarn user add desk-3 --role shift_leader --store city"),
+)
+app.add_typer(
+    token,
+    name="token",
+    help="Make, list and revoke tokens for programs.",
+    epilog=example("riskwarn token make board --purpose display --days 30 --store city"),
+)
+app.add_typer(
+    audit_log,
+    name="audit-log",
+    help="Show and prove the log of who asked for what.",
+    epilog=example("riskwarn audit-log verify --store city"),
+)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the account: a post or a desk, not a person.")]
 Role = Annotated[str, typer.Option(help="What it may do, such as township_centre; see docs/access.md.")]

@@ -22,8 +22,18 @@ if TYPE_CHECKING:
 app = verbs()
 alerts = verbs()
 ledger = verbs()
-app.add_typer(alerts, name="alerts", help="Acknowledge, assign, report and close alerts and gaps.")
-app.add_typer(ledger, name="ledger", help="Verify, upgrade and move the ledger of what people did.")
+app.add_typer(
+    alerts,
+    name="alerts",
+    help="Acknowledge, assign, report and close alerts and gaps.",
+    epilog=example("riskwarn alerts list --open --store city"),
+)
+app.add_typer(
+    ledger,
+    name="ledger",
+    help="Verify, upgrade and move the ledger of what people did.",
+    epilog=example("riskwarn ledger verify --store city"),
+)
 
 ItemId = Annotated[str, typer.Argument(metavar="ITEM", help="Name of the item, or the beginning of it.")]
 Role = Annotated[

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 app = verbs()
 register = verbs()
-app.add_typer(register, name="register", help="The sealed register of what nights forecast.")
+app.add_typer(
+    register,
+    name="register",
+    help="The sealed register of what nights forecast.",
+    epilog=example("riskwarn register verify --store city"),
+)
 
 
 @register.command("verify", epilog=example("riskwarn register verify --store city"))

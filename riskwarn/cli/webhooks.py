@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 app = verbs()
 webhooks = verbs()
-app.add_typer(webhooks, name="webhooks", help="Say who is told of nights and of what is overdue, tell them, and try.")
+app.add_typer(
+    webhooks,
+    name="webhooks",
+    help="Say who is told of nights and of what is overdue, tell them, and try.",
+    epilog=example("riskwarn webhooks test board --store city"),
+)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Of webhooks.toml of the store.")]
 
 
