@@ -245,6 +245,14 @@ def test_years_of_two_digits_that_may_be_days_are_asked_for(tmp_path):
     assert "'year first' and 'month first' and 'day first'" in proposal.questions[0]
 
 
+def test_a_short_year_beside_long_ones_is_a_fault_and_no_form(tmp_path):
+    """One row of three with a year of two digits does not make the others ambiguous: nothing is proposed that would read it."""
+    frame = pd.DataFrame({"工单编号": ["A1", "A2", "A3"], "受理时间": ["2025年1月8日", "2025/1/9 8:00", "8/1/25"]})
+    frame.to_csv(tmp_path / "f.csv", index=False)
+    proposal = guess(tmp_path / "f.csv", timezone="Asia/Shanghai")
+    assert (proposal.mapping().dates, proposal.mapping().short_years) == ("", False)
+
+
 def test_two_columns_that_fit_are_both_named(tmp_path):
     """When an event occurred and when it was reported are two columns; the proposal takes one and names the other."""
     times = ["2024-03-01 10:00", "2024-03-02 10:00"]

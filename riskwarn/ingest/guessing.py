@@ -476,7 +476,7 @@ def _propose(columns: pd.DataFrame, sample: pd.DataFrame, name: str, timezone: s
 def _order(by_field: dict[str, str], sample: pd.DataFrame, zone: str) -> tuple[Order, bool, list[str]]:
     """The order of dates that do not begin with a year of four digits, and whether years have two; where several can be read, that of the clock's country, and a question."""
     texts = [cleaned(sample[c]).dropna() for f, c in by_field.items() if f.endswith("_at") or f in {"at", "valid_from"}]
-    odd = [t for t in texts if "year first" not in orders_of(t) and (orders_of(t) or orders_of(t, short_years=True))]
+    odd = [t for t in texts if "year first" not in orders_of(t) and (orders_of(t) or _has_short_years(t))]
     if not odd:
         return "year first", False, []
     values = pd.concat(odd)
@@ -491,6 +491,11 @@ def _order(by_field: dict[str, str], sample: pd.DataFrame, zone: str) -> tuple[O
     readings = f"dates can be read {' and '.join(map(repr, orders))}"
     why = "the year may be first or last" if "year first" in orders else "no day in the rows looked at is above 12"
     return order, short_years, [f"{readings}; {why}. The file is read {order!r}."]
+
+
+def _has_short_years(texts: pd.Series) -> bool:
+    """Whether years have two digits throughout: a few of them beside years of four are faults of the file."""
+    return bool(orders_of(texts, short_years=True)) and not orders_of(texts, least=1 - MOSTLY_TIMES)
 
 
 def _turn_points(columns: pd.DataFrame, sample: pd.DataFrame) -> None:
