@@ -195,7 +195,7 @@ def _own_words(city: City, read: Guess) -> str:
 
 _HINT = """
 # [category]  # where ingest says that rows are of no known category: your own words, each with a code of the list, or kept as they are
-# codes = {"路灯不亮" = "D20", "loud parties" = "D13"}  # riskwarn.taxonomy.CATEGORIES lists them; many words stand better in a CSV: crosswalk = "categories.csv"
+# codes = {"street lights" = "D20", "loud parties" = "D13"}  # riskwarn.taxonomy.CATEGORIES lists them; many words stand better in a CSV: crosswalk = "categories.csv"
 # unknown = "slug"  # any other word is a code of its own
 """
 _UNNAMED = '# grid_id = "…"  # name the column that tells the grids; none has another word in each row'

@@ -268,6 +268,8 @@ def test_categories_of_ones_own_have_a_hint_that_works(tmp_path):
     assert "of no known category" in ingest(store, tmp_path / "calls.csv", load_mapping(written)).fault()
     for line in ("[category]", "codes = ", "unknown = "):
         assert f"# {line}" in hint
+    hint = hint.replace("street lights", "路灯不亮")
+    for line in ("[category]", "codes = ", "unknown = "):
         hint = hint.replace(f"# {line}", line)
     written.write_text(hint, "utf-8")
     asked = Store(tmp_path / "again", timezone="Asia/Shanghai")
