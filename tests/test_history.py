@@ -423,3 +423,8 @@ def test_events_of_other_grids_are_no_history():
             History.of(wrong, GRIDS)
     with pytest.raises(DataError, match="grids must be a table"):
         History.of(rows, None)
+
+
+def test_a_log_whose_events_were_all_retracted_is_a_history():
+    """They lay in a grid that is there: nothing is left to count, which is no misspelling."""
+    assert len(History.of(table([revision(retracted=True)]), GRIDS).facts) == 0

@@ -154,7 +154,7 @@ class Past(Feeds):
             lambda: log, grids, last, zone, others.get("crosswalk"), Frames(others), stated=until is not None
         )
         written = events["grid_id"].loc[events["grid_id"] != ""]
-        if not len(made.facts) and len(written):
+        if not len(made.facts) and len(written) and not len(made.carry(written.unique()).grid):
             raise DataError(
                 f"none of {events['event_id'].nunique():,} events lies in the given grids: events name grids such as {written.iloc[0]!r}, "
                 f"the grids are such as {grids['grid_id'].iloc[0]!r}. Write both alike, or give the crosswalk from one to the other."
