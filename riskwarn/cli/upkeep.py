@@ -94,7 +94,10 @@ def prune(
     gone = opened.prune(keep=keep, dry_run=dry_run)
     n_bytes = sum(night.n_bytes for night in gone)
     lines = [f"{night.as_of.date()}  {night.n_bytes / 1e6:,.1f} MB" for night in gone]
-    end = f"{len(gone)} nights {'would go' if dry_run else 'are gone'}, {n_bytes / 1e6:,.1f} MB; {len(opened.nights())} are there"
+    went = "would go" if dry_run else "is gone" if len(gone) == 1 else "are gone"
+    end = (
+        f"{len(gone)} night{'' if len(gone) == 1 else 's'} {went}, {n_bytes / 1e6:,.1f} MB; {len(opened.nights())} left"
+    )
     dates = [night.as_of.date().isoformat() for night in gone]
     say(
         {"dry_run": dry_run, "nights": dates, "bytes": n_bytes, "left": len(opened.nights())},
