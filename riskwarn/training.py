@@ -21,7 +21,7 @@ from riskwarn.history import History
 from riskwarn.language import LANGUAGES, in_every_language, phrase
 from riskwarn.model import RiskModel
 from riskwarn.model.fitting import Grow
-from riskwarn.panel import build_panel, grids_in, grids_of, panel_digest, rows_on_disk
+from riskwarn.panel import build_panel, check_panel, grids_in, grids_of, panel_digest, rows_on_disk
 from riskwarn.rows import Rows
 from riskwarn.store import Store
 
@@ -78,6 +78,8 @@ def train(
     ------
     LabelError
         No settled outcome, one class only, or too few dates.
+    DataError
+        A panel on disk was made for another label.
     NotFoundError
         The tracker does not answer; nothing was fitted.
     """
@@ -104,6 +106,7 @@ _Opened = tuple[Rows, pd.DataFrame | None, Callable[[], str]]
 def _opened(experiment: Experiment, panel: pd.DataFrame | str | Path | Rows) -> Iterator[_Opened]:
     """The rows of a panel, the grids it carries, and what tells its digest."""
     if isinstance(panel, Rows):
+        check_panel(panel, experiment.features, experiment.label)
         yield panel, None, partial(_digest_of, panel)
         return
     if isinstance(panel, pd.DataFrame):
@@ -112,6 +115,7 @@ def _opened(experiment: Experiment, panel: pd.DataFrame | str | Path | Rows) -> 
         return
     names = [f.name for f in experiment.features]
     with rows_on_disk(panel, names, dates=experiment.dates.index()) as rows:
+        check_panel(rows, experiment.features, experiment.label)
         yield rows, grids_in(panel), partial(_digest_of, rows)
 
 

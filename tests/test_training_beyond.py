@@ -22,8 +22,9 @@ from riskwarn.feature import Attribute, Count, Open, Season
 from riskwarn.history import Stream
 from riskwarn.label import Label
 from riskwarn.model import RiskModel, fitting, forest
-from riskwarn.panel import build_panel, grids_in, panel_digest, rows_on_disk, write_panel
+from riskwarn.panel import build_panel, grids_in, panel_digest, read_panel, rows_on_disk, write_panel
 from riskwarn.rows import Rows
+from riskwarn.training import train
 
 DISPUTES = (Stream("dispute"),)
 COUNTED = Label("dispute_7d", DISPUTES, days=7, settle_days=3)
@@ -173,6 +174,48 @@ def test_a_panel_that_is_not_whole_teaches_nothing(history, tmp_path):
     (tmp_path / "as_of=2025-01-27" / "block-0001.parquet").unlink()
     with pytest.raises(DataError, match="has 1 of 2 blocks"), rows_on_disk(tmp_path, ["y"]):
         pass
+
+
+OTHERS = [
+    (dataclasses.replace(COUNTED, settle_days=5.0), "settle_days 3.*settle_days 5"),
+    (dataclasses.replace(COUNTED, days=14.0), "days 7.*days 14"),
+    (Label("call_7d", (Stream("police_call"),), days=7, settle_days=3), "label 'dispute_7d'.*label 'call_7d'"),
+]
+
+
+@pytest.mark.parametrize(("label", "said"), OTHERS)
+def test_a_panel_of_another_label_is_refused(folder, tmp_path, label, said):
+    """Who asks for one outcome is never judged or taught by another that has the same columns; both labels are named."""
+    other = dataclasses.replace(asked(), label=label)
+    with pytest.raises(DataError, match=said):
+        judged_on_disk(folder, other, models=[])
+    with pytest.raises(DataError, match=said):
+        train(other, folder, tracking_folder=tmp_path)
+    with (
+        rows_on_disk(folder, [f.name for f in other.features], dates=[FIRST]) as rows,
+        pytest.raises(DataError, match=said),
+    ):
+        train(other, rows, tracking_folder=tmp_path)
+
+
+def test_dates_of_two_labels_are_no_panel(history, folder, tmp_path):
+    """A folder whose later dates were written for another label is not read as one panel, nor judged as either."""
+    some = tmp_path / "panel"
+    shutil.copytree(folder, some)
+    other = dataclasses.replace(asked(), label=OTHERS[2][0])
+    write_blocks(history, other, some, as_of=[dt.date(2025, 3, 3)], n_blocks=2)
+
+    with pytest.raises(DataError, match="different labels"):
+        read_panel(some)
+    with pytest.raises(DataError, match=r"2025-03-03.*label 'call_7d'.*label 'dispute_7d'"):
+        judged_on_disk(some, asked(), models=[])
+
+
+def test_a_feature_of_the_same_name_is_not_taken_for_another(folder, monkeypatch):
+    """A column whose feature has been defined otherwise since the panel was written is refused by name."""
+    monkeypatch.setattr(Attribute, "to_dict", lambda self: {"changed": self.name})
+    with pytest.raises(DataError, match="defined otherwise, first: .*households"):
+        judged_on_disk(folder, asked(), models=[])
 
 
 def judging(**changes):

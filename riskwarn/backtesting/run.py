@@ -13,7 +13,7 @@ from riskwarn.calling import checked
 from riskwarn.errors import DefinitionError
 from riskwarn.experiment import Experiment
 from riskwarn.model import RiskModel
-from riskwarn.panel import grids_of
+from riskwarn.panel import check_panel, grids_of
 from riskwarn.progress import bar
 from riskwarn.rows import Rows
 
@@ -57,9 +57,13 @@ def backtest(
     ------
     LabelError
         Too few settled dates for the folds, or a test date without any event.
+    DataError
+        A panel on disk was made for another label.
     DefinitionError
         No area of `grids` can be left out, or two models have one name.
     """
+    if isinstance(panel, Rows):
+        check_panel(panel, experiment.columns, experiment.label)
     if grids is None and isinstance(panel, pd.DataFrame):
         grids = grids_of(panel)
     rows = settled_rows(panel) if isinstance(panel, Rows) else Rows.of(settled(panel))

@@ -37,6 +37,7 @@ from riskwarn.history import History, Snapshot
 from riskwarn.history.memory import give_back
 from riskwarn.label import Label
 from riskwarn.model import RiskModel
+from riskwarn.panel.asked import Asked
 from riskwarn.panel.block import BLOCK_BYTES
 from riskwarn.panel.build import dates_of, snapshot_of
 from riskwarn.panel.files import Progress, day_of, grids_in, mark_of, write_date, write_grids
@@ -430,8 +431,8 @@ def _write_block(job: Job, number: int) -> int:
     """The files of one block; how many were written."""
     snapshot, matrix = matrix_of(load(piece_file(job.pieces, number), job.city), job.features, job.label)
     names = [*(f.name for f in job.features), *(job.label.columns if job.label else ())]
-    marks = job.todo[number]
+    marks, asked = job.todo[number], Asked.of(job.features, job.label)
     for t, day in enumerate(map(day_of, snapshot.local)):
         if day in marks:
-            write_date(Layout.file(job.folder, day, number), snapshot, t, names, matrix, marks[day])
+            write_date(Layout.file(job.folder, day, number), snapshot, t, names, matrix, marks[day], asked)
     return len(marks)

@@ -6,7 +6,7 @@ Training asks for many dates, the night for one: the same function.
 from riskwarn.panel.block import Block, blocks
 from riskwarn.panel.build import GRID, NORMAL, build_panel, computed, dates_of, fill, grids_of, night_panels, panel_of
 from riskwarn.panel.files import Progress, grids_in, read_panel, write_panel
-from riskwarn.panel.spill import block_files, keys_on_disk, panel_digest, rows_on_disk
+from riskwarn.panel.spill import block_files, check_panel, keys_on_disk, panel_digest, rows_on_disk
 
 __all__ = [
     "GRID",
@@ -16,6 +16,7 @@ __all__ = [
     "block_files",
     "blocks",
     "build_panel",
+    "check_panel",
     "computed",
     "dates_of",
     "fill",

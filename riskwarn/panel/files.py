@@ -12,6 +12,7 @@ from riskwarn.calling import checked
 from riskwarn.errors import DataError
 from riskwarn.experiment import Experiment
 from riskwarn.history import History, Snapshot
+from riskwarn.panel.asked import Asked
 from riskwarn.panel.block import BLOCK_BYTES
 from riskwarn.panel.build import CARRIED, carrying, dates_of, fill, history_of, snapshot_of
 from riskwarn.panel.layout import refuse_blocks, whole_blocks
@@ -21,6 +22,7 @@ from riskwarn.store import Store
 from riskwarn.store.remote import Folder, Remote, folder_of, put
 
 _MANIFEST = b"riskwarn"
+_ASKED = b"riskwarn.asked"
 _GRIDS = "grids.parquet"
 
 
@@ -80,6 +82,7 @@ def write_panel(
     experiment.label.check(history)
     marks = marks_of(snapshot, experiment)
     names = [*(f.name for f in experiment.columns), *experiment.label.columns]
+    asked = Asked.of(experiment.columns, experiment.label)
     targets = [home / f"as_of={day_of(at)}" / "part.parquet" for at in snapshot.local]
     todo = [i for i, target in enumerate(targets) if mark_of(target) != marks[i]]
     write_grids(home, history.grids)
@@ -87,7 +90,7 @@ def write_panel(
         for part, matrix in _settled_blocks(history, experiment, [snapshot.local[i] for i in todo], n_dates):
             place = {at: i for i, at in enumerate(snapshot.local)}
             for t, at in enumerate(part.local):
-                write_date(targets[place[at]], part, t, names, matrix, marks[place[at]])
+                write_date(targets[place[at]], part, t, names, matrix, marks[place[at]], asked)
                 written.update()
     return Progress(len(todo), len(dates) - len(todo))
 
@@ -168,6 +171,13 @@ def _check_alike(parts: Sequence[Folder], frames: Sequence[pd.DataFrame]) -> Non
                 f"{part} and {parts[0]} differ in the columns {', '.join(odd[:3])}{', …' if len(odd) > 3 else ''}: the folder holds dates of "
                 "two experiments; write each into a folder of its own."
             )
+    made = [asked_in(part) for part in parts]
+    for part, here in zip(parts, made, strict=True):
+        if here != made[0]:
+            raise DataError(
+                f"{part} and {parts[0]} were made for different labels or features: the folder holds dates of two experiments; write each "
+                "into a folder of its own."
+            )
 
 
 def table_in(part: Folder, names: Sequence[str] | None = None) -> pa.Table:
@@ -185,20 +195,31 @@ def table_in(part: Folder, names: Sequence[str] | None = None) -> pa.Table:
 
 def mark_of(target: Folder) -> str | None:
     """What a file was made from; none where there is no file, or none of ours."""
+    metadata = _metadata(target)
+    return None if metadata is None else metadata.get(_MANIFEST, b"").decode()
+
+
+def asked_in(target: Folder) -> Asked | None:
+    """What a file was made for; none where it does not say."""
+    return Asked.read((_metadata(target) or {}).get(_ASKED, b""))
+
+
+def _metadata(target: Folder) -> dict[bytes, bytes] | None:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     if not target.exists():
         return None
     try:
         with target.open("rb") as file:
-            metadata = pq.read_schema(file).metadata or {}
+            return pq.read_schema(file).metadata or {}
     except (pa.ArrowInvalid, OSError):
         return None
-    return metadata.get(_MANIFEST, b"").decode()
 
 
-def write_date(target: Folder, snapshot: Snapshot, t: int, names: Sequence[str], matrix: np.ndarray, mark: str) -> None:
-    """One date of a matrix as a file, with what it was made from."""
+def write_date(
+    target: Folder, snapshot: Snapshot, t: int, names: Sequence[str], matrix: np.ndarray, mark: str, asked: Asked
+) -> None:
+    """One date of a matrix as a file, with what it was made from and for."""
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     n_grids = snapshot.shape[0]
@@ -208,7 +229,7 @@ def write_date(target: Folder, snapshot: Snapshot, t: int, names: Sequence[str],
         "as_of": pa.array(np.repeat(snapshot.micros[t], n_grids)).cast(zone),
         **{name: pa.array(np.ascontiguousarray(values)) for name, values in zip(names, matrix[:, :, t], strict=True)},
     }
-    table = pa.table(columns).replace_schema_metadata({_MANIFEST: mark.encode()})
+    table = pa.table(columns).replace_schema_metadata({_MANIFEST: mark.encode(), _ASKED: asked.text()})
     put(target, lambda file: pq.write_table(table, file, compression="zstd"))
 
 

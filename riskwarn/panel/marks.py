@@ -15,6 +15,8 @@ from riskwarn.history.past import Past
 _WITHOUT_CLOCK = ("places",)
 _WITH_CLOCK = ("visits", "workflow", "diversions", "roster", "crosswalk", "feed_log")
 _KEYS = ("place_key", "case_id")
+_SAYS = "label"
+"""What a file says of itself beside its mark: one that says less is written again."""
 _MIX = np.uint64(6364136223846793005)
 """Knuth's multiplier (MMIX): an odd number, so that a product of it loses nothing modulo 2**64."""
 
@@ -37,7 +39,7 @@ def marks_of(snapshot: Snapshot, experiment: Experiment, known: "_Known | Sums |
     grids_settled = experiment.label.settled(snapshot)
     settled = [hashlib.sha256(np.packbits(here).tobytes()).hexdigest()[:16] for here in grids_settled.T]
     outcome = known.before(np.where(grids_settled.any(axis=0), snapshot.micros + wait, snapshot.micros))
-    whole = [definitions, _content(history.grids).sum()]
+    whole = [_SAYS, definitions, _content(history.grids).sum()]
     whole += [_content(history.read(name)).sum() for name in _WITHOUT_CLOCK if history.has(name)]
     if history.calendar is not None and history.calendar.exists():
         whole.append(history.calendar.read_bytes())

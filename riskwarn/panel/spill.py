@@ -1,7 +1,7 @@
 """The rows of a panel on disk in the order a model learns them: read from its files once, kept as plain numbers in a file without a name."""
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,10 @@ import pandas as pd
 
 from riskwarn.calling import checked
 from riskwarn.errors import DataError
-from riskwarn.panel.files import day_of, grids_in, mark_of, table_in
+from riskwarn.feature import Feature
+from riskwarn.label import Label
+from riskwarn.panel.asked import Asked, check_asked
+from riskwarn.panel.files import asked_in, day_of, grids_in, mark_of, table_in
 from riskwarn.panel.layout import whole_blocks
 from riskwarn.rows import PART_CELLS, Rows
 from riskwarn.store.remote import Folder, Remote, folder_of
@@ -35,11 +38,14 @@ class Spill:
         Of each row, in their order.
     digest
         What the panel was made from.
+    asked
+        Of each file, by name, what it was made for.
     """
 
     file: BinaryIO
     columns: tuple[str, ...]
     digest: str
+    asked: Mapping[str, Asked | None]
 
     @property
     def at_hand(self) -> bool:
@@ -147,8 +153,9 @@ def rows_on_disk(
     near = scratch or (home if isinstance(home, Path) else None)
     days = _days(files)
     digest = "|".join(str(mark_of(file)) for file in files.values())
+    asked = {str(file): asked_in(file) for file in files.values()}
     with tempfile.TemporaryFile(dir=near, prefix=".rows-") as file:
-        spill = Spill(file, columns, digest)
+        spill = Spill(file, columns, digest, asked)
         for block, ids in place.items():
             size = max(PART_CELLS // max(len(columns) * len(ids), 1), 1)
             for first in range(0, len(days), size):
@@ -219,6 +226,26 @@ def panel_digest(rows: Rows) -> str:
         Of its files, in order.
     """
     return rows.source.digest if isinstance(rows.source, Spill) else ""
+
+
+@checked
+def check_panel(rows: Rows, features: Sequence[Feature], label: Label) -> None:
+    """Refuse the rows of a panel on disk that was made for another label, or for other features of the same names.
+
+    Parameters
+    ----------
+    rows
+        What :func:`rows_on_disk` gave; rows of a panel at hand say nothing of it, and pass.
+    features, label
+        What is asked of them.
+
+    Raises
+    ------
+    DataError
+        It was: the message names both labels.
+    """
+    if isinstance(rows.source, Spill):
+        check_asked(rows.source.asked, features, label)
 
 
 def _files(folder: Folder, dates: Iterable[object] | None) -> dict[tuple[str, str], Folder]:
