@@ -7,8 +7,10 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from dataclasses import dataclass
@@ -422,6 +424,32 @@ def test_an_address_that_does_not_answer_is_told(monkeypatch):
         Engine("dask", address="tcp://127.0.0.1:9").started(),
     ):
         pass
+
+
+@pytest.mark.parametrize("greeting", [b"", b"SSH-2.0-OpenSSH_9.2\r\n"])
+def test_what_is_no_scheduler_is_told(monkeypatch, greeting):
+    """A dashboard, which waits to be asked, and a server of another protocol are refused in a sentence that names the dashboard's port."""
+    if importlib.util.find_spec("distributed") is None:
+        absent("dask is not installed; make engines brings it")
+    monkeypatch.setattr(dask_engine, "WAIT_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=greets, args=(server, greeting), daemon=True)
+        thread.start()
+        with (
+            pytest.raises(EngineError, match=r"is no Dask scheduler.*port of its dashboard"),
+            Engine("dask", address=f"127.0.0.1:{server.getsockname()[1]}").started(),
+        ):
+            pass
+        thread.join()
+
+
+def greets(server, greeting):
+    """One guest is greeted and heard until he goes."""
+    guest, _ = server.accept()
+    with guest:
+        guest.sendall(greeting)
+        while guest.recv(1024):
+            pass
 
 
 def test_workers_of_another_version_are_refused():

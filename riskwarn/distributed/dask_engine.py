@@ -1,6 +1,7 @@
 """The work on a Dask cluster: one task a block, its progress on Dask's own dashboard. Trees are grown on one by :mod:`riskwarn.distributed.dask_forest`; nothing else knows Dask."""
 
 import os
+import socket
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 WAIT_S = 20
 """Seconds for which an address may not answer."""
+_GREETING = 8
+"""Bytes with which a scheduler begins: the length of its greeting, the lowest first."""
+_LONGEST = 2**24
+"""Bytes of a greeting: what begins with more is none."""
 _RETRIES = 3
 """Times a task is done again whose worker was lost."""
 
@@ -65,17 +70,42 @@ def connected(address: str, jobs: int) -> Iterator["Client"]:
         if started_here:
             options = {"n_workers": jobs, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
             address = stack.enter_context(LocalCluster(**options)).scheduler_address
+        else:
+            _check_greeting(address)
         try:
             client = stack.enter_context(Client(address, timeout=WAIT_S, set_as_default=False))
             client.wait_for_workers(jobs, timeout=WAIT_S)
         except (OSError, TimeoutError, ValueError) as error:
             raise EngineError(
-                f"Dask at {address} does not answer with {jobs} workers within {WAIT_S} s ({type(error).__name__}); look at its scheduler, "
+                f"Dask at {address} does not answer with {jobs} worker{'s' * (jobs > 1)} within {WAIT_S} s ({type(error).__name__}); look at its scheduler, "
                 "or ask for fewer --jobs."
             ) from error
         if started_here:
             client.run(_aside)
         yield client
+
+
+def _check_greeting(address: str) -> None:
+    """Refuse what answers at an address and does not greet as a scheduler does, which speaks first; one that does not answer yet is tried by Dask."""
+    from distributed.comm import parse_address, parse_host_port  # noqa: PLC0415
+
+    scheme, place = parse_address(address)
+    if scheme != "tcp":
+        return
+    try:
+        link = socket.create_connection(parse_host_port(place), timeout=WAIT_S)
+    except (OSError, ValueError):
+        return
+    with link, link.makefile("rb") as said:
+        try:
+            greeting = said.read(_GREETING)
+        except OSError:
+            greeting = b""
+    if len(greeting) < _GREETING or int.from_bytes(greeting, "little") > _LONGEST:
+        raise EngineError(
+            f"what answers at {address} is no Dask scheduler, for it does not greet as one within {WAIT_S} s; give the scheduler's own address, "
+            "mostly port 8786: the port of its dashboard, mostly 8787, is not it."
+        )
 
 
 def _aside() -> None:
