@@ -169,7 +169,10 @@ def test_a_panel_that_is_not_whole_teaches_nothing(history, tmp_path):
     shutil.copy(
         tmp_path / "as_of=2025-01-20" / "block-0000.parquet", tmp_path / "as_of=2025-01-27" / "block-0001.parquet"
     )
-    with pytest.raises(DataError, match=r"block-0001\.parquet is of other grids"), rows_on_disk(tmp_path, ["y"]):
+    with (
+        pytest.raises(DataError, match="has other grids at 2025-01-27 than at 2025-01-20"),
+        rows_on_disk(tmp_path, ["y"]),
+    ):
         pass
     (tmp_path / "as_of=2025-01-27" / "block-0001.parquet").unlink()
     with pytest.raises(DataError, match="has 1 of 2 blocks"), rows_on_disk(tmp_path, ["y"]):
@@ -216,6 +219,19 @@ def test_a_feature_of_the_same_name_is_not_taken_for_another(folder, monkeypatch
     monkeypatch.setattr(Attribute, "to_dict", lambda self: {"changed": self.name})
     with pytest.raises(DataError, match="defined otherwise, first: .*households"):
         judged_on_disk(folder, asked(), models=[])
+
+
+def test_dates_cut_otherwise_are_told_from_other_grids(history, folder, tmp_path):
+    """Where a later run cut the same grids into another number of blocks, that is what is said, and how to mend it."""
+    some = tmp_path / "panel"
+    shutil.copytree(folder, some)
+    write_blocks(history, asked(), some, as_of=[dt.date(2025, 3, 3)], n_blocks=1)
+
+    with (
+        pytest.raises(DataError, match="same grids at 2025-03-03 as at 2025-01-20, cut otherwise: 1 block there, 2 b"),
+        rows_on_disk(some, ["y"]),
+    ):
+        pass
 
 
 def judging(**changes):

@@ -297,9 +297,7 @@ def _keys(folder: Folder, files: dict[tuple[str, str], Folder]) -> tuple[dict[st
     for (day, block), file in files.items():
         table = table_in(file, ["grid_id", "as_of", "y"])
         if block not in first or not table["grid_id"].equals(first[block]["grid_id"]):
-            raise DataError(
-                f"{file} is of other grids than those of {days[0]}; take the panel away and write it again."
-            )
+            raise _unlike(files, day, days[0])
         y[place[block], days.index(day)] = table["y"].to_numpy()
         at[day] = table["as_of"].slice(0, 1).to_pandas().iloc[0]
     dates = pd.DatetimeIndex([at[day] for day in days]).as_unit("us")
@@ -311,6 +309,21 @@ def _keys(folder: Folder, files: dict[tuple[str, str], Folder]) -> tuple[dict[st
         }
     )
     return place, keys
+
+
+def _unlike(files: Mapping[tuple[str, str], Folder], day: str, first: str) -> DataError:
+    """What is said of a date whose blocks are not those of the first: other grids, or the same ones cut otherwise."""
+    grids, n = {}, {}
+    for at in (first, day):
+        here = [file for (of, _), file in files.items() if of == at]
+        grids[at] = sorted(name for file in here for name in table_in(file, ["grid_id"])["grid_id"].to_pylist())
+        n[at] = f"{len(here)} block{'s' * (len(here) > 1)}"
+    if grids[day] != grids[first]:
+        return DataError(f"the panel has other grids at {day} than at {first}; take the panel away and write it again.")
+    return DataError(
+        f"the panel has the same grids at {day} as at {first}, cut otherwise: {n[day]} there, {n[first]} here; write all its dates "
+        "again with the same number of blocks (--blocks)."
+    )
 
 
 def _spill(spill: Spill, files: Sequence[Folder], ids: np.ndarray, first: int, n_dates: int) -> None:
