@@ -149,6 +149,7 @@ def test_what_lies_in_blocks_is_never_answered_with_nothing(published):
     """Who reads records of a city in blocks otherwise than block by block is refused."""
     at = published.instant(towns.STREET_NIGHT)
     with InBlocks(n_blocks=2).opened(published, at, []) as history:
+        assert repr(history) == f"Block{History.load(published, as_of=at)!r}"
         with pytest.raises(DefinitionError, match="which lie in blocks"):
             history.at([at]).count(Stream("police_call"), 7)
         assert (

@@ -57,7 +57,7 @@ class Record:
 
     def __repr__(self) -> str:
         """Size and span at a glance."""
-        return f"{type(self).__name__}({len(self.cases.grid):,} revisions, {len(self.grids):,} grids, until {pd.Timestamp(self.until, unit='us', tz=self.timezone)})"
+        return f"{type(self).__name__}({int(self.n_records.sum()):,} revisions, {len(self.grids):,} grids, until {pd.Timestamp(self.until, unit='us', tz=self.timezone)})"
 
     def _repr_html_(self) -> str:
         """The same for notebooks."""
