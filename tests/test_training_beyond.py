@@ -217,7 +217,7 @@ def test_dates_of_two_labels_are_no_panel(history, folder, tmp_path):
 def test_a_feature_of_the_same_name_is_not_taken_for_another(folder, monkeypatch):
     """A column whose feature has been defined otherwise since the panel was written is refused by name."""
     monkeypatch.setattr(Attribute, "to_dict", lambda self: {"changed": self.name})
-    with pytest.raises(DataError, match="defined otherwise, first: .*households"):
+    with pytest.raises(DataError, match=r"defined otherwise, first: .*households"):
         judged_on_disk(folder, asked(), models=[])
 
 
