@@ -45,6 +45,17 @@ def test_a_risky_grid_that_is_seldom_visited(tmp_path):
     assert json.loads(seen["evidence"].iloc[0])["why"] == ["below_share"]
 
 
+def test_scores_that_say_nothing_leave_the_risk_to_the_year(tmp_path):
+    """Where a feed came so late that no grid has a number, coverage is judged by the year's events, as without scores."""
+    events = [w.event(f"e{g}-{i}", "hotline", 1 + i * 0.7, grid=f"G{g}") for g in range(10) for i in range(30)]
+    store = w.town(tmp_path / "town", events, n_grids=10, visits=visits([0.5] * 9 + [0.0] * 1))
+    mute = pd.DataFrame({"grid_id": [f"G{g}" for g in range(10)], "expected": np.nan})
+    told, without = (gaps.find_gaps(store, s, as_of=w.NIGHT, kinds=["G03"]) for s in (mute, None))
+
+    assert len(told) > 0
+    pd.testing.assert_frame_equal(told, without)
+
+
 def test_the_false_discovery_control_decides():
     """Below half of its share by chance is no gap: one visit of two due is not listed, and the same share of twenty is."""
     risk = np.r_[np.full(10, 100.0), np.full(90, 1.0)]

@@ -20,8 +20,8 @@ HOUR_BINS, HOUR_EVENTS, HOUR_GAP, HOUR_SHRINK = 6, 12, 0.4, 12.0
 
 
 def risk_of(evidence: Evidence) -> np.ndarray:
-    """(n_grids,) expected events: tonight's scores, or, without any, a year's events of the disputes' feeds shrunk to the people there."""
-    if evidence.scores is not None and len(evidence.scores):
+    """(n_grids,) expected events: tonight's scores, or, where no grid has one, a year's events of the disputes' feeds shrunk to the people there."""
+    if evidence.scores is not None and evidence.scores["expected"].notna().any():
         expected = (
             evidence.scores.drop_duplicates("grid_id").set_index("grid_id")["expected"].reindex(evidence.grid_ids)
         )
