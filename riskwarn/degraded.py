@@ -154,7 +154,7 @@ def in_words(facts: Mapping[str, Any]) -> str:
 
 @checked
 def last_scored(store: Store, before: pd.Timestamp | None = None) -> PublishedNight | None:
-    """The last sound night whose scores are of its own day.
+    """The last sound night whose scores are of its own day, and give a grid a number at all.
 
     Parameters
     ----------
@@ -172,7 +172,8 @@ def last_scored(store: Store, before: pd.Timestamp | None = None) -> PublishedNi
         night = store.night(date)
         try:
             night.check()
-            if "scores" in night.tables and not (night.table("scores", columns=["state"])["state"] == "stale").any():
+            states = night.table("scores", columns=["state"])["state"] if "scores" in night.tables else pd.Series()
+            if (states == "ok").any() and not (states == "stale").any():
                 return night
         except RiskwarnError:
             continue

@@ -82,6 +82,13 @@ def test_without_scores_no_grid_is_calm(street):
     assert late.scores[["rank", "probability", "expected"]].isna().all(axis=None)
 
 
+def test_a_night_without_a_number_is_no_last_night(street):
+    """A late night that had no scores to show is not what the next one shows as the last: there are none still."""
+    run(street, "2025-12-28")
+
+    assert run(street, LATE).facts["degraded"]["scores_of"] is None
+
+
 def test_after_ninety_days_nothing_can_be_told(street):
     """Then it is an error as before, and nothing is published."""
     with pytest.raises(StaleDataError, match="the data end at 2025-12-24"):
