@@ -1,6 +1,7 @@
 """A city in blocks: the same numbers, whatever the number of blocks; what cannot be computed so is refused by name."""
 
 import datetime as dt
+import os
 import re
 import shutil
 import threading
@@ -20,7 +21,7 @@ from riskwarn.distributed import blocks_of, hilbert, score_blocks, write_blocks
 from riskwarn.distributed.city import told
 from riskwarn.distributed.cutting import cut, load
 from riskwarn.distributed.engine import Engine
-from riskwarn.distributed.panel import PIECES, Cut, cores_of, gathered, prepared
+from riskwarn.distributed.panel import PIECES, Cut, cores_of, cut_in, gathered, prepared
 from riskwarn.distributed.streaming import piece_file
 from riskwarn.distributed.wide import check_blocks, rounds, wide
 from riskwarn.distributed.work import matrix_of
@@ -357,6 +358,54 @@ def test_pieces_are_their_owners_alone(history, tmp_path, monkeypatch):
 
     assert modes
     assert set(modes) == {0o700}
+
+
+def left(live, place, *, old=True):
+    """What a killed run leaves: its folder, which nobody holds."""
+    shutil.copytree(live, place)
+    os.utime(place, (0, 0) if old else None)
+    return place
+
+
+def test_what_a_killed_run_left_is_taken_away(tmp_path):
+    """A later run takes away what nobody holds; what a run holds, is just being made, is another machine's or no run's stays."""
+    with cut_in(tmp_path / f"{PIECES}-live") as (live, _):
+        os.utime(live, (0, 0))
+        dead = left(live, tmp_path / f"{PIECES}-dead")
+        young = left(live, tmp_path / f"{PIECES}-young", old=False)
+        other = left(live, tmp_path / f"{PIECES}-other")
+        (other / ".machine").write_text("elsewhere", "utf-8")
+        foreign = tmp_path / f"{PIECES}-foreign"
+        foreign.mkdir()
+        for place in (other, foreign):
+            os.utime(place, (0, 0))
+        with cut_in(tmp_path / f"{PIECES}-next") as (pieces, _):
+            there = set(tmp_path.iterdir())
+
+        assert there == {live, young, other, foreign, pieces}
+        assert not dead.exists()
+    assert set(tmp_path.iterdir()) == {young, other, foreign}
+
+
+def test_a_new_folder_for_pieces_goes_with_them(tmp_path):
+    """What was made to hold pieces is taken away with them; a folder that was there stays."""
+    with cut_in(tmp_path / "new" / "work" / PIECES) as (pieces, scratch):
+        assert pieces in scratch.parents
+
+    assert not list(tmp_path.iterdir())
+    assert tmp_path.exists()
+
+
+def test_pieces_in_a_file_are_refused_in_a_sentence(tmp_path):
+    """Where pieces cannot lie is said with the folder that was asked for."""
+    file = tmp_path / "work"
+    file.write_text("mine", "utf-8")
+    for asked_for in (file, file / "deeper"):
+        said = re.escape(f"{asked_for} cannot hold the pieces of the work ({file} is a file)")
+        with pytest.raises(DataError, match=said), cut_in(asked_for / PIECES):
+            pass
+
+    assert file.read_text("utf-8") == "mine"
 
 
 def test_a_file_is_no_folder_for_a_panel(history, tmp_path):

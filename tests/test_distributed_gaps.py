@@ -29,6 +29,15 @@ def found(town):
     return gaps.find_gaps(town, as_of=NIGHT)
 
 
+def test_a_folder_for_pieces_is_used_or_refused(town, tmp_path, capsys):
+    """`find-gaps --work` without any other word of an engine is work in that folder: one that is a file ends with 11."""
+    file = tmp_path / "work"
+    file.write_text("mine", "utf-8")
+
+    assert main(["find-gaps", "--as-of", NIGHT, "--store", str(town.path), "--work", str(file)]) == 11
+    assert f"{file} cannot hold the pieces of the work" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("n_parts", [1, 2, 7])
 def test_parts_have_the_gaps_of_the_whole(town, found, n_parts, monkeypatch):
     """All twenty kinds, their numbers, evidence and outages are in 1, 2 and 7 parts what they are on one machine, to the bit."""

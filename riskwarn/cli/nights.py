@@ -72,7 +72,7 @@ def score(
 ) -> None:
     """Score the grids of a date."""
     check_out(out)
-    asked_engine = engine_of(engine, address, jobs, blocks)
+    asked_engine = engine_of(engine, address, jobs, blocks, work)
     if asked_engine is None:
         _, _, scores = scored(store, as_of, target, alias, DEFAULT_CAPACITY)
     else:
@@ -106,7 +106,7 @@ def find_gaps(
     from riskwarn.gaps import find_gaps
 
     check_out(out)
-    asked_engine = engine_of(engine, address, jobs, blocks)
+    asked_engine = engine_of(engine, address, jobs, blocks, work)
     opened = open_store(store)
     at = opened.instant(as_of)
     if asked_engine is None:
@@ -161,7 +161,7 @@ def monitor(
     from riskwarn.pipeline import model_of
 
     check_out(out)
-    asked_engine = engine_of(engine, address, jobs, blocks)
+    asked_engine = engine_of(engine, address, jobs, blocks, work)
     opened = open_store(store)
     at = opened.instant(as_of)
     if outcomes:
@@ -281,7 +281,7 @@ def nightly(
     """Do it all for a date and publish; safe to run twice."""
     from riskwarn.pipeline import nightly
 
-    asked_engine = engine_of(engine, address, jobs, blocks)
+    asked_engine = engine_of(engine, address, jobs, blocks, work)
     opened = open_store(store)
     if capacity is not None:
         check_capacity(capacity)

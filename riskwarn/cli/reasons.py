@@ -62,7 +62,7 @@ def explain(
     from riskwarn.history import History
 
     check_out(out)
-    asked, asked_engine = grids or [], engine_of(engine, address, jobs, blocks)
+    asked, asked_engine = grids or [], engine_of(engine, address, jobs, blocks, work)
     if records and len(asked) != 1:
         raise DataError(f"--rows shows the records behind one grid; name one, got {len(asked)}.")
     opened = open_store(store)

@@ -63,10 +63,10 @@ def plan_of(path: Path | None, folder: Path | None) -> "Plan | None":
 
 
 def engine_of(
-    name: 'Literal["local", "dask", "spark"]', address: str, jobs: int, blocks: int | None
+    name: 'Literal["local", "dask", "spark"]', address: str, jobs: int, blocks: int | None, work: Path | None = None
 ) -> "Engine | None":
     """The engine asked for; none where nothing was said of one, and all is computed at once."""
-    if name == "local" and not address and jobs == 1 and blocks is None:
+    if name == "local" and not address and jobs == 1 and blocks is None and work is None:
         return None
     from riskwarn.distributed import Engine
 

@@ -1,7 +1,6 @@
 """The panel of a city written by an engine: Parquet by date and block, resumable, the numbers of the panel made on one machine."""
 
 import hashlib
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from riskwarn.distributed.cutting import cut, load
 from riskwarn.distributed.engine import Engine
 from riskwarn.distributed.outline import Outline
 from riskwarn.distributed.partition import blocks_of
+from riskwarn.distributed.passing import START, passing, temporary
 from riskwarn.distributed.streaming import (
     Cutting,
     cut_block,
@@ -50,8 +50,8 @@ from riskwarn.store.remote import Folder, Remote, cleared, folder_of
 
 BLOCK_RECORDS = 4_000_000
 """Of a block, about: with what is made of them on the way a worker needs a gigabyte and a half."""
-PIECES = "_riskwarn-pieces"
-"""Folder of the pieces beside what is made of them; engines pass over names that begin so."""
+PIECES = f"{START}pieces"
+"""Folder of the pieces beside what is made of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -309,14 +309,13 @@ def _held(folder: Folder) -> AbstractContextManager[object]:
 def cut_in(pieces: Folder) -> Iterator[tuple[Folder, Path]]:
     """A folder for pieces, empty at first and taken away afterwards, and one of this machine for what is on its way there."""
     cleared(pieces)
-    near = pieces if isinstance(pieces, Path) else None
-    if near is not None:
-        near.mkdir(parents=True, mode=0o700)  # records of events lie there
-    try:
-        with tempfile.TemporaryDirectory(prefix="buckets-", dir=near) as scratch:
-            yield pieces, Path(scratch)
-    finally:
-        cleared(pieces)
+    with passing(pieces if isinstance(pieces, Path) else temporary("buckets")) as near:
+        scratch = near / "buckets"
+        scratch.mkdir(mode=0o700)  # records of events lie there
+        try:
+            yield pieces, scratch
+        finally:
+            cleared(pieces)
 
 
 def _write(

@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import pickle
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -13,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from riskwarn.distributed.passing import passing, temporary
 from riskwarn.distributed.task import Answers, Running, Work, answered
 from riskwarn.errors import EngineError
 
@@ -37,13 +37,13 @@ def started(address: str, jobs: int) -> Iterator[Running]:
     """
     del address
     with (
-        tempfile.TemporaryDirectory(prefix="riskwarn-") as folder,
+        passing(temporary("shared")) as folder,
         ProcessPoolExecutor(jobs, _context(), _ends_with_its_run) as pool,
     ):
         n_sent = iter(range(1 << 30))
 
         def results(work: Work, numbers: Sequence[int], shared: Any) -> Answers:
-            sent = Path(folder) / f"{next(n_sent)}.pickle"
+            sent = folder / f"{next(n_sent)}.pickle"
             sent.write_bytes(pickle.dumps((work, shared)))
             waiting = {pool.submit(_one, str(sent), number): number for number in numbers}
             try:
