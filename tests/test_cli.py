@@ -106,9 +106,9 @@ def test_the_version_is_told(capsys):
     assert capsys.readouterr().out == f"riskwarn {riskwarn.__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["scor"], ["score"], ["score", "--as-of"]])
+@pytest.mark.parametrize("arguments", [["scor"], ["score"], ["score", "--as-of"]])
 def test_a_line_that_cannot_be_read_ends_with_2(arguments, capsys):
-    """No verb, an unknown verb, or a missing argument: usage on standard error, exit code 2."""
+    """An unknown verb or a missing argument: usage on standard error, exit code 2."""
     assert main(arguments) == 2
     usage, said = capsys.readouterr().err.strip().splitlines()
 
@@ -440,8 +440,8 @@ def test_reasons_are_said_in_the_language_asked_for(street, language, capsys):
 
 
 def test_the_program_alone_prints_its_help(capsys):
-    """Without a word the verbs are listed, as `--help` lists them, and nothing has failed."""
-    assert main([]) == 0
+    """Without a word the verbs are listed, as `--help` lists them; no verb was done, which is exit code 2."""
+    assert main([]) == 2
     alone = capsys.readouterr()
     assert main(["--help"]) == 0
     assert (alone.out, alone.err) == (capsys.readouterr().out, "")

@@ -139,10 +139,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     riskwarn 0.1.0
     0
     """
-    words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    words = list(sys.argv[1:] if arguments is None else arguments)
     logbook = open_logbook(next((word for word in words if word in VERBS), ""))
     try:
-        code, said = int(command().main(words, prog_name="riskwarn", standalone_mode=False) or 0), ""
+        code, said = int(command().main(words or ["--help"], prog_name="riskwarn", standalone_mode=False) or 0), ""
+        code = code if words else _USAGE_CODE
     except BrokenPipeError:
         sys.stderr.close()
         return 0
