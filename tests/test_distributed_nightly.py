@@ -15,7 +15,7 @@ from riskwarn.clock import micros
 from riskwarn.distributed import blocked, monitor_blocks, nightly_blocks
 from riskwarn.distributed.nightly import InBlocks
 from riskwarn.distributed.task import outgrown
-from riskwarn.errors import DefinitionError, EngineError
+from riskwarn.errors import DataError, DefinitionError, EngineError
 from riskwarn.history import History, Stream
 from riskwarn.model import RiskModel
 from riskwarn.monitoring import check
@@ -124,6 +124,18 @@ def test_a_night_that_the_data_do_not_reach_is_published_as_one(published, tmp_p
 
     assert here.facts(late)["state"] == "degraded"
     check_same(there, here, late)
+
+
+def test_a_night_before_the_first_record_is_refused_alike(published):
+    """Of a night before all records blocks say the very sentence that memory says."""
+    first = pd.Timestamp(History.load(published).first, unit="us", tz="UTC").tz_convert(published.timezone)
+    said = []
+    for make in (nightly, nightly_blocks):
+        with pytest.raises(DataError, match="nothing was known at") as told:
+            make(published, towns.TARGET, as_of=first.normalize(), alias=ALIAS)
+        said.append(str(told.value))
+
+    assert said[0] == said[1]
 
 
 def test_nothing_is_published_where_a_block_fails(tmp_path, monkeypatch):

@@ -32,6 +32,7 @@ from riskwarn.model import RiskModel
 from riskwarn.monitoring import check_all
 from riskwarn.monitoring.drift import dates_looked_at
 from riskwarn.panel import computed
+from riskwarn.panel.build import check_start
 from riskwarn.pipeline import Means, Night, nightly
 from riskwarn.plan import Plan
 from riskwarn.store import Store
@@ -94,6 +95,7 @@ class InBlocks(Means):
         ):
             city = Cut.of(store, pieces, scratch, as_of=at)
             outline = _drawn(city)
+            check_start(outline, at)
             night, last = held_night(outline, store, city.n_buckets, at, pieces, scratch, running, told=True)
             self._night = night, running
             known = {"files": night.files, "last": last}

@@ -328,17 +328,15 @@ def _looked(history: History, features: Sequence[Feature], dates: Iterable[objec
     if circle:
         raise DataError(f"table 'grids': an area lies in itself: {circle}. Give every area one parent above it.")
     snapshot = history.at(dates)
-    _check_start(snapshot)
+    check_start(history, snapshot.local[0])
     return snapshot
 
 
-def _check_start(snapshot: Snapshot) -> None:
-    first = snapshot.history.first
-    if snapshot.micros[0] <= first:
-        known = pd.Timestamp(first, unit="us", tz="UTC").tz_convert(snapshot.history.timezone)
-        raise DataError(
-            f"nothing was known at {snapshot.local[0]:%Y-%m-%d}: the first event is known at {known}; choose later dates."
-        )
+def check_start(history: History, at: pd.Timestamp) -> None:
+    """Refuse a date before the first record."""
+    if clock.micros(at) <= history.first:
+        known = pd.Timestamp(history.first, unit="us", tz="UTC").tz_convert(history.timezone)
+        raise DataError(f"nothing was known at {at:%Y-%m-%d}: the first event is known at {known}; choose later dates.")
 
 
 def _frame(snapshot: Snapshot, names: Sequence[str], matrix: np.ndarray) -> pd.DataFrame:
