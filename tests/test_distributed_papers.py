@@ -23,6 +23,7 @@ from riskwarn.label import Label
 from riskwarn.model import RiskModel
 from riskwarn.panel import build_panel
 from riskwarn.store import Store
+from riskwarn.tracking.server import connected
 
 FIRST, LAST = dt.date(2025, 1, 20), dt.date(2025, 5, 12)
 
@@ -141,4 +142,7 @@ def test_a_model_of_a_panel_on_disk_has_every_paper(store, history, papers, tmp_
     assert found.facts["datasheet"]["data_digest"] == land.digest()
     assert found.facts["audit"] == audit
     assert found.facts["gate"] == gate(report).passed
+    with connected(found.facts["mlflow_uri"]) as mlflow:
+        data = mlflow.artifacts.load_dict(f"runs:/{found.facts['mlflow_run']}/data.json")
+    assert (data["rows"], data["columns"]) == (len(panel), ["grid_id", "as_of", *model.feature_names, "y"])
     pd.testing.assert_frame_equal(judged.table, report.table, rtol=1e-6, atol=1e-9)

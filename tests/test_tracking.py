@@ -61,6 +61,7 @@ def test_a_run_holds_all_it_takes_to_judge_and_repeat_it(tracked):
         learnt = run.inputs.dataset_inputs[0].dataset
         text = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/experiment.toml")
         features = mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/features.json")["features"]
+        data = mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/data.json")
 
     assert run.data.params["label.name"] == towns.TARGET
     assert run.data.params["model.n_trees"] == "5"
@@ -88,6 +89,7 @@ def test_a_run_holds_all_it_takes_to_judge_and_repeat_it(tracked):
     assert learnt.digest == "d1"
     read = [column["name"] for column in json.loads(learnt.schema)["mlflow_colspec"]]
     assert read == [*good.feature_names, "y"]
+    assert data["columns"] == ["grid_id", "as_of", *good.feature_names, "y"]
     assert text == towns.street_experiment().text
     assert features == [f.to_dict() for f in good.features]
 

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import sys
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,7 +83,7 @@ def log_training(
         mlflow.log_metrics({"rows": float(len(rows)), "dispersion": model.calibration.dispersion})
         mlflow.log_text(experiment.text, "experiment.toml")
         mlflow.log_dict({"features": [f.to_dict() for f in model.features]}, "features.json")
-        mlflow.log_dict(_grid_counts(rows), "data.json")
+        mlflow.log_dict(_grid_counts(rows, model.feature_names), "data.json")
         _log_papers(mlflow, model)
         if report is not None:
             _log_report(mlflow, report)
@@ -152,7 +152,7 @@ def log_backtest(report: Report, panel: pd.DataFrame, *, uri: str) -> str:
         mlflow.set_tags(_asked(experiment) | {"kind": f"backtest {report.split}"})
         mlflow.log_params(_parameters(experiment, experiment.label, experiment.model, experiment.features))
         mlflow.log_text(experiment.text, "experiment.toml")
-        mlflow.log_dict(_grid_counts(Rows.of(panel)), "data.json")
+        mlflow.log_dict(_grid_counts(Rows.of(panel), [f.name for f in experiment.columns]), "data.json")
         _log_report(mlflow, report)
         return str(run.info.run_id)
 
@@ -378,13 +378,14 @@ def _parameters(
     }
 
 
-def _grid_counts(rows: Rows) -> dict[str, Any]:
+def _grid_counts(rows: Rows, names: Sequence[str]) -> dict[str, Any]:
+    """How large a panel is and what is read of it, the same wherever it lies."""
     return {
         "rows": len(rows),
         "grids": int(rows.keys["grid_id"].nunique()),
         "first": str(rows.as_of.min()),
         "last": str(rows.as_of.max()),
-        "columns": [*(name for name in rows.keys if name not in rows.columns), *rows.columns],
+        "columns": ["grid_id", "as_of", *names, "y"],
     }
 
 
