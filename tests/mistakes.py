@@ -21,7 +21,6 @@ MODEL = "--alias candidate"
 AT = f"{NIGHT} {MODEL} --store {{store}}"
 
 LINES: list[tuple[str, int, str]] = [
-    ("", 2, "Missing command"),
     ("scor", 2, "did you mean 'score'"),
     ("SCORE", 2, "did you mean 'score'"),
     ("--verbose", 2, "No such option"),
@@ -162,7 +161,7 @@ CALLS: list[tuple[str, int, str]] = [
     ("rw.backtest(exp, panel, split='leave_area')", 18, "did you mean 'leave_area_out'"),
     ("rw.backtest(exp, panel.drop(columns='y'))", 18, "there is no 'y'"),
     ("rw.train(panel, exp)", 18, "they stand in the wrong order"),
-    ("rw.train(exp, None)", 18, "panel must be a DataFrame or text or a Path, got None"),
+    ("rw.train(exp, None)", 18, "panel must be a DataFrame or text or a Path or a Rows, got None"),
     ("rw.score(night, model)", 18, "they stand in the wrong order"),
     ("rw.score('candidate', night)", 18, "model must be a RiskModel"),
     ("rw.score(model, night.iloc[:0])", 11, ""),

@@ -123,6 +123,7 @@ def settled(panel: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
+@checked
 def settled_rows(panel: pd.DataFrame | Rows) -> Rows:
     """The rows of `panel` a model may train on, wherever they lie.
 

@@ -289,6 +289,7 @@ def fill(
     return matrix
 
 
+@checked
 def computed(
     snapshot: Snapshot, *, features: Sequence[Feature], label: Label | None = None, normals: Sequence[Feature] = ()
 ) -> np.ndarray:
