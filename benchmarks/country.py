@@ -38,10 +38,10 @@ def step(name, options):
     if name == "panel":
         return {"files": write_blocks(store, question, panel, **how).written}
     if name in ("train", "backtest"):
-        _, report = train_blocks(store, question, panel, judged=name == "backtest", **how)
-        return {"folds": 0 if report is None else len(report.folds)}
+        model, _ = train_blocks(store, question, panel, judged=name == "backtest", **how)
+        return {"model": model.version}
     if name == "monitor":
-        return {"alarms": len(monitor_blocks(store, as_of=NIGHT, **how))}
+        return {"alarms": len(monitor_blocks(store, None, NIGHT, **how))}
     night = nightly_blocks(store, question.label.name, as_of=NIGHT, alias=tracking.CANDIDATE, **how)
     return {"run": night.run, "done_before": night.done_before}
 
@@ -52,7 +52,7 @@ def main():
     parser.add_argument("--engine", default="local", choices=("local", "dask", "spark"))
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--blocks", type=int)
-    parser.add_argument("--dates", type=int, default=24)
+    parser.add_argument("--dates", type=int, default=26)
     parser.add_argument(
         "--kept", help="a folder with a city that an earlier run made, or where it is to be made and kept"
     )
