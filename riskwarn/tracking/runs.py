@@ -130,7 +130,7 @@ def log_tuning(tuning: Tuning, experiment: Experiment, *, uri: str) -> str:
 
 
 @checked
-def log_backtest(report: Report, panel: pd.DataFrame, *, uri: str) -> str:
+def log_backtest(report: Report, panel: pd.DataFrame | Rows, *, uri: str) -> str:
     """Log a backtest: what was asked, each rival's metrics, the gate's word, the report; no model.
 
     Parameters
@@ -138,7 +138,7 @@ def log_backtest(report: Report, panel: pd.DataFrame, *, uri: str) -> str:
     report
         What :func:`riskwarn.backtest` found.
     panel
-        What it was found on.
+        What it was found on, at hand or rows of a panel on disk.
     uri
         Of the tracker. A run that is active in this process takes it in, wherever that is.
 
