@@ -12,6 +12,7 @@ from riskwarn import tracking
 from riskwarn.baseline import PriorCount
 from riskwarn.calling import HEARD
 from riskwarn.errors import NotFoundError
+from riskwarn.rows import Rows
 from riskwarn.tracking import autologging
 from riskwarn.tracking.server import connected
 from riskwarn.tuning import tune
@@ -52,6 +53,20 @@ def runs_of(uri):
 
 def added(uri, before):
     return [run for identity, run in runs_of(uri).items() if identity not in before]
+
+
+def test_a_backtest_of_rows_is_recorded_as_that_of_their_panel(uri):
+    """Rows, which may lie on disk, are logged with the same size, columns and metrics as the panel at hand."""
+    before = runs_of(uri)
+    panel = towns.street_panel()
+    for given in (panel, Rows.of(panel)):
+        rw.backtest(towns.street_experiment(), given, models=RIVALS, progress=False)
+    one, other = added(uri, before)
+
+    assert one.data.metrics == other.data.metrics
+    with connected(uri) as mlflow:
+        made = [mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/data.json") for run in (one, other)]
+    assert made[0] == made[1]
 
 
 def test_a_backtest_is_a_run_of_its_own(uri):
