@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from uuid import uuid4
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from riskwarn.audit.listed import Places, features_of, grids_at
 from riskwarn.distributed.city import City, told
 from riskwarn.distributed.cutting import load
 from riskwarn.distributed.engine import Engine
-from riskwarn.distributed.panel import PIECES, Cut, cores_of, cut_in, gathered
+from riskwarn.distributed.panel import Cut, cores_of, cut_apart, gathered
 from riskwarn.distributed.piece import Piece
 from riskwarn.distributed.streaming import piece_file
 from riskwarn.distributed.task import Running
@@ -83,7 +82,7 @@ class StoreApart(Apart):
         """Made block by block, of pieces that are taken away afterwards."""
         features = features_of(model)
         check_blocks(features)
-        with cut_in(self._folder / f"{PIECES}-{uuid4().hex}") as (pieces, scratch), self._engine.started() as running:
+        with cut_apart(self._folder) as (pieces, scratch), self._engine.started() as running:
             city = Cut.of(self._store, pieces, scratch)
             snapshot, grids = snapshot_of(city.history, features, [as_of]), city.history.grids
             cores = cores_of(city.history, len(features), self._n_blocks, self._engine.jobs)

@@ -1,12 +1,10 @@
 """A night published by an engine: scores, reasons, gaps and monitors from blocks, in the tables and files of a night in memory."""
 
-import tempfile
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -19,7 +17,7 @@ from riskwarn.distributed.engine import Engine
 from riskwarn.distributed.held import HeldNight
 from riskwarn.distributed.nights import held_night
 from riskwarn.distributed.outline import Outline
-from riskwarn.distributed.panel import PIECES, Cut, cores_of, cut_in, gathered, prepared
+from riskwarn.distributed.panel import Cut, cores_of, cut_apart, gathered, prepared
 from riskwarn.distributed.searching import Searching, find_one
 from riskwarn.distributed.task import Running
 from riskwarn.distributed.wide import check_blocks
@@ -90,7 +88,7 @@ class InBlocks(Means):
         features = list(dict.fromkeys(feature for model in models for feature in model.features))
         check_blocks(features)
         with (
-            cut_in(folder_of(self.folder or tempfile.gettempdir()) / f"{PIECES}-{uuid4().hex}") as (pieces, scratch),
+            cut_apart(self.folder) as (pieces, scratch),
             self.engine.started() as running,
         ):
             city = Cut.of(store, pieces, scratch, as_of=at)

@@ -1,11 +1,13 @@
 """The panel of a city written by an engine: Parquet by date and block, resumable, the numbers of the panel made on one machine."""
 
 import hashlib
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -316,6 +318,11 @@ def cut_in(pieces: Folder) -> Iterator[tuple[Folder, Path]]:
             yield pieces, scratch
         finally:
             cleared(pieces)
+
+
+def cut_apart(folder: str | Path | Remote | None = None) -> AbstractContextManager[tuple[Folder, Path]]:
+    """The same in a folder of its own within one, which is a temporary one of this machine by default."""
+    return cut_in(folder_of(folder or tempfile.gettempdir()) / f"{PIECES}-{uuid4().hex}")
 
 
 def _write(

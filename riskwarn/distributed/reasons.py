@@ -1,10 +1,8 @@
 """The reasons of a night from an engine: told block by block, beside medians of the whole city that are found first."""
 
-import tempfile
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -13,7 +11,7 @@ from riskwarn.calling import checked
 from riskwarn.distributed.city import City
 from riskwarn.distributed.cutting import load
 from riskwarn.distributed.engine import Engine
-from riskwarn.distributed.panel import PIECES, Cut, cores_of, cut_in, gathered, prepared
+from riskwarn.distributed.panel import Cut, cores_of, cut_apart, gathered, prepared
 from riskwarn.distributed.streaming import piece_file
 from riskwarn.distributed.task import Running
 from riskwarn.distributed.wide import check_blocks
@@ -26,7 +24,7 @@ from riskwarn.history.space import median_of
 from riskwarn.model import RiskModel
 from riskwarn.panel.build import snapshot_of
 from riskwarn.store import Store
-from riskwarn.store.remote import Folder, Remote, folder_of, put
+from riskwarn.store.remote import Folder, Remote, put
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +109,7 @@ def explain_blocks(
     engine = engine or Engine()
     check_blocks(model.features)
     compared = tuple(dict.fromkeys(of for feature in model.features for of in feature.medians))
-    with cut_in(folder_of(folder or tempfile.gettempdir()) / f"{PIECES}-{uuid4().hex}") as (pieces, scratch):
+    with cut_apart(folder) as (pieces, scratch):
         city = Cut.of(store, pieces, scratch)
         ids = city.history.grids["grid_id"].astype("str").to_numpy(dtype=object)
         wanted = _known(grids, ids)

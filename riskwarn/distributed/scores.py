@@ -1,15 +1,13 @@
 """The scores of a night from an engine: predicted block by block, ranked among all grids of the city."""
 
-import tempfile
 from pathlib import Path
-from uuid import uuid4
 
 import pandas as pd
 
 from riskwarn.calling import checked
 from riskwarn.distributed.cutting import load
 from riskwarn.distributed.engine import Engine
-from riskwarn.distributed.panel import PIECES, Cut, Job, cores_of, cut_in, gathered, prepared
+from riskwarn.distributed.panel import Cut, Job, cores_of, cut_apart, gathered, prepared
 from riskwarn.distributed.streaming import piece_file
 from riskwarn.distributed.wide import check_blocks
 from riskwarn.distributed.work import predicted
@@ -18,7 +16,7 @@ from riskwarn.model import RiskModel
 from riskwarn.panel.build import snapshot_of
 from riskwarn.scoring import check_after_training, in_ranks, ranked
 from riskwarn.store import Store
-from riskwarn.store.remote import Remote, folder_of
+from riskwarn.store.remote import Remote
 
 
 @checked
@@ -68,7 +66,7 @@ def score_blocks(
     """
     engine = engine or Engine()
     check_blocks(model.features)
-    with cut_in(folder_of(folder or tempfile.gettempdir()) / f"{PIECES}-{uuid4().hex}") as (pieces, scratch):
+    with cut_apart(folder) as (pieces, scratch):
         city = Cut.of(store, pieces, scratch)
         snapshot = snapshot_of(city.history, model.features, [as_of])
         check_after_training(model, snapshot.local[0])

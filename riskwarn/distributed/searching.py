@@ -6,12 +6,10 @@ that it looks at (:attr:`riskwarn.gaps.Kind.feeds`, :attr:`riskwarn.gaps.Kind.da
 the same order, so its gaps are the same to the bit.
 """
 
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -21,13 +19,13 @@ from riskwarn.clock import micros
 from riskwarn.distributed.engine import Engine
 from riskwarn.distributed.held import HeldHistory, HeldNight, Look
 from riskwarn.distributed.nights import held_night
-from riskwarn.distributed.panel import PIECES, cut_in, gathered
+from riskwarn.distributed.panel import cut_apart, gathered
 from riskwarn.distributed.streaming import surveyed
 from riskwarn.gaps import FINDERS, KINDS, Evidence, kinds_of, night_of, put_together, shown, to_look_for
 from riskwarn.gaps.suppression import suppress
 from riskwarn.history import DAY_US, Events
 from riskwarn.store import Store
-from riskwarn.store.remote import Remote, folder_of
+from riskwarn.store.remote import Remote
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +116,7 @@ def search_blocks(
     at = store.instant(as_of if as_of is not None else night_of(scores))
     told = None if scores is None else scores[["grid_id", "expected"]].drop_duplicates("grid_id")
     with (
-        cut_in(folder_of(folder or tempfile.gettempdir()) / f"{PIECES}-{uuid4().hex}") as (pieces, scratch),
+        cut_apart(folder) as (pieces, scratch),
         engine.started() as running,
     ):
         outline, n_buckets = surveyed(store, scratch, as_of=at, n_buckets=n_blocks)
