@@ -14,12 +14,12 @@ import pandas as pd
 from riskwarn.calling import checked
 from riskwarn.errors import DataError, DefinitionError, PrivacyError
 from riskwarn.ingest.categorising import candidates
-from riskwarn.ingest.clock import Order, read_times
+from riskwarn.ingest.clock import Order
 from riskwarn.ingest.coordinates import points_of
 from riskwarn.ingest.delivery import Delivery
 from riskwarn.ingest.folding import cleaned, fold
 from riskwarn.ingest.mapping import EXTRA_FIELDS, Mapping, mapping_of, preset, preset_names, vocabulary
-from riskwarn.ingest.ordering import ORDERS, narrowest, read_in
+from riskwarn.ingest.ordering import order_of, orders_of
 from riskwarn.ingest.reading import open_delivery
 from riskwarn.privacy import TEXT_LENGTH, ColumnWatch, denied_header, findings, person_header, shown, shown_path
 from riskwarn.schema import table_of
@@ -30,9 +30,8 @@ MOST_COLUMNS = 500
 """Columns a proposal is made for; more are measurements, not a ledger."""
 LIKE = 0.72
 """Likeness (ratio of matching letters) from which a header is taken for a known one."""
-MOSTLY, MOSTLY_TIMES = 0.5, 0.95
-"""Share of the values that must be of a kind, and of times that must be read."""
-LONGEST_TIME = 40
+MOSTLY = 0.5
+"""Share of the values that must be of a kind."""
 LEAST_ROWS = 20
 """Rows from which repetition says something."""
 NOT_READ = ("ignored", "person data", "?")
@@ -254,37 +253,6 @@ _JUDGES: dict[str, Callable[[pd.Series], bool]] = {
 }
 
 
-def orders_of(values: pd.Series, *, least: float | None = None, short_years: bool = False) -> tuple[Order, ...]:
-    """In which orders nearly all texts of a column, or at `least` a share of them, can be read as times; none where they are no times.
-
-    With `short_years` also those whose years have two digits.
-
-    Examples
-    --------
-    >>> orders_of(pd.Series(["01/08/2024 01:05:00 PM"])), orders_of(pd.Series(["13/08/2024"])), orders_of(pd.Series(["2024-08-13"]))
-    (('month first', 'day first'), ('day first',), ('year first',))
-    """
-    texts = cleaned(values).dropna()
-    is_dated = len(texts) and texts.str.len().max() <= LONGEST_TIME and texts.str.contains(r"\d").all()
-    return _orders(tuple(texts), MOSTLY_TIMES if least is None else least, short_years) if is_dated else ()
-
-
-@lru_cache(maxsize=256)
-def _orders(texts: tuple[str, ...], least: float, short_years: bool) -> tuple[Order, ...]:  # noqa: FBT001 - keys of the cache
-    """:func:`orders_of`, once for the presets that ask the same of a column."""
-    values = pd.Series(texts, dtype="str")
-    readable = tuple(
-        o for o in ORDERS if read_times(values, "UTC", order=o, short_years=short_years)[1].mean() < 1 - least
-    )
-    if not short_years:
-        return readable[:1] if "year first" in readable else readable
-    read = read_in(values, readable)
-    plain = narrowest(read) or (
-        readable[0] if readable and all(read[readable[0]].equals(at) for at in read.values()) else ""
-    )
-    return (plain,) if plain else readable
-
-
 @lru_cache(maxsize=256)
 def _tells_person(texts: tuple[str, ...]) -> bool:
     values, watch = pd.Series(texts, dtype="str"), ColumnWatch()
@@ -456,7 +424,8 @@ def _propose(columns: pd.DataFrame, sample: pd.DataFrame, name: str, timezone: s
     by_field = columns[~columns["field"].isin(NOT_READ)].set_index("field")["column"].to_dict()
     chinese = columns["column"].str.contains("[\u4e00-\u9fff]").any()
     zone = timezone or str(base.get("timezone", "")) or ("Asia/Shanghai" if chinese else "")
-    order, short_years, questions = _order(by_field, sample, zone)
+    times = [f for f in by_field if f.endswith("_at") or f in {"at", "valid_from"}]
+    order, short_years, questions = order_of([sample[by_field[f]] for f in times], zone)
     questions += [
         f"{row.field}: {row.column!r}, {row.why.partition('; ')[2]}."
         for row in columns.itertuples()
@@ -471,31 +440,6 @@ def _propose(columns: pd.DataFrame, sample: pd.DataFrame, name: str, timezone: s
     return _Proposal(
         name, columns, tuple(columns["column"]), zone, order, short_years, made_from, joined, tuple(questions)
     )
-
-
-def _order(by_field: dict[str, str], sample: pd.DataFrame, zone: str) -> tuple[Order, bool, list[str]]:
-    """The order of dates that do not begin with a year of four digits, and whether years have two; where several can be read, that of the clock's country, and a question."""
-    texts = [cleaned(sample[c]).dropna() for f, c in by_field.items() if f.endswith("_at") or f in {"at", "valid_from"}]
-    odd = [t for t in texts if "year first" not in orders_of(t) and (orders_of(t) or _has_short_years(t))]
-    if not odd:
-        return "year first", False, []
-    values = pd.concat(odd)
-    short_years = not all(map(orders_of, odd))
-    orders = orders_of(values, short_years=short_years) or ("month first",)
-    if len(orders) == 1:
-        return orders[0], short_years, []
-    is_american = zone.startswith(("America/", "US/")) or values.str.contains(r"(?i)\d\s*[ap]\.?m\b").any()
-    asian = zone.startswith("Asia/") and "year first" in orders
-    order: Order = "year first" if asian else "month first" if is_american or not zone else "day first"
-    order = order if order in orders else orders[0]
-    readings = f"dates can be read {' and '.join(map(repr, orders))}"
-    why = "the year may be first or last" if "year first" in orders else "no day in the rows looked at is above 12"
-    return order, short_years, [f"{readings}; {why}. The file is read {order!r}."]
-
-
-def _has_short_years(texts: pd.Series) -> bool:
-    """Whether years have two digits throughout: a few of them beside years of four are faults of the file."""
-    return bool(orders_of(texts, short_years=True)) and not orders_of(texts, least=1 - MOSTLY_TIMES)
 
 
 def _turn_points(columns: pd.DataFrame, sample: pd.DataFrame) -> None:
