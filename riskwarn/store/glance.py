@@ -2,11 +2,13 @@
 
 import html
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from riskwarn.store.reading import n_rows, places
 from riskwarn.store.tables import Tables
 
 _QUICKLY_COUNTED = 2_000_000
@@ -17,30 +19,23 @@ def facts_of(store: Tables, nights: Sequence[pd.Timestamp], timezone: str | None
     """Grids, events of each feed and their revisions with the days on which the first and the last became known, and nights; each with its name."""
     yield "time zone", timezone or "not known yet"
     if store.has("grids"):
-        yield "grids", f"{sum(ends.num_rows for ends in _ends(store, store.parts_of('grids'))):,}"
+        yield "grids", f"{n_rows(store, 'grids'):,}"
     for source in store.sources():
-        parts = [part for part in store.parts_of("events") if part.split("/")[2] == source]
-        ends = list(_ends(store, parts))
-        known = [at for end in ends for at in _known(end)]
+        files = places(store, "events", source)
+        known = [at for file in files for at in _known(pq.read_metadata(file))]
         first, last = (at.tz_convert(timezone) for at in (min(known), max(known)))
-        n = sum(end.num_rows for end in ends)
-        yield source, f"{_counted(store, parts, n)}, known from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+        n = n_rows(store, "events", source)
+        yield source, f"{_counted(files, n)}, known from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
     yield "nights", f"{len(nights):,}, the last {nights[-1]:%Y-%m-%d}" if nights else "none"
 
 
-def _counted(store: Tables, parts: list[str], n: int) -> str:
+def _counted(files: Sequence[Path], n: int) -> str:
     """Events and their revisions; of a large feed the revisions alone, which its files tell without being read."""
     if n > _QUICKLY_COUNTED:
         return f"{n:,} revisions"
-    places = [place for part in parts if (place := store.files.find(part))]
-    ids = pa.concat_tables([pq.read_table(place, columns=["event_id"]) for place in places], promote_options="default")
+    ids = pa.concat_tables([pq.read_table(file, columns=["event_id"]) for file in files], promote_options="default")
     events = len(ids.group_by("event_id").aggregate([]))
     return f"{events:,} event{'' if events == 1 else 's'} in {n:,} revision{'' if n == 1 else 's'}"
-
-
-def _ends(store: Tables, parts: list[str]) -> Iterator[pq.FileMetaData]:
-    places = [store.files.find(part) for part in parts]
-    yield from (pq.read_metadata(place) for place in places if place)
 
 
 def _known(ends: pq.FileMetaData) -> Iterator[pd.Timestamp]:

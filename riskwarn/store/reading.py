@@ -40,7 +40,7 @@ def batches(store: Tables, name: str, columns: Sequence[str], source: str | None
         A delivery was committed meanwhile.
     """
     stamp = store.files.stamp()
-    for place in _places(store, name, source):
+    for place in places(store, name, source):
         with _reading(store, place), pq.ParquetFile(place) as file:
             for batch in file.iter_batches(BATCH_ROWS, columns=[*columns]):
                 yield pa.Table.from_batches([batch])
@@ -62,13 +62,14 @@ def n_rows(store: Tables, name: str, source: str | None = None) -> int:
         In all files.
     """
     n = 0
-    for place in _places(store, name, source):
+    for place in places(store, name, source):
         with _reading(store, place):
             n += pq.read_metadata(place).num_rows
     return n
 
 
-def _places(store: Tables, name: str, source: str | None) -> list[Path]:
+def places(store: Tables, name: str, source: str | None = None) -> list[Path]:
+    """The files of a table, or of one feed of `events`."""
     parts = [part for part in store.parts_of(name) if source is None or part.split("/")[2] == source]
     return [place for part in parts if (place := store.files.find(part)) is not None]
 
