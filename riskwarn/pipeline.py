@@ -3,8 +3,8 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +30,7 @@ from riskwarn.lane import Night as LaneNight
 from riskwarn.lane.lasting import KEPT_NIGHTS
 from riskwarn.language import in_every_language
 from riskwarn.maturity import matured_of
+from riskwarn.means import Means
 from riskwarn.mode import Switch, mode_at
 from riskwarn.model import RiskModel
 from riskwarn.panel import panel_of
@@ -41,7 +42,7 @@ from riskwarn.standby import Sound, sound_models
 from riskwarn.store import LEAST_KEPT, NIGHT_TABLES, Store
 from riskwarn.weekly import category_counts, weekly_counts, weekly_readings
 
-__all__ = ["Means", "Night", "model_of", "night_panel", "nightly", "run_key", "starter"]
+__all__ = ["Night", "model_of", "night_panel", "nightly", "run_key", "starter"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +104,7 @@ def nightly(
     tracking_folder: str | Path | None = None,
     force: str = "",
     say: Callable[[str], None] = lambda _: None,
-    means: "Means | None" = None,
+    means: Means | None = None,
 ) -> Night:
     """Score, explain, find gaps, list and publish one night. Safe to run twice: the same night of the same data is one run.
 
@@ -226,46 +227,6 @@ def run_key(
 def _read_nights(store: Store, at: pd.Timestamp) -> list[pd.Timestamp]:
     """The nights before that a night reads, oldest first: what pruning may take away names no run."""
     return [night for night in store.nights() if at - pd.Timedelta(days=LEAST_KEPT - 1) <= night < at]
-
-
-class Means:
-    """How a city is laid out while a night is made: its history in memory."""
-
-    @contextmanager
-    def opened(self, store: Store, at: pd.Timestamp, models: Sequence[RiskModel]) -> Iterator[History]:
-        """The history of a city, for a night of some models.
-
-        Parameters
-        ----------
-        store, at
-            The city and the night.
-        models
-            All that are asked, challengers too.
-
-        Yields
-        ------
-        history
-            Which answers for as long as the night is made.
-        """
-        del models
-        yield History.load(store, as_of=at)
-
-    def evidence(self, history: History, at: pd.Timestamp, scores: pd.DataFrame | None) -> Evidence:
-        """What was known at the night, for its gaps and rules.
-
-        Parameters
-        ----------
-        history
-            What :meth:`opened` gave.
-        at, scores
-            The night, and its scores.
-
-        Returns
-        -------
-        evidence
-            Of the night.
-        """
-        return Evidence(history, at, scores)
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,12 +26,13 @@ from riskwarn.gaps import Evidence
 from riskwarn.history import DAY_US, History
 from riskwarn.history.space import median_of
 from riskwarn.maturity import PATIENCE_DAYS
+from riskwarn.means import Means
 from riskwarn.model import RiskModel
 from riskwarn.monitoring import check_all
 from riskwarn.monitoring.drift import dates_looked_at
 from riskwarn.panel import computed
 from riskwarn.panel.build import check_start
-from riskwarn.pipeline import Means, Night, nightly
+from riskwarn.pipeline import Night, nightly
 from riskwarn.plan import Plan
 from riskwarn.store import Store
 from riskwarn.store.remote import Folder, Remote, folder_of
