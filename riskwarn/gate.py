@@ -25,6 +25,7 @@ from riskwarn import audit
 from riskwarn.audit import FAILED, INSUFFICIENT, OWN, PASSED
 from riskwarn.backtesting import Report
 from riskwarn.calling import checked
+from riskwarn.errors import NotFoundError, did_you_mean
 from riskwarn.language import SOURCE_LANGUAGE, Phrase, Spoken, listed, phrase
 from riskwarn.naming import named
 from riskwarn.notebook import text_html
@@ -109,10 +110,15 @@ def gate(report: Report) -> Decision:
     Raises
     ------
     NotFoundError
-        The report does not hold the product's model.
+        The report does not hold the product's model, or not the metric that its experiment's gate asks for.
     """
     report.rows_of(OWN)
     differences = report.differences().query("model == @OWN").set_index("metric")
+    if (asked := report.experiment.gate.metric) not in differences.index:
+        judged = ", ".join(differences.index)
+        raise NotFoundError(
+            f"[gate] metric: the report judges {judged}, got {asked!r}{did_you_mean(asked, differences.index)}"
+        )
     return Decision(
         (
             _forward(report),

@@ -73,6 +73,12 @@ def test_the_gate_asks_for_calibration():
     assert "the calibration error is 0." in found.reason
 
 
+def test_a_metric_that_was_not_judged_is_named():
+    """A gate that asks for what the report does not judge is refused, with what it judges."""
+    with pytest.raises(NotFoundError, match=r"^\[gate\] metric: the report judges .*capture_5.*, got 'capture_7'"):
+        gate(asked(plain(), metric="capture_7"))
+
+
 def test_the_gate_follows_the_metric_of_the_experiment():
     """Whatever metric is declared is the one that must be clear."""
     assert gate(asked(plain(), metric="brier")).reason.startswith("brier beats prior count ")

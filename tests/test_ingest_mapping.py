@@ -107,6 +107,13 @@ def test_one_name_stands_without_a_list():
     assert mapping.joins == {"grid_id": ("街道",)}
 
 
+@pytest.mark.parametrize("said", [None, ["timezone"], "timezone = 'UTC'"])
+def test_a_mapping_is_a_table(said):
+    """What is no table of keys is told by what it is, and no more is asked of it."""
+    with pytest.raises(DefinitionError, match=rf"wanted a table of keys, as .*, got {type(said).__name__}\.$"):
+        mapping_of(said)
+
+
 def test_an_empty_list_takes_the_names_of_a_preset_away():
     """What a proposal writes where a column of the preset is not meant."""
     assert (

@@ -66,6 +66,28 @@ def test_what_the_dates_tell_is_the_same_for_all_series(horizon, n_dates):
     assert np.ptp([t.high - t.low for t in told] / length) == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.parametrize("n_dates", [2, 8, 30])
+def test_dates_that_share_all_say_nothing_of_another(n_dates):
+    """Where all dates share one window nothing tells how far another would lie: bounds are infinite, and no gain is clear. The nearer to it, the wider."""
+    gap, zero = np.arange(n_dates) + 1.0, np.zeros(n_dates)
+    told = metrics.difference_interval(gap, zero, shared=np.ones((n_dates, n_dates)))
+    nearer = [metrics.difference_interval(gap, zero, shared=1 - e + e * np.eye(n_dates)) for e in (1, 0.1, 1e-4, 1e-8)]
+
+    assert (told.estimate, told.low, told.high) == (gap.mean(), -np.inf, np.inf)
+    assert told.p_value == 1
+    assert np.all(np.diff([t.high - t.low for t in nearer]) > 0)
+
+
+@pytest.mark.parametrize("level", [1e-6, 1 - 1e-6])
+def test_any_level_has_an_interval(level):
+    """A level near 0 or 1 gives a narrow or a wide interval, which holds the estimate."""
+    told = metrics.difference_interval([1.0, 2, 4, 3], np.zeros(4), level=level)
+    usual = metrics.difference_interval([1.0, 2, 4, 3], np.zeros(4))
+
+    assert told.low < told.estimate < told.high
+    assert (told.high - told.low < usual.high - usual.low) == (level < 0.5)
+
+
 def test_a_real_gain_is_seen():
     """A gain of half the noise of a date, 24 dates that do not overlap: seen in more than half of the series."""
     rng = np.random.default_rng(5)

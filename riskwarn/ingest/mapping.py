@@ -472,6 +472,8 @@ def mapping_of(said: dict[str, Any], *, name: str = "mapping", folder: str = "."
     Traceback (most recent call last):
     riskwarn.errors.DefinitionError: calls.toml: [place] near_m: wanted a number of at least 0, got -1.
     """
+    if not isinstance(said, dict):
+        raise DefinitionError(f"{where}: wanted a table of keys, as a mapping's TOML holds, got {type(said).__name__}.")
     if (chosen := said.get("preset")) in preset_names():
         said = _over(preset(chosen), said)
     if misplaced := [key for key in _SET_BY_THE_FILE if key in said]:
