@@ -1,13 +1,16 @@
 """A store cut into pieces without its history: the records pass through files, and the numbers are those of the whole city."""
 
+import dataclasses
 import shutil
 import threading
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 from test_distributed import ALL, COUNTED, EMERGENCE, asked
+from towns import country
 from towns.country import DATES, IDS, stored
 from towns.events import ZONE
 
@@ -16,10 +19,10 @@ from riskwarn.distributed.cutting import load
 from riskwarn.distributed.panel import PIECES, Cut, cores_of, prepared
 from riskwarn.distributed.streaming import piece_file
 from riskwarn.distributed.work import matrix_of
-from riskwarn.errors import BusyError, DataError
+from riskwarn.errors import BusyError, DataError, DefinitionError
 from riskwarn.experiment import ModelSettings
 from riskwarn.feature import Count
-from riskwarn.history import History
+from riskwarn.history import History, Stream
 from riskwarn.model import RiskModel
 from riskwarn.panel import Progress, build_panel, fill, panel_of, read_panel
 from riskwarn.panel.marks import Sums, instants_of, marks_of
@@ -87,8 +90,10 @@ def test_a_streamed_city_is_told_what_its_history_knows(store, tmp_path):
 
     assert (outline.until, outline.first, outline.sources) == (history.until, history.first, history.sources)
     assert (outline.n_records == history.n_records).all()
+    assert outline.origins("nobody") == history.origins("nobody") == frozenset()
     for source in history.sources:
         assert outline.categories(source) == history.categories(source)
+        assert outline.origins(source) == history.origins(source)
         for org in ("", "K1"):
             for one, other in zip(outline.begun(source, org), history.begun(source, org), strict=True):
                 assert one.tolist() == other.tolist()
@@ -130,6 +135,24 @@ def test_a_panel_from_a_store_is_the_panel(store, tmp_path):
     assert write_blocks(store, experiment, folder, n_blocks=3) == Progress(1, 8)
     pd.testing.assert_frame_equal(read_panel(folder), found)
     assert not (folder / PIECES).exists()
+
+
+def test_an_outcome_nobody_tells_is_refused_before_a_record_is_brought(tmp_path):
+    """A label of who brought records to light, over a feed that does not say it, is refused in blocks as at hand: every outcome would be zero."""
+    mute = Store(tmp_path / "mute", timezone=ZONE)
+    mute.write("grids", country.grids())
+    records = country.events(300).query("grid_id != 'G2'")
+    mute.write("events", records.assign(origin=records["origin"].mask(records["source"] == "police_call", "unknown")))
+    asked_for = dataclasses.replace(EMERGENCE, streams=(Stream("police_call", origin="citizen"),))
+    experiment = asked(label=asked_for, declared=(Count("dispute", days=7), Count("police_call", days=7)))
+    refused = []
+    for make in (build_panel, partial(write_blocks, folder=tmp_path / "panel", n_blocks=2)):
+        with pytest.raises(DefinitionError, match="no record of that feed tells its origin") as told:
+            make(mute, experiment)
+        refused.append(str(told.value))
+
+    assert refused[0] == refused[1]
+    assert not list((tmp_path / "panel").glob("as_of=*"))
 
 
 def test_later_records_leave_a_streamed_panel_alone(store, tmp_path):

@@ -33,6 +33,8 @@ class Outline(History):
         Of each table the words by column.
     pairs
         Feeds, and the categories that their records carry.
+    brought
+        Feeds, and who their records say brought them to light.
     counts
         (n_grids,) revisions of each grid.
     began
@@ -43,6 +45,7 @@ class Outline(History):
 
     vocabulary: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     pairs: frozenset[tuple[str, str]] = frozenset()
+    brought: frozenset[tuple[str, str]] = frozenset()
     counts: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     began: int = NEVER
     told_of: Mapping[str, Heard] = field(default_factory=dict)
@@ -87,6 +90,7 @@ class Outline(History):
             Stored(store),
             vocabulary={EVENTS.name: words},
             pairs=survey.pairs(),
+            brought=survey.origins(),
             counts=((carry.matrix(len(grids)) > 0) @ survey.counts()).astype(np.int64),
             began=int(survey.earliest()[placed].min(initial=NEVER)),
         )
@@ -119,6 +123,10 @@ class Outline(History):
     def categories(self, source: str) -> frozenset[str]:
         """Categories that the records of a feed carry."""
         return frozenset(category for one, category in self.pairs if one == source)
+
+    def origins(self, source: str) -> frozenset[str]:
+        """Origins that the records of a feed carry."""
+        return frozenset(origin for one, origin in self.brought if one == source)
 
     def cells_of(self, source: str) -> Cells:
         """How finely a feed is listened to."""

@@ -230,7 +230,8 @@ def write_blocks(
     Raises
     ------
     DefinitionError
-        A feature reads what is not there, or cannot be computed in blocks: the message names it.
+        A feature reads what is not there, or cannot be computed in blocks, or the label asks who brought records to light and their
+        feed does not say it: the message names it.
     StaleDataError, DataError
         A date lies outside the data; or the folder is a file, or holds a panel that was written without blocks.
     EngineError
@@ -262,6 +263,7 @@ def written(
     with _held(folder), cut_in(folder / PIECES) as (pieces, scratch), ExitStack() as stack:
         city = Cut.of(store, pieces, scratch)
         snapshot = snapshot_of(city.history, experiment.columns, dates)
+        experiment.label.check(city.history)
         days = [day_of(at) for at in snapshot.local]
         cores = cores_of(city.history, len(names) * len(dates), n_blocks, engine.jobs)
         layout = Layout(len(cores), hashlib.sha256(b"".join(core.tobytes() + b"|" for core in cores)).hexdigest()[:16])

@@ -9,6 +9,7 @@ from riskwarn.distributed.reading import Vocabulary
 from riskwarn.history import DAY_US, NEVER
 from riskwarn.history.columns import flags, instants
 from riskwarn.history.coverage import last_of
+from riskwarn.history.stream import ORIGINS
 from riskwarn.history.tables import Tables
 
 
@@ -26,18 +27,20 @@ class Survey:
     _counts: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     _earliest: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     _pairs: set[tuple[int, int]] = field(default_factory=set)
+    _origins: set[tuple[int, int]] = field(default_factory=set)
     _last: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def look(self, rows: pa.Table) -> None:
         """Take a batch into account."""
         known, occurred = instants(rows["known_at"]), instants(rows["occurred_at"])
-        source, category, code = (rows[c].to_numpy() for c in ("source", "category", "grid_id"))
+        source, category, origin, code = (rows[c].to_numpy() for c in ("source", "category", "origin", "grid_id"))
         held = np.flatnonzero(~flags(rows["retracted"]))
         n_codes = len(self.vocabulary.words["grid_id"])
         self._counts = np.bincount(code[held], minlength=n_codes) + _longer(self._counts, n_codes, 0)
         self._earliest = _longer(self._earliest, n_codes, NEVER)
         np.minimum.at(self._earliest, code[held], np.maximum(known, occurred)[held])
         self._pairs |= pairs_of(source[held], category[held])
+        self._origins |= pairs_of(source[held], origin[held])
         for one, day, last in greatest(source, known // DAY_US, known).tolist():
             self._last[one, day] = max(self._last.get((one, day), last), last)
 
@@ -53,6 +56,13 @@ class Survey:
         """Feeds, and the categories that their records carry, wherever these lie."""
         words = self.vocabulary.words
         return frozenset((words["source"][s], words["category"][c]) for s, c in self._pairs)
+
+    def origins(self) -> frozenset[tuple[str, str]]:
+        """Feeds, and who brought their records to light, wherever these lie; a record that does not say it has none."""
+        words = self.vocabulary.words
+        return frozenset(
+            (words["source"][s], word) for s, o in self._origins if (word := words["origin"][o]) in ORIGINS
+        )
 
     def last_told(self, beside: Tables, latest: int) -> int:
         """The last instant any feed spoke of (:func:`riskwarn.history.coverage.last_told`), µs."""

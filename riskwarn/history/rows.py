@@ -14,7 +14,7 @@ from riskwarn.history.facts import Facts
 from riskwarn.history.held import Events
 from riskwarn.history.record import Record
 from riskwarn.history.sources import table_facts
-from riskwarn.history.stream import TABLE_OF, Stream
+from riskwarn.history.stream import ORIGINS, TABLE_OF, Stream
 from riskwarn.taxonomy import NEVER_FEATURES
 
 
@@ -64,7 +64,7 @@ class Rows(Record):
         words, cases = self.words, self.cases
         rows = [cases.origin[part] for (s, _), part in cases.slices.items() if words["source"][s] == source]
         told = {str(words["origin"][code]) for codes in rows for code in np.unique(codes)}
-        return frozenset(told & {"citizen", "proactive"})
+        return frozenset(told & ORIGINS)
 
     def apart(self, make: "Callable[[Self], pd.DataFrame]") -> pd.DataFrame:
         """A table of rows that each hang on one grid, where the records of a city lie in blocks made of each of them.

@@ -11,6 +11,8 @@ from riskwarn.taxonomy import NEVER_FEATURES, TAGS, words_of
 
 TABLE_OF = {"visit": "visits", "step": "workflow", "diversion": "diversions", "roster": "roster"}
 """Streams that are not feeds of events: the table each is read from."""
+ORIGINS = frozenset({"citizen", "proactive"})
+"""Who brought a record to light, where it is said."""
 _TABLE_WORDS = {
     "visit": phrase("visits", context="stream"),
     "step": phrase("handling steps"),
