@@ -297,6 +297,31 @@ def test_a_place_that_two_grids_have_again_and_again(tmp_path):
     assert sentence("G10", seen["pair:G0|G1"])["en"].startswith("4 events of places that both grids have")
 
 
+def test_an_old_code_that_lingers_after_a_split_is_no_seam(tmp_path):
+    """Records under the code of a grid that was split take no side between its heirs; their own codes do."""
+    split = w.days_before(400)
+    old = w.grids(1).assign(grid_id="OLD", valid_to=split)
+    city = pd.concat([old, w.grids(3).assign(valid_from=[split, split, old["valid_from"][0]])])
+    walk = pd.DataFrame(
+        {
+            "from_grid_id": "OLD",
+            "to_grid_id": ["G0", "G1"],
+            "effective_at": split,
+            "weight": [0.6, 0.4],
+            "kind": "split",
+        }
+    )
+    for name, codes, found in (
+        ("lingers", ["OLD", "OLD", "G1", "OLD", "G1"], []),
+        ("told", ["G0", "G0", "G1", "G0", "G1"], ["pair:G0|G1"]),
+    ):
+        store = w.Store(tmp_path / name, timezone=w.ZONE)
+        events = [w.event(f"e{i}", "hotline", 9 - i, grid=code, place_key="gate") for i, code in enumerate(codes)]
+        for table, rows in (("grids", city), ("crosswalk", walk), ("events", w.frame(events))):
+            store.write(table, rows)
+        assert list(gaps.find_gaps(store, as_of=w.NIGHT, kinds=["G10"])["scope"]) == found
+
+
 def test_bodies_between_which_cases_go_to_and_fro(tmp_path):
     """Of six bodies with forty cases each, the pair that sent twelve back is named, not those that sent one."""
     rows = []

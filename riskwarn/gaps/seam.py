@@ -14,11 +14,22 @@ AGAIN, TURNS = 2, 2
 """Records of one place on each side, and changes of side, from which on it stands by itself."""
 
 
+def placed(evidence: Evidence) -> np.ndarray:
+    """(n_events,) whether the code written leads to one grid of tonight.
+
+    The code of a grid that was split leads to several. Its records count in the largest, but nobody wrote that they are of it and not of the
+    others; an old code that lingers after the split would make its own heirs a seam.
+    """
+    heirs = np.asarray((evidence.follow > 0).sum(axis=0)).ravel()
+    return np.asarray(heirs[evidence.events.raw_grid] <= 1)
+
+
 def pairs(evidence: Evidence) -> pd.DataFrame:
     """Pairs of grids with events near their common border in two years: `one`, `other` (positions), `n`, `expected`, `places`, `conflicts`.
 
     `n` counts events of either grid that name the other in `near_grid_id`; `expected` what all events of the two bring near a border,
-    by the middle pair of the city; `places` are distinct places (or cases) among them, `conflicts` those coded to both grids.
+    by the middle pair of the city; `places` are distinct places (or cases) among them, `conflicts` those coded to both grids by
+    records that :func:`placed` knows.
     """
     events = evidence.events
     near = pd.Index(evidence.grid_ids).get_indexer(events.words["near_grid_id"])[events.near_grid]
@@ -29,9 +40,9 @@ def pairs(evidence: Evidence) -> pd.DataFrame:
     frame = pd.DataFrame({"one": one, "other": other, "key": key, "side": events.grid[rows]})
     total = np.bincount(events.grid[recent], minlength=evidence.n_grids)
     by = frame.groupby(["one", "other"]).agg(n=("key", "size"), places=("key", "nunique")).reset_index()
-    sides = frame.groupby(["one", "other", "key"])["side"].nunique()
+    sides = frame[placed(evidence)[rows]].groupby(["one", "other", "key"])["side"].nunique()
     conflicts = (sides > 1).groupby(level=[0, 1]).sum()
-    by["conflicts"] = conflicts.reindex(pd.MultiIndex.from_frame(by[["one", "other"]])).to_numpy()
+    by["conflicts"] = conflicts.reindex(pd.MultiIndex.from_frame(by[["one", "other"]]), fill_value=0).to_numpy()
     both = total[by["one"]] + total[by["other"]]
     share = float(np.median(by["n"] / np.maximum(both, 1))) if len(by) else 0.0
     return by.assign(expected=np.maximum(both * share, 0.2))
@@ -41,12 +52,12 @@ def repeated(evidence: Evidence) -> pd.DataFrame:
     """Pairs of grids between which one place goes to and fro in two years: `one`, `other`, `again`, `records`.
 
     `again` counts the places that stand twice or more under each of the two and changed sides twice or more, `records` their records there. One
-    wrong code is a slip, and one change for good a new code; a place that comes back to both is one that nobody owns. It needs no `near_grid_id`.
+    wrong code is a slip, and one change for good a new code; a place that comes back to both is one that nobody owns. Only records that
+    :func:`placed` knows are read. It needs no `near_grid_id`.
     """
     events = evidence.events
-    rows = np.flatnonzero(
-        (events.grid >= 0) & (events.place >= 0) & (evidence.at - events.occurred <= WINDOW_DAYS * DAY_US)
-    )
+    recent = (events.grid >= 0) & (evidence.at - events.occurred <= WINDOW_DAYS * DAY_US)
+    rows = np.flatnonzero(recent & (events.place >= 0) & placed(evidence))
     rows = rows[np.lexsort((events.occurred[rows], events.place[rows]))]
     place, grid = events.place[rows], events.grid[rows]
     turns = np.flatnonzero((place[1:] == place[:-1]) & (grid[1:] != grid[:-1]))
