@@ -32,7 +32,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ASKED = {
-    "feature": ("feature", "test_feature test_leakage"),
+    "feature": ("feature", "test_feature test_feature_rows test_feature_calendar test_leakage"),
     "label": ("label.py", "test_label"),
     "split": ("split.py", "test_split"),
     "metrics": ("metrics", "test_metrics test_metrics_forecasts test_metrics_comparison"),

@@ -63,7 +63,7 @@ class _Handled(Streamed):
         """Open cases that have used `elapsed` of their time."""
         held = self._open(events, at)
         if "due_at" not in held:
-            return held.iloc[:0]
+            return held.iloc[:0].assign(due_at=at)
         return held[held["occurred_at"] + elapsed * (held["due_at"] - held["occurred_at"]) < at]
 
 

@@ -1,6 +1,6 @@
 """What the grid is: its facts, its kind, the places in it, and what happens for each household."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Annotated, ClassVar
@@ -312,9 +312,18 @@ def circular_parents(grids: pd.DataFrame) -> str:
                 above.setdefault(str(child), set()).add(str(parent))
     parents = set().union(*above.values())
     for start in (area for area in above if area in parents):
-        path = [start]
-        while (higher := sorted(above.get(path[-1], ()))) and higher[0] not in path:
-            path.append(higher[0])
-        if higher and higher[0] == start:
-            return " in ".join([*path, start])
+        if way := _way_back(above, [start], set()):
+            return " in ".join(way)
     return ""
+
+
+def _way_back(above: Mapping[str, set[str]], path: list[str], seen: set[str]) -> list[str]:
+    """The way up from the last of a path to its first; empty where there is none."""
+    for higher in sorted(above.get(path[-1], ())):
+        if higher == path[0]:
+            return [*path, higher]
+        if higher not in seen:
+            seen.add(higher)
+            if way := _way_back(above, [*path, higher], seen):
+                return way
+    return []
