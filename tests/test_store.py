@@ -21,6 +21,7 @@ from riskwarn import taxonomy
 from riskwarn.errors import ArgumentError, BusyError, DataError, DefinitionError, NotFoundError, StaleDataError
 from riskwarn.store import Store, Written, key
 from riskwarn.store.key import LARGEST_SECRET, read_private
+from riskwarn.store.nights import PublishedNight
 
 ZONE = "Asia/Shanghai"
 GRIDS = pd.DataFrame({"grid_id": ["G1", "G2", "G3"], "valid_from": pd.Timestamp("2024-01-01", tz=ZONE)})
@@ -353,6 +354,25 @@ def test_a_night_is_read_back_with_its_facts(tmp_path):
         store.read("scores", as_of="2025-01-09")
 
 
+@pytest.mark.parametrize("ask", [PublishedNight.table, PublishedNight.arrow, PublishedNight.rows])
+def test_a_table_that_a_run_did_not_make_is_told_with_those_it_made(tmp_path, ask):
+    """However it is asked for, no table is not an empty one."""
+    store = filled(tmp_path / "city", revisions())
+    publish(store, "2025-01-08")
+    with pytest.raises(NotFoundError, match="run run1 of 2025-01-08 published no table 'gaps'; its tables: scores"):
+        ask(store.night("2025-01-08"), "gaps")
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff", None])
+def test_what_a_night_says_of_itself_is_damaged_not_empty(tmp_path, content):
+    """Facts that cannot be read are refused with what to do."""
+    store = filled(tmp_path / "city", revisions())
+    facts = publish(store, "2025-01-08", note="one") / "facts.json"
+    facts.write_bytes(content) if content else facts.unlink()
+    with pytest.raises(DataError, match=r"facts\.json is damaged .*run the night again"):
+        store.facts("2025-01-08")
+
+
 def test_a_run_is_never_rewritten_and_can_hold_again(tmp_path):
     """A new run takes over and the old one stays; rolling back moves a pointer to the very same files."""
     store = filled(tmp_path / "city", revisions())
@@ -385,9 +405,14 @@ def test_a_night_with_a_fault_is_not_published(tmp_path):
 
 
 def test_source_tables_and_nights_have_their_own_doors(tmp_path):
-    """Scores cannot be written past the night."""
+    """Scores cannot be written past the night, and no night brings grids; what is refused makes nothing."""
+    store = Store(tmp_path / "city", timezone=ZONE)
     with pytest.raises(DataError, match=r"published by a night; use Store\.publish"):
-        Store(tmp_path / "city").write("scores", pd.DataFrame())
+        store.write("scores", pd.DataFrame())
+    with pytest.raises(DataError, match=r"a night publishes no table 'grids'; use Store\.write"):
+        store.publish("2025-01-08", {"grids": GRIDS}, run="one")
+
+    assert not store.path.exists()
 
 
 # --- one writer

@@ -98,12 +98,7 @@ class PublishedNight:
         """
         table = table_of(name)
         check_columns(table, columns)
-        if name not in self.tables:
-            made = ", ".join(self.tables) or "none"
-            raise NotFoundError(
-                f"run {self.run} of {self.as_of.date()} published no table {name!r}; its tables: {made}."
-            )
-        rows = load(self.path / f"{name}.parquet", list(columns) if columns else None)
+        rows = load(self._file(name), list(columns) if columns else None)
         return to_frame(table, rows, str(self.as_of.tz))
 
     def arrow(self, name: str) -> pa.Table:
@@ -122,14 +117,12 @@ class PublishedNight:
         Raises
         ------
         NotFoundError
-            The run made no such table.
+            The run made no such table; the message names those it made.
         DataError
             A night has no such table, or the file is damaged.
         """
         table = table_of(name)
-        if name not in self.tables:
-            raise NotFoundError(f"run {self.run} of {self.as_of.date()} published no table {name!r}.")
-        return load(self.path / f"{name}.parquet", words=[c.name for c in table.columns if c.kind == "text"])
+        return load(self._file(name), words=[c.name for c in table.columns if c.kind == "text"])
 
     def rows(self, name: str, **wanted: str) -> pd.DataFrame:
         """Rows of a table with some words, read without the others where the file's parts tell that they hold none.
@@ -149,16 +142,23 @@ class PublishedNight:
         Raises
         ------
         NotFoundError
-            The run made no such table.
+            The run made no such table; the message names those it made.
         DataError
             A night has no such table or the table no such column, or the file is damaged.
         """
         table = table_of(name)
         check_columns(table, [*wanted])
-        if name not in self.tables:
-            raise NotFoundError(f"run {self.run} of {self.as_of.date()} published no table {name!r}.")
-        found = load(self.path / f"{name}.parquet", where=[(column, "=", word) for column, word in wanted.items()])
+        found = load(self._file(name), where=[(column, "=", word) for column, word in wanted.items()])
         return to_frame(table, found, str(self.as_of.tz))
+
+    def _file(self, name: str) -> Path:
+        """Where a table of the run stands."""
+        if name not in self.tables:
+            made = ", ".join(self.tables) or "none"
+            raise NotFoundError(
+                f"run {self.run} of {self.as_of.date()} published no table {name!r}; its tables: {made}."
+            )
+        return self.path / f"{name}.parquet"
 
     def check(self) -> None:
         """See that every file is as it was published.
