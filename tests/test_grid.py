@@ -1,5 +1,6 @@
 """Space: who lies beside whom, where a point lies, and counts carried over when grids change."""
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
@@ -108,6 +109,12 @@ def test_a_regular_grid_covers_the_outline():
     assert cells["grid_id"].is_monotonic_increasing
     with pytest.raises(DataError, match="no CRS"):
         grid.regular(gpd.GeoDataFrame(geometry=list(outline.geometry)))
+
+
+def test_an_outline_must_say_where_it_lies():
+    """Without a CRS its numbers may be degrees or metres; none is guessed."""
+    with pytest.raises(DataError, match="the outline has no CRS; set it"):
+        grid.regular(gpd.GeoDataFrame(geometry=[shapely.box(0, 0, 1, 1)]), cell_m=400)
 
 
 def test_measured_area_is_the_area():

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from riskwarn.errors import DataError, NotFoundError
+from riskwarn.errors import DataError, DefinitionError, NotFoundError
 from riskwarn.ingest import ingest
 from riskwarn.ingest.coordinates import gcj02_shift, points_of, to_wgs84
 from riskwarn.ingest.mapping import mapping_of
@@ -212,4 +212,12 @@ def test_hexagons_without_their_library_name_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h3", None)
     with pytest.raises(NotFoundError, match=r"pip install 'riskwarn\[hexagons\]'"):
         brought(tmp_path, features(tmp_path / "a.geojson", [("a", box(0))]), area={"make": "h3"})
+    assert not (tmp_path / "s").exists()
+
+
+def test_only_polygons_are_cut_into_cells(tmp_path):
+    """Areas whose mapping names no outlines are refused with what to map; nothing is stored."""
+    file, asked = features(tmp_path / "a.geojson", [("a", box(0))]), {"make": "square", "cell_m": 400}
+    with pytest.raises(DefinitionError, match=r"area\.make needs polygons; map `geometry`"):
+        brought(tmp_path, file, columns={"grid_id": "code"}, ignore=["geometry"], area=asked)
     assert not (tmp_path / "s").exists()

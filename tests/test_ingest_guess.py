@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from riskwarn.errors import DataError
 from riskwarn.ingest import guess, ingest
+from riskwarn.ingest.guessing import MOST_COLUMNS
 from riskwarn.store import Store
 
 ZONES = {"police_uk": "Europe/London", "12345": "Asia/Shanghai"}
@@ -360,3 +362,11 @@ def test_a_police_file_with_the_later_category_alone_is_proposed_as_it_is(tmp_pa
     assert proposal.confidence > 0
     assert fields["反馈报警类别"] == "feedback_category"
     assert "category" not in set(fields)
+
+
+def test_a_file_of_too_many_columns_is_refused(tmp_path):
+    """Every name is held against every column: a file of thousands would be weighed for hours."""
+    header = ",".join(f"column {n}" for n in range(MOST_COLUMNS + 1))
+    (tmp_path / "wide.csv").write_text(f"{header}\n{',' * MOST_COLUMNS}\n", "utf-8")
+    with pytest.raises(DataError, match=r"wide\.csv: 501 columns; a proposal is made for 500 at most"):
+        guess(tmp_path / "wide.csv", timezone="UTC")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from riskwarn.errors import DefinitionError, NotFoundError
 from riskwarn.ingest import Mapping, ingest, load_mapping
-from riskwarn.ingest.mapping import mapping_of, preset_names
+from riskwarn.ingest.mapping import mapping_of, preset, preset_names
 from riskwarn.store import Store
 
 FOLDER = Path(__file__).parents[1] / "examples" / "mappings"
@@ -126,6 +126,14 @@ def test_an_empty_list_takes_the_names_of_a_preset_away():
 def test_a_preset_needs_no_more_than_a_clock(preset):
     """Every preset is a mapping once it has a time zone."""
     assert mapping_of({"preset": preset, "timezone": "UTC"}).preset == preset
+
+
+def test_a_preset_that_is_not_there_is_told():
+    """In a mapping and by itself, with the nearest one and all there are."""
+    with pytest.raises(DefinitionError, match=r"preset: wanted one of crime_reports, .*did you mean 'police_call'"):
+        mapping_of({"preset": "police_cal", "timezone": "UTC"})
+    with pytest.raises(DefinitionError, match=r"unknown preset 'police_cal' .*did you mean 'police_call'.*: crime_rep"):
+        preset("police_cal")
 
 
 def test_a_mapping_that_is_not_there_is_told(tmp_path):

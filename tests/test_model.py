@@ -36,6 +36,7 @@ from riskwarn.feature import (
 from riskwarn.history import History, Stream
 from riskwarn.label import HALF_LIVES
 from riskwarn.model import RiskModel, fitting
+from riskwarn.model.model import FORMAT
 from riskwarn.model.tide import Tide
 from riskwarn.panel import panel_of
 from riskwarn.scoring import score
@@ -286,6 +287,7 @@ def rewritten(bundle, change):
         lambda b: b["calibration"].update(knots=[1]),
         lambda b: b.pop("line"),
         lambda b: b["settings"].pop("seed") and b["settings"].update(sede=1),
+        lambda b: b.update(format=FORMAT + 1),
     ],
 )
 def test_a_bundle_of_another_version_is_told(tmp_path, change):

@@ -169,6 +169,14 @@ def test_a_supposed_store_is_never_written(street):
         supposed.write("events", pd.DataFrame([event(1, "")]))
 
 
+def test_a_supposed_store_without_events_speaks_of_no_instant(street):
+    """What all its events were taken from is up to no date, not up to that of the store."""
+    none = street.read("events").iloc[:0]
+    with pytest.raises(NotFoundError, match="no event would be left"):
+        Supposed(street, none, in_place_of="all").known_until()
+    assert Supposed(street, none).known_until() == street.known_until()
+
+
 def test_plain_values_become_the_table():
     """Times of any zone, whole numbers and flags that may be missing."""
     at = "2025-01-08T09:30:00+08:00"

@@ -81,6 +81,23 @@ def test_words_that_cannot_be_read_say_so(tmp_path):
         read_words(tmp_path / "w.csv")
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"code,zh,en\nx,y,z\nlamp,\xe8\xb7\xaf,\n", "line 3 lacks a code or its words; fill code, zh, en"),
+        (b"code,zh,en\n,y,z\n", "line 2 lacks a code or its words"),
+        (b"code,zh,en\nx,y\n", "line 2 lacks a code or its words"),
+        ("code,zh,en\nlamp,路灯,lamp\n".encode("gb18030"), "no CSV in UTF-8"),
+    ],
+    ids=["no word", "no code", "short line", "not UTF-8"],
+)
+def test_a_code_without_a_word_is_told_by_its_line(tmp_path, content, said):
+    """No code is left to be shown as an empty text or as signs of another encoding."""
+    (tmp_path / "w.csv").write_bytes(content)
+    with pytest.raises(DefinitionError, match=said):
+        read_words(tmp_path / "w.csv")
+
+
 @pytest.mark.parametrize("name", ["dispute", "petition", "hotline", "police", "gbt31000", "mediation"])
 def test_the_vocabularies_lead_to_canonical_codes(name):
     """Every name of a vocabulary has a code with words; the sensitive ones are never features."""
