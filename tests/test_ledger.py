@@ -3,12 +3,15 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ledger_rows import NIGHT, NOW, AnyLedger, a_ledger, an_item, walk
@@ -23,10 +26,11 @@ from riskwarn.errors import (
     StepError,
     TamperedError,
 )
-from riskwarn.ledger import Ledger, chain, database, keep_note, shift
+from riskwarn.ledger import Ledger, chain, database, keep_note, moving, shift
 from riskwarn.ledger.tables import METADATA, ONLY_GROW, REVISION, TRANSITIONS
 
 ENGINES = ("sqlite", "postgresql")
+SCRIPTS = ScriptDirectory(str(Path(database.__file__).with_name("migrations")))
 
 
 @pytest.fixture(params=ENGINES)
@@ -119,6 +123,115 @@ def test_an_item_is_found_by_its_names(ledger: AnyLedger):
         ledger.item("zzzz")
     with pytest.raises(NotFoundError, match=f"no item '{'z' * 40}'"):
         ledger.item("z" * 41)
+
+
+def test_a_name_may_be_short_where_it_is_the_only_one(ledger: AnyLedger):
+    """Four letters are enough and three are not; of two that begin alike more must be written; of several listed under one name the newest is meant."""
+    twins = [vars(an_item(n)) | {"item_id": f"zz00{n}", "source_id": "twin"} for n in (7, 8)]
+    twins[1]["first_night"] += pd.Timedelta(days=1).to_pytimedelta()
+    with database.linked(ledger.engine, writes=True) as link:
+        link.execute(sa.insert(METADATA.tables["items"]), twins)
+
+    assert ledger.item(ledger.first[:4]).item_id == ledger.first
+    with pytest.raises(NotFoundError, match="no item"):
+        ledger.item(ledger.first[:3])
+    with pytest.raises(NotFoundError, match="several items begin with 'zz00'"):
+        ledger.item("zz00")
+    assert ledger.item("zz007").item_id == "zz007"
+    assert ledger.item("twin").item_id == "zz008"
+
+
+def test_a_step_is_found_by_its_key(ledger: AnyLedger):
+    """By item, actor and key; of the key a digest of thirty-two digits is kept. Without a key it is found by its number; another's, another key or another number finds none."""
+    leader, other = (ledger.actor("shift_leader", account=name) for name in ("a", "b"))
+    ledger.act(ledger.first, "acknowledge", leader, key="k-1", at=NOW)
+    ledger.act(ledger.first, "assign", leader, area="T1", at=NOW)
+    kept = ledger.trail(ledger.first)["detail"].iloc[1]["key"]
+
+    assert len(kept) == 32
+    assert ledger.taken(ledger.first, leader, "k-1")["action"] == "acknowledge"
+    assert ledger.taken(ledger.first, leader, "", n=3)["action"] == "assign"
+    assert [
+        ledger.taken(ledger.first, leader, "k-2"),
+        ledger.taken(ledger.first, other, "k-1"),
+        ledger.taken(ledger.first, leader, "k-1", n=3),
+    ] == [None] * 3
+
+
+def test_the_gravest_come_first(ledger: AnyLedger):
+    """By level, of one level by kind, then by the night it was first listed; a level the workflow does not name comes last."""
+    later = NIGHT.tz_convert("UTC").to_pydatetime() + pd.Timedelta(days=1).to_pytimedelta()
+    with database.linked(ledger.engine, writes=True) as link:
+        more = [
+            an_item(70, level="mauve"),
+            an_item(71, level="blue", first_night=later),
+            an_item(72, level="blue"),
+            an_item(73, kind="gap", level="red"),
+        ]
+        link.execute(sa.insert(METADATA.tables["items"]), [vars(i) | {"item_id": f"x{n}"} for n, i in enumerate(more)])
+    told = ledger.items()[["level", "kind"]].to_numpy().tolist()
+
+    assert told == [
+        *[["red", "alert"]] * 3,
+        ["red", "gap"],
+        ["yellow", "gap"],
+        *[["blue", "alert"]] * 2,
+        ["mauve", "alert"],
+    ]
+    assert ledger.items(level="blue")["item_id"].tolist() == ["x2", "x1"]
+
+
+def test_a_grid_is_found_by_its_whole_name(ledger: AnyLedger):
+    """An item is listed for each of its grids, and not for one whose name is the beginning of theirs."""
+    with database.linked(ledger.engine, writes=True) as link:
+        row = vars(an_item(70, grid_ids="G1 G22")) | {"item_id": "x"}
+        link.execute(sa.insert(METADATA.tables["items"]), [row])
+
+    assert [len(ledger.items(grid_id=grid)) for grid in ("G1", "G22", "G2", "G")] == [1, 1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("into", "kind", "said"),
+    [
+        ("itself", StepError, "can be merged with another open alert alone"),
+        ("gap", StepError, "can be merged with another open alert alone"),
+        ("ended", StepError, "can be merged with another open alert alone"),
+        ("elsewhere", ForbiddenError, "lies outside the area 'T1'"),
+    ],
+)
+def test_one_is_merged_with_another_open_one_of_its_kind(ledger: AnyLedger, into, kind, said):
+    """Neither with itself nor with a gap, nor with what has ended or lies in another's area."""
+    leader, other = ledger.actor("shift_leader"), ledger.items(kind="alert")["item_id"].tolist()
+    other.remove(ledger.first)
+    with ledger.writing(NOW) as pen:
+        there = pen.publish(an_item(50, path="C1/T2"), ledger.actor("night"), "listed").item_id
+    ledger.act(other[0], "dismiss", leader, reason="duplicate", at=NOW)
+    named = {
+        "itself": ledger.first,
+        "gap": ledger.items(kind="gap")["item_id"].iloc[0],
+        "ended": other[0],
+        "elsewhere": there,
+    }
+    actor = ledger.actor("township_centre", area="T1") if into == "elsewhere" else leader
+    roles = ledger.workflow.roles_for("merge", "published", kind="alert", level="red")
+    actor = replace(actor, role=roles[0])
+
+    with pytest.raises(kind, match=said):
+        ledger.act(ledger.first, "merge", actor, into=named[into], reason="same_place", at=NOW)
+    assert ledger.item(ledger.first).version == 1
+
+
+def test_what_was_merged_and_goes_on_stands_for_itself(ledger: AnyLedger):
+    """Merged, it names the one it is worked as; reopened, none."""
+    leader, other = ledger.actor("shift_leader"), ledger.items(kind="alert")["item_id"].iloc[-1]
+    into = other if other != ledger.first else ledger.items(kind="alert")["item_id"].iloc[0]
+    merged = ledger.act(ledger.first, "merge", leader, into=into, reason="same_place", at=NOW)
+    step = next(s for s in ledger.workflow.steps if s.action == "reopen" and "merged" in s.when)
+    actor = replace(leader, role=step.by[0])
+    reopened = ledger.act(ledger.first, "reopen", actor, reason=step.reasons[0], at=NOW)
+
+    assert (merged.parent, reopened.parent) == (into, "")
+    assert ledger.verify().sound
 
 
 def test_a_clock_may_be_five_minutes_ahead(ledger: AnyLedger):
@@ -396,8 +509,35 @@ def test_a_head_kept_elsewhere_is_compared(ledger: AnyLedger):
     assert ledger.verify(head=f"{head.seq}:{'0' * 12}").faults == (
         "row 4 is not the one whose digest was kept elsewhere",
     )
-    with pytest.raises(DataError, match="ROW:DIGEST"):
-        ledger.verify(head="yesterday")
+    assert ledger.verify(head=f"{head.seq}:{head.digest[:8]}").sound
+    assert not ledger.verify(head=f"{head.seq + 9}:{head.digest[:8]}").sound
+    for wrong in ("yesterday", f"{head.seq}:{head.digest[:7]}", f"x:{head.digest}"):
+        with pytest.raises(DataError, match="ROW:DIGEST"):
+            ledger.verify(head=wrong)
+
+
+def test_the_anchor_moves_on_alone(ledger: AnyLedger):
+    """A head of an earlier row, or the same again, leaves the anchor as it is; one further on, or that of another ledger, takes its place."""
+    folder, head = ledger.store.path, ledger.verify().head
+    told = []
+    for other in (
+        replace(head, seq=head.seq - 1, digest="a" * 64),
+        replace(head, digest="b" * 64),
+        replace(head, seq=head.seq + 1, digest="c" * 64),
+        replace(head, ledger="0" * 32, seq=1, digest="d" * 64),
+    ):
+        chain.write_anchor(folder, other)
+        told.append(chain.read_anchor(folder).digest[:1])
+
+    assert told == [head.digest[0], head.digest[0], "c", "d"]
+
+
+def test_the_first_twenty_faults_are_told():
+    """Of a ledger that is all wrong as many as can be read, in their order; of one with fewer all."""
+    many = chain.first_faults(iter(["a"]), (str(n) for n in range(30)))
+
+    assert many == ("a", *(str(n) for n in range(19)))
+    assert chain.first_faults(iter([]), iter(["a"])) == ("a",)
 
 
 # -- schema -----------------------------------------------------------------------------------------------------------
@@ -414,6 +554,60 @@ def test_the_schema_goes_up_down_and_up_again(ledger: AnyLedger):
     with database.linked(ledger.engine) as link:
         assert compare_metadata(MigrationContext.configure(link), METADATA) == []
         assert chain._triggers(link) == chain._guards()
+
+
+def test_the_schema_goes_down_and_up_one_revision_at_a_time(tmp_path):
+    """Each older revision is reached from the one above it and each newer one from the one below it; asked for the one that is there nothing happens; none is guessed."""
+    engine = database.open_engine(tmp_path, None)
+    database.migrate(engine)
+    known = [s.revision for s in SCRIPTS.walk_revisions()]
+    reached = []
+    for revision in [*known, *known[::-1]]:
+        database.migrate(engine, revision)
+        with database.linked(engine) as link:
+            reached.append(database.revision_of(link))
+
+    assert known[0] == REVISION
+    assert reached == [*known, *known[::-1]]
+    with pytest.raises(NotFoundError, match=f"no schema '0042'; there are: base, {', '.join(known[::-1])}"):
+        database.migrate(engine, "0042")
+
+
+# -- another place ----------------------------------------------------------------------------------------------------
+
+
+def test_a_ledger_moves_whole(tmp_path, monkeypatch):
+    """In whatever portions it is copied, the new place has every row and the old one stays; a place with a ledger is left as it is."""
+    monkeypatch.setattr(moving, "_BATCH", 3)
+    ledger = a_ledger(tmp_path, None, n_alerts=6)
+    walk(ledger, ledger.first)
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+
+    moved = moving.move(ledger, url)
+    with Ledger(ledger.store, url=url) as new:
+        for name, table in METADATA.tables.items():
+            with database.linked(ledger.engine) as here, database.linked(new.engine) as there:
+                assert rows_of(there, name) == rows_of(here, name), table
+        assert moved == ledger.verify() == new.verify()
+    with pytest.raises(DataError, match=r"there is a ledger in .*new.db already"):
+        moving.move(ledger, url)
+    ledger.close()
+
+
+def test_a_schema_without_a_ledger_is_a_free_place(tmp_path):
+    """What was prepared and never begun may be moved into; a damaged ledger is moved nowhere."""
+    ledger = a_ledger(tmp_path, None)
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    database.migrate(database.open_engine(tmp_path, url))
+
+    assert moving.move(ledger, url).n_rows == 4
+    with database.linked(ledger.engine, writes=True) as link:
+        unguarded(link)
+        link.execute(sa.text("UPDATE transitions SET role = 'x' WHERE seq = 2"))
+    with pytest.raises(TamperedError, match="a damaged ledger is not moved: row 2 was changed"):
+        moving.move(ledger, f"sqlite:///{tmp_path / 'third.db'}")
+    assert not (tmp_path / "third.db").exists()
+    ledger.close()
 
 
 def test_another_schema_is_refused_with_the_remedy(ledger: AnyLedger):
@@ -478,8 +672,9 @@ def test_items_are_listed_by_what_is_asked(ledger: AnyLedger):
 
 
 def test_an_item_published_twice_is_one(ledger: AnyLedger):
-    """The same subject of the same night has the same name, and the database refuses it a second time."""
+    """The same subject of the same night has the same name, of sixteen digits, and the database refuses it a second time."""
     before = ledger.items()
+    assert before["item_id"].str.fullmatch("[0-9a-f]{16}").all()
     with pytest.raises(ConflictError, match=r"has this row already.*nothing was written"), ledger.writing() as pen:
         pen.publish(an_item(0), ledger.actor("night"), "listed")
 

@@ -60,6 +60,7 @@ def test_a_card_stands_beside_its_matter_until_the_step_is_taken(ledger):
     watch(ledger, at="2025-03-03 10:50")
     assert row["item_id"] not in set(board(ledger, at="2025-03-03 10:50")["item_id"])
     assert settled_cards(ledger, since="2025-03-03 10:00")["item_id"].tolist() == [row["card_id"]]
+    assert len(settled_cards(ledger, since="2025-03-03 10:40")) == 1
     assert settled_cards(ledger, since="2025-03-04 12:00").empty
 
 
@@ -86,3 +87,24 @@ def test_what_is_of_the_whole_city_lies_with_nobody():
     """A gap of no area has no organisation until it is assigned."""
     assert (body_of(""), body_of("C1/T1/G1"), body_of("C1", "X9")) == ("", "T1", "X9")
     assert by_body(pd.DataFrame({c: [] for c in ("item_id", "body", "light", "due_at")})).empty
+
+
+def test_the_sums_by_hand():
+    """Each item once, by its worst clock; whoever has most overdue first, of as many the one longest over; the earliest end of each."""
+    rows = [
+        ("a", "T1", "red", "10:00"),
+        ("b", "T2", "red", "09:00"),
+        ("a", "T1", "amber", "08:00"),
+        ("c", "T2", "amber", "08:30"),
+        ("d", "T3", "red", "07:00"),
+        ("e", "T3", "red", "11:00"),
+        ("f", "T4", "amber", "06:00"),
+    ]
+    table = pd.DataFrame(rows, columns=["item_id", "body", "light", "due_at"])
+
+    assert by_body(table)[["body", "n_red", "n_amber", "due_at"]].to_numpy().tolist() == [
+        ["T3", 2, 0, "07:00"],
+        ["T2", 1, 1, "08:30"],
+        ["T1", 1, 0, "10:00"],
+        ["T4", 0, 1, "06:00"],
+    ]

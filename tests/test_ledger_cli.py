@@ -1,6 +1,7 @@
 """The ledger at the command line: the story of an alert by four roles, the list that comes back, and the proof."""
 
 import json
+from dataclasses import replace
 
 import openpyxl
 import pandas as pd
@@ -10,8 +11,9 @@ from ledger_rows import a_city, alert, day, gap, publish
 
 from riskwarn.cli import main
 from riskwarn.ledger import Ledger, database, enter, workflow
-from riskwarn.ledger.sheet import HEADERS, write_sheet
+from riskwarn.ledger.sheet import HEADERS, in_words, trail_in_words, write_sheet
 from riskwarn.ledger.tables import REVISION
+from riskwarn.ledger.words import code_of
 
 STEPS = [
     ("ack", "township_centre", "T1", []),
@@ -231,6 +233,74 @@ def test_a_list_holds_no_formula(city, tmp_path, capsys):
     assert table["version"].tolist() == ["1", "1", "1"]
     assert [{(c.value, c.data_type) for c in row} for row in cells] == [{("=1+1", "s")}]
     assert set(pd.read_csv(tmp_path / "live.csv", encoding="utf-8-sig").iloc[0]) == {"'=1+1"}
+
+
+def test_a_list_offers_what_may_be_picked(city, tmp_path):
+    """Actions of people, outcomes with their words and reasons, each to be picked in every row of its own column and no other; one to fill in even where nothing is listed; the first row stays in sight."""
+    flow = workflow()
+    people = [s for s in flow.steps if s.by != ("night",)]
+    wanted = {
+        "action": list(dict.fromkeys(s.action for s in people)),
+        "outcome": [o.code for o in flow.outcomes],
+        "reason": list(dict.fromkeys(r for s in people for r in s.reasons)),
+    }
+    for n in (0, 3):
+        sheet = pd.DataFrame([["x"] * len(HEADERS)] * n, columns=[h["en"] for h in HEADERS.values()])
+        write_sheet(sheet, tmp_path / f"{n}.xlsx", workflow=flow, language="en")
+        book = openpyxl.load_workbook(tmp_path / f"{n}.xlsx")
+        page, choices = book["list"], book["choices"]
+        places = {str(v.sqref): v.formula1 for v in page.data_validations.dataValidation}
+        for column, (name, codes) in enumerate(wanted.items(), 1):
+            letter = openpyxl.utils.get_column_letter(list(HEADERS).index(name) + 1)
+            rows = f"{letter}2" if n == 0 else f"{letter}2:{letter}{max(n, 1) + 1}"
+            said = [choices.cell(row, column).value for row in range(2, len(codes) + 2)]
+            from_to = f"choices!${'ABC'[column - 1]}$2:${'ABC'[column - 1]}${len(codes) + 1}"
+            assert places[rows] == from_to
+            assert [code_of(name, text.split(" ")[0] if name == "outcome" else text) for text in said] == codes
+            assert choices.cell(len(codes) + 2, column).value is None
+        assert len(places) == 3
+        assert page.freeze_panes == "A2"
+        assert {page.column_dimensions[d].width > 12 for d in page.column_dimensions} == {True}
+        assert sum(d.max - d.min + 1 for d in page.column_dimensions.values()) == len(HEADERS)
+
+
+def test_a_trail_is_told_for_people():
+    """Minute, words, an outcome by its code and words, another reason by its words, none by nothing, and the first twelve digits of the digest."""
+    at = day(0) + pd.Timedelta(hours=9, seconds=59)
+    row = {
+        "at": at,
+        "action": "feedback",
+        "to_state": "feedback",
+        "role": "grid_head",
+        "area": "T1",
+        "digest": "0123456789abcdef",
+    }
+    table = trail_in_words(pd.DataFrame([row | {"code": code} for code in ("O5", "duplicate", "")]), language="en")
+
+    assert table.iloc[0].tolist() == [
+        "2025-03-03 09:00",
+        "report the result",
+        "result reported",
+        "grid head",
+        "T1",
+        "O5 nothing found",
+        "0123456789ab",
+    ]
+    assert table["reason"].tolist()[1:] == ["a duplicate", ""]
+
+
+def test_an_item_is_told_in_two_lines(city):
+    """What and where it is, then how it stands; what is of the whole city and what lies with nobody are said so."""
+    from riskwarn.store import Store
+
+    with Ledger(Store(city)) as ledger:
+        item = ledger.item(ledger.items(kind="alert")["item_id"].iloc[0])
+    first, second = in_words(item, language="en").split("\n")
+
+    assert first == f"alert {item.item_id} · red · dispute_28d · C1/T1/G1 · G1"
+    assert second == "published · version 1 · assigned to —"
+    assert " · * · " in in_words(replace(item, path="", owner="T9"), language="en")
+    assert in_words(replace(item, owner="T9"), language="en").endswith("assigned to T9")
 
 
 def test_clocks_are_watched(city, capsys):

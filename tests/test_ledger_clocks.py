@@ -2,17 +2,19 @@
 
 import datetime as dt
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ledger_rows import a_city, alert, day, publish
+from ledger_rows import a_city, alert, an_item, day, publish
 
 from riskwarn import plan
 from riskwarn.gaps.calendar import workdays
-from riskwarn.ledger import Ledger, clocks, enter, watch
+from riskwarn.ledger import Ledger, clocks, enter, watch, workflow
+from riskwarn.ledger.clocks import Running, _begun
 from riskwarn.mode import switch
 from riskwarn.plan import Calendar, Plan
 from riskwarn.working import Budget, WorkingTime, budget_of, declared_plan, plan_in_force
@@ -107,6 +109,47 @@ def test_a_clock_turns_amber_at_four_fifths_and_red_past_its_end(ledger):
     assert read(ledger, "2025-03-03 10:30")["G1", "acknowledge"] == ("red", 1.25, "03-03 10:00")
 
 
+@pytest.mark.parametrize(
+    ("used", "state"), [(0.79, "green"), (0.8, "amber"), (1.0, "amber"), (1.01, "red"), (9.0, "red")]
+)
+def test_four_fifths_are_amber_and_the_whole_is_not_overdue(used, state):
+    """From four fifths of the budget on a clock is amber, the last instant of it too; past it red."""
+    assert Running(an_item(1), "acknowledge", "normal", day(0), day(1), used).state == state
+
+
+def step(hour, action, before):
+    return SimpleNamespace(at=day(0) + pd.Timedelta(hours=hour), action=action, from_state=before)
+
+
+@pytest.mark.parametrize(
+    ("trail", "begun"),
+    [
+        ([], None),
+        ([step(1, "update", "published")], None),
+        ([step(1, "publish", "draft")], 1),
+        ([step(1, "publish", "draft"), step(2, "escalate", "published")], 2),
+        ([step(1, "publish", "draft"), step(2, "acknowledge", "published")], None),
+        ([step(1, "publish", "draft"), step(2, "acknowledge", "published"), step(3, "reopen", "closed")], 3),
+        ([step(1, "publish", "draft"), step(2, "suppress", "published"), step(3, "publish", "suppressed")], 1),
+        (
+            [
+                step(1, "publish", "draft"),
+                step(2, "acknowledge", "published"),
+                step(3, "suppress", "acknowledged"),
+                step(4, "publish", "suppressed"),
+            ],
+            4,
+        ),
+    ],
+)
+def test_when_a_clock_began(trail, begun):
+    """With the last of its first steps that none of its last ones followed; out of a hold it goes on, and begins only where none ran before."""
+    flow = workflow()
+    clock = next(c for c in flow.clocks if c.name == "acknowledge")
+
+    assert _begun(clock, trail, flow) == (None if begun is None else day(0) + pd.Timedelta(hours=begun))
+
+
 def test_one_clock_ends_and_the_next_begin(ledger):
     """Acknowledged, the first visit and the result are due; started, the result alone; reported, the verification."""
     item = ledger.items(level="red")["item_id"].iloc[0]
@@ -173,6 +216,53 @@ def test_lateness_raises_one_card_and_acts_on_nobody(ledger):
     ]
     assert ledger.outbox()["topic"].tolist() == ["night", "overdue", "overdue"]
     assert ledger.verify().sound
+
+
+def test_a_card_is_raised_past_the_end_and_graver_at_twice_the_time(ledger):
+    """Of two working hours from eight: none at ten, a yellow one just after, a red one at noon and none before; its message names item, clock and level."""
+    raised = {}
+    for now in ("10:00", "10:01", "11:59", "12:00"):
+        watch(ledger, at=f"2025-03-03 {now}")
+        raised[now] = ledger.items(kind="supervision")["level"].tolist()
+    red, card = ledger.items(level="red", kind="alert").iloc[0], ledger.items(kind="supervision").iloc[0]
+
+    assert raised == {"10:00": [], "10:01": ["yellow"], "11:59": ["yellow"], "12:00": ["red"]}
+    assert ledger.outbox()["body"].tolist()[1:] == [
+        {"card": card["item_id"], "item": red["item_id"], "clock": "acknowledge", "level": level, "path": "C1/T1/G1"}
+        for level in ("yellow", "red")
+    ]
+
+
+def test_a_step_told_late_counts_from_the_instant_the_clock_began(ledger):
+    """Written down for the very instant of the publication, the step is the evidence of the card; what came before the clock is none."""
+    watch(ledger, at="2025-03-03 10:30")
+    red = ledger.items(level="red", kind="alert")["item_id"].iloc[0]
+    ledger.act(red, "acknowledge", ledger.actor("shift_leader"), at="2025-03-03 07:30")
+    watch(ledger, at="2025-03-03 11:00")
+    card = ledger.items(kind="supervision").iloc[0]
+
+    assert card["state"] == "verified"
+    assert card["first_night"] == at("2025-03-03 07:30")
+
+
+def test_clocks_are_told_as_they_stood_just_before(ledger):
+    """Acknowledged at nine, the clock of the acknowledgement ran just before nine and not just after; of items asked by name no other is told."""
+    red = ledger.items(level="red")["item_id"].iloc[0]
+    ledger.act(red, "acknowledge", ledger.actor("shift_leader"), at="2025-03-03 09:00")
+    told = [
+        clocks(ledger, at=now, item_ids=[red], as_stood=True)["clock"].tolist()
+        for now in ("2025-03-03 07:30", "2025-03-03 09:00", "2025-03-03 09:01")
+    ]
+
+    assert [sorted(names) for names in told] == [[], ["acknowledge"], ["feedback", "start"]]
+
+
+def test_the_most_used_clock_comes_first(ledger):
+    """The red alert with two hours before the yellow one with a day, each with its share."""
+    rows = clocks(ledger, at="2025-03-03 10:00")
+
+    assert rows["level"].tolist() == ["red", "yellow"]
+    assert rows["used"].tolist() == [1.0, pytest.approx(2 / 24)]
 
 
 def test_a_card_is_verified_by_the_step_it_asked_for(ledger):

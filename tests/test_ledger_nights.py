@@ -10,7 +10,9 @@ import sqlalchemy as sa
 from ledger_rows import a_city, alert, day, gap, publish, states
 
 from riskwarn.ledger import Ledger, chain, enter, workflow
-from riskwarn.ledger.listing import areas_of
+from riskwarn.ledger.listing import Areas, areas_of
+from riskwarn.ledger.proof import Proof, grids_in
+from riskwarn.ledger.tables import NIGHTS, OUTBOX
 from riskwarn.store import Store
 
 KILLED = 9
@@ -55,9 +57,13 @@ def test_a_night_enters_once(ledger, store):
 
 
 def test_a_message_is_told_until_it_is_delivered(ledger):
-    """What was delivered is not told again."""
+    """What was delivered is not told again; it was tried not at all before, and once then."""
+    before = ledger.outbox()["attempts"].tolist()
     ledger.delivered(ledger.outbox()["message_id"].tolist())
+    with ledger.engine.connect() as link:
+        after = link.execute(sa.select(OUTBOX.c.attempts)).scalars().all()
 
+    assert (before, after) == ([0], [1])
     assert len(ledger.outbox()) == 0
 
 
@@ -71,6 +77,23 @@ def test_a_new_ledger_begins_with_the_newest_night(store):
         entered(ledger, 1, hour=9)
 
         assert states(ledger) == [("G4", "published", 1)]
+
+
+def test_each_run_is_noted_with_what_it_did(store):
+    """How many items a run published, none too, and whether it was passed over; of what was passed over no message is told."""
+    publish(store, 1, alerts=[alert("G1"), alert("G4")])
+    with Ledger(store) as ledger:
+        entered(ledger, 1)
+        publish(store, 2, alerts=[alert("G1")])
+        publish(store, 0, alerts=[alert("G2")], run="b")
+        entered(ledger, 2)
+        with ledger.engine.connect() as link:
+            noted = link.execute(sa.select(NIGHTS).order_by(NIGHTS.c.as_of)).all()
+        told = ledger.outbox()
+
+    assert [(row.run, row.n_items, row.passed) for row in noted] == [("b", 0, True), ("a", 2, False), ("a", 0, False)]
+    assert [body["counts"] for body in told["body"]] == [{"publish": 2}, {"new_reading": 1}]
+    assert told["message_id"].str.fullmatch("[0-9a-f]{32}").all()
 
 
 def test_an_alert_of_a_lane_is_known_by_its_name(store):
@@ -147,6 +170,55 @@ def test_a_blue_item_nobody_touched_expires_after_a_week(ledger, store):
         entered(ledger, n)
 
     assert states(ledger) == [("G1 G2", "published", 1), ("G4", "expired", 2), ("G5", "acknowledged", 2)]
+
+
+def test_a_week_is_seven_nights(ledger, store):
+    """The sixth night without it an untouched blue item still stands; the seventh it expires."""
+    seen = []
+    for n in (6, 7):
+        publish(store, n)
+        entered(ledger, n)
+        seen.append(states(ledger)[1])
+
+    assert seen == [("G4", "published", 1), ("G4", "expired", 2)]
+
+
+@pytest.mark.parametrize(
+    ("level", "seconds", "state"),
+    [
+        ("red", 86_400 - 1, "dismissed"),
+        ("red", 86_400, "reopened"),
+        ("blue", 7 * 86_400 - 1, "dismissed"),
+        ("blue", 7 * 86_400, "reopened"),
+        ("red", 30 * 86_400, "reopened"),
+        ("red", 30 * 86_400 + 1, "published"),
+    ],
+)
+def test_how_long_an_end_lasts(store, level, seconds, state):
+    """An ended matter may come back once the days of its level are over, to the second; as the same one up to the thirtieth day and no longer."""
+    publish(store, 0, alerts=[alert("G1", level)])
+    with Ledger(store) as ledger:
+        entered(ledger, 0)
+        ended = day(0) + pd.Timedelta(hours=9)
+        item = ledger.items()["item_id"].iloc[0]
+        ledger.act(item, "dismiss", ledger.actor("shift_leader"), reason="duplicate", at=ended)
+        night = seconds // 86_400 + 1
+        publish(store, night, alerts=[alert("G1", level)])
+        counts = enter(ledger, at=ended + pd.Timedelta(seconds=seconds))[-1].counts
+
+        assert ledger.items().sort_values("first_night")["state"].iloc[-1] == state
+        assert counts.get("cooling_down", 0) == (state == "dismissed")
+        assert len(ledger.items()) == 1 + (state == "published")
+
+
+def test_what_ended_before_its_own_night_was_run_again_is_the_same(ledger, store):
+    """A second run of the night lists what was dismissed long before it: the item of that night, for a night has no second one of the same place."""
+    item = ledger.items(level="red")["item_id"].iloc[0]
+    ledger.act(item, "dismiss", ledger.actor("shift_leader"), reason="known_cause", at=day(0) + pd.Timedelta(hours=9))
+    publish(store, 0, alerts=[alert("G1 G2")], run="b")
+    entered(ledger, 0, hour=24 * 40)
+
+    assert ledger.items(level="red")[["item_id", "state"]].to_numpy().tolist() == [[item, "reopened"]]
 
 
 @pytest.mark.parametrize(("after", "state"), [(1, "dismissed"), (2, "reopened"), (20, "reopened"), (40, "published")])
@@ -288,6 +360,37 @@ def test_evidence_that_did_not_last_reopens_the_gap(store):
         assert states(ledger, kind="gap") == [("G03|grid:G1", "reopened", 3)]
 
 
+def test_the_level_of_a_gap_only_rises(store):
+    """Its severity wavers from night to night; the item keeps the gravest level it had, and is not passed up."""
+    levels = []
+    with Ledger(store) as ledger:
+        for n, severity in enumerate((60, 94.9, 95, 40)):
+            publish(store, n, gaps=[gap("G03", "grid:G1", severity)])
+            entered(ledger, n)
+            levels.append(ledger.items()[["level", "state"]].to_numpy().tolist())
+
+    assert levels == [[[level, "published"]] for level in ("yellow", "orange", "red", "red")]
+
+
+def test_evidence_is_what_came_in_from_the_listing_on(store):
+    """A visit begun at the very listing is evidence, one begun before it or with the next night is not; of many five are named and all counted."""
+    publish(store, 0, gaps=[gap("G03", "grid:G1")])
+    begun = [day(0) - pd.Timedelta(seconds=1), *(day(0) + pd.Timedelta(hours=n) for n in range(7)), day(1)]
+    rows = [row_of("visits", at, "G1", "T1", "", "") | {"visit_id": f"v{n}"} for n, at in enumerate(begun)]
+    with Ledger(store) as ledger:
+        entered(ledger, 0)
+        store.write("visits", pd.DataFrame(rows))
+        item = ledger.item(ledger.items()["item_id"].iloc[0])
+        proof = Proof(store, day(0) - pd.Timedelta(days=9), day(1), grids_in({"G1": "C1/T1/G1"}))
+
+        assert proof.of(item, ledger.workflow) == {"visits": {"n": 7, "rows": ["v1", "v2", "v3", "v4", "v5"]}}
+
+
+def test_a_grid_is_in_each_body_above_it():
+    """County, township and community each hold it; it is no body itself."""
+    assert grids_in({"G1": "C1/T1/G1", "G2": "C1/G2", "G3": "G3"}) == {"C1": {"G1", "G2"}, "T1": {"G1"}}
+
+
 def test_an_outage_puts_a_gap_on_hold(store):
     """A silence that a stopped feed explains is on hold, and no row is asked of it; one that was never open does not become an item."""
     publish(store, 0, gaps=[gap("G01", "grid:G1")])
@@ -367,6 +470,26 @@ def test_areas_are_those_of_the_night(store):
     assert areas.of_grid["G4"] == "C1/T2/G4"
     assert areas.of_body == {"C1": "C1", "T1": "C1/T1", "T2": "C1/T2"}
     assert areas_of(store, pd.Timestamp("2023-01-01", tz="Asia/Shanghai")).of_grid == {}
+
+
+def test_a_grid_is_valid_from_its_first_instant_to_before_its_last(store):
+    """Of a grid that moved to another township at midnight the night takes the new one, and a second before it the old one."""
+    old = {"grid_id": "G1", "valid_from": day(-9), "valid_to": day(0), "township_id": "T1", "county_id": "C1"}
+    store.write("grids", pd.DataFrame([old, {**old, "valid_from": day(0), "valid_to": pd.NaT, "township_id": "T2"}]))
+
+    told = [areas_of(store, at).of_grid["G1"] for at in (day(0) - pd.Timedelta(seconds=1), day(0))]
+    assert told == ["C1/T1/G1", "C1/T2/G1"]
+
+
+@pytest.mark.parametrize(
+    ("scope", "path"),
+    [("pair:G1|G2", "C1/T1"), ("pair:G1|G4", "C1"), ("pair:G1|G9", ""), ("place:p", "C1/T1"), ("org:T2", "C1/T2")],
+)
+def test_a_scope_lies_in_what_its_grids_share(scope, path):
+    """Grids of one township lie there, of two in the county, with a grid nobody knows nowhere; a place lies where its grids do, a body in its county."""
+    areas = Areas({"G1": "C1/T1/G1", "G2": "C1/T1/G2", "G4": "C1/T2/G4"}, {"C1": "C1", "T1": "C1/T1", "T2": "C1/T2"})
+
+    assert areas.of_scope(scope, ["G1", "G2"])[0] == path
 
 
 # -- killed -----------------------------------------------------------------------------------------------------------

@@ -116,6 +116,57 @@ def test_hours_per_hit_are_those_of_visits_between_list_and_result(ledger):
     ]
 
 
+def test_a_visit_counts_from_the_night_to_before_the_result(ledger):
+    """One begun at the very as_of counts, one begun as the result is reported does not; a lane without a visit has none, one without a hit no cost of it."""
+    listed(ledger, ["O5"], grids=["G1"])
+    listed(ledger, ["O1"], grids=["G2"], lane="rising", start=20)
+    begun = [
+        NIGHT,
+        pd.Timestamp("2025-03-03 15:59", tz="Asia/Shanghai"),
+        pd.Timestamp("2025-03-03 16:00", tz="Asia/Shanghai"),
+    ]
+    rows = [
+        {"visit_id": f"v{n}", "grid_id": "G1", "started_at": t, "ended_at": t + pd.Timedelta(hours=2**n), "known_at": t}
+        for n, t in enumerate(begun)
+    ]
+    ledger.store.write("visits", pd.DataFrame(rows))
+    table = rl.hours_per_hit(ledger).set_index("lane")
+
+    assert table["visit_hours"].to_dict() == {"rising": 0.0, "standing": 3.0}
+    assert table.loc["rising", "hours_per_hit"] == 0
+    assert np.isnan(table.loc["standing", "hours_per_hit"])
+
+
+def test_what_was_missed_has_an_interval_by_hand(ledger):
+    """Two confirmed of chances a half and a fifth stand for seven; the variance is that of independent draws, and the interval ends at none. The list itself has no part in it."""
+    listed(ledger, ["O1", "O5"], lane="explore", level="blue", propensity=0.5)
+    listed(ledger, ["O1"], lane="explore", level="red", propensity=0.2, start=20)
+    listed(ledger, ["O1"] * 3, start=40)
+    row = rl.missed(ledger).iloc[0]
+    half = 1.959964 * np.sqrt((1 - 0.5) / 0.5**2 + (1 - 0.2) / 0.2**2)
+
+    assert row[["n_drawn", "n_confirmed", "expected"]].tolist() == [3, 2, 7]
+    assert row[["lower", "upper"]].tolist() == pytest.approx([0, 7 + half])
+    listed(ledger, ["O1"] * 90, lane="explore", level="orange", propensity=0.9, start=100)
+    assert rl.missed(ledger)["lower"].item() == pytest.approx(107 - 1.959964 * np.sqrt(2 + 20 + 90 * 0.1 / 0.81))
+
+
+def test_an_acknowledgement_by_hand(ledger):
+    """Of ten the fifth is the median and the ninth the ninetieth percentile of a hundred; alerts merged into another are that one; levels come gravest first."""
+    made = listed(ledger, [None] * 10)
+    listed(ledger, [None], level="orange", start=30)
+    leader = ledger.actor("shift_leader")
+    for n, item in enumerate(made):
+        ledger.act(item.item_id, "acknowledge", leader, at=f"2025-03-03 09:{6 * n:02}")
+    spare = listed(ledger, [None], start=60)[0].item_id
+    ledger.act(spare, "merge", leader, into=made[0].item_id, reason="same_place", at="2025-03-03 10:00")
+    table = rl.acknowledgement(ledger)
+
+    assert table["level"].tolist() == ["red", "orange"]
+    assert table[["n_listed", "n_acknowledged"]].to_numpy().tolist() == [[10, 10], [1, 0]]
+    assert table.loc[0, ["median_hours", "p90_hours"]].tolist() == pytest.approx([1.5, 1.9])
+
+
 def test_labels_weigh_what_they_stand_for(ledger):
     """Of a thousand places one in ten is drawn and half of those visited: each answer stands for twenty; a listed one for itself."""
     listed(ledger, ["O1"] * 4)

@@ -110,6 +110,42 @@ def test_a_note_that_was_changed_says_so(ledger):
     assert not ledger.verify().sound
 
 
+def test_handovers_are_told_the_latest_first(ledger):
+    """By the end of the shift, as many as are asked; who asks for one by its name gets that one. Its name has sixteen digits, and differs with shift, area, account and remarks."""
+    leader, other = (ledger.actor("shift_leader", account=name) for name in ("a", "b"))
+    morning, evening = (shift(ledger, "2025-03-03 07:00", f"2025-03-03 {end}:00") for end in (14, 20))
+    township = shift(ledger, "2025-03-03 07:00", "2025-03-03 14:00", area="T1")
+    kept = [
+        keep_note(ledger, made, actor, remarks=said, language="en", body=BODY)
+        for made, actor, said in (
+            (evening, leader, ""),
+            (morning, leader, ""),
+            (morning, other, ""),
+            (morning, leader, "x"),
+            (township, leader, ""),
+        )
+    ]
+    told = notes(ledger)
+
+    assert len(set(kept)) == 5
+    assert {len(name) for name in kept} == {16}
+    assert [note.note_id for note in told] == [kept[0], *kept[:0:-1]]
+    assert [note.note_id for note in notes(ledger, limit=2)] == [kept[0], kept[4]]
+    assert [note.note_id for note in notes(ledger, note_id=kept[1])] == [kept[1]]
+    assert [note.note_id for note in notes(ledger, area="T1")] == [kept[4]]
+    assert all(note.sound for note in told)
+
+
+def test_what_is_due_with_the_end_of_the_next_shift_is_left_to_the_one_after(ledger):
+    """Due at ten: a shift from eight of two hours has it not, one of a minute more has it."""
+    due = [
+        shift(ledger, "2025-03-03 07:00", "2025-03-03 08:00", hours=hours).due["clock"].tolist()
+        for hours in (2, 2 + 1 / 60)
+    ]
+
+    assert [names.count("acknowledge") for names in due] == [0, 2]
+
+
 @pytest.mark.parametrize("remarks", ["call 13812345678", "ok\nID 11010519491231002X", "x" * 1001])
 def test_a_person_in_the_remarks_is_not_kept(ledger, remarks):
     """A number of a person in any line, or more letters than are read, keeps nothing."""

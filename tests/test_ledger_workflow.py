@@ -136,6 +136,16 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
         workflow(tmp_path / "flow.toml")
 
 
+@pytest.mark.parametrize("level", FLOW.levels)
+def test_a_level_begins_with_its_least_severity(level):
+    """A gap of just that severity has the level, one of hardly less the next below; of the levels each is graver than those below it and not than itself."""
+    least, rank = FLOW.nights.gap_severity[level], FLOW.levels.index(level)
+    below = FLOW.levels[min(rank + 1, len(FLOW.levels) - 1)]
+
+    assert (FLOW.level_of(least), FLOW.level_of(least - 1e-9)) == (level, below)
+    assert [FLOW.graver(level, other) for other in FLOW.levels] == [rank < n for n in range(len(FLOW.levels))]
+
+
 def test_an_unknown_action_is_told_with_the_nearest():
     """Acknowlege is no action."""
     with pytest.raises(StepError, match=r"did you mean 'acknowledge'"):
