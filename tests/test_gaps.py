@@ -14,9 +14,10 @@ from towns import gaps as w
 
 from riskwarn import gaps, simulation
 from riskwarn.errors import DataError, DefinitionError, NotFoundError, StaleDataError
-from riskwarn.gaps.gap import believed, discovered, persistent
+from riskwarn.gaps.evidence import Evidence, check_fresh
+from riskwarn.gaps.gap import believed, discovered, gap_id, gap_rows, persistent
 from riskwarn.gaps.wording import COUNTED, LACKING, SENTENCES, SHARES, _value, calendar_words, sentence
-from riskwarn.history import History
+from riskwarn.history import DAY_US, NEVER, History
 from riskwarn.schema import conform
 
 NIGHT = "2023-11-20"
@@ -209,9 +210,87 @@ def test_belief_keeps_its_rate(values):
 
 
 def test_one_night_is_not_enough():
-    """A finding of tonight alone is not shown, nor one that is gone tonight."""
-    seen = np.array([[0, 0, 0, 1], [1, 1, 1, 0], [1, 0, 1, 1]], dtype=bool)
-    assert persistent(seen).tolist() == [False, False, True]
+    """A finding of tonight alone is not shown, nor one that is gone tonight; of a city with fewer nights all of them are wanted."""
+    seen = np.array([[0, 0, 0, 1], [1, 1, 1, 0], [1, 0, 1, 1], [0, 0, 1, 1]], dtype=bool)
+    assert persistent(seen).tolist() == [False, False, True, False]
+    assert persistent(seen[:, 2:]).tolist() == [False, False, True, True]
+    assert persistent(seen[:, 3:]).tolist() == [True, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("p", "kept"),
+    [
+        ([], []),
+        ([0.05, 1.0], [True, False]),
+        ([0.051, 1.0], [False, False]),
+        ([0.07, 0.1], [True, True]),
+        ([0.1, 0.07, 0.9, 0.01], [False, False, False, True]),
+        ([0.1], [True]),
+    ],
+)
+def test_as_many_discoveries_as_keep_the_rate(p, kept):
+    """The k-th smallest of n is kept up to k tenths of n, and lifts all that are smaller."""
+    assert discovered(np.array(p)).tolist() == kept
+
+
+@pytest.mark.parametrize(
+    ("chance", "kept"),
+    [([], []), ([0.1], [True]), ([0.11], [False]), ([0.2, 0.0], [True, True]), ([0.2, 0.0, 0.2], [True, True, False])],
+)
+def test_as_many_are_believed_as_keep_the_mean(chance, kept):
+    """Up to a mean of a tenth, the surest first; of equally sure ones the first."""
+    assert believed(np.array(chance)).tolist() == kept
+
+
+def test_a_row_by_hand():
+    """Severity 100 (1 - exp(-score / 4)) of a score of at least 0, confidence within 0 and 1, a name of sixteen digits that is the same in every zone."""
+    rows = gap_rows(
+        gaps.KINDS["G03"],
+        w.NIGHT,
+        ["grid:G0", "grid:G1", "grid:G2"],
+        observed=[1, 2, 3],
+        expected=[4, 5, 6],
+        score=[4.0, 0.0, -9.0],
+        confidence=np.array([2.0, 0.5, -1.0]),
+        evidence=[{"n": np.int64(1)}, {"at": w.NIGHT}, {"of": np.array([1, 2])}],
+    )
+    elsewhere = gap_id("G03", "grid:G0", w.NIGHT.tz_convert("Europe/Stockholm"))
+
+    assert rows["severity"].tolist() == pytest.approx([100 * (1 - np.exp(-1)), 0, 0])
+    assert rows["confidence"].tolist() == [1, 0.5, 0]
+    assert [json.loads(e) for e in rows["evidence"]] == [{"n": 1}, {"at": "2024-06-03T00:00+08:00"}, {"of": [1, 2]}]
+    assert rows["gap_id"].is_unique
+    assert rows["gap_id"].iloc[0] == elsewhere
+    assert len(elsewhere) == 16
+    assert rows[["lower", "upper"]].isna().all(axis=None)
+
+
+def test_what_is_known_is_fresh_for_ninety_days():
+    """A record of ninety days ago is the last one that a night stands on; without any there is none."""
+    at = w.NIGHT
+    check_fresh(1, int((at - pd.Timedelta(days=90)).value // 1000), at)
+    with pytest.raises(StaleDataError, match="nothing became known in the 91 days"):
+        check_fresh(1, int((at - pd.Timedelta(days=90.6)).value // 1000), at)
+    with pytest.raises(StaleDataError, match="nothing is known before"):
+        check_fresh(0, 0, at)
+
+
+def test_a_day_ago_ends_after_twenty_four_hours(tmp_path):
+    """The last 24 hours are 0 days ago, their first instant too; the instant before is 1, the night itself before none."""
+    evidence = Evidence(w.town(tmp_path / "town", [w.event("x", "hotline", 3)]), w.NIGHT)
+    instants = evidence.at - np.array([1, DAY_US, DAY_US + 1, 2 * DAY_US, 0])
+
+    assert evidence.days_ago(instants).tolist() == [0, 0, 1, 1, -1]
+    assert evidence.wall(np.array([evidence.at, NEVER]))[0] == np.datetime64("2024-06-03")
+    assert np.isnat(evidence.wall(np.array([NEVER]))).all()
+
+
+def test_the_gravest_come_first_and_what_is_explained_last():
+    """By severity, of one severity by name; a row that an outage explains stands after all others, however grave."""
+    rows = pd.DataFrame({"gap_id": list("dcba"), "severity": [9, 50, 50, 99], "suppressed_by": [None, None, None, "x"]})
+    told = gaps.shown(rows.assign(kind="G01"), ["G01"], {})
+
+    assert told["gap_id"].tolist() == ["b", "c", "d", "a"]
 
 
 SILENT_KEYS = {"p", "subtype", "why", "fault", "source", "org", "reason", "wanted", "clock", "org_code"}

@@ -176,6 +176,51 @@ def test_more_risk_gets_no_fewer_visits():
         gaps.redistribute(table, budget=0)
 
 
+TWO = pd.DataFrame(
+    {"grid_id": list("ABCD"), "risk": [6.0, 3, 2, 1], "visits": [2, 2, 4, 2], "township_id": list("TTUU")}
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"budget": 0}, None),
+        ({"budget": 1}, 1),
+        ({"budget": 9, "random_share": -0.01}, None),
+        ({"budget": 9, "random_share": 1.01}, None),
+        ({"budget": 9, "random_share": 1.0}, 9),
+        ({"budget": 9, "most_change": -0.01}, None),
+        ({"budget": 9, "most_change": 0.0}, 9),
+    ],
+)
+def test_what_may_be_asked_of_a_spread(asked, told):
+    """A budget of one at least, a share of 0 to 1, a bound of 0 or more; all else is refused and nothing is spread."""
+    if told is None:
+        with pytest.raises(DataError, match="wanted a budget of 1 or more"):
+            gaps.redistribute(TWO, **asked)
+    else:
+        assert gaps.redistribute(TWO, **asked)["visits_suggested"].sum() == told
+
+
+@pytest.mark.parametrize(("most_change", "planned"), [(0.0, [6, 3, 10, 5]), (0.25, [8, 4, 8, 4]), (9.0, [12, 6, 4, 2])])
+def test_a_township_moves_by_its_bound(most_change, planned):
+    """By risk one of two townships should have three visits of four and has two of five: as many as the bound lets it have, and within it the risk decides."""
+    spread = gaps.redistribute(TWO, budget=24, random_share=0.0, most_change=most_change)
+
+    assert spread["visits_now"].tolist() == pytest.approx([4.8, 4.8, 9.6, 4.8])
+    assert spread["visits_suggested"].tolist() == planned
+
+
+def test_a_tenth_of_the_visits_is_drawn():
+    """Rounded down, with the chance of each grid beside it; of grids nobody visits the spread of now is even."""
+    spread = gaps.redistribute(TWO.assign(visits=0), budget=19, random_share=0.1, most_change=9.0)
+
+    assert spread["of_them_random"].sum() == 1
+    assert spread["propensity"].tolist() == [0.25] * 4
+    assert spread["visits_now"].tolist() == [4.75] * 4
+    assert (spread["visits_suggested"] - spread["of_them_random"]).tolist() == [9, 5, 3, 1]
+
+
 @example(n=9, most=1, used=1.0, seed=2)
 @given(st.integers(2, 30), st.integers(1, 8), st.floats(0.2, 1), st.integers(0, 9))
 def test_no_grid_is_planned_more_visits_than_the_bound(n, most, used, seed):
@@ -225,6 +270,16 @@ def test_capture_recapture_of_lists_that_are_complete():
     rng = np.random.default_rng(1)
     totals = [capture(*(np.flatnonzero(rng.random(400) < p) for p in (0.5, 0.4))).total for _ in range(200)]
     assert np.mean(totals) == pytest.approx(400, rel=0.02)
+
+
+def test_lists_of_matters_by_hand():
+    """Chapman's count of two lists with one in common; of lists that share none more than stand on both; never less than none unseen."""
+    apart, alike = capture(np.array([1, 2, 2]), np.array([3, 4, 5])), capture(np.array([1, 2]), np.array([1, 2]))
+
+    assert (apart.first, apart.second, apart.both) == (2, 3, 0)
+    assert (apart.total, apart.unseen) == (3 * 4 - 1, 11 - 5)
+    assert (alike.total, alike.unseen) == (2, 0)
+    assert np.isnan(duplicate_rate(np.array([1.0]), np.array([0.0])))
 
 
 def test_duplicates_tell_the_rate_of_reporting():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from riskwarn.errors import DataError, DefinitionError
 from riskwarn.gaps.calendar import workdays
-from riskwarn.gaps.deadlines import MARKS, Limit, clock, scheme, schemes
+from riskwarn.gaps.deadlines import MARKS, Clock, Limit, clock, scheme, schemes
 
 MARCH = workdays(date(2025, 3, 1), date(2025, 6, 30), basis="plain")
 
@@ -62,6 +62,20 @@ def test_amber_at_four_fifths_and_red_past_the_limit():
         clock(MARCH, start, np.datetime64(f"2025-03-{d:02d}T00:00", "us"), budget=5).state[0] for d in (7, 8, 11, 12)
     ]
     assert states == ["green", "amber", "amber", "red"]
+
+
+@pytest.mark.parametrize(("used", "state"), [(0.79, "green"), (0.8, "amber"), (1.0, "amber"), (1.01, "red")])
+def test_the_last_instant_of_a_limit_is_within_it(used, state):
+    """Amber from four fifths on, and at the limit itself; red past it."""
+    assert Clock(np.array([used]), np.zeros(1)).state.tolist() == [state]
+
+
+@pytest.mark.parametrize("budget", [0, -1])
+def test_a_limit_without_time_is_none(budget):
+    """A level has some time, or no limit."""
+    assert Limit("L0", "handle", 0.5, "h").budget == 0.5
+    with pytest.raises(DefinitionError, match=f"budget must be positive, got {budget}"):
+        Limit("L0", "handle", budget, "wd")
 
 
 def test_a_paused_clock_stands_still():

@@ -328,6 +328,16 @@ def test_exposure_counts_only_what_could_be_known(tmp_path):
     assert feed.exposure[0, 10] == pytest.approx(1.0, abs=0.1)
 
 
+def test_the_mean_pace_of_a_long_time_strays_little():
+    """Over an instant the mean strays as the pace does; over long times its variance falls as twice the memory over the days; over one memory it is 2 / e of it."""
+    pace, whole = Pace(0.6, 40.0), np.expm1(0.6**2)
+
+    assert pace.variance(np.array([1e-6, 40.0, 4e6])) == pytest.approx(
+        [whole, whole * 2 / np.e, whole * 2e-5], rel=1e-3
+    )
+    assert Pace().variance(np.array([10.0])).tolist() == [0]
+
+
 def test_the_paces_of_a_unit_have_the_deviation_asked_for():
     """Their mean is 1 and the log of the pace has that standard deviation; with none there is one pace."""
     for deviation in (0.3, 1.25):

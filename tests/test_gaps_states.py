@@ -5,6 +5,7 @@ import json
 import pandas as pd
 from towns import gaps as w
 
+from riskwarn.gaps.feed import stands_still
 from riskwarn.gaps.gap import FEED, gap_rows
 from riskwarn.gaps.states import feed_states
 from riskwarn.history import History
@@ -40,6 +41,39 @@ def test_a_feed_that_stopped_says_since_when_and_what_was_due():
     feed = states(fault("feed:dispute", "stopped", last_at="2024-05-31T00:00+08:00"))["dispute", "*"]
 
     assert (feed["state"], feed["since"], feed["expected"]) == ("stopped", "2024-05-31T00:00+08:00", 9.0)
+
+
+def test_since_when_a_fault_lasts():
+    """From its last record, from the first of its days, and where neither is told for a week; a fault that is settled, or not open, is none."""
+    faults = [
+        fault("feed:dispute/a", "stopped", org="a", last_at="x", days=3),
+        fault("feed:dispute/b", "thin", org="b", days=3),
+        fault("feed:dispute/c@late", "late", org="c"),
+        fault("feed:dispute/d", "lower", org="d"),
+        fault("feed:dispute/e", "stopped", org="e").assign(state="insufficient_data"),
+    ]
+    feeds = states(*faults)
+
+    assert {org: feed["since"] for (_, org), feed in feeds.items() if org != "*"} == {
+        "a": "x",
+        "b": "2024-05-31T00:00+08:00",
+        "c": "2024-05-27T00:00+08:00",
+    }
+
+
+def test_the_outages_among_the_rows():
+    """Feeds that stopped or came thin, with the days of it: silent ones before those it was told of; late ones and others' rows are none."""
+    rows = [
+        fault("feed:dispute/a", "stopped", org="a", silent_days=2.5, days=9),
+        fault("feed:dispute/b", "thin", org="b", days=3),
+        fault("feed:dispute/c@late", "late", org="c"),
+        fault("feed:dispute/d", "stopped", org="d").assign(state="insufficient_data"),
+        fault("feed:dispute/e", "stopped", org="e").assign(kind="G01"),
+        fault("feed:dispute/f", "stopped", org="f"),
+    ]
+    told = stands_still(pd.concat(rows, ignore_index=True))
+
+    assert told[["org", "days"]].to_numpy().tolist() == [["a", 2.5], ["b", 3], ["f", 0]]
 
 
 def test_of_two_faults_the_graver_is_told():
