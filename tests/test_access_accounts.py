@@ -42,6 +42,14 @@ OTHER = "quite another sentence"
 BEGIN = dt.datetime(2025, 3, 3, 1, tzinfo=dt.UTC)
 
 
+APART = """
+permissions = ["gaps:read", "audit:read"]
+anonymous = "local"
+roles = [{ name = "local", may = [] }, { name = "desk", may = ["gaps:read"] }]
+purposes = [{ name = "audit", may = ["audit:read"] }]
+"""
+
+
 class Watch:
     """A clock that stands until it is moved."""
 
@@ -388,6 +396,27 @@ def test_no_token_is_worth_more_than_its_account(accounts, name, given, error, s
     with pytest.raises(error, match=said):
         make_token(accounts, name, **given)
     assert listed_tokens(accounts) == []
+
+
+def test_a_closed_account_makes_no_token(accounts):
+    """Who may not sign in may not leave a program behind that can."""
+    accounts.change("t1", disabled=True)
+    with pytest.raises(ForbiddenError, match="the account is closed; see `riskwarn user enable`"):
+        make_token(accounts, "t1", purpose="audit")
+    assert listed_tokens(accounts) == []
+
+
+def test_a_token_that_could_do_nothing_is_not_made(tmp_path):
+    """Where a city gave a role and a purpose no permission in common, that is said when the token is made, not by its first answer."""
+    store = a_city(tmp_path)
+    publish(store, 0)
+    (store.path / "roles.toml").write_text(APART, "utf-8")
+    with Accounts(store) as accounts:
+        accounts.add("desk-1", GOOD, role="desk")
+        with pytest.raises(DataError, match="desk and audit have no permission in common"):
+            make_token(accounts, "desk-1", purpose="audit")
+
+        assert listed_tokens(accounts) == []
 
 
 def test_a_township_of_a_county_is_within_it(accounts):

@@ -14,6 +14,8 @@ import towns
 from riskwarn import tracking
 from riskwarn.cli import VERBS, command, main
 from riskwarn.cli.options import spoken
+from riskwarn.cli.shared import only_target
+from riskwarn.errors import NotFoundError
 
 DESIGNED = "init ingest check backtest train score explain find-gaps raise-alerts nightly serve simulate promote doctor panel".split()
 NIGHT = ("--as-of", towns.STREET_NIGHT)
@@ -426,6 +428,22 @@ def test_the_store_may_stand_in_the_environment(street, monkeypatch, capsys):
     monkeypatch.delenv("RISKWARN_STORE")
     assert main(["score", *NIGHT, *MODEL]) == 11
     assert "give --store DIR or set RISKWARN_STORE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        ([], "no model is kept; train one with `riskwarn train`"),
+        (["a_7d", "b_7d"], "name one with --target: a_7d, b_7d"),
+    ],
+)
+def test_without_a_target_there_must_be_one_model(tmp_path, monkeypatch, kept, said):
+    """The one kept model is meant where none is named; of none or several none is taken."""
+    monkeypatch.setattr(tracking, "kept_targets", lambda _: kept)
+    with pytest.raises(NotFoundError, match=said):
+        only_target(tmp_path)
+    monkeypatch.setattr(tracking, "kept_targets", lambda _: ["a_7d"])
+    assert only_target(tmp_path) == "a_7d"
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

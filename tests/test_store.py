@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from riskwarn import taxonomy
 from riskwarn.errors import ArgumentError, BusyError, DataError, DefinitionError, NotFoundError, StaleDataError
-from riskwarn.store import Store, Written, key
+from riskwarn.store import Store, Written, glance, key
 from riskwarn.store.key import LARGEST_SECRET, read_private
 from riskwarn.store.nights import PublishedNight
 
@@ -67,6 +67,16 @@ def test_a_notebook_shows_what_a_store_holds(tmp_path):
     )
     assert "<tr><th>nights</th><td>none</td></tr>" in shown
     assert "<td>not known yet</td>" in Store(tmp_path / "none")._repr_html_()
+
+
+def test_of_a_large_feed_the_revisions_are_told_at_once(tmp_path, monkeypatch):
+    """Beyond what is counted quickly no file is read for its events: the revisions stand at the ends of the files."""
+    store = filled(tmp_path / "city", revisions())
+    n = len(store.read("events", source="dispute"))
+    monkeypatch.setattr(glance, "_QUICKLY_COUNTED", n - 1)
+    monkeypatch.setattr(glance.pq, "read_table", lambda *_, **__: 1 / 0)
+
+    assert f"<td>{n:,} revisions, known from" in Store(store.path)._repr_html_()
 
 
 def filled(path, rows, cuts=()):
@@ -589,6 +599,17 @@ def test_a_damaged_night_is_passed_over_and_told(tmp_path, file, content):
     assert file in store.faults()[0]
     with pytest.raises(DataError, match="damaged or missing; run the night again"):
         store.roll_back("2025-01-09", "run1", why="x")
+
+
+def test_where_every_night_is_damaged_each_is_told(tmp_path):
+    """Nothing is shown as the newest sound night; the list of faults goes back to the first, the newest before the older."""
+    store = filled(tmp_path / "city", revisions())
+    for day in ("2025-01-08", "2025-01-09"):
+        (publish(store, day) / "scores.parquet").write_bytes(b"PAR1")
+
+    assert [day in fault for day, fault in zip(("2025-01-09", "2025-01-08"), store.faults(), strict=True)] == [True] * 2
+    with pytest.raises(StaleDataError, match="no sound night is published"):
+        store.newest_night()
 
 
 @pytest.mark.parametrize("stray", ["backup", "2025-01-09 (copy)", "2025-13-01", "2025-01-10", ".trash"])

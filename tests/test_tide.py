@@ -166,6 +166,13 @@ def test_the_level_is_bounded_and_falls_back():
     assert tide_facts(model(), unknown.iloc[:1])["factor"] == 1
 
 
+def test_a_total_that_is_not_there_is_not_an_unknown_one():
+    """A panel built without the totals of the model is refused, instead of being scored as if the feed had never spoken."""
+    total = LABEL.totals[0].name
+    with pytest.raises(DataError, match=f"the panel lacks '{total}', a total of the city"):
+        model().tide.margin(later().drop(columns=total))
+
+
 def test_a_young_feed_has_the_latest_level():
     """With too few dates to tell, nothing is forecast and everything is as it was."""
     young = panel(200, 275)
