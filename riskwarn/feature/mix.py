@@ -69,7 +69,7 @@ def _entropy(counts: np.ndarray, first: np.ndarray) -> np.ndarray:
     total = _sums(n, first)
     part = _sums(n * np.log(np.where(n > 0, n, 1)), first)
     some = np.where(total > 0, total, 1)
-    return np.where(total > 0, np.log(some) - part / some, 0)
+    return np.asarray(np.log(some) - part / some)
 
 
 @dataclass(frozen=True)
