@@ -24,11 +24,13 @@ from riskwarn.feature import (
     Clause,
     Closed,
     Count,
+    Coverage,
     DatePart,
     DaysSince,
     Feature,
     Handling,
     LastYear,
+    MeanSeverity,
     Nearby,
     Open,
     OpenAge,
@@ -36,6 +38,7 @@ from riskwarn.feature import (
     OverdueDays,
     OverdueShare,
     Own,
+    PerHousehold,
     Places,
     Product,
     Rate,
@@ -48,7 +51,9 @@ from riskwarn.feature import (
     SinceChange,
     SpringFestival,
     Staff,
+    Unheralded,
     UnsettledPlaces,
+    Unstaffed,
     Window,
     Windowed,
     Workdays,
@@ -108,23 +113,22 @@ def test_the_oracle_agrees_on_corners():
 
 @cache
 def world(log="no log"):
-    """A crowd of four hundred revisions at irregular dates without a log of deliveries, or one of three hundred with one; its snapshot and oracle."""
+    """A crowd of four hundred revisions at irregular dates without a log of deliveries, or one of three hundred with one; its oracle and dates."""
     if log == "no log":
         events, dates = crowd(400, seed=5), [(20, 0), (60, 5), (61, 0), (110, 0)]
     else:
         events, dates = crowd(300), [(20, 0), (36, 0), (90, 0)]
     tables = {} if log == "no log" else {"feed_log": LOGS[log]()}
     at = [START + pd.Timedelta(days=d, hours=h) for d, h in dates]
-    history = History.of(events, GRIDS, tables=tables)
-    return history, history.at(at), Oracle(events, GRIDS, tables=tables)
+    return History.of(events, GRIDS, tables=tables), Oracle(events, GRIDS, tables=tables), at
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=name)
 def test_the_oracle_agrees_on_a_crowd(feature):
     """On four hundred revisions and irregular dates each feature is the oracle's."""
-    _, snapshot, oracle = world()
-    found = feature.compute(snapshot)
-    for t, at in enumerate(snapshot.local):
+    history, oracle, dates = world()
+    found = feature.compute(history.at(dates))
+    for t, at in enumerate(dates):
         check(feature, found[:, t], oracle(feature, at))
 
 
@@ -156,9 +160,9 @@ GAPS = {"none": (), "two days": (30, 31), "a month": range(10, 35), "all but one
 def test_missing_days_are_exposure(feature):
     """With a log of deliveries rates are per observed day, by what had arrived; counts of an unobserved window are missing, not zero."""
     for gaps in GAPS:
-        _, snapshot, oracle = world(gaps)
-        found = feature.compute(snapshot)
-        for t, at in enumerate(snapshot.local):
+        history, oracle, dates = world(gaps)
+        found = feature.compute(history.at(dates))
+        for t, at in enumerate(dates):
             check(feature, found[:, t], oracle(feature, at))
 
 
@@ -178,25 +182,18 @@ LOGS = {
 }
 
 
-@cache
-def alone(log):
-    """The snapshots of each date alone, and of two of the three grids."""
-    history, snapshot, _ = world(log)
-    return [history.at([at]) for at in snapshot.local], history.part(np.array([1, 2])).at(snapshot.local)
-
-
 @pytest.mark.parametrize("feature", FEATURES, ids=name)
 def test_each_area_is_heard_by_its_own_organisations(feature):
     """A grid's missing days are those of the organisations whose area it lies in and of those that name none, as the oracle says."""
     for log in BY_AREA:
-        _, snapshot, oracle = world(log)
-        single, some = alone(log)
-        found = feature.compute(snapshot)
-        for t, at in enumerate(snapshot.local):
+        history, oracle, dates = world(log)
+        found = feature.compute(history.at(dates))
+        for t, at in enumerate(dates):
             check(feature, found[:, t], oracle(feature, at))
-            of_one = feature.compute(single[t])[:, 0]
+            of_one = feature.compute(history.at([at]))[:, 0]
             np.testing.assert_allclose(of_one, found[:, t], rtol=1e-6, atol=2e-6, err_msg=feature.name)
         if furthest(feature) == "own":
+            some = history.part(np.array([1, 2])).at(dates)
             np.testing.assert_array_equal(feature.compute(some), found[1:], err_msg=feature.name)
 
 
@@ -363,17 +360,18 @@ def test_a_feature_survives_json(feature):
 
 @cache
 def whole():
-    """A city with all its tables, at one date."""
-    return History.of(crowd(200), GRIDS, tables=tables()).at([AS_OF])
+    """A city with all its tables."""
+    return History.of(crowd(200), GRIDS, tables=tables())
 
 
 @pytest.mark.parametrize("feature", [*FEATURES, *CALENDAR, *PLACE, *TABLED], ids=name)
 def test_values_are_float32_and_normal_has_their_shape(feature):
     """Every feature gives (n_grids, n_dates) float32 and something to compare it with."""
-    found = feature.compute(whole())
+    snapshot = whole().at([AS_OF])
+    found = feature.compute(snapshot)
 
     assert (found.shape, found.dtype) == ((3, 1), np.float32)
-    assert feature.normal(whole()).shape == (3, 1)
+    assert feature.normal(snapshot).shape == (3, 1)
 
 
 def test_tables_give_what_they_hold():
@@ -390,6 +388,57 @@ def test_tables_give_what_they_hold():
     assert value(Staff(days=28))[:2] == [pytest.approx((2.0 + 0.5) / 2), pytest.approx(float("nan"), nan_ok=True)]
     assert value(Count(Stream("step", ("return",), tag="again"), days=60)) == [1, 0, 0]
     assert value(Places("school")) == [2, 0, 0]
+    assert value(Places("school", per_1000_households=True)) == [20, 0, 0]
+    # of the days since the roster's first one those without somebody on it
+    assert value(Unstaffed("police_call", days=28)) == [28 - 2, 28, 28 - 1]
+    assert value(Unstaffed("police_call", days=60)) == [50 - 3, 50, 50 - 1]
+    assert value(Coverage("visit", days=28)) == pytest.approx([0, 4 / 300, 3 / 50])
+
+
+def test_events_per_household_by_hand():
+    """Three, two and four events of 100, 300 and 50 households: drawn by a hundred to the city's rate, or to the township's, itself drawn likewise, and scaled up to the whole window."""
+    at = [START + pd.Timedelta(days=d) for d in range(10, 40)]
+    rows = [("G1", 3), ("G10", 2), ("G2", 4)]
+    events = table(
+        [revision(event_id=f"{g}{i}", known=24 * (11 + i), grid=g) for g, n in rows for i in range(n)]
+        + [revision(event_id="first", known=24 * 9, grid="")]
+    )
+    snapshot = History.of(events, GRIDS, until=at[-1]).at(at[-1:])
+    homes, n, scale = np.array([100, 300, 50]), np.array([3, 2, 4]), 60 / snapshot.exposure("dispute", 60)[0, 0]
+    city = 9 / 450
+    towns = np.array([(5 + 100 * city) / (400 + 100)] * 2 + [(4 + 100 * city) / (50 + 100)])
+
+    for level, rate in (("", city), ("township_id", towns)):
+        found = PerHousehold("dispute", days=60, level=level).compute(snapshot)[:, 0]
+        assert found == pytest.approx(1000 * scale * (n + 100 * rate) / (homes + 100), rel=1e-5)
+    assert scale > 1
+
+
+def test_where_no_other_feed_is_every_call_comes_unheralded():
+    """In a city of police calls alone nothing could have come before; where the ledger had the place a day before, it did."""
+    calls = [revision("police_call", f"p{i}", 24 * (9 + i), grid="G1", category="P04", place="p") for i in range(3)]
+    entry = revision(event_id="entry", known=24 * 8, grid="G1", place="p")
+    alone, heralded = (History.of(table(rows), GRIDS, until=AS_OF).at([AS_OF]) for rows in (calls, [*calls, entry]))
+
+    assert Unheralded(days=84).compute(alone)[:, 0].tolist() == [1, 1, 1]
+    assert Unheralded(days=84).compute(heralded)[:, 0].tolist() == [0, 0, 0]
+
+
+def test_what_is_known_around_a_grid():
+    """The mean is of the neighbours of which something is known, missing where that is none of them; the total is of those too. A grid without neighbours has 0 around it."""
+    events = table([revision(event_id=f"e{g}", known=24, grid=g, severity=n) for g, n in (("G1", 2), ("G2", 3))])
+    severity = MeanSeverity("dispute", days=84)
+
+    def around(rows, grids, *, total=False):
+        snapshot = History.of(rows, grids, until=AS_OF).at([AS_OF])
+        return severity.nearby(total=total).compute(snapshot)[:, 0].tolist()
+
+    assert around(events, GRIDS) == [3, 2.5, 2]
+    assert around(events, GRIDS, total=True) == [3, 5, 2]
+    assert around(events[:1], GRIDS) == pytest.approx([np.nan, 2, 2], nan_ok=True)
+    assert around(events[:1], GRIDS, total=True) == [0, 2, 2]
+    lonely = GRIDS.drop(columns=["x_km", "y_km"])
+    assert around(events, lonely) == around(events, lonely, total=True) == [0, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -761,6 +810,7 @@ def test_what_stands_behind_a_number_adds_up_to_it(feature):
     sums = np.zeros(len(values))
     for n in range(len(values)):
         near = feature.weights(history, n).tocsr()
+        assert near.shape == (1, len(values))
         weight = pd.Series(near.data, index=GRIDS["grid_id"].to_numpy()[near.indices])
         rows = feature.rows(held[held["grid_id"].isin(weight.index)], AS_OF)
         sums[n] = (rows["adds"] * rows["grid_id"].map(weight).astype(float)).sum()
@@ -806,6 +856,25 @@ def test_the_same_season_holds_its_first_instant():
 
     assert sorted(rows.index) == [n for n, inside in enumerate(days.values()) if inside]
     assert rows["adds"].tolist() == [0.5] * 4
+
+
+def test_the_same_season_by_hand():
+    """Of four weeks of each of the last two years the first instant is in and what followed is not: three and one event are two a year; of a feed that spoke for the latter year alone three are three."""
+    days = [364, 350, 336 + 1e-6, 336, 365, 728, 700, 729, 10]
+    events = table([revision(event_id=f"e{n}", known=0, grid="G1") for n in range(len(days))])
+    occurred = [AS_OF - pd.Timedelta(days=d) for d in days]
+    events = events.assign(occurred_at=occurred, known_at=[t + pd.Timedelta(hours=1) for t in occurred])
+    feature = SameSeason((Stream("dispute"),), days=28, years=2)
+    grids = GRIDS.assign(valid_from=AS_OF - pd.Timedelta(days=999))
+
+    def found(rows):
+        return feature.compute(History.of(rows, grids, until=AS_OF).at([AS_OF]))[:, 0].tolist()
+
+    older = events[:1].assign(event_id="first", occurred_at=AS_OF - pd.Timedelta(days=800), grid_id="")
+    older = older.assign(known_at=older["occurred_at"])
+    assert found(pd.concat([events, older])) == pytest.approx([2, 0, 0])
+    assert found(events[events["occurred_at"] >= AS_OF - pd.Timedelta(days=365)]) == pytest.approx([3, 0, 0])
+    assert np.isnan(found(events[-1:])).all()
 
 
 def test_last_year_by_hand():

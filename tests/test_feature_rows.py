@@ -26,6 +26,7 @@ from riskwarn.feature import (
     Level,
     MostAtOnePlace,
     Nearby,
+    NewKinds,
     Observed,
     OfCity,
     OfParent,
@@ -45,12 +46,13 @@ from riskwarn.feature import (
     Share,
     Spread,
     Staff,
+    Total,
     Trend,
     UnsettledPlaces,
     Window,
 )
 from riskwarn.feature.base import furthest, measured, step
-from riskwarn.feature.clause import noun_of, window
+from riskwarn.feature.clause import Noun, noun_of, window
 from riskwarn.feature.group import check_streams
 from riskwarn.feature.held import halved, matching, still_open, within
 from riskwarn.feature.space import circular_parents
@@ -339,6 +341,23 @@ def test_the_nearest_window_is_so_in_times():
     assert nearest([], 14, Count) is None
 
 
+def test_which_number_of_its_family_says_the_same_in_easier_words():
+    """Of what fades the plain count of about twice the half-life, else the prior count, else what fades last; of a rise the count of its window, of the prior count the longest."""
+    short, long = Count("dispute", days=28), Count("dispute", days=84)
+    weeks = [Own(("dispute",), n) for n in (1, 9, 52)]
+    faded = [Faded(("dispute",), half_life=d) for d in (7, 28, 14)]
+
+    assert faded[1].easier([*faded, *weeks, short, long]) == long
+    assert faded[1].easier([*faded, *weeks]) == weeks[1]
+    assert faded[1].easier(faded) == faded[1]
+    assert faded[0].easier(faded) == faded[1]
+    assert Recent("dispute", half_life=14).easier([long, short]) == short
+    assert Rise("dispute", days=28).easier([long, short]) == short
+    assert weeks[0].easier([short, long, *weeks]) == long
+    assert weeks[0].easier(weeks) is None
+    assert short.easier([long]) is None
+
+
 def test_how_far_a_feature_looks_is_that_of_its_farthest_part():
     """Own, neighbours, parent, city."""
     count = Count("dispute", days=7)
@@ -429,6 +448,9 @@ def test_a_name_tells_the_parameters(feature, said):
         (OpenAge("dispute"), ("", " days"), "", "never", "open"),
         (Observed("hotline"), ("", " %"), "percent", "never", "hotline"),
         (Density(), ("", ""), "", "always", "grid"),
+        (Total("visit", days=28), ("case", ""), "", "never", "grid_report"),
+        (NewKinds("police_call", days=28), ("case", ""), "", "never", "police_call"),
+        (Places("school"), ("", ""), "", "always", "grid"),
     ],
     ids=lambda value: value.name if isinstance(value, Feature) else None,
 )
@@ -438,6 +460,7 @@ def test_a_measure_is_told_with_its_unit(feature, words, scale, eases, remedy):
 
     assert (clause.kind, clause.scale, clause.eases, clause.remedy) == ("measure", scale, eases, remedy)
     assert clause.unit.counted(2)["en"] == words[1]
+    assert (clause.noun.measure == Noun(clause.noun.words).measure) == (words[0] == "")
     assert step(feature) == remedy
 
 
@@ -462,6 +485,16 @@ def test_over_which_days_a_number_is_told(feature, kind, days, per, key):
 
     assert (clause.kind, clause.key) == (kind, key)
     assert (clause.days, clause.per) == pytest.approx((days, per))
+
+
+def test_the_middle_is_called_so():
+    """The half of a quantile is the median, any other a percentile."""
+    said = [Handling("dispute", days=28, q=q).words["en"] for q in (0.5, 0.9)]
+
+    assert said == [
+        "median days taken by disputes closed in the last 28 days",
+        "90th percentile of days taken by disputes closed in the last 28 days",
+    ]
 
 
 def test_a_count_around_is_told_as_the_count_elsewhere():

@@ -117,9 +117,10 @@ def test_hours_per_hit_are_those_of_visits_between_list_and_result(ledger):
 
 
 def test_a_visit_counts_from_the_night_to_before_the_result(ledger):
-    """One begun at the very as_of counts, one begun as the result is reported does not; a lane without a visit has none, one without a hit no cost of it."""
+    """One begun at the very as_of counts, one begun as the result is reported does not; a lane without a visit has none, one without a hit no cost of it; two hits share what was spent."""
     listed(ledger, ["O5"], grids=["G1"])
     listed(ledger, ["O1"], grids=["G2"], lane="rising", start=20)
+    listed(ledger, ["O1", "O2", "O5"], grids=["G1 G9", "G1", "G8"], lane="held", start=40)
     begun = [
         NIGHT,
         pd.Timestamp("2025-03-03 15:59", tz="Asia/Shanghai"),
@@ -132,9 +133,12 @@ def test_a_visit_counts_from_the_night_to_before_the_result(ledger):
     ledger.store.write("visits", pd.DataFrame(rows))
     table = rl.hours_per_hit(ledger).set_index("lane")
 
-    assert table["visit_hours"].to_dict() == {"rising": 0.0, "standing": 3.0}
-    assert table.loc["rising", "hours_per_hit"] == 0
-    assert np.isnan(table.loc["standing", "hours_per_hit"])
+    assert table["visit_hours"].to_dict() == {"held": 6.0, "rising": 0.0, "standing": 3.0}
+    assert table["hours_per_hit"].to_dict() == {
+        "held": 3.0,
+        "rising": 0.0,
+        "standing": pytest.approx(np.nan, nan_ok=True),
+    }
 
 
 def test_what_was_missed_has_an_interval_by_hand(ledger):
