@@ -172,15 +172,19 @@ class Files:
         rows
             Sorted as the cases of a history are.
         """
-        parts = []
-        for number in self.numbers:
-            with _told_file(self.folder, number).open("rb") as file:
-                parts.append(pq.read_table(file))
-        rows = pa.concat_tables(parts)
-        columns = {name: rows[name].to_numpy() for name in _TOLD}
+        known = [np.flatnonzero(self._told(number, "start") < at) for number in self.numbers]
+        # column by column: a city's events are held once beside the sorted ones, never a second time as they were read
+        columns = {
+            name: np.concatenate([self._told(n, name)[rows] for n, rows in zip(self.numbers, known, strict=True)])
+            for name in _TOLD
+        }
         words = {name: self.words[name] for name in WORD_COLUMNS}
-        told = in_order(facts_of(words=words, known=columns["start"], **columns), n_grids)
-        return told[np.flatnonzero(told.start < at)]
+        return in_order(facts_of(words=words, known=columns["start"], **columns), n_grids)
+
+    def _told(self, number: int, name: str) -> np.ndarray:
+        """A column of the events of one file as they first became known."""
+        with _told_file(self.folder, number).open("rb") as file:
+            return np.asarray(pq.read_table(file, columns=[name])[name].to_numpy())
 
 
 @dataclass(frozen=True, eq=False)

@@ -58,19 +58,7 @@ def closings(evidence: Evidence) -> pd.DataFrame:
     A case is old enough when its limit has passed. Not one closing among twenty, or of a hundred and more less than one in a hundred,
     is a column that is not delivered and no neglect. A county with fewer than twenty is judged with the others.
     """
-    events = evidence.events
-    limited = np.isin(events.words["source"], list(SCHEMES))[events.source] | (events.due != NEVER)
-    rows = np.flatnonzero(limited & (events.grid >= 0))
-    done = (events.closed[rows] != NEVER) | closed_elsewhere(evidence)[rows]
-    source, due = events.words["source"][events.source[rows]], evidence.wall(events.due[rows])
-    open_now = ~done & np.isnat(due)
-    due[open_now] = _scheme_due(evidence, source[open_now], evidence.wall(events.occurred[rows[open_now]]))
-    county, names = evidence.parent("county_id")
-    old = done | (due < evidence.now)
-    frame = pd.DataFrame({"source": source, "county": names[county[events.grid[rows]]], "closed": done, "cases": 1})[
-        old
-    ]
-    lines = frame.groupby(["source", "county"], as_index=False)[["cases", "closed"]].sum()
+    lines = _old_cases(evidence)
     whole = lines.groupby("source", as_index=False)[["cases", "closed"]].sum().assign(told=_tells)
     few = lines["cases"] < LEAST_CASES
     city = lines["source"].map(whole.set_index("source")["told"]).astype(bool)
@@ -79,6 +67,37 @@ def closings(evidence: Evidence) -> pd.DataFrame:
     return pd.concat([lines[lines["told"] | city], everywhere], ignore_index=True)[
         ["source", "county", "cases", "closed", "told"]
     ]
+
+
+def _old_cases(evidence: Evidence) -> pd.DataFrame:
+    """Cases whose limit has passed, and how many of them are closed, by feed and county: `source`, `county`, `cases`, `closed`."""
+    events = evidence.events
+    limited = np.isin(events.words["source"], list(SCHEMES))[events.source] | (events.due != NEVER)
+    rows = np.flatnonzero(limited & (events.grid >= 0))
+    done = (events.closed[rows] != NEVER) | closed_elsewhere(evidence)[rows]
+    closed, late = rows[done], rows[~done]
+    late = late[_due(evidence, late) < evidence.now]
+    sources = events.words["source"]
+    county, names = evidence.parent("county_id")
+    n_closed, n_open = (
+        np.bincount(events.source[some] * len(names) + county[events.grid[some]], minlength=len(sources) * len(names))
+        for some in (closed, late)
+    )
+    there = np.flatnonzero(n_closed + n_open)
+    source, where = np.divmod(there, len(names))
+    told = {"source": sources[source], "county": names[where]}
+    lines = pd.DataFrame(told | {"cases": (n_closed + n_open)[there], "closed": n_closed[there]})
+    return lines.sort_values(["source", "county"], ignore_index=True)
+
+
+def _due(evidence: Evidence, rows: np.ndarray) -> np.ndarray:
+    """(n,) wall-clock time by when some events were due: as they say, else by the scheme of their feed; NaT where neither sets a limit."""
+    events = evidence.events
+    due = evidence.wall(events.due[rows])
+    unsaid = np.flatnonzero(np.isnat(due))
+    source = events.words["source"][events.source[rows[unsaid]]]
+    due[unsaid] = _scheme_due(evidence, source, evidence.wall(events.occurred[rows[unsaid]]))
+    return due
 
 
 def _tells(lines: pd.DataFrame) -> np.ndarray:
@@ -101,11 +120,9 @@ def open_cases(evidence: Evidence, lines: pd.DataFrame) -> pd.DataFrame:
     events = evidence.events
     rows = np.flatnonzero((events.closed == NEVER) & (events.grid >= 0) & ~closed_elsewhere(evidence))
     rows = rows[~_without_closings(evidence, rows, lines)]
-    opened, due = evidence.wall(events.occurred[rows]), evidence.wall(events.due[rows])
-    source = events.words["source"][events.source[rows]]
-    due = np.where(np.isnat(due), _scheme_due(evidence, source, opened), due)
-    has = ~np.isnat(due)
-    rows, opened, due, source = rows[has], opened[has], due[has], source[has]
+    due = _due(evidence, rows)
+    rows, due = rows[~np.isnat(due)], due[~np.isnat(due)]
+    opened, source = evidence.wall(events.occurred[rows]), events.words["source"][events.source[rows]]
     length = (due - opened).astype("int64")
     used = (evidence.now - opened).astype("int64") / np.maximum(length, 1)
     late = np.where(due < evidence.now, np.maximum(_days_late(evidence, due), 0), 0)
