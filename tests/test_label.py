@@ -14,7 +14,7 @@ from towns.events import GRIDS, START, crowd, revision, table
 from riskwarn.errors import ArgumentError, DefinitionError
 from riskwarn.experiment import Baselines, Dates, Experiment
 from riskwarn.feature import Count
-from riskwarn.feature.normal import expected_of
+from riskwarn.feature.normal import _drawn, moments_of
 from riskwarn.history import History, Stream
 from riskwarn.label import Label
 from riskwarn.panel import build_panel, panel_of, read_panel, write_panel
@@ -151,13 +151,18 @@ def test_a_normal_is_known_at_as_of(counts):
     np.testing.assert_array_equal(EMERGENCE.outcome(whole), EMERGENCE.n_events(whole) > threshold)
 
 
+def expected_of(n, counts):
+    """Mean and dispersion of the next block of each of a city's grids, by the counts of the blocks before."""
+    total, squares = counts.sum(axis=1)[:, None], (counts**2).sum(axis=1)[:, None]
+    return _drawn(n, total, np.mean(moments_of(n, total, squares), axis=1, keepdims=True))
+
+
 def test_a_normal_is_exceeded_as_often_as_it_says():
     """Where counts are Gamma–Poisson and nothing changes, grids exceed their normal as often as `tail` says, and no grid more than 5 %."""
     rng = np.random.default_rng(5)
     rate = rng.gamma(1.5, 2.0, 4000)
     past = rng.poisson(rate[:, None], (4000, 13)).astype(float)
-    n, total, squares = np.array([13]), past.sum(axis=1)[:, None], (past**2).sum(axis=1)[:, None]
-    mean, dispersion = expected_of(n, total, squares)
+    mean, dispersion = expected_of(np.array([13]), past)
     size = 1 / dispersion
     threshold = stats.nbinom.ppf(0.95, size, size / (size + mean))
     tail = stats.nbinom.sf(threshold, size, size / (size + mean))
@@ -172,7 +177,7 @@ def test_counts_that_swing_widen_the_normal():
     """Of two cities with the same means the one whose weeks differ more expects more at the top."""
     n = np.array([12])
     calm, wild = np.full((50, 12), 4.0), np.tile([0.0, 8.0], (50, 6))
-    spread = [expected_of(n, c.sum(axis=1)[:, None], (c**2).sum(axis=1)[:, None])[1].mean() for c in (calm, wild)]
+    spread = [expected_of(n, counts)[1].mean() for counts in (calm, wild)]
 
     assert spread[1] > spread[0] + 0.5
 

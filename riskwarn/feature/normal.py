@@ -18,7 +18,6 @@ from riskwarn.feature.reach import Reach
 from riskwarn.feature.telling import unit_of
 from riskwarn.feature.windowed import Windowed
 from riskwarn.history import CITY, Snapshot
-from riskwarn.history.totals import added_up
 from riskwarn.language import Spoken, measure_word, phrase
 
 Part = Literal["expected", "threshold", "tail"]
@@ -124,8 +123,8 @@ class OwnNormal(_OfLabel):
         return n, total, squares
 
 
-def expected_of(n: np.ndarray, total: np.ndarray, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of the next block of each grid, and the dispersion `k` of its negative binomial, variance ``mu + k * mu**2``.
+def moments_of(n: np.ndarray, total: np.ndarray, squares: np.ndarray) -> Sequence[np.ndarray]:
+    """What each grid says of the city: numbers whose means over the grids are all that its own are drawn towards.
 
     Parameters
     ----------
@@ -133,28 +132,6 @@ def expected_of(n: np.ndarray, total: np.ndarray, squares: np.ndarray) -> tuple[
         (n_dates,) or (n_grids, n_dates) blocks looked at.
     total, squares
         (n_grids, n_dates) sums of the counts of the blocks, and of their squares.
-
-    Returns
-    -------
-    mean, dispersion
-        (n_grids, n_dates), both above 0; without meaning where fewer than three blocks were looked at.
-
-    Notes
-    -----
-    Both are drawn towards the city by the method of moments: the variance of the grids' means, less what counting alone brings, is that
-    of a gamma distribution of rates (empirical Bayes; Robbins 1956). Grids with too few blocks tell nothing of the city.
-    """
-    sums, numbers = added_up(moments_of(n, total, squares), None, 1)
-    return _drawn(n, total, sums / np.maximum(numbers, 1))
-
-
-def moments_of(n: np.ndarray, total: np.ndarray, squares: np.ndarray) -> Sequence[np.ndarray]:
-    """What each grid says of the city: numbers whose means over the grids are all that its own are drawn towards.
-
-    Parameters
-    ----------
-    n, total, squares
-        As for :func:`expected_of`.
 
     Returns
     -------
@@ -171,7 +148,12 @@ def moments_of(n: np.ndarray, total: np.ndarray, squares: np.ndarray) -> Sequenc
 
 
 def _drawn(n: np.ndarray, total: np.ndarray, moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and dispersion by the means of the city's moments, (5, 1, n_dates); 0 of a city of which nothing is known."""
+    """Mean of the next block of each grid, and the dispersion `k` of its negative binomial, variance ``mu + k * mu**2``; both above 0.
+
+    By the means of the city's moments, (5, 1, n_dates), 0 of a city of which nothing is known: the variance of the grids' means, less what
+    counting alone brings, is that of a gamma distribution of rates (empirical Bayes; Robbins 1956). Grids with too few blocks tell nothing
+    of the city, and their own numbers have no meaning.
+    """
     n = np.maximum(np.atleast_2d(n), _FEWEST_BLOCKS)
     excess, squared, rate, rate_squared, one_over_n = np.nan_to_num(moments)
     within = np.maximum(excess / np.maximum(squared, _TINY), 0)
