@@ -291,6 +291,15 @@ def test_a_place_has_its_part_of_recent_numbers_of_its_feeds(other, draws):
     assert feature.draws_on(other, np.ones(2)).tolist() == [draws] * 2
 
 
+def test_a_place_wants_all_feeds_of_a_number():
+    """Of a number of just its feeds it has its part, of one that also reads another feed it has none."""
+    one, two = (MostAtOnePlace(of, days=28) for of in (("dispute",), ("dispute", "police_call")))
+    both = Own(("dispute", "police_call"), 4)
+
+    assert one.draws_on(Count("dispute", days=28), np.ones(1)).item()
+    assert [f.draws_on(both, np.ones(1)).item() for f in (one, two)] == [False, True]
+
+
 def test_overdue_cases_are_a_part_of_the_open_ones():
     """It draws on a count of all that are open, and not on one of the last days alone, of another feed or of events."""
     asked = (Open("dispute"), Open("dispute", days=28), Open("hotline"), Count("dispute", days=28))

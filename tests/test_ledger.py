@@ -500,6 +500,17 @@ def test_an_anchor_that_is_gone_or_forged_is_found(ledger: AnyLedger):
     assert "is missing" in ledger.verify().faults[0]
 
 
+def test_a_chain_without_a_head_is_told(ledger: AnyLedger):
+    """Nothing can be said of its rows, and nothing is written onto it."""
+    with database.linked(ledger.engine, writes=True) as link:
+        link.execute(sa.delete(METADATA.tables["chain"]))
+
+    assert (ledger.verify().n_rows, ledger.verify().faults) == (0, ("the head of the chain is missing",))
+    assert ledger.n_transitions == 0
+    with pytest.raises(TamperedError, match="has lost the head of its chain"):
+        ledger.act(ledger.first, "acknowledge", ledger.actor("shift_leader"))
+
+
 def test_a_head_kept_elsewhere_is_compared(ledger: AnyLedger):
     """A head written down yesterday must still be in the chain."""
     head = ledger.verify().head

@@ -60,7 +60,8 @@ def test_a_card_stands_beside_its_matter_until_the_step_is_taken(ledger):
     watch(ledger, at="2025-03-03 10:50")
     assert row["item_id"] not in set(board(ledger, at="2025-03-03 10:50")["item_id"])
     assert settled_cards(ledger, since="2025-03-03 10:00")["item_id"].tolist() == [row["card_id"]]
-    assert len(settled_cards(ledger, since="2025-03-03 10:40")) == 1
+    assert len(settled_cards(ledger, since="2025-03-03 10:50")) == 1
+    assert settled_cards(ledger, since="2025-03-03 10:50:01").empty
     assert settled_cards(ledger, since="2025-03-04 12:00").empty
 
 

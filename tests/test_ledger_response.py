@@ -16,6 +16,7 @@ from riskwarn.ledger.clocks import holds, mode_at
 from riskwarn.ledger.effect import Effect, keep_effect, kept_effect
 from riskwarn.ledger.outcomes import share_of
 from riskwarn.ledger.response import CLOCKS, FEW, Period
+from riskwarn.mode import switch
 from riskwarn.web.summary import effect_lines
 
 MARCH = period_of("2025-03", "Asia/Shanghai")
@@ -102,6 +103,18 @@ def test_a_clock_without_a_limit_is_neither_kept_nor_missed(ledger):
     assert np.isnan(told.loc[blue, "verify"])
     assert told.loc[red, "verify"] == 1
     assert of_bodies(cases(ledger, MARCH, at=LATER)).iloc[-1]["verify_n"] == 1
+
+
+def test_the_mode_in_which_a_clock_began_is_that_of_its_limit(ledger):
+    """An hour of two is kept; of the half hour that war-time leaves from its switch on it is not, and the end of the war gives nobody more."""
+    (before,) = published(ledger, 1, at="2025-03-04 08:00")
+    switch(ledger.store, "war", by="shift_leader", why="flood warning", at="2025-03-05 07:00")
+    (within,) = published(ledger, 1, at="2025-03-05 08:00", start=1)
+    switch(ledger.store, "normal", by="shift_leader", why="it is over", at="2025-03-05 08:10")
+    for item_id, day in ((before, 4), (within, 5)):
+        ledger.act(item_id, "acknowledge", ledger.actor("shift_leader"), at=f"2025-03-0{day} 09:00")
+
+    assert cases(ledger, MARCH, at=LATER).set_index("item_id")["acknowledge"].to_dict() == {before: 1, within: 0}
 
 
 def test_of_few_no_share_and_no_median_is_told(ledger):
