@@ -552,3 +552,8 @@ def test_parents_are_a_tree():
     assert circular_parents(grids.assign(township_id=["a", "t", "t"])) == "a in x in a"
     assert circular_parents(grids.assign(community_id=["a", "x", "y"], township_id=["a", "t", "t"])) == ""
     assert circular_parents(grids.assign(county_id=["x", "k", "k"])) == "x in t in x"
+
+    chain = pd.DataFrame(
+        {"community_id": [f"a{i}" for i in range(1200)], "township_id": [f"a{i + 1}" for i in range(1200)]}
+    )
+    assert circular_parents(chain) == ""

@@ -312,18 +312,27 @@ def circular_parents(grids: pd.DataFrame) -> str:
                 above.setdefault(str(child), set()).add(str(parent))
     parents = set().union(*above.values())
     for start in (area for area in above if area in parents):
-        if way := _way_back(above, [start], set()):
+        if way := _way_back(above, start):
             return " in ".join(way)
     return ""
 
 
-def _way_back(above: Mapping[str, set[str]], path: list[str], seen: set[str]) -> list[str]:
-    """The way up from the last of a path to its first; empty where there is none."""
-    for higher in sorted(above.get(path[-1], ())):
-        if higher == path[0]:
-            return [*path, higher]
-        if higher not in seen:
-            seen.add(higher)
-            if way := _way_back(above, [*path, higher], seen):
-                return way
+def _way_back(above: Mapping[str, set[str]], start: str) -> list[str]:
+    """The shortest way up from an area to itself; empty where there is none."""
+    below, ahead = {start: ""}, [start]
+    for here in ahead:
+        for higher in sorted(above.get(here, ())):
+            if higher == start:
+                return [*_from(below, here), start]
+            if higher not in below:
+                below[higher] = here
+                ahead.append(higher)
     return []
+
+
+def _from(below: Mapping[str, str], area: str) -> list[str]:
+    """The way that led up to an area, itself at its end."""
+    way = [area]
+    while lower := below[way[-1]]:
+        way.append(lower)
+    return way[::-1]
