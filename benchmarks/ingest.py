@@ -1,6 +1,7 @@
 """What bringing files in costs, and what became of every row of the public data sets.
 
 python benchmarks/ingest.py speed --rows 4000000     rows/s and peak memory beside pandas.read_csv of the same file
+python benchmarks/ingest.py files --rows 28000000    files of a million rows into one store, by --jobs workers of an --engine (Linux alone)
 python benchmarks/ingest.py accounts --data DIR      row accounting of every public data set, as a table
 """
 
@@ -16,17 +17,17 @@ from pathlib import Path
 
 MAPPINGS = Path(__file__).parent.parent / "examples" / "mappings"
 KINDS = ["邻里纠纷", "拖欠农民工工资", "物业", "婚恋家庭", "征地拆迁", "太空垃圾"]
-N_GRIDS = 5000
+N_GRIDS, FILE_ROWS = 5000, 1_000_000
 
 
-def made_up(path, n):
-    """A made-up ledger: two years, 5,000 grids, six kinds, half closed."""
+def made_up(path, n, *, n_grids=N_GRIDS, number=0):
+    """A made-up ledger: two years, six kinds, half closed; each `number` another file."""
     import numpy as np
     import pandas as pd
     import pyarrow as pa
     import pyarrow.csv
 
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(1 + number)
     writer = None
     for start in range(0, n, 250_000):
         m = min(250_000, n - start)
@@ -35,9 +36,9 @@ def made_up(path, n):
         text = pd.Series(at).dt.strftime("%Y-%m-%d %H:%M:%S")
         table = pa.table(
             {
-                "矛盾纠纷编号": [f"JF{k:09d}" for k in range(start, start + m)],
+                "矛盾纠纷编号": [f"JF{number:03d}{k:09d}" for k in range(start, start + m)],
                 "受理时间": text,
-                "所属网格": [f"3201020{g:08d}" for g in rng.integers(0, N_GRIDS, m)],
+                "所属网格": [f"3201020{g:08d}" for g in rng.integers(0, n_grids, m)],
                 "纠纷类型": np.array(KINDS)[rng.integers(0, 6, m)],
                 "化解日期": pd.Series(closed).dt.strftime("%Y-%m-%d %H:%M:%S").where(rng.random(m) < 0.5, ""),
                 "当事人姓名": ["某某"] * m,
@@ -64,19 +65,57 @@ def run(code):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def grids_of(store, n):
+    """Code that makes a store of `n` grids."""
+    return f"""
+import pandas as pd
+from riskwarn.store import Store
+store = Store({str(store)!r}, timezone="Asia/Shanghai")
+ids = [f"3201020{{g:08d}}" for g in range({n})]
+store.write("grids", pd.DataFrame({{"grid_id": ids, "valid_from": pd.Timestamp("2020-01-01", tz="Asia/Shanghai")}}))
+"""
+
+
+def files(n, n_grids, engine, jobs):
+    """CPU seconds of a country's files, a million rows each, of the job and all its workers, and the peak of the largest process."""
+    from scale import counted
+
+    with tempfile.TemporaryDirectory() as folder:
+        exports, store = Path(folder) / "exports", Path(folder) / "store"
+        exports.mkdir()
+        for number, start in enumerate(range(0, n, FILE_ROWS)):
+            made_up(exports / f"ledger-{number:03d}.csv", min(FILE_ROWS, n - start), n_grids=n_grids, number=number)
+        run(grids_of(store, n_grids))
+        code = f"""
+import json, time
+from pathlib import Path
+from riskwarn.distributed import Engine, ingest_files
+from riskwarn.ingest.mapping import mapping_of
+from riskwarn.store import Store
+if __name__ == "__main__":
+    started, files = time.perf_counter(), sorted(Path({str(exports)!r}).iterdir())
+    mapping = mapping_of({{"preset": "dispute", "timezone": "Asia/Shanghai"}})
+    report = ingest_files(Store({str(store)!r}), files, mapping, engine=Engine({engine!r}, jobs={jobs}))
+    assert report.accepted == report.received == {n}, report
+    told = {{"revisions": int(report.rows["revisions"].sum())}}
+    print(json.dumps(told | {{"wall_s": round(time.perf_counter() - started, 1)}}))
+"""
+        job = Path(folder) / "job.py"
+        job.write_text(code, "utf-8")
+        load = os.getloadavg()[0]
+        told, cpu, peak = counted([sys.executable, str(job)])
+        row = {"rows": n, "grids": n_grids, "engine": engine, "jobs": jobs, "cpu_s": round(cpu, 1)}
+        print(
+            json.dumps(row | {"peak_mb": round(peak)} | told | {"load": [round(load, 1), round(os.getloadavg()[0], 1)]})
+        )
+
+
 def speed(n):
     """Rows per second and peak memory of ingest and of a bare read."""
     with tempfile.TemporaryDirectory() as folder:
         file, store = Path(folder) / "ledger.csv", Path(folder) / "store"
         made_up(file, n)
         print(f"{n:,} rows, {file.stat().st_size / 1e6:,.0f} MB of CSV")
-        grids = f"""
-import pandas as pd
-from riskwarn.store import Store
-store = Store({str(store)!r}, timezone="Asia/Shanghai")
-ids = [f"3201020{{g:08d}}" for g in range({N_GRIDS})]
-store.write("grids", pd.DataFrame({{"grid_id": ids, "valid_from": pd.Timestamp("2020-01-01", tz="Asia/Shanghai")}}))
-"""
         ingest = f"""
 from riskwarn.ingest import ingest
 from riskwarn.ingest.mapping import mapping_of
@@ -84,7 +123,7 @@ from riskwarn.store import Store
 report = ingest(Store({str(store)!r}), {str(file)!r}, mapping_of({{"preset": "dispute", "timezone": "Asia/Shanghai"}}))
 assert report.accepted == report.received == {n}, report
 """
-        run(grids)
+        run(grids_of(store, N_GRIDS))
         read = f"import pandas as pd\nframe = pd.read_csv({str(file)!r}, dtype=str)\nassert len(frame) == {n}"
         empty = run("import riskwarn.ingest")
         for name, code in (
@@ -129,8 +168,16 @@ def accounts(folder):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["speed", "accounts"])
+    parser.add_argument("what", choices=["speed", "files", "accounts"])
     parser.add_argument("--rows", type=int, default=4_000_000)
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("RISKWARN_SHARED", "../shared")) / "data")
+    parser.add_argument("--grids", type=int, default=70_000, help="of `files`")
+    parser.add_argument("--engine", default="local", choices=("local", "dask", "spark"), help="of `files`")
+    parser.add_argument("--jobs", type=int, default=1, help="of `files`")
     asked = parser.parse_args()
-    speed(asked.rows) if asked.what == "speed" else accounts(asked.data)
+    if asked.what == "files":
+        files(asked.rows, asked.grids, asked.engine, asked.jobs)
+    elif asked.what == "speed":
+        speed(asked.rows)
+    else:
+        accounts(asked.data)
