@@ -10,7 +10,7 @@ from test_gaps_handling import step, steps_frame
 from towns import gaps as w
 
 from riskwarn import gaps
-from riskwarn.gaps import seam
+from riskwarn.gaps import repeat, seam
 from riskwarn.gaps.coverage import risk_of
 from riskwarn.gaps.evidence import Evidence
 from riskwarn.gaps.feed import intakes
@@ -251,7 +251,10 @@ def test_calls_back_that_are_due(tmp_path):
         for k, d in when.items()
     ]
     events += [w.event("minor", "dispute", 70, case_id="due", severity=0, grid="G0")]
-    workflow = [step(k, 0, "close", d) for k, d in when.items()]
+    # a grave call makes no minor case a grave one
+    events += [w.event("slight", "dispute", 70, case_id="slight", severity=1, grid="G1")]
+    events += [w.event("shouted", "police_call", 70, case_id="slight", severity=3, grid="G1")]
+    workflow = [step(k, 0, "close", d) for k, d in when.items()] + [step("slight", 0, "close", 20)]
     workflow += [step("called early", 1, "callback", 21), step("called", 1, "callback", 20)]
     seen = told(tmp_path, "G14", events, workflow=steps_frame(workflow))
 
@@ -452,7 +455,7 @@ def test_visits_against_the_share_of_risk(tmp_path):
 
 
 def test_a_grid_that_lost_its_habit(tmp_path):
-    """Ninety visits in half a year and none for three weeks: exp(-rate * days) with one visit added, and a grid seldom visited is given longer."""
+    """Ninety visits in half a year and none for three weeks: exp(-rate * days) with one visit added, and a grid seldom visited is given longer; numbers are told to one decimal."""
     visits = [made("G0", 21.5 + 1.7 * d) for d in range(90)] + [made("G1", 40 + 20 * d) for d in range(7)]
     store = w.town(tmp_path / "town", [w.event("x", "hotline", 3)], n_grids=3, visits=visits)
     scores = pd.DataFrame({"grid_id": ["G0", "G1", "G2"], "expected": [1.0, 1.0, 0.0], "as_of": w.NIGHT})
@@ -464,6 +467,7 @@ def test_a_grid_that_lost_its_habit(tmp_path):
     assert figures(row) == wanted(within, due, max(-np.log10(p) / 3, np.log2(due / within)), 1 - p)
     assert json.loads(row.evidence)["why"] == ["unvisited"]
     assert json.loads(row.evidence)["days_since_visit"] == 21.5
+    assert json.loads(row.evidence)["risk_share_over_visit_share"] == round(due / within, 1) != round(due / within, 2)
 
 
 def test_the_load_of_a_worker(tmp_path):
@@ -491,13 +495,16 @@ def test_the_load_of_a_worker(tmp_path):
 
 
 def test_hours_of_visits_and_of_trouble(tmp_path):
-    """Half the distance between the two laws over six bins of four hours, both drawn to the township's by twelve records; eleven events are too few."""
+    """Half the distance between the two laws over six bins of four hours, both drawn to the township's by twelve records; eleven events are too few. Other feeds, events without a grid and those of more than a year ago are not read."""
     noon, night = 0.5, 0.9  # before midnight: twelve o'clock, and 24 minutes past two
     events = [
         w.event(f"e{g}-{i}", "police_call", i + (night if g < 2 else noon), grid=f"G{g}")
         for g in range(14)
         for i in range(11 if g == 1 else 12)
     ]
+    events += [w.event(f"r{i}", "dispute", i + noon) for i in range(9)]
+    events += [w.event(f"n{i}", "hotline", i + noon, grid="") for i in range(9)]
+    events += [w.event(f"o{i}", "police_call", 366 + i + noon) for i in range(9)]
     visits = [made(f"G{g}", d + noon) for g in range(14) for d in range(1, 5)]
     seen = rows_of(w.town(tmp_path / "town", events, n_grids=14, visits=visits), "G05")
     n_events = np.array([12, 11] + [12] * 12)
@@ -681,6 +688,17 @@ def test_closures_on_paper_against_the_middle_township(tmp_path):
         "z_returns": round(z[0], 1),
         "z_last_day": round(z[1], 1),
     }
+
+
+def test_townships_are_compared_where_there_are_two():
+    """Of two with twenty cases each stands beside the middle of both, in units of the larger of chance and the spread between them; one alone is compared with nobody, nor is one with fewer."""
+    k, n = np.array([2.0, 12.0, 9.0]), np.array([20.0, 20.0, 19.0])
+    share = np.array([3, 13]) / 22
+    middle, between = share.mean(), (share[1] - share[0]) / 2 / 1.349
+    spread = max(middle * (1 - middle) / 20, between**2) ** 0.5
+
+    assert repeat._z(k, n) == pytest.approx([*((share - middle) / spread), 0])
+    assert repeat._z(k[1:], n[1:]).tolist() == [0, 0]
 
 
 def test_a_place_that_nobody_owns(tmp_path):
