@@ -263,6 +263,24 @@ def test_two_items_of_one_place_become_one(ledger, store):
     assert items.loc["G2 G1", "state"] == "published"
 
 
+@pytest.mark.parametrize(
+    ("grids", "more", "state"),
+    [
+        ("G2 G3", {}, "merged"),
+        ("G5 G1", {}, "merged"),
+        ("G3 G2", {}, "published"),
+        ("G2 G1", {"target": "calls7"}, "published"),
+        ("G2 G1", {"lane": "explore"}, "published"),
+    ],
+)
+def test_one_place_is_where_either_leads(ledger, store, grids, more, state):
+    """The place of G1 with G2 is that of an alert led by G2, or of one that holds G1; not of one that has a grid in common which leads neither, and not of another target or lane."""
+    publish(store, 1, alerts=[alert(grids, **more)])
+    entered(ledger, 1)
+
+    assert ledger.items(kind="alert").set_index("grid_ids").loc["G1 G2", "state"] == state
+
+
 def test_what_people_merged_is_read_into_one_while_both_are_listed(ledger, store):
     """The item they are worked as keeps its own grids and takes the gravest level of the two; from night to night it does not waver."""
     publish(store, 1, alerts=[alert("G1 G2", "orange"), alert("G4", "red")])
