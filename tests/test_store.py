@@ -7,6 +7,7 @@ import runpy
 import shutil
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from riskwarn.errors import ArgumentError, BusyError, DataError, DefinitionError
 from riskwarn.store import Store, Written, glance, key
 from riskwarn.store.key import LARGEST_SECRET, read_private
 from riskwarn.store.nights import PublishedNight
+from riskwarn.store.reading import batches, n_rows
 
 ZONE = "Asia/Shanghai"
 GRIDS = pd.DataFrame({"grid_id": ["G1", "G2", "G3"], "valid_from": pd.Timestamp("2024-01-01", tz=ZONE)})
@@ -651,11 +653,12 @@ def test_a_new_store_must_be_told_its_zone(tmp_path):
 
 
 def test_a_damaged_table_is_told(tmp_path):
-    """A file that cannot be read is an error that names it, not one of the library that reads it."""
+    """A file that cannot be read is an error that names it, not one of the library that reads it, whether it is read whole, in parts or at its end."""
     store = filled(tmp_path / "city", revisions())
     (store.path / "tables" / "grids.parquet").write_bytes(b"PAR1 and then nothing")
-    with pytest.raises(DataError, match=r"grids\.parquet is damaged"):
-        store.grids()
+    for look in (Store.grids, partial(n_rows, name="grids"), lambda s: list(batches(s, "grids", ["grid_id"]))):
+        with pytest.raises(DataError, match=r"grids\.parquet is damaged"):
+            look(store)
 
 
 @pytest.mark.parametrize("wrong", [None, 5, ["a"]])

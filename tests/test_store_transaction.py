@@ -146,3 +146,18 @@ def test_a_file_of_the_city_is_kept_beside_the_tables(store):
                 staged.write_file(wrong, b"")
 
     assert (store.path / "calendar.csv").read_bytes() == b"day,working\n"
+
+
+def test_replacing_a_record_leaves_the_files_of_other_months(tmp_path):
+    """A correction of one event writes its month anew and touches no other file of a large store."""
+    store = filled(tmp_path / "city", revisions())
+    rows = store.read("events", source="dispute")
+    first = rows[rows["known_at"] == rows["known_at"].min()]
+    before = {path: path.stat().st_ino for path in sorted((store.path / "tables" / "events").rglob("*.parquet"))}
+    with store.transaction() as staged:
+        staged.replace("events", first.assign(category="D07"), of=first[["source", "event_id", "known_at"]])
+    changed = [path for path, inode in before.items() if path.stat().st_ino != inode]
+
+    assert [path.parent.name for path in changed] == ["dispute"]
+    assert len(before) > 4
+    assert (store.read("events", source="dispute")["category"] == "D07").sum() == len(first)
