@@ -17,6 +17,7 @@ from riskwarn.history.log import COLUMNS
 from riskwarn.pipeline import night_panel
 from riskwarn.sandbox import events_of, sandbox_scores
 from riskwarn.scoring import score
+from riskwarn.store import Store
 from riskwarn.store.supposed import Supposed
 
 NIGHT = towns.STREET_NIGHT
@@ -167,6 +168,27 @@ def test_a_supposed_store_is_never_written(street):
     assert set(COLUMNS) <= set(supposed.arrow("events").column_names)
     with pytest.raises(DataError, match="only read"):
         supposed.write("events", pd.DataFrame([event(1, "")]))
+
+
+def test_an_event_goes_with_every_grid_it_was_ever_told_to_lie_in(tmp_path):
+    """A call that was moved is gone whole, in whatever month it was moved, if either grid is taken out; its neighbours stay."""
+    store = Store(tmp_path / "city", timezone=towns.ZONE)
+    begin = pd.Timestamp("2025-01-01", tz=towns.ZONE)
+    store.write("grids", pd.DataFrame({"grid_id": ["G1", "G2"], "valid_from": begin}))
+    said = [(1, "G1", 0), (1, "G2", 60), (2, "G2", 0), (3, "G1", 30)]
+    store.write(
+        "events",
+        pd.DataFrame(
+            [event(n, g) | {"occurred_at": begin, "known_at": begin + pd.Timedelta(days=d)} for n, g, d in said]
+        ),
+    )
+    none = store.read("events").iloc[:0]
+
+    left = {
+        grid: Supposed(store, none, in_place_of="grids", grids=[grid]).read("events")["event_id"].tolist()
+        for grid in ("G1", "G2")
+    }
+    assert left == {"G1": ["sandbox-2"], "G2": ["sandbox-3"]}
 
 
 def test_a_supposed_store_without_events_speaks_of_no_instant(street):

@@ -176,6 +176,20 @@ def test_the_newest_sound_night_stays(tmp_path):
     assert len(store.nights()) == 31
 
 
+def test_what_was_set_aside_goes_with_nights_as_old(tmp_path):
+    """It stays as it was first set aside, through the date of the oldest night that stays; a dry run takes nothing."""
+    store = published(tmp_path / "city", days=32)
+    days = [at.date().isoformat() for at in store.nights()]
+    for day, why in [(days[0], "first"), (days[2], "first"), (days[-1], "first"), (days[-1], "again")]:
+        store.set_aside(day, {}, run="odd", facts={"why": why})
+    store.prune(dry_run=True)
+    assert [folder.parent.name for folder in store.aside()] == [days[0], days[2], days[-1]]
+
+    store.prune()
+    assert [folder.parent.name for folder in store.aside()] == [days[2], days[-1]]
+    assert json.loads((store.aside()[-1] / "facts.json").read_text("utf-8")) == {"why": "first"}
+
+
 def test_pruning_that_breaks_off_leaves_whole_nights(tmp_path):
     """Killed before whichever change: each night is there whole or not at all, the newest thirty are, and no scraps stay."""
     code, step = None, 0
