@@ -1,12 +1,14 @@
 """G08: feeds that stop, thin out, come late, or change their codes."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from towns import gaps as w
 
 from riskwarn import gaps
+from riskwarn.gaps import feed
 
 
 def told(tmp_path, events, *, name="town", **tables):
@@ -98,6 +100,24 @@ def test_the_outage_of_one_county_is_not_the_citys(tmp_path):
 
     assert set(seen) == {"feed:hotline/C2"}
     assert seen["feed:hotline/C2"]["fault"] == "stopped"
+
+
+@pytest.mark.parametrize(("brought", "told"), [(10.0, []), (5.0, []), (4.0, ["*"])])
+def test_the_city_is_told_where_those_in_order_do_not_bring_their_half(monkeypatch, brought, told):
+    """One county stopped and the city is short: asked is whether the other brings half of what is due of it, whatever the stopped one owes; nor does the city's own row speak for itself."""
+    due, seen = np.array([10.0, 15.0, 25.0]), np.array([brought, 0.0, brought])
+    reading = SimpleNamespace(
+        told=np.array([[False], [False], [True]]),
+        observed=seen.reshape(1, 3, 1),
+        due=due.reshape(1, 3, 1),
+        few=np.full((3, 1), 1e-6),
+        since=lambda _: 1,
+        fallen=lambda _: None,
+    )
+    monkeypatch.setattr(feed, "readings", lambda *_: reading)
+    intake = feed.Intake("hotline", np.array(["C1", "C2", "*"], dtype=object), seen.reshape(3, 1), None)
+
+    assert [fault["org"] for fault in feed._thin(None, intake, np.array([False, True, False]))] == told
 
 
 def test_an_outage_of_all_is_the_citys(tmp_path):
