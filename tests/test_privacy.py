@@ -4,10 +4,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from riskwarn.errors import PrivacyError
+from riskwarn.errors import NotFoundError, PrivacyError
 from riskwarn.ingest import ingest
 from riskwarn.ingest.mapping import mapping_of
-from riskwarn.privacy import ColumnWatch, denied_header, findings, keyed_hash, luhn_checks, resident_checks
+from riskwarn.privacy import (
+    ColumnWatch,
+    denied_header,
+    findings,
+    keyed_hash,
+    luhn_checks,
+    names_masked,
+    resident_checks,
+)
 from riskwarn.store import Store
 
 PROVINCES = "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65".split()
@@ -235,3 +243,14 @@ def test_free_text_is_refused(tmp_path):
     report = bring()
     assert report.reasons["reason"].tolist() == ["org_code: longer than 64 characters, looks like free text"]
     assert "漏水".encode() not in on_disk(store)
+
+
+def test_no_error_of_the_system_repeats_a_name_that_tells_a_person(tmp_path):
+    """A file that cannot be opened is an error of ours with a masked name; one about another file passes as it is."""
+    wanted, other = tmp_path / "13812345678.csv", tmp_path / "settings.toml"
+    with pytest.raises(NotFoundError, match=r"file-ff9677\.csv: cannot be opened") as told, names_masked(wanted):
+        wanted.open()
+    with pytest.raises(FileNotFoundError, match="settings"), names_masked(wanted):
+        other.open()
+
+    assert "13812345678" not in str(told.value)
