@@ -56,6 +56,17 @@ def put(folder, lines, month="2025-04"):
     (folder / "audit" / f"{month}.jsonl").write_bytes(b"".join(lines))
 
 
+@pytest.mark.parametrize("n", [1, 4, 9, 20])
+def test_the_last_lines_are_the_last_that_can_be_read(tmp_path, n):
+    """Lines that cannot be read are passed over wherever they lie: what is shown are the newest of the others, and no older one in their place."""
+    journal = written(tmp_path, 16)
+    lines = lines_of(tmp_path)
+    put(tmp_path, [*lines[:4], b"torn\n", *lines[4:6], b"{\n", b"\n", b"[]\n"])
+    readable = [row["n"] for row in journal.rows()]
+
+    assert [row["n"] for row in journal.last(n)] == readable[::-1][:n]
+
+
 def dropped_file(folder):
     (folder / "audit" / "2025-03.jsonl").unlink()
 

@@ -142,9 +142,7 @@ class Journal:
         """
         newest: list[dict[str, Any]] = []
         for path in reversed(self._files()):
-            with path.open("rb") as file:
-                lines = deque(file, maxlen=n - len(newest))
-            newest += [row for line in reversed(lines) if (row := _row(line)) is not None]
+            newest += _newest(path, n - len(newest))
             if len(newest) >= n:
                 break
         return newest
@@ -253,6 +251,18 @@ class Journal:
                     continue
                 break
         return head
+
+
+def _newest(path: Path, n: int) -> list[dict[str, Any]]:
+    """The last `n` lines of a file that can be read, the newest first."""
+    looked_at = n
+    while True:
+        with path.open("rb") as file:
+            lines = deque(file, maxlen=looked_at)
+        rows = [row for line in reversed(lines) if (row := _row(line)) is not None]
+        if len(rows) >= n or len(lines) < looked_at:
+            return rows[:n]
+        looked_at = 2 * looked_at + n - len(rows)
 
 
 def _row(line: bytes) -> dict[str, Any] | None:
