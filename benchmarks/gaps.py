@@ -100,6 +100,7 @@ def score_silence(store, truth, nights):
         row |= {
             "listed": int(listed.sum()),
             "listed_true": int((listed & true).sum()),
+            "promised": float((1 - awake[listed, -1]).sum()),
             "silent": int(true.sum()),
             "silent60": int(old.sum()),
             "listed60": int((listed & old).sum()),

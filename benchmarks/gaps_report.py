@@ -31,8 +31,8 @@ def spread(values):
 
 def silence_table(results):
     lines = [
-        "| reports a grid-year | filter | best plain rule | ratio | listed precision | recall (silent ≥ 60 d) | of total silences | false a 1,000 grid-weeks |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| reports a grid-year | filter | best plain rule | ratio | listed a night | promised | kept | recall (silent ≥ 60 d) | of total silences | false a 1,000 grid-weeks |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for rate in ("12", "24", "60", "120"):
         cities = [v for k, v in results.items() if k.endswith(f"-{rate}") and "silence" in v]
@@ -43,8 +43,9 @@ def silence_table(results):
         plain = {name: mean([r[f"ap_{name}"] for r in rows]) for name in RULES}
         best = max(plain, key=plain.get)
         total = pd.DataFrame(rows).sum(numeric_only=True)
+        promised, kept = (total[k] / max(total["listed"], 1) for k in ("promised", "listed_true"))
         lines.append(
-            f"| {rate} | {spread(by_seed)} | {plain[best]:.2f} ({best[2:]} days) | {mean(by_seed) / plain[best]:.2f} | {total['listed_true'] / max(total['listed'], 1):.2f} | "
+            f"| {rate} | {spread(by_seed)} | {plain[best]:.2f} ({best[2:]} days) | {mean(by_seed) / plain[best]:.2f} | {total['listed'] / len(rows):.0f} | {promised:.2f} | {kept:.2f} | "
             f"{total['listed60'] / total['silent60']:.2f} | {total['listed_total60'] / total['total60']:.2f} | {mean([c['silence_waits']['listed_false_per_1000'] for c in cities]):.2f} |"
         )
     return "\n".join(lines)
