@@ -74,10 +74,12 @@ oldest: $(STAMP)  ## install the oldest versions that are promised, with all ext
 	@.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check -c build/oldest.txt '.[all]' pytest hypothesis
 	@.venv-oldest/bin/python -m pytest -p no:cacheprovider -q $(OLDEST:%=tests/test_%.py)
 
-coverage: $(STAMP)  ## which lines and branches of a room its tests miss (ROOM=riskwarn/ledger TESTS="tests/test_ledger.py …"); coverage goes into build
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --target build/coverage 'coverage>=7.6'
-	@PYTHONPATH=build/coverage COVERAGE_FILE=build/.coverage $(BIN)/python -m coverage run --branch --include='$(or $(ROOM),riskwarn)*' -m pytest -n 0 $(or $(TESTS),tests)
-	@PYTHONPATH=build/coverage COVERAGE_FILE=build/.coverage $(BIN)/python -m coverage report -m --skip-covered
+COVERED = PYTHONPATH=$(CURDIR)/build/coverage $(BIN)/python -m coverage
+coverage: $(STAMP)  ## which lines and branches the tests miss, in the processes they start too; of a room: ROOM=riskwarn/ledger TESTS="tests/test_ledger.py …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --target build/coverage --upgrade 'coverage>=7.10'
+	@echo 'import coverage; coverage.process_startup()' > build/coverage/sitecustomize.py && rm -f build/.coverage*
+	@$(COVERED) run -m pytest -n auto --dist loadfile -p no:cacheprovider $(TESTS)
+	@$(COVERED) combine --quiet && $(COVERED) report -m --skip-covered --include='$(or $(ROOM),riskwarn)/*,$(ROOM).py'
 
 wheels: $(STAMP)  ## build the source archive and of it both wheels, with the kernel for this system and in numpy for every one, into dist
 	@rm -rf dist && $(BIN)/python -m hatchling build -t sdist

@@ -120,6 +120,20 @@ class Occurrences:
         return ids[first][spread > FAR_APART_DAYS * 86_400]
 
 
+def is_among(hashes: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """(n,) whether each is one of those known, which are sorted and each once: no pass over all of these for the few of a chunk.
+
+    Examples
+    --------
+    >>> is_among(np.array([5, 1, 9], np.uint64), np.array([1, 2, 5], np.uint64)).tolist()
+    [True, True, False]
+    """
+    if not len(known):
+        return np.zeros(len(hashes), dtype=bool)
+    at = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+    return np.asarray(known[at] == hashes)
+
+
 def id_hash(rows: pd.DataFrame, *, group: bool = False) -> np.ndarray:
     """(n,) 64 bits for the event of each row; with `group`, one for all events that one row with a count became."""
     ids = rows["event_id"].str.replace(r"#\d+$", "", regex=True) if group else rows["event_id"]

@@ -10,7 +10,7 @@ from riskwarn.errors import DataError
 from riskwarn.ingest.account import Account
 from riskwarn.ingest.areas import finish_grids
 from riskwarn.ingest.correction import EVENT, Amended, amend
-from riskwarn.ingest.identity import FAR_APART, FAR_APART_DAYS, Occurrences, id_hash
+from riskwarn.ingest.identity import FAR_APART, FAR_APART_DAYS, Occurrences, id_hash, is_among
 from riskwarn.ingest.mapping import Mapping
 from riskwarn.ingest.spool import Spool
 from riskwarn.schema import Table, table_of, typed
@@ -99,7 +99,7 @@ class Stage:
             if feed not in self._held:
                 self._held[feed] = np.unique(self._hash(str(feed), self.store.ids(str(feed))))
             late = any(full > self.arrived for full in self.fulls.get(str(feed), ()))
-            fold[places] |= late | np.isin(hashes[places], self._held[feed])
+            fold[places] |= late | is_among(hashes[places], self._held[feed])
         return fold
 
     # -- once all is read -------------------------------------------------------------------------------------------
@@ -255,10 +255,10 @@ class Stage:
 
     def _unnamed(self, feed: str) -> Callable[[pd.Series], np.ndarray]:
         named = np.unique(np.concatenate(self.named)) if self.named else np.empty(0, np.uint64)
-        return lambda ids: ~np.isin(self._hash(feed, ids), named)
+        return lambda ids: ~is_among(self._hash(feed, ids), named)
 
     def _among(self, feed: str, wanted: np.ndarray) -> Callable[[pd.Series], np.ndarray]:
-        return lambda ids: np.isin(self._hash(feed, ids), wanted)
+        return lambda ids: is_among(self._hash(feed, ids), wanted)
 
     def _hash(self, feed: str, ids: pd.Series) -> np.ndarray:
         return id_hash(pd.DataFrame({"source": feed, "event_id": ids}, dtype="str"), group=self.counted)
