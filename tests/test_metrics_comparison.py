@@ -1,6 +1,7 @@
 """Differences: paired, over dates whose windows overlap, with an interval that holds its level however few the dates are."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,6 +87,87 @@ def test_any_level_has_an_interval(level):
 
     assert told.low < told.estimate < told.high
     assert (told.high - told.low < usual.high - usual.low) == (level < 0.5)
+
+
+@given(gap=GAPS, data=st.data())
+def test_a_date_without_weight_is_as_if_it_were_not_there(gap, data):
+    """What is told of weighted dates is what the others of them tell alone, overlaps and all; a single one tells nothing of another."""
+    weight = np.array(data.draw(st.lists(st.sampled_from([0.0, 0.0, 1.0, 3.0]), min_size=len(gap), max_size=len(gap))))
+    weight[0] = 1.0
+    heavy, zero = np.flatnonzero(weight), np.zeros(len(gap))
+    shared = metrics.shared_windows(7 * np.arange(len(gap)), 28)
+    told = metrics.difference_interval(gap, zero, weight=weight, shared=shared)
+
+    if len(heavy) == 1:
+        assert (told.low, told.estimate, told.high, told.p_value) == (-np.inf, gap[0], np.inf, 1)
+    else:
+        alone = metrics.difference_interval(
+            gap[heavy], zero[heavy], weight=weight[heavy], shared=shared[np.ix_(heavy, heavy)]
+        )
+        assert told == alone
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e-3, 1e200])
+def test_an_interval_is_told_in_the_unit_of_the_metric(unit):
+    """In another unit it is the same interval, and as likely, however small or large the numbers."""
+    a, b = np.random.default_rng(3).random((2, 12))
+    told, other = metrics.difference_interval(a, b), metrics.difference_interval(a * unit, b * unit)
+
+    assert np.array([other.estimate, other.low, other.high]) / unit == pytest.approx(
+        [told.estimate, told.low, told.high]
+    )
+    assert other.p_value == pytest.approx(told.p_value)
+
+
+MONDAYS = pd.date_range("2025-03-03", periods=8, freq="7D")
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        MONDAYS,
+        MONDAYS.tz_localize("Europe/Paris"),
+        pd.Series(MONDAYS),
+        list(MONDAYS),
+        [w.date() for w in MONDAYS],
+        MONDAYS.to_numpy(),
+    ],
+)
+def test_windows_overlap_by_days_whatever_a_date_is_made_of(dates):
+    """Dates are read by their own clock, summer and winter, and as days from any origin: the overlap is the same."""
+    wanted = metrics.shared_windows(np.arange(8) * 7, 28)
+
+    assert metrics.shared_windows(dates, 28).tolist() == wanted.tolist()
+
+
+@pytest.mark.parametrize(
+    "days", [[MONDAYS[0], pd.NaT], pd.DatetimeIndex([MONDAYS[0], None]), [0, np.nan], MONDAYS - MONDAYS[0]]
+)
+def test_windows_are_of_days_that_are_known(days):
+    """A missing date is refused, and so are durations, of which nobody says the unit."""
+    with pytest.raises(ValueError, match=r"days (has 1 missing|must be numbers, got durations)"):
+        metrics.shared_windows(days, 28)
+
+
+@pytest.mark.parametrize(
+    "shared",
+    [np.zeros((4, 4)), np.full((4, 4), np.nan), -np.ones((4, 4)), np.triu(np.ones((4, 4))), 2 * np.eye(4), np.eye(3)],
+)
+def test_what_dates_share_is_a_share(shared):
+    """Anything but a symmetric table of shares, 1 on the diagonal, a row a date, is refused, and no interval is made of it."""
+    with pytest.raises(ValueError, match="shared must be"):
+        metrics.difference_interval([1.0, 2, 4, 3], np.zeros(4), shared=shared)
+
+
+def test_numbers_alone_are_compared():
+    """What would lose a part when it is read as a number, or is none, is refused."""
+    for odd, called in (
+        (np.ones(4) * 1j, "complex numbers"),
+        (MONDAYS[:4], "dates"),
+        (MONDAYS[:4] - MONDAYS[0], "durations"),
+    ):
+        with pytest.raises(ValueError, match=f"first must be numbers, got {called}"):
+            metrics.difference_interval(odd, np.zeros(4))
 
 
 def test_a_real_gain_is_seen():

@@ -1,5 +1,7 @@
 """What a metric accepts: aligned, finite columns of numbers, one value a grid; anything else is refused by name."""
 
+import datetime as dt
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -7,6 +9,9 @@ NORMAL_95 = 1.959963984540054
 """Standard errors on either side of a normal estimate that make a 95 % interval."""
 WHOLE = 1e-9
 """Rounding error allowed before a share of grids is rounded up to one grid more."""
+
+_NO_NUMBERS = {"M": "dates", "m": "durations", "c": "complex numbers"}
+"""Kinds of numpy that would be read as numbers and are none, or lose a part."""
 
 
 def column(name: str, values: ArrayLike, *, low: float = -np.inf, high: float = np.inf) -> np.ndarray:
@@ -29,13 +34,15 @@ def column(name: str, values: ArrayLike, *, low: float = -np.inf, high: float = 
     Raises
     ------
     ValueError
-        The column is empty, not one-dimensional, or holds a missing, infinite or out-of-range value.
+        The column is empty, not one-dimensional, of dates, durations or complex numbers, or holds a missing, infinite or out-of-range value.
 
     Examples
     --------
     >>> column("y", [2, 0], low=0)
     array([2., 0.])
     """
+    if kind := _NO_NUMBERS.get(kind_of(values)):
+        raise ValueError(f"{name} must be numbers, got {kind}.")
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(f"{name} must be one column with at least one value, got shape {array.shape}.")
@@ -50,6 +57,20 @@ def column(name: str, values: ArrayLike, *, low: float = -np.inf, high: float = 
             f"{name} must be in [{low:g}, {high:g}], got {array[outside][0]:g} in row {int(outside.argmax())}."
         )
     return array
+
+
+def kind_of(values: ArrayLike) -> str:
+    """The letter numpy has for the kind of some values, ``M`` for dates of any make.
+
+    Examples
+    --------
+    >>> kind_of([1, 2]), kind_of(np.array(["2025-01-06"], "datetime64[D]")), kind_of([dt.date(2025, 1, 6)])
+    ('i', 'M', 'M')
+    """
+    kind = getattr(getattr(values, "dtype", None), "kind", None) or np.asarray(values).dtype.kind
+    if kind != "O":
+        return str(kind)
+    return "M" if any(isinstance(value, dt.date) for value in np.asarray(values).ravel()[:1]) else "O"
 
 
 def aligned(**columns: np.ndarray) -> None:

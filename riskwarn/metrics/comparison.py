@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from riskwarn.calling import checked
-from riskwarn.metrics.array import aligned, column, counts, inside
+from riskwarn.metrics.array import aligned, column, counts, inside, kind_of
 
 _MOST_TERMS = 30
 """Cosines beyond these narrow an interval by less than a twentieth and make it trust that nothing else than overlap ties dates together."""
 _LEAST_DATES = 4
 """Fewest dates a cosine: the slower the cosines, the more of what carries over from date to date beyond the overlap they see, as the mean does."""
-_NODES = 400
+_NODES, _ROUNDING = 400, 1e-9
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def shared_windows(days: ArrayLike, horizon_days: float) -> np.ndarray:
     Parameters
     ----------
     days
-        (dates,) When each date is, in days from any origin.
+        (dates,) When each date is: dates, by their own clock, or numbers of days from any origin.
     horizon_days
         Length of the windows, above 0.
 
@@ -81,8 +81,10 @@ def shared_windows(days: ArrayLike, horizon_days: float) -> np.ndarray:
     --------
     >>> shared_windows([0, 7, 14, 28], 28)[0].tolist()
     [1.0, 0.75, 0.5, 0.0]
+    >>> shared_windows(np.array(["2025-01-06", "2025-01-20"], "datetime64[D]"), 28)[0].tolist()
+    [1.0, 0.5]
     """
-    at = column("days", days)
+    at = column("days", _in_days(days) if kind_of(days) == "M" else days)
     if not horizon_days > 0:
         raise ValueError(f"horizon_days must be above 0, got {horizon_days}.")
     return np.asarray(np.clip(1 - np.abs(at[:, None] - at) / horizon_days, 0, None))
@@ -110,10 +112,11 @@ def difference_interval(
     first, second
         (dates,) A metric of two models, date by date in time order.
     weight
-        (dates,) Weight of each date, at least 0. With all events of the date as weight the mean of captures is the pooled capture,
+        (dates,) Weight of each date, at least 0; a date of weight 0 is as if it were not there. With all events of the date as weight the mean of captures is the pooled capture,
         events caught over events in all.
     shared
-        (dates, dates) Share of the label window that two dates have in common (:func:`shared_windows`); none where not given.
+        (dates, dates) Share of the label window that two dates have in common (:func:`shared_windows`): symmetric, in [0, 1], 1 on the
+        diagonal. None where not given.
     level
         Of the interval, in (0, 1).
 
@@ -121,7 +124,7 @@ def difference_interval(
     -------
     interval
         `Interval`. Few independent windows make it wide: with eight weekly dates and a horizon of 91 days it is seven times the usual two errors.
-        Dates that all share one window tell one thing, from which nothing follows of another: bounds are infinite.
+        A single date of some weight, or dates that all share one window, tell one thing, from which nothing follows of another: bounds are infinite.
 
     Raises
     ------
@@ -139,19 +142,21 @@ def difference_interval(
     >>> round(told.estimate, 3), told.excludes_zero
     (0.04, True)
     """
-    gap, weight = _differences(first, second, weight)
+    gap, mass = _differences(first, second, weight)
     inside("level", level, 0, 1)
-    n = gap.size
-    overlap = np.eye(n) if shared is None else np.asarray(shared, dtype=float)
-    if overlap.shape != (n, n):
-        raise ValueError(f"shared must be ({n}, {n}), a row and a column a date, got {overlap.shape}.")
-    estimate = float(np.average(gap, weights=weight))
+    heavy = np.flatnonzero(mass)
+    overlap = _overlap(shared, gap.size)[np.ix_(heavy, heavy)]
+    gap, mass, n = gap[heavy], mass[heavy] / mass.max(), heavy.size
+    estimate = float(np.average(gap, weights=mass))
+    if n == 1:
+        return Interval(estimate, -np.inf, np.inf, 1.0, 1, 0)
+    unit = float(np.abs(gap).max()) or 1.0  # squares of the smallest and largest numbers are none
     basis = _cosines(n, _terms(overlap))
     # dates weigh as their share of all weight: the sum of these terms over n is how far the weighted mean lies from `estimate`
-    spread = basis[:, 1:].T @ (weight * (gap - estimate) / weight.mean())
-    error = float(np.sqrt((spread**2).mean() / n))
+    spread = basis[:, 1:].T @ (mass * (gap / unit - estimate / unit) / mass.mean())
+    error = unit * float(np.sqrt((spread**2).mean() / n))
     gram = basis.T @ overlap @ basis
-    if error <= 1e-12 * (abs(estimate) + np.abs(gap).max()):
+    if error <= 1e-12 * (abs(estimate) + unit):
         return Interval(estimate, estimate, estimate, 1.0 if estimate == 0 else 0.0, n, len(spread))
     half = _critical(gram, 1 - level) * error
     return Interval(estimate, estimate - half, estimate + half, _beyond(abs(estimate) / error, gram), n, len(spread))
@@ -210,6 +215,28 @@ def statistic_interval(
     pseudo = len(values) * estimate - (len(values) - 1) * without
     tested = difference_interval(pseudo, np.zeros(len(pseudo)), shared=shared, level=level)
     return estimate + tested.low - tested.estimate, estimate, estimate + tested.high - tested.estimate
+
+
+def _in_days(dates: ArrayLike) -> np.ndarray:
+    """Days from the first of some dates to each, by the clock they are told in; NaN for none."""
+    import pandas as pd  # noqa: PLC0415 - for dates alone
+
+    at = pd.DatetimeIndex(dates).tz_localize(None)
+    return np.asarray((at - at.min()) / pd.Timedelta(days=1), dtype=float)
+
+
+def _overlap(shared: ArrayLike | None, n: int) -> np.ndarray:
+    """(n, n) what dates have in common."""
+    if shared is None:
+        return np.eye(n)
+    overlap = np.asarray(shared, dtype=float)
+    if overlap.shape != (n, n):
+        raise ValueError(f"shared must be ({n}, {n}), a row and a column a date, got {overlap.shape}.")
+    within = ((overlap >= -_ROUNDING) & (overlap <= 1 + _ROUNDING)).all()
+    even = np.allclose(overlap, overlap.T, rtol=0, atol=_ROUNDING)
+    if not (within and even and np.allclose(np.diag(overlap), 1, rtol=0, atol=_ROUNDING)):
+        raise ValueError("shared must be symmetric, in [0, 1] and 1 on the diagonal, as shared_windows gives it.")
+    return overlap
 
 
 def _terms(shared: np.ndarray) -> int:
