@@ -198,6 +198,20 @@ def test_what_is_proposed_is_taken(tmp_path_factory, kind, n, day, seed):
 
 
 @pytest.mark.parametrize(
+    ("x", "y"), [("118.{}", "32.{}"), ("118,{}", "32,{}"), ("E118.{}", "N32.{}"), ("118\u00b0{:.2}'", "32\u00b0{:.2}'")]
+)
+def test_coordinates_are_proposed_however_they_are_written(tmp_path, x, y):
+    """Columns that ingest reads as coordinates are proposed as such: with a decimal comma, letters or degrees as with a point."""
+    part = [str(1001 + 37 * k) for k in range(60)]
+    rows = pd.DataFrame({"longitude": [x.format(p) for p in part], "latitude": [y.format(p) for p in part]})
+    rows["date"] = "2024-03-01 10:00"
+    rows.to_csv(tmp_path / "calls.csv", index=False, sep=";")
+    proposed = guess(tmp_path / "calls.csv", timezone="Asia/Shanghai").columns.set_index("column")["field"]
+
+    assert proposed[["longitude", "latitude"]].tolist() == ["lon", "lat"]
+
+
+@pytest.mark.parametrize(
     ("days", "zone", "order", "asked"),
     [
         (["01/08/2024", "02/08/2024"], "America/New_York", "month first", True),

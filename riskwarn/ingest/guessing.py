@@ -15,7 +15,7 @@ from riskwarn.calling import checked
 from riskwarn.errors import DataError, DefinitionError, PrivacyError
 from riskwarn.ingest.categorising import candidates
 from riskwarn.ingest.clock import Order
-from riskwarn.ingest.coordinates import points_of
+from riskwarn.ingest.coordinates import coordinate_of, points_of
 from riskwarn.ingest.delivery import Delivery
 from riskwarn.ingest.folding import cleaned, fold
 from riskwarn.ingest.mapping import EXTRA_FIELDS, Mapping, mapping_of, preset, preset_names, vocabulary
@@ -226,8 +226,12 @@ def _judge_time(texts: pd.Series) -> bool:
     return bool(orders_of(texts, least=MOSTLY) or orders_of(texts, least=MOSTLY, short_years=True))
 
 
-def _judge_number(texts: pd.Series) -> bool:
-    return bool(pd.to_numeric(texts, errors="coerce").notna().mean() > MOSTLY)
+def _judge_x(texts: pd.Series) -> bool:
+    return bool(coordinate_of(texts, "x").notna().mean() > MOSTLY)
+
+
+def _judge_y(texts: pd.Series) -> bool:
+    return bool(coordinate_of(texts, "y").notna().mean() > MOSTLY)
 
 
 def _judge_point(texts: pd.Series) -> bool:
@@ -245,8 +249,8 @@ def _judge_id(texts: pd.Series) -> bool:
 
 
 _JUDGES: dict[str, Callable[[pd.Series], bool]] = {
-    "lon": _judge_number,
-    "lat": _judge_number,
+    "lon": _judge_x,
+    "lat": _judge_y,
     "lonlat": _judge_point,
     "category": _judge_category,
     "event_id": _judge_id,
