@@ -426,6 +426,17 @@ def test_an_address_that_does_not_answer_is_told(monkeypatch):
         pass
 
 
+def test_workers_that_do_not_come_are_told(cluster, monkeypatch):
+    """A scheduler that answers and has fewer workers than are asked for is told apart from one that does not answer."""
+    monkeypatch.setattr(dask_engine, "WAIT_S", 1)
+
+    with (
+        pytest.raises(EngineError, match=r"answers, but not with 9 workers within 1 s .*fewer --jobs"),
+        Engine("dask", address=cluster, jobs=9).started(),
+    ):
+        pass
+
+
 @pytest.mark.parametrize("greeting", [b"", b"SSH-2.0-OpenSSH_9.2\r\n"])
 def test_what_is_no_scheduler_is_told(monkeypatch, greeting):
     """A dashboard, which waits to be asked, and a server of another protocol are refused in a sentence that names the dashboard's port."""

@@ -74,10 +74,15 @@ def connected(address: str, jobs: int) -> Iterator["Client"]:
             _check_greeting(address)
         try:
             client = stack.enter_context(Client(address, timeout=WAIT_S, set_as_default=False))
+        except (OSError, TimeoutError, ValueError) as error:
+            raise EngineError(
+                f"Dask at {address} does not answer within {WAIT_S} s ({type(error).__name__}); look at its scheduler and the address."
+            ) from error
+        try:
             client.wait_for_workers(jobs, timeout=WAIT_S)
         except (OSError, TimeoutError, ValueError) as error:
             raise EngineError(
-                f"Dask at {address} does not answer with {jobs} worker{'s' * (jobs > 1)} within {WAIT_S} s ({type(error).__name__}); look at its scheduler, "
+                f"Dask at {address} answers, but not with {jobs} worker{'s' * (jobs > 1)} within {WAIT_S} s ({type(error).__name__}); look at its scheduler, "
                 "or ask for fewer --jobs."
             ) from error
         if started_here:
