@@ -358,6 +358,14 @@ def test_a_visit_in_between_starts_the_clock_anew(tmp_path):
     assert seen["grid:G1"].evidence["red_nights"] == 3
 
 
+def test_three_alerts_of_one_night_are_one_red_night(tmp_path):
+    """A grid that three questions name red on one night has a day for its visit, and afterwards one red night."""
+    seen = alerted(tmp_path, [("red", "G0", 1)] * 3 + [("red", "G1", 2)] * 3, [("G5", 5)])
+
+    assert list(seen) == ["grid:G1"]
+    assert seen["grid:G1"].evidence["red_nights"] == 1
+
+
 def test_the_rungs_of_a_ladder(tmp_path):
     """A matter that stepped up twice in a month counts once, at its highest rung; the chance of the next step is the year's, drawn to the mean by twenty steps."""
     events = []

@@ -333,9 +333,10 @@ def alert_gaps(evidence: Evidence) -> pd.DataFrame:
     by = each.groupby("grid").agg(
         raised=("raised", "min"),
         late=("late", "any"),
-        red=("level", lambda x: int((x == "red").sum())),
         level=("level", "first"),
     )
+    red = each[each["level"] == "red"].groupby("grid")["raised"].nunique()
+    by = by.assign(red=red.reindex(by.index, fill_value=0))
     red_unseen = (by["red"] >= RED_NIGHTS) & (last[by.index] < by["raised"])
     unseen = by[by["late"] | red_unseen]
     return gap_rows(
