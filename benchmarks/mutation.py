@@ -38,7 +38,7 @@ ASKED = {
     "metrics": ("metrics", "test_metrics test_metrics_forecasts test_metrics_comparison"),
     "gaps": (
         "gaps",
-        "test_gaps test_gaps_coverage test_gaps_deadlines test_gaps_exposure test_gaps_feeds test_gaps_handling test_gaps_rows test_gaps_silence test_gaps_states test_gaps_surge test_gaps_wording",
+        "test_gaps test_gaps_bounds test_gaps_coverage test_gaps_deadlines test_gaps_exposure test_gaps_feeds test_gaps_handling test_gaps_rows test_gaps_silence test_gaps_states test_gaps_surge test_gaps_wording",
     ),
     "ledger": (
         "ledger",

@@ -16,9 +16,9 @@ LAG_TOP = 0.10
 
 
 def matters(evidence: Evidence) -> pd.DataFrame:
-    """Matters of the last year, by the case, else the place and category, their records name: township, whether residents and ledger have it, and when first.
+    """Matters of the last year, by the case their records name: township, whether residents and ledger have it, and when first.
 
-    A record that names neither is a matter of its own.
+    A record that names none is a matter of its own.
     """
     events = evidence.events
     rows = np.flatnonzero(
