@@ -128,6 +128,28 @@ def test_found_by_workers_is_what_the_ledger_has_of_its_own():
     assert quality.matters(seen(events))["found_at"].notna().sum() == 1
 
 
+@pytest.mark.parametrize(("every", "dead"), [(1, 400), (7, 300), (30, 120), (1, 1200)])
+def test_a_dead_feed_is_told_as_long_as_it_is_dead(every, dead):
+    """Its habit is that of the year before its last delivery; the silence takes nothing from the usual pause, nor from the records that lack."""
+    days = min(dead + 12 * every, 1096)
+    intake = intake_of(range(dead + 11 * every, dead - 1, -every), days=days)
+    intake.rows[0, max(days - dead + 1, 0) :] = 0
+    (fault,) = feed.standing(seen([ALWAYS]), intake)
+
+    assert (fault["fault"], fault["silent_days"], fault["usual_pause_days"]) == ("stopped", dead, every)
+    assert fault["records_a_day"] == (1 if dead < days else 0)
+
+
+def test_usual_records_are_of_the_middle_week_from_half_a_year_on():
+    """Of 182 days before the last delivery the middle week counts, of one day fewer the mean."""
+    rows = np.ones(182)
+    rows[-1] = 183
+
+    assert feed._usual_rows(rows) == 1
+    assert feed._usual_rows(rows[1:]) == pytest.approx((180 + 183) / 181)
+    assert feed._usual_rows(np.r_[np.full(99, 50.0), rows]) == 1
+
+
 def test_the_city_has_stopped_where_all_its_bodies_have():
     """Told of two and more, of all of them, and where the whole is no row of its own: with the shortest silence, and what all of them lack."""
 

@@ -137,8 +137,8 @@ def _everywhere(intake: Intake, stopped: list[dict[str, object]]) -> list[dict[s
 
 
 def _overdue(evidence: Evidence, intake: Intake, org: int, arrived: np.ndarray) -> dict[str, object] | None:
-    """Fault of a feed whose next delivery is overdue by its own habit."""
-    recent = arrived[arrived > evidence.at - 2 * _MEMORY_DAYS * DAY_US]
+    """Fault of a feed whose next delivery is overdue by its own habit: that of the year before the last one, so silence never becomes the habit."""
+    recent = arrived[arrived > arrived[-1] - 2 * _MEMORY_DAYS * DAY_US]
     pause = np.diff(recent) / DAY_US
     if len(pause) < _LEAST_DELIVERIES - 1:
         return None
@@ -146,11 +146,8 @@ def _overdue(evidence: Evidence, intake: Intake, org: int, arrived: np.ndarray) 
     since = (evidence.at - int(arrived[-1])) / DAY_US
     if since <= usual + 3 * spread + 1 / 24:
         return None
-    a_day = (
-        float(np.median(intake.rows[org, -(_MEMORY_DAYS // 7 * 7) :].reshape(-1, 7).sum(axis=1))) / 7
-        if intake.rows.shape[1] >= _MEMORY_DAYS
-        else float(intake.rows[org].mean())
-    )
+    days = intake.rows.shape[1] - int(days_before(arrived[-1:], evidence.at, evidence.timezone)[0])
+    a_day = _usual_rows(intake.rows[org, : max(days, 0)])
     return {
         "scope": intake.scopes[org],
         "fault": "stopped",
@@ -164,6 +161,13 @@ def _overdue(evidence: Evidence, intake: Intake, org: int, arrived: np.ndarray) 
         "expected": round(a_day * since, 1),
         "p": float(np.exp(-max(a_day * since, 1.0))),
     }
+
+
+def _usual_rows(rows: np.ndarray) -> float:
+    """Records a day: of half a year or more by its middle week, else their mean."""
+    if len(rows) < _MEMORY_DAYS:
+        return float(rows.mean()) if len(rows) else 0.0
+    return float(np.median(rows[-_MEMORY_DAYS:].reshape(-1, 7).sum(axis=1))) / 7
 
 
 def _empty_days(evidence: Evidence, intake: Intake) -> list[dict[str, object]]:
