@@ -308,3 +308,11 @@ def test_delays_are_learnt_of_half_a_year(age, read):
     curve = delay_curve(seen([late, other, *prompt]), "hotline")
 
     assert curve[[0, 9, 10]].tolist() == ([0.75, 0.75, 1.0] if read else [1.0, 1.0, 1.0])
+
+
+@pytest.mark.parametrize(("before", "told"), [(363.9, True), (364, False)])
+def test_a_habit_is_of_the_year_before_the_last_delivery(before, told):
+    """A tenth delivery less than 364 days before the last counts for the nine pauses that are wanted; one of 364 days before does not."""
+    arrivals = [300 + before, *range(308, 299, -1)]
+
+    assert bool(feed.standing(seen([ALWAYS]), intake_of(arrivals))) == told
