@@ -20,18 +20,20 @@ KINDS = ["邻里纠纷", "拖欠农民工工资", "物业", "婚恋家庭", "征
 N_GRIDS, FILE_ROWS = 5000, 1_000_000
 
 
-def made_up(path, n, *, n_grids=N_GRIDS, number=0):
-    """A made-up ledger: two years, six kinds, half closed; each `number` another file."""
+def made_up(path, n, *, n_grids=N_GRIDS, number=0, n_files=1):
+    """A made-up ledger: six kinds, half closed, and of two years one part of `n_files`, the one of this `number`."""
     import numpy as np
     import pandas as pd
     import pyarrow as pa
     import pyarrow.csv
 
     rng = np.random.default_rng(1 + number)
-    writer = None
+    writer, span = None, 730 * 86_400 // n_files
     for start in range(0, n, 250_000):
         m = min(250_000, n - start)
-        at = np.datetime64("2023-01-01T00:00:00") + np.sort(rng.integers(0, 730 * 86_400, m)).astype("timedelta64[s]")
+        at = np.datetime64("2023-01-01T00:00:00") + (np.sort(rng.integers(0, span, m)) + number * span).astype(
+            "timedelta64[s]"
+        )
         closed = at + rng.integers(3600, 60 * 86_400, m).astype("timedelta64[s]")
         text = pd.Series(at).dt.strftime("%Y-%m-%d %H:%M:%S")
         table = pa.table(
@@ -83,8 +85,10 @@ def files(n, n_grids, engine, jobs):
     with tempfile.TemporaryDirectory() as folder:
         exports, store = Path(folder) / "exports", Path(folder) / "store"
         exports.mkdir()
-        for number, start in enumerate(range(0, n, FILE_ROWS)):
-            made_up(exports / f"ledger-{number:03d}.csv", min(FILE_ROWS, n - start), n_grids=n_grids, number=number)
+        starts = range(0, n, FILE_ROWS)
+        for number, start in enumerate(starts):
+            file = exports / f"ledger-{number:03d}.csv"
+            made_up(file, min(FILE_ROWS, n - start), n_grids=n_grids, number=number, n_files=len(starts))
         run(grids_of(store, n_grids))
         code = f"""
 import json, time
