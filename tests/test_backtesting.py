@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 import riskwarn as rw
 from riskwarn import metrics
-from riskwarn.backtesting import backtest, shared_by
+from riskwarn.backtesting import backtest, judged, shared_by
 from riskwarn.baseline import Linear, PriorCount
-from riskwarn.errors import LabelError, RiskwarnError
+from riskwarn.errors import DefinitionError, LabelError, RiskwarnError
 from riskwarn.experiment import Dates, Experiment, Folds, Judge
 from riskwarn.notebook import escaped, text_html
+from riskwarn.reporting import to_html
 from riskwarn.store import Store
 
 ROOT = Path(__file__).parents[1]
@@ -384,3 +385,16 @@ def test_philadelphia_prior_counts_equal_the_reference(philadelphia, name, event
     assert report.predictions.query("model == 'prior count 52 weeks'")["y"].sum() == rows["events_scored"].iloc[0]
     assert report.predictions["grid_id"].nunique() == 408
     assert report.frame["as_of"].nunique() == 51
+
+
+def test_a_report_without_a_baseline_shows_what_it_has():
+    """Models alone are told as text, in a notebook and as a page, without the comparison; that itself is refused."""
+    found = towns.judged("hint", grids=towns.quarters())
+    own = found.predictions[found.predictions["model"] == "riskwarn"]
+    alone = dataclasses.replace(found, predictions=own, frame=judged(own, found.experiment), baselines=())
+
+    for shown in (repr(alone), alone._repr_html_(), to_html(alone)):
+        assert "riskwarn" in shown
+        assert "gainst the best baseline (positive" not in shown
+    with pytest.raises(DefinitionError, match="no baseline to compare with"):
+        alone.differences()

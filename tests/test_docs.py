@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from riskwarn.calling import HEARD
+
 ROOT = Path(__file__).parent.parent
 PAGES = [
     ROOT / "README.md",
@@ -56,6 +58,15 @@ def _with_python(pages):
 
 def _with_commands(pages):
     return [p for p in pages if p not in CHINESE and any("norun" not in o for o, _ in blocks(p, "console"))]
+
+
+@pytest.fixture(autouse=True)
+def _recording_ends_with_its_page():
+    """A page may have all that is found recorded from then on; what other tests find is not."""
+    before = dict(HEARD)
+    yield
+    HEARD.clear()
+    HEARD.update(before)
 
 
 @pytest.mark.parametrize("page", _with_python(PAGES), ids=name_of)

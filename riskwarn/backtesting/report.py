@@ -218,20 +218,22 @@ class Report:
         return pd.DataFrame(rows)
 
     def __repr__(self) -> str:
-        """The table and the differences, as text."""
+        """The table, and the differences where there is a baseline, as text."""
         shown = self.table.round(4).to_string()
+        if not self.baselines:
+            return f"{self.experiment.question}\n{self.span}\n\n{shown}"
         return f"{self.experiment.question}\n{self.span}\n\n{shown}\n\nAgainst the best baseline (positive is better, 95 % interval):\n{self._lines()}"
 
     def _repr_html_(self) -> str:
-        """Both tables, the best of each metric in bold, and each interval drawn beside zero."""
+        """Both tables, the best of each metric in bold, and each interval drawn beside zero; the first alone where there is no baseline."""
+        head = f"<h4>{html.escape(self.experiment.question)}</h4><p>{html.escape(self.span)}</p>"
+        table = _bold_best(escaped(self.table)).to_html(escape=False)
+        if not self.baselines:
+            return head + table
         differences = self.differences()
         strips = [_strip(row, differences) for row in differences.to_dict("records")]
         drawn = escaped(differences.round(4)).assign(interval=strips)
-        table = _bold_best(escaped(self.table)).to_html(escape=False)
-        return (
-            f"<h4>{html.escape(self.experiment.question)}</h4><p>{html.escape(self.span)}</p>{table}"
-            f"<p>Against the best baseline (positive is better, 95 % interval)</p>{drawn.to_html(index=False, escape=False)}"
-        )
+        return f"{head}{table}<p>Against the best baseline (positive is better, 95 % interval)</p>{drawn.to_html(index=False, escape=False)}"
 
     @property
     def span(self) -> str:
