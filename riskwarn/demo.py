@@ -11,9 +11,10 @@ from riskwarn.example import boston
 from riskwarn.experiment import Experiment
 from riskwarn.explanation import sentences
 from riskwarn.gaps import KINDS
-from riskwarn.holds import holds_of, promote, release
+from riskwarn.holds import holds_of, promote
 from riskwarn.language import LANGUAGES
 from riskwarn.pipeline import Night, nightly
+from riskwarn.releasing import release
 from riskwarn.scaffold import starter
 from riskwarn.store import Store
 from riskwarn.taxonomy import words_of

@@ -7,7 +7,7 @@ import pytest
 import towns
 from test_maturity import drawn
 
-from riskwarn import answer, holds, tracking
+from riskwarn import answer, holds, releasing, tracking
 from riskwarn.cli import main
 from riskwarn.errors import DataError, GateError, PrivacyError, UnsoundError
 from riskwarn.monitoring.mark import marks
@@ -131,21 +131,21 @@ def test_a_promotion_is_held_until_it_is_released(street):
     run(street)
     with pytest.raises(GateError, match=r"hold stops the promotion of dispute_call_14d: unseen: feed:police_call@new"):
         holds.check_promotion(street, PLAN, towns.TARGET)
-    holds.release(street, "unseen", by="batch_operator", why="codes were mapped", days=3)
+    releasing.release(street, "unseen", by="batch_operator", why="codes were mapped", days=3)
     holds.check_promotion(street, PLAN, towns.TARGET)
     [hold] = [h for h in holds.holds_of(street, PLAN) if h.name == "unseen"]
 
     assert hold.released.startswith("batch_operator until ")
     later = pd.Timestamp.now(tz=street.timezone) + pd.Timedelta(days=3, minutes=1)
-    assert holds.releases(street, now=later) == []
+    assert releasing.releases(street, now=later) == []
     assert street.noted()[-1]["why"] == "codes were mapped"
 
 
 def test_a_release_of_one_question_is_of_that_alone(street):
     """Another question's hold stays."""
     drift = holds.Held("drift", "a", ("promotion",), "x"), holds.Held("drift", "b", ("promotion",), "x")
-    holds.release(street, "drift", target="a", by="batch_operator", why="known")
-    left = holds.standing([holds._marked(hold, holds.releases(street)) for hold in drift], "promotion")
+    releasing.release(street, "drift", target="a", by="batch_operator", why="known")
+    left = holds.standing([holds._marked(hold, releasing.releases(street)) for hold in drift], "promotion")
 
     assert [hold.target for hold in left] == ["b"]
 
@@ -156,7 +156,7 @@ def test_a_plan_may_let_a_hold_stop_the_list(street):
         run(street, planned("churn", "level", "unseen"))
     assert street.run_of(towns.STREET_NIGHT) is None
     assert "aside" in {hold.name for hold in holds.holds_of(street, PLAN)}
-    holds.release(street, "unseen", by="batch_operator", why="codes were mapped")
+    releasing.release(street, "unseen", by="batch_operator", why="codes were mapped")
 
     assert len(run(street, planned("churn", "level", "unseen")).scores) == 12
 
@@ -178,7 +178,7 @@ def test_a_released_jump_is_published(jumped):
     ):
         run(jumped)
     assert [hold.name for hold in holds.holds_of(jumped, PLAN) if "publication" in hold.stops] == ["aside"]
-    holds.release(jumped, "level", by="batch_operator", why="a feed came back", target=towns.TARGET)
+    releasing.release(jumped, "level", by="batch_operator", why="a feed came back", target=towns.TARGET)
     run(jumped)
 
     assert jumped.run_of(towns.STREET_NIGHT)
@@ -218,7 +218,7 @@ def test_what_cannot_be_released_is_told(street, changes, kind, said):
     """And nothing is written."""
     given = {"name": "unseen", "by": "batch_operator", "why": "mapped", "days": 7} | changes
     with pytest.raises(kind, match=said):
-        holds.release(street, given.pop("name"), **given)
+        releasing.release(street, given.pop("name"), **given)
 
     assert street.noted() == []
 
@@ -256,7 +256,7 @@ def test_a_version_without_its_papers_is_held(tmp_path, papers, said):
     with pytest.raises(GateError, match=rf"papers: version \w+ of {towns.TARGET} {said}\. To lift it: train it again"):
         holds.check_promotion(store, PLAN, towns.TARGET)
     holds.check_promotion(store, Plan((Question("t"),), holds=Holds(promotion=("golden",))), towns.TARGET)
-    holds.release(store, "papers", by="batch_operator", why="judged on paper", target=towns.TARGET)
+    releasing.release(store, "papers", by="batch_operator", why="judged on paper", target=towns.TARGET)
     holds.check_promotion(store, PLAN, towns.TARGET)
 
 
@@ -289,7 +289,7 @@ def test_what_was_not_judged_is_no_pass(tmp_path, changed, said):
     with pytest.raises(GateError, match=rf"audit: version \w+ of {towns.TARGET}: .*{said}"):
         holds.check_promotion(store, PLAN, towns.TARGET)
     holds.check_promotion(store, Plan((Question("t"),), holds=Holds(promotion=("papers",))), towns.TARGET)
-    holds.release(store, "audit", by="city_analyst", why="no register of kinds of area yet", target=towns.TARGET)
+    releasing.release(store, "audit", by="city_analyst", why="no register of kinds of area yet", target=towns.TARGET)
     holds.check_promotion(store, PLAN, towns.TARGET)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 ORDER = (
     "errors extras progress calling signed language sheet notebook clock declaring schema privacy tail unusual holiday arrivals lumps recording taxonomy store grid ingest history feature label metrics leakage level calibration rows baseline stack objective draws purpose experiment panel split model scoring estimator "
-    "backtesting selection tuning plotting naming audit gate reporting datasheet explanation gaps alerting tracking training monitoring weekly degraded plan publishing scaffold mode working lane answer standby sandbox shadow register maturity holds replaying means pipeline retraining distributed counted testing simulation example exporting paper ledger access webhooks gauges web bulletin client doctor demo founding selfcheck cli"
+    "backtesting selection tuning plotting naming audit gate reporting datasheet explanation gaps alerting tracking training monitoring weekly degraded plan publishing scaffold mode working lane answer standby sandbox shadow register maturity releasing holds replaying means pipeline retraining distributed counted testing simulation example exporting paper ledger access webhooks gauges web bulletin client doctor demo founding selfcheck cli"
 ).split()
 PACKAGE = Path(__file__).parent.parent / "riskwarn"
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE or p.stem not in {"__init__", "__main__"})

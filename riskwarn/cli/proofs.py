@@ -66,7 +66,7 @@ def holds(
 ) -> None:
     """Say what stops a publication or promotion, why, and what lifts it; or release a hold for some days."""
     from riskwarn.holds import holds_of, standing, table_of_holds
-    from riskwarn.holds import release as release_hold
+    from riskwarn.releasing import release as release_hold
     from riskwarn.working import declared_plan
 
     check_out(out)

@@ -12,8 +12,8 @@ from pydantic import Field
 
 from riskwarn.access import Visitor, is_small
 from riskwarn.datasheet import audit_sections, sections_of
-from riskwarn.holds import releases_of
 from riskwarn.naming import LESS_IS_BETTER
+from riskwarn.releasing import releases_of
 from riskwarn.web.api.shared import nights_of
 from riskwarn.web.atlas import atlas
 from riskwarn.web.desk import at_hand
