@@ -1,5 +1,6 @@
 """One line, and MLflow records what is found from then on; a run that somebody began takes it in."""
 
+import dataclasses
 import importlib
 import inspect
 from pathlib import Path
@@ -9,6 +10,8 @@ import towns
 
 import riskwarn as rw
 from riskwarn import tracking
+from riskwarn.audit import OWN
+from riskwarn.backtesting import judged
 from riskwarn.baseline import PriorCount
 from riskwarn.calling import HEARD
 from riskwarn.errors import NotFoundError
@@ -87,6 +90,19 @@ def test_a_backtest_is_a_run_of_its_own(uri):
     found()
     assert len(added(uri, before)) == 1
     assert HEARD == {}
+
+
+def test_models_without_a_baseline_are_recorded(uri):
+    """A report that has nothing to be compared with is a run like any, without a verdict of the gate."""
+    whole = towns.judged("hint")
+    own = whole.predictions[whole.predictions["model"] == OWN]
+    alone = dataclasses.replace(whole, predictions=own, frame=judged(own, whole.experiment), baselines=())
+    before = runs_of(uri)
+    tracking.log_backtest(alone, towns.street_panel(), uri=uri)
+    (run,) = added(uri, before)
+
+    assert "gate" not in run.data.tags
+    assert run.data.metrics[f"{OWN}.brier"] == pytest.approx(alone.table.loc[OWN, "brier"])
 
 
 def test_a_run_that_is_active_takes_it_in(uri):
