@@ -7,7 +7,8 @@ from towns.events import ZONE
 from riskwarn.cli import main
 from riskwarn.distributed import ingest_files, ingesting
 from riskwarn.errors import PrivacyError
-from riskwarn.ingest import ahead, ingest
+from riskwarn.ingest import ahead, ingest, known
+from riskwarn.ingest.identity import id_hash
 from riskwarn.ingest.mapping import mapping_of
 from riskwarn.store import Store
 
@@ -142,6 +143,37 @@ def test_a_file_that_is_refused_is_refused_in_its_turn(files, city, tmp_path):
 
     assert plain.fingerprint() == other.fingerprint()
     assert len(other.read("feed_log")) == 2
+
+
+def test_files_of_the_store_that_stand_are_not_read_again_for_the_next_delivery(city, tmp_path, monkeypatch):
+    """Which events are held is looked up once in a file that stands, and anew in one that was written; the records are those of a call each."""
+    dates = {
+        "one": "2025-01-05 08:00",
+        "two": "2025-02-05 08:00",
+        "three": "2025-03-05 08:00",
+        "more": "2025-01-06 08:00",
+        "last": "2025-04-05 08:00",
+    }
+    exports = []
+    for name, at in dates.items():
+        rows = [
+            {"id": f"{name}-{k}", "at": at, "kind": "noise", "grid": "A", "where": "", "closed": ""} for k in range(9)
+        ]
+        rows += [{**rows[0], "id": "one-3", "at": dates["one"], "kind": "wage"}] if name == "more" else []
+        exports.append(tmp_path / f"{name}.csv")
+        pd.DataFrame(rows).to_csv(exports[-1], index=False)
+    read = []
+    monkeypatch.setattr(
+        known,
+        "id_hash",
+        lambda rows, **how: read.append(rows["event_id"].str[:-2].unique().tolist()) or id_hash(rows, **how),
+    )
+    store, other = city("store"), city("other")
+    ingest(store, exports, mapping_of(MAPPING), arrived_at="2025-09-01 08:00")
+    assert [set(names) for names in read] == [{"one"}, {"two"}, {"three"}, {"one", "more"}]
+    for file in exports:
+        ingest(other, file, mapping_of(MAPPING), arrived_at="2025-09-01 08:00")
+    assert store.fingerprint() == other.fingerprint()
 
 
 def test_files_of_grids_are_read_in_turn(city, tmp_path, monkeypatch):

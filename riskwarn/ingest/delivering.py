@@ -18,6 +18,7 @@ from riskwarn.ingest.categorising import NO_FEED
 from riskwarn.ingest.delivery import Delivery
 from riskwarn.ingest.feedlog import Log, keep_refused
 from riskwarn.ingest.intake import Intake
+from riskwarn.ingest.known import Known
 from riskwarn.ingest.manifest import ENDING
 from riskwarn.ingest.mapping import Mapping, load_mapping
 from riskwarn.ingest.placing import Atlas
@@ -85,11 +86,11 @@ def ingest(
     store.adopt_zone(mapping.timezone)
     at = arrival_of(store, arrived_at)
     started = time.perf_counter()
-    reports = []
+    reports, held = [], Known()
     for path in paths_of(files):
         with names_masked(path):
             read = (ahead or {}).get(str(path))
-            reports.append(_deliver(store, path, mapping, at, again=again, progress=progress, ahead=read))
+            reports.append(_deliver(store, path, mapping, at, held, again=again, progress=progress, ahead=read))
     return together(mapping.table, reports, time.perf_counter() - started)
 
 
@@ -133,6 +134,7 @@ def _deliver(
     path: Path | str,
     mapping: Mapping,
     arrived_at: pd.Timestamp,
+    held: Known,
     *,
     again: bool,
     progress: bool | None,
@@ -159,6 +161,7 @@ def _deliver(
             log.fulls(without=batch),
             again=len(earlier) > 0,
             sole=log.sole(delivery.digest, arrived_at),
+            held=held,
         )
         fits = ahead is not None and ahead.fits(batch, arrived_at)
         for rows, broken in _watched(delivery, intake, ahead if fits else None, progress=progress):

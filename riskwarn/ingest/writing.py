@@ -10,7 +10,8 @@ from riskwarn.errors import DataError
 from riskwarn.ingest.account import Account
 from riskwarn.ingest.areas import finish_grids
 from riskwarn.ingest.correction import EVENT, Amended, amend
-from riskwarn.ingest.identity import FAR_APART, FAR_APART_DAYS, Occurrences, id_hash, is_among
+from riskwarn.ingest.identity import FAR_APART, FAR_APART_DAYS, Occurrences, distinct, id_hash, is_among
+from riskwarn.ingest.known import Known
 from riskwarn.ingest.mapping import Mapping
 from riskwarn.ingest.spool import Spool
 from riskwarn.schema import Table, table_of, typed
@@ -38,6 +39,8 @@ class Stage:
         Arrival of the earlier reading that this one replaces.
     sole
         Whether no other delivery has that arrival.
+    held
+        Which events the store holds.
     """
 
     store: Transaction
@@ -50,6 +53,7 @@ class Stage:
     fulls: dict[str, list[pd.Timestamp]]
     again: bool = False
     sole: bool = False
+    held: Known = field(default_factory=Known)
     changed: dict[str, int] = field(default_factory=dict)
     occurrences: Occurrences = field(default_factory=Occurrences)
     named: list[np.ndarray] = field(default_factory=list)
@@ -77,7 +81,7 @@ class Stage:
 
     def accepted_ids(self) -> np.ndarray:
         """Hashes of the events of which rows were accepted."""
-        return np.unique(np.concatenate(self._accepted)) if self._accepted else np.empty(0, np.uint64)
+        return distinct(np.concatenate(self._accepted)) if self._accepted else np.empty(0, np.uint64)
 
     def add(self, rows: pd.DataFrame) -> None:
         """Put rows aside until the whole delivery is read."""
@@ -97,7 +101,7 @@ class Stage:
         fold = np.full(len(hashes), self.again)
         for feed, places in source.groupby(source.to_numpy(dtype=object)).indices.items():
             if feed not in self._held:
-                self._held[feed] = np.unique(self._hash(str(feed), self.store.ids(str(feed))))
+                self._held[feed] = self.held.of(self.store, str(feed), group=self.counted)
             late = any(full > self.arrived for full in self.fulls.get(str(feed), ()))
             fold[places] |= late | is_among(hashes[places], self._held[feed])
         return fold
@@ -199,7 +203,7 @@ class Stage:
             self.account.accepted.append(part["row"].to_numpy()[here][amended.new])
 
     def _held_for(self, delivered: pd.DataFrame) -> pd.DataFrame:
-        wanted = np.unique(id_hash(delivered, group=self.counted))
+        wanted = distinct(id_hash(delivered, group=self.counted))
         held = [self.store.revisions_of(str(f), self._among(str(f), wanted)) for f in delivered["source"].unique()]
         return pd.concat(held, ignore_index=True)
 
@@ -243,7 +247,7 @@ class Stage:
                 held = held[held["org_code"] == self.mapping.org_code]
             last = held.sort_values("known_at").drop_duplicates("event_id", keep="last")
             gone = last.loc[~last["retracted"], "event_id"]
-            n = self.store.ids(feed).nunique()
+            n = len(self.held.of(self.store, feed))
             empty = len(gone) > 0 and not self.named
             if empty or len(gone) > max(LEAST_LEFT * n, 20):
                 raise DataError(
@@ -254,7 +258,7 @@ class Stage:
         return lost
 
     def _unnamed(self, feed: str) -> Callable[[pd.Series], np.ndarray]:
-        named = np.unique(np.concatenate(self.named)) if self.named else np.empty(0, np.uint64)
+        named = distinct(np.concatenate(self.named)) if self.named else np.empty(0, np.uint64)
         return lambda ids: ~is_among(self._hash(feed, ids), named)
 
     def _among(self, feed: str, wanted: np.ndarray) -> Callable[[pd.Series], np.ndarray]:

@@ -94,20 +94,22 @@ class Tables(ABC):
         """
         return bool(self._parts(name))
 
-    def parts_of(self, name: str) -> list[str]:
+    def parts_of(self, name: str, source: str | None = None) -> list[str]:
         """Names of the files a source table lies in.
 
         Parameters
         ----------
         name
             Table name.
+        source
+            For `events`: only this feed.
 
         Returns
         -------
         parts
             As ``tables/grids.parquet``, sorted.
         """
-        return self._parts(name)
+        return self._parts(name, source)
 
     def sources(self) -> list[str]:
         """Feeds with events."""
@@ -345,21 +347,20 @@ class Tables(ABC):
         """
         return [Path(part).stem for part in self.files.names(f"quarantine/{name}/*.parquet")]
 
-    def ids(self, source: str) -> pd.Series:
-        """`event_id` of all revisions of a feed; none where it has no events.
+    def ids_in(self, part: str) -> pd.Series:
+        """`event_id` of all revisions in one file of events.
 
         Parameters
         ----------
-        source
-            A feed.
+        part
+            Of :meth:`parts_of`.
 
         Returns
         -------
         ids
             (n_revisions,) words, an event as often as it has revisions.
         """
-        ids = [self._ids(part) for part in self._parts("events", source)]
-        return pd.concat(ids, ignore_index=True) if ids else pd.Series(dtype="str")
+        return self._load(part, ["event_id"], [])["event_id"].to_pandas().astype("str")
 
     def revisions_of(self, source: str, chosen: Callable[[pd.Series], np.ndarray]) -> pd.DataFrame:
         """All revisions of those events of a feed that a function of their ids chooses; times in UTC.
@@ -377,13 +378,10 @@ class Tables(ABC):
             Rows of table `events`; empty where none is chosen.
         """
         table, parts = table_of("events"), self._parts("events", source)
-        looked = [(part, chosen(self._ids(part))) for part in parts]
+        looked = [(part, chosen(self.ids_in(part))) for part in parts]
         revisions = [self._existing(table, part)[here] for part, here in looked if here.any()]
         empty = full(table, pd.DataFrame(columns=table.column_names)).iloc[:0]
         return pd.concat(revisions, ignore_index=True) if revisions else empty
-
-    def _ids(self, part: str) -> pd.Series:
-        return self._load(part, ["event_id"], [])["event_id"].to_pandas().astype("str")
 
     # -- merging ------------------------------------------------------------------------------------------------------
 
