@@ -1,6 +1,7 @@
 """A country of cities side by side."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -27,6 +28,13 @@ def land(tmp_path_factory):
     """The country as it is written."""
     folder = tmp_path_factory.mktemp("country") / "land"
     return simulation.country(folder, 70, preset=HAMLET, seed=3)
+
+
+def read_files(folder):
+    """What all files in a folder hold, by name; a workbook says when it was written, so of that its cells."""
+    read = {".xlsx": lambda place: pd.read_excel(place, dtype=str, header=None).fillna("").to_numpy().tolist()}
+    files = [place for place in sorted(folder.rglob("*")) if place.is_file()]
+    return {str(p.relative_to(folder)): read.get(p.suffix, Path.read_bytes)(p) for p in files}
 
 
 def test_a_country_is_its_cities_side_by_side(land, cities, tmp_path):
@@ -87,6 +95,17 @@ def test_a_country_that_broke_off_goes_on(land, tmp_path, monkeypatch):
     assert made == [1, 2, 2]
     assert again.digest() == land.digest()
     assert not (tmp_path / "land-cities").exists()
+
+
+def test_processes_make_the_same_country(land, tmp_path):
+    """Cities that processes make side by side, and their truth, are those made in turn; so is what their departments export."""
+    side = simulation.country(tmp_path / "side", 70, preset=HAMLET, seed=3, jobs=2)
+    assert side.digest() == land.digest()
+    truths = [read_files(Path(f"{store.path}-truth")) for store in (side, land)]
+    assert truths[0] == truths[1]
+    for jobs, name in ((1, "turn"), (2, "aside")):
+        assert len(simulation.dirty_country(tmp_path / name, 70, preset=HAMLET, seed=3, jobs=jobs)) == 2
+    assert read_files(tmp_path / "turn") == read_files(tmp_path / "aside")
 
 
 def test_rows_pass_through_in_groups(land, cities, tmp_path, monkeypatch):

@@ -241,13 +241,14 @@ def simulate(
         bool,
         typer.Option("--dirty", help="Write files as departments export them, faults included, instead of a store."),
     ] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="With --grids, processes that make cities side by side.")] = 1,
     json: Json = False,
 ) -> None:
     """Make a synthetic city with known truth, or a country of cities."""
     from riskwarn.simulation import city, dirty_export
 
     if grids is not None:
-        _country(out, grids, preset or "city", seed, reports_per_year, dirty=dirty, as_json=json)
+        _country(out, grids, preset or "city", seed, reports_per_year, jobs, dirty=dirty, as_json=json)
         return
     made = city(preset or "tiny", seed=seed, reports_per_year=reports_per_year)
     if dirty:
@@ -260,16 +261,16 @@ def simulate(
 
 
 def _country(
-    out: Path, n_grids: int, preset: str, seed: int, reports_per_year: float, *, dirty: bool, as_json: bool
+    out: Path, n_grids: int, preset: str, seed: int, reports_per_year: float, jobs: int, *, dirty: bool, as_json: bool
 ) -> None:
     """Make a country."""
     from riskwarn.simulation import country, dirty_country
 
     if dirty:
-        rows = list(dirty_country(out, n_grids, preset=preset, seed=seed, reports_per_year=reports_per_year))
+        rows = dirty_country(out, n_grids, preset=preset, seed=seed, reports_per_year=reports_per_year, jobs=jobs)
         text = f"{sum(rows):,} rows as the departments of {len(rows)} cities export them, in {out}"
         say({"folder": str(out), "cities": len(rows), "rows": sum(rows)}, text, as_json=as_json)
         return
-    store = country(out, n_grids, preset=preset, seed=seed, reports_per_year=reports_per_year)
+    store = country(out, n_grids, preset=preset, seed=seed, reports_per_year=reports_per_year, jobs=jobs)
     text = f"{store}\nthe truth of each city lies apart, beside it"
     say({"store": str(store.path), "tables": store.tables()}, text, as_json=as_json)

@@ -1,17 +1,19 @@
-"""A country: cities side by side, made one after the other, so that no more than one of them is ever in memory."""
+"""A country: cities side by side, made one after the other, so that of each process no more than one of them is ever in memory."""
 
 import json
 import shutil
-from collections.abc import Iterator
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from math import ceil
 from pathlib import Path
 
 from riskwarn.calling import checked
+from riskwarn.distributed.engine import Engine
+from riskwarn.distributed.panel import gathered
+from riskwarn.distributed.task import Work
 from riskwarn.errors import DataError, DefinitionError
 from riskwarn.history.memory import give_back
-from riskwarn.progress import bar
-from riskwarn.simulation.city import TRUTH_SUFFIX, City, city_of, folder_of
+from riskwarn.simulation.city import TRUTH_SUFFIX, city_of, folder_of
 from riskwarn.simulation.dirt import dirty_export
 from riskwarn.simulation.setting import MOST_CITIES, TIMEZONE, Preset, Setting, make_setting
 from riskwarn.store import Store
@@ -20,6 +22,25 @@ from riskwarn.store.parquet import write_bytes
 CITIES_SUFFIX = "-cities"
 """Of the folder in which the cities of a country wait until all of them are there."""
 _ASKED = "country.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What all cities of a country share that are made.
+
+    Parameters
+    ----------
+    asked
+        What each of them is asked to be.
+    folder
+        Where they are put, each in a folder of its own.
+    truths
+        Where their truth is put; none where nobody wants it.
+    """
+
+    asked: Sequence[Setting]
+    folder: Path
+    truths: Path | None
 
 
 @checked
@@ -85,6 +106,7 @@ def country(
     seed: int = 7,
     reports_per_year: float = 60.0,
     truth: bool = True,
+    jobs: int = 1,
 ) -> Store:
     """Write a country as a store at `path`, and the truth of each of its cities apart, in ``path-truth/city-01`` and so on.
 
@@ -100,6 +122,8 @@ def country(
         As for :func:`settings`.
     truth
         Whether the truth is written as well.
+    jobs
+        Processes of this machine that make cities side by side; each holds one city, about half a megabyte a grid of it.
 
     Returns
     -------
@@ -118,12 +142,9 @@ def country(
     if not store.is_new:
         raise DataError(f"{path}: there is a store already; a country is written to a folder of its own.")
     _begin(waiting, [asdict(setting) | {"without": sorted(setting.without)} for setting in asked])
-    with bar(total=len(asked), unit="city", desc="cities") as done:
-        for setting in asked:
-            if not (waiting / folder_of(setting.number)).exists():
-                _write_city(city_of(setting), waiting, Path(f"{path}{TRUTH_SUFFIX}"), truth=truth)
-                give_back()
-            done.update()
+    plan = Plan(asked, waiting, Path(f"{path}{TRUTH_SUFFIX}") if truth else None)
+    lacking = [k for k, setting in enumerate(asked) if not (waiting / folder_of(setting.number)).exists()]
+    _made(write_city, lacking, plan, jobs)
     with store.transaction() as staged:
         staged.unite([Store(waiting / folder_of(setting.number)) for setting in asked])
     shutil.rmtree(waiting)
@@ -138,24 +159,31 @@ def _begin(waiting: Path, asked: list[dict[str, object]]) -> None:
     write_bytes(place, body)
 
 
-def _write_city(made: City, waiting: Path, truth_of_all: Path, *, truth: bool) -> None:
-    """Write a city; its folder is there when all of it is."""
-    name = folder_of(made.setting.number)
-    partial, aside = waiting / f"{name}.partial", waiting / f"{name}.partial{TRUTH_SUFFIX}"
-    for left in (partial, aside, truth_of_all / name):
+def write_city(plan: Plan, k: int) -> None:
+    """Make a city and write it; its folder is there when all of it is."""
+    give_back()  # what the city before left
+    made, name = city_of(plan.asked[k]), folder_of(plan.asked[k].number)
+    partial, aside = plan.folder / f"{name}.partial", plan.folder / f"{name}.partial{TRUTH_SUFFIX}"
+    for left in (partial, aside, *([plan.truths / name] if plan.truths else [])):
         shutil.rmtree(left, ignore_errors=True)
-    made.write(partial, truth=truth)
-    if truth:
-        truth_of_all.mkdir(parents=True, exist_ok=True)
-        aside.rename(truth_of_all / name)
-    partial.rename(waiting / name)
+    made.write(partial, truth=plan.truths is not None)
+    if plan.truths:
+        plan.truths.mkdir(parents=True, exist_ok=True)
+        aside.rename(plan.truths / name)
+    partial.rename(plan.folder / name)
 
 
 @checked
 def dirty_country(
-    out: str | Path, n_grids: int, *, preset: str | Preset = "city", seed: int = 7, reports_per_year: float = 60.0
-) -> Iterator[int]:
-    """Write what the departments of each city of a country export, city by city: ``out/city-01`` and so on.
+    out: str | Path,
+    n_grids: int,
+    *,
+    preset: str | Preset = "city",
+    seed: int = 7,
+    reports_per_year: float = 60.0,
+    jobs: int = 1,
+) -> list[int]:
+    """Write what the departments of each city of a country export: ``out/city-01`` and so on.
 
     Parameters
     ----------
@@ -163,12 +191,25 @@ def dirty_country(
         Folder for the folders of the cities; what each row should become lies beside each, as :func:`dirty_export` writes it.
     n_grids, preset, seed, reports_per_year
         As for :func:`settings`.
+    jobs
+        As for :func:`country`.
 
-    Yields
-    ------
+    Returns
+    -------
     n_rows
         Rows written of each city.
     """
-    for setting in settings(n_grids, preset=preset, seed=seed, reports_per_year=reports_per_year):
-        yield len(dirty_export(city_of(setting), Path(out) / folder_of(setting.number)))
-        give_back()
+    asked = settings(n_grids, preset=preset, seed=seed, reports_per_year=reports_per_year)
+    return _made(write_exports, range(len(asked)), Plan(asked, Path(out), None), jobs)
+
+
+def write_exports(plan: Plan, k: int) -> int:
+    """Make a city and write what its departments export; how many rows."""
+    give_back()  # what the city before left
+    return len(dirty_export(city_of(plan.asked[k]), plan.folder / folder_of(plan.asked[k].number)))
+
+
+def _made(work: Work, numbers: Sequence[int], plan: Plan, jobs: int) -> list[int]:
+    """Cities are made here, or in processes side by side."""
+    with Engine(jobs=min(jobs, max(len(numbers), 1))).started() as running:
+        return gathered(running, work, numbers, plan, desc="cities")
