@@ -17,6 +17,7 @@ from results import ROOT, open_store
 from riskwarn.clock import micros
 from riskwarn.history import History
 from riskwarn.monitoring.recording import recording_marks
+from riskwarn.monitoring.tally import tallies
 
 N_TRACTS, N_COUNTIES = 24, 10
 PLANTED = {101: "2017-03-06", 102: "2018-02-05", 103: "2019-09-02"}
@@ -42,7 +43,7 @@ def main() -> None:
 
 
 def marks_at(history: History, night: pd.Timestamp) -> pd.DataFrame:
-    return recording_marks(history, micros(night.tz_localize(history.timezone)))
+    return recording_marks(history, tallies(history, micros(night.tz_localize(history.timezone))))
 
 
 def as_it_is(events: pd.DataFrame, grids: pd.DataFrame) -> pd.DataFrame:

@@ -176,17 +176,18 @@ def test_corrections_and_splits_are_followed(tmp_path):
     with InBlocks(n_blocks=3).opened(store, at, []) as history:
         pd.testing.assert_frame_equal(history.events_at(at).frame(), whole.events_at(at).frame())
         assert history.last_told_of(instant) == whole.last_told_of(instant)
-        one, other = (told(h.first_told(instant)) for h in (history, whole))
+        one, other = (told(h, instant) for h in (history, whole))
         pd.testing.assert_frame_equal(one, other)
         assert (one["weight"] < 1).any()
         assert history.at([at]).each(of_feed).sum() == whole.at([at]).each(of_feed).sum() > 0
 
 
-def told(rows):
-    """Rows as a table, those of one grid in no particular order."""
+def told(history, at):
+    """Events as they first became known as a table, those of one grid in no particular order."""
     names = ["source", "category", "grid", "start", "occurred", "weight", "severity", "origin"]
-    columns = {name: np.asarray(getattr(rows, name)).astype(float) for name in names}
-    words = rows.words["category"]
+    rows = [rows for source in history.words["source"] for rows in history.first_told(at, source)]
+    columns = {name: np.concatenate([getattr(share, name) for share in rows]).astype(float) for name in names}
+    words = history.words["category"]
     table = pd.DataFrame(columns).assign(category=words[columns["category"].astype(int)])
     return table.sort_values(names, ignore_index=True)
 

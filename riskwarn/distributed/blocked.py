@@ -96,9 +96,9 @@ class BlockHistory(Outline):
         """Refused: no records are at hand."""
         raise NotToldError(f"reads the {view} of {stream.name!r}, which lie in blocks")
 
-    def first_told(self, at: int) -> Facts:
-        """Each event as it first became known, of those known before an instant, read from files."""
-        return self._files.first_told(at, len(self.grids))
+    def first_told(self, at: int, source: str) -> Iterator[Facts]:
+        """Each event of a feed as it first became known, of those known before an instant, read from files a share of the grids at a time."""
+        return self._files.first_told(at, source)
 
     def last_told_of(self, at: int) -> dict[str, int]:
         """When the last record of each feed became known before the night."""

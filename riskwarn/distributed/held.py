@@ -5,7 +5,7 @@
     store ── buckets of events, whole ── held: of each event what holds at the night, a file a bucket ── HeldHistory: its events, column by column
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,24 +17,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from riskwarn.clock import micros
+from riskwarn.distributed import firsts
 from riskwarn.distributed.outline import nothing_of
 from riskwarn.distributed.reading import EVENTS, ROW, as_read, spoken
 from riskwarn.distributed.spilling import bucket_file, read
 from riskwarn.history import NEVER, Events, History
 from riskwarn.history.carry import Carry
-from riskwarn.history.columns import encode, narrow, numbered_keys
-from riskwarn.history.facts import WORD_COLUMNS, Facts, facts_of
+from riskwarn.history.columns import narrow, numbered_keys
+from riskwarn.history.facts import WORD_COLUMNS, Facts
 from riskwarn.history.log import KEYS, WORDS, Log
 from riskwarn.history.revisions import revisions
-from riskwarn.history.sorting import in_order
 from riskwarn.history.tables import Tables
 from riskwarn.store.remote import Folder, put
 
 _TIMES = ("occurred_at", "closed_at", "due_at")
 _FIRST = "first"
 """Column that says where in the table the id of an event first stood."""
-_TOLD = ("grid", "start", "occurred", "weight", "source", "category", "severity", "origin")
-"""Columns of events as they first became known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +49,8 @@ class Holding:
         Where records go among the grids of the night, and how many these are.
     at
         The night, µs.
-    told
-        Whether events are written as they first became known, too.
+    share
+        (n_grids,) number of the share of the grids that each lies in, where events are written as they first became known, too.
     """
 
     buckets: Path
@@ -61,7 +59,7 @@ class Holding:
     carry: Carry
     n_grids: int
     at: int
-    told: bool = False
+    share: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -84,22 +82,19 @@ def hold(job: Holding, number: int) -> Told:
     nowhere = np.zeros(0, dtype=object)
     held = Events.held_at(log, job.carry, job.at, grid_ids=nowhere, timezone="UTC")
     _write(_file(job.folder, number), _columns(held, rows))
-    last = _first_told(job, number, log) if job.told else {}
+    last = {} if job.share is None else _first_told(job, number, log, job.share)
     looked_at = (*WORDS, *KEYS, "known_at", *_TIMES)
     filled = frozenset(name for name in looked_at if held.has(name)) | (log.filled - {*looked_at})
     return Told(len(held), int(held.known.max(initial=-NEVER)), filled, last)
 
 
-def _first_told(job: Holding, number: int, log: Log) -> dict[str, int]:
+def _first_told(job: Holding, number: int, log: Log, share: np.ndarray) -> dict[str, int]:
     """Write each event as it first became known; when each feed became known last."""
     _, cases = revisions(log, job.carry, job.n_grids)
-    known = cases[np.flatnonzero(cases.start < job.at)]
-    first = known[np.flatnonzero((known.start == known.known) & (known.end > known.start))]
-    _write(
-        _told_file(job.folder, number), pa.table({name: pa.array(np.asarray(getattr(first, name))) for name in _TOLD})
-    )
+    firsts.write(job.folder, number, cases, share, job.at)
+    known = np.flatnonzero(cases.start < job.at)
     last = np.full(len(job.words["source"]), -NEVER)
-    np.maximum.at(last, known.source, known.start)
+    np.maximum.at(last, cases.source[known], cases.start[known])
     return {str(job.words["source"][code]): int(last[code]) for code in np.flatnonzero(last > -NEVER)}
 
 
@@ -109,9 +104,10 @@ def _write(place: Folder, rows: pa.Table) -> None:
 
 def _columns(held: Events, rows: pa.Table) -> pa.Table:
     """The columns of events held, each as narrow as it may be."""
-    id_ = encode(rows["event_id"])[0]
-    _, first, inverse = np.unique(id_, return_index=True, return_inverse=True)
-    began = rows[ROW].to_numpy()[first][inverse]
+    ids = rows["event_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    at, first = rows[ROW].to_numpy(), np.zeros(int(ids.max(initial=-1)) + 1, np.int64)
+    first[ids[::-1]] = at[::-1]  # of one id the first row is written last
+    began = first[ids]
     columns: dict[str, pa.Array | pa.ChunkedArray] = {
         _FIRST: pa.array(began[held.row]),
         "grid": pa.array(held.grid.astype(np.int32)),
@@ -138,12 +134,15 @@ class Files:
         Vocabulary of the events.
     filled
         Columns that say something of any event.
+    n_shares
+        Shares of the grids by which events lie as they first became known; 0 where they are not written so.
     """
 
     folder: Folder
     numbers: tuple[int, ...]
     words: Mapping[str, np.ndarray]
     filled: frozenset[str]
+    n_shares: int = 0
 
     def column(self, name: str, rows: Sequence[np.ndarray] | None = None) -> pa.ChunkedArray:
         """A column, of some rows of each file or of all."""
@@ -157,34 +156,25 @@ class Files:
         with _file(self.folder, number).open("rb") as file:
             return pq.read_table(file, columns=list(names))
 
-    def first_told(self, at: int, n_grids: int) -> Facts:
-        """Each event as it first became known, of those known before an instant.
+    def first_told(self, at: int, source: str) -> Iterator[Facts]:
+        """Each event of a feed as it first became known, of those known before an instant, a share of the grids after the other.
 
         Parameters
         ----------
         at
             The instant, no later than the night, µs.
-        n_grids
-            Of the night.
+        source
+            The feed.
 
-        Returns
-        -------
+        Yields
+        ------
         rows
-            Sorted as the cases of a history are.
+            By category and grid, those of one grid as they lie in the files.
         """
-        known = [np.flatnonzero(self._told(number, "start") < at) for number in self.numbers]
-        # column by column: a city's events are held once beside the sorted ones, never a second time as they were read
-        columns = {
-            name: np.concatenate([self._told(n, name)[rows] for n, rows in zip(self.numbers, known, strict=True)])
-            for name in _TOLD
-        }
         words = {name: self.words[name] for name in WORD_COLUMNS}
-        return in_order(facts_of(words=words, known=columns["start"], **columns), n_grids)
-
-    def _told(self, number: int, name: str) -> np.ndarray:
-        """A column of the events of one file as they first became known."""
-        with _told_file(self.folder, number).open("rb") as file:
-            return np.asarray(pq.read_table(file, columns=[name])[name].to_numpy())
+        code = self.words["source"].tolist().index(source)
+        for share in range(self.n_shares):
+            yield firsts.read(self.folder, self.numbers, code, code * self.n_shares + share, words, at)
 
 
 @dataclass(frozen=True, eq=False)
@@ -389,7 +379,3 @@ class HeldNight:
 
 def _file(folder: Folder, number: int) -> Folder:
     return folder / f"held-{number:04d}.parquet"
-
-
-def _told_file(folder: Folder, number: int) -> Folder:
-    return folder / f"told-{number:04d}.parquet"

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from riskwarn.clock import micros
 from riskwarn.distributed.engine import Engine
+from riskwarn.distributed.firsts import shares_of
 from riskwarn.distributed.held import Files, HeldNight, Holding, hold
 from riskwarn.distributed.outline import Outline
 from riskwarn.distributed.panel import gathered
@@ -86,7 +87,8 @@ def held_night(
         Nothing is known at the night, or nothing new.
     """
     grids, words = outline.grids, outline.vocabulary[EVENTS.name]
-    job = Holding(scratch, pieces, words, outline.carry(words["grid_id"]), len(grids), micros(at), told)
+    share = shares_of(outline.n_records, n_buckets) if told else None
+    job = Holding(scratch, pieces, words, outline.carry(words["grid_id"]), len(grids), micros(at), share)
     if isinstance(pieces, Path):
         parts = gathered(running, hold, range(n_buckets), job, desc="night")
     else:  # buckets that lie on this machine alone
@@ -94,7 +96,8 @@ def held_night(
             parts = gathered(here, hold, range(n_buckets), job, desc="night")
     check_fresh(sum(one.n for one in parts), max(one.known for one in parts), at)
     numbers = tuple(number for number, one in enumerate(parts) if one.n)
-    files = Files(pieces, numbers, words, frozenset().union(*(one.filled for one in parts)))
+    n_shares = 0 if share is None else int(share.max(initial=0)) + 1
+    files = Files(pieces, numbers, words, frozenset().union(*(one.filled for one in parts)), n_shares)
     last: dict[str, int] = {}
     for one in parts:
         last |= {source: max(known, last.get(source, known)) for source, known in one.last.items()}

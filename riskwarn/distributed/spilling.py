@@ -24,7 +24,8 @@ from riskwarn.store.remote import Folder, put
 
 BUCKET_ROWS = 4_000_000
 """Rows of a bucket, about: half a gigabyte of events."""
-_OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
+OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
+"""How files on the way are written."""
 
 
 def into_buckets(
@@ -71,7 +72,7 @@ def into_buckets(
             for bucket, here in _parted(rows, number):
                 if bucket not in writers:
                     writers[bucket] = stack.enter_context(
-                        pa.ipc.new_file(bucket_file(folder, kind, bucket), rows.schema, options=_OPTIONS)
+                        pa.ipc.new_file(bucket_file(folder, kind, bucket), rows.schema, options=OPTIONS)
                     )
                 writers[bucket].write_table(here)
     return n_buckets
@@ -152,7 +153,7 @@ def write(place: Folder, rows: pa.Table) -> None:
     """Write rows to a file that is there when all of it is."""
 
     def content(file: BinaryIO) -> None:
-        with pa.ipc.new_file(file, rows.schema, options=_OPTIONS) as writer:
+        with pa.ipc.new_file(file, rows.schema, options=OPTIONS) as writer:
             writer.write_table(rows)
 
     put(place, content)

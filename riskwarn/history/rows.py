@@ -112,21 +112,25 @@ class Rows(Record):
         del grids
         return self
 
-    def first_told(self, at: int) -> Facts:
-        """Each event as it first became known, of those known before an instant.
+    def first_told(self, at: int, source: str) -> Iterator[Facts]:
+        """Each event of a feed as it first became known, of those known before an instant, a share of the grids after the other.
 
         Parameters
         ----------
         at
             The instant, µs.
+        source
+            The feed.
 
-        Returns
-        -------
+        Yields
+        ------
         rows
-            Of :attr:`cases`.
+            Of :attr:`cases`, those of grids that lie beside each other in the order of the grids; here of all grids at once.
         """
-        cases = self.cases
-        return cases[np.flatnonzero((cases.start == cases.known) & (cases.end > cases.start) & (cases.start < at))]
+        pieces = self.cases.pieces(source, frozenset(map(str, self.words["category"])))
+        if pieces:
+            cases = self.cases[slice(pieces[0].start, pieces[-1].stop)]
+            yield cases[np.flatnonzero((cases.start == cases.known) & (cases.end > cases.start) & (cases.start < at))]
 
     def last_told_of(self, at: int) -> dict[str, int]:
         """When the last record of each feed became known before an instant.

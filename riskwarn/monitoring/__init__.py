@@ -25,8 +25,8 @@ model that forecasts the level of the city, the count warns above twice what the
 
 ::
 
-    mark ─┬ volume ─┬ category
-          │         └ recording
+    mark ─┬ tally ─ volume ─┬ category
+          │                 └ recording
           ├ drift ── usual
           └ phrases
 """
@@ -53,6 +53,7 @@ from riskwarn.monitoring.drift import (
 from riskwarn.monitoring.mark import COLUMNS, STATES, counts, summary, worst
 from riskwarn.monitoring.phrases import in_words
 from riskwarn.monitoring.recording import recording_marks
+from riskwarn.monitoring.tally import tallies
 from riskwarn.monitoring.usual import Memory, Usual
 from riskwarn.monitoring.volume import flows, replay, volume_marks
 from riskwarn.store import Store
@@ -170,12 +171,13 @@ def check_feeds(history: History, as_of: object) -> pd.DataFrame:
         Nothing was known then.
     """
     snapshot = history.at([as_of])
-    feeds = list(flows(history, int(snapshot.micros[0])))
+    counted = list(tallies(history, int(snapshot.micros[0])))
+    feeds = list(flows(history, int(snapshot.micros[0]), counted))
     if not feeds:
         raise DataError(
             f"nothing was known at {snapshot.local[0]:%Y-%m-%d}: there is no feed to look at; choose a later date."
         )
-    changed = recording_marks(history, int(snapshot.micros[0]))
+    changed = recording_marks(history, counted)
     tables = [volume_marks(feeds), *([changed] if len(changed) else []), category_marks(feeds)]
     return pd.concat(tables, ignore_index=True)
 

@@ -11,7 +11,7 @@ instant. A feed that comes in lumps, by the month say, is held against its own d
 followed as the city is; what all of them lack is missed of the city, not of one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,11 +20,12 @@ import pandas as pd
 
 from riskwarn.arrivals import CHANGE_DAYS, HALF, TOLD_DAYS, WINDOWS, Reading, lower_tail, read, upper_tail
 from riskwarn.calling import checked
-from riskwarn.clock import days_before, local_days
-from riskwarn.history import DAY_US, Facts, History
+from riskwarn.clock import local_days
+from riskwarn.history import History
 from riskwarn.holiday import holidays_of
 from riskwarn.lumps import Lump, lumps, newest_lump
 from riskwarn.monitoring.mark import A_MONTH, A_YEAR, marks
+from riskwarn.monitoring.tally import COPY_DAYS, Tally, counties_of, tallies
 from riskwarn.unusual import STOPPED_P, Stop, stop_chances, stopped
 
 LEAST_DAYS = 84
@@ -34,12 +35,11 @@ LEAST_A_YEAR = 26
 _WINDOWS_WORTH = 3
 """The windows overlap: in quiet feeds their smallest probability is as that of three independent ones."""
 _YEAR_DAYS, _CLUMP_RECORDS = 364, 20.0
-_COPY_DAYS, _COPY_FACTOR, _COPY_MORE, _COPY_MOST = 60, 2.0, 0.02, 0.9
+_COPY_FACTOR, _COPY_MORE, _COPY_MOST = 2.0, 0.02, 0.9
 """Copies are judged against twice their share of so many days and a fiftieth more, at most nine tenths."""
 _SETTLED_DAYS, _LUMP_TOLD, _LUMP_HELD = 2, 8, 70
 """A delivery is judged when nothing came for two days, told for a week, and a feed keeps coming in lumps for two months after one."""
 COUNTY = "county:"
-_HOUR_US = DAY_US // 24
 _FACTS = ("scope", "fault", "observed", "expected", "days")
 
 
@@ -135,86 +135,40 @@ class Flow:
         return np.stack([_highest(more, w) for w in WINDOWS])
 
 
-def flows(history: History, at: int, *, counties: bool = True) -> Iterator[Flow]:
-    """Every source that spoke before `at` (µs), each over no day before its first record; then, where there are several counties, by county."""
-    fresh = history.first_told(at)
-    ago = days_before(fresh.start, at, history.timezone)
-    source, names = fresh.source, counties_of(history)[1]
-    for code in np.unique(source):
-        mine = np.flatnonzero(source == code)
-        name = str(history.words["source"][code])
-        yield _flow(history, fresh[mine], ago[mine], name, at)
-        if counties and len(names) > 1:
-            yield _by_county(history, fresh[mine], ago[mine], name, at)
+def flows(history: History, at: int, counted: Iterable[Tally]) -> Iterator[Flow]:
+    """Every source that was counted before `at` (µs), each over no day before its first record; then, where there are several counties, by county."""
+    names = counties_of(history)[1]
+    counties = np.array([f"{COUNTY}{name}" for name in names], dtype=object)
+    for tally in counted:
+        kinds = np.flatnonzero(tally.kinds.any(axis=1))
+        counts, squares = (
+            np.vstack([x.sum(axis=0, keepdims=True), x]) for x in (tally.kinds[kinds], tally.kind_squares[kinds])
+        )
+        categories = np.r_[["*"], history.words["category"][kinds].astype(object)]
+        yield _flow(history, at, tally, categories, counts, squares)
+        if len(names) > 1:
+            yield _flow(history, at, tally, counties, tally.counties, tally.county_squares, by_county=True)
 
 
-def counties_of(history: History) -> tuple[np.ndarray, np.ndarray]:
-    """(n_grids + 1,) number of each grid's county, -1 where none is known and, last, for records without a grid; and their codes."""
-    column = history.grids["county_id"] if "county_id" in history.grids else pd.Series(dtype=object)
-    known = column.notna() & (column.astype(str) != "")
-    code, names = pd.factorize(column.astype(str).where(known), sort=True)
-    numbers = np.full(len(history.grids) + 1, -1)
-    numbers[: len(code)] = code
-    return numbers, np.asarray(names, dtype=object)
-
-
-def _by_county(history: History, cases: Facts, ago: np.ndarray, source: str, at: int) -> Flow:
-    """One source by county; records without one are in none."""
-    numbers, names = counties_of(history)
-    county, span = numbers[cases.grid], int(ago.max()) + 1
-    known = county >= 0
-    cell = county[known] * span + span - 1 - ago[known]
-    shape = len(names), span
-    counts = np.bincount(cell, weights=cases.weight[known], minlength=len(names) * span).reshape(shape)
-    squares = _squares(cases[known], cell, len(names) * span).reshape(shape)
+def _flow(
+    history: History,
+    at: int,
+    tally: Tally,
+    categories: np.ndarray,
+    counts: np.ndarray,
+    squares: np.ndarray,
+    *,
+    by_county: bool = False,
+) -> Flow:
     return Flow(
-        source,
-        np.array([f"{COUNTY}{name}" for name in names], dtype=object),
+        tally.source,
+        categories,
         counts,
-        holidays_of(local_days(at, span, history.timezone), history.timezone, history.calendar),
-        np.divide(squares, counts, out=np.ones(shape), where=counts > 0),
-        np.zeros(0),
-        by_county=True,
-    )
-
-
-def _flow(history: History, cases: Facts, ago: np.ndarray, source: str, at: int) -> Flow:
-    span = int(ago.max()) + 1
-    kinds, kind = np.unique(cases.category, return_inverse=True)
-    cell = kind * span + span - 1 - ago
-    counts = np.bincount(cell, weights=cases.weight, minlength=len(kinds) * span).reshape(len(kinds), span)
-    squares = _squares(cases, cell, len(kinds) * span).reshape(counts.shape)
-    counts, squares = (np.vstack([x.sum(axis=0, keepdims=True), x]) for x in (counts, squares))
-    return Flow(
-        source,
-        np.r_[["*"], history.words["category"][kinds].astype(object)],
-        counts,
-        holidays_of(local_days(at, span, history.timezone), history.timezone, history.calendar),
+        holidays_of(local_days(at, tally.days, history.timezone), history.timezone, history.calendar),
         np.divide(squares, counts, out=np.ones(counts.shape), where=counts > 0),
-        _copies(cases, ago),
+        np.zeros(0) if by_county else tally.copies,
+        by_county=by_county,
     )
-
-
-def _squares(cases: Facts, cell: np.ndarray, n_cells: int) -> np.ndarray:
-    """(n_cells,) of each category and day the sum of squares of its matters: records of one grid and hour."""
-    hour = cases.occurred // _HOUR_US
-    order = np.lexsort((hour, cases.grid, cell))
-    cell, grid, hour, weight = cell[order], cases.grid[order], hour[order], cases.weight[order]
-    first = np.flatnonzero(
-        (np.diff(cell, prepend=-1) != 0) | (np.diff(grid, prepend=-1) != 0) | (np.diff(hour, prepend=-1) != 0)
-    )
-    return np.bincount(cell[first], weights=np.add.reduceat(weight, first) ** 2, minlength=n_cells)
-
-
-def _copies(cases: Facts, ago: np.ndarray) -> np.ndarray:
-    """(days,) records of each of the last days whose grid, category and instant an earlier one of these days, or of its own, has already."""
-    late = np.flatnonzero(ago <= _COPY_DAYS)
-    order = late[np.lexsort((cases.start[late], cases.occurred[late], cases.category[late], cases.grid[late]))]
-    same = np.ones(len(order), dtype=bool)
-    for column in (cases.grid, cases.category, cases.occurred):
-        same &= np.diff(column[order], prepend=-1) == 0
-    copied = order[same]
-    return np.bincount(_COPY_DAYS - ago[copied], weights=cases.weight[copied], minlength=_COPY_DAYS + 1)
 
 
 def _before(x: np.ndarray, days: int) -> np.ndarray:
@@ -337,7 +291,7 @@ def _copied(flow: Flow, n_feeds: int) -> pd.DataFrame:
     """The share of the last day's records that repeat another one, against that of the days before."""
     from scipy import stats  # noqa: PLC0415 - scipy.stats is heavy
 
-    records = flow.counts[0, -_COPY_DAYS - 1 :]
+    records = flow.counts[0, -COPY_DAYS - 1 :]
     n, k = np.round([records[-1], flow.copies[-1]])
     share = flow.copies[:-1].sum() / max(records[:-1].sum(), 1.0)
     p = np.asarray(stats.binom.sf(k - 1, n, min(_COPY_FACTOR * share + _COPY_MORE, _COPY_MOST)))
@@ -385,7 +339,8 @@ def replay(history: History, *, until: object = None) -> pd.DataFrame:
     """
     at = pd.Timestamp(history.until, unit="us", tz="UTC") if until is None else pd.Timestamp(until)
     at = (at.tz_localize(history.timezone) if at.tzinfo is None else at).tz_convert(history.timezone).as_unit("us")
-    feeds = list(flows(history, int(at.value // 1000)))
+    night = int(at.value // 1000)
+    feeds = list(flows(history, night, tallies(history, night)))
     days = max(f.counts.shape[1] for f in feeds)
     n_tests = sum((_looks(f, days) for f in feeds), start=np.zeros(days))
     each = pd.concat([_every_night(f, days, n_tests) for f in feeds], ignore_index=True)
