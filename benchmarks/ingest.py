@@ -38,7 +38,7 @@ def made_up(path, n, *, n_grids=N_GRIDS, number=0, n_files=1):
         text = pd.Series(at).dt.strftime("%Y-%m-%d %H:%M:%S")
         table = pa.table(
             {
-                "矛盾纠纷编号": [f"JF{number:03d}{k:09d}" for k in range(start, start + m)],
+                "矛盾纠纷编号": [f"JF{number:03d}-{k:09d}" for k in range(start, start + m)],
                 "受理时间": text,
                 "所属网格": [f"3201020{g:08d}" for g in rng.integers(0, n_grids, m)],
                 "纠纷类型": np.array(KINDS)[rng.integers(0, 6, m)],

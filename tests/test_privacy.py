@@ -236,6 +236,23 @@ def test_an_identifier_that_looks_like_a_telephone_is_hashed(tmp_path):
     assert b"13812345678" not in on_disk(store)
 
 
+@pytest.mark.parametrize("form", ["JF013{:09d}", "JF-13-{:09d}", "0138{:08d}"])
+def test_a_column_of_running_numbers_like_telephones_is_no_column_of_telephones(tmp_path, form):
+    """Identifiers that count on are kept as hashes, even where every one has the shape of a mobile; telephones in their place refuse the file."""
+    store, bring = door(tmp_path, ledger(500, id=[form.format(80_000 + 3 * k) for k in range(500)]))
+    assert bring().accepted == 500
+    assert store.read("events")["event_id"].nunique() == 500
+    assert form.format(80_000).encode() not in on_disk(store)
+
+    rng = np.random.default_rng(3)
+    called = [f"1{rng.integers(3, 10)}{rng.integers(10**9):09d}" for _ in range(500)]
+    of_one_exchange = [f"1380013{k:04d}" for k in rng.choice(10_000, 500, replace=False)]
+    for name, ids in (("people", called), ("exchange", of_one_exchange)):
+        (tmp_path / name).mkdir()
+        with pytest.raises(PrivacyError, match="500 of 500 values look like person data"):
+            door(tmp_path / name, ledger(500, id=ids))[1]()
+
+
 def test_free_text_is_refused(tmp_path):
     """A value longer than a code can be is taken for free text and removed."""
     text = "当事人甲与当事人乙因楼上漏水多次发生争吵，" * 5

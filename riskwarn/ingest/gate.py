@@ -7,7 +7,17 @@ from riskwarn.errors import PrivacyError
 from riskwarn.ingest.folding import cleaned
 from riskwarn.ingest.intake import Intake, Reasons, kind_of
 from riskwarn.ingest.revision import FEEDBACK
-from riskwarn.privacy import TEXT_LENGTH, WEAK, ColumnWatch, country_of, findings, keyed_hash, one_family, shown
+from riskwarn.privacy import (
+    TEXT_LENGTH,
+    WEAK,
+    ColumnWatch,
+    country_of,
+    findings,
+    keyed_hash,
+    one_counter,
+    one_family,
+    shown,
+)
 from riskwarn.taxonomy import CATEGORIES
 
 _IDENTIFIERS = ("event_id", "case_id", "visit_id", "call_id")
@@ -25,7 +35,7 @@ def check_rows(rows: pd.DataFrame, intake: Intake, reasons: Reasons) -> None:
         personal = rules != ""
         watch = intake.watches.setdefault(name, ColumnWatch())
         seen = rows[name].fillna(rows[name.removesuffix("_raw")]) if name.endswith("category_raw") else rows[name]
-        watch.see(seen, np.where(np.isin(rules, ["passport", "permit"]), "", rules) if name in _IDENTIFIERS else rules)
+        watch.see(seen, _condemning(rows[name], rules) if name in _IDENTIFIERS else rules)
         if (why := watch.verdict()) and not _is_place_name(name, intake):
             raise PrivacyError(
                 f"{intake.file}: column {shown(intake.chosen.get(name, name))}: {why}; take it out of the export."
@@ -42,6 +52,14 @@ def check_rows(rows: pd.DataFrame, intake: Intake, reasons: Reasons) -> None:
         reasons.add(personal & ~long, np.array([f"{name}: looks like person data, rule "], dtype=object) + rules)
         reasons.add(long, f"{name}: longer than {TEXT_LENGTH} characters, looks like free text")
         rows[name] = rows[name].mask(personal | long, "[removed]")
+
+
+def _condemning(ids: pd.Series, rules: np.ndarray) -> np.ndarray:
+    """Of what was found in a column of identifiers, what may condemn it: codes are often like passports, and running numbers like telephones."""
+    by_chance, numbers = np.isin(rules, ["passport", "permit"]), np.isin(rules, ["mobile", "landline"])
+    if numbers.any() and one_counter(ids[numbers]):
+        by_chance |= numbers
+    return np.where(by_chance, "", rules)
 
 
 def _is_place_name(name: str, intake: Intake) -> bool:

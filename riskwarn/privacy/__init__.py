@@ -5,7 +5,7 @@ telephone, a number plate, an address, a name or a narrative is refused wherever
 The shapes of numbers are declared by country in ``privacy.toml``. A refused value is never repeated, neither in a message nor in a log.
 """
 
-from riskwarn.privacy.column import TEXT_LENGTH, ColumnWatch, keyed_hash, one_family
+from riskwarn.privacy.column import TEXT_LENGTH, ColumnWatch, keyed_hash, one_counter, one_family
 from riskwarn.privacy.digits import hong_kong_checks, luhn_checks, resident_checks
 from riskwarn.privacy.folding import fold_text, simplified
 from riskwarn.privacy.header import denied_header, person_header, shown
@@ -30,6 +30,7 @@ __all__ = [
     "keyed_hash",
     "luhn_checks",
     "names_masked",
+    "one_counter",
     "one_family",
     "person_header",
     "reason_of",

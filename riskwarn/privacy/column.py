@@ -16,8 +16,12 @@ COLUMN_SHARE = 0.5
 """A column with at least this share of checked identity numbers among its values holds persons."""
 COLUMN_LEAST = 10
 """Fewer shaped values than this do not condemn a column, only their rows."""
+RUNNING_GAP = 5
+"""The median step of a running number at the most; telephones of as many people lie hundreds and more apart."""
 NAME_DISTINCT = 20
 """Distinct name-like values from which a column can be one of names."""
+_COUNTED = 15
+"""Last digits that are read as a number."""
 TEXT_LENGTH = 64
 """Characters above which a value is free text."""
 
@@ -41,6 +45,31 @@ def one_family(values: pd.Series) -> bool:
         and texts.str.len().nunique() <= 2
         and texts.str[:5].value_counts(normalize=True).iloc[0] >= 0.8
     )
+
+
+def one_counter(values: pd.Series) -> bool:
+    """Whether values are numbers of one counter, as ``JF013-000088287``: read as numbers they follow each other closely, as telephones do not.
+
+    Parameters
+    ----------
+    values
+        (n,) Text that was found to look like person data.
+
+    Returns
+    -------
+    counted
+        True where they are rather a running number.
+
+    Examples
+    --------
+    >>> one_counter(pd.Series([f"JF013-{k:09d}" for k in range(500, 600, 2)]))
+    True
+    >>> one_counter(pd.Series([f"1380{k * 7919:07d}" for k in range(100)]))
+    False
+    """
+    digits = values.dropna().str.replace(r"\D", "", regex=True).str[-_COUNTED:]
+    numbers = np.unique(digits[digits != ""].astype("int64"))
+    return len(numbers) >= COLUMN_LEAST and bool(np.median(np.diff(numbers)) <= RUNNING_GAP)
 
 
 @dataclass
