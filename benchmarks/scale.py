@@ -29,6 +29,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -214,17 +215,40 @@ def run(options, folder):
 
 
 def counted(command):
-    """What a command prints, CPU seconds of it and of all it starts, and the peak of the largest of them, MB."""
+    """What a command prints, CPU seconds of it and of all it starts, and the peak of the largest of them, MB.
+
+    What ends is asked of the system; but Spark's workers are waited for by nobody, so all are looked at while they run as well, twice a second.
+    """
     # what is left behind by what we start is waited for by us, so that nothing goes uncounted
     ctypes.CDLL(None).prctl(_SUBREAPER, 1)
-    run = subprocess.Popen(command, stdout=subprocess.PIPE)
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
+    looked, ended = {}, threading.Event()
+    looking = threading.Thread(target=looked_at, args=(run.pid, looked, ended))
+    looking.start()
     told = run.stdout.read()
     cpu = peak = 0
     with contextlib.suppress(ChildProcessError):
         while True:
             usage = os.wait4(-1, 0)[2]
             cpu, peak = cpu + usage.ru_utime + usage.ru_stime, max(peak, usage.ru_maxrss / 1024)
-    return json.loads(told), cpu, peak
+    ended.set()
+    looking.join()
+    seconds, peaks = zip(*looked.values(), strict=True)
+    return json.loads(told), max(cpu, sum(seconds)), max(peak, *peaks)
+
+
+def looked_at(session, looked, ended):
+    """Of each process of a session, by number, its own CPU seconds and its peak in MB when it was last seen."""
+    tick = os.sysconf("SC_CLK_TCK")
+    while True:
+        for place in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it has ended
+                facts = (place / "stat").read_text().rpartition(")")[2].split()
+                if int(facts[3]) == session:
+                    peak = (place / "status").read_text().partition("VmHWM:")[2].split()[:1]
+                    looked[place.name] = (int(facts[11]) + int(facts[12])) / tick, int(*peak or [0]) / 1024
+        if ended.wait(0.5):
+            return
 
 
 def plotted(rows, folder):
