@@ -4,7 +4,8 @@ A made-up city on a lattice, its records seeded, written as a store: three feeds
 565 records a grid over four years, one in twenty corrected a week later into another category; townships of 25 grids, counties of 2,500. Of
 each of the 24 streams counts over 28 and 364 days, the 28-day count of the neighbours and of the township, and open cases; with prior counts
 and city totals 134 columns of twelve four-weekly dates, written as Parquet. With ``--skew`` half of all records lie in a hundredth of the
-grids; ``--years 1`` has a quarter of the time and of the records, ``--dates 3`` fewer dates.
+grids; ``--years 1`` has a quarter of the time and of the records, ``--dates 3`` fewer dates; with ``--cases`` records name places and cases,
+so that kinds of gap that join them have something to join.
 
     python benchmarks/scale.py 7000 --engine whole          # the history in memory, without blocks: write_panel
     python benchmarks/scale.py 7000 --engine local --jobs 2
@@ -62,7 +63,7 @@ def grids_of(n):
     )
 
 
-def make(folder, n, *, skew, years):
+def make(folder, n, *, skew, years, cases=False):
     """The city as a store, written month by month."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -113,6 +114,8 @@ def make(folder, n, *, skew, years):
                 "category": words.take(pa.array(of["kind"] % 8)),
                 "retracted": pa.array(np.zeros(len(of["id"]), bool)),
             }
+            if cases:
+                columns |= keys_of(of["grid"], of["id"], source)
             times = {"known_at": "known", "occurred_at": "occurred", "closed_at": "closed"}
             columns |= {name: pa.array(of[c]).cast(pa.timestamp("us", "UTC")) for name, c in times.items()}
             table = pa.table(
@@ -121,6 +124,18 @@ def make(folder, n, *, skew, years):
             place = Path(folder) / "city" / "tables" / "events" / source / f"{month}.parquet"
             place.parent.mkdir(parents=True, exist_ok=True)
             pq.write_table(table, place, compression="zstd")
+
+
+def keys_of(grid, number, source):
+    """Keys that records carry with ``--cases``: one of 64 places of a grid; a dispute its own case, one in four others that of a record shortly before."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    place = (grid.astype(np.uint64) * 64 + number % 61) * np.uint64(11_400_714_819_323_198_485)
+    named = np.full(len(number), source == "dispute") | (number % 4 == 0)
+    case = number if source == "dispute" else np.maximum(number - 500 - number % 4096, 0)
+    words = pc.binary_join_element_wise("k", pa.array(case, mask=~named).cast(pa.string()), "")
+    return {"place_key": pa.array(place).cast(pa.string()), "case_id": words}
 
 
 def asked(n_dates):
@@ -175,6 +190,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--blocks", type=int)
     parser.add_argument("--skew", action="store_true")
+    parser.add_argument("--cases", action="store_true")
     parser.add_argument("--years", type=int, default=YEARS)
     parser.add_argument("--dates", type=int, default=12)
     parser.add_argument(
@@ -187,7 +203,7 @@ def main():
     if options.plot:
         plotted(*map(Path, options.plot))
     elif options.make:
-        make(options.make, options.n_grids, skew=options.skew, years=options.years)
+        make(options.make, options.n_grids, skew=options.skew, years=options.years, cases=options.cases)
     elif options.inner:
         measured(options)
     else:

@@ -10,6 +10,7 @@ from towns.country import IDS, stored
 from riskwarn import gaps, simulation
 from riskwarn.cli import main
 from riskwarn.distributed import search_blocks
+from riskwarn.distributed.searching import HeldEvidence
 from riskwarn.errors import DataError, DefinitionError, RiskwarnError
 from riskwarn.gaps import coverage, handoff, quality, seam
 from riskwarn.store import reading
@@ -105,3 +106,17 @@ def test_the_verb_says_the_same(town, capsys):
         said.append(capsys.readouterr().out)
 
     assert said[0] == said[1] != ""
+
+
+def test_kinds_that_count_never_hold_all_events(town, found, monkeypatch):
+    """Silences, late cases, feeds, unplaced events and surges are told from shares of the events, one after the other, and are the same."""
+
+    def refused(evidence):
+        raise AssertionError(f"asked for all events of {evidence.history.look}")
+
+    monkeypatch.setattr(HeldEvidence, "events", property(refused))
+    kinds = ["G01", "G06", "G08", "G18", "G20"]
+    told = search_blocks(town, as_of=NIGHT, kinds=kinds, n_blocks=3)
+
+    assert set(told["kind"]) >= {"G01", "G06", "G18"}
+    pd.testing.assert_frame_equal(told, found[found["kind"].isin(kinds)].reset_index(drop=True), check_exact=True)

@@ -6,7 +6,7 @@
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import cast
@@ -24,15 +24,16 @@ from riskwarn.distributed.spilling import bucket_file, read
 from riskwarn.history import NEVER, Events, History
 from riskwarn.history.carry import Carry
 from riskwarn.history.columns import narrow, numbered_keys
-from riskwarn.history.facts import WORD_COLUMNS, Facts
+from riskwarn.history.facts import WORD_COLUMNS, Facts, constant
 from riskwarn.history.log import KEYS, WORDS, Log
+from riskwarn.history.memory import give_back
 from riskwarn.history.revisions import revisions
 from riskwarn.history.tables import Tables
 from riskwarn.store.remote import Folder, put
 
 _TIMES = ("occurred_at", "closed_at", "due_at")
-_FIRST = "first"
-"""Column that says where in the table the id of an event first stood."""
+_FIRST, _BITS = "first", 48
+"""Column that says where in the table the id of an event first stood, and bits in which that has room."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,11 +65,12 @@ class Holding:
 
 @dataclass(frozen=True)
 class Told:
-    """What the events held of a bucket tell: how many they are, when the newest became known (µs), which columns say something, and when each feed spoke last."""
+    """What the events held of a bucket tell: how many they are, when the newest became known (µs), which columns say something, whether each lies in one grid, and when each feed spoke last."""
 
     n: int
     known: int
     filled: frozenset[str]
+    whole: bool = True
     last: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -85,7 +87,11 @@ def hold(job: Holding, number: int) -> Told:
     last = {} if job.share is None else _first_told(job, number, log, job.share)
     looked_at = (*WORDS, *KEYS, "known_at", *_TIMES)
     filled = frozenset(name for name in looked_at if held.has(name)) | (log.filled - {*looked_at})
-    return Told(len(held), int(held.known.max(initial=-NEVER)), filled, last)
+    whole = bool((np.diff(held.position) > 0).all() and (held.weight >= 1).all())
+    n, newest = len(held), int(held.known.max(initial=-NEVER))
+    del held, log, rows
+    give_back()
+    return Told(n, newest, filled, whole, last)
 
 
 def _first_told(job: Holding, number: int, log: Log, share: np.ndarray) -> dict[str, int]:
@@ -136,6 +142,8 @@ class Files:
         Columns that say something of any event.
     n_shares
         Shares of the grids by which events lie as they first became known; 0 where they are not written so.
+    whole
+        Whether no event lies in several grids, or in one by a share.
     """
 
     folder: Folder
@@ -143,6 +151,7 @@ class Files:
     words: Mapping[str, np.ndarray]
     filled: frozenset[str]
     n_shares: int = 0
+    whole: bool = False
 
     def column(self, name: str, rows: Sequence[np.ndarray] | None = None) -> pa.ChunkedArray:
         """A column, of some rows of each file or of all."""
@@ -155,6 +164,15 @@ class Files:
         """Some columns of one file."""
         with _file(self.folder, number).open("rb") as file:
             return pq.read_table(file, columns=list(names))
+
+    def plain(self, number: int, name: str) -> np.ndarray:
+        """A column of numbers of one file."""
+        return np.asarray(self.rows(number, [name])[name].to_numpy())
+
+    def n_rows(self, number: int) -> int:
+        """Rows of one file."""
+        with _file(self.folder, number).open("rb") as file:
+            return int(pq.read_metadata(file).num_rows)
 
     def first_told(self, at: int, source: str) -> Iterator[Facts]:
         """Each event of a feed as it first became known, of those known before an instant, a share of the grids after the other.
@@ -198,16 +216,19 @@ class Look:
         """Whether all are."""
         return self.feeds is None and self.since is None and self.within is None
 
+    def of(self, feeds: tuple[str, ...]) -> "Look":
+        """Those of some feeds."""
+        return replace(self, feeds=feeds if self.feeds is None else tuple(f for f in feeds if f in self.feeds))
+
     def rows(self, files: Files, number: int) -> np.ndarray:
         """(k,) rows of a file."""
-        part = files.rows(number, ["source", "occurred_at", "grid"])
-        here = np.ones(len(part), dtype=bool)
+        here = np.ones(files.n_rows(number), dtype=bool)
         if self.feeds is not None:
-            here &= np.isin(files.words["source"], list(self.feeds))[part["source"].to_numpy()]
+            here &= np.isin(files.words["source"], list(self.feeds))[files.plain(number, "source")]
         if self.since is not None:
-            here &= part["occurred_at"].to_numpy() >= self.since
+            here &= files.plain(number, "occurred_at") >= self.since
         if self.within is not None:
-            here &= np.r_[self.within, False][part["grid"].to_numpy()]
+            here &= np.r_[self.within, False][files.plain(number, "grid")]
         return np.flatnonzero(here)
 
 
@@ -220,30 +241,66 @@ class HeldLog:
         Where they lie.
     look
         Which events are looked at.
+    in_order
+        Whether they stand as one machine has them; else as they lie, which whoever counts them does not mind.
     """
 
-    def __init__(self, files: Files, look: Look) -> None:
+    def __init__(self, files: Files, look: Look, *, in_order: bool = True) -> None:
         self.files = files
         self.filled = files.filled | {"event_id"}
         self._rows = None if look.whole else [look.rows(files, number) for number in files.numbers]
-        source, first = self._plain("source"), self._plain(_FIRST)
-        by_id = np.argsort(first, kind="stable")
-        self._order = by_id[np.argsort(source[by_id], kind="stable")]
-        source, first = source[self._order], first[self._order]
-        begins = np.r_[True, (source[1:] != source[:-1]) | (first[1:] != first[:-1])][: len(first)]
-        self.position = np.flatnonzero(begins)[np.cumsum(begins) - 1]
+        self._place: np.ndarray | None = None
+        self.in_order = in_order
+        self.position = self._in_order() if in_order else self._as_they_lie()
 
-    def _plain(self, name: str) -> np.ndarray:
-        return np.asarray(self.files.column(name, self._rows).to_numpy())
+    def _as_they_lie(self) -> np.ndarray:
+        """Position of the first row of the event of each."""
+        if not self.files.whole:
+            return _begun(self.sequence)
+        n = map(self.files.n_rows, self.files.numbers) if self._rows is None else map(len, self._rows)
+        return np.arange(sum(n), dtype=np.int32)
+
+    def _in_order(self) -> np.ndarray:
+        """Find the place of each row; position of the first row of the event of each."""
+        key = self.sequence
+        order, standing = np.argsort(key, kind="stable"), np.arange(len(key), dtype=np.int32)
+        self._place = np.empty_like(standing)
+        self._place[order] = standing
+        return standing if self.files.whole else _begun(key[order])
+
+    @property
+    def sequence(self) -> np.ndarray:
+        """(n,) by what events as they lie are ordered, and told apart: feed, and where the id first stood."""
+        return np.concatenate(
+            [
+                np.left_shift(source.astype(np.int64), _BITS) + first
+                for source, first in zip(self._parts("source"), self._parts(_FIRST), strict=True)
+            ]
+            or [np.zeros(0, np.int64)]
+        )
+
+    def _parts(self, name: str) -> Iterator[np.ndarray]:
+        """A column, file after file."""
+        for i, number in enumerate(self.files.numbers):
+            column = self.files.plain(number, name)
+            yield column if self._rows is None else column[self._rows[i]]
 
     def column(self, name: str) -> np.ndarray:
-        """(n,) of each event, in the order in which one machine has them."""
-        return self._plain(name)[self._order]
+        """(n,) of each event, in the order in which they stand."""
+        column, at = None, 0
+        for part in self._parts(name):
+            if column is None:
+                column = np.empty(len(self.position), part.dtype)
+            here = slice(at, at + len(part))
+            column[here if self._place is None else self._place[here]] = part
+            at = here.stop
+        assert column is not None
+        return column
 
     @cached_property
     def order(self) -> np.ndarray:
         """(n,) rows as they are."""
-        return np.arange(len(self._order))
+        return np.arange(len(self.position), dtype=np.int32)
 
     @property
     def known(self) -> np.ndarray:
@@ -270,12 +327,21 @@ class HeldLog:
     def keyed(self, name: str) -> tuple[np.ndarray, pa.Array]:
         """Number of the key of each event, -1 for none, and the keys by number."""
         number, keys = numbered_keys(self.files.column(name, self._rows))
-        return number[self._order], keys
+        return self._placed(number), keys
 
     @property
     def columns(self) -> dict[str, pa.ChunkedArray]:
         """What has no plain form: the ids of the events."""
-        return {"event_id": self.files.column("event_id", self._rows).take(pa.array(self._order))}
+        rows = self._placed(np.arange(len(self.position)))
+        return {"event_id": self.files.column("event_id", self._rows).take(pa.array(rows))}
+
+    def _placed(self, column: np.ndarray) -> np.ndarray:
+        """What was read file after file, in the order in which the events stand."""
+        if self._place is None:
+            return column
+        placed = np.empty_like(column)
+        placed[self._place] = column
+        return placed
 
 
 class HeldEvents(Events):
@@ -291,12 +357,36 @@ class HeldEvents(Events):
         return name in self._files.filled
 
     @property
+    def row(self) -> np.ndarray:
+        """Which row of the files each is, in the order in which they stand."""
+        return self.position
+
+    @property
+    def sequence(self) -> np.ndarray:
+        """(n,) numbers that rise in the order in which one machine has the events."""
+        return self.position if self._log.in_order else self._log.sequence[self.position]
+
+    def _of_rows(self, column: np.ndarray) -> np.ndarray:
+        """A column; all rows stand in the order of the files, and nothing is copied where all are looked at."""
+        return column if self.position is self._log.position else column[self.position]
+
+    _of_log = _of_rows
+
+    def largest(self) -> Events:
+        """One row an event; themselves, where each lies in one grid."""
+        return self if self._files.whole else super().largest()
+
+    @property
+    def _log(self) -> HeldLog:
+        return cast("HeldLog", self.log)
+
+    @property
     def _files(self) -> Files:
-        return cast("HeldLog", self.log).files
+        return self._log.files
 
 
-def held_events(history: History, files: Files, look: Look, as_of: object) -> Events:
-    """The events of a night that lie in files, in the order in which one machine has them.
+def held_events(history: History, files: Files, look: Look, as_of: object, *, in_order: bool = True) -> Events:
+    """The events of a night that lie in files.
 
     Parameters
     ----------
@@ -306,19 +396,21 @@ def held_events(history: History, files: Files, look: Look, as_of: object) -> Ev
         Where the events lie, and which of them are looked at.
     as_of
         The night.
+    in_order
+        Whether they stand in the order in which one machine has them; else as they lie.
 
     Returns
     -------
     events
         As :meth:`riskwarn.history.History.events_at`.
     """
-    log = HeldLog(files, look)
+    log = HeldLog(files, look, in_order=in_order)
     return HeldEvents(
         cast("Log", log),
         micros(history.instant(as_of)),
         log.position,
         log.column("grid").astype(np.int64),
-        log.column("weight"),
+        constant(1, len(log.position), np.float32) if files.whole else log.column("weight"),
         grid_ids=history.grid_ids,
         timezone=history.timezone,
     )
@@ -358,6 +450,12 @@ class HeldHistory(History):
         """The events of the night."""
         return held_events(self, self.files, self.look, as_of)
 
+    def shares_at(self, as_of: object, feeds: tuple[str, ...]) -> Iterator[Events]:
+        """The events of the night, of some feeds or of all, a file after the other, as they lie there."""
+        look = self.look.of(feeds) if feeds else self.look
+        for number in self.files.numbers:
+            yield held_events(self, replace(self.files, numbers=(number,)), look, as_of, in_order=False)
+
     @cached_property
     def carried(self) -> Carry:
         """Where the events go, by the codes of their grids as written."""
@@ -375,6 +473,12 @@ class HeldNight:
     calendar: Path | None
     beside: Tables
     files: Files
+
+
+def _begun(key: np.ndarray) -> np.ndarray:
+    """(n,) where the first row of the event of each row stands; rows of an event stand together."""
+    begins = np.r_[True, key[1:] != key[:-1]][: len(key)]
+    return np.flatnonzero(begins).astype(np.int32)[np.cumsum(begins, dtype=np.int32) - 1]
 
 
 def _file(folder: Folder, number: int) -> Folder:

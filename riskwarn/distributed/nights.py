@@ -97,7 +97,8 @@ def held_night(
     check_fresh(sum(one.n for one in parts), max(one.known for one in parts), at)
     numbers = tuple(number for number, one in enumerate(parts) if one.n)
     n_shares = 0 if share is None else int(share.max(initial=0)) + 1
-    files = Files(pieces, numbers, words, frozenset().union(*(one.filled for one in parts)), n_shares)
+    filled = frozenset().union(*(one.filled for one in parts))
+    files = Files(pieces, numbers, words, filled, n_shares, all(one.whole for one in parts))
     last: dict[str, int] = {}
     for one in parts:
         last |= {source: max(known, last.get(source, known)) for source, known in one.last.items()}

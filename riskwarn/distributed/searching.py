@@ -6,7 +6,7 @@ that it looks at (:attr:`riskwarn.gaps.Kind.feeds`, :attr:`riskwarn.gaps.Kind.da
 the same order, so its gaps are the same to the bit.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -67,6 +67,10 @@ class HeldEvidence(Evidence):
     def events(self) -> Events:
         """Events as held at the night, those that are looked at."""
         return self.history.events_at(self.as_of).largest()
+
+    def shares(self, *feeds: str) -> Iterator[Events]:
+        """The events that are looked at, a file after the other."""
+        return (events.largest() for events in self.history.shares_at(self.as_of, feeds))
 
     def has_column(self, name: str) -> bool:
         """Whether a column of `events` holds any value."""

@@ -3,7 +3,7 @@
 Nothing that became known at `as_of` or later enters: a table's rows are cut where they are read, and only here.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -100,6 +100,23 @@ class Evidence:
         held = self.history.events_at(self.as_of).largest()
         check_fresh(len(held), int(held.known.max(initial=0)), self.as_of)
         return held
+
+    def shares(self, *feeds: str) -> Iterator[Events]:
+        """The events in shares: for whoever counts them and need not hold all at once.
+
+        Parameters
+        ----------
+        feeds
+            Those that are looked at; all by default.
+
+        Yields
+        ------
+        events
+            Each event of these feeds lies in one share, in no particular order, beside others perhaps. Codes of words are those of
+            :attr:`events`; numbers of keys are a share's own. One share, where the events are at hand.
+        """
+        del feeds
+        yield self.events
 
     @cached_property
     def follow(self) -> sparse.csr_matrix:

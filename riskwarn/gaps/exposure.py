@@ -13,6 +13,7 @@ import numpy as np
 
 from riskwarn.gaps.evidence import Evidence
 from riskwarn.gaps.reporting import delay_curve
+from riskwarn.history import Events
 
 LOOK_BACK_DAYS = 1096
 THIN = 0.3
@@ -54,25 +55,26 @@ def feed_of(evidence: Evidence, source: str, *, level: str = "county_id", worker
     workers
         Only what workers wrote of their own accord (`origin` proactive), where the source says so.
     """
-    rows = _rows(evidence, source, workers=workers)
     area, areas = evidence.parent(level)
     days = span_days(evidence)
-    ago = evidence.days_ago(evidence.events.occurred[rows])
-    grid = evidence.events.grid[rows]
-    here = (grid >= 0) & (ago < days)
-    flat = area[grid[here]] * days + ago[here]
-    counts = np.bincount(flat, minlength=len(areas) * days).reshape(len(areas), days).astype(float)
-    curve = delay_curve(evidence, source)[:days]
+    total, first = np.zeros(len(areas) * days), 0
+    for events in evidence.shares(source):
+        rows = own_rows(events, source, workers=workers)
+        ago, grid = evidence.days_ago(events.occurred[rows]), events.grid[rows]
+        here = (grid >= 0) & (ago < days)
+        total += np.bincount(area[grid[here]] * days + ago[here], minlength=len(total))
+        first = max(first, int(ago.max(initial=0)) + 1)
+    counts, curve = total.reshape(len(areas), days), delay_curve(evidence, source)[:days]
     curve = np.pad(curve, (0, max(days - len(curve), 0)), constant_values=1.0)
-    first = min(int(ago.max(initial=0)) + 1, days)
+    first = min(first, days)
     expected = normal_days(counts, curve, started=first)
     health = health_of(counts, expected * curve[None, :])
     health[:, first:] = 0.0
     return Feed(source, level, areas, counts, expected, health, curve)
 
 
-def _rows(evidence: Evidence, source: str, *, workers: bool) -> np.ndarray:
-    events = evidence.events
+def own_rows(events: Events, source: str, *, workers: bool) -> np.ndarray:
+    """Rows of a source; only what workers wrote of their own accord, where they are asked for and the source says so."""
     mine = events.of(source)
     if workers and source != "grid_report":
         mine &= (events.words["origin"] == "proactive")[events.origin]
@@ -80,11 +82,9 @@ def _rows(evidence: Evidence, source: str, *, workers: bool) -> np.ndarray:
 
 
 def span_days(evidence: Evidence) -> int:
-    """Days the events reach back, at most three years."""
-    events = evidence.events
-    if events.n == 0:
-        return 1
-    return min(int(evidence.days_ago(events.occurred).max()) + 1, LOOK_BACK_DAYS)
+    """Days the events reach back, at most three years; one where there are none."""
+    ago = (int(evidence.days_ago(events.occurred).max(initial=0)) for events in evidence.shares())
+    return min(max(ago) + 1, LOOK_BACK_DAYS)
 
 
 def normal_days(counts: np.ndarray, curve: np.ndarray, *, started: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from riskwarn.arrivals import CHANGE_DAYS, FEW_P, HALF, Reading, read
 from riskwarn.clock import days_before, local_days
 from riskwarn.gaps.evidence import Evidence
 from riskwarn.gaps.gap import FEED, gap_rows, no_gaps
-from riskwarn.history import DAY_US
+from riskwarn.history import DAY_US, Events
 from riskwarn.holiday import holidays_of
 from riskwarn.unusual import stopped
 
@@ -22,6 +22,7 @@ _LONGEST_DAYS = 1096
 _LEAST_DELIVERIES = 10
 _LATE_DAYS, _LATE_FACTOR, _LATE_ROWS = 1.0, 3.0, 10
 _CODES_DAYS, _CODES_FACTOR, _CODES_P = 7, 3.0, 1e-6
+_RECENT_DAYS = 60 + _CODES_DAYS
 _OTHER = ("D99", "P99", "")
 
 
@@ -53,16 +54,85 @@ def feed_gaps(evidence: Evidence) -> pd.DataFrame:
     codes     share of records without a known category three times that of the 60 days before, p < 0.000001
     ========  ==========================================================================================================
     """
-    faults = [row for intake in intakes(evidence) for row in judge(evidence, intake)]
-    faults += _late(evidence) + _codes(evidence)
+    known = _Known.of(evidence)
+    faults = [row for intake in _intakes(evidence, known) for row in judge(evidence, intake)]
+    faults += _late(evidence, known) + _codes(evidence, known)
     return _rows(evidence, faults) if faults else no_gaps(FEED, evidence.as_of)
 
 
 def intakes(evidence: Evidence) -> list[Intake]:
     """Rows that arrived, of every source: from the log where each organisation has one, else from when records became known."""
-    sources = [str(s) for s in np.unique(evidence.events.words["source"]) if s]
+    return _intakes(evidence, _Known.of(evidence))
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """When the events became known, counted.
+
+    Parameters
+    ----------
+    sources
+        Names of the feeds by code.
+    daily
+        (n_sources, n_counties + 1, days) events by county, the last for those without a grid, and local day, oldest first.
+    days
+        (n_sources,) days since the first event of each feed, 0 where there is none.
+    lately
+        Events of the last 67 days, whose grid is known: `source`, `county`, days `ago`, `delay` in days, and whether the category is `other`.
+    """
+
+    sources: np.ndarray
+    daily: np.ndarray
+    days: np.ndarray
+    lately: pd.DataFrame
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> "_Known":
+        """Of all events of the night, a share after the other."""
+        county, names = evidence.parent("county_id")
+        known = None
+        for events in evidence.shares():
+            share = cls._of_share(evidence, events, np.append(county, len(names)))
+            known = share if known is None else _both(known, share)
+        assert known is not None
+        return known
+
+    @classmethod
+    def _of_share(cls, evidence: Evidence, events: Events, area_of: np.ndarray) -> "_Known":
+        """Of some events; `area_of` is the county of each grid, and last that of none."""
+        sources, n_areas, known = events.words["source"], int(area_of[-1]) + 1, events.first_known
+        ago = days_before(known, evidence.at, evidence.timezone)
+        days = np.zeros(len(sources), np.int64)
+        np.maximum.at(days, events.source, ago + 1)
+        here = np.flatnonzero(ago < _LONGEST_DAYS)
+        cell = events.source[here] * n_areas + area_of[events.grid[here]]
+        cell = cell * _LONGEST_DAYS + (_LONGEST_DAYS - 1 - ago[here])
+        shape = len(sources), n_areas, _LONGEST_DAYS
+        daily = np.bincount(cell, minlength=int(np.prod(shape))).reshape(shape)
+        ago = evidence.days_ago(known)
+        recent = np.flatnonzero((events.grid >= 0) & (ago < _RECENT_DAYS))
+        lately = pd.DataFrame(
+            {
+                "source": events.source[recent],
+                "county": area_of[events.grid[recent]],
+                "ago": ago[recent],
+                "delay": (known[recent] - events.occurred[recent]) / DAY_US,
+                "other": np.isin(events.words["category"], _OTHER)[events.category[recent]],
+            }
+        )
+        return cls(sources, daily, days, lately)
+
+
+def _both(one: _Known, other: _Known) -> _Known:
+    """Of two shares."""
+    lately = pd.concat([one.lately, other.lately], ignore_index=True)
+    return _Known(one.sources, one.daily + other.daily, np.maximum(one.days, other.days), lately)
+
+
+def _intakes(evidence: Evidence, known: _Known) -> list[Intake]:
     log = evidence.table("feed_log")
-    return [i for s in sources if (i := _logged(evidence, s, log) or _counted(evidence, s)) is not None]
+    sources = [str(s) for s in np.unique(known.sources) if s]
+    return [i for s in sources if (i := _logged(evidence, s, log) or _counted(evidence, s, known)) is not None]
 
 
 def _logged(evidence: Evidence, source: str, log: pd.DataFrame | None) -> Intake | None:
@@ -87,28 +157,16 @@ def _logged(evidence: Evidence, source: str, log: pd.DataFrame | None) -> Intake
     return Intake(source, orgs, rows.reshape(len(orgs), days), {o: np.sort(at[org == i]) for i, o in enumerate(orgs)})
 
 
-def _counted(evidence: Evidence, source: str) -> Intake | None:
-    grid, known = _known(evidence, source)
-    if len(known) == 0:
+def _counted(evidence: Evidence, source: str, known: _Known) -> Intake | None:
+    code = known.sources.tolist().index(source)
+    days = int(min(known.days[code], _LONGEST_DAYS))
+    if days == 0:
         return None
-    county, names = evidence.parent("county_id")
-    ago = days_before(known, evidence.at, evidence.timezone)
-    days = int(min(ago.max() + 1, _LONGEST_DAYS))
-    placed, here = grid >= 0, ago < days
-    day = days - 1 - ago
-    of = placed & here
-    rows = np.bincount(county[grid[of]] * days + day[of], minlength=len(names) * days).reshape(len(names), days)
-    whole = np.bincount(day[here], minlength=days)[None, :]
+    daily = known.daily[code, :, -days:]
+    rows, whole, names = daily[:-1], daily.sum(axis=0, keepdims=True), evidence.parent("county_id")[1]
     if len(names) == 1:
         return Intake(source, np.array(["*"], dtype=object) if names[0] == "*" else names, whole.astype(float), None)
     return Intake(source, np.append(names, "*"), np.vstack([rows, whole]).astype(float), None)
-
-
-def _known(evidence: Evidence, source: str) -> tuple[np.ndarray, np.ndarray]:
-    """Grid and instant of everything that became known of a source: all its revisions, where the store holds them."""
-    events = evidence.events
-    mine = events.of(source)
-    return events.grid[mine], events.first_known[mine]
 
 
 def judge(evidence: Evidence, intake: Intake) -> list[dict[str, object]]:
@@ -259,26 +317,15 @@ def _settled(intake: Intake, reading: Reading, i: int) -> dict[str, object] | No
     }
 
 
-def _late(evidence: Evidence) -> list[dict[str, object]]:
-    events = evidence.events
-    county, names = evidence.parent("county_id")
-    placed = events.grid >= 0
-    ago, delay = evidence.days_ago(events.first_known), (events.first_known - events.occurred) / DAY_US
-    recent = placed & (ago < 67)
-    frame = pd.DataFrame(
-        {
-            "source": events.source[recent],
-            "county": county[events.grid[recent]],
-            "now": ago[recent] < 7,
-            "delay": delay[recent],
-        }
-    )
+def _late(evidence: Evidence, known: _Known) -> list[dict[str, object]]:
+    names = evidence.parent("county_id")[1]
+    frame = known.lately.assign(now=known.lately["ago"] < 7)
     key = ["source", "county"]
     now, before = (frame[frame["now"] == w].groupby(key)["delay"].agg(["median", "size"]) for w in (True, False))
     both = now.join(before, suffixes=("_now", ""), how="inner")
     slow = both[(both["median_now"] > _LATE_FACTOR * both["median"]) & (both["median_now"] > _LATE_DAYS)]
     slow = slow[(slow["size_now"] >= _LATE_ROWS) & (slow["size"] >= _LATE_ROWS)]
-    words = events.words["source"]
+    words = known.sources
     return [
         {
             "scope": f"feed:{words[s]}" + ("" if names[c] == "*" else f"/{names[c]}") + "@late",
@@ -294,18 +341,14 @@ def _late(evidence: Evidence) -> list[dict[str, object]]:
     ]
 
 
-def _codes(evidence: Evidence) -> list[dict[str, object]]:
+def _codes(evidence: Evidence, known: _Known) -> list[dict[str, object]]:
     """Faults of feeds whose records suddenly carry no known category."""
     from scipy import stats  # noqa: PLC0415
 
-    events = evidence.events
-    county, names = evidence.parent("county_id")
-    n_areas, words = len(names), events.words["source"]
-    other = np.isin(events.words["category"], _OTHER)[events.category]
-    ago = evidence.days_ago(events.first_known)
-    use = (events.grid >= 0) & (ago < 60 + _CODES_DAYS)
-    cell = events.source[use] * n_areas + county[events.grid[use]]
-    now, odd = ago[use] < _CODES_DAYS, other[use]
+    names, words = evidence.parent("county_id")[1], known.sources
+    n_areas = len(names)
+    source, county, ago, odd = (known.lately[c].to_numpy() for c in ("source", "county", "ago", "other"))
+    cell, now = source * n_areas + county, ago < _CODES_DAYS
     size = len(words) * n_areas
     n, k = (np.bincount(cell[m], minlength=size) for m in (now, now & odd))
     n0, k0 = (np.bincount(cell[m], minlength=size) for m in (~now, ~now & odd))

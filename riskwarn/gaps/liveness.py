@@ -7,7 +7,7 @@ import numpy as np
 
 from riskwarn.gaps.awake import Liveness, learnt
 from riskwarn.gaps.evidence import CITIZENS, WORKERS, Evidence
-from riskwarn.gaps.exposure import Feed, feed_of, span_days, unvisited
+from riskwarn.gaps.exposure import Feed, feed_of, own_rows, span_days, unvisited
 
 
 def liveness(evidence: Evidence) -> Liveness | None:
@@ -23,7 +23,7 @@ def liveness(evidence: Evidence) -> Liveness | None:
     liveness
         Counts and exposure by unit and bin, with the law of the rates and the pace that they show.
     """
-    known = set(evidence.events.words["source"][np.unique(evidence.events.source)])
+    known = {str(events.words["source"][s]) for events in evidence.shares() for s in np.unique(events.source)}
     for sources, by_workers in ((WORKERS, True), (CITIZENS, False)):
         feeds = [feed_of(evidence, s, workers=by_workers) for s in sources if s in known]
         if feeds := [f for f in feeds if f.counts.sum() > 0]:
@@ -50,16 +50,16 @@ def _bins(days: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _counts(evidence: Evidence, source: str, bins: np.ndarray, *, by_workers: bool) -> np.ndarray:
     """(n_grids, bins) reports, those under old codes by their share in each grid of tonight."""
-    events = evidence.events
-    mine = events.of(source)
-    if by_workers and source != "grid_report":
-        mine &= (events.words["origin"] == "proactive")[events.origin]
-    ago = evidence.days_ago(events.occurred)
-    rows = np.flatnonzero(mine & (ago < len(bins)))
-    n_bins = int(bins.max()) + 1
-    codes = len(events.words["grid_id"])
-    by_code = np.bincount(events.raw_grid[rows] * n_bins + bins[ago[rows]], minlength=codes * n_bins)
-    return np.asarray(evidence.follow @ by_code.reshape(codes, n_bins).astype(float))
+    n_bins, by_code = int(bins.max()) + 1, None
+    for events in evidence.shares(source):
+        rows = own_rows(events, source, workers=by_workers)
+        ago = evidence.days_ago(events.occurred[rows])
+        here = ago < len(bins)
+        cell = events.raw_grid[rows[here]] * n_bins + bins[ago[here]]
+        n = np.bincount(cell, minlength=len(events.words["grid_id"]) * n_bins)
+        by_code = n if by_code is None else by_code + n
+    assert by_code is not None
+    return np.asarray(evidence.follow @ by_code.reshape(-1, n_bins).astype(float))
 
 
 def _exposure(evidence: Evidence, feeds: list[Feed], bins: np.ndarray) -> np.ndarray:

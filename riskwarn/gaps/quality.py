@@ -1,5 +1,7 @@
 """What the ledger does not say: G02 under-recording, G16 discovery lag, G17 blind categories, G18 events without a grid."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -219,16 +221,16 @@ def unplaced_gaps(evidence: Evidence) -> pd.DataFrame:
     Looked for in the last 7, 14 and 28 days; p is three times the least binomial tail against 0.05, false discovery rate 0.1, and the
     last 7 days must still lie above 0.05.
     """
-    events = evidence.events
-    n_orgs, words = len(events.words["org_code"]), events.words
-    seen = [_unplaced(evidence, days) for days in UNPLACED_DAYS]
+    lately, words = _lately(evidence)
+    n_orgs, size = len(words["org_code"]), len(words["source"]) * len(words["org_code"])
+    seen = [_unplaced(lately[lately["ago"] < days], "lost", size) for days in UNPLACED_DAYS]
     p = np.minimum(3 * np.min([tail for _, _, tail in seen], axis=0), 1.0)
     best = np.argmin([tail for _, _, tail in seen], axis=0)
     n, k = (np.array([s[i] for s in seen])[best, np.arange(len(p))] for i in (0, 1))
     judged = np.flatnonzero(n >= LEAST_EVENTS)
     still = seen[0][1] > UNPLACED_SHARE * seen[0][0]
     listed = judged[discovered(p[judged]) & (p[judged] < 0.01) & still[judged]]
-    blank = _unplaced(evidence, UNPLACED_DAYS[-1], blank=True)[1]
+    blank = _unplaced(lately, "blank", size)[1]
     numbers = [
         {
             "source": str(words["source"][i // n_orgs]),
@@ -257,15 +259,22 @@ def unplaced_gaps(evidence: Evidence) -> pd.DataFrame:
     )
 
 
-def _unplaced(evidence: Evidence, days: int, *, blank: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Events by source and body that became known in the last `days`, those of them unplaced (or without any code), and the binomial tail."""
+def _lately(evidence: Evidence) -> tuple[pd.DataFrame, Mapping[str, np.ndarray]]:
+    """Events that became known in the last 28 days: `cell` of feed and body, whole days `ago`, whether without a grid (`lost`) or without any code (`blank`); and the words."""
+    shares = []
+    for events in evidence.shares():
+        ago, words = evidence.days_ago(events.first_known), events.words
+        rows = np.flatnonzero(ago < UNPLACED_DAYS[-1])
+        cell = events.source[rows] * len(words["org_code"]) + events.org[rows]
+        blank = (words["grid_id"] == "")[events.raw_grid[rows]]
+        shares.append(pd.DataFrame({"cell": cell, "ago": ago[rows], "lost": events.grid[rows] < 0, "blank": blank}))
+    return pd.concat(shares, ignore_index=True), words
+
+
+def _unplaced(rows: pd.DataFrame, what: str, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Events by source and body, those of them unplaced (or without any code), and the binomial tail."""
     from scipy import stats  # noqa: PLC0415
 
-    events = evidence.events
-    n_orgs, words = len(events.words["org_code"]), events.words
-    recent = np.flatnonzero(evidence.days_ago(events.first_known) < days)
-    cell = events.source[recent] * n_orgs + events.org[recent]
-    lost = (words["grid_id"][events.raw_grid[recent]] == "") if blank else events.grid[recent] < 0
-    size = len(words["source"]) * n_orgs
-    n, k = np.bincount(cell, minlength=size), np.bincount(cell, lost.astype(float), minlength=size)
+    n = np.bincount(rows["cell"], minlength=size)
+    k = np.bincount(rows["cell"], rows[what].to_numpy(dtype=float), minlength=size)
     return n, k, np.asarray(stats.binom.sf(k - 1, n, UNPLACED_SHARE))

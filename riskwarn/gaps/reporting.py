@@ -21,11 +21,15 @@ def delay_curve(evidence: Evidence, source: str) -> np.ndarray:
     --------
     A source that is told at once has a curve of ones; see also :func:`nowcast`.
     """
-    events = evidence.events
-    mine = events.of(source)
-    age, known = evidence.days_ago(events.occurred[mine]), evidence.days_ago(events.first_known[mine])
-    recent = age < _MEMORY_DAYS
-    return product_limit(np.maximum(age - known, 0)[recent], age[recent])
+    delays, ages = [], []
+    for events in evidence.shares(source):
+        mine = np.flatnonzero(events.of(source))
+        age = evidence.days_ago(events.occurred[mine])
+        recent = age < _MEMORY_DAYS
+        known = evidence.days_ago(events.first_known[mine[recent]])
+        delays.append(np.maximum(age[recent] - known, 0))
+        ages.append(age[recent])
+    return product_limit(np.concatenate(delays), np.concatenate(ages))
 
 
 def product_limit(delay: np.ndarray, age: np.ndarray, *, days: int = _MOST_DELAY_DAYS) -> np.ndarray:

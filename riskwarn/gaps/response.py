@@ -1,5 +1,6 @@
 """Late hands: G06 cases past their limit, G14 grave cases nobody called back, G19 alerts that moved nobody."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from riskwarn.gaps.calendar import DAY
 from riskwarn.gaps.deadlines import AMBER, scheme
 from riskwarn.gaps.evidence import Evidence
 from riskwarn.gaps.gap import ALERT, CALLBACK, RESPONSE, gap_rows, no_gaps, unknown
-from riskwarn.history import DAY_US, LEAST_CASES, NEVER, tells_closings
+from riskwarn.history import DAY_US, LEAST_CASES, NEVER, Events, tells_closings
 
 SCHEMES = {"dispute": "dingxi_5x9", "petition": "petition_15_60_30", "hotline": "hotline_a"}
 """Scheme that sets the limit of a case whose source gives none."""
@@ -30,9 +31,69 @@ def response_gaps(evidence: Evidence) -> pd.DataFrame:
     The limit is the source's own `due_at`, or, where it gives none, the total of the source's scheme in working days. The
     score of a grid is ``sum of weight * log2(1 + working days overdue)``; `observed` are its overdue cases, `expected` none.
     """
-    lines = closings(evidence)
-    parts = [_overdue_grids(evidence, lines), _overdue_levels(evidence), _untold(evidence, lines)]
+    cases = Cases.of(evidence)
+    lines = _told_of(cases)
+    parts = [_overdue_grids(evidence, cases, lines), _overdue_levels(evidence), _untold(evidence, lines)]
     return pd.concat(parts, ignore_index=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Cases:
+    """Cases with a limit, of grids that are known: those that are open one by one, of the others how many.
+
+    Parameters
+    ----------
+    sources, counties, categories
+        Words by code.
+    closed
+        (n_sources, n_counties) cases that were closed.
+    open
+        One row an open case, in the order of the events: codes of `source`, `county` and `category`, `grid`, and when it was `opened` and is
+        `due`, on the wall clock; `past` its limit.
+    """
+
+    sources: np.ndarray
+    counties: np.ndarray
+    categories: np.ndarray
+    closed: np.ndarray
+    open: pd.DataFrame
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> "Cases":
+        """Of the night, a share of its events after the other."""
+        county, counties = evidence.parent("county_id")
+        closed: np.ndarray | None = None
+        parts = []
+        for events in evidence.shares():
+            sources, categories = events.words["source"], events.words["category"]
+            limited = np.isin(sources, list(SCHEMES))[events.source] | (events.due != NEVER)
+            done = (events.closed != NEVER) | closed_elsewhere(evidence, events)
+            rows = np.flatnonzero(limited & done & (events.grid >= 0))
+            cell = events.source[rows] * len(counties) + county[events.grid[rows]]
+            n = np.bincount(cell, minlength=len(sources) * len(counties)).reshape(-1, len(counties))
+            closed = n if closed is None else closed + n
+            parts.append(_open(evidence, events, np.flatnonzero(limited & ~done & (events.grid >= 0)), county))
+        assert closed is not None
+        cases = pd.concat(parts).sort_values("sequence", kind="stable", ignore_index=True)
+        return cls(sources, counties, categories, closed, cases.assign(past=cases["due"] < evidence.now))
+
+
+def _open(evidence: Evidence, events: Events, rows: np.ndarray, county: np.ndarray) -> pd.DataFrame:
+    """Open cases whose limit is known."""
+    due = _due(evidence, events, rows)
+    known = ~np.isnat(due)
+    rows, due = rows[known], due[known]
+    return pd.DataFrame(
+        {
+            "sequence": events.sequence[rows],
+            "source": events.source[rows],
+            "county": county[events.grid[rows]],
+            "category": events.category[rows],
+            "grid": events.grid[rows],
+            "opened": evidence.wall(events.occurred[rows]),
+            "due": due,
+        }
+    )
 
 
 def _untold(evidence: Evidence, lines: pd.DataFrame) -> pd.DataFrame:
@@ -58,7 +119,11 @@ def closings(evidence: Evidence) -> pd.DataFrame:
     A case is old enough when its limit has passed. Not one closing among twenty, or of a hundred and more less than one in a hundred,
     is a column that is not delivered and no neglect. A county with fewer than twenty is judged with the others.
     """
-    lines = _old_cases(evidence)
+    return _told_of(Cases.of(evidence))
+
+
+def _told_of(cases: Cases) -> pd.DataFrame:
+    lines = _old_cases(cases)
     whole = lines.groupby("source", as_index=False)[["cases", "closed"]].sum().assign(told=_tells)
     few = lines["cases"] < LEAST_CASES
     city = lines["source"].map(whole.set_index("source")["told"]).astype(bool)
@@ -69,30 +134,21 @@ def closings(evidence: Evidence) -> pd.DataFrame:
     ]
 
 
-def _old_cases(evidence: Evidence) -> pd.DataFrame:
+def _old_cases(cases: Cases) -> pd.DataFrame:
     """Cases whose limit has passed, and how many of them are closed, by feed and county: `source`, `county`, `cases`, `closed`."""
-    events = evidence.events
-    limited = np.isin(events.words["source"], list(SCHEMES))[events.source] | (events.due != NEVER)
-    rows = np.flatnonzero(limited & (events.grid >= 0))
-    done = (events.closed[rows] != NEVER) | closed_elsewhere(evidence)[rows]
-    closed, late = rows[done], rows[~done]
-    late = late[_due(evidence, late) < evidence.now]
-    sources = events.words["source"]
-    county, names = evidence.parent("county_id")
-    n_closed, n_open = (
-        np.bincount(events.source[some] * len(names) + county[events.grid[some]], minlength=len(sources) * len(names))
-        for some in (closed, late)
-    )
+    late = cases.open[cases.open["past"]]
+    n_counties = len(cases.counties)
+    n_open = np.bincount(late["source"] * n_counties + late["county"], minlength=cases.closed.size)
+    n_closed = cases.closed.ravel()
     there = np.flatnonzero(n_closed + n_open)
-    source, where = np.divmod(there, len(names))
-    told = {"source": sources[source], "county": names[where]}
+    source, where = np.divmod(there, n_counties)
+    told = {"source": cases.sources[source], "county": cases.counties[where]}
     lines = pd.DataFrame(told | {"cases": (n_closed + n_open)[there], "closed": n_closed[there]})
     return lines.sort_values(["source", "county"], ignore_index=True)
 
 
-def _due(evidence: Evidence, rows: np.ndarray) -> np.ndarray:
+def _due(evidence: Evidence, events: Events, rows: np.ndarray) -> np.ndarray:
     """(n,) wall-clock time by when some events were due: as they say, else by the scheme of their feed; NaT where neither sets a limit."""
-    events = evidence.events
     due = evidence.wall(events.due[rows])
     unsaid = np.flatnonzero(np.isnat(due))
     source = events.words["source"][events.source[rows[unsaid]]]
@@ -104,44 +160,27 @@ def _tells(lines: pd.DataFrame) -> np.ndarray:
     return tells_closings(lines["cases"].to_numpy(), lines["closed"].to_numpy())
 
 
-def _without_closings(evidence: Evidence, rows: np.ndarray, lines: pd.DataFrame) -> np.ndarray:
-    """(n,) whether each event is of a feed, or of a county's part of it, that tells no closings."""
+def _without_closings(cases: Cases, lines: pd.DataFrame) -> np.ndarray:
+    """(n,) whether each open case is of a feed, or of a county's part of it, that tells no closings."""
     silent = lines[~lines["told"]]
-    sources = evidence.events.words["source"]
-    county, names = evidence.parent("county_id")
-    cell = np.zeros((len(sources), len(names)), dtype=bool)
+    cell = np.zeros(cases.closed.shape, dtype=bool)
     for source, where in zip(silent["source"], silent["county"], strict=True):
-        cell[np.ix_(sources == source, (names == where) | (where == "*"))] = True
-    return np.asarray(cell[evidence.events.source[rows], county[evidence.events.grid[rows]]])
+        cell[np.ix_(cases.sources == source, (cases.counties == where) | (where == "*"))] = True
+    return np.asarray(cell[cases.open["source"], cases.open["county"]])
 
 
-def open_cases(evidence: Evidence, lines: pd.DataFrame) -> pd.DataFrame:
-    """Open cases with a limit: row in `events`, grid, source, due (wall clock), `overdue` in working days, `used` share of the budget; not of feeds without closings, as `lines` of :func:`closings` tell them."""
-    events = evidence.events
-    rows = np.flatnonzero((events.closed == NEVER) & (events.grid >= 0) & ~closed_elsewhere(evidence))
-    rows = rows[~_without_closings(evidence, rows, lines)]
-    due = _due(evidence, rows)
-    rows, due = rows[~np.isnat(due)], due[~np.isnat(due)]
-    opened, source = evidence.wall(events.occurred[rows]), events.words["source"][events.source[rows]]
+def open_cases(evidence: Evidence, cases: Cases, lines: pd.DataFrame) -> pd.DataFrame:
+    """Open cases with a limit, one a row: codes of `source` and `category`, `grid`, `due` (wall clock), `past` it, `overdue` in working days, `used` share of the budget; not of feeds without closings, as `lines` of :func:`closings` tell them."""
+    table = cases.open[~_without_closings(cases, lines)]
+    opened, due = (table[name].to_numpy() for name in ("opened", "due"))
     length = (due - opened).astype("int64")
     used = (evidence.now - opened).astype("int64") / np.maximum(length, 1)
     late = np.where(due < evidence.now, np.maximum(_days_late(evidence, due), 0), 0)
-    return pd.DataFrame(
-        {
-            "row": rows,
-            "grid": events.grid[rows],
-            "source": source,
-            "due": due,
-            "past": due < evidence.now,
-            "overdue": late,
-            "used": used,
-        }
-    )
+    return table.assign(overdue=late, used=used)
 
 
-def closed_elsewhere(evidence: Evidence) -> np.ndarray:
+def closed_elsewhere(evidence: Evidence, events: Events) -> np.ndarray:
     """(n,) whether the workflow closed the case of a ledger entry after it was made: the closing itself may have been lost on the way."""
-    events = evidence.events
     done = np.zeros(events.n, dtype=bool)
     if not evidence.has("workflow"):
         return done
@@ -176,16 +215,15 @@ def _scheme_due(evidence: Evidence, source: np.ndarray, opened: np.ndarray) -> n
     return due
 
 
-def _overdue_grids(evidence: Evidence, lines: pd.DataFrame) -> pd.DataFrame:
-    cases = open_cases(evidence, lines)
+def _overdue_grids(evidence: Evidence, limited: Cases, lines: pd.DataFrame) -> pd.DataFrame:
+    cases = open_cases(evidence, limited, lines)
     late = cases[cases["past"]]
     if late.empty:
         return no_gaps(RESPONSE, evidence.as_of)
-    events = evidence.events
-    category = events.words["category"][events.category[late["row"]]]
-    weight = np.array([WEIGHTS.get(c, 1.0) for c in category])
-    late = late.assign(score=weight * np.log2(1 + late["overdue"].clip(lower=1)))
-    by = late.groupby("grid").agg(n=("row", "size"), worst=("overdue", "max"), score=("score", "sum"))
+    weight = np.array([WEIGHTS.get(c, 1.0) for c in limited.categories])[late["category"]]
+    score = weight * np.log2(1 + late["overdue"].clip(lower=1))
+    late = late.assign(score=score, source=limited.sources[late["source"]])
+    by = late.groupby("grid").agg(n=("due", "size"), worst=("overdue", "max"), score=("score", "sum"))
     amber = cases[~cases["past"] & (cases["used"] >= AMBER)].groupby("grid").size().reindex(by.index, fill_value=0)
     open_now = cases.groupby("grid").size().reindex(by.index)
     sources = late.groupby(["grid", "source"]).size()

@@ -142,10 +142,12 @@ def _asked(evidence: Evidence, scopes: np.ndarray, since: np.ndarray) -> tuple[n
     window = np.zeros(evidence.n_grids + 1)
     window[grid] = since
     window[-1] = 0
-    events = evidence.events
-    mine = np.flatnonzero(events.of(*CITIZENS) & (events.grid >= 0))
-    recent = mine[(evidence.at - events.occurred[mine]) / DAY_US <= window[events.grid[mine]]]
-    calls = np.bincount(events.grid[recent], minlength=evidence.n_grids + 1)[grid]
+    calls = np.zeros(evidence.n_grids + 1, np.int64)
+    for events in evidence.shares(*CITIZENS):
+        mine = np.flatnonzero(events.of(*CITIZENS) & (events.grid >= 0))
+        recent = mine[(evidence.at - events.occurred[mine]) / DAY_US <= window[events.grid[mine]]]
+        calls += np.bincount(events.grid[recent], minlength=evidence.n_grids + 1)
+    calls = calls[grid]
     if not evidence.has("visits"):
         return calls, np.zeros(len(scopes))
     made = evidence.visits

@@ -50,7 +50,7 @@ def _rests_on(kind: str, evidence: str) -> tuple[str, ...]:
 
 def _left_out(evidence: Evidence, outages: pd.DataFrame, inside: dict[str, set[str]]) -> np.ndarray:
     """(n_outages,) whether each day of an outage counts as missing in every county it concerns, so that no silence rests on it."""
-    by_workers = evidence.events.of(*WORKERS).any()
+    by_workers = any(events.of(*WORKERS).any() for events in evidence.shares(*WORKERS))
     told = np.zeros(len(outages), dtype=bool)
     for source in set(outages["source"]) & {*WORKERS, *CITIZENS}:
         feed = feed_of(evidence, source, workers=bool(by_workers))

@@ -24,8 +24,10 @@ def surges(evidence: Evidence) -> pd.DataFrame:
     and scatters as the source does, so a busy season is nobody's surge; and p is worth what such chances were in the year before, so that
     where wild weeks are usual fewer are told. A source of less than half a year has hardly such a year, and there the law's own p holds.
     """
-    words = evidence.events.words["source"]
-    tables = [_of_source(evidence, str(words[s])) for s in np.unique(evidence.events.source)]
+    seen: dict[int, str] = {}
+    for events in evidence.shares():
+        seen |= {int(s): str(events.words["source"][s]) for s in np.unique(events.source)}
+    tables = [_of_source(evidence, seen[code]) for code in sorted(seen)]
     return pd.concat(tables, ignore_index=True) if tables else no_gaps(SURGE, evidence.as_of)
 
 
@@ -76,8 +78,10 @@ def weekly_counts(evidence: Evidence, source: str) -> np.ndarray:
     weekly
         Counts: a year of weeks by which the law is held, fifteen that tell what is usual, and the last.
     """
-    events = evidence.events
-    ago = evidence.days_ago(events.occurred) // _DAYS
-    rows = np.flatnonzero(events.of(source) & (events.grid >= 0) & (ago < _WEEKS))
-    cell = events.grid[rows] * _WEEKS + _WEEKS - 1 - ago[rows]
-    return np.bincount(cell, minlength=evidence.n_grids * _WEEKS).reshape(-1, _WEEKS).astype(float)
+    weekly = np.zeros(evidence.n_grids * _WEEKS)
+    for events in evidence.shares(source):
+        ago = evidence.days_ago(events.occurred) // _DAYS
+        rows = np.flatnonzero(events.of(source) & (events.grid >= 0) & (ago < _WEEKS))
+        cell = events.grid[rows] * _WEEKS + _WEEKS - 1 - ago[rows]
+        weekly += np.bincount(cell, minlength=len(weekly))
+    return weekly.reshape(-1, _WEEKS)

@@ -74,7 +74,6 @@ class Events:
         self.weight = weight
         self.grid_ids = grid_ids
         self.timezone = timezone
-        self.row = log.order[position]
 
     @classmethod
     def held_at(cls, log: Log, carry: Carry, at: int, *, grid_ids: np.ndarray, timezone: str) -> "Events":
@@ -107,6 +106,24 @@ class Events:
             order = np.argsort(position, kind="stable")
             position, grid, weight = position[order], grid[order], weight[order]
         return cls(log, at, position, grid.astype(np.int64), weight, grid_ids=grid_ids, timezone=timezone)
+
+    @cached_property
+    def row(self) -> np.ndarray:
+        """Which row of the table each is."""
+        return self.log.order[self.position]
+
+    @property
+    def sequence(self) -> np.ndarray:
+        """(n,) numbers that rise in the order in which one machine has the events, in whatever order these stand."""
+        return self.position
+
+    def _of_rows(self, column: np.ndarray) -> np.ndarray:
+        """(n,) what a column of the table says of each."""
+        return column[self.row]
+
+    def _of_log(self, column: np.ndarray) -> np.ndarray:
+        """(n,) what a column of the log says of each."""
+        return column[self.position]
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -162,7 +179,7 @@ class Events:
         return {name: self.log.coded(name)[1] for name in WORDS}
 
     def _codes(self, name: str) -> np.ndarray:
-        return self.log.coded(name)[0][self.row].astype(np.int32)
+        return self._of_rows(self.log.coded(name)[0]).astype(np.int32)
 
     @cached_property
     def source(self) -> np.ndarray:
@@ -234,12 +251,12 @@ class Events:
     @cached_property
     def place(self) -> np.ndarray:
         """Number of the place, -1 for none."""
-        return self.log.keyed("place_key")[0][self.row]
+        return self._of_rows(self.log.keyed("place_key")[0])
 
     @cached_property
     def case(self) -> np.ndarray:
         """Number of the case, -1 for none."""
-        return self.log.keyed("case_id")[0][self.row]
+        return self._of_rows(self.log.keyed("case_id")[0])
 
     def keys(self, name: str) -> pa.Array:
         """The words of `place_key` or `case_id` by number.
@@ -279,33 +296,33 @@ class Events:
     @cached_property
     def severity(self) -> np.ndarray:
         """0 to 3."""
-        return self.log.severity()[self.row]
+        return self._of_rows(self.log.severity())
 
     @cached_property
     def occurred(self) -> np.ndarray:
         """When it happened."""
-        return self.log.times("occurred_at")[self.row]
+        return self._of_rows(self.log.times("occurred_at"))
 
     @cached_property
     def known(self) -> np.ndarray:
         """When what holds became known."""
-        return self.log.known[self.position]
+        return self._of_log(self.log.known)
 
     @cached_property
     def first_known(self) -> np.ndarray:
         """When the event first became known, and not before it occurred."""
-        return np.maximum(self.log.first_known[self.position], self.occurred)
+        return np.maximum(self._of_log(self.log.first_known), self.occurred)
 
     @cached_property
     def closed(self) -> np.ndarray:
         """When it was closed; a closing dated after the instant has not come."""
-        closed = self.log.times("closed_at")[self.row]
+        closed = self._of_rows(self.log.times("closed_at"))
         return np.where(closed < self.at, closed, NEVER)
 
     @cached_property
     def due(self) -> np.ndarray:
         """When it should be closed."""
-        return self.log.times("due_at")[self.row]
+        return self._of_rows(self.log.times("due_at"))
 
     # -- as a table ---------------------------------------------------------------------------------------------------
 
