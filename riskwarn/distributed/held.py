@@ -14,118 +14,21 @@ from typing import cast
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from riskwarn.clock import micros
-from riskwarn.distributed import firsts
+from riskwarn.distributed import firsts, keys
 from riskwarn.distributed.outline import nothing_of
-from riskwarn.distributed.reading import EVENTS, ROW, as_read, spoken
-from riskwarn.distributed.spilling import bucket_file, read
-from riskwarn.history import NEVER, Events, History
+from riskwarn.history import Events, History
 from riskwarn.history.carry import Carry
-from riskwarn.history.columns import narrow, numbered_keys
 from riskwarn.history.facts import WORD_COLUMNS, Facts, constant
-from riskwarn.history.log import KEYS, WORDS, Log
-from riskwarn.history.memory import give_back
-from riskwarn.history.revisions import revisions
+from riskwarn.history.log import Log
 from riskwarn.history.tables import Tables
-from riskwarn.store.remote import Folder, put
+from riskwarn.store.remote import Folder
 
-_TIMES = ("occurred_at", "closed_at", "due_at")
-_FIRST, _BITS = "first", 48
+FIRST, _BITS = "first", 48
 """Column that says where in the table the id of an event first stood, and bits in which that has room."""
-
-
-@dataclass(frozen=True, eq=False)
-class Holding:
-    """What all buckets share while the events held at a night are taken out of them.
-
-    Parameters
-    ----------
-    buckets, folder
-        Where they lie, and where the events held are written.
-    words
-        Vocabulary of the events.
-    carry, n_grids
-        Where records go among the grids of the night, and how many these are.
-    at
-        The night, µs.
-    share
-        (n_grids,) number of the share of the grids that each lies in, where events are written as they first became known, too.
-    """
-
-    buckets: Path
-    folder: Folder
-    words: Mapping[str, np.ndarray]
-    carry: Carry
-    n_grids: int
-    at: int
-    share: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Told:
-    """What the events held of a bucket tell: how many they are, when the newest became known (µs), which columns say something, whether each lies in one grid, and when each feed spoke last."""
-
-    n: int
-    known: int
-    filled: frozenset[str]
-    whole: bool = True
-    last: Mapping[str, int] = field(default_factory=dict)
-
-
-def hold(job: Holding, number: int) -> Told:
-    """Write the events of a bucket that hold at the night, a row an event and grid; and each as it first became known, where that is asked for."""
-    place = bucket_file(job.buckets, EVENTS, number)
-    rows = as_read(read(place)) if place.exists() else None
-    if rows is None or len(rows) == 0:
-        return Told(0, -NEVER, frozenset())
-    log = Log.of(spoken(rows, EVENTS, job.words))
-    nowhere = np.zeros(0, dtype=object)
-    held = Events.held_at(log, job.carry, job.at, grid_ids=nowhere, timezone="UTC")
-    _write(_file(job.folder, number), _columns(held, rows))
-    last = {} if job.share is None else _first_told(job, number, log, job.share)
-    looked_at = (*WORDS, *KEYS, "known_at", *_TIMES)
-    filled = frozenset(name for name in looked_at if held.has(name)) | (log.filled - {*looked_at})
-    whole = bool((np.diff(held.position) > 0).all() and (held.weight >= 1).all())
-    n, newest = len(held), int(held.known.max(initial=-NEVER))
-    del held, log, rows
-    give_back()
-    return Told(n, newest, filled, whole, last)
-
-
-def _first_told(job: Holding, number: int, log: Log, share: np.ndarray) -> dict[str, int]:
-    """Write each event as it first became known; when each feed became known last."""
-    _, cases = revisions(log, job.carry, job.n_grids)
-    firsts.write(job.folder, number, cases, share, job.at)
-    known = np.flatnonzero(cases.start < job.at)
-    last = np.full(len(job.words["source"]), -NEVER)
-    np.maximum.at(last, cases.source[known], cases.start[known])
-    return {str(job.words["source"][code]): int(last[code]) for code in np.flatnonzero(last > -NEVER)}
-
-
-def _write(place: Folder, rows: pa.Table) -> None:
-    put(place, lambda file: pq.write_table(rows, file, compression="lz4"))
-
-
-def _columns(held: Events, rows: pa.Table) -> pa.Table:
-    """The columns of events held, each as narrow as it may be."""
-    ids = rows["event_id"].combine_chunks().dictionary_encode().indices.to_numpy()
-    at, first = rows[ROW].to_numpy(), np.zeros(int(ids.max(initial=-1)) + 1, np.int64)
-    first[ids[::-1]] = at[::-1]  # of one id the first row is written last
-    began = first[ids]
-    columns: dict[str, pa.Array | pa.ChunkedArray] = {
-        _FIRST: pa.array(began[held.row]),
-        "grid": pa.array(held.grid.astype(np.int32)),
-        "weight": pa.array(np.asarray(held.weight, np.float32)),
-        "known": pa.array(held.known),
-        "first_known": pa.array(held.first_known),
-        "severity": pa.array(held.severity),
-    }
-    columns |= {name: pa.array(held.log.times(name)[held.row]) for name in _TIMES}
-    columns |= {name: pa.array(narrow(held.log.coded(name)[0], len(held.words[name]))[held.row]) for name in WORDS}
-    columns |= {name: rows[name].cast(pa.string()).take(pa.array(held.row)) for name in ("event_id", *KEYS)}
-    return pa.table(columns)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +43,8 @@ class Files:
         Vocabulary of the events.
     filled
         Columns that say something of any event.
+    n_parts
+        Parts into which keys are thrown.
     n_shares
         Shares of the grids by which events lie as they first became known; 0 where they are not written so.
     whole
@@ -150,6 +55,7 @@ class Files:
     numbers: tuple[int, ...]
     words: Mapping[str, np.ndarray]
     filled: frozenset[str]
+    n_parts: int = 1
     n_shares: int = 0
     whole: bool = False
 
@@ -162,7 +68,7 @@ class Files:
 
     def rows(self, number: int, names: Sequence[str]) -> pa.Table:
         """Some columns of one file."""
-        with _file(self.folder, number).open("rb") as file:
+        with held_file(self.folder, number).open("rb") as file:
             return pq.read_table(file, columns=list(names))
 
     def plain(self, number: int, name: str) -> np.ndarray:
@@ -171,7 +77,7 @@ class Files:
 
     def n_rows(self, number: int) -> int:
         """Rows of one file."""
-        with _file(self.folder, number).open("rb") as file:
+        with held_file(self.folder, number).open("rb") as file:
             return int(pq.read_metadata(file).num_rows)
 
     def first_told(self, at: int, source: str) -> Iterator[Facts]:
@@ -274,7 +180,7 @@ class HeldLog:
         return np.concatenate(
             [
                 np.left_shift(source.astype(np.int64), _BITS) + first
-                for source, first in zip(self._parts("source"), self._parts(_FIRST), strict=True)
+                for source, first in zip(self._parts("source"), self._parts(FIRST), strict=True)
             ]
             or [np.zeros(0, np.int64)]
         )
@@ -326,8 +232,36 @@ class HeldLog:
 
     def keyed(self, name: str) -> tuple[np.ndarray, pa.Array]:
         """Number of the key of each event, -1 for none, and the keys by number."""
-        number, keys = numbered_keys(self.files.column(name, self._rows))
-        return self._placed(number), keys
+        number, words = np.full(len(self.position), -1, np.int32), [pa.array([], pa.string())]
+        for place, of_place, some in self.keys(name):
+            number[place] = of_place
+            words.append(some)
+        return number, pa.concat_arrays(words)
+
+    def numbers(self, name: str) -> np.ndarray:
+        """(n,) number of the key of each event, -1 for none."""
+        number = np.full(len(self.position), -1, np.int32)
+        for place, of_place, _ in self.keys(name):
+            number[place] = of_place
+        return number
+
+    def keys(self, name: str) -> Iterator[tuple[np.ndarray, np.ndarray, pa.Array]]:
+        """The keys of the events, a part after the other (:func:`riskwarn.distributed.keys.numbered`)."""
+        if name in self.files.filled:
+            files, places = self.files, [*self._places()]
+            yield from keys.numbered(files.folder, name, files.numbers, files.n_parts, places)
+
+    def _places(self) -> Iterator[np.ndarray]:
+        """Of each file where its rows stand, -1 for those not looked at."""
+        first = 0
+        for i, number in enumerate(self.files.numbers):
+            n = self.files.n_rows(number)
+            rows = np.arange(n) if self._rows is None else self._rows[i]
+            places = np.full(n, -1, np.int32)
+            here = slice(first, first + len(rows))
+            places[rows] = np.arange(here.start, here.stop) if self._place is None else self._place[here]
+            yield places
+            first = here.stop
 
     @property
     def columns(self) -> dict[str, pa.ChunkedArray]:
@@ -371,6 +305,24 @@ class HeldEvents(Events):
         return column if self.position is self._log.position else column[self.position]
 
     _of_log = _of_rows
+
+    def _key_numbers(self, name: str) -> np.ndarray:
+        """(n,) number of the key of each; the keys themselves are let go."""
+        return self._of_rows(self._log.numbers(name))
+
+    def n_keys(self, name: str) -> int:
+        """How many keys there are."""
+        return sum(len(words) for _, _, words in self._log.keys(name))
+
+    def numbers_of(self, name: str, words: object) -> np.ndarray:
+        """Numbers of some keys, -1 for those no event has."""
+        wanted, first = pa.array(words, pa.string()), 0
+        numbers = np.full(len(wanted), -1, np.int64)
+        for _, _, some in self._log.keys(name):
+            where = pc.index_in(wanted, value_set=some).fill_null(-1).to_numpy(zero_copy_only=False)
+            numbers[where >= 0] = first + where[where >= 0]
+            first += len(some)
+        return numbers
 
     def largest(self) -> Events:
         """One row an event; themselves, where each lies in one grid."""
@@ -481,5 +433,6 @@ def _begun(key: np.ndarray) -> np.ndarray:
     return np.flatnonzero(begins).astype(np.int32)[np.cumsum(begins, dtype=np.int32) - 1]
 
 
-def _file(folder: Folder, number: int) -> Folder:
+def held_file(folder: Folder, number: int) -> Folder:
+    """Where the events held of a bucket lie."""
     return folder / f"held-{number:04d}.parquet"

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 from riskwarn.clock import micros
 from riskwarn.distributed.engine import Engine
 from riskwarn.distributed.firsts import shares_of
-from riskwarn.distributed.held import Files, HeldNight, Holding, hold
+from riskwarn.distributed.held import Files, HeldNight
+from riskwarn.distributed.holding import Holding, hold
 from riskwarn.distributed.outline import Outline
 from riskwarn.distributed.panel import gathered
 from riskwarn.distributed.reading import EVENTS
@@ -88,7 +89,7 @@ def held_night(
     """
     grids, words = outline.grids, outline.vocabulary[EVENTS.name]
     share = shares_of(outline.n_records, n_buckets) if told else None
-    job = Holding(scratch, pieces, words, outline.carry(words["grid_id"]), len(grids), micros(at), share)
+    job = Holding(scratch, pieces, words, outline.carry(words["grid_id"]), len(grids), micros(at), n_buckets, share)
     if isinstance(pieces, Path):
         parts = gathered(running, hold, range(n_buckets), job, desc="night")
     else:  # buckets that lie on this machine alone
@@ -98,7 +99,7 @@ def held_night(
     numbers = tuple(number for number, one in enumerate(parts) if one.n)
     n_shares = 0 if share is None else int(share.max(initial=0)) + 1
     filled = frozenset().union(*(one.filled for one in parts))
-    files = Files(pieces, numbers, words, filled, n_shares, all(one.whole for one in parts))
+    files = Files(pieces, numbers, words, filled, n_buckets, n_shares, all(one.whole for one in parts))
     last: dict[str, int] = {}
     for one in parts:
         last |= {source: max(known, last.get(source, known)) for source, known in one.last.items()}

@@ -187,7 +187,7 @@ def closed_elsewhere(evidence: Evidence, events: Events) -> np.ndarray:
     steps = evidence.workflow
     closed = steps[steps["action"] == "close"].groupby("case_id")["at_us"].max()
     code = events.numbers_of("case_id", closed.index)
-    last = np.full(len(events.keys("case_id")) + 1, -1)
+    last = np.full(events.n_keys("case_id") + 1, -1)
     last[code[code >= 0]] = closed.to_numpy()[code >= 0]
     entries = np.flatnonzero(events.of("dispute") & (events.case >= 0))
     done[entries] = last[events.case[entries]] >= events.occurred[entries]
@@ -308,7 +308,7 @@ def callback_gaps(evidence: Evidence) -> pd.DataFrame:
     missed = closed[(age > CALLBACK_DAYS) & (age <= CALLBACK_WINDOW_DAYS) & ~(called >= closed)]
     events = evidence.events
     code = events.numbers_of("case_id", missed.index)
-    worst = np.zeros(len(events.keys("case_id")) + 1, dtype=np.int64)
+    worst = np.zeros(events.n_keys("case_id") + 1, dtype=np.int64)
     entries = np.flatnonzero(events.of("dispute") & (events.case >= 0))
     np.maximum.at(worst, events.case[entries], events.severity[entries].astype(np.int64))
     place = np.full(len(worst), -1)

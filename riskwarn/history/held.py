@@ -251,12 +251,31 @@ class Events:
     @cached_property
     def place(self) -> np.ndarray:
         """Number of the place, -1 for none."""
-        return self._of_rows(self.log.keyed("place_key")[0])
+        return self._key_numbers("place_key")
 
     @cached_property
     def case(self) -> np.ndarray:
         """Number of the case, -1 for none."""
-        return self._of_rows(self.log.keyed("case_id")[0])
+        return self._key_numbers("case_id")
+
+    def _key_numbers(self, name: str) -> np.ndarray:
+        """(n,) number of the key of each, -1 for none."""
+        return self._of_rows(self.log.keyed(name)[0])
+
+    def n_keys(self, name: str) -> int:
+        """How many words `place_key` or `case_id` has.
+
+        Parameters
+        ----------
+        name
+            ``place_key`` or ``case_id``.
+
+        Returns
+        -------
+        n
+            Numbers go from 0 to one less.
+        """
+        return len(self.keys(name))
 
     def keys(self, name: str) -> pa.Array:
         """The words of `place_key` or `case_id` by number.
