@@ -57,7 +57,8 @@ def panel(
     out: Annotated[
         Path,
         typer.Option(
-            help="A .parquet, .csv or .xlsx file, or a folder to fill with one Parquet file a date, resumable."
+            help="A .parquet, .csv or .xlsx file, or a folder to fill with one Parquet file a date, resumable; "
+            "also s3://bucket/panel."
         ),
     ],
     engine: EngineName = "local",
@@ -69,33 +70,37 @@ def panel(
 ) -> None:
     """Write the feature matrix."""
     from riskwarn.experiment import Experiment
-    from riskwarn.exporting import write_table
+    from riskwarn.exporting import ENDINGS, write_table
     from riskwarn.history import History
     from riskwarn.panel import GRID, build_panel, dates_of, panel_of, write_panel
+    from riskwarn.store.remote import folder_of, is_address, unsigned
 
-    if out.suffix:
+    ending = Path(unsigned(out)).suffix
+    into_file = ending in ENDINGS if is_address(out) else bool(ending)
+    if into_file:
         check_out(out)
+    place = folder_of(out) if is_address(out) else out
     opened = open_store(store)
     dates = None if as_of is None else dates_of(listed(as_of))
     asked_engine = engine_of(engine, address, jobs, blocks)
-    if asked_engine is not None and (experiment is None or out.suffix):
+    if asked_engine is not None and (experiment is None or into_file):
         raise DataError(
             "an engine writes the panel of an experiment into a folder: name both, --out without an ending."
         )
     if experiment is None:
-        rows = panel_of(History.load(opened), _declared(features, out, dated=dates is not None), dates or [])
+        rows = panel_of(History.load(opened), _declared(features, dated=dates is not None and into_file), dates or [])
     else:
         asked = Experiment.load(experiment, features=features)
-        if not out.suffix:
+        if not into_file:
             if asked_engine is None:
-                done = write_panel(opened, asked, out, as_of=dates)
+                done = write_panel(opened, asked, place, as_of=dates)
             else:
                 from riskwarn.distributed import write_blocks
 
-                done = write_blocks(opened, asked, out, as_of=dates, engine=asked_engine, n_blocks=blocks)
+                done = write_blocks(opened, asked, place, as_of=dates, engine=asked_engine, n_blocks=blocks)
             what = "dates" if asked_engine is None else "files of dates and blocks"
-            text = f"{done.written} {what} written, {done.kept} kept in {out}"
-            say({"written": done.written, "kept": done.kept, "out": str(out)}, text, as_json=json)
+            text = f"{done.written} {what} written, {done.kept} kept in {place}"
+            say({"written": done.written, "kept": done.kept, "out": str(place)}, text, as_json=json)
             return
         rows = build_panel(opened, asked, as_of=dates)
     columns = [c for c in rows.columns if not str(c).startswith(GRID)]
@@ -103,11 +108,11 @@ def panel(
     say({"rows": len(rows), "columns": columns, "out": str(out)}, f"{len(rows):,} rows in {out}", as_json=json)
 
 
-def _declared(folder: Path | None, out: Path, *, dated: bool) -> "list[Feature]":
+def _declared(folder: Path | None, *, dated: bool) -> "list[Feature]":
     """All features of a folder, where no experiment chooses among them."""
     from riskwarn.feature import load_group
 
-    if not folder or not dated or not out.suffix:
+    if not folder or not dated:
         raise DataError(
             "name an experiment, or --features DIR, --as-of DATE and --out FILE for the raw matrix of a folder of features."
         )

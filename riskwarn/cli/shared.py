@@ -114,11 +114,17 @@ def show(
 
 
 def check_out(out: Path | None, endings: Sequence[str] = ()) -> None:
-    """Refuse a file name of no known format, or in a place that is no folder, before anything is computed."""
+    """Refuse a file name of no known format, or in a place that is no folder of this machine, before anything is computed."""
     from riskwarn.exporting import ENDINGS
+    from riskwarn.store.remote import is_address, unsigned
 
     if out is None:
         return
+    if is_address(out):
+        raise DataError(
+            f"cannot write {unsigned(out)}: a table goes into a file of this machine, told by its path; into an object store goes the panel of "
+            "an experiment, as a folder without an ending."
+        )
     known = endings or ENDINGS
     if out.suffix not in known:
         raise DataError(f"cannot write {out}: wanted an ending of {', '.join(known)}, got {out.suffix!r}.")

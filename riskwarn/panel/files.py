@@ -85,7 +85,8 @@ def write_panel(
     asked = Asked.of(experiment.columns, experiment.label)
     targets = [home / f"as_of={day_of(at)}" / "part.parquet" for at in snapshot.local]
     todo = [i for i, target in enumerate(targets) if mark_of(target) != marks[i]]
-    write_grids(home, history.grids)
+    if todo or grids_in(home) is None:
+        write_grids(home, history.grids)
     with bar(total=len(dates), initial=len(dates) - len(todo), unit="date", desc="panel") as written:
         for part, matrix in _settled_blocks(history, experiment, [snapshot.local[i] for i in todo], n_dates):
             place = {at: i for i, at in enumerate(snapshot.local)}
@@ -118,13 +119,13 @@ def read_panel(folder: str | Path | Remote) -> pd.DataFrame:
     parts: list[Folder] = sorted(home.glob("as_of=*/part.parquet"), key=str)
     parts += whole_blocks(home)
     if not parts:
-        raise DataError(f"no panel in {folder}: wanted folders as_of=2025-03-03 with part.parquet.")
+        raise DataError(f"no panel in {home}: wanted folders as_of=2025-03-03 with part.parquet.")
     frames = [table_in(part).to_pandas() for part in parts]
     _check_alike(parts, frames)
     panel = pd.concat(frames, ignore_index=True)
     panel["grid_id"] = panel["grid_id"].astype("category")
     panel = panel.sort_values(["grid_id", "as_of"], ignore_index=True)
-    grids = grids_in(folder)
+    grids = grids_in(home)
     if grids is None:
         return panel
     return carrying(panel, grids, pd.Index(grids["grid_id"]).get_indexer(panel["grid_id"].astype("str")))

@@ -142,5 +142,7 @@ def _whole(folder: Folder) -> dict[str, int]:
 
 
 def _keep(folder: Folder, whole: dict[str, int]) -> None:
+    if whole == _whole(folder):
+        return
     body = json.dumps(whole, sort_keys=True).encode()
     put(folder / WHOLE, lambda file: file.write(body))

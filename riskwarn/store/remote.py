@@ -23,6 +23,17 @@ from riskwarn.errors import DefinitionError, UnreachableError
 
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/(/?)(?=[^/])")
 """Two letters and more: one is a drive. A path has lost one of the two strokes."""
+_LOST_STROKE = re.compile(r"((?:^|=)[A-Za-z][A-Za-z0-9+.-]+:/)(?=[^/])")
+"""Of the address, and of one within it: ``endpoint_override=http:/store:9000``."""
+_SIGNED_IN = re.compile(r"(?<=://).*@", re.DOTALL)
+"""Key and secret, up to the last sign that ends them: a secret may hold strokes that were not written as %2F."""
+_OF_PYARROW = frozenset({"s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs"})
+_WAIT_S = 10
+"""Seconds for which a server of S3 may say nothing."""
+_TRIES = 3
+"""Times that one is asked before it is said not to answer."""
+_READ_BYTES = 1 << 20
+"""Read at once at the least: each reading is a request."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +62,8 @@ class Remote:
         return Remote(self.files, f"{self.path.rstrip('/')}/{name}")
 
     def __str__(self) -> str:
-        """As it is told in messages."""
-        return f"{self.files.type_name}:{self.path}"
+        """As it is told in messages: without what was told to sign in."""
+        return f"{self.files.type_name}://{self.path}"
 
     @property
     def name(self) -> str:
@@ -84,7 +95,7 @@ class Remote:
         """
         del mode
         with _reached(self):
-            return self.files.open_input_file(self.path)
+            return io.BufferedReader(_Reading(self, self.files.open_input_file(self.path)), _READ_BYTES)
 
     def read_text(self, encoding: str = "utf-8") -> str:
         """What the object says."""
@@ -121,7 +132,63 @@ class Remote:
                 stream.write(content)
 
 
+class _Reading(io.RawIOBase):
+    """An object that is being read: a store that stops to answer is told in a sentence, not taken for a file that is damaged."""
+
+    def __init__(self, place: Remote, file: pa.NativeFile) -> None:
+        self._place = place
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        with _reached(self._place):
+            return int(self._file.readinto(buffer))
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return int(self._file.seek(offset, whence))
+
+    def tell(self) -> int:
+        return int(self._file.tell())
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
 Folder = Path | Remote
+
+
+def is_address(place: "str | Path") -> bool:
+    """Whether a place is told with a scheme.
+
+    Examples
+    --------
+    >>> is_address("s3://bucket/panel"), is_address(Path("s3://bucket/panel")), is_address("C:/panel")
+    (True, True, False)
+    """
+    return _SCHEME.match(str(place)) is not None
+
+
+def unsigned(place: "str | Path | Remote") -> str:
+    """A place as messages tell it: of an address neither what was told to sign in nor what follows the place.
+
+    Examples
+    --------
+    >>> unsigned("s3://key:se/cret@bucket/panel?scheme=http")
+    's3://bucket/panel'
+    """
+    text = str(place)
+    return _SIGNED_IN.sub("", _strokes(text)).partition("?")[0] if _SCHEME.match(text) else text
+
+
+def _strokes(address: str) -> str:
+    """An address with both strokes, of which a path has lost one."""
+    return _LOST_STROKE.sub(r"\1/", address)
 
 
 def folder_of(place: "str | Path | Remote") -> Folder:
@@ -140,7 +207,9 @@ def folder_of(place: "str | Path | Remote") -> Folder:
     Raises
     ------
     DefinitionError
-        No such kind of store is known here.
+        No such kind of store is known here, or the address cannot be read.
+    UnreachableError
+        The store does not say where it is.
 
     Examples
     --------
@@ -157,14 +226,38 @@ def folder_of(place: "str | Path | Remote") -> Folder:
         return Path("/" + unquote(text.removeprefix("file:")).lstrip("/")).resolve()
     if scheme is None:
         return Path(place).resolve()
-    uri = _SCHEME.sub(r"\1://", text)
+    uri = _strokes(text)
     try:
         files, path = fs.FileSystem.from_uri(uri)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        if scheme[1] in _OF_PYARROW and isinstance(error, pa.ArrowInvalid):
+            raise DefinitionError(_unreadable(uri, error)) from None
         files, path = _by_fsspec(uri, scheme[1])
     except OSError as error:
-        raise UnreachableError(f"{uri} cannot be reached: {error}.") from error
-    return Remote(files, path)
+        raise UnreachableError(f"{unsigned(uri)} cannot be reached: {error}.") from None
+    return Remote(_patient(files), path)
+
+
+def _unreadable(uri: str, error: pa.ArrowInvalid) -> str:
+    """What is wrong with an address, of which pyarrow shows all."""
+    said = str(error).partition("\n")[0]
+    why = said.replace(uri, unsigned(uri)).rstrip(".")
+    signed = _SIGNED_IN.search(uri)
+    if signed and any(part in why for part in re.split("[:/@]", signed[0]) if part):
+        why = type(error).__name__
+    return (
+        f"{unsigned(uri)}: the address cannot be read ({why}); wanted s3://bucket/panel, after it ?region=… or ?scheme=http&endpoint_override=host:port. "
+        "In a secret before @ write / as %2F, or leave it to AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+    )
+
+
+def _patient(files: fs.FileSystem) -> fs.FileSystem:
+    """The same; one of S3 that says within a minute that nobody answers, and sends what is small in one request instead of three."""
+    if files.type_name != "s3":
+        return files
+    _, (told,) = files.__reduce__()
+    ours = {"connect_timeout": _WAIT_S, "request_timeout": _WAIT_S, "allow_delayed_open": True}
+    return fs.S3FileSystem(**told | ours, retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=_TRIES))
 
 
 def _by_fsspec(uri: str, scheme: str) -> tuple[fs.FileSystem, str]:
@@ -174,7 +267,7 @@ def _by_fsspec(uri: str, scheme: str) -> tuple[fs.FileSystem, str]:
         files, path = fsspec.core.url_to_fs(uri)
     except (ImportError, ValueError) as error:
         raise DefinitionError(
-            f"{uri}: no file system is known for {scheme!r}; pyarrow knows s3, gs, abfs, hdfs and file, fsspec more where it is installed."
+            f"{unsigned(uri)}: no file system is known for {scheme!r}; pyarrow knows s3, gs, abfs, hdfs and file, fsspec more where it is installed."
         ) from error
     return fs.PyFileSystem(fs.FSSpecHandler(files)), path
 
