@@ -12,7 +12,7 @@ from riskwarn.cli import main
 from riskwarn.distributed import search_blocks
 from riskwarn.distributed.searching import HeldEvidence
 from riskwarn.errors import DataError, DefinitionError, RiskwarnError
-from riskwarn.gaps import coverage, handoff, quality, seam
+from riskwarn.gaps import coverage, handoff, quality, repeat, seam
 from riskwarn.store import reading
 from riskwarn.unusual import PAST_WEEKS, TAIL_WEEKS
 
@@ -120,3 +120,14 @@ def test_kinds_that_count_never_hold_all_events(town, found, monkeypatch):
 
     assert set(told["kind"]) >= {"G01", "G06", "G18"}
     pd.testing.assert_frame_equal(told, found[found["kind"].isin(kinds)].reset_index(drop=True), check_exact=True)
+
+
+def test_cases_that_come_back_are_told_part_by_part(town, found, monkeypatch):
+    """Joined a few rows at a time, by case and by place, closings have the returns they have among all rows, on one machine and on an engine."""
+    monkeypatch.setattr(repeat, "_PART_ROWS", 50)
+    kinds = ["G07", "G15"]
+    wanted = found[found["kind"].isin(kinds)].reset_index(drop=True)
+
+    assert set(wanted["kind"]) == set(kinds)
+    pd.testing.assert_frame_equal(gaps.find_gaps(town, as_of=NIGHT, kinds=kinds), wanted, check_exact=True)
+    pd.testing.assert_frame_equal(search_blocks(town, as_of=NIGHT, kinds=kinds, n_blocks=3), wanted, check_exact=True)

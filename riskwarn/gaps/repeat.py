@@ -1,5 +1,8 @@
 """It comes back: G07 places that return after closure, G15 closures on paper."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -8,6 +11,8 @@ from riskwarn.gaps.gap import PAPER, REPEAT, discovered, gap_rows, no_gaps, unkn
 from riskwarn.history import DAY_US, NEVER, Events
 
 FOLLOW_UP_DAYS = 30
+_PART_ROWS = 1_000_000
+"""Rows that are joined at once, about."""
 REPEAT_WITHIN_DAYS, REPEAT_SHOWN_DAYS = 90, 60
 REPEAT_CHANCE = 0.25
 """Chance of two returns from which on a grid is listed."""
@@ -38,7 +43,8 @@ def recurrences(evidence: Evidence) -> pd.DataFrame:
     events = evidence.events
     closed = np.flatnonzero(events.of("dispute") & (events.closed != NEVER) & (events.grid >= 0))
     (by_case, _), (by_place, met) = (
-        _first_after(evidence, closed, key, alike=alike) for key, alike in ((events.case, False), (events.place, True))
+        _first_after(evidence, closed, key, alike=alike)
+        for key, alike in ((events.case, None), (events.place, Alike.of(events)))
     )
     again = np.minimum(by_case, by_place)
     known = by_case < NEVER
@@ -65,24 +71,20 @@ def _same_matter(evidence: Evidence, closed: np.ndarray, again: np.ndarray, back
     n_codes = len(events.words["category"])
     told = np.flatnonzero((events.place >= 0) & (events.case >= 0) & events.of(*_SAY_THEIR_CASE))
     mine = closed[(events.place[closed] >= 0) & _joined_before(events, closed)]
-    left, right = (
-        pd.DataFrame({"key": events.place[r] * n_codes + events.category[r], "at": at[r], "case": events.case[r]})
-        for r, at in ((mine, events.closed), (told, events.occurred))
-    )
-    met = pd.merge_asof(
-        left.sort_values("at"),
-        right.assign(then=right["at"]).sort_values("at"),
-        on="at",
-        by="key",
-        direction="forward",
-        allow_exact_matches=False,
-        tolerance=FOLLOW_UP_DAYS * DAY_US,
-        suffixes=("", "_met"),
-    ).dropna()
-    week = ((met["then"] - met["at"]) // (7 * DAY_US)).to_numpy(dtype=int)
-    same = (met["case"] == met["case_met"]).to_numpy(dtype=float)
     weeks = FOLLOW_UP_DAYS // 7 + 1
-    n, k = np.bincount(week, minlength=weeks), np.bincount(week, same, minlength=weeks)
+    n, k = np.zeros((2, weeks))
+    for before, after in _by_key(events.place, mine, told):
+        left, right = (
+            pd.DataFrame(
+                {"key": events.place[r].astype(np.int64) * n_codes + events.category[r], "at": at[r]}
+                | {"case": events.case[r]}
+            ).sort_values("at", kind="stable")
+            for r, at in ((before, events.closed), (after, events.occurred))
+        )
+        met = _merged(left, right.assign(then=right["at"]))
+        week = ((met["then"] - met["at"]) // (7 * DAY_US)).to_numpy(dtype=int)
+        n += np.bincount(week, minlength=weeks)
+        k += np.bincount(week, met["case"] == met["case_met"], minlength=weeks)
     share = (k + _PLACE_WEIGHT * _PLACE_SHARE) / (n + _PLACE_WEIGHT)
     lag = np.where(again < NEVER, again - events.closed[closed], 0) // (7 * DAY_US)
     same = share[np.clip(lag, 0, weeks - 1)]
@@ -94,60 +96,117 @@ def _same_matter(evidence: Evidence, closed: np.ndarray, again: np.ndarray, back
 
 def _joined_before(events: Events, closed: np.ndarray) -> np.ndarray:
     """(n_closed,) whether another record had the number of the case when it was closed."""
-    order = np.lexsort((events.occurred, events.case))
-    case = events.case[order]
-    second = order[1:][(case[1:] == case[:-1]) & (case[1:] >= 0) & (np.r_[-1, case[:-2]] != case[1:])]
-    at = np.full(int(events.case.max(initial=-1)) + 2, NEVER)
-    at[events.case[second]] = events.occurred[second]
-    return np.asarray(at[events.case[closed]] <= events.closed[closed])
+    named = np.flatnonzero(events.case >= 0)
+    case, at = events.case[named], events.occurred[named]
+    n_cases = int(case.max(initial=-1)) + 1
+    first, second = np.full((2, n_cases + 1), NEVER)
+    np.minimum.at(first, case, at)
+    earliest, row = np.flatnonzero(at == first[case]), np.full(n_cases, -1)
+    row[case[earliest]] = earliest  # one record a case, and all others beside it
+    others = np.ones(len(named), dtype=bool)
+    others[row[row >= 0]] = False
+    np.minimum.at(second, case[others], at[others])
+    return np.asarray(second[events.case[closed]] <= events.closed[closed])
+
+
+def _by_key(key: np.ndarray, *rows: np.ndarray) -> Iterator[list[np.ndarray]]:
+    """Rows in parts, those of one key in one part: what hangs together by key is told part by part, and takes the memory of one."""
+    n_parts = max(-(-max(map(len, rows)) // _PART_ROWS), 1)
+    for part in range(n_parts):
+        yield [some if n_parts == 1 else some[key[some] % n_parts == part] for some in rows]
+
+
+def _merged(left: pd.DataFrame, right: pd.DataFrame) -> pd.DataFrame:
+    """Of each row on the left the next on the right of its key, later and within thirty days; of two at one instant the first. Rows without one fall out."""
+    return pd.merge_asof(
+        left,
+        right,
+        on="at",
+        by="key",
+        direction="forward",
+        allow_exact_matches=False,
+        tolerance=FOLLOW_UP_DAYS * DAY_US,
+        suffixes=("", "_met"),
+    ).dropna()
 
 
 def _first_after(
-    evidence: Evidence, closed: np.ndarray, key: np.ndarray, *, alike: bool
+    evidence: Evidence, closed: np.ndarray, key: np.ndarray, *, alike: "Alike | None" = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(n_closed,) when the first record after each closing that has its key came (NEVER for none), and its row."""
+    """(n_closed,) when the first record after each closing that has its key came (NEVER for none), and its row; of those `alike`, where that is asked."""
     events = evidence.events
     known = closed[key[closed] >= 0]
     wanted = np.zeros(int(key.max(initial=0)) + 2, dtype=bool)
     wanted[key[known]] = True
-    rows = np.flatnonzero((key >= 0) & wanted[np.maximum(key, 0)] & ~events.of("grid_report"))
-    left = pd.DataFrame(
-        {"key": key[known], "at": events.closed[known], "row": known, "place": np.searchsorted(closed, known)}
-    ).sort_values("at")
-    right = pd.DataFrame({"key": key[rows], "at": events.occurred[rows], "met": rows}).sort_values("at")
+    rows = np.flatnonzero((key >= 0) & wanted[key] & ~events.of("grid_report"))
     first, row = np.full(len(closed), NEVER), np.zeros(len(closed), dtype=int)
-    tolerance = FOLLOW_UP_DAYS * DAY_US
-    for _ in range(2 if alike else 1):
-        met = pd.merge_asof(
-            left, right, on="at", by="key", direction="forward", allow_exact_matches=False, tolerance=tolerance
-        ).dropna()
-        hit = met["met"].to_numpy(dtype=int)
-        fits = _alike(evidence, met["row"].to_numpy(), hit) if alike else np.ones(len(hit), dtype=bool)
-        place = met["place"].to_numpy()[fits]
-        first[place], row[place] = events.occurred[hit[fits]], hit[fits]
-        again = ~fits
-        left = met.loc[again, ["key", "row", "place"]].assign(at=events.occurred[hit[again]]).sort_values("at")
-        left = left[left["at"] - events.closed[left["row"]] < tolerance]
-    late = first - events.closed[closed] > tolerance
+    for before, after in _by_key(key, known, rows):
+        place, met = _met(events, closed, key, before, after, alike)
+        first[place], row[place] = events.occurred[met], met
+    late = first - events.closed[closed] > FOLLOW_UP_DAYS * DAY_US
     return np.where(late, NEVER, first), row
 
 
-def _alike(evidence: Evidence, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _met(
+    events: Events, closed: np.ndarray, key: np.ndarray, before: np.ndarray, after: np.ndarray, alike: "Alike | None"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of the closings `before` that have a record among `after`: number among all closings, and row of that record."""
+    left = pd.DataFrame(
+        {"key": key[before], "at": events.closed[before], "row": before, "place": np.searchsorted(closed, before)}
+    ).sort_values("at", kind="stable")
+    right = pd.DataFrame({"key": key[after], "at": events.occurred[after], "met": after})
+    right = right.sort_values("at", kind="stable")
+    places, rows = [], []
+    for _ in range(2 if alike else 1):
+        met = _merged(left, right)
+        hit = met["met"].to_numpy(dtype=int)
+        fits = alike.fits(met["row"].to_numpy(), hit) if alike else np.ones(len(hit), dtype=bool)
+        places.append(met["place"].to_numpy()[fits])
+        rows.append(hit[fits])
+        again = ~fits
+        left = met.loc[again, ["key", "row", "place"]].assign(at=events.occurred[hit[again]])
+        left = left.sort_values("at", kind="stable")
+        left = left[left["at"] - events.closed[left["row"]] < FOLLOW_UP_DAYS * DAY_US]
+    return np.concatenate(places), np.concatenate(rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Alike:
     """Whether records of one place can be one matter: like categories, and no case that says otherwise.
 
     A number that nobody else names says nothing: the case may never have been joined. A police category says little of the matter; where calls carry cases, those tell it, and without one a call does not count.
+
+    Parameters
+    ----------
+    events
+        Of the night.
+    linked
+        Whether calls carry cases.
+    shared
+        (n_cases + 1,) whether several records name each case; the last is of none.
     """
-    events = evidence.events
-    police = np.array([str(w).startswith("P") for w in events.words["category"]], dtype=bool)
-    calls = events.of("police_call")
-    linked = bool(calls.any()) and float((events.case[calls] >= 0).mean()) >= _CASES_TELL
-    fits = (events.category[one] == events.category[other]) | (police[events.category[other]] & (not linked))
-    shared = np.bincount(events.case[events.case >= 0], minlength=1) > 1
-    case = events.case[other]
-    numbered = events.of("dispute")[other] & ~(shared[np.maximum(case, 0)] & (case >= 0))
-    joined = shared[np.maximum(events.case[one], 0)] & (events.case[one] >= 0)
-    elsewhere = (case >= 0) & (case != events.case[one]) & ~numbered & joined
-    return np.asarray(fits & ~elsewhere)
+
+    events: Events
+    linked: bool
+    shared: np.ndarray
+
+    @classmethod
+    def of(cls, events: Events) -> "Alike":
+        """By what all events of a night say."""
+        calls = events.of("police_call")
+        linked = bool(calls.any()) and float((events.case[calls] >= 0).mean()) >= _CASES_TELL
+        shared = np.bincount(events.case[events.case >= 0], minlength=1) > 1
+        return cls(events, linked, np.append(shared, False))
+
+    def fits(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """(n,) whether the records of `other` can be of the matters of `one`, by row."""
+        events = self.events
+        police = np.array([str(w).startswith("P") for w in events.words["category"]], dtype=bool)
+        fits = (events.category[one] == events.category[other]) | (police[events.category[other]] & (not self.linked))
+        mine, case = events.case[one], events.case[other]
+        numbered = events.of("dispute")[other] & ~self.shared[case]
+        elsewhere = (case >= 0) & (case != mine) & ~numbered & self.shared[mine]
+        return np.asarray(fits & ~elsewhere)
 
 
 def repeat_gaps(evidence: Evidence) -> pd.DataFrame:
