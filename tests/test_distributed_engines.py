@@ -27,6 +27,7 @@ from test_distributed_nightly import check_same as check_published
 from towns.country import DATES, country, stored
 
 from riskwarn.audit import under_reporting
+from riskwarn.cli import main
 from riskwarn.distributed import (
     Engine,
     dask_engine,
@@ -39,7 +40,7 @@ from riskwarn.distributed import (
 from riskwarn.distributed.auditing import StoreApart
 from riskwarn.distributed.dask_forest import grown_on
 from riskwarn.distributed.task import answered_at
-from riskwarn.errors import DefinitionError, EngineError, MissingExtraError
+from riskwarn.errors import DefinitionError, EngineError, MissingExtraError, NotFoundError
 from riskwarn.experiment import Dates, Experiment, Gate, Judge, ModelSettings
 from riskwarn.explanation import explain
 from riskwarn.feature import Count, Feature, Open, Ratio, Share
@@ -424,6 +425,44 @@ def test_an_address_that_does_not_answer_is_told(monkeypatch):
         Engine("dask", address="tcp://127.0.0.1:9").started(),
     ):
         pass
+
+
+EXPORT = {"table": "events", "source": "police_call", "timezone": "Asia/Shanghai"}
+
+
+@pytest.mark.parametrize("store", ["city", "new/city"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["panel", "experiments/asked.toml", "--out", "new/panel"],
+        ["train", "experiments/asked.toml", "--panel", "new/panel"],
+        ["ingest", "one.csv", "two.csv", "--mapping", "mapping.toml"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_an_engine_that_does_not_answer_leaves_nothing(monkeypatch, tmp_path, words, store):
+    """Whether there is a store or not, and a folder to write into or not: afterwards the files and folders are those of before."""
+    if importlib.util.find_spec("distributed") is None:
+        absent("dask is not installed; make engines brings it")
+    monkeypatch.setattr(dask_engine, "WAIT_S", 1)
+    monkeypatch.chdir(tmp_path)
+    city = Store("city", timezone="Asia/Shanghai")
+    city.write("grids", towns.street_grids())
+    city.write("events", towns.street_events())
+    towns.write_experiment(tmp_path / "experiments" / "asked.toml", towns.STREET_EXPERIMENT)
+    columns = 'columns = { event_id = "id", occurred_at = "at", grid_id = "grid", category = "kind" }'
+    mapping = "\n".join([*(f'{name} = "{said}"' for name, said in EXPORT.items()), columns])
+    (tmp_path / "mapping.toml").write_text(f'{mapping}\ncategory.unknown = "slug"', "utf-8")
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.csv").write_text(f"id,at,grid,kind\n{name},2025-05-05 08:00,G01,noise\n", "utf-8")
+    (tmp_path / "features").symlink_to(towns.FEATURES)
+    before = sorted(tmp_path.rglob("*"))
+
+    code = main([*words, "--store", store, "--engine", "dask", "--address", "tcp://127.0.0.1:9"])
+
+    is_asked = store == "city" or words[0] == "ingest"
+    assert code == (EngineError if is_asked else NotFoundError).exit_code
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_workers_that_do_not_come_are_told(cluster, monkeypatch):

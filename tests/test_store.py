@@ -731,3 +731,13 @@ def test_a_secret_is_read_where_a_system_knows_less(tmp_path, monkeypatch):
     again = runpy.run_path(key.__file__)["read_private"]
 
     assert again(str(place)) == b"drawn at random"
+
+
+def test_who_is_refused_leaves_the_lock_of_a_new_store(tmp_path):
+    """Nothing is written yet, and a job is refused: the one that holds the store holds it still."""
+    holder, *others = (Store(tmp_path / "new" / "city", timezone="Asia/Shanghai") for _ in range(3))
+    with holder.lock():
+        for other in others:
+            with pytest.raises(BusyError), other.lock():
+                pass
+    assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pandas as pd
 from riskwarn.calling import checked
 from riskwarn.distributed.engine import Engine
 from riskwarn.distributed.panel import gathered
+from riskwarn.distributed.task import Running
 from riskwarn.ingest import IngestReport, Mapping, ingest, load_mapping
 from riskwarn.ingest.ahead import Ahead, read_ahead
 from riskwarn.ingest.delivering import arrival_of, paths_of, together
@@ -81,11 +83,15 @@ def ingest_files(
     mapping = mapping if isinstance(mapping, Mapping) else load_mapping(mapping)
     store.adopt_zone(mapping.timezone)
     at, paths = arrival_of(store, arrived_at), paths_of(files)
-    with store.lock(), tempfile.TemporaryDirectory(prefix=".incoming-", dir=store.path) as folder:
+    with store.lock(), ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".incoming-", dir=store.path))
         first = [] if store.files.find(KEY_FILE) else paths[:1]
+        is_shared = mapping.table not in _DRAWN and len(paths) > len(first)
+        # before anything is written: an engine that does not answer leaves the store as it was
+        running = stack.enter_context((engine or Engine()).started()) if is_shared else None
         reports = [ingest(store, first, mapping, arrived_at=at, again=again, progress=progress)] if first else []
         job = Reading(store.path.resolve(), paths[len(first) :], mapping, at, Path(folder).resolve(), again)
-        ahead = _read(job, engine or Engine()) if mapping.table not in _DRAWN else {}
+        ahead = {} if running is None else _read(job, running)
         if job.paths or not reports:
             reports.append(
                 ingest(store, job.paths, mapping, arrived_at=at, again=again, progress=progress, ahead=ahead)
@@ -93,10 +99,9 @@ def ingest_files(
     return together(mapping.table, reports, sum(report.seconds for report in reports))
 
 
-def _read(job: Reading, engine: Engine) -> dict[str, Ahead]:
+def _read(job: Reading, running: Running) -> dict[str, Ahead]:
     """The files that could be read ahead of their turn, by path."""
-    with engine.started() as running:
-        read = gathered(running, read_file, range(len(job.paths)), job, desc="files")
+    read = gathered(running, read_file, range(len(job.paths)), job, desc="files")
     return {str(path): ahead for path, ahead in zip(job.paths, read, strict=True) if ahead is not None}
 
 

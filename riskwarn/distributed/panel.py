@@ -259,7 +259,6 @@ def written(
     names = [*(f.name for f in experiment.columns), *experiment.label.columns]
     if isinstance(folder, Path) and folder.exists() and not folder.is_dir():
         raise DataError(f"{folder} is a file; wanted a folder for the panel, which may be new.")
-    folder.mkdir(parents=True, exist_ok=True)
     with _held(folder), cut_in(folder / PIECES) as (pieces, scratch), ExitStack() as stack:
         city = Cut.of(store, pieces, scratch)
         snapshot = snapshot_of(city.history, experiment.columns, dates)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import filelock
@@ -18,7 +18,7 @@ class Lock:
     Parameters
     ----------
     path
-        The lock file; its folder must be there when the lock is taken.
+        The lock file.
     what
         What the folder is, as an error calls it.
 
@@ -52,11 +52,25 @@ class Lock:
     def held(self) -> Iterator[bool]:
         """Hold it; gives whether this is the outermost hold of the thread.
 
+        A folder that is not there is made. Where nothing lies in it in the end the lock file is gone, and so are the folders that were made.
+
         Raises
         ------
         BusyError
             Another job holds it.
         """
+        folder = self._path.parent
+        made = [place for place in (folder, *folder.parents) if not place.exists()]
+        outermost = False
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with self._taken() as outermost:
+                yield outermost
+        finally:
+            self._unmake(made, held=outermost)
+
+    @contextmanager
+    def _taken(self) -> Iterator[bool]:
         outermost = not self.is_mine
         try:
             self._file.acquire(blocking=False)
@@ -66,3 +80,12 @@ class Lock:
             yield outermost
         finally:
             self._file.release()
+
+    def _unmake(self, made: list[Path], *, held: bool) -> None:
+        """Leave nothing of a job that wrote nothing; the lock of another job stays."""
+        with suppress(OSError):
+            if held and [place.name for place in self._path.parent.iterdir()] == [self._path.name]:
+                self._path.unlink()
+        with suppress(OSError):
+            for place in made:
+                place.rmdir()

@@ -358,15 +358,10 @@ class Store(Tables, Publication):
         BusyError
             Another job, or another thread of this one, holds it.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        try:
-            with self._lock.held() as outermost:
-                if outermost:
-                    self._tidy()
-                yield
-        finally:
-            if self.is_new and not self._lock.is_mine:
-                self._unmake()
+        with self._lock.held() as outermost:
+            if outermost:
+                self._tidy()
+            yield
 
     def _tidy(self) -> None:
         """Finish what killed jobs left, and bring an older format up to today's, which the log says."""
@@ -406,12 +401,6 @@ class Store(Tables, Publication):
     def head_to_write(self) -> bytes | None:
         """What ``store.json`` is to say where there is none yet."""
         return head_of(self.timezone) if self.is_new else None
-
-    def _unmake(self) -> None:
-        """A job that wrote nothing leaves no folder behind."""
-        if {p.name for p in self.path.iterdir()} <= {".lock"}:
-            (self.path / ".lock").unlink(missing_ok=True)
-            self.path.rmdir()
 
     def _head(self) -> dict[str, Any]:
         """What ``store.json`` says; nothing where the store is not made yet."""
