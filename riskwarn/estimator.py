@@ -1,5 +1,8 @@
 """The model on a plain matrix: trees, line, stack and calibration as a scikit-learn regressor of counts."""
 
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -9,7 +12,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from riskwarn.errors import DefinitionError
+from riskwarn.errors import ArgumentError, DefinitionError
 from riskwarn.experiment import ModelSettings
 from riskwarn.feature import Feature
 from riskwarn.history import Snapshot, Stream
@@ -19,6 +22,9 @@ from riskwarn.model import RiskModel
 
 _COUNT = Label("y", (Stream("row"),), days=1, settle_days=0)
 """A count with a horizon as long as the step between two blocks of rows, so that no two of them share an event."""
+_DATES = (dt.date, dt.time, dt.timedelta, np.datetime64, np.timedelta64, pd.Period)
+_NAMES_DIFFER = "feature names should match"
+"""In what scikit-learn says, line by line, of other names than those of training; its own checks ask for these lines."""
 _BLOCKS = 8
 """Parts the rows are cut into; the trees never see the last two, which choose shares and calibration."""
 
@@ -124,14 +130,20 @@ class RiskRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
         Raises
         ------
+        ArgumentError
+            `X` or `y` holds text, dates or nothing, a column's name stands twice, a count is negative, or there are too few rows; it is a
+            ValueError, too.
         ValueError
-            A count is negative, all are alike, or there are too few rows.
+            All counts are alike.
         """
-        matrix, counts = validate_data(
-            self, X, y, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=_BLOCKS, y_numeric=True
-        )
+        _check_matrix("fit", X, _BLOCKS)
+        _check_counts(y)
+        with _told("fit"):
+            matrix, counts = validate_data(
+                self, X, y, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=_BLOCKS, y_numeric=True
+            )
         if (counts < 0).any():
-            raise ValueError(f"y must be counts of at least 0, got {counts.min():g}: a rate cannot be negative.")
+            raise ArgumentError(f"y must be counts of at least 0, got {counts.min():g}: a rate cannot be negative.")
         columns = tuple(Column(i) for i in range(matrix.shape[1]))
         rows = self._panel(matrix).assign(y=counts.astype(float))
         self.model_ = RiskModel(columns, _COUNT, ModelSettings(**self.get_params())).fit(rows)
@@ -149,6 +161,11 @@ class RiskRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         -------
         expected
             (n,) counts, above 0.
+
+        Raises
+        ------
+        ArgumentError
+            As :meth:`fit`; `X` may have one row.
         """
         return self.predict_law(X)["expected"].to_numpy()
 
@@ -165,6 +182,11 @@ class RiskRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         law
             `score`, `expected`, `probability`, `lower`, `upper`, `lower_share`, `upper_share`, a row a row of `X`.
 
+        Raises
+        ------
+        ArgumentError
+            As :meth:`predict`.
+
         Examples
         --------
         >>> y = np.random.default_rng(1).poisson(3, size=200)
@@ -173,7 +195,9 @@ class RiskRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         [[0.0, 7.0]]
         """
         check_is_fitted(self)
-        matrix = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
+        _check_matrix("predict", X, 1)
+        with _told("predict"):
+            matrix = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
         return self.model_.predict(self._panel(matrix))
 
     @staticmethod
@@ -190,3 +214,63 @@ class RiskRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         tags.target_tags.positive_only = True
         tags.input_tags.allow_nan = True
         return tags
+
+
+@contextmanager
+def _told(verb: str) -> Iterator[None]:
+    """Within it, what scikit-learn refuses is told by an error of ours."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        if _NAMES_DIFFER in str(error):
+            raise
+        raise ArgumentError(f"RiskRegressor.{verb}: {' '.join(str(error).split())}") from error
+
+
+def _check_matrix(verb: str, given: Any, least: int) -> None:
+    """Refuse a matrix without rows or columns, one that names a column twice, and one that holds text or dates."""
+    shape = getattr(given, "shape", None) or np.shape(np.asarray(given, dtype=object))
+    if shape[:1] == (0,):
+        raise ArgumentError(f"RiskRegressor.{verb}: X has no rows; wanted {least} or more, in the order of time.")
+    if shape[1:] == (0,):
+        raise ArgumentError(
+            f"RiskRegressor.{verb}: X has 0 feature(s) (shape={tuple(shape)}) while a minimum of 1 is required."
+        )
+    if isinstance(given, pd.DataFrame):
+        for name in given.columns[given.columns.duplicated()]:
+            where = ", ".join(map(str, np.flatnonzero(given.columns == name)))
+            raise ArgumentError(f"RiskRegressor.{verb}: X names columns {where} {name!r}; wanted a name for each.")
+        for i, name in enumerate(given.columns):
+            if not pd.api.types.is_numeric_dtype(given.dtypes.iloc[i]):
+                _check_numbers(verb, f"column {name!r} of X", given.iloc[:, i].to_numpy())
+        return
+    cells = _cells(given)
+    for i in range(cells.shape[1] if cells.ndim == 2 else 0):
+        _check_numbers(verb, f"column {i} of X", cells[:, i])
+
+
+def _check_counts(given: Any) -> None:
+    """Refuse text and dates where counts are wanted."""
+    if given is not None:
+        _check_numbers("fit", "y", _cells(given).ravel())
+
+
+def _cells(given: Any) -> np.ndarray:
+    """What is given as an array: its numbers, or its values as they are; nothing of a sparse matrix."""
+    if hasattr(given, "toarray"):
+        return np.empty(0)
+    cells = np.asarray(given, dtype=None if hasattr(given, "dtype") else object)
+    return cells if cells.dtype.kind in "OmM" else cells.astype(object) if cells.dtype.kind in "US" else np.empty(0)
+
+
+def _check_numbers(verb: str, what: str, values: np.ndarray) -> None:
+    """Refuse text and dates, and say where the first is; never what it says."""
+    for row, value in enumerate(values):
+        if isinstance(value, (str, bytes)):
+            raise ArgumentError(
+                f"RiskRegressor.{verb}: {what} holds text, first in row {row}; wanted numbers: say it in numbers, or leave it out."
+            )
+        if isinstance(value, _DATES):
+            raise ArgumentError(
+                f"RiskRegressor.{verb}: {what} holds dates or times, first in row {row}; wanted numbers, such as days since a date."
+            )
