@@ -179,11 +179,12 @@ def test_a_report_without_the_model_is_refused():
 
 
 @pytest.mark.parametrize(
-    "report", [plain("hint"), plain("noise"), asked(plain(), min_events=10**6), plain(split="leave_area_out")]
+    ("report", "rules"),
+    [({}, {}), ({"column": "noise"}, {}), ({}, {"min_events": 10**6}), ({"split": "leave_area_out"}, {})],
 )
-def test_a_verdict_is_said_in_the_language_of_its_reader(report):
+def test_a_verdict_is_said_in_the_language_of_its_reader(report, rules):
     """On a Chinese page no check, metric, rival or part of the city is called by its code."""
-    decision = gate(report)
+    decision = gate(asked(plain(**report), **rules))
 
     for text in (decision.said["zh"], *(check.said["zh"] for check in decision.checks)):
         assert re.findall("[a-z_]{3,}", re.sub(r"rw\.backtest\(.*?\)\)|Brier", "", text)) == [], text
