@@ -82,9 +82,10 @@ def escalation_gaps(evidence: Evidence) -> pd.DataFrame:
 def _resolved(evidence: Evidence, steps: pd.DataFrame) -> np.ndarray:
     """Whether a ledger case of the same matter was closed with success after the step."""
     events = evidence.events
-    done = np.flatnonzero(
-        events.of("dispute") & (events.closed < NEVER) & (events.words["outcome"] != "fail")[events.outcome]
-    )
+    since = int(steps["at"].min()) if len(steps) else NEVER
+    closed = events.of("dispute") & (events.closed >= since) & (events.closed < NEVER)
+    done = np.flatnonzero(closed)
+    done = done[(events.words["outcome"] != "fail")[events.outcome[done]]]
     last = pd.Series(dtype=float)
     keys = np.r_[2 * events.case[done], 2 * events.place[done] + 1]
     last = pd.Series(np.r_[events.closed[done], events.closed[done]]).groupby(keys).max()
