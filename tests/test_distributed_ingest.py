@@ -1,5 +1,9 @@
 """Files read on an engine: the records and the account of every row are those of reading them in turn."""
 
+import os
+import shutil
+import sys
+
 import pandas as pd
 import pytest
 from towns.events import ZONE
@@ -143,6 +147,19 @@ def test_a_file_that_is_refused_is_refused_in_its_turn(files, city, tmp_path):
 
     assert plain.fingerprint() == other.fingerprint()
     assert len(other.read("feed_log")) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are bytes on Linux alone")
+@pytest.mark.parametrize("bring", [ingest, ingest_files])
+def test_a_name_that_is_no_text_is_written_out(files, city, tmp_path, bring):
+    """A file that an old system named in Latin-1 is read as any other, and the account names it by its bytes."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    shutil.copy(files / "export-0.csv", os.fsencode(folder) + b"/caf\xe9.csv")
+    shutil.copy(files / "export-1.csv", folder / "more.csv")
+    report = bring(city("city"), folder, mapping_of(MAPPING), arrived_at="2025-07-01")
+
+    assert report.rows["file"].tolist() == ["caf\\udce9.csv", "more.csv"]
 
 
 def test_files_of_the_store_that_stand_are_not_read_again_for_the_next_delivery(city, tmp_path, monkeypatch):

@@ -27,6 +27,8 @@ _TIMESTAMP = "(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:[0-2][0-9]|3[01])(?:[0-9]{4}|
 def shown_file(name: str) -> str:
     """A file's name as a message or a log may repeat it; where it tells a person only its ending and a digest.
 
+    What is no text in it, as in a name that an old system wrote in Latin-1, is written out.
+
     Parameters
     ----------
     name
@@ -42,10 +44,11 @@ def shown_file(name: str) -> str:
     >>> shown_file("calls-2025-01.csv"), shown_file("13812345678.csv")
     ('calls-2025-01.csv', 'file-ff9677.csv')
     """
+    name = name.encode(errors="backslashreplace").decode()
     stem = _ENDING.sub("", name)
     if not _tells_a_person(stem):
         return name
-    return f"file-{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:6]}{name[len(stem) :]}"
+    return f"file-{hashlib.sha256(name.encode()).hexdigest()[:6]}{name[len(stem) :]}"
 
 
 def _tells_a_person(stem: str) -> bool:
