@@ -61,13 +61,18 @@ class Lock:
         """
         folder = self._path.parent
         made = [place for place in (folder, *folder.parents) if not place.exists()]
-        outermost = False
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with self._taken() as outermost:
-                yield outermost
+                try:
+                    yield outermost
+                finally:
+                    if outermost:
+                        self._leave_nothing()
         finally:
-            self._unmake(made, held=outermost)
+            with suppress(OSError):
+                for place in made:
+                    place.rmdir()
 
     @contextmanager
     def _taken(self) -> Iterator[bool]:
@@ -81,11 +86,8 @@ class Lock:
         finally:
             self._file.release()
 
-    def _unmake(self, made: list[Path], *, held: bool) -> None:
-        """Leave nothing of a job that wrote nothing; the lock of another job stays."""
+    def _leave_nothing(self) -> None:
+        """Take the lock file away while it is held, where it lies alone: afterwards it might be another job's."""
         with suppress(OSError):
-            if held and [place.name for place in self._path.parent.iterdir()] == [self._path.name]:
+            if [place.name for place in self._path.parent.iterdir()] == [self._path.name]:
                 self._path.unlink()
-        with suppress(OSError):
-            for place in made:
-                place.rmdir()
