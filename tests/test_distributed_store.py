@@ -14,7 +14,7 @@ from towns import country
 from towns.country import DATES, IDS, stored
 from towns.events import ZONE
 
-from riskwarn.distributed import Engine, reading, score_blocks, spilling, write_blocks
+from riskwarn.distributed import Engine, reading, score_blocks, spilling, streaming, write_blocks
 from riskwarn.distributed.cutting import load
 from riskwarn.distributed.panel import PIECES, Cut, cores_of, prepared
 from riskwarn.distributed.streaming import piece_file
@@ -199,13 +199,31 @@ def test_no_more_than_a_batch_a_bucket_or_a_block_is_read(store, tmp_path, monke
         monkeypatch.setattr(module, name, note)
 
     noted(reading, "_coded", "batch")
-    noted(spilling, "read", "bucket")
+    noted(streaming, "read", "bucket")
     write_blocks(store, asked(), tmp_path / "panel", n_blocks=7)
     n = reading.n_rows(store, "events")
 
     assert n > 3000
     assert max(sizes["batch"]) <= 200
     assert max(sizes["bucket"]) < 800, "events of one bucket, which are not of one size"
+
+
+def test_a_bucket_may_be_emptied_twice(store, tmp_path, monkeypatch):
+    """A worker that is lost after it emptied a bucket changes nothing: another does the same again, from the same file."""
+    write_blocks(store, asked(), tmp_path / "once", n_blocks=3)
+    real, done = streaming.bring, []
+
+    def bring(job, number):
+        done.append(number)
+        real(job, number)
+        return real(job, number)
+
+    monkeypatch.setattr(streaming, "bring", bring)
+    write_blocks(store, asked(), tmp_path / "twice", n_blocks=3)
+
+    assert len(done) > 1
+    for place in sorted((tmp_path / "once").rglob("*.parquet")):
+        assert place.read_bytes() == (tmp_path / "twice" / place.relative_to(tmp_path / "once")).read_bytes()
 
 
 def test_an_event_goes_whole_to_every_block_it_ever_lay_in():

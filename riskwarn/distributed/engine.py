@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import model_validator
@@ -10,6 +11,7 @@ from pydantic import model_validator
 from riskwarn.declaring import AtLeastOne, Text, declared
 from riskwarn.distributed.task import Answers, Running, Work, answered
 from riskwarn.errors import RiskwarnError
+from riskwarn.store.remote import Folder
 
 ENGINES = Literal["local", "dask", "spark"]
 
@@ -89,6 +91,29 @@ class Engine:
             return
         with host(self.address, self.jobs) as running:
             yield _believed(running)
+
+
+@contextmanager
+def seeing(running: Running, pieces: Folder) -> Iterator[Running]:
+    """The engine for what lies beside the pieces: where these are in an object store, it lies on this machine alone, and this process does the work.
+
+    Parameters
+    ----------
+    running
+        The engine.
+    pieces
+        Where the pieces lie.
+
+    Yields
+    ------
+    running
+        Who sees the files.
+    """
+    if isinstance(pieces, Path):
+        yield running
+        return
+    with Engine().started() as here:
+        yield here
 
 
 def _loop(work: Work, numbers: Sequence[int], shared: Any) -> Answers:

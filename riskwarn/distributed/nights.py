@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from riskwarn.clock import micros
-from riskwarn.distributed.engine import Engine
+from riskwarn.distributed.engine import seeing
 from riskwarn.distributed.firsts import shares_of
 from riskwarn.distributed.held import Files, HeldNight
 from riskwarn.distributed.holding import Holding, hold
@@ -90,11 +90,8 @@ def held_night(
     grids, words = outline.grids, outline.vocabulary[EVENTS.name]
     share = shares_of(outline.n_records, n_buckets) if told else None
     job = Holding(scratch, pieces, words, outline.carry(words["grid_id"]), len(grids), micros(at), n_buckets, share)
-    if isinstance(pieces, Path):
-        parts = gathered(running, hold, range(n_buckets), job, desc="night")
-    else:  # buckets that lie on this machine alone
-        with Engine().started() as here:
-            parts = gathered(here, hold, range(n_buckets), job, desc="night")
+    with seeing(running, pieces) as emptying:
+        parts = gathered(emptying, hold, range(n_buckets), job, desc="night")
     check_fresh(sum(one.n for one in parts), max(one.known for one in parts), at)
     numbers = tuple(number for number, one in enumerate(parts) if one.n)
     n_shares = 0 if share is None else int(share.max(initial=0)) + 1

@@ -15,7 +15,7 @@ import pandas as pd
 from riskwarn.calling import checked
 from riskwarn.distributed.city import City, Places, told
 from riskwarn.distributed.cutting import cut, load
-from riskwarn.distributed.engine import Engine
+from riskwarn.distributed.engine import Engine, seeing
 from riskwarn.distributed.outline import Outline
 from riskwarn.distributed.partition import blocks_of
 from riskwarn.distributed.passing import START, passing, temporary
@@ -173,9 +173,10 @@ class Cut:
         assert self._scratch is not None
         _, places = told(outline, features, label, snapshot, outcomes=outcomes)
         self.sums = None if asked is None else Sums(asked)
-        outline, pairs = spilled(
-            outline, self.store, self.n_buckets, cores, places, self._scratch, self.pieces, self.sums
-        )
+        with seeing(running, self.pieces) as emptying:
+            outline, pairs = spilled(
+                outline, self.store, self.n_buckets, cores, places, self._scratch, self.pieces, self.sums, emptying
+            )
         for name in ("crosswalk", "feed_log"):
             if self.sums is not None and outline.has(name):
                 self.sums.add_table(name, outline.read(name))

@@ -83,15 +83,6 @@ def _turn(rows: pa.Table, n_buckets: int) -> int:
     return int(rows[ROW][0].as_py()) // BUCKET_ROWS % n_buckets
 
 
-def buckets(folder: Path, kind: Kind, n_buckets: int) -> Iterator[tuple[int, pa.Table]]:
-    """The buckets of a table, one at a time; each is taken away when the next is asked for."""
-    for number in range(n_buckets):
-        place = bucket_file(folder, kind, number)
-        if place.exists():
-            yield number, read(place)
-            place.unlink()
-
-
 def reached(carry: Carry, reach: list[np.ndarray], n_grids: int) -> sparse.csr_matrix:
     """(n_codes, n_blocks) which blocks need the records that are written under each grid id.
 

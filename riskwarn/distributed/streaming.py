@@ -11,14 +11,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from scipy import sparse
 
 from riskwarn.distributed.city import Places
 from riskwarn.distributed.cutting import around, drawn, read_arrays, save, write_arrays
 from riskwarn.distributed.heard import Cells, Heard, heard, together
 from riskwarn.distributed.outline import Outline
 from riskwarn.distributed.reading import EVENTS, KINDS, ROW, Kind, Vocabulary, as_read, spoken, spoken_nothing
-from riskwarn.distributed.spilling import buckets, into_blocks, into_buckets, reached, read, write
+from riskwarn.distributed.spilling import bucket_file, into_blocks, into_buckets, reached, read, write
 from riskwarn.distributed.survey import Survey, pairs_of
+from riskwarn.distributed.task import Running
 from riskwarn.history.carry import Carry
 from riskwarn.history.columns import flags
 from riskwarn.history.deliveries import BACKFILL_DAYS
@@ -87,6 +89,38 @@ def surveyed(
     return Outline.drawn(store, survey, as_of), n_buckets
 
 
+@dataclass(frozen=True, eq=False)
+class Bringing:
+    """What all buckets of a table share while their records are brought to the blocks.
+
+    Parameters
+    ----------
+    buckets, folder
+        Where they lie, and where what is meant for a block is written.
+    kind, words
+        The table, and its vocabulary.
+    carry, needed
+        Where its records go, and which blocks need them (:func:`riskwarn.distributed.spilling.reached`).
+    asked
+        Instants before which somebody wants to know what was known, where that is so.
+    timezone
+        Of the city.
+    """
+
+    buckets: Path
+    folder: Folder
+    kind: Kind
+    words: Mapping[str, np.ndarray]
+    carry: Carry
+    needed: sparse.csr_matrix
+    asked: np.ndarray | None
+    timezone: str
+
+
+Brought = tuple[frozenset[tuple[str, str]], Sums | None]
+"""What a bucket tells: the feeds and categories of records that lie in any grid, and what was known when."""
+
+
 def spilled(
     outline: Outline,
     store: Store,
@@ -96,6 +130,7 @@ def spilled(
     scratch: Path,
     folder: Folder,
     sums: Sums | None,
+    running: Running,
 ) -> tuple[Outline, frozenset[tuple[str, str]]]:
     """Bring the records of a store to the blocks that need them.
 
@@ -112,11 +147,13 @@ def spilled(
     places
         Where the grids lie.
     scratch
-        Of the buckets, on this machine.
+        Of the buckets, on this machine; within `folder` where that is one.
     folder
         For the blocks, where all workers see it.
     sums
         Are told what was known when, where somebody wants to know.
+    running
+        The engine that empties the buckets.
 
     Returns
     -------
@@ -140,45 +177,55 @@ def spilled(
             vocabulary = Vocabulary()
             n_buckets = into_buckets(store, kind, scratch, vocabulary)
             words[kind.name] = vocabulary.known()
-        carry = outline.carry(words[kind.name]["grid_id"])
+        carry, asked = outline.carry(words[kind.name]["grid_id"]), None if sums is None else sums.edges
         needed = reached(carry, reach, n_grids)
-        for bucket, unordered in buckets(scratch, kind, n_buckets):
-            rows = as_read(unordered)
-            table = spoken(rows, kind, words[kind.name])
-            event = _looked(kind, table, rows, carry, pairs, words, sums, outline.timezone)
-            for block, some in into_blocks(rows, event, needed):
-                write(_spill(folder, kind, block, bucket), some)
-            del unordered, rows, table
-            give_back()
+        job = Bringing(scratch, folder, kind, words[kind.name], carry, needed, asked, outline.timezone)
+        for number, (some, known) in running(bring, range(n_buckets), job):
+            bucket_file(scratch, kind, number).unlink(missing_ok=True)
+            pairs |= some
+            if sums is not None and known is not None:
+                sums.add(known)
     return outline.with_words(words), frozenset(pairs)
 
 
-def _looked(
-    kind: Kind,
-    table: pa.Table,
-    rows: pa.Table,
-    carry: Carry,
-    pairs: set[tuple[str, str]],
-    words: Mapping[str, Mapping[str, np.ndarray]],
-    sums: Sums | None,
-    timezone: str,
-) -> np.ndarray:
-    """(n,) number of what each row of a bucket belongs to; what it adds to what is known of the city is taken into account."""
-    if kind is not EVENTS:
-        if sums is not None:
-            sums.add_table(kind.name, framed(_floating(table), timezone))
-        return _numbered(table, kind)
+def bring(job: Bringing, number: int) -> Brought:
+    """Write what each block needs of a bucket; what the bucket tells of the city."""
+    place, sums = bucket_file(job.buckets, job.kind, number), None if job.asked is None else Sums(job.asked)
+    if not place.exists():
+        return frozenset(), sums
+    rows = as_read(read(place))
+    table = spoken(rows, job.kind, job.words)
+    if job.kind.name == EVENTS.name:
+        event, pairs = _of_events(job, table, rows, sums)
+    else:
+        event, pairs = _of_others(job, table, sums), frozenset()
+    for block, some in into_blocks(rows, event, job.needed):
+        write(_spill(job.folder, job.kind, block, number), some)
+    del rows, table
+    give_back()
+    return pairs, sums
+
+
+def _of_events(
+    job: Bringing, table: pa.Table, rows: pa.Table, sums: Sums | None
+) -> tuple[np.ndarray, frozenset[tuple[str, str]]]:
+    """(n,) number of the event of each row, and the feeds and categories of those that lie in any grid."""
     log = Log.of(table)
     event = np.empty(len(log), np.int64)
     event[log.order] = log.event
     if sums is not None:
         sums.add_log(log)
     source, category, code = (rows[c].to_numpy() for c in ("source", "category", "grid_id"))
-    held = ~flags(rows["retracted"]) & (np.diff(carry.first) > 0)[code]
-    said = words[EVENTS.name]
-    for s, c in pairs_of(source[held], category[held]):
-        pairs.add((str(said["source"][s]), str(said["category"][c])))
-    return event
+    held = ~flags(rows["retracted"]) & (np.diff(job.carry.first) > 0)[code]
+    pairs = pairs_of(source[held], category[held])
+    return event, frozenset((str(job.words["source"][s]), str(job.words["category"][c])) for s, c in pairs)
+
+
+def _of_others(job: Bringing, table: pa.Table, sums: Sums | None) -> np.ndarray:
+    """(n,) number of what each row of another table belongs to."""
+    if sums is not None:
+        sums.add_table(job.kind.name, framed(_floating(table), job.timezone))
+    return _numbered(table, job.kind)
 
 
 def _numbered(table: pa.Table, kind: Kind) -> np.ndarray:

@@ -77,14 +77,16 @@ class Sums:
     ----------
     edges
         (n,) the instants, µs, rising.
+    n, total
+        (n + 1,) rows of each stretch between them, and the sum of their contents modulo 2**64.
     """
 
     edges: np.ndarray
-    _n: np.ndarray = field(init=False)
-    _total: np.ndarray = field(init=False)
+    n: np.ndarray = field(init=False)
+    total: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
-        self._n, self._total = (np.zeros(len(self.edges) + 1, kind) for kind in (np.int64, np.uint64))
+        self.n, self.total = (np.zeros(len(self.edges) + 1, kind) for kind in (np.int64, np.uint64))
 
     def add_log(self, log: Log) -> None:
         """Take whole events into account."""
@@ -94,15 +96,20 @@ class Sums:
         """Take rows of another table into account."""
         self._add(*_of_table(name, rows))
 
+    def add(self, other: "Sums") -> None:
+        """Take into account what was added up elsewhere, for the same instants."""
+        self.n += other.n
+        self.total += other.total
+
     def _add(self, at: np.ndarray, content: np.ndarray) -> None:
         after = np.searchsorted(self.edges, at, side="right")
-        self._n += np.bincount(after, minlength=len(self._n))
-        np.add.at(self._total, after, content)
+        self.n += np.bincount(after, minlength=len(self.n))
+        np.add.at(self.total, after, content)
 
     def before(self, at: np.ndarray) -> list[str]:
         """Number and digest of the rows before each instant, which must be one of those it was made for."""
         with np.errstate(over="ignore"):
-            n, total = np.cumsum(self._n), np.cumsum(self._total)
+            n, total = np.cumsum(self.n), np.cumsum(self.total)
         return [f"{n[i]}:{total[i]}" for i in np.searchsorted(self.edges, at)]
 
 
